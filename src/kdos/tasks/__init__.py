@@ -1,0 +1,26 @@
+"""The four things we ask of a model: records in, requests out; replies in, records out."""
+
+from kdos.tasks.extract import ask_extraction, read_extraction
+from kdos.tasks.judge import CRITERIA, Judgement, ask_judgement, read_judgement
+from kdos.tasks.request import Prompt, Reply, Request, Usage, digest
+from kdos.tasks.seed import ask_seeds, read_seeds
+from kdos.tasks.synthesize import Group, ask_drafts, read_drafts
+
+__all__ = [
+    "CRITERIA",
+    "Group",
+    "Judgement",
+    "Prompt",
+    "Reply",
+    "Request",
+    "Usage",
+    "ask_drafts",
+    "ask_extraction",
+    "ask_judgement",
+    "ask_seeds",
+    "digest",
+    "read_drafts",
+    "read_extraction",
+    "read_judgement",
+    "read_seeds",
+]

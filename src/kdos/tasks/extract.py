@@ -1,0 +1,41 @@
+"""Question with answer in; topic entities, knowledge points and logic out."""
+
+from collections.abc import Sequence
+
+from kdos.pool import Extraction, Passage, Refusal
+from kdos.tasks.prompt import TEXT, a_list, an_object, load_prompt
+from kdos.tasks.reading import failed, read_json
+from kdos.tasks.request import Reply, Request
+
+SCHEMA = an_object(topic_entities=a_list(TEXT), knowledge_points=a_list(TEXT), logic=TEXT)
+PROMPT = load_prompt("extract", SCHEMA)
+
+
+def ask_extraction(
+    name: str,
+    *,
+    question: str,
+    answer: str,
+    passages: Sequence[Passage],
+    claimed: Sequence[str] = (),
+) -> Request:
+    """Ask which knowledge points a question holds; `claimed` are those its writer named."""
+    inputs = {
+        "question": question,
+        "answer": answer,
+        "claimed": list(claimed),
+        "passages": [{"id": p.id, "title": p.title, "text": p.text} for p in passages],
+    }
+    return Request(id=f"extract/{name}", prompt=PROMPT, inputs=inputs)
+
+
+def read_extraction(reply: Reply) -> Extraction | Refusal:
+    """The extraction, or why there is none."""
+    value = failed(reply.error) if reply.error else read_json(reply.text, SCHEMA)
+    if isinstance(value, Refusal):
+        return value
+    return Extraction(
+        topic_entities=tuple(value["topic_entities"]),
+        knowledge_points=tuple(value["knowledge_points"]),
+        logic=value["logic"],
+    )

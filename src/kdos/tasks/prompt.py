@@ -1,0 +1,32 @@
+"""Prompts are Markdown files beside the code that sends them."""
+
+from collections.abc import Mapping
+from importlib.resources import files
+from typing import Any
+
+from kdos.tasks.request import Prompt
+
+
+def load_prompt(task: str, schema: Mapping[str, Any]) -> Prompt:
+    """The prompt in ``tasks/TASK.md``."""
+    text = files("kdos.tasks").joinpath(f"{task}.md").read_text(encoding="utf-8")
+    return Prompt(task=task, text=text, schema=schema)
+
+
+def an_object(**properties: object) -> dict[str, Any]:
+    """The JSON schema of an object with exactly these properties, all of them required."""
+    return {
+        "type": "object",
+        "properties": properties,
+        "required": list(properties),
+        "additionalProperties": False,
+    }
+
+
+def a_list(items: object, **limits: int) -> dict[str, Any]:
+    """The JSON schema of a list of `items`."""
+    return {"type": "array", "items": items, **limits}
+
+
+TEXT: dict[str, Any] = {"type": "string", "minLength": 1}
+FLAG: dict[str, Any] = {"type": "boolean"}

@@ -1,0 +1,84 @@
+"""A group of linked seeds in, drafts out."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from kdos.pool import Draft, Evidence, Extraction, Passage, Refusal, Seed
+from kdos.tasks.prompt import TEXT, a_list, an_object, load_prompt
+from kdos.tasks.reading import failed, read_json
+from kdos.tasks.request import Reply, Request
+
+DRAFT = an_object(
+    question=TEXT,
+    answer=TEXT,
+    topic_entities=a_list(TEXT, minItems=1),
+    knowledge_points=a_list(TEXT),
+    logic=TEXT,
+    distractors=a_list(TEXT),
+    evidence=a_list(an_object(passage=TEXT, quote=TEXT), minItems=1),
+)
+SCHEMA = an_object(drafts=a_list(DRAFT))
+PROMPT = load_prompt("synthesize", SCHEMA)
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """The seeds one call starts from, and which of their knowledge points to use and to avoid.
+
+    `variant` counts the calls that started from the same seeds, so that no two are the same.
+    """
+
+    id: str
+    seeds: tuple[Seed, ...]
+    use: tuple[str, ...]
+    avoid: tuple[str, ...]
+    drafts: int
+    variant: int = 0
+
+
+def ask_drafts(
+    group: Group,
+    *,
+    extractions: Mapping[str, Extraction],
+    passages: Sequence[Passage],
+) -> Request:
+    """Ask for `group.drafts` drafts; `extractions` holds each seed's by its id."""
+    inputs = {
+        "seeds": [
+            {
+                "question": seed.question,
+                "answer": seed.answers[0],
+                "passage": seed.passage,
+                "knowledge_points": list(extractions[seed.id].knowledge_points),
+            }
+            for seed in group.seeds
+        ],
+        "passages": [{"id": p.id, "title": p.title, "text": p.text} for p in passages],
+        "use": list(group.use),
+        "avoid": list(group.avoid),
+        "domain": group.seeds[0].domain,
+        "language": group.seeds[0].lang,
+        "drafts": group.drafts,
+        "variant": group.variant,
+    }
+    return Request(id=f"synthesize/{group.id}", prompt=PROMPT, inputs=inputs)
+
+
+def read_drafts(reply: Reply, group: Group) -> list[Draft] | Refusal:
+    """The drafts, numbered in the order of the reply, or why there are none."""
+    value = failed(reply.error) if reply.error else read_json(reply.text, SCHEMA)
+    if isinstance(value, Refusal):
+        return value
+    return [
+        Draft(
+            id=f"{group.id}/{number}",
+            question=item["question"],
+            answer=item["answer"],
+            topic_entities=tuple(item["topic_entities"]),
+            knowledge_points=tuple(item["knowledge_points"]),
+            logic=item["logic"],
+            distractors=tuple(item["distractors"]),
+            evidence=tuple(Evidence(e["passage"], e["quote"]) for e in item["evidence"]),
+        )
+        for number, item in enumerate(value["drafts"])
+    ]
