@@ -61,6 +61,7 @@ REFUSED = {
     "a number": '{"answer": 3}',
     "a list": '["Paris"]',
     "cut inside a sentence": '{"answer": "Paris, the capital of Fra',
+    "cut inside a word": '{"answer": "Pari',
     "cut inside an escape": r'{"answer": "Pari\u0',
     "words that are lost": '{"answer": Paris, the capital}',
     "an end that is not marked": '{"answer": "Paris, France}',
@@ -216,8 +217,8 @@ def test_no_wrong_value_is_accepted_on_any_broken_string() -> None:
         else:
             counts[origin, "read"] += 1
     assert wrong == []
-    assert counts["mangiucugna/json_repair", "read"] >= 106
-    assert counts["josdejong/jsonrepair", "read"] >= 141
+    assert counts["mangiucugna/json_repair", "read"] >= 105
+    assert counts["josdejong/jsonrepair", "read"] >= 139
     assert counts["BoundaryML/baml", "read"] >= 16
 
 

@@ -154,8 +154,14 @@ class Reader:
         """`[…]` or `(…)`; `["key": value]` is a list of one object."""
         self.enter(self.peek())
         items: list[Any] = []
+        quoted: set[bool] = set()
         while not self.closed():
+            starts_quoted = self.peek() in QUOTES
             items.append(self.value())
+            if isinstance(items[-1], str):
+                quoted.add(starts_quoted or self.text[self.at - 1] in QUOTES)
+            if len(quoted) > 1:
+                self.fail(f"{items[-1]!r} has no quotes and others have")
             self.ignore()
             if self.peek() == ":":
                 items = [self.only_pair(items)]
@@ -344,23 +350,31 @@ class Reader:
         return self.unescaped(match["value"].rstrip())
 
     def unterminated(self, start: int, *, cut: bool) -> str:
-        """A string up to the end of the text: only if nothing in it could have ended it before."""
-        content = self.text[start:].split("```")[0].rstrip(CLOSERS + " \t\n")
-        if cut or not content or any(char in content for char in ",{}[]()\n\\"):
+        """A string whose closing quote was forgotten before the last closing brackets.
+
+        Only if nothing in it could have ended it before; a text that ends inside a string was cut.
+        """
+        rest = self.text[start:].split("```")[0].rstrip()
+        content = rest.rstrip(CLOSERS + " \t\n")
+        if cut or content in {"", rest} or any(char in content for char in ",{}[]()\n\\"):
             self.fail("a string does not end")
         self.at = start + len(content)
         return content
 
     def unescaped(self, content: str) -> str:
-        """Escapes read; a backslash before any other letter stands for itself."""
+        """Escapes read; a backslash before any other sign stands for itself, as in LaTeX.
+
+        Not where an odd number of quotes is escaped: it lost a quote then.
+        """
         if "\\" not in content:
             return content
+        lost = content.count('\\"') % 2
 
         def read(match: re.Match[str]) -> str:
             code = match.group(1)
             if len(code) == 5:
                 return chr(int(code[1:], 16))
-            if code in {"", "u"}:
+            if code in {"", "u"} or code.isspace() or (lost and code not in ESCAPES):
                 self.fail("an escape does not end")
             return ESCAPES.get(code, "\\" + code)
 
