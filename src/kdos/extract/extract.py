@@ -1,0 +1,70 @@
+"""Ask for each seed's knowledge points and merge those that say the same."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import asdict
+from itertools import islice
+
+import pyarrow as pa
+
+from kdos.pool import Extraction, Passage, Refusal, Seed, group_texts, values
+from kdos.tasks import Reply, Request, ask_extraction, read_extraction
+
+WINDOW = 4096
+"""Seeds asked for before the first of them is written: bounds memory, hides a slow reply."""
+
+EXTRACTIONS = pa.schema(
+    [
+        ("seed", pa.string()),
+        ("topic_entities", pa.list_(pa.string())),
+        ("knowledge_points", pa.list_(pa.string())),
+        ("logic", pa.string()),
+    ]
+)
+KNOWLEDGE_POINTS = pa.schema(
+    [("text", pa.string()), ("multiplicity", pa.int64()), ("seeds", pa.list_(pa.string()))]
+)
+
+
+def extract(
+    seeds: Iterable[Seed],
+    *,
+    ask: Callable[[Iterable[Request]], Iterator[Reply]],
+    passage: Callable[[str], Passage],
+) -> Iterator[tuple[Seed, Extraction | Refusal]]:
+    """Each seed with its extraction or why there is none, in the order of the seeds."""
+    waiting = iter(seeds)
+    while window := list(islice(waiting, WINDOW)):
+        requests = (_request(seed, passage) for seed in window)
+        replies = {reply.request.id: reply for reply in ask(requests)}
+        for seed in window:
+            yield seed, read_extraction(replies[f"extract/{seed.id}"])
+
+
+def extraction_table(pairs: Sequence[tuple[Seed, Extraction]]) -> pa.Table:
+    """Extractions as a table, a row for each seed."""
+    rows = [{"seed": seed.id, **asdict(extraction)} for seed, extraction in pairs]
+    return pa.Table.from_pylist(rows, EXTRACTIONS)
+
+
+def merge_points(extractions: pa.Table) -> pa.Table:
+    """Every distinct knowledge point: first wording, how often it occurred, in which seeds."""
+    lists = values(extractions, "knowledge_points")
+    texts = [text for points in lists for text in points]
+    grouping = group_texts(texts)
+    seeds: list[list[str]] = [[] for _ in grouping.first]
+    names = (
+        n for n, points in zip(values(extractions, "seed"), lists, strict=True) for _ in points
+    )
+    for group, name in zip(grouping.group, names, strict=True):
+        seeds[group].append(name)
+    return pa.table(
+        [[texts[i] for i in grouping.first], grouping.size.tolist(), seeds],
+        schema=KNOWLEDGE_POINTS,
+    )
+
+
+def _request(seed: Seed, passage: Callable[[str], Passage]) -> Request:
+    passages = [passage(seed.passage)] if seed.passage else []
+    return ask_extraction(
+        seed.id, question=seed.question, answer=seed.answers[0], passages=passages
+    )
