@@ -46,12 +46,12 @@ def write_parquet(table: pa.Table, path: Path) -> None:
     """Write one Parquet file whose bytes depend on the rows alone."""
     # How a table is cut into chunks, and notes in its schema, would show in the bytes.
     plain = table.replace_schema_metadata(None).combine_chunks()
-    pq.write_table(
-        plain,
-        path,
-        row_group_size=ROW_GROUP_ROWS,
-        compression="zstd",
-        compression_level=3,
-        version="2.6",
-        store_schema=False,
+    with parquet_writer(path, plain.schema) as writer:
+        writer.write_table(plain, row_group_size=ROW_GROUP_ROWS)
+
+
+def parquet_writer(path: Path, schema: pa.Schema) -> pq.ParquetWriter:
+    """A Parquet file to fill, every setting that shows in its bytes fixed."""
+    return pq.ParquetWriter(
+        path, schema, version="2.6", compression="zstd", compression_level=3, store_schema=False
     )
