@@ -7,7 +7,7 @@ from itertools import islice
 import pyarrow as pa
 
 from kdos.pool import Extraction, Passage, Refusal, Seed, group_texts, values
-from kdos.tasks import Reply, Request, ask_extraction, read_extraction
+from kdos.tasks import Ask, Request, ask_extraction, read_extraction
 
 WINDOW = 4096
 """Seeds asked for before the first of them is written: bounds memory, hides a slow reply."""
@@ -28,7 +28,7 @@ KNOWLEDGE_POINTS = pa.schema(
 def extract(
     seeds: Iterable[Seed],
     *,
-    ask: Callable[[Iterable[Request]], Iterator[Reply]],
+    ask: Ask,
     passage: Callable[[str], Passage],
 ) -> Iterator[tuple[Seed, Extraction | Refusal]]:
     """Each seed with its extraction or why there is none, in the order of the seeds."""

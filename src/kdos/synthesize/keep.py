@@ -1,11 +1,12 @@
 """Which candidates stay: decided one by one, in order, against what the pool holds by then."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from kdos.pool import ErrorClass, Inventory, Refusal, Verdict
 from kdos.sampler import decide
 from kdos.synthesize.loop import Candidate, Lack, State
+from kdos.verdict import KnownQuestions, check_new
 
 
 @dataclass(frozen=True)
@@ -16,8 +17,7 @@ class Gate:
     slack: float
     wanted: int
     inventory: Inventory
-    refuse_known: Callable[[str], Refusal | None]
-    remember: Callable[[str], None]
+    known: KnownQuestions
 
 
 def keep(candidates: Sequence[Candidate], state: State, lack: Lack, gate: Gate) -> list[Verdict]:
@@ -33,7 +33,7 @@ def keep(candidates: Sequence[Candidate], state: State, lack: Lack, gate: Gate) 
         cells = tuple(int(gate.inventory.cells[point]) for point in candidate.points)
         refusal, deficit = candidate.refusal, float("nan")
         if refusal is None:
-            refusal = gate.refuse_known(candidate.draft.question)
+            refusal = check_new(candidate.draft, [candidate.draft.answer], gate.known)
         if refusal is None and samples >= gate.wanted:
             refusal = Refusal("pool_full", ErrorClass.DISTRIBUTION)
         if refusal is None:
@@ -43,7 +43,8 @@ def keep(candidates: Sequence[Candidate], state: State, lack: Lack, gate: Gate) 
                 refusal = Refusal(decision.reason, ErrorClass.DISTRIBUTION)
         if refusal is None:
             samples += 1
-            gate.remember(candidate.draft.question)
+            draft = candidate.draft
+            gate.known.add(draft.question, [draft.answer], name=draft.id)
             for cell in cells:
                 counts[cell] += 1
         verdicts.append(Verdict(candidate.draft.id, refusal, cells=cells, deficit=deficit))

@@ -14,6 +14,7 @@ import numpy.typing as npt
 from kdos.pool import Draft, Extraction, Pool, Refusal, Verdict
 from kdos.sampler import Pick, Yields
 from kdos.target import Gap
+from kdos.verdict import Place
 
 Counts = npt.NDArray[np.int64]
 Cells = npt.NDArray[np.int32]
@@ -23,7 +24,8 @@ Cells = npt.NDArray[np.int32]
 class Candidate:
     """A draft on its way: what it really holds, where its answer stands, or why it fell.
 
-    `points` are the rows of its re-extracted knowledge points in the inventory.
+    `points` are the rows of its re-extracted knowledge points in the inventory, `place` is where
+    its answer stands in a document.
     """
 
     draft: Draft
@@ -31,9 +33,7 @@ class Candidate:
     refusal: Refusal | None = None
     extraction: Extraction | None = None
     points: tuple[int, ...] = ()
-    document: str = ""
-    answer_start: int = -1
-    answer_end: int = -1
+    place: Place | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,11 +11,12 @@ from kdos.config import Config
 from kdos.density import Space
 from kdos.pool import Inventory, Refusal
 from kdos.sampler import Links, Pick, scatter, steer, stop_reason, unreachable_cells
-from kdos.synthesize.draft import Ask, Desk, draft
+from kdos.synthesize.draft import Desk, draft
 from kdos.synthesize.keep import Gate, keep
 from kdos.synthesize.library import Library
 from kdos.synthesize.loop import Candidate, Lack, State, Steps
 from kdos.target import measure_gap, quotas
+from kdos.tasks import Ask
 from kdos.verdict import KnownQuestions
 
 Points = npt.NDArray[np.float32]
@@ -61,8 +62,7 @@ def steps_of(room: Workroom) -> Steps:
         slack=settings.slack,
         wanted=wanted,
         inventory=room.inventory,
-        refuse_known=room.known.refuse,
-        remember=room.known.add,
+        known=room.known,
     )
     return Steps(
         measure=lambda state: measure(state, room),
@@ -140,7 +140,7 @@ def draft_and_place(picks: Sequence[Pick], room: Workroom) -> tuple[list[Candida
         ask=room.ask,
         library=room.library,
         inventory=room.inventory,
-        refuse_known=room.known.refuse,
+        known=room.known,
         drafts_per_call=room.config.synthesize.drafts_per_call,
         judge=room.config.synthesize.judge,
     )
