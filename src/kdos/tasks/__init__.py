@@ -2,6 +2,7 @@
 
 from kdos.tasks.extract import ask_extraction, read_extraction
 from kdos.tasks.judge import CRITERIA, Judgement, ask_judgement, read_judgement
+from kdos.tasks.order import WINDOW, in_order
 from kdos.tasks.request import Ask, Prompt, Reply, Request, Usage, digest
 from kdos.tasks.seed import ask_seeds, read_seeds
 from kdos.tasks.synthesize import PROMPT as SYNTHESIZE
@@ -10,6 +11,7 @@ from kdos.tasks.synthesize import Group, ask_drafts, read_drafts
 __all__ = [
     "CRITERIA",
     "SYNTHESIZE",
+    "WINDOW",
     "Ask",
     "Group",
     "Judgement",
@@ -22,6 +24,7 @@ __all__ = [
     "ask_judgement",
     "ask_seeds",
     "digest",
+    "in_order",
     "read_drafts",
     "read_extraction",
     "read_judgement",
