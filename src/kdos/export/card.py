@@ -1,6 +1,7 @@
 """The dataset card: what a dataset holds, where it comes from and how it was steered."""
 
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -209,13 +210,16 @@ def largest(counts: Mapping[str, int], limit: int | None = None) -> list[tuple[s
     return rows
 
 
-def count(splits: Mapping[str, pa.Table], column: str) -> dict[str, int]:
+def count(splits: Mapping[str, pa.Table], column: str) -> Counter[str]:
     """How often each value of `column` occurs over all splits; empty without that column."""
-    counts: dict[str, int] = {}
+    counts: Counter[str] = Counter()
     for table in splits.values():
         if column in table.column_names:
-            for item in table[column].value_counts().to_pylist():
-                counts[item["values"] or ""] = counts.get(item["values"] or "", 0) + item["counts"]
+            found = table[column].value_counts()
+            names: list[Any] = found.field("values").to_pylist()
+            times: list[Any] = found.field("counts").to_pylist()
+            for name, n in zip(names, times, strict=True):
+                counts[name or ""] += n
     return counts
 
 

@@ -55,14 +55,17 @@ class Yields:
     """What was asked and what it brought: per cell and per knowledge point.
 
     `tries` and `gains`, shape (n_cells,), count picks aimed at a cell and the accepted knowledge
-    points that they brought into it; `asked`, shape (n_points,), counts picks from a knowledge
-    point and `exposures`, shape (n_points,), its occurrences in accepted samples.
+    points that they brought into it; `asked`, shape (n_points,), counts picks from a point.
     """
 
     tries: Counts
     gains: Counts
     asked: Counts
-    exposures: Counts
+
+    @classmethod
+    def none(cls, *, n_cells: int, n_points: int) -> "Yields":
+        """Nothing asked yet."""
+        return cls(*(np.zeros(n, np.int64) for n in (n_cells, n_cells, n_points)))
 
     def rate(self, *, drafts: int) -> Floats:
         """Accepted knowledge points that a pick of `drafts` drafts brings into its cell."""
@@ -90,6 +93,7 @@ def steer(
     yields: Yields,
     links: Links,
     *,
+    exposures: Counts,
     picks: int,
     drafts: int,
     random_seed: int,
@@ -105,6 +109,7 @@ def steer(
         deficit: Quota minus count, shape (n_cells,); cells at or below zero get nothing.
         yields: What earlier picks brought.
         links: What belongs together.
+        exposures: Occurrences of each knowledge point in the pool, shape (n_points,).
         picks: The size of the batch.
         drafts: Drafts asked for in one pick.
         random_seed: With `round_number` it keys every choice.
@@ -118,7 +123,10 @@ def steer(
     chosen: list[Pick] = []
     begun: Counter[int] = Counter()
     for cell in np.flatnonzero(shares):
-        for point in _least_exposed(int(cell), int(shares[cell]), yields, links, rng):
+        points = links.points_in[int(cell)]
+        rank = np.lexsort((rng.random(len(points)), yields.asked[points], exposures[points]))
+        for turn in range(shares[cell]):
+            point = int(points[rank[turn % len(points)]])
             name = f"{round_number:04d}-{len(chosen):06d}"
             variant = int(yields.asked[point]) + begun[point]
             begun[point] += 1
@@ -158,15 +166,6 @@ def _systematic(lack: Floats, picks: int, rng: np.random.Generator) -> Counts:
     wanted = lack * min(1.0, picks / total)
     steps = np.floor(np.cumsum(wanted) + rng.random())
     return np.diff(steps, prepend=0.0).astype(np.int64)
-
-
-def _least_exposed(
-    cell: int, picks: int, yields: Yields, links: Links, rng: np.random.Generator
-) -> list[int]:
-    """`picks` knowledge points of the cell, the least exposed and least asked first, in turn."""
-    points = links.points_in[cell]
-    order = np.lexsort((rng.random(len(points)), yields.asked[points], yields.exposures[points]))
-    return [int(points[order[i % len(points)]]) for i in range(picks)]
 
 
 def _group(
