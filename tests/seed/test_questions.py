@@ -2,14 +2,15 @@ import json
 
 import pytest
 
+from kdos.config import SourceConfig
 from kdos.errors import InputError
 from kdos.pool import Document, Passage, Refusal, Seed
-from kdos.seed import SourceSettings, open_questions
+from kdos.seed import open_questions
 
 
 def opened(path, items, **settings):
     path.write_text("".join(json.dumps(item) + "\n" for item in items))
-    return list(open_questions(SourceSettings(kind="qa", path=str(path), **settings)))
+    return list(open_questions(SourceConfig(kind="qa", path=str(path), **settings)))
 
 
 def test_questions_become_seeds_and_bad_rows_refusals(tmp_path):

@@ -7,8 +7,9 @@ import orjson
 import pyarrow as pa
 import pytest
 
+from kdos.config import SourceConfig
 from kdos.pool import Document, ErrorClass, Refusal
-from kdos.seed import SourceSettings, gather_seeds, make_seeds, open_source
+from kdos.seed import gather_seeds, make_seeds, open_source
 from kdos.tasks import Reply
 
 DATA = Path(__file__).parents[2] / "../shared/data/corpora"
@@ -103,7 +104,7 @@ def test_documents_are_drawn_no_faster_than_they_are_needed():
 def test_given_questions_take_the_same_road_without_a_model(tmp_path):
     path = tmp_path / "q.jsonl"
     path.write_text(json.dumps({"question": "Who?", "answers": ["Ada"], "context": "Ada."}) + "\n")
-    settings = SourceSettings(kind="qa", path=str(path))
+    settings = SourceConfig(kind="qa", path=str(path))
     found = whole(gather_seeds(settings, ask=lambda _: iter(()), per_passage=3))
     assert [len(rows) for rows in found.values()] == [1, 1, 1, 0]
 
@@ -129,7 +130,7 @@ def test_real_corpora_come_whole(name):
     if not (DATA / name).exists():
         pytest.skip("the development data is not here")
     kind, text, kept, refused = CORPORA[name]
-    settings = SourceSettings(kind=kind, path=str(DATA / name), text=text)
+    settings = SourceConfig(kind=kind, path=str(DATA / name), text=text)
     found = whole(make_seeds(open_source(settings), ask=engine(9), per_passage=1))
     assert len(found["documents"]) == kept
     documents = {row["id"]: row for row in found["documents"]}

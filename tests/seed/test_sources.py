@@ -6,9 +6,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from kdos.config import SourceConfig
 from kdos.errors import ConfigError, InputError
 from kdos.pool import Document, Refusal
-from kdos.seed import SourceSettings, open_source
+from kdos.seed import open_source
 
 DUMP = """<mediawiki xml:lang="en"><siteinfo><namespaces><namespace key="0" />
 <namespace key="6">File</namespace></namespaces></siteinfo>
@@ -28,7 +29,7 @@ def rows(path, *items):
 
 
 def opened(**settings):
-    return list(open_source(SourceSettings(**settings)))
+    return list(open_source(SourceConfig(**settings)))
 
 
 def reasons(found):

@@ -7,8 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kdos.errors import EngineError
-from kdos.seed import in_order
-from kdos.tasks import Prompt, Reply, Request
+from kdos.tasks import Prompt, Reply, Request, in_order
 
 PROMPT = Prompt(task="seed", text="?", schema={})
 
