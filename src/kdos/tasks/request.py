@@ -1,7 +1,7 @@
 """One question to a language model, and what came back."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -67,11 +67,19 @@ class Usage:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What came back for one request: `text`, or an `error` that is final."""
+    """What came back for one request: `text`, or an `error` that says why there is none.
+
+    `reasoning` is what a reasoning model thought before it answered; `finish` is why it stopped
+    writing (`stop`, `length`, …). `passing` marks an error that may be gone another day (a dead
+    server): it is recorded, and asked again by the next run. `latency` is in seconds.
+    """
 
     request: Request
     text: str = ""
     error: str = ""
+    passing: bool = False
+    reasoning: str = ""
+    finish: str = "stop"
     usage: Usage = Usage()
     latency: float = 0.0
     attempts: int = 1
@@ -82,3 +90,7 @@ def digest(value: object) -> str:
     return hashlib.blake2b(
         orjson.dumps(value, option=orjson.OPT_SORT_KEYS), digest_size=32
     ).hexdigest()
+
+
+Ask = Callable[[Iterable[Request]], Iterator[Reply]]
+"""Sends requests to a model and gives one reply for each, in any order."""

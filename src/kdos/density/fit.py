@@ -1,0 +1,128 @@
+"""Make a space from a reference pool, and measure that pool in it."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from kdos.chance import generator
+from kdos.density.cells import log_volumes
+from kdos.density.codebook import train_centroids
+from kdos.density.dimension import two_nn
+from kdos.density.estimator import radius_log_density
+from kdos.density.neighbours import neighbour_distances, probes_for, shelve
+from kdos.density.space import Cells, Floats, Points, Space, checked_vectors, projected
+from kdos.errors import UsageError
+
+CELLS_AT_LEAST, CELLS_AT_MOST, POINTS_PER_CELL = 64, 65_536, 64
+NOVEL_QUANTILE = 0.99
+NEAREST_SHARE = 0.01
+"""r_min as a share of the median k-th neighbour distance: nearer ones count as this near."""
+PCA_ROWS = 131_072
+
+
+@dataclass(frozen=True)
+class Reference:
+    """The pool that a space was fitted on, measured in it; row i is row i of the vectors.
+
+    `points` shape (n, dim), `cells` and `log_density` (nats) and `radius` (k-th neighbour distance)
+    shape (n,), `counts` of distinct points shape (n_cells,).
+    """
+
+    points: Points
+    cells: Cells
+    log_density: Floats
+    radius: Floats
+    counts: npt.NDArray[np.int64]
+
+
+def fit_space(
+    vectors: npt.ArrayLike,
+    *,
+    embedder: str,
+    dim: int | None = 64,
+    n_cells: int | None = None,
+    k: int = 10,
+    normalize: bool = True,
+    random_seed: int = 0,
+) -> tuple[Space, Reference]:
+    """Fit a space on a reference pool; `dim=None` takes the vectors as they are, uncentred.
+
+    Exact copies of a row count once. `n_cells` is max(64, n/64) up to 65,536 unless given, and
+    never more than there are distinct points.
+    """
+    rows = checked_vectors(vectors)
+    mean, components = reduction(rows, dim, generator(random_seed, "density", "reduction"))
+    points = projected(rows, mean, components, normalize=normalize)
+    distinct, copy_of = np.unique(points, axis=0, return_inverse=True)
+    n_cells = checked_size(len(distinct), n_cells=n_cells, k=k)
+    rng = generator(random_seed, "density", "codebook")
+    centroids = train_centroids(distinct, n_cells, rng=rng, normalize=normalize)
+    draft = Space(embedder, mean, components, normalize, centroids, np.zeros(0), 1.0, k, 0.0, 0.0)
+    cells = draft.assign(distinct)
+    distances = neighbour_distances(
+        distinct,
+        shelve(distinct, cells, draft.n_cells),
+        centroids,
+        k=k,
+        probes=probes_for(len(distinct), draft.n_cells),
+        among_itself=True,
+    )
+    radius = distances[:, -1]
+    r_min = NEAREST_SHARE * float(np.median(radius))
+    intrinsic_dim = min(two_nn(np.maximum(distances, 1e-12)), float(draft.dim))
+    found = radius_log_density(radius, intrinsic_dim, k=k, r_min=r_min)
+    space = Space(
+        embedder=embedder,
+        mean=mean,
+        components=components,
+        normalize=normalize,
+        centroids=centroids,
+        log_volumes=log_volumes(found, cells, draft.n_cells),
+        intrinsic_dim=intrinsic_dim,
+        k=k,
+        r_min=r_min,
+        novel_radius=float(np.quantile(radius, NOVEL_QUANTILE)),
+    )
+    counts = np.bincount(cells, minlength=space.n_cells)
+    copy_of = copy_of.reshape(-1)
+    return space, Reference(points, cells[copy_of], found[copy_of], radius[copy_of], counts)
+
+
+def checked_size(n_distinct: int, *, n_cells: int | None, k: int) -> int:
+    """The number of cells for a pool of `n_distinct` points; raises where the pool is too small."""
+    if not 1 <= k < n_distinct:
+        raise UsageError(
+            f"k must be in [1, {n_distinct - 1}] for a pool of {n_distinct} distinct points. "
+            f"Got {k}. Lower k, or give more points."
+        )
+    if n_cells is None:
+        wanted = max(CELLS_AT_LEAST, n_distinct // POINTS_PER_CELL)
+        return min(wanted, CELLS_AT_MOST, n_distinct)
+    if not 1 <= n_cells <= n_distinct:
+        raise UsageError(
+            f"n_cells must be in [1, {n_distinct}] for a pool of {n_distinct} distinct points. "
+            f"Got {n_cells}. Lower n_cells, or give more points."
+        )
+    return n_cells
+
+
+def reduction(rows: Points, dim: int | None, rng: np.random.Generator) -> tuple[Points, Points]:
+    """Mean, shape (n_features,), and principal components, shape (n_features, dim).
+
+    Both are empty for `dim=None`. A `dim` of n_features or more keeps every direction.
+    """
+    if dim is None:
+        return np.zeros(0, np.float32), np.zeros((0, 0), np.float32)
+    if dim < 1:
+        raise UsageError(f"dim must be at least 1. Got {dim}. Leave it out for 64.")
+    if len(rows) > PCA_ROWS:
+        rows = rows[np.sort(rng.choice(len(rows), PCA_ROWS, replace=False))]
+    mean = rows.mean(0, dtype=np.float64)
+    if dim >= rows.shape[1]:
+        return mean.astype(np.float32), np.eye(rows.shape[1], dtype=np.float32)
+    centred = rows - mean
+    _, directions = np.linalg.eigh(centred.T @ centred)
+    leading = directions[:, ::-1][:, :dim]
+    signs = np.sign(leading[np.abs(leading).argmax(0), np.arange(dim)])
+    return mean.astype(np.float32), (leading * signs).astype(np.float32)
