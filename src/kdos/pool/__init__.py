@@ -1,6 +1,9 @@
 """Documents, seeds, drafts and samples: records in, columns out."""
 
-from kdos.pool.grouping import Grouping, group_texts
+from kdos.pool.columns import row_of, values
+from kdos.pool.grouping import Grouping, group_texts, normalise
+from kdos.pool.inventory import Inventory
+from kdos.pool.pool import Pool
 from kdos.pool.sample import (
     Document,
     Draft,
@@ -21,10 +24,15 @@ __all__ = [
     "Evidence",
     "Extraction",
     "Grouping",
+    "Inventory",
     "Passage",
+    "Pool",
     "Refusal",
     "Sample",
     "Seed",
     "Verdict",
     "group_texts",
+    "normalise",
+    "row_of",
+    "values",
 ]

@@ -1,1 +1,19 @@
-""""""
+"""The feedback: a gap in; where to draft, what to keep and when to stop out."""
+
+from kdos.sampler.accept import RULES, Decision, decide
+from kdos.sampler.steer import Links, Pick, Yields, scatter, steer, unreachable_cells
+from kdos.sampler.stop import Spending, stop_reason
+
+__all__ = [
+    "RULES",
+    "Decision",
+    "Links",
+    "Pick",
+    "Spending",
+    "Yields",
+    "decide",
+    "scatter",
+    "steer",
+    "stop_reason",
+    "unreachable_cells",
+]

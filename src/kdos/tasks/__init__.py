@@ -2,12 +2,17 @@
 
 from kdos.tasks.extract import ask_extraction, read_extraction
 from kdos.tasks.judge import CRITERIA, Judgement, ask_judgement, read_judgement
-from kdos.tasks.request import Prompt, Reply, Request, Usage, digest
+from kdos.tasks.order import WINDOW, in_order
+from kdos.tasks.request import Ask, Prompt, Reply, Request, Usage, digest
 from kdos.tasks.seed import ask_seeds, read_seeds
+from kdos.tasks.synthesize import PROMPT as SYNTHESIZE
 from kdos.tasks.synthesize import Group, ask_drafts, read_drafts
 
 __all__ = [
     "CRITERIA",
+    "SYNTHESIZE",
+    "WINDOW",
+    "Ask",
     "Group",
     "Judgement",
     "Prompt",
@@ -19,6 +24,7 @@ __all__ = [
     "ask_judgement",
     "ask_seeds",
     "digest",
+    "in_order",
     "read_drafts",
     "read_extraction",
     "read_judgement",

@@ -1,1 +1,23 @@
-""""""
+"""What becomes of a draft: drafts in; refusals, each with a reason and a class, out."""
+
+from kdos.verdict.checks import aliases, check, check_knowledge_points, check_logic, check_new
+from kdos.verdict.evidence import Place, answer_place, find_quote
+from kdos.verdict.known import Known, KnownQuestions
+from kdos.verdict.taxonomy import REASONS, count_classes, count_reasons, refuse
+
+__all__ = [
+    "REASONS",
+    "Known",
+    "KnownQuestions",
+    "Place",
+    "aliases",
+    "answer_place",
+    "check",
+    "check_knowledge_points",
+    "check_logic",
+    "check_new",
+    "count_classes",
+    "count_reasons",
+    "find_quote",
+    "refuse",
+]

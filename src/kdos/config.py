@@ -1,0 +1,208 @@
+"""The configuration of a run: every default once, every unknown key an error."""
+
+import dataclasses
+import difflib
+import types
+import typing
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, get_args, get_origin, get_type_hints
+
+from kdos.errors import ConfigError
+
+
+@dataclass(frozen=True, slots=True)
+class SourceConfig:
+    """Where documents or questions come from.
+
+    `path` is a file, a folder or, for `hf`, a data set, of which `name` is the configuration.
+    `text`, `id`, `title`, `domain`, `question`, `answers` and `passage` name fields of a table;
+    where one is empty the field of its usual name is taken, if there is one. `lang` is the code of
+    the language; empty takes the field ``lang``, else ``en``. `limit` 0 takes everything.
+    """
+
+    kind: Literal["pydocs", "text", "wikipedia", "qa", "hf"]
+    path: str = ""
+    name: str = ""
+    split: str = "train"
+    text: str = ""
+    id: str = ""
+    title: str = ""
+    domain: str = ""
+    lang: str = ""
+    licence: str = ""
+    question: str = ""
+    answers: str = ""
+    passage: str = ""
+    limit: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class PriceConfig:
+    """What a token costs, in USD for a million tokens."""
+
+    prompt: float = 0.0
+    completion: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class EngineConfig:
+    """Who answers. `key_env` names the environment variable that holds the key."""
+
+    kind: Literal["rules", "http"] = "rules"
+    url: str | None = None
+    model: str | None = None
+    key_env: str | None = None
+    concurrency: int = 64
+    timeout: float = 300.0
+    temperature: float = 0.7
+    max_tokens: int = 4096
+    prices: PriceConfig | None = None
+    batch: bool = False
+    extra: dict[str, Any] = field(default_factory=dict[str, Any])
+
+
+@dataclass(frozen=True, slots=True)
+class SpaceConfig:
+    """The space that density is measured in (design: `docs/density.md`)."""
+
+    dim: int = 64
+    cells: int | None = None
+    k: int = 10
+
+
+@dataclass(frozen=True, slots=True)
+class SeedConfig:
+    """How documents are cut and how many questions a passage is asked for."""
+
+    passage_chars: int = 1200
+    per_passage: int = 6
+
+
+@dataclass(frozen=True, slots=True)
+class SynthesizeConfig:
+    """The loop: how drafts are asked for and which are kept.
+
+    `steer: false` draws seeds at random and `accept: all` keeps every sound draft: both together
+    are the blind run that others do.
+    """
+
+    steer: bool = True
+    accept: Literal["pace", "strict", "all"] = "pace"
+    drafts_per_call: int = 2
+    picks_per_round: int | None = None
+    slack: float = 0.2
+    judge: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetConfig:
+    """How many samples are wanted, and what may be spent on them at most."""
+
+    samples: int = 5000
+    calls: int | None = None
+    tokens: int | None = None
+    usd: float | None = None
+    seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """A whole run. `target` is the dial; the rest has defaults that are meant to be left alone."""
+
+    source: SourceConfig
+    engine: EngineConfig = field(default_factory=EngineConfig)
+    embed: str = "lexical"
+    target: str = "sqrt"
+    budget: BudgetConfig = field(default_factory=BudgetConfig)
+    space: SpaceConfig = field(default_factory=SpaceConfig)
+    seed: SeedConfig = field(default_factory=SeedConfig)
+    synthesize: SynthesizeConfig = field(default_factory=SynthesizeConfig)
+    random_seed: int = 0
+    workers: int = 1
+
+    def to_dict(self) -> dict[str, Any]:
+        """The configuration with every default written out."""
+        return dataclasses.asdict(self)
+
+
+POSITIVE = (
+    "workers",
+    "budget.samples",
+    "space.dim",
+    "space.k",
+    "seed.passage_chars",
+    "seed.per_passage",
+    "synthesize.drafts_per_call",
+    "engine.concurrency",
+)
+
+
+def read_config(value: object) -> Config:
+    """The configuration in a mapping, as YAML gives it.
+
+    Raises:
+        ConfigError: An unknown key, a missing one, or a value of the wrong type or range.
+    """
+    config = _read(Config, value, at="")
+    resolved = config.to_dict()
+    for key in POSITIVE:
+        number: Any = resolved
+        for part in key.split("."):
+            number = number[part]
+        if number < 1:
+            raise ConfigError(f"`{key}` must be at least 1. Got {number}.")
+    if config.engine.kind == "http" and not (config.engine.url and config.engine.model):
+        raise ConfigError(
+            "`engine` of kind http needs `url` and `model`, "
+            "as in {kind: http, url: http://127.0.0.1:8000/v1, model: NAME}."
+        )
+    return config
+
+
+def _read(kind: type[Any], value: object, *, at: str) -> Any:
+    """An instance of the dataclass `kind` from a mapping; `at` is the dotted place for messages."""
+    where = f"`{at}`" if at else "the configuration"
+    if not isinstance(value, Mapping):
+        raise ConfigError(f"{where} must be a mapping of keys to values. Got {value!r}.")
+    hints = get_type_hints(kind)
+    for key in value:
+        if key not in hints:
+            raise ConfigError(f"{where} has no key `{key}`. {_nearest(str(key), list(hints))}")
+    required = [
+        f.name
+        for f in dataclasses.fields(kind)
+        if f.default is dataclasses.MISSING and f.default_factory is dataclasses.MISSING
+    ]
+    for key in required:
+        if key not in value:
+            raise ConfigError(f"{where} needs the key `{key}`.")
+    prefix = f"{at}." if at else ""
+    return kind(**{k: _convert(hints[k], v, at=f"{prefix}{k}") for k, v in value.items()})
+
+
+def _convert(hint: Any, value: object, *, at: str) -> Any:
+    """`value` as the type `hint` says, or a ConfigError that names the place."""
+    if get_origin(hint) in (types.UnionType, typing.Union):
+        if value is None and type(None) in get_args(hint):
+            return None
+        hint = next(option for option in get_args(hint) if option is not type(None))
+    if dataclasses.is_dataclass(hint):
+        return _read(typing.cast(type[Any], hint), value, at=at)
+    if get_origin(hint) is Literal:
+        if value in get_args(hint):
+            return value
+        names = ", ".join(map(str, get_args(hint)))
+        raise ConfigError(f"`{at}` must be one of {names}. Got {value!r}.")
+    if get_origin(hint) is dict:
+        hint = dict
+    if hint is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if not isinstance(value, hint) or (hint is int and isinstance(value, bool)):
+        raise ConfigError(f"`{at}` must be of type {hint.__name__}. Got {value!r}.")
+    return value
+
+
+def _nearest(key: str, known: list[str]) -> str:
+    close = difflib.get_close_matches(key, known, n=1)
+    return f"Did you mean `{close[0]}`?" if close else f"Its keys are {', '.join(known)}."

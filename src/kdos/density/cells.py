@@ -1,0 +1,44 @@
+"""The density of cells: counts over volumes that a reference pool has measured."""
+
+import numpy as np
+import numpy.typing as npt
+
+from kdos.density.estimator import log_ball
+from kdos.density.space import Cells, Floats, Points, Space
+
+WINSOR = 0.005
+"""The share of reference densities at either end that is pulled in before they make volumes."""
+
+
+def cell_log_density(counts: npt.ArrayLike, space: Space) -> Floats:
+    """log rho_c = log(n_c + 1/2) - log V_c in nats, shape (n_cells,) (our design §6)."""
+    return np.log(np.asarray(counts, np.float64) + 0.5) - space.log_volumes
+
+
+def log_volumes(log_density: Floats, cells: Cells, n_cells: int) -> Floats:
+    """log V_c = logsumexp of -log rho over a cell's reference points, nats, shape (n_cells,).
+
+    Each point stands for a volume of one over its density; the most extreme are winsorised.
+    """
+    low, high = np.quantile(log_density, [WINSOR, 1 - WINSOR])
+    each = -np.clip(log_density, low, high)
+    highest = np.full(n_cells, -np.inf)
+    np.maximum.at(highest, cells, each)
+    sums = np.bincount(cells, np.exp(each - highest[cells]), minlength=n_cells)
+    return highest + np.log(sums)
+
+
+def nball_log_density(points: Points, cells: Cells, space: Space) -> Floats:
+    """Count over the volume of an n-ball of the cell's rms radius, nats, shape (n_cells,).
+
+    The per-cluster density that the KDoS paper cites (Chen et al. 2025), with our choice of radius;
+    kept for comparison. The ball has the dimension of the space, so levels do not carry over to
+    another one. NaN where a cell holds fewer than two points.
+    """
+    counts = np.bincount(cells, minlength=space.n_cells)
+    apart = points.astype(np.float64) - space.centroids[cells]
+    square = np.bincount(cells, np.einsum("nd,nd->n", apart, apart), minlength=space.n_cells)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        log_radius = 0.5 * np.log(square / counts)
+        found = np.log(counts) - log_ball(space.dim) - space.dim * log_radius
+    return np.where((counts >= 2) & (square > 0), found, np.nan)

@@ -1,0 +1,31 @@
+"""The intrinsic dimension of a cloud of points, from the distances to their neighbours."""
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float64]
+
+DISCARDED = 0.1
+"""The largest ratios that 2NN leaves out (Facco et al. 2017)."""
+
+
+def two_nn(distances: Floats) -> float:
+    """Facco et al. 2017: from the ratio of the second neighbour's distance to the first's.
+
+    `distances` has shape (n, >= 2), ascending and positive. Maximum likelihood on the ratios below
+    the cut, the rest counted as censored there.
+    """
+    ratios = np.sort(np.log(distances[:, 1] / distances[:, 0]))
+    kept = max(1, int(len(ratios) * (1 - DISCARDED)))
+    total = ratios[:kept].sum() + (len(ratios) - kept) * ratios[kept - 1]
+    return kept / total if total > 0 else float("inf")
+
+
+def levina_bickel(distances: Floats) -> float:
+    """Levina and Bickel 2004 at k, averaged as MacKay and Ghahramani 2005 correct it.
+
+    `distances` has shape (n, k >= 3), ascending and positive.
+    """
+    k = distances.shape[1]
+    spread = np.log(distances[:, -1:] / distances[:, :-1]).sum()
+    return len(distances) * (k - 2) / spread if spread > 0 else float("inf")

@@ -1,0 +1,148 @@
+"""Make a space from a reference pool, and measure that pool in it."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from kdos.chance import generator
+from kdos.density.cells import log_volumes
+from kdos.density.codebook import train_codebook, without_empty_cells
+from kdos.density.copies import find_copies
+from kdos.density.dimension import two_nn
+from kdos.density.estimator import neighbours, radius_log_density
+from kdos.density.neighbours import nearest_flat
+from kdos.density.space import Cells, Floats, Points, Space, checked_vectors, projected
+from kdos.errors import UsageError
+
+CELLS_AT_LEAST, CELLS_AT_MOST, POINTS_PER_CELL = 64, 65_536, 64
+NOVEL_QUANTILE = 0.99
+NEAREST_SHARE = 0.01
+"""r_min as a share of the median k-th neighbour distance: nearer ones count as this near."""
+PCA_ROWS = 131_072
+DIMENSION_PAIRS = 2 * 10**9
+DIMENSION_SAMPLE = 1024, 8192
+"""The dimension is read from so many points, as many as DIMENSION_PAIRS distances allow for; its
+standard error is one over the square root of their number."""
+
+
+@dataclass(frozen=True)
+class Reference:
+    """The pool that a space was fitted on, measured in it; row i is row i of the vectors.
+
+    `points` shape (n, dim), `cells` and `log_density` (nats) and `radius` (k-th neighbour distance)
+    shape (n,), `counts` of distinct points shape (n_cells,).
+    """
+
+    points: Points
+    cells: Cells
+    log_density: Floats
+    radius: Floats
+    counts: npt.NDArray[np.int64]
+
+
+def fit_space(
+    vectors: npt.ArrayLike,
+    *,
+    embedder: str,
+    dim: int | None = 64,
+    n_cells: int | None = None,
+    k: int = 10,
+    normalize: bool = True,
+    random_seed: int = 0,
+) -> tuple[Space, Reference]:
+    """Fit a space on a reference pool; `dim=None` takes the vectors as they are, uncentred.
+
+    Exact copies of a row count once. `n_cells` is max(64, n/64) up to 65,536 unless given, and
+    never more than there are distinct points.
+    """
+    rows = checked_vectors(vectors)
+    mean, components = reduction(rows, dim, generator(random_seed, "density", "reduction"))
+    points = projected(rows, mean, components, normalize=normalize)
+    copies = find_copies(points)
+    distinct = points if len(copies.first) == len(points) else points[copies.first]
+    n_cells = checked_size(len(distinct), n_cells=n_cells, k=k)
+    rng = generator(random_seed, "density", "codebook")
+    codebook = train_codebook(distinct, n_cells, rng=rng, normalize=normalize)
+    codebook, cells = without_empty_cells(codebook, codebook.nearest(distinct))
+    joined = neighbours(
+        (distinct, cells),
+        (distinct, cells),
+        codebook,
+        k=k,
+        probes=None,
+        among_itself=True,
+        last_only=True,
+    )
+    radius = joined.distances[:, 0]
+    r_min = NEAREST_SHARE * float(np.median(radius))
+    dimension = intrinsic_dimension(distinct, generator(random_seed, "density", "dimension"))
+    log_rho = radius_log_density(radius, dimension, k=k, r_min=r_min)
+    space = Space(
+        embedder=embedder,
+        mean=mean,
+        components=components,
+        normalize=normalize,
+        centroids=codebook.centroids,
+        groups=codebook.groups,
+        log_volumes=log_volumes(log_rho, cells, len(codebook)),
+        intrinsic_dim=dimension,
+        k=k,
+        r_min=r_min,
+        novel_radius=float(np.quantile(radius, NOVEL_QUANTILE)),
+    )
+    counts = np.bincount(cells, minlength=space.n_cells)
+    if distinct is points:
+        return space, Reference(points, cells, log_rho, radius, counts)
+    each = copies.of
+    return space, Reference(points, cells[each], log_rho[each], radius[each], counts)
+
+
+def intrinsic_dimension(points: Points, rng: np.random.Generator) -> float:
+    """2NN on a sample whose neighbours are looked for among all distinct points: exact."""
+    if len(points) < 3:
+        return 1.0
+    least, most = DIMENSION_SAMPLE
+    n_sample = min(max(DIMENSION_PAIRS // len(points), least), most, len(points))
+    rows = np.sort(rng.choice(len(points), n_sample, replace=False))
+    distances = nearest_flat(points[rows], points, k=3).distances[:, 1:]
+    return min(two_nn(distances), float(points.shape[1]))
+
+
+def checked_size(n_distinct: int, *, n_cells: int | None, k: int) -> int:
+    """The number of cells for a pool of `n_distinct` points; raises where the pool is too small."""
+    if not 1 <= k < n_distinct:
+        raise UsageError(
+            f"k must be in [1, {n_distinct - 1}] for a pool of {n_distinct} distinct points. "
+            f"Got {k}. Lower k, or give more points."
+        )
+    if n_cells is None:
+        wanted = max(CELLS_AT_LEAST, n_distinct // POINTS_PER_CELL)
+        return min(wanted, CELLS_AT_MOST, n_distinct)
+    if not 1 <= n_cells <= n_distinct:
+        raise UsageError(
+            f"n_cells must be in [1, {n_distinct}] for a pool of {n_distinct} distinct points. "
+            f"Got {n_cells}. Lower n_cells, or give more points."
+        )
+    return n_cells
+
+
+def reduction(rows: Points, dim: int | None, rng: np.random.Generator) -> tuple[Points, Points]:
+    """Mean, shape (n_features,), and principal components, shape (n_features, dim).
+
+    Both are empty for `dim=None`. A `dim` of n_features or more keeps every direction.
+    """
+    if dim is None:
+        return np.zeros(0, np.float32), np.zeros((0, 0), np.float32)
+    if dim < 1:
+        raise UsageError(f"dim must be at least 1. Got {dim}. Leave it out for 64.")
+    if len(rows) > PCA_ROWS:
+        rows = rows[np.sort(rng.choice(len(rows), PCA_ROWS, replace=False))]
+    mean = rows.mean(0, dtype=np.float64)
+    if dim >= rows.shape[1]:
+        return mean.astype(np.float32), np.eye(rows.shape[1], dtype=np.float32)
+    centred = rows - mean
+    _, directions = np.linalg.eigh(centred.T @ centred)
+    leading = directions[:, ::-1][:, :dim]
+    signs = np.sign(leading[np.abs(leading).argmax(0), np.arange(dim)])
+    return mean.astype(np.float32), (leading * signs).astype(np.float32)

@@ -1,0 +1,152 @@
+"""The frozen space: how vectors become points, and points cells."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from kdos.density.codebook import Codebook, unit_rows
+from kdos.errors import SpaceMismatchError, UsageError
+
+Floats = npt.NDArray[np.float64]
+Points = npt.NDArray[np.float32]
+Cells = npt.NDArray[np.int32]
+Whole = npt.NDArray[np.int64]
+
+_ARRAYS = ("mean", "components", "centroids", "groups", "log_volumes")
+_NUMBERS = ("embedder", "normalize", "intrinsic_dim", "k", "r_min", "novel_radius")
+
+
+@dataclass(frozen=True)
+class Space:
+    """Embedder, centring, reduction and codebook, frozen; densities of two spaces never compare.
+
+    `mean` shape (n_features,) and `components` shape (n_features, dim) are empty where vectors are
+    taken as they are. `centroids` shape (n_cells, dim), in groups that begin at `groups`, shape
+    (n_groups + 1,); `log_volumes` shape (n_cells,), nats, from the reference pool. Radii are
+    distances in the space: no k-th neighbour is taken to be nearer than `r_min`, and a point whose
+    k-th neighbour in the reference is farther than `novel_radius` (the reference's own 99th
+    percentile) is novel.
+    """
+
+    embedder: str
+    mean: Points
+    components: Points
+    normalize: bool
+    centroids: Points
+    groups: Whole
+    log_volumes: Floats
+    intrinsic_dim: float
+    k: int
+    r_min: float
+    novel_radius: float
+
+    @property
+    def n_cells(self) -> int:
+        """How many cells the codebook has."""
+        return len(self.centroids)
+
+    @property
+    def dim(self) -> int:
+        """The dimension of a point."""
+        return self.centroids.shape[1]
+
+    @property
+    def n_features(self) -> int:
+        """The dimension of a vector, before reduction."""
+        return len(self.mean) or self.dim
+
+    @cached_property
+    def codebook(self) -> Codebook:
+        """The centroids, ready to be searched."""
+        return Codebook(self.centroids, self.groups)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """32 hexadecimal digits that change with any array or number of the space."""
+        header, arrays = self.to_arrays()
+        digest = hashlib.blake2b(json.dumps(header, sort_keys=True).encode(), digest_size=16)
+        for name in _ARRAYS:
+            digest.update(f"{name}{arrays[name].shape}".encode())
+            digest.update(np.ascontiguousarray(arrays[name]).tobytes())
+        return digest.hexdigest()
+
+    def project(self, vectors: npt.ArrayLike) -> Points:
+        """Vectors, shape (n, n_features), as points of the space, shape (n, dim)."""
+        rows = checked_vectors(vectors)
+        if rows.shape[1] != self.n_features:
+            raise SpaceMismatchError(
+                f"vectors must have {self.n_features} features in this space. "
+                f"Got {rows.shape[1]}. Embed them with {self.embedder}."
+            )
+        return projected(rows, self.mean, self.components, normalize=self.normalize)
+
+    def assign(self, points: Points) -> Cells:
+        """The cell of each point, shape (n,): that of the nearest centroid, the first of equals."""
+        return self.codebook.nearest(points)
+
+    def require(self, fingerprint: str) -> None:
+        """Raise unless `fingerprint` is this space's own."""
+        if fingerprint != self.fingerprint:
+            raise SpaceMismatchError(
+                "densities compare only within one space. "
+                f"Got {fingerprint} beside {self.fingerprint}. Measure both pools in one space."
+            )
+
+    def to_arrays(self) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
+        """The space as a header that JSON can hold and plain arrays."""
+        header = {name: getattr(self, name) for name in _NUMBERS}
+        return header, {name: getattr(self, name) for name in _ARRAYS}
+
+    @classmethod
+    def from_arrays(cls, header: Mapping[str, Any], arrays: Mapping[str, npt.NDArray[Any]]) -> Self:
+        """The space that `to_arrays` took apart."""
+        fields: dict[str, Any] = {name: header[name] for name in _NUMBERS}
+        fields |= {name: arrays[name] for name in _ARRAYS}
+        return cls(**fields)
+
+
+def checked_vectors(vectors: npt.ArrayLike) -> Points:
+    """The vectors as float32, shape (n, n_features); raises unless they are finite numbers."""
+    rows = np.asarray(vectors)
+    if rows.ndim != 2 or rows.shape[1] == 0:
+        raise UsageError(
+            f"vectors must have shape (n, dim). Got {rows.shape}. Give one row per point."
+        )
+    if rows.dtype.kind not in "fiu":
+        raise UsageError(f"vectors must be real numbers. Got {rows.dtype}. Give float32.")
+    rows = np.ascontiguousarray(rows, np.float32)
+    bad = first_not_finite(rows)
+    if bad is not None:
+        raise UsageError(
+            f"vectors must be finite. Got NaN or infinity in row {bad}. Drop or mend that row."
+        )
+    return rows
+
+
+def first_not_finite(rows: Points, *, block: int = 65_536) -> int | None:
+    """The first row that holds NaN or infinity, if any."""
+    for start in range(0, len(rows), block):
+        finite = np.isfinite(rows[start : start + block]).all(1)
+        if not finite.all():
+            return start + int(np.argmin(finite))
+    return None
+
+
+def projected(
+    rows: Points, mean: Points, components: Points, *, normalize: bool, block: int = 65_536
+) -> Points:
+    """Centre, reduce and scale to unit length, block by block; a row of zeros stays zero."""
+    reduced = components.shape[1] if components.size else rows.shape[1]
+    points = np.empty((len(rows), reduced), np.float32)
+    for start in range(0, len(rows), block):
+        part = rows[start : start + block]
+        part = part - mean if mean.size else part
+        part = part @ components if components.size else part
+        points[start : start + block] = unit_rows(part) if normalize else part
+    return points

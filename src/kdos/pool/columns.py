@@ -1,0 +1,15 @@
+"""Columns and rows of Arrow tables as plain Python values."""
+
+from typing import Any
+
+import pyarrow as pa
+
+
+def values(table: pa.Table, column: str) -> list[Any]:
+    """One column, row by row."""
+    return table[column].to_pylist()
+
+
+def row_of(table: pa.Table, row: int) -> dict[str, Any]:
+    """One row, by column name."""
+    return table.slice(row, 1).to_pylist()[0]

@@ -1,0 +1,52 @@
+"""Which drafts stay: each is held against the quotas of the cells it would fill (our design)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+RULES = ("pace", "strict", "all")
+
+Counts = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """`deficit` is the mean log deficit (nats) of the draft's cells; `reason` is "" if it stays."""
+
+    deficit: float
+    reason: str
+
+    @property
+    def accepted(self) -> bool:
+        """Whether the draft stays."""
+        return not self.reason
+
+
+def decide(
+    cells: Sequence[int], *, counts: Counts, quotas: Counts, rule: str, slack: float
+) -> Decision:
+    """Whether a draft whose knowledge points lie in `cells` stays.
+
+    `pace` (default): the mean over its cells of log(m + 1/2) - log(n + 1/2) is above zero, and no
+    cell goes beyond (1 + slack) * m. `strict`: every cell is under its quota. `all`: always.
+
+    Args:
+        cells: One cell for each knowledge point; a cell may stand twice.
+        counts: n, what each cell holds now, shape (n_cells,).
+        quotas: m, what each cell may hold, shape (n_cells,).
+        rule: One of RULES.
+        slack: How far `pace` lets a cell go beyond its quota, as a share.
+    """
+    n, m = counts[list(cells)], quotas[list(cells)]
+    deficit = float(np.mean(np.log(m + 0.5) - np.log(n + 0.5)))
+    if rule == "all":
+        return Decision(deficit, "")
+    limit = np.floor((1 + slack) * m) if rule == "pace" else m
+    added = np.array([list(cells[: i + 1]).count(cell) for i, cell in enumerate(cells)])
+    if np.any(n + added > limit):
+        return Decision(deficit, "crowded")
+    if rule == "pace" and deficit <= 0:
+        return Decision(deficit, "no_deficit")
+    return Decision(deficit, "")

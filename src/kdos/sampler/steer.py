@@ -1,0 +1,192 @@
+"""Where the next drafts start: cells by what they lack, seeds inside them (our design)."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from kdos.chance import generator
+
+Counts = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
+Mask = npt.NDArray[np.bool_]
+
+MOST_USED = 5
+"""Knowledge points a draft may hold (KDoS: 3 to 5)."""
+
+MOST_PARTNERS = 2
+"""Seeds that join the first one in a group."""
+
+PARTNERS_SEEN = 16
+"""Seeds of the same document that are looked at for partners."""
+
+PRIOR_TRIES = 2.0
+"""Picks' worth of faith that a cell yields, before it was ever tried."""
+
+TRIES = 20
+"""Picks aimed at a cell before it can be called unreachable."""
+
+LEAST_YIELD = 0.05
+"""Accepted knowledge points a pick must bring into its cell, or the cell counts as unreachable."""
+
+
+@dataclass(frozen=True, slots=True)
+class Links:
+    """Which knowledge points, seeds and documents belong together.
+
+    `cells` holds each knowledge point's cell, shape (n_points,), `documents` each seed's document,
+    shape (n_seeds,). `points_of[s]` lists the knowledge points of seed s, `seeds_of[k]` the seeds
+    of knowledge point k, `points_in[c]` the knowledge points of cell c and `seeds_in[d]` the seeds
+    of document d.
+    """
+
+    cells: npt.NDArray[np.int32]
+    documents: npt.NDArray[np.int32]
+    points_of: Sequence[Counts]
+    seeds_of: Sequence[Counts]
+    points_in: Sequence[Counts]
+    seeds_in: Sequence[Counts]
+
+
+@dataclass(frozen=True, slots=True)
+class Yields:
+    """What was asked and what it brought: per cell and per knowledge point.
+
+    `tries` and `gains`, shape (n_cells,), count picks aimed at a cell and the accepted knowledge
+    points that they brought into it; `asked`, shape (n_points,), counts picks from a point.
+    """
+
+    tries: Counts
+    gains: Counts
+    asked: Counts
+
+    @classmethod
+    def none(cls, *, n_cells: int, n_points: int) -> "Yields":
+        """Nothing asked yet."""
+        return cls(*(np.zeros(n, np.int64) for n in (n_cells, n_cells, n_points)))
+
+    def rate(self, *, drafts: int) -> Floats:
+        """Accepted knowledge points that a pick of `drafts` drafts brings into its cell."""
+        return (self.gains + PRIOR_TRIES * drafts) / (self.tries + PRIOR_TRIES)
+
+
+@dataclass(frozen=True, slots=True)
+class Pick:
+    """One place to draft from; seeds and knowledge points are given by their rows.
+
+    `use` starts with the knowledge point the pick is about. `variant` counts the picks made from
+    that point before this one.
+    """
+
+    id: str
+    cell: int
+    seeds: tuple[int, ...]
+    use: tuple[int, ...]
+    avoid: tuple[int, ...]
+    variant: int
+
+
+def steer(
+    deficit: Counts,
+    yields: Yields,
+    links: Links,
+    *,
+    exposures: Counts,
+    picks: int,
+    drafts: int,
+    random_seed: int,
+    round_number: int,
+) -> list[Pick]:
+    """At most `picks` picks, shared over cells by what they lack and by how well they yield.
+
+    A cell gets deficit / yield picks at most, so that a batch does not overshoot. Inside a cell the
+    least exposed knowledge points come first; their seeds are joined by seeds of the same document
+    whose knowledge points are thin as well.
+
+    Args:
+        deficit: Quota minus count, shape (n_cells,); cells at or below zero get nothing.
+        yields: What earlier picks brought.
+        links: What belongs together.
+        exposures: Occurrences of each knowledge point in the pool, shape (n_points,).
+        picks: The size of the batch.
+        drafts: Drafts asked for in one pick.
+        random_seed: With `round_number` it keys every choice.
+        round_number: The round, from 1.
+    """
+    rng = generator(random_seed, "steer", round_number)
+    rate = yields.rate(drafts=drafts)
+    supply = np.array([len(points) > 0 for points in links.points_in])
+    lack = np.where(supply, np.maximum(deficit, 0), 0) / rate
+    shares = _systematic(lack, picks, rng)
+    chosen: list[Pick] = []
+    begun: Counter[int] = Counter()
+    for cell in np.flatnonzero(shares):
+        points = links.points_in[int(cell)]
+        rank = np.lexsort((rng.random(len(points)), yields.asked[points], exposures[points]))
+        for turn in range(shares[cell]):
+            point = int(points[rank[turn % len(points)]])
+            name = f"{round_number:04d}-{len(chosen):06d}"
+            variant = int(yields.asked[point]) + begun[point]
+            begun[point] += 1
+            seed = int(rng.choice(links.seeds_of[point]))
+            chosen.append(_group(name, point, seed, deficit, links, variant=variant, rng=rng))
+    return chosen
+
+
+def scatter(
+    links: Links, *, picks: int, random_seed: int, round_number: int, asked: Counts
+) -> list[Pick]:
+    """Picks from seeds drawn evenly, whatever the pool holds: the blind run's."""
+    rng = generator(random_seed, "scatter", round_number)
+    even = np.ones(max(len(links.points_in), 1), np.int64)
+    chosen: list[Pick] = []
+    begun: Counter[int] = Counter()
+    for seed in rng.integers(0, len(links.points_of), picks).tolist():
+        point = int(rng.choice(links.points_of[seed]))
+        name = f"{round_number:04d}-{len(chosen):06d}"
+        variant = int(asked[point]) + begun[point]
+        begun[point] += 1
+        chosen.append(_group(name, point, seed, even, links, variant=variant, rng=rng))
+    return chosen
+
+
+def unreachable_cells(yields: Yields, links: Links, *, drafts: int) -> Mask:
+    """Cells that no draft has reached in TRIES picks, or that hold nothing to start from."""
+    empty = np.array([len(points) == 0 for points in links.points_in])
+    barren = (yields.tries >= TRIES) & (yields.gains < LEAST_YIELD * yields.tries * drafts)
+    return empty | barren
+
+
+def _systematic(lack: Floats, picks: int, rng: np.random.Generator) -> Counts:
+    """Whole shares of `picks` in proportion to `lack`, none above what the cell lacks."""
+    total = lack.sum()
+    if total <= 0:
+        return np.zeros(len(lack), np.int64)
+    wanted = lack * min(1.0, picks / total)
+    steps = np.floor(np.cumsum(wanted) + rng.random())
+    return np.diff(steps, prepend=0.0).astype(np.int64)
+
+
+def _group(
+    name: str,
+    point: int,
+    first: int,
+    deficit: Counts,
+    links: Links,
+    *,
+    variant: int,
+    rng: np.random.Generator,
+) -> Pick:
+    """What one call starts from: the seed `first`, which holds `point`, and its partners."""
+    kin = links.seeds_in[links.documents[first]]
+    seen = rng.choice(kin, min(PARTNERS_SEEN, len(kin)), replace=False)
+    thin = [float(np.maximum(deficit[links.cells[links.points_of[s]]], 0).sum()) for s in seen]
+    ranked = [int(seen[i]) for i in np.argsort(-np.array(thin), kind="stable")]
+    seeds = (first, *[s for s in ranked if s != first][:MOST_PARTNERS])
+    points = list(dict.fromkeys(int(k) for s in seeds for k in links.points_of[s]))
+    lacking = [k for k in points if k != point and deficit[links.cells[k]] > 0]
+    use = (point, *[lacking[i] for i in rng.permutation(len(lacking))[: MOST_USED - 1]])
+    avoid = tuple(k for k in points if deficit[links.cells[k]] <= 0 and k != point)
+    return Pick(name, int(links.cells[point]), seeds, use, avoid, variant)

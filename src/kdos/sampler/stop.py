@@ -1,0 +1,64 @@
+"""When to stop, and for which reason (our design)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from kdos.target import Gap
+
+ENOUGH_TV = 0.02
+"""A total variation to the target at which nobody could tell the two apart in use."""
+
+PATIENCE = 5
+"""Rounds without any gain after which going on is not worth the money."""
+
+LEAST_GAIN = 0.01
+"""The share of the KL that these rounds must take off, or of the pool that they must add."""
+
+
+@dataclass(frozen=True, slots=True)
+class Spending:
+    """What has been spent so far, in the units of the budget's caps."""
+
+    calls: int = 0
+    tokens: int = 0
+    usd: float = 0.0
+    seconds: float = 0.0
+
+
+def stop_reason(
+    gap: Gap,
+    *,
+    samples: int,
+    wanted: int,
+    history: Sequence[tuple[int, float]],
+    reachable: bool = True,
+) -> str | None:
+    """Why the loop ends now, or None if it goes on.
+
+    `noise_floor`: the pool is as near to the target as independent draws from it would be.
+    `total_variation`: it is within 0.02 of it. Both are asked once the pool has its wanted size;
+    a full pool that meets neither ends with `budget`. `unreachable`: no cell that lacks something
+    can be filled. `no_gain`: five rounds in which neither the gap nor the pool moved by 1 %.
+
+    Args:
+        gap: The gap now.
+        samples: The pool's size.
+        wanted: The size it is to reach.
+        history: (samples, KL) after each round so far, oldest first.
+        reachable: Whether any cell with a deficit can still be reached.
+    """
+    if samples >= wanted:
+        if gap.kl <= gap.floor:
+            return "noise_floor"
+        return "total_variation" if gap.tv <= ENOUGH_TV else "budget"
+    if not reachable:
+        return "unreachable"
+    return "no_gain" if _stalled(history) else None
+
+
+def _stalled(history: Sequence[tuple[int, float]]) -> bool:
+    if len(history) <= PATIENCE:
+        return False
+    (samples_before, kl_before), (samples, kl) = history[-PATIENCE - 1], history[-1]
+    grew = samples > samples_before * (1 + LEAST_GAIN)
+    return not grew and not kl < kl_before * (1 - LEAST_GAIN)

@@ -1,0 +1,151 @@
+"""The loop: measure, compare, steer, draft, accept, extend, until one stop holds.
+
+The KDoS paper has a three-stage feedback that iterates until the pool meets the target (Fig. 2);
+its steps are not public, and these are our design. The loop touches nothing but its steps, so that
+an ablation replaces one of them.
+"""
+
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from kdos.pool import Draft, Extraction, Pool, Refusal, Verdict
+from kdos.sampler import Pick, Yields
+from kdos.target import Gap
+from kdos.verdict import Place
+
+Counts = npt.NDArray[np.int64]
+Cells = npt.NDArray[np.int32]
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A draft on its way: what it really holds, where its answer stands, or why it fell.
+
+    `points` are the rows of its re-extracted knowledge points in the inventory, `place` is where
+    its answer stands in a document.
+    """
+
+    draft: Draft
+    pick: Pick
+    refusal: Refusal | None = None
+    extraction: Extraction | None = None
+    points: tuple[int, ...] = ()
+    place: Place | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Lack:
+    """What the pool lacks now: the gap, the quotas behind it and the mass out of reach.
+
+    `quotas`, shape (n_cells,), are what each cell may hold; `unreachable` marks cells given up and
+    `unreachable_mass`, a share in [0, 1], is the target's mass in them.
+    """
+
+    gap: Gap
+    quotas: Counts
+    unreachable: npt.NDArray[np.bool_]
+    unreachable_mass: float
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What of a round counts for the next ones.
+
+    `aimed` and `asked`, shape (n_picks,), are each pick's cell and knowledge point. `samples` holds
+    the knowledge points of each accepted sample and `sources` the cell its pick was aimed at.
+    """
+
+    aimed: Counts
+    asked: Counts
+    samples: Sequence[tuple[int, ...]]
+    sources: Sequence[int]
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """One turn: what was asked, which calls failed, what came and what became of it."""
+
+    number: int
+    picks: Sequence[Pick]
+    failed: Sequence[Refusal]
+    candidates: Sequence[Candidate]
+    verdicts: Sequence[Verdict]
+
+    @property
+    def accepted(self) -> list[Candidate]:
+        """The candidates that stay."""
+        pairs = zip(self.candidates, self.verdicts, strict=True)
+        return [candidate for candidate, verdict in pairs if verdict.refusal is None]
+
+    @property
+    def outcome(self) -> Outcome:
+        """What of it counts for the next rounds."""
+        return Outcome(
+            aimed=np.array([pick.cell for pick in self.picks], np.int64),
+            asked=np.array([pick.use[0] for pick in self.picks], np.int64),
+            samples=[candidate.points for candidate in self.accepted],
+            sources=[candidate.pick.cell for candidate in self.accepted],
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """All that a round hands to the next: the pool, what picks brought, (samples, KL) so far."""
+
+    pool: Pool
+    yields: Yields
+    rounds: int = 0
+    history: tuple[tuple[int, float], ...] = ()
+
+    def after(self, outcome: Outcome, *, cells: Cells, kl: float) -> "State":
+        """The state once a round is over; `cells` is the inventory's, `kl` the gap before it."""
+        pool = self.pool.extend(outcome.samples, cells)
+        return State(
+            pool,
+            _brought(self.yields, outcome, cells),
+            rounds=self.rounds + 1,
+            history=(*self.history, (pool.samples, kl)),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Steps:
+    """What the loop does in a turn; replace one to see what it is worth."""
+
+    measure: Callable[[State], Lack]
+    stop: Callable[[State, Lack], str | None]
+    pick: Callable[[State, Lack], list[Pick]]
+    draft: Callable[[Sequence[Pick]], tuple[list[Candidate], list[Refusal]]]
+    accept: Callable[[Sequence[Candidate], State, Lack], list[Verdict]]
+    cells: Callable[[], Cells]
+
+
+def balance(state: State, steps: Steps) -> Generator[tuple[Round, State, Lack], None, str]:
+    """Turn after turn, each with the state and the lack after it; returns the reason to stop."""
+    lack = steps.measure(state)
+    while (reason := steps.stop(state, lack)) is None:
+        picks = steps.pick(state, lack)
+        candidates, failed = steps.draft(picks)
+        verdicts = steps.accept(candidates, state, lack)
+        turn = Round(state.rounds + 1, picks, failed, candidates, verdicts)
+        state = state.after(turn.outcome, cells=steps.cells(), kl=lack.gap.kl)
+        lack = steps.measure(state)
+        yield turn, state, lack
+    return reason
+
+
+def _brought(yields: Yields, outcome: Outcome, cells: Cells) -> Yields:
+    """What this turn's picks brought, added to what earlier ones did."""
+    pairs = zip(outcome.samples, outcome.sources, strict=True)
+    hits = [cell for points, cell in pairs for point in points if cells[point] == cell]
+    n_cells = len(yields.tries)
+    grown = np.zeros(len(cells) - len(yields.asked), np.int64)
+    return Yields(
+        tries=yields.tries + np.bincount(outcome.aimed, minlength=n_cells),
+        gains=yields.gains + np.bincount(np.array(hits, np.int64), minlength=n_cells),
+        asked=np.concatenate([yields.asked, grown])
+        + np.bincount(outcome.asked, minlength=len(cells)),
+    )

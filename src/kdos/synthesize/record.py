@@ -1,0 +1,172 @@
+"""A round as tables, and what the next rounds need of it back from them."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from kdos.pool import Inventory, Sample, Seed, values
+from kdos.synthesize.library import Library
+from kdos.synthesize.loop import Candidate, Outcome, Round
+
+EVIDENCE = pa.list_(pa.struct([("passage", pa.string()), ("quote", pa.string())]))
+SAMPLES = pa.schema(
+    [
+        ("id", pa.string()),
+        ("question", pa.string()),
+        ("answer", pa.string()),
+        ("answers", pa.list_(pa.string())),
+        ("topic_entities", pa.list_(pa.string())),
+        ("knowledge_points", pa.list_(pa.string())),
+        ("logic", pa.string()),
+        ("distractors", pa.list_(pa.string())),
+        ("domain", pa.string()),
+        ("lang", pa.string()),
+        ("document", pa.string()),
+        ("answer_start", pa.int64()),
+        ("answer_end", pa.int64()),
+        ("evidence", EVIDENCE),
+        ("seeds", pa.list_(pa.string())),
+        ("cells", pa.list_(pa.int32())),
+        ("engine", pa.string()),
+        ("prompt_hash", pa.string()),
+        ("round", pa.int32()),
+    ]
+)
+VERDICTS = pa.schema(
+    [
+        ("draft", pa.string()),
+        ("question", pa.string()),
+        ("answer", pa.string()),
+        ("accepted", pa.bool_()),
+        ("reason", pa.string()),
+        ("error_class", pa.string()),
+        ("detail", pa.string()),
+        ("cells", pa.list_(pa.int32())),
+        ("deficit", pa.float64()),
+        ("domain", pa.string()),
+    ]
+)
+PICKS = pa.schema([("id", pa.string()), ("cell", pa.int32()), ("knowledge_point", pa.int64())])
+NEW_POINTS = pa.schema(
+    [("text", pa.string()), ("cell", pa.int32()), ("point", pa.list_(pa.float32()))]
+)
+SCHEMAS: Mapping[str, pa.Schema] = {
+    "samples": SAMPLES,
+    "verdicts": VERDICTS,
+    "picks": PICKS,
+    "new_knowledge_points": NEW_POINTS,
+}
+
+
+def round_tables(
+    turn: Round, *, library: Library, inventory: Inventory, known: int, engine: str, prompt: str
+) -> dict[str, pa.Table]:
+    """The round's tables by name; `known` is how many knowledge points there were before it."""
+    seeds = {pick.id: [library.seed(row) for row in pick.seeds] for pick in turn.picks}
+    samples = [
+        sample_of(candidate, seeds[candidate.pick.id], turn, inventory, engine, prompt)
+        for candidate in turn.accepted
+    ]
+    fresh = [
+        {"text": text, "cell": int(cell), "point": point.tolist()}
+        for text, cell, point in zip(
+            inventory.texts[known:], inventory.cells[known:], inventory.points[known:], strict=True
+        )
+    ]
+    rows: dict[str, Sequence[dict[str, Any]]] = {
+        "samples": [asdict(sample) for sample in samples],
+        "verdicts": _verdict_rows(turn, seeds),
+        "picks": [{"id": p.id, "cell": p.cell, "knowledge_point": p.use[0]} for p in turn.picks],
+        "new_knowledge_points": fresh,
+    }
+    return {name: pa.Table.from_pylist(rows[name], schema) for name, schema in SCHEMAS.items()}
+
+
+def sample_of(
+    candidate: Candidate,
+    seeds: Sequence[Seed],
+    turn: Round,
+    inventory: Inventory,
+    engine: str,
+    prompt: str,
+) -> Sample:
+    """The sample that an accepted candidate becomes."""
+    draft, extraction, place = candidate.draft, candidate.extraction, candidate.place
+    assert extraction is not None
+    assert place is not None
+    return Sample(
+        id=draft.id,
+        question=draft.question,
+        answer=draft.answer,
+        answers=(draft.answer,),
+        topic_entities=extraction.topic_entities,
+        knowledge_points=extraction.knowledge_points,
+        logic=extraction.logic,
+        distractors=draft.distractors,
+        domain=seeds[0].domain,
+        lang=seeds[0].lang,
+        document=place.document,
+        answer_start=place.start,
+        answer_end=place.end,
+        evidence=draft.evidence,
+        seeds=tuple(seed.id for seed in seeds),
+        cells=tuple(int(inventory.cells[point]) for point in candidate.points),
+        engine=engine,
+        prompt_hash=prompt,
+        round=turn.number,
+    )
+
+
+def refused_by_reason(turn: Round) -> dict[str, int]:
+    """How many drafts fell for each reason, most first."""
+    return _counted(v.refusal.reason for v in turn.verdicts if v.refusal)
+
+
+def refused_by_class(turn: Round) -> dict[str, int]:
+    """How many drafts fell in each error class, most first."""
+    return _counted(v.refusal.error_class.value for v in turn.verdicts if v.refusal)
+
+
+def read_outcome(tables: Mapping[str, pa.Table], inventory: Inventory) -> Outcome:
+    """What later rounds need of a round; its new knowledge points join the inventory."""
+    fresh = tables["new_knowledge_points"]
+    if fresh.num_rows:
+        inventory.extend(
+            values(fresh, "text"),
+            points=np.array(values(fresh, "point"), np.float32),
+            cells=fresh["cell"].to_numpy().astype(np.int32),
+        )
+    picks, samples = tables["picks"], tables["samples"]
+    aimed = dict(zip(values(picks, "id"), values(picks, "cell"), strict=True))
+    return Outcome(
+        aimed=picks["cell"].to_numpy().astype(np.int64),
+        asked=picks["knowledge_point"].to_numpy().astype(np.int64),
+        samples=[inventory.rows(texts) for texts in values(samples, "knowledge_points")],
+        sources=[aimed[name.rpartition("/")[0]] for name in values(samples, "id")],
+    )
+
+
+def _verdict_rows(turn: Round, seeds: Mapping[str, Sequence[Seed]]) -> list[dict[str, Any]]:
+    return [
+        {
+            "draft": verdict.draft,
+            "question": candidate.draft.question,
+            "answer": candidate.draft.answer,
+            "accepted": verdict.refusal is None,
+            "reason": verdict.refusal.reason if verdict.refusal else "",
+            "error_class": verdict.refusal.error_class.value if verdict.refusal else "",
+            "detail": verdict.refusal.detail if verdict.refusal else "",
+            "cells": list(verdict.cells),
+            "deficit": verdict.deficit,
+            "domain": seeds[candidate.pick.id][0].domain,
+        }
+        for candidate, verdict in zip(turn.candidates, turn.verdicts, strict=True)
+    ]
+
+
+def _counted(names: Any) -> dict[str, int]:
+    return dict(sorted(Counter(names).items(), key=lambda item: (-item[1], item[0])))

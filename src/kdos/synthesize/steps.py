@@ -1,0 +1,162 @@
+"""The loop's steps, bound to a configuration and to what a run holds."""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from kdos.config import Config
+from kdos.density import Space
+from kdos.pool import Inventory, Pool, Refusal
+from kdos.sampler import Links, Pick, scatter, steer, stop_reason, unreachable_cells
+from kdos.synthesize.draft import Desk, draft
+from kdos.synthesize.keep import Gate, keep
+from kdos.synthesize.library import Library
+from kdos.synthesize.loop import Candidate, Lack, State, Steps
+from kdos.target import measure_gap, quotas
+from kdos.tasks import Ask
+from kdos.verdict import KnownQuestions
+
+Points = npt.NDArray[np.float32]
+
+POINTS_A_SAMPLE = 4.0
+"""Knowledge points a sample holds, before the first was seen: the middle of 3 to 5."""
+
+HEADROOM = 0.05
+"""Room in the quotas beyond the wanted pool: the last drafts, of several knowledge points each,
+find no place where every cell is full to the last one. It costs a KL of about 0.001."""
+
+SAMPLES_A_DRAFT = 0.8
+"""The share of drafts taken to be accepted, before any was."""
+
+ROUNDS = 16
+"""Rounds that a run takes at least, so that feedback has turns to work in."""
+
+FEWEST_PICKS = 16
+"""Picks below which a round is not worth its three waits for the model."""
+
+
+@dataclass(frozen=True)
+class Workroom:
+    """What the loop works with: the space and target, the shelf of seeds, the way to a model."""
+
+    config: Config
+    space: Space
+    log_q: npt.NDArray[np.float64]
+    library: Library
+    links: Links
+    inventory: Inventory
+    known: KnownQuestions
+    ask: Ask
+    embed: Callable[[Sequence[str]], Points]
+
+    def locate(self, texts: Sequence[str]) -> tuple[Points, npt.NDArray[np.int32]]:
+        """New knowledge points' places in the space."""
+        points = self.space.project(self.embed(texts))
+        return points, self.space.assign(points)
+
+
+def steps_of(room: Workroom) -> Steps:
+    """The steps that the configuration asks for."""
+    settings, wanted = room.config.synthesize, room.config.budget.samples
+    gate = Gate(
+        rule=settings.accept,
+        slack=settings.slack,
+        wanted=wanted,
+        inventory=room.inventory,
+        known=room.known,
+    )
+    return Steps(
+        measure=lambda state: measure(state, room),
+        stop=lambda state, lack: stop_reason(
+            lack.gap,
+            samples=state.pool.samples,
+            wanted=wanted,
+            history=state.history,
+            reachable=not lack.unreachable[lack.gap.deficit > 0].all(),
+        ),
+        pick=lambda state, lack: pick(state, lack, room),
+        draft=lambda picks: draft_and_place(picks, room),
+        accept=lambda candidates, state, lack: keep(candidates, state, lack, gate),
+        cells=lambda: room.inventory.cells,
+    )
+
+
+def measure(state: State, room: Workroom) -> Lack:
+    """Compare the pool with the target; cells that were given up lose their target to the rest."""
+    pool = state.pool
+    given_up = unreachable_cells(
+        state.yields, room.links, drafts=room.config.synthesize.drafts_per_call
+    )
+    budget = quota_budget(pool, wanted=room.config.budget.samples)
+    wanted = quotas(room.log_q, budget)
+    mass = float(np.exp(room.log_q[given_up]).sum())
+    if given_up.all():
+        return Lack(measure_gap(pool.counts, room.log_q, wanted), wanted, given_up, 1.0)
+    log_q = np.where(given_up, -np.inf, room.log_q - math.log1p(-mass))
+    rest = quotas(log_q, max(budget - int(pool.counts[given_up].sum()), 0))
+    gap = measure_gap(pool.counts, log_q, rest)
+    return Lack(gap, np.where(given_up, wanted, rest), given_up, mass)
+
+
+def quota_budget(pool: Pool, *, wanted: int) -> int:
+    """Knowledge points that quotas are for: what the wanted samples will hold, and headroom."""
+    missing = max(wanted - pool.samples, 0)
+    each = pool.knowledge_points / pool.samples if pool.samples else POINTS_A_SAMPLE
+    return math.ceil((pool.knowledge_points + missing * each) * (1 + HEADROOM))
+
+
+def pick(state: State, lack: Lack, room: Workroom) -> list[Pick]:
+    """The next batch: as many picks as the missing samples seem to take, in at least ROUNDS."""
+    settings = room.config.synthesize
+    number = state.rounds + 1
+    size = settings.picks_per_round or batch_size(state, room.config)
+    if not settings.steer:
+        return scatter(
+            room.links,
+            picks=size,
+            random_seed=room.config.random_seed,
+            round_number=number,
+            asked=state.yields.asked,
+        )
+    return steer(
+        np.where(lack.unreachable, 0, lack.gap.deficit),
+        state.yields,
+        room.links,
+        exposures=state.pool.exposures,
+        picks=size,
+        drafts=settings.drafts_per_call,
+        random_seed=room.config.random_seed,
+        round_number=number,
+    )
+
+
+def batch_size(state: State, config: Config) -> int:
+    """Picks for the next round."""
+    wanted, drafts = config.budget.samples, config.synthesize.drafts_per_call
+    asked = int(state.yields.tries.sum())
+    prior = wanted / ROUNDS / (SAMPLES_A_DRAFT * drafts)
+    each = (state.pool.samples + prior * SAMPLES_A_DRAFT * drafts) / (asked + prior)
+    needed = (wanted - state.pool.samples) / max(each, 0.01)
+    return max(FEWEST_PICKS, math.ceil(min(needed, wanted / ROUNDS / drafts * 2)))
+
+
+def draft_and_place(picks: Sequence[Pick], room: Workroom) -> tuple[list[Candidate], list[Refusal]]:
+    """Draft, then find each candidate's knowledge points in the inventory, new ones added."""
+    desk = Desk(
+        ask=room.ask,
+        library=room.library,
+        inventory=room.inventory,
+        known=room.known,
+        drafts_per_call=room.config.synthesize.drafts_per_call,
+        judge=room.config.synthesize.judge,
+    )
+    candidates, failed = draft(picks, desk)
+    held = [
+        (c, c.extraction.knowledge_points) for c in candidates if c.extraction and not c.refusal
+    ]
+    room.inventory.add((text for _, texts in held for text in texts), room.locate)
+    rows = {c.draft.id: room.inventory.rows(texts) for c, texts in held}
+    return [replace(c, points=rows.get(c.draft.id, ())) for c in candidates], failed

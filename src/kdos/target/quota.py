@@ -1,0 +1,67 @@
+"""A budget shared out over cells: exact water-filling under floors and caps, whole numbers."""
+
+import numpy as np
+import numpy.typing as npt
+
+from kdos.errors import UsageError
+
+Floats = npt.NDArray[np.float64]
+Counts = npt.NDArray[np.int64]
+
+MOST = 700.0
+"""The largest exponent (nats) that float64 can hold, with room to spare."""
+
+
+def quotas(
+    log_q: Floats, budget: int, *, supply: Counts | None = None, floor: Counts | None = None
+) -> Counts:
+    """How many of `budget` each cell gets, shape (n_cells,), summing to `budget` exactly.
+
+    ``m_c = min(supply_c, max(floor_c, scale * q_c))`` with the one scale that spends the budget: of
+    all shares under these limits the nearest to q in KL divergence. Fractions go to the largest
+    remainders, ties to the lowest cell.
+
+    Args:
+        log_q: The target, shape (n_cells,), nats; -inf where nothing is wanted.
+        budget: What there is to share.
+        supply: The most each cell can take; unlimited by default.
+        floor: The least each cell gets; zero by default.
+
+    Raises:
+        UsageError: Floors ask for more than the budget, or the supply holds less.
+    """
+    low = np.zeros(len(log_q)) if floor is None else floor.astype(np.float64)
+    high = np.full(len(log_q), float(budget)) if supply is None else supply.astype(np.float64)
+    high = np.where(np.isfinite(log_q), high, low)
+    if low.sum() > budget or np.any(low > high):
+        raise UsageError(f"floors must fit in the budget and the supply. Got {low.sum():.0f}.")
+    if high.sum() < budget:
+        raise UsageError(
+            f"the budget must not exceed the {high.sum():.0f} rows that cells with a target hold. "
+            f"Got {budget}."
+        )
+    shares = _share(log_q, budget, low=low, high=high)
+    return _round(shares, budget, high=high)
+
+
+def _share(log_q: Floats, budget: int, *, low: Floats, high: Floats) -> Floats:
+    """min(high, max(low, scale * q)) for the scale at which it sums to the budget, by bisection."""
+
+    def shares(log_scale: float) -> Floats:
+        return np.clip(np.exp(np.minimum(log_scale + log_q, MOST)), low, high)
+
+    finite = log_q[np.isfinite(log_q)]
+    bottom, top = -MOST - finite.max(), MOST - finite.min()
+    while (middle := (bottom + top) / 2) not in (bottom, top):
+        bottom, top = (middle, top) if shares(middle).sum() < budget else (bottom, middle)
+    return shares(top)
+
+
+def _round(shares: Floats, budget: int, *, high: Floats) -> Counts:
+    """Whole numbers by the largest remainder, none above `high`."""
+    whole = np.floor(shares + 1e-9)
+    remainder = np.where(whole < high, shares - whole, -np.inf)
+    order = np.argsort(-remainder, kind="stable")
+    missing = budget - int(whole.sum())
+    whole[order[:missing]] += 1
+    return whole.astype(np.int64)

@@ -1,0 +1,159 @@
+"""The distribution over cells that is wanted (our design; the paper's target is not public).
+
+``log q_c = log V_c + tau * log rho_c + log w_c - log Z``, with V_c the volume of cell c, rho_c its
+density in the reference pool and w_c an optional demand. Everything is in nats.
+"""
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+import numpy.typing as npt
+from scipy.special import logsumexp
+
+from kdos.errors import UsageError
+
+Floats = npt.NDArray[np.float64]
+Counts = npt.NDArray[np.int64]
+
+TARGETS = {"natural": 1.0, "sqrt": 0.5, "uniform": 0.0, "concentrated": 1.5}
+"""The exponent tau of each preset. 1.5 is the middle of the range (1, 2) that we have tried."""
+
+HIGHEST_TAU = 8.0
+"""`level:` searches tau in [0, 8]; beyond that one cell holds nearly all of the target."""
+
+HALF = 0.5
+"""Added to a count before its logarithm is taken, so that an empty cell has a density."""
+
+KAPPA = 1.0
+"""Exposures that everything is taken to have had already (water-filling; our design)."""
+
+
+def tempered_target(
+    log_volumes: Floats, counts: Counts, tau: float, *, log_demand: Floats | None = None
+) -> Floats:
+    """The target log q, shape (n_cells,), for one exponent tau.
+
+    Args:
+        log_volumes: log V_c, shape (n_cells,), nats.
+        counts: Reference knowledge points in each cell, shape (n_cells,).
+        tau: 1 is the reference's own distribution, 0 is uniform over volume.
+        log_demand: log w_c, shape (n_cells,); no demand by default.
+    """
+    log_density = np.log(counts + HALF) - log_volumes
+    log_q = log_volumes + tau * log_density
+    return _normalised(log_q if log_demand is None else log_q + log_demand)
+
+
+def demand_target(counts: Counts) -> Floats:
+    """As dense in each cell as a set of questions is, given its counts: log q, shape (n_cells,)."""
+    return _normalised(np.log(counts + HALF / len(counts)))
+
+
+def level_target(log_volumes: Floats, counts: Counts, level: float, *, budget: int) -> Floats:
+    """The tempered target whose mean log density is `level` for a pool of `budget` points.
+
+    The level rises with tau, so bisection finds it.
+
+    Raises:
+        UsageError: No tau in [0, 8] gives this level; the message names the range.
+    """
+
+    def reached(tau: float) -> float:
+        return target_level(tempered_target(log_volumes, counts, tau), log_volumes, budget=budget)
+
+    lowest, highest = reached(0.0), reached(HIGHEST_TAU)
+    if not lowest <= level <= highest:
+        ten = math.log(10)
+        raise UsageError(
+            f"target level: must be in [{lowest / ten:.2f}, {highest / ten:.2f}] (log10) for "
+            f"{budget} knowledge points in this space. Got {level / ten:.2f}."
+        )
+    tau = _bisect(reached, level, low=0.0, high=HIGHEST_TAU)
+    return tempered_target(log_volumes, counts, tau)
+
+
+def target_level(log_q: Floats, log_volumes: Floats, *, budget: int) -> float:
+    """Mean log density (nats) of `budget` points spread over the cells as the target says."""
+    q = np.exp(log_q)
+    held = q > 0
+    return float(np.sum(q[held] * (math.log(budget) + log_q[held] - log_volumes[held])))
+
+
+def waterfill_target(log_volumes: Floats, covered: Counts, *, budget: int) -> Floats:
+    """The budget where it adds most: n_c = max(0, lambda * w_c - kappa - e_c), w_c the volume.
+
+    It maximises ``sum w_c log(kappa + e_c + n_c)``: recall grows about with the logarithm of the
+    exposures. `covered` is e_c, the exposures that each cell has already.
+    """
+    weight = np.exp(_normalised(log_volumes))
+    ground = KAPPA + covered
+    order = np.argsort(ground / weight, kind="stable")
+    water = (budget + np.cumsum(ground[order])) / np.cumsum(weight[order])
+    wet = np.searchsorted(-(water - (ground / weight)[order]), 0.0)
+    height = water[max(int(wet) - 1, 0)]
+    filled = np.maximum(0.0, height * weight - ground)
+    return _normalised(np.log(filled + HALF / len(covered)))
+
+
+def read_target(
+    name: str,
+    *,
+    log_volumes: Floats,
+    counts: Counts,
+    budget: int,
+    demand: Counts | None = None,
+) -> Floats:
+    """The target that a name stands for.
+
+    Names are natural, sqrt, uniform, concentrated, waterfill, ``level:<log10>``, ``tau:<number>``
+    and, with the `demand` file's questions counted by cell, ``demand:<file>``.
+
+    Raises:
+        UsageError: No such target, or a level that cannot be reached.
+    """
+    kind, _, value = name.partition(":")
+    if name in TARGETS:
+        return tempered_target(log_volumes, counts, TARGETS[name])
+    if name == "waterfill":
+        return waterfill_target(log_volumes, counts, budget=budget)
+    if kind == "demand" and demand is not None:
+        return demand_target(demand)
+    if kind == "level":
+        level = _number(name, value) * math.log(10)
+        return level_target(log_volumes, counts, level, budget=budget)
+    if kind == "tau":
+        return tempered_target(log_volumes, counts, _number(name, value))
+    known = ", ".join([*TARGETS, "waterfill", "level:<log10>", "tau:<number>", "demand:<file>"])
+    raise UsageError(f"`target` must be one of {known}. Got {name!r}.")
+
+
+def effective_points(log_q: Floats, counts: Counts) -> float:
+    """1 / sum p_i^2 over reference points i when the target draws from them: at most n.
+
+    A small share of n means that the target rests on a few outliers (design section 7, guard).
+    """
+    held = counts > 0
+    q = np.exp(_normalised(log_q[held]))
+    return float(1.0 / np.sum(q**2 / counts[held]))
+
+
+def _normalised(log_q: Floats) -> Floats:
+    return log_q - float(logsumexp(log_q))
+
+
+def _bisect(rising: Callable[[float], float], level: float, *, low: float, high: float) -> float:
+    while high - low > 1e-12:
+        middle = (low + high) / 2
+        low, high = (middle, high) if rising(middle) < level else (low, middle)
+    return (low + high) / 2
+
+
+def _number(name: str, text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise UsageError(f"`target` {name!r} needs a number after the colon, as in level:2.5.")
+    return value
