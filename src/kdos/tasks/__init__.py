@@ -3,7 +3,7 @@
 from kdos.tasks.extract import ask_extraction, read_extraction
 from kdos.tasks.judge import CRITERIA, Judgement, ask_judgement, read_judgement
 from kdos.tasks.order import WINDOW, in_order
-from kdos.tasks.request import Ask, Prompt, Reply, Request, Usage, digest
+from kdos.tasks.request import Ask, Attempt, Prompt, Reply, Request, Usage, digest
 from kdos.tasks.seed import ask_seeds, read_seeds
 from kdos.tasks.synthesize import PROMPT as SYNTHESIZE
 from kdos.tasks.synthesize import Group, ask_drafts, read_drafts
@@ -13,6 +13,7 @@ __all__ = [
     "SYNTHESIZE",
     "WINDOW",
     "Ask",
+    "Attempt",
     "Group",
     "Judgement",
     "Prompt",
