@@ -1,6 +1,6 @@
 """Facts recombined: a group of seeds and passages in, drafts out."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from functools import lru_cache
 from itertools import combinations
 from typing import Any
@@ -53,26 +53,41 @@ def focus_facts(inputs: Inputs, shelf: Shelf) -> list[Fact]:
 def write(focus: Fact, shelf: Shelf, inputs: Inputs, *, number: int, key: int) -> Question | None:
     """The `number`-th question about a fact that passes the checks; None where none does."""
     linked = shelf.linked(focus)
-    options = list(asked_options(focus, linked))
+    use = set(inputs["use"])
+    options = list(asked_options(focus, linked, use))
     for turn in range(number, number + TRIES if options else number):
         asked, slot = options[turn % len(options)]
         clues = clue_candidates(asked, focus, shelf, inputs)
         seed = crc32(f"{asked.sentence}|{slot}".encode(), key)
         for attempt in range(2):
             question = combine(
-                asked, slot, clues, focus=focus, turn=turn // len(options) + attempt * 97, key=seed
+                asked,
+                slot,
+                clues,
+                focus=focus,
+                use=use,
+                turn=turn // len(options) + attempt * 97,
+                key=seed,
             )
             if question and sound(question):
                 return question
     return None
 
 
-def asked_options(focus: Fact, linked: Sequence[Fact]) -> Iterator[tuple[Fact, str]]:
-    """What to ask so that the question rests on `focus`: itself, or a near fact it is a clue to."""
+def asked_options(
+    focus: Fact, linked: Sequence[Fact], use: Container[str]
+) -> Iterator[tuple[Fact, str]]:
+    """What to ask so that the question rests on `focus`: itself, or a near fact it is a clue to.
+
+    Facts to use are preferred: another one is asked about only where nothing else can be.
+    """
     for slot in focus.askable:
         yield focus, slot
-    near = [fact for fact in linked if fact.askable][:NEIGHBOURS_ASKED]
-    for fact in near:
+    askable = [fact for fact in linked if fact.askable]
+    near = [fact for fact in askable if fact.sentence in use]
+    if not near and not focus.askable:
+        near = askable
+    for fact in near[:NEIGHBOURS_ASKED]:
         yield fact, fact.askable[0]
 
 
@@ -89,17 +104,43 @@ def clue_candidates(asked: Fact, focus: Fact, shelf: Shelf, inputs: Inputs) -> l
 
 
 def combine(
-    asked: Fact, slot: str, clues: Sequence[Fact], *, focus: Fact, turn: int, key: int
+    asked: Fact,
+    slot: str,
+    clues: Sequence[Fact],
+    *,
+    focus: Fact,
+    use: Container[str],
+    turn: int,
+    key: int,
 ) -> Question | None:
-    """Ask with one of the possible sets of clues, in one of the possible wordings."""
+    """Ask with one of the possible sets of clues, in one of the possible wordings.
+
+    Sets with the fewest clues that are not to be used come first.
+    """
     sets = clue_sets(len(clues), focus is not asked and focus in clues)
     if not sets:
         return None
-    place = (turn * SPREAD + key) % len(sets)
-    chosen = [clues[i] for i in sets[place]]
+    strange = [clue.sentence not in use for clue in clues]
+    tiers = [0] * (len(clues) + 1)
+    for each in sets:
+        tiers[sum(strange[i] for i in each)] += 1
+    cost, before = tier_of(turn % len(sets), tiers)
+    tier = [each for each in sets if sum(strange[i] for i in each) == cost]
+    place = before + (turn * SPREAD + key) % len(tier)
+    chosen = [clues[i] for i in tier[place - before]]
     rounds = turn // len(sets) + place + key
     wording = Wording(phrase=rounds, frame=rounds // 7, clause=rounds // 3)
     return ask(asked, slot, chosen, wording)
+
+
+def tier_of(turn: int, tiers: Sequence[int]) -> tuple[int, int]:
+    """The tier that the `turn`-th set is in, given each tier's size, and how many come before."""
+    before = 0
+    for tier, size in enumerate(tiers):
+        if turn < before + size:
+            return tier, before
+        before += size
+    raise IndexError(turn)
 
 
 @lru_cache(64)
