@@ -83,7 +83,10 @@ def near_duplicates(
 def folded(texts: "Sequence[str] | pa.Array[pa.LargeStringScalar]") -> tuple[Bytes, Whole]:
     """The texts in NFKC and lower case: their UTF-8, one after the other, and where each begins."""
     column = pa.array(texts, pa.large_string()) if not isinstance(texts, pa.Array) else texts
-    column = pc.utf8_lower(pc.utf8_normalize(column.cast(pa.large_string()), "NFKC"))
+    plain = pc.call_function(
+        "utf8_normalize", [column.cast(pa.large_string())], pc.Utf8NormalizeOptions("NFKC")
+    )
+    column = pc.utf8_lower(plain)
     _, offsets, data = column.buffers()
     span = slice(column.offset, column.offset + len(column) + 1)
     begins = np.frombuffer(offsets, np.int64)[span] if offsets else np.zeros(1, np.int64)
@@ -282,10 +285,10 @@ def _similar_pairs(
 
 @njit(nogil=True, cache=True)
 def _met_before(keys: Keys, row: int, other: int, band: int) -> bool:
+    met = False
     for place in range(band):
-        if keys[row, place] == keys[other, place]:
-            return True
-    return False
+        met |= keys[row, place] == keys[other, place]
+    return met
 
 
 @njit(nogil=True, cache=True)
