@@ -16,7 +16,15 @@ from kdos.logic import Fault, faults, parse, shape, write
 from kdos.logic.mermaid import MAX_CHARACTERS
 
 TOKENS = [
-    *("graph TD\n", "flowchart LR\n", "mindmap\n", "subgraph S\n", "end\n", "style A x", "class A b"),
+    *(
+        "graph TD\n",
+        "flowchart LR\n",
+        "mindmap\n",
+        "subgraph S\n",
+        "end\n",
+        "style A x",
+        "class A b",
+    ),
     *("A", "B", "root", "node-1", "节点", "x", "o", "1", "e1@", "text of a label", "_", ".", "-"),
     *("[", "]", "(", ")", "{", "}", "((", "))", "{{", "}}", "[/", "/]", "[\\", "\\]", ">", "@{"),
     *('"', "'", "`", "“", "”", "-->", "--", "->", "---", "–>", "==>", "==", "-.->", "-.", ".->"),
