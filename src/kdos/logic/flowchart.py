@@ -2,7 +2,8 @@
 
 One scanner walks over the text once. It reads more than Mermaid does where the meaning is plain
 (one-dash arrows, long dashes, labels with brackets in them, several statements on a line), and
-stops with a `LogicError` where it is not.
+stops with a `LogicError` where it is not. Most lines are one node or one arrow with quoted labels:
+those are read by a single expression, and whatever it does not match takes the long way.
 """
 
 import re
@@ -16,6 +17,11 @@ _NAME = r"\w+(?:[-.]\w+)*"
 _SPACE = re.compile(r"[ \t]+")
 _GAP = re.compile(r"(?:\s|;|%%[^\n]*)+")
 _REST_OF_LINE = re.compile(r"[^\n;]*")
+_QUOTED = r'(?:\["([^"\n]*)"\])?'
+_USUAL = re.compile(
+    rf"[ \t]*(?!end\b)({_NAME}){_QUOTED}(?:[ \t]*-->[ \t]*(?:\|([^|\n]*)\|[ \t]*)?"
+    rf"(?!end\b)({_NAME}){_QUOTED})?[ \t]*(?:[;\n]|\Z)"
+)
 _NODE = re.compile(rf'({_NAME})(?:[ \t]*\["([^"\n]*)"\]|[ \t]*\[([^\][(){{}}"“”„\n/\\]+)\])?')
 _QUOTED_NODE = re.compile(r'"([^"\n]+)"')
 _ATTRIBUTES = re.compile(r'@\{[^}\n]*?(?:label:[ \t]*"([^"\n]*)"[^}\n]*)?\}')
@@ -75,18 +81,28 @@ class Flowchart:
     def read(self, position: int) -> tuple[tuple[Node, ...], tuple[Edge, ...]]:
         """Read all statements from `position` on."""
         text = self.text
-        while True:
-            if gap := _GAP.match(text, position):
-                position = gap.end()
-            if position >= len(text):
-                break
-            position = self.statement(position)
+        position = _skip(_GAP, text, position)
+        while position < len(text):
+            if usual := _USUAL.match(text, position):
+                self.usual(usual)
+                position = usual.end()
+            else:
+                position = _skip(_GAP, text, self.statement(_skip(_GAP, text, position)))
         if self.open_subgraphs:
             raise LogicError(f"subgraph {self.open_subgraphs[-1]!r} has no `end`", len(text))
         edges = self.edges
         if self.members:
             edges = expand_subgraphs(edges, self.members, self.labels)
         return tuple(Node(name, label) for name, label in self.labels.items()), tuple(edges)
+
+    def usual(self, found: re.Match[str]) -> None:
+        """Add the node, or the two nodes and the arrow, of a usual line."""
+        source, source_label, said, target, target_label = found.groups()
+        self.remember(source, source_label)
+        if target is not None:
+            self.remember(target, target_label)
+            label = clean_label(said) if said else ""
+            self.edges.append(Edge(source, target, label))
 
     def statement(self, position: int) -> int:
         """Read one statement and return where it ends."""

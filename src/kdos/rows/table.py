@@ -183,7 +183,9 @@ def _check_fields(
 ) -> None:
     """Raise where a column is in none of the rows, naming the fields that are."""
     for name in columns:
-        if all(pluck(row, name) is None for row in rows) and name not in (known := names_in(rows)):
+        if all(pluck(row, name) in (None, []) for row in rows) and name not in (
+            known := names_in(rows)
+        ):
             message = f"no such field. There are: {', '.join(known) or 'none'}"
             raise InputError.at(path, message, field=name)
 
@@ -212,18 +214,25 @@ def _read_parquet(path: Path, columns: Sequence[str] | None, batch_size: int) ->
     with open_bytes(path) as stream:
         file = pq.ParquetFile(stream)
         there = file.schema_arrow.names
-        wanted = None if columns is None else [_top(name, there) for name in columns]
-        if wanted is not None and (missing := set(wanted) - set(there)):
+        wanted = list(dict.fromkeys(_top(name, there) for name in columns or there))
+        if missing := [name for name in wanted if name not in there]:
             message = f"no such field. There are: {', '.join(there)}"
-            raise InputError.at(path, message, field=min(missing))
-        place = 1
-        rows_at_once = min(batch_size, _fitting_rows(file))
-        for batch in file.iter_batches(
-            rows_at_once, columns=wanted and list(dict.fromkeys(wanted))
-        ):
-            places = range(place, place + batch.num_rows)
-            place += batch.num_rows
-            yield Rows(path, _renamed(batch, columns), places, "row")
+            raise InputError.at(path, message, field=missing[0])
+        at_once = min(batch_size, _fitting_rows(file))
+        parts = file.iter_batches(at_once, columns=wanted)
+        if columns is None or set(columns) <= set(wanted):
+            yield from _placed(parts, path)
+        else:
+            rows = enumerate((row for part in parts for row in part.to_pylist()), start=1)
+            records = (Record(place, 0, row) for place, row in rows)
+            yield from batches(records, path=path, columns=columns, batch_size=at_once, unit="row")
+
+
+def _placed(parts: Iterable[pa.RecordBatch], path: Path) -> Iterator[Rows]:
+    place = 1
+    for part in parts:
+        yield Rows(path, part, range(place, place + part.num_rows), "row")
+        place += part.num_rows
 
 
 def _top(name: str, there: Sequence[str]) -> str:
@@ -235,19 +244,6 @@ def _fitting_rows(file: pq.ParquetFile) -> int:
     groups = [file.metadata.row_group(i) for i in range(file.metadata.num_row_groups)]
     size = sum(group.total_byte_size for group in groups)
     return max(1, BATCH_BYTES * max(file.metadata.num_rows, 1) // max(size, 1))
-
-
-def _renamed(batch: pa.RecordBatch, columns: Sequence[str] | None) -> pa.RecordBatch:
-    """The batch with each wanted dotted path as a column of that name."""
-    if columns is None:
-        return batch
-    names = batch.schema.names
-    rows = None if set(columns) <= set(names) else batch.to_pylist()
-    arrays = [
-        batch.column(name) if name in names else pa.array([pluck(row, name) for row in rows or ()])
-        for name in columns
-    ]
-    return pa.RecordBatch.from_arrays(arrays, names=list(columns))
 
 
 def _has_lines(path: Path) -> bool:

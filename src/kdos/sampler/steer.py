@@ -130,7 +130,8 @@ def steer(
             name = f"{round_number:04d}-{len(chosen):06d}"
             variant = int(yields.asked[point]) + begun[point]
             begun[point] += 1
-            chosen.append(_group(name, point, deficit, links, variant=variant, rng=rng))
+            seed = int(rng.choice(links.seeds_of[point]))
+            chosen.append(_group(name, point, seed, deficit, links, variant=variant, rng=rng))
     return chosen
 
 
@@ -142,12 +143,12 @@ def scatter(
     even = np.ones(max(len(links.points_in), 1), np.int64)
     chosen: list[Pick] = []
     begun: Counter[int] = Counter()
-    for seed in rng.integers(0, len(links.points_of), picks):
+    for seed in rng.integers(0, len(links.points_of), picks).tolist():
         point = int(rng.choice(links.points_of[seed]))
         name = f"{round_number:04d}-{len(chosen):06d}"
         variant = int(asked[point]) + begun[point]
         begun[point] += 1
-        chosen.append(_group(name, point, even, links, variant=variant, rng=rng))
+        chosen.append(_group(name, point, seed, even, links, variant=variant, rng=rng))
     return chosen
 
 
@@ -171,14 +172,14 @@ def _systematic(lack: Floats, picks: int, rng: np.random.Generator) -> Counts:
 def _group(
     name: str,
     point: int,
+    first: int,
     deficit: Counts,
     links: Links,
     *,
     variant: int,
     rng: np.random.Generator,
 ) -> Pick:
-    """The seeds and knowledge points that one call starts from."""
-    first = int(rng.choice(links.seeds_of[point]))
+    """What one call starts from: the seed `first`, which holds `point`, and its partners."""
     kin = links.seeds_in[links.documents[first]]
     seen = rng.choice(kin, min(PARTNERS_SEEN, len(kin)), replace=False)
     thin = [float(np.maximum(deficit[links.cells[links.points_of[s]]], 0).sum()) for s in seen]

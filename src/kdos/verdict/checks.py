@@ -16,7 +16,7 @@ from kdos.verdict.answers import given_away
 from kdos.verdict.evidence import answer_place, misquoted
 from kdos.verdict.instances import is_abstract
 from kdos.verdict.known import KnownQuestions, agree, likeness, plain_answers, read_wording
-from kdos.verdict.language import in_other_language
+from kdos.verdict.language import in_other_language, is_wide
 from kdos.verdict.taxonomy import refuse
 
 MIN_KNOWLEDGE_POINTS, MAX_KNOWLEDGE_POINTS = 3, 5
@@ -28,18 +28,19 @@ MIN_KNOWLEDGE_POINT, MAX_KNOWLEDGE_POINT = 8, 500
 COPIED = 0.7
 """Share of a seed question's words, small ones aside, that make the draft a copy (our design)."""
 
-_WIDE = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
+_FIRST_OPTION = re.compile(r"[Aa][)）.:：、]")
 _OPTION = re.compile(r"(?:^|[\s(（])[(（]?([A-Ea-e])[)）.:：、]\s*(?=\S)")
-_CHOICE_PHRASE = re.compile(
+_CHOICE_CUES = ("following", "above", "options", "choices", "true or false", "以下", "下列")
+_CHOICE = re.compile(
     r"\b(?:which|what|who|select|choose|pick)\b[^?.]{0,40}\b(?:of|from|among) the (?:following|"
     r"options|choices)\b|\bthe following (?:options|choices|statements)\b|\b(?:all|none) of the "
-    r"above\b|(?:以下|下列)[^。？?]{0,12}(?:哪|选项|正确|错误)|\btrue or false\b",
-    re.IGNORECASE,
+    r"above\b|(?:以下|下列)[^。？?]{0,12}(?:哪|选项|正确|错误)|\btrue or false\b"
 )
 _OPTION_ANSWER = re.compile(
     r"(?:(?:option|choice|answer)\s*)?[(（]?[A-Ea-e][)）.:：](?:\s|$)|(?:option|choice) [A-Ea-e]$",
     re.IGNORECASE,
 )
+_DENIALS = ("not", "n't", "never", "no longer", "不", "未", "没")
 _NEGATION = re.compile(r"\b(?:not|never|no longer)\b|n't\b|[不未没]")
 _NUMBER = re.compile(r"\d[\d,.]*\d|\d")
 _ONE_VALUED = re.compile(
@@ -93,16 +94,19 @@ def aliases(answer: str, seeds: Sequence[Seed]) -> tuple[str, ...]:
 
 def check_lengths(draft: Draft) -> Refusal | None:
     """Question, answer and knowledge points are neither empty nor essays."""
-    least = MIN_QUESTION // 2 if _WIDE.search(draft.question) else MIN_QUESTION
-    if not least <= len(draft.question) <= MAX_QUESTION:
+    if not _least(draft.question, MIN_QUESTION) <= len(draft.question) <= MAX_QUESTION:
         return refuse("question_length", f"{len(draft.question)} characters")
     if not draft.answer.strip() or len(draft.answer) > MAX_ANSWER:
         return refuse("answer_length", f"{len(draft.answer)} characters")
     for point in draft.knowledge_points:
-        least = MIN_KNOWLEDGE_POINT // 2 if _WIDE.search(point) else MIN_KNOWLEDGE_POINT
-        if not least <= len(point) <= MAX_KNOWLEDGE_POINT:
+        if not _least(point, MIN_KNOWLEDGE_POINT) <= len(point) <= MAX_KNOWLEDGE_POINT:
             return refuse("knowledge_point_length", f"{len(point)} characters: {point[:80]}")
     return None
+
+
+def _least(text: str, least: int) -> int:
+    """The least length of a text: half as much where a letter is a syllable or a word."""
+    return least if text.isascii() or not is_wide(text) else least // 2
 
 
 def check_knowledge_points(draft: Draft) -> Refusal | None:
@@ -112,7 +116,8 @@ def check_knowledge_points(draft: Draft) -> Refusal | None:
         return refuse("knowledge_points_number", f"{len(points)} knowledge points")
     if len(set(map(fact_key, points))) < len(points):
         return refuse("knowledge_points_repeated", " | ".join(points))
-    for one, other in combinations(points, 2):
+    denied = any(denial in point for point in points for denial in _DENIALS)
+    for one, other in combinations(points if denied else filter(_NUMBER.search, points), 2):
         if contradict(one, other):
             return refuse("knowledge_points_contradict", f"{one} | {other}")
     return None
@@ -130,10 +135,13 @@ def contradict(one: str, other: str) -> bool:
 
 def check_plain_question(draft: Draft) -> Refusal | None:
     """Question and answer, never multiple choice."""
-    letters = [found.upper() for found in _OPTION.findall(draft.question)]
-    if "A" in letters and "B" in letters[letters.index("A") :]:
-        return refuse("multiple_choice", "the question lists options")
-    if found := _CHOICE_PHRASE.search(draft.question):
+    question = draft.question
+    if _FIRST_OPTION.search(question):
+        letters = [found.upper() for found in _OPTION.findall(question)]
+        if "A" in letters and "B" in letters[letters.index("A") :]:
+            return refuse("multiple_choice", "the question lists options")
+    lowered = question.lower()
+    if any(cue in lowered for cue in _CHOICE_CUES) and (found := _CHOICE.search(lowered)):
         return refuse("multiple_choice", found[0])
     if _OPTION_ANSWER.match(draft.answer):
         return refuse("multiple_choice", f"the answer is an option: {draft.answer}")
