@@ -1,6 +1,8 @@
-"""The four things we ask of a model: records in, requests out; replies in, records out."""
+"""The things we ask of a model: records in, requests out; replies in, records out."""
 
+from kdos.tasks.answer import ask_answer, read_answer
 from kdos.tasks.extract import ask_extraction, read_extraction
+from kdos.tasks.grade import Grade, ask_grade, read_grade
 from kdos.tasks.judge import CRITERIA, Judgement, ask_judgement, read_judgement
 from kdos.tasks.order import WINDOW, in_order
 from kdos.tasks.request import Ask, Prompt, Reply, Request, Usage, digest
@@ -13,20 +15,25 @@ __all__ = [
     "SYNTHESIZE",
     "WINDOW",
     "Ask",
+    "Grade",
     "Group",
     "Judgement",
     "Prompt",
     "Reply",
     "Request",
     "Usage",
+    "ask_answer",
     "ask_drafts",
     "ask_extraction",
+    "ask_grade",
     "ask_judgement",
     "ask_seeds",
     "digest",
     "in_order",
+    "read_answer",
     "read_drafts",
     "read_extraction",
+    "read_grade",
     "read_judgement",
     "read_seeds",
 ]
