@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from kdos.density.codebook import Codebook
+from kdos.density.copies import find_copies
 from kdos.density.neighbours import Found, Lists, join, nearest_flat, shelve
 from kdos.density.space import Cells, Floats, Points, Space, Whole
 from kdos.errors import UsageError
@@ -36,23 +37,45 @@ def measure(
 ) -> Measurement:
     """Measure points among themselves, or among others of the same space.
 
-    `rate` is the share, in (0, 1], of the pool that `among` was drawn from it at: densities are
-    those of the whole pool.
+    Exact copies of a point are not its neighbours: they are the same point. `rate` is the share, in
+    (0, 1], of the pool that `among` was drawn from it at: densities are those of the whole pool.
     """
-    pool = points if among is None else among
-    cells = space.assign(points)
-    found = neighbours(
-        (points, cells),
-        (pool, cells if among is None else space.assign(pool)),
-        space.codebook,
-        k=space.k,
-        probes=probes,
-        among_itself=among is None,
-        last_only=True,
-    )
-    radius = found.distances[:, 0]
+    copies = find_copies(points)
+    distinct = points[copies.first]
+    cells = space.assign(distinct)
+    if among is None:
+        pool = distinct, cells
+    else:
+        others = among[find_copies(among).first]
+        pool = others, space.assign(others)
+    radius = radii((distinct, cells), pool, space, probes=probes, among_itself=among is None)
     log_rho = radius_log_density(radius, space.intrinsic_dim, k=space.k, r_min=space.r_min)
-    return Measurement(cells, radius, log_rho - math.log(rate))
+    each = copies.of
+    return Measurement(cells[each], radius[each], (log_rho - math.log(rate))[each])
+
+
+def radii(
+    queries: tuple[Points, Cells],
+    pool: tuple[Points, Cells],
+    space: Space,
+    *,
+    probes: int | None = None,
+    among_itself: bool,
+) -> Floats:
+    """The k-th neighbour distance of each query among distinct points, its own copy left out."""
+    k = space.k if among_itself else min(space.k + 1, len(pool[0]))
+    found = neighbours(
+        queries,
+        pool,
+        space.codebook,
+        k=k,
+        probes=probes,
+        among_itself=among_itself,
+        last_only=among_itself,
+    ).distances
+    if among_itself:
+        return found[:, 0]
+    return np.where(found[:, 0] == 0, found[:, -1], found[:, space.k - 1])
 
 
 def log_density(

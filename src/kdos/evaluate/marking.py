@@ -6,7 +6,7 @@ from typing import Any
 
 from kdos.pool import Refusal
 from kdos.scoring import Question, Scores, score
-from kdos.tasks import Ask, Grade, Request, ask_answer, ask_grade, in_order, read_answer, read_grade
+from kdos.tasks import Ask, Grade, Request, ask_recall, ask_grade, in_order, read_recall, read_grade
 
 NO_ANSWER = "no_answer"
 NO_GOLD = "no_gold_answer"
@@ -48,12 +48,12 @@ def mark_asked(
 ) -> Iterator[Mark]:
     """A mark for every question, its answer asked of a model, in the questions' order."""
     asked = (
-        (question, ask_answer(question.id, question=question.question, examples=examples))
+        (question, ask_recall(question.id, question=question.question, examples=examples))
         for question in questions
     )
     for question, reply in in_order(asked, ask=ask):
         assert reply is not None
-        answer = read_answer(reply)
+        answer = read_recall(reply)
         if isinstance(answer, Refusal):
             yield Mark(question, None, None, f"{answer.reason}: {answer.detail}")
         else:

@@ -1,40 +1,29 @@
-"""Question in, answer from memory out: closed book, as plain text."""
+"""Question in, an answer out that was given without seeing ours: for self-consistency."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
-from kdos.pool import Refusal
-from kdos.tasks.prompt import load_prompt
-from kdos.tasks.reading import failed
+from kdos.pool import Draft, Passage, Refusal
+from kdos.tasks.prompt import an_object, load_prompt
+from kdos.tasks.reading import failed, read_json
 from kdos.tasks.request import Reply, Request
 
-PROMPT = load_prompt("answer", {})
-"""No schema: a reply is the answer itself, so that small models are not asked for JSON."""
+SCHEMA = an_object(answer={"type": "string"})
+PROMPT = load_prompt("answer", SCHEMA)
+TEMPERATURE = 0.7
+"""Attempts must be able to differ: agreement between equal attempts proves nothing."""
 
 
-@dataclass(frozen=True)
-class QuestionRequest(Request):
-    """A question put as a chat: instructions, solved examples as earlier turns, the question."""
-
-    @property
-    def messages(self) -> list[dict[str, str]]:
-        """The chat that is sent."""
-        turns = [
-            {"role": role, "content": example[part]}
-            for example in self.inputs["examples"]
-            for role, part in (("user", "question"), ("assistant", "answer"))
-        ]
-        question = {"role": "user", "content": self.inputs["question"]}
-        return [{"role": "system", "content": self.prompt.text}, *turns, question]
-
-
-def ask_answer(name: str, *, question: str, examples: Sequence[tuple[str, str]] = ()) -> Request:
-    """Ask one question; `examples` are (question, answer) pairs shown before it."""
-    shown = [{"question": asked, "answer": given} for asked, given in examples]
-    inputs = {"question": question, "examples": shown}
-    return QuestionRequest(f"answer/{name}", PROMPT, inputs, {"temperature": 0.0})
+def ask_answer(draft: Draft, *, passages: Sequence[Passage], attempt: int) -> Request:
+    """Ask the draft's question once more; `attempt` makes each asking a request of its own."""
+    inputs = {
+        "question": draft.question,
+        "passages": [{"id": p.id, "title": p.title, "text": p.text} for p in passages],
+    }
+    params = {"temperature": TEMPERATURE, "seed": attempt}
+    return Request(id=f"answer/{draft.id}/{attempt}", prompt=PROMPT, inputs=inputs, params=params)
 
 
 def read_answer(reply: Reply) -> str | Refusal:
-    """The answer, or why there is none."""
-    return failed(reply.error) if reply.error else reply.text.strip()
+    """The answer, empty where the model says it does not know; or why there is none."""
+    value = failed(reply.error) if reply.error else read_json(reply.text, SCHEMA)
+    return value if isinstance(value, Refusal) else value["answer"]
