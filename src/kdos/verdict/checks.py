@@ -13,9 +13,18 @@ from kdos.logic import Fault, faults, parse
 from kdos.pool import Draft, Passage, Refusal, Seed
 from kdos.pool.grouping import fact_key, normalise
 from kdos.verdict.answers import given_away
+from kdos.verdict.benchmarks import Benchmarks
 from kdos.verdict.evidence import answer_place, misquoted
 from kdos.verdict.instances import is_abstract
-from kdos.verdict.known import KnownQuestions, agree, likeness, plain_answers, read_wording
+from kdos.verdict.known import (
+    KnownQuestions,
+    agree,
+    likeness,
+    nearly_verbatim,
+    parted,
+    plain_answers,
+    read_wording,
+)
 from kdos.verdict.language import in_other_language, is_wide
 from kdos.verdict.taxonomy import refuse
 
@@ -56,7 +65,7 @@ def check(
     passages: Mapping[str, Passage],
     seeds: Sequence[Seed],
     known: KnownQuestions,
-    benchmarks: KnownQuestions | None = None,
+    benchmarks: Benchmarks | None = None,
     lang: str = "en",
 ) -> Refusal | None:
     """The first thing that speaks against the draft, or None.
@@ -196,14 +205,17 @@ def check_own_words(draft: Draft, answers: Sequence[str], seeds: Sequence[Seed])
     """The question is not one of its own seeds again."""
     wording, given = read_wording(draft.question), plain_answers(answers)
     for seed in seeds:
+        source = read_wording(seed.question)
+        if parted(wording, source) or likeness(wording, source) < COPIED:
+            continue
         same = agree(given, plain_answers(seed.answers))
-        if likeness(wording, read_wording(seed.question), same) >= COPIED:
+        if same is not False or nearly_verbatim(wording, source):
             return refuse("copied_question", f"{seed.id}: {seed.question}")
     return None
 
 
 def check_uncontaminated(
-    draft: Draft, answers: Sequence[str], benchmarks: KnownQuestions | None
+    draft: Draft, answers: Sequence[str], benchmarks: Benchmarks | None
 ) -> Refusal | None:
     """The question is none of a benchmark's."""
     found = benchmarks.find(draft.question, answers) if benchmarks else None
