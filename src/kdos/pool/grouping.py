@@ -14,7 +14,9 @@ _SPACES = bytes(ord(chr(code).lower()) if chr(code).isalnum() else 32 for code i
 _ASCII = _SPACES + bytes(range(128, 256))
 _OPENING = "([{\"'`“‘«„¿¡"
 _CLOSING = ")]}\"'`”’»,;:.!?…。、"
-_HYPHEN = re.compile(r"(?<=\w)[-‐‑–](?=\w)")
+_HYPHEN = re.compile(r"(?<=[^\W_])[-‐‑–](?=[^\W_])")
+_PLAIN = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789 ,;!?.-"
+_SYMBOLS = frozenset(bytes([code]) for code in b"bcdefghjklmnopqrstuvwxyz")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,12 +61,23 @@ def fact_key(text: str) -> str:
     Stricter than `normalise`, since signs make facts: -1 is not 1, C++ not C, __add__ not add, and
     the case of identifiers, single letters and quoted symbols is kept.
     """
-    if not text.isascii():
-        text = unicodedata.normalize("NFKC", text)
-    words = _HYPHEN.sub(" ", _DIGIT_GROUPS.sub("", text)).split()
+    if "," in text:
+        text = _DIGIT_GROUPS.sub("", text)
+    if text.isascii() and "." not in text[:-1] and " -" not in text:
+        data = text.encode()
+        if not data.translate(None, _PLAIN):
+            words = data.translate(_ASCII).split()
+            if _SYMBOLS.isdisjoint(words):
+                return b" ".join(words).decode()
+    return _careful_key(text)
+
+
+def _careful_key(text: str) -> str:
+    """The key of a statement that may hold signs, identifiers or other scripts."""
+    text = unicodedata.normalize("NFKC", text)
+    words = _HYPHEN.sub(" ", text).split()
     if words:
         words[-1] = words[-1].rstrip(".!?。") or words[-1]
-        words[0] = words[0].lower() if len(words[0]) == 1 else words[0]
     return " ".join(filter(None, map(_word_key, words)))
 
 
@@ -73,4 +86,6 @@ def _word_key(word: str) -> str:
     bare = word.lstrip(_OPENING).rstrip(_CLOSING)
     if not bare:
         return "" if word in {"-", "–", "—", ",", ";", ":", "."} else word
-    return bare.casefold() if len(bare) > 1 and bare.isalpha() else bare
+    if bare in {"A", "I"} or (len(bare) > 1 and bare.isalnum()):
+        return bare.casefold()
+    return bare

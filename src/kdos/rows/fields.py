@@ -50,7 +50,9 @@ def _items(value: Any) -> list[Any]:
 
 def names_in(rows: Iterable[Mapping[str, Any]]) -> list[str]:
     """Every field of the rows, as dotted paths, in the order in which they first appear."""
-    return list(dict.fromkeys(name for row in rows for name in _names(row)))
+    found = dict.fromkeys(name for row in rows for name in _names(row))
+    inner = {name.rpartition(".")[0] for name in found}
+    return [name for name in found if name not in inner]
 
 
 def _names(value: Any) -> list[str]:

@@ -6,6 +6,7 @@ import lzma
 import zlib
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
+from io import BufferedReader, RawIOBase
 from pathlib import Path
 from typing import IO, cast
 
@@ -76,7 +77,7 @@ def _opened(path: Path) -> IO[bytes]:
         case ".xz":
             return cast(IO[bytes], lzma.open(path))
         case ".zst":
-            return cast(IO[bytes], pa.input_stream(path, compression="zstd"))
+            return BufferedReader(cast(RawIOBase, pa.input_stream(path, compression="zstd")))
         case _:
             return path.open("rb")
 

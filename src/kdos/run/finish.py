@@ -107,9 +107,9 @@ def write_target(folder: RunFolder, balanced: Balanced) -> None:
     table = pa.table(
         {
             "cell": pa.array(np.arange(len(log_q)), pa.int32()),
-            "q": np.exp(log_q),
-            "quota": quotas(log_q, balanced.state.pool.knowledge_points),
-            "reachable": ~balanced.lack.unreachable,
+            "q": pa.array(np.exp(log_q)),
+            "quota": pa.array(quotas(log_q, balanced.state.pool.knowledge_points)),
+            "reachable": pa.array(~balanced.lack.unreachable),
         }
     )
     write_parquet(folder.target, table, table.schema)
@@ -122,13 +122,13 @@ def write_pool_points(folder: RunFolder, prepared: Prepared, balanced: Balanced)
     log10, novel = placed(prepared, inventory.points[held], held)
     table = pa.table(
         {
-            "text": [inventory.texts[row] for row in held],
+            "text": pa.array([inventory.texts[row] for row in held], pa.string()),
             "cell": pa.array(inventory.cells[held], pa.int32()),
-            "log10_density": log10,
-            "novel": novel,
-            "x": inventory.points[held, 0],
-            "y": inventory.points[held, 1],
-            "exposures": exposures[held],
+            "log10_density": pa.array(log10),
+            "novel": pa.array(novel),
+            "x": pa.array(inventory.points[held, 0]),
+            "y": pa.array(inventory.points[held, 1]),
+            "exposures": pa.array(exposures[held]),
         }
     )
     write_parquet(folder.pool_points, table, table.schema)

@@ -85,15 +85,18 @@ class RunFolder:
         """What the run came to; there once it has ended."""
         return self.path / "summary.json"
 
-    def claim(self, config: Config) -> None:
+    def claim(self, config: Config) -> bool:
         """Write the configuration into a new folder, or hold it against an old one's.
+
+        Returns whether the folder was claimed before with the same budget.
 
         Raises:
             ConfigError: The folder belongs to a run with another configuration.
         """
-        mine = config.to_dict()
+        mine, same = config.to_dict(), False
         if self.config.exists():
             theirs: Any = yaml.safe_load(self.config.read_text("utf-8"))
+            same = theirs["budget"] == mine["budget"]
             changed = _differences(_shaping(theirs), _shaping(mine))
             if changed:
                 raise ConfigError(
@@ -103,6 +106,7 @@ class RunFolder:
         text = yaml.safe_dump(mine | {"fingerprint": fingerprint(config)}, sort_keys=False)
         with whole_file(self.config) as file:
             file.write(text.encode())
+        return same
 
 
 def fingerprint(config: Config) -> str:

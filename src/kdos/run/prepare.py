@@ -1,7 +1,7 @@
 """From a source to a space: documents, seeds, knowledge points and where they lie."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +17,7 @@ from kdos.errors import UsageError
 from kdos.extract import extract, extraction_table, merge_points
 from kdos.pool import Extraction, Inventory, Refusal, Seed, values
 from kdos.run.folder import RunFolder
-from kdos.seed import SEED_TABLES, SeedBatch, in_batches, make_seeds, open_questions, open_source
+from kdos.seed import DOCUMENTS, PASSAGES, SEEDS, gather_seeds
 from kdos.store import (
     parquet_writers,
     read_arrays,
@@ -34,6 +34,8 @@ from kdos.terminal import Progress
 
 Points = npt.NDArray[np.float32]
 Tally = dict[str, Any]
+
+SEED_TABLES = {"documents": DOCUMENTS, "passages": PASSAGES, "seeds": SEEDS}
 
 EMBEDDED_AT_ONCE = 8192
 """Texts handed to the embedder in one call: bounds memory."""
@@ -93,7 +95,12 @@ def write_seeds(config: Config, folder: RunFolder, *, ask: Ask, progress: Progre
     """Stream the source into the seed folder; whole or not at all."""
     tally: dict[str, Tally] = {name: new_tally() for name in ("document", "seed")}
     with whole_folder(folder.seed) as aside, parquet_writers(aside, SEED_TABLES) as write:
-        for batch in seed_batches(config, ask=ask):
+        for batch in gather_seeds(
+            config.source,
+            ask=ask,
+            per_passage=config.seed.per_passage,
+            size=config.seed.passage_chars,
+        ):
             for name in SEED_TABLES:
                 write(name, getattr(batch, name))
             count(tally["document"], kept=batch.documents.num_rows)
@@ -106,18 +113,6 @@ def write_seeds(config: Config, folder: RunFolder, *, ask: Ask, progress: Progre
         write_json(aside / "stages.json", tally)
 
 
-def seed_batches(config: Config, *, ask: Ask) -> Iterator[SeedBatch]:
-    """Documents with what was made of them; given questions are seeds as they come."""
-    if config.source.kind == "qa":
-        return in_batches(("seed", item) for item in open_questions(config.source))
-    return make_seeds(
-        open_source(config.source),
-        ask=ask,
-        per_passage=config.seed.per_passage,
-        size=config.seed.passage_chars,
-    )
-
-
 def extract_stage(
     seeds: pa.Table, passages: pa.Table, folder: RunFolder, *, ask: Ask, progress: Progress
 ) -> tuple[Library, Tally]:
@@ -125,14 +120,14 @@ def extract_stage(
     done = folder.extractions.with_suffix(".json")
     if not done.exists():
         with progress.stage("extract", total=seeds.num_rows):
-            shelf = Library.of(seeds=seeds, extractions=seeds, passages=passages)
+            shelf = Library(seeds=seeds, extractions=seeds, passages=passages)
             pairs, tally = extracted(shelf, ask=ask, progress=progress)
             table = extraction_table(pairs)
             write_parquet(folder.extractions, table, table.schema)
             write_json(done, tally)
     extractions = read_parquet(folder.extractions)
     kept = pc.is_in(seeds["id"], value_set=extractions["seed"].combine_chunks())
-    library = Library.of(seeds=seeds.filter(kept), extractions=extractions, passages=passages)
+    library = Library(seeds=seeds.filter(kept), extractions=extractions, passages=passages)
     return library, read_json_file(done)
 
 

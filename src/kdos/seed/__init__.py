@@ -1,10 +1,9 @@
 """A source in; documents, passages and seed questions out, as batches of tables."""
 
-from kdos.seed.order import Ask, in_order
 from kdos.seed.passages import cut
 from kdos.seed.questions import open_questions
 from kdos.seed.seeding import gather_seeds, make_seeds
-from kdos.seed.sources import SourceSettings, open_source
+from kdos.seed.sources import open_source
 from kdos.seed.tables import DOCUMENTS, PASSAGES, REFUSALS, SEEDS, SeedBatch
 
 __all__ = [
@@ -12,12 +11,9 @@ __all__ = [
     "PASSAGES",
     "REFUSALS",
     "SEEDS",
-    "Ask",
     "SeedBatch",
-    "SourceSettings",
     "cut",
     "gather_seeds",
-    "in_order",
     "make_seeds",
     "open_questions",
     "open_source",

@@ -4,10 +4,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from kdos.config import SourceConfig
 from kdos.errors import InputError
 from kdos.pool import Document, ErrorClass, Passage, Refusal, Seed
 from kdos.rows import Rows, field_names, read_rows
-from kdos.seed.sources import DEFAULT_LANG, SourceSettings, name_below
+from kdos.seed.sources import DEFAULT_LANG, name_below
 from kdos.tasks import digest
 
 _USUAL_NAMES = {
@@ -22,7 +23,7 @@ _USUAL_NAMES = {
 Row = Mapping[str, Any]
 
 
-def open_questions(settings: SourceSettings) -> Iterator[Document | Passage | Seed | Refusal]:
+def open_questions(settings: SourceConfig) -> Iterator[Document | Passage | Seed | Refusal]:
     """The seeds of a table of questions, each after its passage where that is new."""
     known: set[str] = set()
     seeds = refused = 0
@@ -38,7 +39,7 @@ def open_questions(settings: SourceSettings) -> Iterator[Document | Passage | Se
         raise InputError.at(settings.path, message)
 
 
-def _choose(settings: SourceSettings, names: Sequence[str]) -> dict[str, str]:
+def _choose(settings: SourceConfig, names: Sequence[str]) -> dict[str, str]:
     """The field that holds each part of a question, without the parts that none holds."""
     fields = {"lang": "lang"} if "lang" in names and not settings.lang else {}
     for part, usual in _USUAL_NAMES.items():
@@ -51,7 +52,7 @@ def _choose(settings: SourceSettings, names: Sequence[str]) -> dict[str, str]:
     return fields
 
 
-def _rows(settings: SourceSettings) -> Iterator[Row]:
+def _rows(settings: SourceConfig) -> Iterator[Row]:
     """Each question's parts by name, and under ``where`` the place it stands in."""
     root = Path(settings.path)
     fields = _choose(settings, field_names(root))
@@ -73,7 +74,7 @@ def _column(rows: Rows, part: str, field: str) -> list[Any]:
 
 
 def _records(
-    row: Row, settings: SourceSettings, known: set[str]
+    row: Row, settings: SourceConfig, known: set[str]
 ) -> Iterator[Document | Passage | Seed | Refusal]:
     """What one row makes: a refusal, or a seed, or its passage and a seed."""
     name = row.get("id") or row["where"]
@@ -102,7 +103,7 @@ def _refusal(row: Row, name: str, answers: Sequence[str], known: set[str]) -> Re
     return None
 
 
-def _passage_document(row: Row, settings: SourceSettings, lang: str) -> Document | None:
+def _passage_document(row: Row, settings: SourceConfig, lang: str) -> Document | None:
     """The passage that a question came with, as a document of its own, named by its content."""
     text = row.get("passage")
     if text is None:

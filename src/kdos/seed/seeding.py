@@ -3,13 +3,13 @@
 from collections.abc import Iterable, Iterator
 from itertools import chain
 
+from kdos.config import SourceConfig
 from kdos.pool import Document, Passage, Refusal, Seed
-from kdos.seed.order import WINDOW, Ask, in_order
 from kdos.seed.passages import SIZE, cut
 from kdos.seed.questions import open_questions
-from kdos.seed.sources import SourceSettings, open_source
+from kdos.seed.sources import open_source
 from kdos.seed.tables import Harvest, SeedBatch
-from kdos.tasks import Reply, Request, ask_seeds, read_seeds
+from kdos.tasks import WINDOW, Ask, Reply, Request, ask_seeds, in_order, read_seeds
 
 BATCH_ROWS = 8192
 """Rows of a batch's longest table: roughly what a shard of the run holds."""
@@ -53,7 +53,7 @@ def _steps(
 
 
 def gather_seeds(
-    settings: SourceSettings, *, ask: Ask, per_passage: int, size: int = SIZE
+    settings: SourceConfig, *, ask: Ask, per_passage: int, size: int = SIZE
 ) -> Iterator[SeedBatch]:
     """All seeds of a source: those given (kind `qa`), or those asked for, passage by passage."""
     if settings.kind == "qa":

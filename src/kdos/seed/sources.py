@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import astuple, dataclass, replace
 from pathlib import Path
 
+from kdos.config import SourceConfig
 from kdos.errors import ConfigError, InputError
 from kdos.pool import Document, ErrorClass, Refusal
 from kdos.rows import (
@@ -18,6 +19,7 @@ from kdos.rows import (
     read_text,
     table_files,
 )
+from kdos.seed import pydocs
 from kdos.seed.dump import Page, Site, read_dump
 from kdos.seed.wikitext import clean
 
@@ -29,33 +31,7 @@ ARTICLES = "0"
 """The namespace of a wiki that holds its articles."""
 
 
-@dataclass(frozen=True, slots=True)
-class SourceSettings:
-    """Where documents or questions come from.
-
-    `text`, `id`, `title`, `domain`, `question`, `answers` and `passage` name fields of a table; an
-    empty one takes the field of that very name where there is one. `lang` is
-    the code of the language; empty takes the field ``lang``, else ``en``. `path` is a file, a
-    folder or, for `hf`, a data set, of which `name` is the configuration.
-    """
-
-    kind: str = "pydocs"
-    path: str = ""
-    text: str = ""
-    id: str = ""
-    title: str = ""
-    domain: str = ""
-    lang: str = ""
-    question: str = ""
-    answers: str = ""
-    passage: str = ""
-    split: str = "train"
-    name: str = ""
-    licence: str = ""
-    limit: int = 0
-
-
-def open_source(settings: SourceSettings) -> Iterator[Document | Refusal]:
+def open_source(settings: SourceConfig) -> Iterator[Document | Refusal]:
     """The documents of a source in its own order, and a refusal for each that is left out."""
     if settings.kind not in _READERS:
         kinds = ", ".join([*_READERS, "qa"])
@@ -64,7 +40,7 @@ def open_source(settings: SourceSettings) -> Iterator[Document | Refusal]:
 
 
 def _checked(
-    found: Iterable[Document | Refusal], settings: SourceSettings
+    found: Iterable[Document | Refusal], settings: SourceConfig
 ) -> Iterator[Document | Refusal]:
     """Documents with text and an id of their own, `limit` of them; raises where there are none."""
     known: set[str] = set()
@@ -113,7 +89,7 @@ class Fields:
         return list(dict.fromkeys(filter(None, astuple(self))))
 
 
-def choose_fields(settings: SourceSettings, names: Sequence[str]) -> Fields:
+def choose_fields(settings: SourceConfig, names: Sequence[str]) -> Fields:
     """The fields the settings name, else those of the usual names among `names`."""
     text = settings.text or guess_field(names)
     if text is None:
@@ -127,7 +103,7 @@ def choose_fields(settings: SourceSettings, names: Sequence[str]) -> Fields:
     return Fields(text=text, lang=lang, **chosen)
 
 
-def _read_text(settings: SourceSettings) -> Iterator[Document | Refusal]:
+def _read_text(settings: SourceConfig) -> Iterator[Document | Refusal]:
     """Documents from tables; from .txt and .md files, one each, where there are no tables."""
     root = Path(settings.path)
     if (root.is_dir() and not _has_tables(root)) or bare_suffix(root) in TEXT_SUFFIXES:
@@ -143,7 +119,7 @@ def _has_tables(folder: Path) -> bool:
         return False
 
 
-def _read_texts(root: Path, settings: SourceSettings) -> Iterator[Document | Refusal]:
+def _read_texts(root: Path, settings: SourceConfig) -> Iterator[Document | Refusal]:
     for path in files_at(root, TEXT_SUFFIXES):
         name = name_below(path, root)
         yield Document(
@@ -164,7 +140,7 @@ def name_below(path: Path | str, root: Path) -> str:
 
 
 def _documents(
-    found: Iterable[Rows], fields: Fields, settings: SourceSettings
+    found: Iterable[Rows], fields: Fields, settings: SourceConfig
 ) -> Iterator[Document | Refusal]:
     for rows in found:
         name = (
@@ -194,7 +170,7 @@ def _documents(
             )
 
 
-def _read_hub(settings: SourceSettings) -> Iterator[Document | Refusal]:
+def _read_hub(settings: SourceConfig) -> Iterator[Document | Refusal]:
     path, name, split = settings.path, settings.name, settings.split
     fields = choose_fields(settings, hub_field_names(path, name=name, split=split))
     return _documents(
@@ -202,7 +178,7 @@ def _read_hub(settings: SourceSettings) -> Iterator[Document | Refusal]:
     )
 
 
-def _read_wikipedia(settings: SourceSettings) -> Iterator[Document | Refusal]:
+def _read_wikipedia(settings: SourceConfig) -> Iterator[Document | Refusal]:
     """Articles of a dump, or of the Parquet files that hold them as clean text already."""
     chosen = replace(settings, licence=settings.licence or WIKIPEDIA_LICENCE)
     root = Path(settings.path)
@@ -211,15 +187,13 @@ def _read_wikipedia(settings: SourceSettings) -> Iterator[Document | Refusal]:
     return _read_dumps(root, chosen)
 
 
-def _read_dumps(root: Path, settings: SourceSettings) -> Iterator[Document | Refusal]:
+def _read_dumps(root: Path, settings: SourceConfig) -> Iterator[Document | Refusal]:
     for path in files_at(root, DUMP_SUFFIXES):
         for site, page in read_dump(path):
             yield _article(page, site, source=name_below(path, root), settings=settings)
 
 
-def _article(
-    page: Page, site: Site, *, source: str, settings: SourceSettings
-) -> Document | Refusal:
+def _article(page: Page, site: Site, *, source: str, settings: SourceConfig) -> Document | Refusal:
     reason = _not_an_article(page)
     if reason:
         return Refusal(reason, ErrorClass.KNOWLEDGE_GAP, f"page {page.id}, {page.title}")
@@ -241,7 +215,8 @@ def _not_an_article(page: Page) -> str:
     return "" if page.model == "wikitext" else "not_wikitext"
 
 
-_READERS: dict[str, Callable[[SourceSettings], Iterator[Document | Refusal]]] = {
+_READERS: dict[str, Callable[[SourceConfig], Iterator[Document | Refusal]]] = {
+    "pydocs": lambda settings: pydocs.documents(),  # noqa: ARG005
     "text": _read_text,
     "wikipedia": _read_wikipedia,
     "hf": _read_hub,

@@ -1,8 +1,9 @@
 """Wikitext in, clean text out: prose only, a blank line between paragraphs."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import cache
+from html import unescape
 from typing import Any
 
 from kdos.errors import UsageError
@@ -45,12 +46,13 @@ SHOWN_TEMPLATES = {
     "c.": ("1",),
     "as of": ("1",),
     "val": ("1",),
-    "formatnum": ("1",),
     "abbr": ("1",),
     "ill": ("1",),
 }
 """Templates that stand for words of the sentence, and which arguments hold them. Ours; all other
 templates are dropped."""
+FORMATNUM = "formatnum:"
+"""The parser function for numbers: its argument is part of its name."""
 END_SECTIONS = frozenset(
     {
         "references",
@@ -67,13 +69,25 @@ END_SECTIONS = frozenset(
 )
 """Sections that hold links and no prose, in English."""
 PARAGRAPH_BREAK = "\n\n"
+ITEM = "\x00"
+"""Stands before each line of a list until the text is tidied; no XML text can hold it."""
+_HEADING = re.compile(
+    r"^(?P<level>={1,6})[ \t]*(?P<title>.+?)[ \t]*(?P=level)[ \t]*$", re.MULTILINE
+)
 _INTERLANGUAGE = re.compile(r"[a-z]{2,3}(-[a-z-]+)?")
-_MAGIC = re.compile(r"__[A-Z]+__")
-_EMPTIED = re.compile(r"\(\s*[;,:]?\s*\)")
-_LEADING = re.compile(r"\(\s*[;,:]\s*")
+_LEFT_OVER = re.compile(
+    r"__[A-Z]+__|<ref[^<>]*/>|<ref[^<>]*>[^<>]*</ref>|</?[a-z][^<>]*>|\{\{[^{}]*\}\}"
+    r"|\[\[[a-z]+:[^\n]*|'{2,}|^ *[{|!][^\n]*$",
+    re.MULTILINE | re.IGNORECASE,
+)
+"""Markup that the parser left as text, because it is unbalanced on the page."""
 _SPACES = re.compile(r"[^\S\n]+")
-_BEFORE_STOP = re.compile(r" +([,.;:)])")
-_LINES = re.compile(r" *\n[ \n]*\n *")
+_EMPTIED = re.compile(r"\(\s*[;,:]?\s*\)")
+_LEADING = re.compile(r"\(\s*[;,:]?\s+")
+_BEFORE_STOP = re.compile(r" +(?=[,.;:)\n])")
+_BLANK = re.compile(r"\s*\n\s*\n\s*")
+_INSIDE = re.compile(r"^([^\x00\n].*) ?\n(?=[^\x00\n])", re.MULTILINE)
+"""The end of a line that goes on in the next one: wikitext breaks lines at blank ones only."""
 
 
 def clean(wikitext: str, *, unlinked: frozenset[str]) -> str:
@@ -82,16 +96,26 @@ def clean(wikitext: str, *, unlinked: frozenset[str]) -> str:
     Out go templates (but for a few that stand for words), tables, references, files, categories,
     comments, formulas and sections of links; a heading becomes a paragraph break.
     """
-    code = _library().parse(wikitext)
-    parts: list[str] = []
-    ended = 0
-    for node in code.nodes:
-        if type(node).__name__ == "Heading":
-            ended = _still_ended(node, ended)
-            parts.append(PARAGRAPH_BREAK)
-        elif not ended:
-            parts.append(_shown(node, unlinked))
-    return _tidied("".join(parts))
+    parse = _library().parse
+    sections = (_all_shown(parse(part).nodes, unlinked) for part in _sections(wikitext))
+    return _tidied(PARAGRAPH_BREAK.join(sections))
+
+
+def _sections(wikitext: str) -> Iterator[str]:
+    """What stands under each heading, without the headings and without sections of links.
+
+    Each is parsed by itself, so that what is unbalanced in one does not swallow the next.
+    """
+    start = ended = 0
+    for heading in (*_HEADING.finditer(wikitext), None):
+        if not ended:
+            yield wikitext[start : heading.start() if heading else None]
+        if heading is None:
+            return
+        level = len(heading["level"])
+        if not 0 < ended < level:
+            ended = level if heading["title"].lower() in END_SECTIONS else 0
+        start = heading.end()
 
 
 @cache
@@ -102,13 +126,6 @@ def _library() -> Any:
         message = "reading wikitext needs the package `mwparserfromhell`: pip install 'kdos[seed]'"
         raise UsageError(message) from error
     return mwparserfromhell
-
-
-def _still_ended(heading: Any, ended: int) -> int:
-    """The level of the section of links that we are in after this heading; 0 for none."""
-    if str(heading.title.strip_code()).strip().lower() in END_SECTIONS:
-        return min(heading.level, ended or heading.level)
-    return 0 if heading.level <= ended else ended
 
 
 def _all_shown(nodes: Iterable[Any], unlinked: frozenset[str]) -> str:
@@ -130,8 +147,6 @@ def _shown(node: Any, unlinked: frozenset[str]) -> str:
             return _tagged(node, unlinked)
         case "Template":
             return _templated(node, unlinked)
-        case "Heading":
-            return PARAGRAPH_BREAK
         case _:
             return ""
 
@@ -151,6 +166,8 @@ def _is_language(namespace: str) -> bool:
 
 def _tagged(node: Any, unlinked: frozenset[str]) -> str:
     name = str(node.tag).strip().lower()
+    if name in ("li", "dt", "dd") and node.wiki_markup:
+        return ITEM
     if name == "br":
         return "\n"
     if name in DROPPED_TAGS or node.contents is None:
@@ -159,15 +176,24 @@ def _tagged(node: Any, unlinked: frozenset[str]) -> str:
 
 
 def _templated(node: Any, unlinked: frozenset[str]) -> str:
-    wanted = SHOWN_TEMPLATES.get(str(node.name).strip().lower(), ())
+    name = str(node.name).strip().lower()
+    if name.startswith(FORMATNUM):
+        return name.removeprefix(FORMATNUM)
+    wanted = SHOWN_TEMPLATES.get(name, ())
     values = [node.get(name).value for name in wanted if node.has(name)]
     return " ".join(_all_shown(value.nodes, unlinked).strip() for value in values)
 
 
 def _tidied(text: str) -> str:
-    """Single spaces, no brackets that lost their content, blank lines between paragraphs."""
-    text = _SPACES.sub(" ", _MAGIC.sub("", text))
+    """Single spaces, no brackets that lost their content; a line for each paragraph and item."""
+    text = _SPACES.sub(" ", _LEFT_OVER.sub("", unescape(text)))
     text = _LEADING.sub("(", _EMPTIED.sub("", text))
-    text = _BEFORE_STOP.sub(r"\1", text)
-    lines = (line.strip() for line in _LINES.sub(PARAGRAPH_BREAK, text).split("\n"))
-    return _LINES.sub(PARAGRAPH_BREAK, "\n".join(lines)).strip()
+    text = _BEFORE_STOP.sub("", _SPACES.sub(" ", text))
+    text = "\n".join(_trimmed(line) for line in text.split("\n"))
+    return _INSIDE.sub(r"\1 ", _BLANK.sub(PARAGRAPH_BREAK, text)).replace(ITEM, "").strip()
+
+
+def _trimmed(line: str) -> str:
+    """A line without white space at its ends; empty where only the mark of an item is left."""
+    words = line.replace(ITEM, "").strip()
+    return ITEM + words if words and ITEM in line else words

@@ -4,6 +4,8 @@ import re
 import unicodedata
 from collections.abc import Iterable
 
+from kdos.verdict.language import is_wide
+
 _MONTHS: dict[str, int] = {
     name: number
     for number, names in enumerate(
@@ -45,7 +47,6 @@ _CAPITALISED = re.compile(
     r"\b[A-Z][\w'’]*(?:[ -](?:of|the|and|for|de|du|des|la)?[ -]?[A-Z][\w'’]*)+"
 )
 _INITIALS = re.compile(r"\b[A-Z][A-Z.&]{1,9}\b\.?")
-_WIDE = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 
 
 def canonical(text: str) -> str:
@@ -73,7 +74,7 @@ def find_whole(part: str, text: str) -> int:
     Chinese, Japanese and Korean do not part words: there, anywhere will do.
     """
     start = text.find(part) if part else -1
-    if start < 0 or _WIDE.search(part):
+    if start < 0 or is_wide(part):
         return start
     while start >= 0 and not _is_whole(text, start, start + len(part)):
         start = text.find(part, start + 1)

@@ -13,10 +13,19 @@ from kdos.logic import Fault, faults, parse
 from kdos.pool import Draft, Passage, Refusal, Seed
 from kdos.pool.grouping import fact_key, normalise
 from kdos.verdict.answers import given_away
+from kdos.verdict.benchmarks import Benchmarks
 from kdos.verdict.evidence import answer_place, misquoted
 from kdos.verdict.instances import is_abstract
-from kdos.verdict.known import KnownQuestions, agree, likeness, plain_answers, read_wording
-from kdos.verdict.language import in_other_language
+from kdos.verdict.known import (
+    KnownQuestions,
+    agree,
+    likeness,
+    nearly_verbatim,
+    parted,
+    plain_answers,
+    read_wording,
+)
+from kdos.verdict.language import in_other_language, is_wide
 from kdos.verdict.taxonomy import refuse
 
 MIN_KNOWLEDGE_POINTS, MAX_KNOWLEDGE_POINTS = 3, 5
@@ -28,18 +37,19 @@ MIN_KNOWLEDGE_POINT, MAX_KNOWLEDGE_POINT = 8, 500
 COPIED = 0.7
 """Share of a seed question's words, small ones aside, that make the draft a copy (our design)."""
 
-_WIDE = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
+_FIRST_OPTION = re.compile(r"[Aa][)）.:：、]")
 _OPTION = re.compile(r"(?:^|[\s(（])[(（]?([A-Ea-e])[)）.:：、]\s*(?=\S)")
-_CHOICE_PHRASE = re.compile(
+_CHOICE_CUES = ("following", "above", "options", "choices", "true or false", "以下", "下列")
+_CHOICE = re.compile(
     r"\b(?:which|what|who|select|choose|pick)\b[^?.]{0,40}\b(?:of|from|among) the (?:following|"
     r"options|choices)\b|\bthe following (?:options|choices|statements)\b|\b(?:all|none) of the "
-    r"above\b|(?:以下|下列)[^。？?]{0,12}(?:哪|选项|正确|错误)|\btrue or false\b",
-    re.IGNORECASE,
+    r"above\b|(?:以下|下列)[^。？?]{0,12}(?:哪|选项|正确|错误)|\btrue or false\b"
 )
 _OPTION_ANSWER = re.compile(
     r"(?:(?:option|choice|answer)\s*)?[(（]?[A-Ea-e][)）.:：](?:\s|$)|(?:option|choice) [A-Ea-e]$",
     re.IGNORECASE,
 )
+_DENIALS = ("not", "n't", "never", "no longer", "不", "未", "没")
 _NEGATION = re.compile(r"\b(?:not|never|no longer)\b|n't\b|[不未没]")
 _NUMBER = re.compile(r"\d[\d,.]*\d|\d")
 _ONE_VALUED = re.compile(
@@ -55,7 +65,7 @@ def check(
     passages: Mapping[str, Passage],
     seeds: Sequence[Seed],
     known: KnownQuestions,
-    benchmarks: KnownQuestions | None = None,
+    benchmarks: Benchmarks | None = None,
     lang: str = "en",
 ) -> Refusal | None:
     """The first thing that speaks against the draft, or None.
@@ -93,16 +103,19 @@ def aliases(answer: str, seeds: Sequence[Seed]) -> tuple[str, ...]:
 
 def check_lengths(draft: Draft) -> Refusal | None:
     """Question, answer and knowledge points are neither empty nor essays."""
-    least = MIN_QUESTION // 2 if _WIDE.search(draft.question) else MIN_QUESTION
-    if not least <= len(draft.question) <= MAX_QUESTION:
+    if not _least(draft.question, MIN_QUESTION) <= len(draft.question) <= MAX_QUESTION:
         return refuse("question_length", f"{len(draft.question)} characters")
     if not draft.answer.strip() or len(draft.answer) > MAX_ANSWER:
         return refuse("answer_length", f"{len(draft.answer)} characters")
     for point in draft.knowledge_points:
-        least = MIN_KNOWLEDGE_POINT // 2 if _WIDE.search(point) else MIN_KNOWLEDGE_POINT
-        if not least <= len(point) <= MAX_KNOWLEDGE_POINT:
+        if not _least(point, MIN_KNOWLEDGE_POINT) <= len(point) <= MAX_KNOWLEDGE_POINT:
             return refuse("knowledge_point_length", f"{len(point)} characters: {point[:80]}")
     return None
+
+
+def _least(text: str, least: int) -> int:
+    """The least length of a text: half as much where a letter is a syllable or a word."""
+    return least if text.isascii() or not is_wide(text) else least // 2
 
 
 def check_knowledge_points(draft: Draft) -> Refusal | None:
@@ -112,7 +125,8 @@ def check_knowledge_points(draft: Draft) -> Refusal | None:
         return refuse("knowledge_points_number", f"{len(points)} knowledge points")
     if len(set(map(fact_key, points))) < len(points):
         return refuse("knowledge_points_repeated", " | ".join(points))
-    for one, other in combinations(points, 2):
+    denied = any(denial in point for point in points for denial in _DENIALS)
+    for one, other in combinations(points if denied else filter(_NUMBER.search, points), 2):
         if contradict(one, other):
             return refuse("knowledge_points_contradict", f"{one} | {other}")
     return None
@@ -130,10 +144,13 @@ def contradict(one: str, other: str) -> bool:
 
 def check_plain_question(draft: Draft) -> Refusal | None:
     """Question and answer, never multiple choice."""
-    letters = [found.upper() for found in _OPTION.findall(draft.question)]
-    if "A" in letters and "B" in letters[letters.index("A") :]:
-        return refuse("multiple_choice", "the question lists options")
-    if found := _CHOICE_PHRASE.search(draft.question):
+    question = draft.question
+    if _FIRST_OPTION.search(question):
+        letters = [found.upper() for found in _OPTION.findall(question)]
+        if "A" in letters and "B" in letters[letters.index("A") :]:
+            return refuse("multiple_choice", "the question lists options")
+    lowered = question.lower()
+    if any(cue in lowered for cue in _CHOICE_CUES) and (found := _CHOICE.search(lowered)):
         return refuse("multiple_choice", found[0])
     if _OPTION_ANSWER.match(draft.answer):
         return refuse("multiple_choice", f"the answer is an option: {draft.answer}")
@@ -188,14 +205,17 @@ def check_own_words(draft: Draft, answers: Sequence[str], seeds: Sequence[Seed])
     """The question is not one of its own seeds again."""
     wording, given = read_wording(draft.question), plain_answers(answers)
     for seed in seeds:
+        source = read_wording(seed.question)
+        if parted(wording, source) or likeness(wording, source) < COPIED:
+            continue
         same = agree(given, plain_answers(seed.answers))
-        if likeness(wording, read_wording(seed.question), same) >= COPIED:
+        if same is not False or nearly_verbatim(wording, source):
             return refuse("copied_question", f"{seed.id}: {seed.question}")
     return None
 
 
 def check_uncontaminated(
-    draft: Draft, answers: Sequence[str], benchmarks: KnownQuestions | None
+    draft: Draft, answers: Sequence[str], benchmarks: Benchmarks | None
 ) -> Refusal | None:
     """The question is none of a benchmark's."""
     found = benchmarks.find(draft.question, answers) if benchmarks else None

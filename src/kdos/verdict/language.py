@@ -2,6 +2,7 @@
 
 import re
 
+_WIDE = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 _HAN = re.compile(r"[㐀-䶿一-鿿豈-﫿]")
 _SCRIPTS = {
     "ja": re.compile(r"[぀-ヿ]"),
@@ -30,6 +31,11 @@ MIN_LETTERS = 12
 """A shorter text is not told apart (our design)."""
 SCRIPT_SHARE = 0.3
 """Share of letters that makes a text one of that script: names in Latin letters are common."""
+
+
+def is_wide(text: str) -> bool:
+    """Is any of it in a script that puts no spaces between words?"""
+    return not text.isascii() and _WIDE.search(text) is not None
 
 
 def in_other_language(text: str, lang: str) -> str:

@@ -76,21 +76,28 @@ def focus_facts(inputs: Inputs, shelf: Shelf) -> list[Fact]:
 
 def write(focus: Fact, shelf: Shelf, brief: Brief, number: int) -> Question | None:
     """The `number`-th question that rests on a fact and passes the checks; None if none does."""
-    options = asked_options(focus, shelf)
+    options = asked_options(focus, shelf, brief)
     for turn in range(number, number + TRIES if options else number):
         asked, slot = options[turn % len(options)]
         clues = clue_candidates(asked, slot, focus, shelf, brief)
         question = combine(
-            asked, slot, clues, focus=focus, turn=turn // len(options), shelf=shelf, key=brief.key
+            asked, slot, clues, focus=focus, turn=turn // len(options), shelf=shelf, brief=brief
         )
         if question and len(question.text) <= MAX_QUESTION:
             return question
     return None
 
 
-def asked_options(focus: Fact, shelf: Shelf) -> list[tuple[Fact, str]]:
-    """What to ask so that the question rests on `focus`: itself, or a near fact it is a clue to."""
-    near = [fact for _, fact in shelf.linked(focus) if fact.askable][:NEIGHBOURS_ASKED]
+def asked_options(focus: Fact, shelf: Shelf, brief: Brief) -> list[tuple[Fact, str]]:
+    """What to ask so that the question rests on `focus`: itself, or a near fact it is a clue to.
+
+    Facts to use are preferred: another one is asked about only where nothing else can be.
+    """
+    askable = [fact for _, fact in shelf.linked(focus) if fact.askable]
+    near = [fact for fact in askable if fact.sentence in brief.use]
+    if not near and not focus.askable:
+        near = askable
+    near = near[:NEIGHBOURS_ASKED]
     return [
         (f, slot) for f in (focus, *near) for slot in (f.askable if f is focus else f.askable[:1])
     ]
@@ -126,15 +133,21 @@ def combine(
     focus: Fact,
     turn: int,
     shelf: Shelf,
-    key: int,
+    brief: Brief,
 ) -> Question | None:
-    """Ask with one of the possible sets of clues, in one of the possible wordings."""
-    sets = clue_sets(len(clues), focus is not asked and focus in clues)
-    if not sets:
+    """Ask with one of the possible sets of clues, in one of the possible wordings.
+
+    Sets with the fewest clues that are not to be used come first.
+    """
+    strange = tuple(clue is not focus and clue.sentence not in brief.use for clue in clues)
+    tiers = clue_tiers(strange, focus is not asked and focus in clues)
+    if not tiers:
         return None
-    mixed = crc32(slot.encode(), crc32(asked.sentence.encode(), key))
-    place = (turn * SPREAD + mixed) % len(sets)
-    rounds = turn // len(sets) + place + mixed
+    mixed = crc32(slot.encode(), crc32(asked.sentence.encode(), brief.key))
+    total = sum(map(len, tiers))
+    tier = tier_at(turn % total, tiers)
+    place = (turn * SPREAD + mixed) % len(tier)
+    rounds = turn // total + place + mixed
     wording = Wording(
         phrase=rounds,
         frame=rounds // 7,
@@ -142,13 +155,33 @@ def combine(
         title=shelf.titles[asked.sentence],
         rival=lookalike(asked, slot, shelf),
     )
-    return ask(asked, slot, [clues[i] for i in sets[place]], wording)
+    return ask(asked, slot, [clues[i] for i in tier[place]], wording)
 
 
 def lookalike(asked: Fact, slot: str, shelf: Shelf) -> str:
     """A sibling of the topic for which the same question has another answer; or empty."""
     rivals = (rival for rival in shelf.rivals(asked, slot) if rival.topic != asked.topic)
     return next((rival.topic for rival in rivals if rival.parent == asked.parent), "")
+
+
+@lru_cache(4096)
+def clue_tiers(
+    strange: tuple[bool, ...], with_first: bool
+) -> tuple[tuple[tuple[int, ...], ...], ...]:
+    """The sets of clues, those with the fewest strange ones first, in tiers of equals."""
+    by_number: dict[int, list[tuple[int, ...]]] = {}
+    for each in clue_sets(len(strange), with_first):
+        by_number.setdefault(sum(strange[i] for i in each), []).append(each)
+    return tuple(tuple(by_number[number]) for number in sorted(by_number))
+
+
+def tier_at(turn: int, tiers: Sequence[tuple[tuple[int, ...], ...]]) -> tuple[tuple[int, ...], ...]:
+    """The tier that the `turn`-th set belongs to."""
+    for tier in tiers:
+        if turn < len(tier):
+            return tier
+        turn -= len(tier)
+    return tiers[-1]
 
 
 @lru_cache(64)

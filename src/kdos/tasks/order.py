@@ -1,14 +1,12 @@
 """Replies in the order of their requests, whatever the order in which they come."""
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from typing import TypeVar
 
 from kdos.errors import EngineError
-from kdos.tasks import Reply, Request
+from kdos.tasks.request import Ask, Reply, Request
 
-Ask = Callable[[Iterable[Request]], Iterator[Reply]]
-"""Sends requests to an engine; gives one reply for each, in any order."""
 Item = TypeVar("Item")
 WINDOW = 4096
 """How far the asking may run ahead of the oldest reply that is still out: our choice."""
