@@ -114,9 +114,7 @@ def write_run(
         write_json(run / "summary.json", summarise(rounds, space))
 
 
-def write_reference(
-    run: Path, facts: Sequence[Fact], space: Space, reference: Reference
-) -> None:
+def write_reference(run: Path, facts: Sequence[Fact], space: Space, reference: Reference) -> None:
     """Configuration, space, seeds and the reference knowledge points."""
     run.mkdir(parents=True)
     (run / "run.yaml").write_text("embed: lexical\ntarget: uniform\nfingerprint: 0f0f\n")
