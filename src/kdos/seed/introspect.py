@@ -279,13 +279,17 @@ def annotation(value: object) -> str | None:
     return text if re.fullmatch(r"[\w.]+(\[[\w., |\[\]]+\])?", text) and len(text) <= 30 else None
 
 
+ABSOLUTE_PATH = re.compile(r"/[^/]|[A-Za-z]:[\\/]")
+"""Where this machine keeps something, such as the interpreter."""
+
+
 def literal(value: object) -> str | None:
     """The value as Python writes it, for short plain ones; None for all others."""
     if isinstance(value, tuple) and len(value) > 0:
         return None
     if type(value) not in (type(None), bool, int, float, str, bytes, tuple):
         value = int(value) if isinstance(value, int) and isinstance(value, enum.Enum) else ...
-    if value is ...:
+    if value is ... or (isinstance(value, str) and ABSOLUTE_PATH.match(value)):
         return None
     text = repr(value)
     return text if len(text) <= LONGEST_VALUE and PLAIN.fullmatch(text) else None

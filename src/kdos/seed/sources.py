@@ -19,6 +19,7 @@ from kdos.rows import (
     read_text,
     table_files,
 )
+from kdos.seed import pydocs
 from kdos.seed.dump import Page, Site, read_dump
 from kdos.seed.wikitext import clean
 
@@ -215,6 +216,7 @@ def _not_an_article(page: Page) -> str:
 
 
 _READERS: dict[str, Callable[[SourceConfig], Iterator[Document | Refusal]]] = {
+    "pydocs": lambda settings: pydocs.documents(),  # noqa: ARG005
     "text": _read_text,
     "wikipedia": _read_wikipedia,
     "hf": _read_hub,

@@ -54,6 +54,11 @@ class Relation:
     topic: str = "owner"
 
     @cached_property
+    def opening(self) -> str:
+        """What every sentence of this relation begins with, to tell most others apart at once."""
+        return self.sentence.partition("{")[0]
+
+    @cached_property
     def pattern(self) -> re.Pattern[str]:
         """What matches a sentence of this relation, with a group for each slot."""
         parts = re.split(r"\{(\w+)\}", self.sentence)
