@@ -2,6 +2,7 @@
 
 from kdos.tasks.answer import ask_answer, read_answer
 from kdos.tasks.extract import ask_extraction, read_extraction
+from kdos.tasks.grade import Grade, ask_grade, read_grade
 from kdos.tasks.judge import (
     CHECKS,
     CRITERIA,
@@ -12,6 +13,7 @@ from kdos.tasks.judge import (
     read_judgement,
 )
 from kdos.tasks.order import WINDOW, in_order
+from kdos.tasks.recall import ask_recall, read_recall
 from kdos.tasks.request import Ask, Prompt, Reply, Request, Usage, digest
 from kdos.tasks.seed import ask_seeds, read_seeds
 from kdos.tasks.synthesize import PROMPT as SYNTHESIZE
@@ -24,6 +26,7 @@ __all__ = [
     "SYNTHESIZE",
     "WINDOW",
     "Ask",
+    "Grade",
     "Group",
     "Judgement",
     "Prompt",
@@ -34,7 +37,9 @@ __all__ = [
     "ask_answer",
     "ask_drafts",
     "ask_extraction",
+    "ask_grade",
     "ask_judgement",
+    "ask_recall",
     "ask_seeds",
     "digest",
     "failure",
@@ -43,6 +48,8 @@ __all__ = [
     "read_answer",
     "read_drafts",
     "read_extraction",
+    "read_grade",
     "read_judgement",
+    "read_recall",
     "read_seeds",
 ]
