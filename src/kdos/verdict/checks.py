@@ -51,7 +51,7 @@ _OPTION_ANSWER = re.compile(
 )
 _DENIALS = ("not", "n't", "never", "no longer", "不", "未", "没")
 _NEGATION = re.compile(r"\b(?:not|never|no longer)\b|n't\b|[不未没]")
-_NUMBER = re.compile(r"\d[\d,.]*\d|\d")
+_NUMBER = re.compile(r"(?<![\w.])(?:\d[\d,.]*\d|\d)(?!\w)")
 _ONE_VALUED = re.compile(
     r"\b(?:born|died|founded|established|built|completed|published|released|population|capital|"
     r"tall|high|long|deep|elevation|default|created|invented|discovered)\b|出生|逝世|去世|成立|人口|建于",
@@ -133,13 +133,15 @@ def check_knowledge_points(draft: Draft) -> Refusal | None:
 
 
 def contradict(one: str, other: str) -> bool:
-    """Is one the other's denial, or do they give one property two numbers?"""
+    """Is one the other's denial, or do they give one property of one thing two numbers?"""
     denials = [_NEGATION.sub("", text) for text in (one, other)]
     if denials != [one, other] and normalise(denials[0]) == normalise(denials[1]):
         return True
-    if not _NUMBER.search(one) or not _ONE_VALUED.search(one):
+    said = _ONE_VALUED.search(one)
+    if said is None or one[: said.end()] != other[: said.end()]:
         return False
-    return _NUMBER.sub("0", one) == _NUMBER.sub("0", other)
+    rests = [_NUMBER.sub("0", text[said.end() :]) for text in (one, other)]
+    return rests[0] == rests[1] and one != other
 
 
 def check_plain_question(draft: Draft) -> Refusal | None:

@@ -145,7 +145,7 @@ class KnownQuestions:
         shared = sum(weight for word, weight in weights.items() if word in other.words)
         ours = sum(weights.values())
         close = self.least.same_fact if same_names(wording, other) else self.least.same_answer
-        if shared < close * ours or parted(wording, other):
+        if not shared or shared < close * ours or parted(wording, other):
             return 0.0
         theirs = sum(self._weight(word) for word in other.beyond(weights))
         alike = shared / (ours + theirs)
