@@ -125,6 +125,10 @@ def write_reference(run: Path, facts: Sequence[Fact], space: Space, reference: R
         {"id": domains, "title": domains, "licence": ["CC-BY-4.0"] * len(domains)},
     )
     write_parquet_of(
+        run / "seed" / "seeds.parquet",
+        {"id": [f"q{i}" for i in range(len(facts))], "domain": [fact.domain for fact in facts]},
+    )
+    write_parquet_of(
         run / "extract" / "knowledge_points.parquet",
         {
             "text": [fact.text for fact in facts],
@@ -135,7 +139,6 @@ def write_reference(run: Path, facts: Sequence[Fact], space: Space, reference: R
             "x": reference.points[:, 0],
             "y": reference.points[:, 1],
             "seeds": [[f"q{i}"] for i in range(len(facts))],
-            "domain": [fact.domain for fact in facts],
         },
     )
 
@@ -149,6 +152,7 @@ class Loop:
     log_q: Any
     quota: Any
     wanted: int
+    held: int = 0
 
     def write(self, folder: Path, *, rule: str) -> list[dict[str, Any]]:
         """Write the rounds of a loop under `rule`; returns what each round.json holds."""
@@ -168,6 +172,7 @@ class Loop:
                     np.add.at(counts, verdict["cells"], 1)
                     exposures.update(draft["points"])
             held += sum(verdict["accepted"] for verdict in judged)
+            self.held = held
             gap = measure_gap(counts, self.log_q, self.quota)
             rounds.append(self.write_round(folder, drafts, judged, gap, len(rounds) + 1))
         write_parquet_of(folder / "knowledge_points.parquet", self.taught(exposures))
@@ -230,14 +235,15 @@ class Loop:
             "accepted": len(kept),
             "refused": dict(Counter(v["reason"] for v in refused)),
             "classes": dict(Counter(v["error_class"] for v in refused)),
-            "llm_calls": 2 * len(judged),
             "kl": gap.kl,
             "tv": gap.tv,
             "floor": gap.floor,
             "log10_density": 1.5 - 0.01 * number,
             "effective_cells": 50.0 + number,
-            "samples": len(kept),
-            "knowledge_points": len(kept) * PER_SAMPLE,
+            "samples": self.held,
+            "knowledge_points": self.held * PER_SAMPLE,
+            "failed": {},
+            "unreachable_mass": 0.01,
             "seconds": 0.5,
         }
         write_json(at / "round.json", record)
@@ -309,8 +315,8 @@ def summarise(rounds: Sequence[dict[str, Any]], space: Space) -> dict[str, Any]:
         "space": space.fingerprint,
         "target": "uniform",
         "stages": {
-            "seed": {"in": 8, "out": 7, "refused": {"empty": 1}},
-            "synthesize": {"in": drafts, "out": accepted, "refused": dict(refused)},
+            "document": {"in": 8, "out": 7, "refused": {"empty": 1}},
+            "drafts": {"in": drafts, "out": accepted, "refused": dict(refused)},
         },
         "usage": {"prompt_tokens": 1_234_567, "completion_tokens": 89_012},
     }
