@@ -129,7 +129,7 @@ def test_two_models_are_compared_on_what_both_answered(tmp_path):
         "theirs": {"a": "Paris", "b": "Milan", "d": "x"},
     }.items():
         marks = list(mark_given(QUESTIONS, answers))
-        write_evaluation(tmp_path / name, marks, summarise(marks, random_seed=0))
+        write_evaluation(tmp_path / name, [m.row() for m in marks], summarise(marks, random_seed=0))
         folders.append(read_evaluation(tmp_path / name))
     found = compare_marks(*folders, random_seed=0)
     assert found["questions"] == 2
@@ -160,7 +160,7 @@ def test_a_bad_file_of_answers_is_one_clear_line(tmp_path, content, message):
 
 def test_the_folder_holds_a_row_a_question_in_their_order(tmp_path):
     marks = list(mark_given(QUESTIONS, {"c": "Oslo"}))
-    write_evaluation(tmp_path / "out", marks, {"questions": 4})
+    write_evaluation(tmp_path / "out", [mark.row() for mark in marks], {"questions": 4})
     rows = [json.loads(line) for line in (tmp_path / "out/scores.jsonl").read_text().splitlines()]
     assert [row["id"] for row in rows] == ["a", "b", "c", "d"]
     assert json.loads((tmp_path / "out/summary.json").read_text()) == {"questions": 4}
