@@ -1,4 +1,4 @@
-"""`kdos evaluate --benchmark NAME|FILE (--answers FILE | --endpoint URL --model NAME) --out DIR`."""
+"""`kdos evaluate --benchmark NAME|FILE --out DIR`: score given answers, or ask a model."""
 
 import argparse
 import time
@@ -11,9 +11,12 @@ from kdos.evaluate import (
     BENCHMARKS,
     METRICS,
     Mark,
+    by_cell,
+    by_density,
     compare_marks,
     mark_given,
     open_benchmark,
+    place_questions,
     read_evaluation,
     read_given,
     summarise,
@@ -36,6 +39,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--against", type=Path, metavar="DIR", help="another evaluation to compare with"
     )
+    parser.add_argument(
+        "--run", type=Path, metavar="RUN", help="place the questions on the map of this run"
+    )
     parser.add_argument("--limit", type=int, default=0, help="only the first so many questions")
     parser.add_argument("--random-seed", type=int, default=0, help="of the intervals")
     parser.add_argument("--json", action="store_true", help="nothing for the eye on stderr")
@@ -45,14 +51,19 @@ def main(args: argparse.Namespace) -> None:
     """Score the answers and write the folder; the last line on stdout is the summary."""
     started = time.monotonic()
     check(args)
-    theirs = read_evaluation(args.against) if args.against else None
+    theirs = read_evaluation(args.against) if args.against else {}
     questions = open_benchmark(args.benchmark, limit=args.limit)
+    places = place_questions(questions, args.run) if args.run else None
     marks = mark(args, questions)
+    rows = [one.row() | (places.row(n) if places else {}) for n, one in enumerate(marks)]
     summary = summarise(marks, random_seed=args.random_seed)
-    if theirs is not None:
-        ours = {mark.question.id: mark.row() for mark in marks}
+    if args.against:
+        ours = {str(row["id"]): row for row in rows}
         summary["against"] = compare_marks(ours, theirs, random_seed=args.random_seed)
-    write_evaluation(args.out, marks, summary)
+    if places:
+        summary["by_density"] = by_density(rows, places, theirs)
+    cells = by_cell(rows, places, theirs) if places else None
+    write_evaluation(args.out, rows, summary, cells=cells)
     if not args.json:
         show_table(summary)
     show_json(summary | {"seconds": round(time.monotonic() - started, 3)})
@@ -88,3 +99,7 @@ def show_table(summary: dict[str, Any]) -> None:
         found = summary["against"][name]
         bounds = f"{found['low']:+.3f} to {found['high']:+.3f}, p = {found['p_value']:.4f}"
         say(f"  {name:<9} {found['difference']:+.3f} against the other  ({bounds})")
+    for part in summary.get("by_density", ()):
+        low, high = part["log10_density"]
+        right = "none scored" if part["correct"] is None else f"{part['correct']:.3f} correct"
+        say(f"  log10 density {low:+.1f} to {high:+.1f}: {right}, {part['questions']} questions")

@@ -6,7 +6,7 @@ from typing import Any
 
 from kdos.pool import Refusal
 from kdos.scoring import Question, Scores, score
-from kdos.tasks import Ask, Grade, Request, ask_recall, ask_grade, in_order, read_recall, read_grade
+from kdos.tasks import Ask, Grade, Request, ask_grade, ask_recall, in_order, read_grade, read_recall
 
 NO_ANSWER = "no_answer"
 NO_GOLD = "no_gold_answer"
@@ -79,7 +79,7 @@ def grade_marks(marks: Iterable[Mark], *, ask: Ask) -> Iterator[Mark]:
             yield replace(mark, grade=grade)
 
 
-def _grading(mark: Mark):
+def _grading(mark: Mark) -> Request | None:
     if mark.scores is None or mark.answer is None:
         return None
     question = mark.question

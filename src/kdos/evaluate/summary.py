@@ -29,7 +29,7 @@ def summarise(marks: Sequence[Mark], *, random_seed: int) -> Summary:
     scored = [mark for mark in marks if mark.scores is not None]
     columns = _columns(scored)
     intervals = {
-        name: mean_interval(columns[name], generator(random_seed, "interval", name))
+        name: mean_interval(columns[name], generator(random_seed, "interval"))
         for name in METRICS
         if scored
     }
@@ -97,7 +97,7 @@ def compare_marks(
     summary: Summary = {"questions": len(both)}
     for metric in METRICS:
         mine, its = (np.array([float(rows[n][metric]) for n in both]) for rows in (ours, theirs))
-        found = compare(mine, its, generator(random_seed, "against", metric))
+        found = compare(mine, its, generator(random_seed, "against"))
         summary[metric] = {**_spelt(found.difference), "p_value": found.p_value}
     return summary
 
