@@ -13,21 +13,28 @@ from kdos.errors import ConfigError
 
 @dataclass(frozen=True, slots=True)
 class SourceConfig:
-    """Where documents, or given questions, come from; fields name columns of the source."""
+    """Where documents or questions come from.
+
+    `path` is a file, a folder or, for `hf`, a data set, of which `name` is the configuration.
+    `text`, `id`, `title`, `domain`, `question`, `answers` and `passage` name fields of a table;
+    where one is empty the field of its usual name is taken, if there is one. `lang` is the code of
+    the language; empty takes the field ``lang``, else ``en``. `limit` 0 takes everything.
+    """
 
     kind: Literal["pydocs", "text", "wikipedia", "qa", "hf"]
-    path: str | None = None
-    name: str | None = None
+    path: str = ""
+    name: str = ""
     split: str = "train"
-    text: str = "text"
-    id: str | None = None
-    title: str | None = None
-    domain: str | None = None
-    lang: str = "en"
+    text: str = ""
+    id: str = ""
+    title: str = ""
+    domain: str = ""
+    lang: str = ""
     licence: str = ""
-    question: str = "question"
-    answers: str = "answers"
-    limit: int | None = None
+    question: str = ""
+    answers: str = ""
+    passage: str = ""
+    limit: int = 0
 
 
 @dataclass(frozen=True, slots=True)

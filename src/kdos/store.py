@@ -3,8 +3,8 @@
 import fcntl
 import os
 import shutil
-from collections.abc import Generator, Iterable, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Iterable, Mapping
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -29,7 +29,7 @@ def whole_file(path: Path) -> Generator[BinaryIO]:
         file.flush()
         os.fsync(file.fileno())
     aside.replace(path)
-    _sync_folder(path.parent)
+    _sync(path.parent)
 
 
 @contextmanager
@@ -40,12 +40,12 @@ def whole_folder(path: Path) -> Generator[Path]:
     shutil.rmtree(aside, ignore_errors=True)
     aside.mkdir()
     yield aside
-    for folder in [aside, *(p for p in aside.rglob("*") if p.is_dir())]:
-        _sync_folder(folder)
+    for inside in [*aside.rglob("*"), aside]:
+        _sync(inside)
     if path.exists():
         shutil.rmtree(path)
     aside.replace(path)
-    _sync_folder(path.parent)
+    _sync(path.parent)
 
 
 def write_json(path: Path, value: Mapping[str, Any]) -> None:
@@ -72,6 +72,21 @@ def write_parquet(path: Path, table: pa.Table | Iterable[pa.RecordBatch], schema
             writer.write_batch(batch)
             rows += batch.num_rows
     return rows
+
+
+@contextmanager
+def parquet_writers(
+    folder: Path, schemas: Mapping[str, pa.Schema]
+) -> Generator[Callable[[str, pa.Table], None]]:
+    """Several Parquet files of a folder, written side by side: call with a name and a table."""
+    with ExitStack() as stack:
+        writers = {
+            name: stack.enter_context(
+                pq.ParquetWriter(folder / f"{name}.parquet", schema, compression="zstd")
+            )
+            for name, schema in schemas.items()
+        }
+        yield lambda name, table: writers[name].write_table(table)
 
 
 def read_parquet(path: Path, columns: list[str] | None = None) -> pa.Table:
@@ -113,8 +128,8 @@ def run_lock(folder: Path) -> Generator[None]:
         yield
 
 
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:

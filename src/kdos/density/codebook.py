@@ -1,53 +1,240 @@
-"""The codebook: k-means whose centroids cut the space into cells."""
+"""The codebook: k-means in two levels, whose centroids cut the space into cells."""
+
+from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
+from numba import njit
 
-Points = npt.NDArray[np.float32]
+from kdos.density.neighbours import (
+    Lists,
+    Points,
+    Whole,
+    join,
+    nearest_flat,
+    one_shelf,
+    shelve,
+)
+from kdos.threads import in_spans
+
 Cells = npt.NDArray[np.int32]
 
-ITERATIONS = 10
-"""Lloyd's iterations; inertia changes by less than 1 % after them (our measurement)."""
-SAMPLE_PER_CELL = 256
-"""Training points per cell at most, as faiss takes by default."""
-BLOCK = 4096
+FLAT_CELLS = 1024
+"""Up to so many cells the codebook has one group and the nearest centroid is exact."""
+GROUP_PROBES = 8
+"""Groups looked at for the nearest centroid beside the point's own."""
+ITERATIONS = 6
+"""Lloyd's iterations."""
+SAMPLE_PER_CELL = 32
+"""Training points per cell at most."""
 
 
-def train_centroids(
-    points: Points, n_cells: int, *, rng: np.random.Generator, normalize: bool
-) -> Points:
-    """Centroids, shape (n_cells or fewer, dim), none of them without a point of `points`."""
-    n_sample = min(len(points), SAMPLE_PER_CELL * n_cells)
-    rows = np.sort(rng.choice(len(points), n_sample, replace=False))
-    sample = points[rows]
-    centroids = sample[np.sort(rng.choice(n_sample, n_cells, replace=False))]
-    for _ in range(ITERATIONS):
-        centroids = mean_of_cells(
-            sample, nearest_centroid(sample, centroids), centroids, normalize=normalize
+@dataclass(frozen=True)
+class Codebook:
+    """Centroids, shape (n_cells, dim), in groups: group g is `centroids[groups[g]:groups[g + 1]]`.
+
+    The cell of a point is that of the nearest centroid in the `GROUP_PROBES + 1` groups that are
+    nearest to the point's nearest group; ties go to the lower cell.
+    """
+
+    centroids: Points
+    groups: Whole
+
+    def __len__(self) -> int:
+        return len(self.centroids)
+
+    @cached_property
+    def _centres(self) -> Points:
+        sums = np.add.reduceat(self.centroids.astype(np.float64), self.groups[:-1])
+        return (sums / np.diff(self.groups)[:, None]).astype(np.float32)
+
+    @cached_property
+    def _near_groups(self) -> Lists:
+        n_groups = len(self.groups) - 1
+        return with_itself(self._centres, min(GROUP_PROBES, n_groups - 1))
+
+    def coarse(self) -> tuple["Codebook", Cells]:
+        """The groups as a codebook of their own, and the group of each cell, shape (n_cells,)."""
+        n_groups = len(self.groups) - 1
+        group_of = np.repeat(np.arange(n_groups, dtype=np.int32), np.diff(self.groups))
+        return Codebook(self._centres, np.array([0, n_groups])), group_of
+
+    @property
+    def _shelves(self) -> Lists:
+        return Lists(self.groups, np.arange(len(self)))
+
+    def nearest(self, points: Points) -> Cells:
+        """The cell of each point, shape (n,)."""
+        if len(self.groups) == 2:
+            return nearest_flat(points, self.centroids, k=1).rows[:, 0].astype(np.int32)
+        found = join(
+            points,
+            shelve(nearest_flat(points, self._centres, k=1).rows[:, 0], len(self.groups) - 1),
+            self.centroids,
+            self._shelves,
+            near=self._near_groups,
+            origins=self._centres,
+            k=1,
         )
-    held = np.bincount(nearest_centroid(points, centroids), minlength=n_cells)
-    return np.ascontiguousarray(centroids[held > 0])
+        return found.rows[:, 0].astype(np.int32)
+
+    def near(self, probes: int) -> Lists:
+        """Each cell followed by its `probes` nearest cells."""
+        if probes == 0 or len(self.groups) == 2:
+            return with_itself(self.centroids, probes)
+        found = join(
+            self.centroids,
+            self._shelves,
+            self.centroids,
+            self._shelves,
+            near=self._near_groups,
+            origins=self._centres,
+            k=probes,
+            among_itself=True,
+        )
+        return _led_by_itself(found.rows)
 
 
-def nearest_centroid(points: Points, centroids: Points) -> Cells:
-    """The row of the nearest centroid for each point, shape (n,); the first among equals."""
-    half = 0.5 * np.einsum("cd,cd->c", centroids, centroids)
-    cells = np.empty(len(points), np.int32)
-    for start in range(0, len(points), BLOCK):
-        nearness = points[start : start + BLOCK] @ centroids.T - half
-        cells[start : start + BLOCK] = nearness.argmax(1)
-    return cells
+def with_itself(points: Points, probes: int) -> Lists:
+    """Each row followed by the rows of its `probes` nearest points."""
+    if probes == 0:
+        return _led_by_itself(np.zeros((len(points), 0), np.int64))
+    return _led_by_itself(nearest_flat(points, points, k=probes, among_itself=True).rows)
 
 
-def mean_of_cells(points: Points, cells: Cells, before: Points, *, normalize: bool) -> Points:
-    """The mean of each cell's points, of unit length if asked; an empty cell keeps its centroid."""
-    n_cells, dim = before.shape
-    counts = np.bincount(cells, minlength=n_cells)
-    sums = np.stack(
-        [np.bincount(cells, points[:, axis], minlength=n_cells) for axis in range(dim)], 1
-    )
-    means = np.where(counts[:, None] > 0, sums / np.maximum(counts, 1)[:, None], before)
-    if normalize:
-        length = np.linalg.norm(means, axis=1, keepdims=True)
-        means = means / np.where(length > 0, length, 1)
-    return means.astype(np.float32)
+def _led_by_itself(rows: Whole) -> Lists:
+    table = np.concatenate([np.arange(len(rows))[:, None], rows], 1)
+    return Lists(np.arange(len(rows) + 1) * table.shape[1], table.reshape(-1))
+
+
+def train_codebook(
+    points: Points, n_cells: int, *, rng: np.random.Generator, normalize: bool
+) -> Codebook:
+    """A codebook of `n_cells` cells for distinct points, by k-means on a sample of them.
+
+    Past `FLAT_CELLS` cells the points are first cut into about sqrt(n_cells) groups, and each group
+    gets cells in proportion to its points.
+    """
+    sample = _sample(points, SAMPLE_PER_CELL * n_cells, rng)
+    if n_cells <= FLAT_CELLS:
+        start = _sample(sample, n_cells, rng)
+        return Codebook(
+            lloyd(sample, one_shelf(len(sample)), start, one_shelf(n_cells), normalize=normalize),
+            np.array([0, n_cells]),
+        )
+    n_groups = round(n_cells**0.5)
+    training = _sample(sample, SAMPLE_PER_CELL * n_groups, rng)
+    start = _sample(training, n_groups, rng)
+    shelves = one_shelf(len(training)), one_shelf(n_groups)
+    centres = lloyd(training, shelves[0], start, shelves[1], normalize=normalize)
+    members = shelve(nearest_flat(sample, centres, k=1).rows[:, 0], n_groups)
+    sizes = shares(members.sizes, n_cells)
+    groups = np.concatenate([[0], np.cumsum(sizes)])
+    first = [
+        np.sort(rng.choice(members.items[start:end], size, replace=False))
+        for start, end, size in zip(members.offsets, members.offsets[1:], sizes, strict=False)
+    ]
+    within = Lists(groups, np.arange(n_cells))
+    centroids = lloyd(sample, members, sample[np.concatenate(first)], within, normalize=normalize)
+    return Codebook(centroids, np.unique(groups))
+
+
+def without_empty_cells(codebook: Codebook, cells: Cells) -> tuple[Codebook, Cells]:
+    """The codebook without the cells that none of `cells` names, and `cells` numbered anew."""
+    held = np.bincount(cells, minlength=len(codebook)) > 0
+    if held.all():
+        return codebook, cells
+    renumbered = np.cumsum(held) - 1
+    groups = np.concatenate([[0], np.cumsum(held)])[codebook.groups]
+    smaller = Codebook(codebook.centroids[held], np.unique(groups))
+    return smaller, renumbered[cells].astype(np.int32)
+
+
+def shares(held: Whole, wanted: int) -> Whole:
+    """`wanted` shared out: one to each group that holds anything, the rest in proportion.
+
+    No group gets more than it holds; fractions go to the largest remainders.
+    """
+    spare = np.maximum(held - 1, 0)
+    rest = wanted - np.count_nonzero(held)
+    exact = spare * (rest / max(int(spare.sum()), 1))
+    whole = np.floor(exact).astype(np.int64)
+    order = np.argsort(whole - exact, kind="stable")
+    whole[order[: rest - int(whole.sum())]] += 1
+    return whole + (held > 0)
+
+
+def lloyd(
+    points: Points, members: Lists, centroids: Points, within: Lists, *, normalize: bool
+) -> Points:
+    """Lloyd's algorithm in every group at once: `members` lists its points, `within` its centroids.
+
+    A centroid that loses all its points stays where it is.
+    """
+    blocks, near = _in_parts(members)
+    for _ in range(ITERATIONS):
+        origins = _middles(centroids, within)[near.items]
+        found = join(points, blocks, centroids, within, near=near, origins=origins, k=1)
+        centroids = cell_means(points, shelve(found.rows[:, 0], len(centroids)), centroids)
+        if normalize:
+            centroids = unit_rows(centroids)
+    return centroids
+
+
+def _in_parts(members: Lists, *, most: int = 2048) -> tuple[Lists, Lists]:
+    """Groups cut into shelves of at most `most` rows, and the group of each shelf."""
+    counts = -(-members.sizes // most)
+    group = np.repeat(np.arange(len(members)), counts)
+    nth = np.arange(len(group)) - np.repeat(np.cumsum(counts) - counts, counts)
+    offsets = np.append(members.offsets[:-1][group] + nth * most, members.offsets[-1])
+    return Lists(offsets, members.items), Lists(np.arange(len(group) + 1), group)
+
+
+def _middles(centroids: Points, within: Lists) -> Points:
+    """The mean centroid of each group; of an empty group, zero."""
+    middles = np.zeros((len(within), centroids.shape[1]), np.float32)
+    held = within.sizes > 0
+    sums = np.add.reduceat(centroids.astype(np.float64), within.offsets[:-1][held])
+    middles[held] = sums / within.sizes[held, None]
+    return middles
+
+
+def cell_means(points: Points, shelves: Lists, before: Points) -> Points:
+    """The mean of the points on each shelf, shape (n_shelves, dim); `before` where it is empty."""
+    means = before.copy()
+
+    def work(start: int, end: int) -> None:
+        _mean_shelves(start, end, points, shelves.offsets, shelves.items, means)
+
+    in_spans(work, shelves.sizes + 1)
+    return means
+
+
+@njit(nogil=True, cache=True)
+def _mean_shelves(
+    start: int, end: int, points: Points, offsets: Whole, rows: Whole, means: Points
+) -> None:
+    total = np.empty(points.shape[1], np.float64)
+    for shelf in range(start, end):
+        count = offsets[shelf + 1] - offsets[shelf]
+        if count:
+            total[:] = 0
+            for at in range(offsets[shelf], offsets[shelf + 1]):
+                for axis in range(points.shape[1]):
+                    total[axis] += points[rows[at], axis]
+            for axis in range(points.shape[1]):
+                means[shelf, axis] = total[axis] / count
+
+
+def unit_rows(rows: Points) -> Points:
+    """The rows at unit length; a row of zeros stays as it is."""
+    length = np.linalg.norm(rows, axis=1, keepdims=True)
+    return np.asarray(rows / np.where(length > 0, length, 1), np.float32)
+
+
+def _sample(points: Points, most: int, rng: np.random.Generator) -> Points:
+    """At most so many of the points, in their order."""
+    if len(points) <= most:
+        return points
+    return points[np.sort(rng.choice(len(points), most, replace=False))]

@@ -5,11 +5,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from kdos.density.neighbours import neighbour_distances, probes_for, shelve
-from kdos.density.space import Cells, Floats, Points, Space
+from kdos.density.codebook import Codebook
+from kdos.density.copies import find_copies
+from kdos.density.neighbours import Found, Lists, join, nearest_flat, shelve
+from kdos.density.space import Cells, Floats, Points, Space, Whole
 from kdos.errors import UsageError
 
 EULER = 0.5772156649015329
+CANDIDATES = 1024
+"""How many points a join looks at for each point, about, unless the caller names `probes`."""
+PROBES_AT_MOST = 64
+"""Past so many neighbour cells, groups of cells are joined instead."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,36 +27,57 @@ class Measurement:
     log_density: Floats
 
 
+@dataclass(frozen=True, slots=True)
+class Pool:
+    """Distinct points and their cells, for others to be measured among."""
+
+    points: Points
+    cells: Cells
+
+
+def pool_of(points: Points, space: Space) -> Pool:
+    """The distinct ones of some points."""
+    copies = find_copies(points)
+    distinct = points if len(copies.first) == len(points) else points[copies.first]
+    return Pool(distinct, space.assign(distinct))
+
+
 def measure(
     points: Points,
     space: Space,
     *,
-    among: Points | None = None,
+    among: Points | Pool | None = None,
     probes: int | None = None,
     rate: float = 1.0,
 ) -> Measurement:
     """Measure points among themselves, or among others of the same space.
 
-    `rate` is the share, in (0, 1], of the pool that `among` was drawn from it at: densities are
-    those of the whole pool.
+    Exact copies of a point are not its neighbours: they are the same point. `rate` is the share, in
+    (0, 1], of the pool that `among` was drawn from it at: densities are those of the whole pool.
     """
-    pool = points if among is None else among
-    least = space.k + (among is None)
-    if len(pool) < least:
-        raise UsageError(
-            f"a density with k = {space.k} needs at least {least} points. Got {len(pool)}. "
-            "Lower k, or give more points."
+    copies = find_copies(points)
+    distinct = points[copies.first]
+    queries = Pool(distinct, space.assign(distinct))
+    pool = pool_of(among, space) if isinstance(among, np.ndarray) else among
+    radius = radii(queries, pool, space, probes=probes)
+    log_rho = radius_log_density(radius, space.intrinsic_dim, k=space.k, r_min=space.r_min)
+    each = copies.of
+    return Measurement(queries.cells[each], radius[each], (log_rho - math.log(rate))[each])
+
+
+def radii(queries: Pool, pool: Pool | None, space: Space, *, probes: int | None = None) -> Floats:
+    """The k-th neighbour distance of each query in a pool, or among all of them where it is None.
+
+    A query's own copy in the pool is left out.
+    """
+    if pool is None:
+        found = neighbours(
+            queries, queries, space.codebook, k=space.k, probes=probes, last_only=True
         )
-    cells = space.assign(points)
-    shelf = shelve(pool, cells if among is None else space.assign(pool), space.n_cells)
-    if probes is None:
-        probes = probes_for(len(pool), space.n_cells)
-    distances = neighbour_distances(
-        points, shelf, space.centroids, k=space.k, probes=probes, among_itself=among is None
-    )
-    radius = distances[:, -1]
-    found = radius_log_density(radius, space.intrinsic_dim, k=space.k, r_min=space.r_min)
-    return Measurement(cells, radius, found - math.log(rate))
+        return found.distances[:, 0]
+    k = min(space.k + 1, len(pool.points))
+    near = neighbours(queries, pool, space.codebook, k=k, probes=probes).distances
+    return np.where(near[:, 0] == 0, near[:, -1], near[:, space.k - 1])
 
 
 def log_density(
@@ -58,6 +85,76 @@ def log_density(
 ) -> Floats:
     """The log density (nats) of each point among all of them, shape (n,)."""
     return measure(points, space, probes=probes, rate=rate).log_density
+
+
+def neighbours(
+    queries: Pool,
+    pool: Pool,
+    codebook: Codebook,
+    *,
+    k: int,
+    probes: int | None,
+    last_only: bool = False,
+) -> Found:
+    """The k nearest of `pool` in the query's cell and its `probes` nearest cells.
+
+    Where `queries` is `pool`, none is its own neighbour. Left out, `probes` brings about
+    `CANDIDATES` points to each query. Where cells hold too few, as many more are looked at as it
+    takes to find k.
+    """
+    among_itself = queries is pool
+    n_pool, needed = len(pool.points), k + among_itself
+    if n_pool < needed:
+        raise UsageError(
+            f"a density with k = {k} needs at least {needed} distinct points. Got {n_pool}. "
+            "Lower k, or give more points."
+        )
+    if probes is None and n_pool <= CANDIDATES:
+        return nearest_flat(
+            queries.points, pool.points, k=k, among_itself=among_itself, last_only=last_only
+        )
+    query_cells, pool_cells = queries.cells, pool.cells
+    wanted = probes_for(n_pool, len(codebook)) if probes is None else probes
+    if probes is None and wanted > PROBES_AT_MOST:
+        codebook, group_of = codebook.coarse()
+        query_cells, pool_cells = group_of[query_cells], group_of[pool_cells]
+        wanted = probes_for(n_pool, len(codebook))
+    query_shelves = shelve(query_cells, len(codebook))
+    pool_shelves = shelve(pool_cells, len(codebook))
+    near = codebook.near(min(wanted, len(codebook) - 1))
+    return join(
+        queries.points,
+        query_shelves,
+        pool.points,
+        pool_shelves,
+        near=far_enough(near, codebook.centroids, query_shelves, pool_shelves, needed=needed),
+        origins=codebook.centroids,
+        k=k,
+        among_itself=among_itself,
+        last_only=last_only,
+    )
+
+
+def probes_for(n_points: int, n_cells: int) -> int:
+    """How many neighbour cells bring about `CANDIDATES` points to each join."""
+    wanted = -(-CANDIDATES * n_cells // max(n_points, 1)) - 1
+    return min(max(wanted, 0), n_cells - 1)
+
+
+def far_enough(
+    near: Lists, centroids: Points, query_shelves: Lists, pool_shelves: Lists, *, needed: int
+) -> Lists:
+    """The lists of near cells, made longer where they hold fewer than `needed` points."""
+    reached = np.add.reduceat(pool_shelves.sizes[near.items], near.offsets[:-1])
+    short = np.flatnonzero((reached < needed) & (query_shelves.sizes > 0))
+    lists: list[Whole] = np.split(near.items, near.offsets[1:-1])
+    for cell in short:
+        apart = np.square(centroids - centroids[cell], dtype=np.float64).sum(1)
+        order = np.argsort(apart, kind="stable")
+        enough = np.searchsorted(np.cumsum(pool_shelves.sizes[order]), needed) + 1
+        lists[cell] = order[: max(enough, len(lists[cell]))]
+    sizes = [len(items) for items in lists]
+    return Lists(np.concatenate([[0], np.cumsum(sizes)]), np.concatenate(lists))
 
 
 def radius_log_density(radius: Floats, intrinsic_dim: float, *, k: int, r_min: float) -> Floats:

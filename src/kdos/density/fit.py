@@ -7,10 +7,11 @@ import numpy.typing as npt
 
 from kdos.chance import generator
 from kdos.density.cells import log_volumes
-from kdos.density.codebook import train_centroids
+from kdos.density.codebook import train_codebook, without_empty_cells
+from kdos.density.copies import find_copies
 from kdos.density.dimension import two_nn
-from kdos.density.estimator import radius_log_density
-from kdos.density.neighbours import neighbour_distances, probes_for, shelve
+from kdos.density.estimator import Pool, neighbours, radius_log_density
+from kdos.density.neighbours import nearest_flat
 from kdos.density.space import Cells, Floats, Points, Space, checked_vectors, projected
 from kdos.errors import UsageError
 
@@ -19,6 +20,10 @@ NOVEL_QUANTILE = 0.99
 NEAREST_SHARE = 0.01
 """r_min as a share of the median k-th neighbour distance: nearer ones count as this near."""
 PCA_ROWS = 131_072
+DIMENSION_PAIRS = 2 * 10**9
+DIMENSION_SAMPLE = 1024, 8192
+"""The dimension is read from so many points, as many as DIMENSION_PAIRS distances allow for; its
+standard error is one over the square root of their number."""
 
 
 @dataclass(frozen=True)
@@ -54,39 +59,47 @@ def fit_space(
     rows = checked_vectors(vectors)
     mean, components = reduction(rows, dim, generator(random_seed, "density", "reduction"))
     points = projected(rows, mean, components, normalize=normalize)
-    distinct, copy_of = np.unique(points, axis=0, return_inverse=True)
+    copies = find_copies(points)
+    distinct = points if len(copies.first) == len(points) else points[copies.first]
     n_cells = checked_size(len(distinct), n_cells=n_cells, k=k)
     rng = generator(random_seed, "density", "codebook")
-    centroids = train_centroids(distinct, n_cells, rng=rng, normalize=normalize)
-    draft = Space(embedder, mean, components, normalize, centroids, np.zeros(0), 1.0, k, 0.0, 0.0)
-    cells = draft.assign(distinct)
-    distances = neighbour_distances(
-        distinct,
-        shelve(distinct, cells, draft.n_cells),
-        centroids,
-        k=k,
-        probes=probes_for(len(distinct), draft.n_cells),
-        among_itself=True,
-    )
-    radius = distances[:, -1]
+    codebook = train_codebook(distinct, n_cells, rng=rng, normalize=normalize)
+    codebook, cells = without_empty_cells(codebook, codebook.nearest(distinct))
+    pool = Pool(distinct, cells)
+    joined = neighbours(pool, pool, codebook, k=k, probes=None, last_only=True)
+    radius = joined.distances[:, 0]
     r_min = NEAREST_SHARE * float(np.median(radius))
-    intrinsic_dim = min(two_nn(np.maximum(distances, 1e-12)), float(draft.dim))
-    found = radius_log_density(radius, intrinsic_dim, k=k, r_min=r_min)
+    dimension = intrinsic_dimension(distinct, generator(random_seed, "density", "dimension"))
+    log_rho = radius_log_density(radius, dimension, k=k, r_min=r_min)
     space = Space(
         embedder=embedder,
         mean=mean,
         components=components,
         normalize=normalize,
-        centroids=centroids,
-        log_volumes=log_volumes(found, cells, draft.n_cells),
-        intrinsic_dim=intrinsic_dim,
+        centroids=codebook.centroids,
+        groups=codebook.groups,
+        log_volumes=log_volumes(log_rho, cells, len(codebook)),
+        intrinsic_dim=dimension,
         k=k,
         r_min=r_min,
         novel_radius=float(np.quantile(radius, NOVEL_QUANTILE)),
     )
     counts = np.bincount(cells, minlength=space.n_cells)
-    copy_of = copy_of.reshape(-1)
-    return space, Reference(points, cells[copy_of], found[copy_of], radius[copy_of], counts)
+    if distinct is points:
+        return space, Reference(points, cells, log_rho, radius, counts)
+    each = copies.of
+    return space, Reference(points, cells[each], log_rho[each], radius[each], counts)
+
+
+def intrinsic_dimension(points: Points, rng: np.random.Generator) -> float:
+    """2NN on a sample whose neighbours are looked for among all distinct points: exact."""
+    if len(points) < 3:
+        return 1.0
+    least, most = DIMENSION_SAMPLE
+    n_sample = min(max(DIMENSION_PAIRS // len(points), least), most, len(points))
+    rows = np.sort(rng.choice(len(points), n_sample, replace=False))
+    distances = nearest_flat(points[rows], points, k=3).distances[:, 1:]
+    return min(two_nn(distances), float(points.shape[1]))
 
 
 def checked_size(n_distinct: int, *, n_cells: int | None, k: int) -> int:

@@ -10,14 +10,15 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from kdos.density.codebook import nearest_centroid
+from kdos.density.codebook import Codebook, unit_rows
 from kdos.errors import SpaceMismatchError, UsageError
 
 Floats = npt.NDArray[np.float64]
 Points = npt.NDArray[np.float32]
 Cells = npt.NDArray[np.int32]
+Whole = npt.NDArray[np.int64]
 
-_ARRAYS = ("mean", "components", "centroids", "log_volumes")
+_ARRAYS = ("mean", "components", "centroids", "groups", "log_volumes")
 _NUMBERS = ("embedder", "normalize", "intrinsic_dim", "k", "r_min", "novel_radius")
 
 
@@ -26,10 +27,11 @@ class Space:
     """Embedder, centring, reduction and codebook, frozen; densities of two spaces never compare.
 
     `mean` shape (n_features,) and `components` shape (n_features, dim) are empty where vectors are
-    taken as they are. `centroids` shape (n_cells, dim); `log_volumes` shape (n_cells,), nats, from
-    the reference pool. Radii are distances in the space: no k-th neighbour is taken to be nearer
-    than `r_min`, and a point whose k-th neighbour in the reference is farther than `novel_radius`
-    (the reference's own 99th percentile) is novel.
+    taken as they are. `centroids` shape (n_cells, dim), in groups that begin at `groups`, shape
+    (n_groups + 1,); `log_volumes` shape (n_cells,), nats, from the reference pool. Radii are
+    distances in the space: no k-th neighbour is taken to be nearer than `r_min`, and a point whose
+    k-th neighbour in the reference is farther than `novel_radius` (the reference's own 99th
+    percentile) is novel.
     """
 
     embedder: str
@@ -37,6 +39,7 @@ class Space:
     components: Points
     normalize: bool
     centroids: Points
+    groups: Whole
     log_volumes: Floats
     intrinsic_dim: float
     k: int
@@ -57,6 +60,11 @@ class Space:
     def n_features(self) -> int:
         """The dimension of a vector, before reduction."""
         return len(self.mean) or self.dim
+
+    @cached_property
+    def codebook(self) -> Codebook:
+        """The centroids, ready to be searched."""
+        return Codebook(self.centroids, self.groups)
 
     @cached_property
     def fingerprint(self) -> str:
@@ -80,7 +88,7 @@ class Space:
 
     def assign(self, points: Points) -> Cells:
         """The cell of each point, shape (n,): that of the nearest centroid, the first of equals."""
-        return nearest_centroid(points, self.centroids)
+        return self.codebook.nearest(points)
 
     def require(self, fingerprint: str) -> None:
         """Raise unless `fingerprint` is this space's own."""
@@ -99,7 +107,8 @@ class Space:
     def from_arrays(cls, header: Mapping[str, Any], arrays: Mapping[str, npt.NDArray[Any]]) -> Self:
         """The space that `to_arrays` took apart."""
         fields: dict[str, Any] = {name: header[name] for name in _NUMBERS}
-        return cls(**fields, **{name: arrays[name] for name in _ARRAYS})
+        fields |= {name: arrays[name] for name in _ARRAYS}
+        return cls(**fields)
 
 
 def checked_vectors(vectors: npt.ArrayLike) -> Points:
@@ -139,8 +148,5 @@ def projected(
         part = rows[start : start + block]
         part = part - mean if mean.size else part
         part = part @ components if components.size else part
-        if normalize:
-            length = np.linalg.norm(part, axis=1, keepdims=True)
-            part = part / np.where(length > 0, length, 1)
-        points[start : start + block] = part
+        points[start : start + block] = unit_rows(part) if normalize else part
     return points

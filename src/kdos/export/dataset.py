@@ -2,12 +2,13 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import BinaryIO
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from kdos.export.card import Card, render_card
-from kdos.export.whole import whole_folder
+from kdos.store import whole_file, whole_folder
 
 # About 100 MB of compressed Parquet a shard for samples of 3 to 5 knowledge points.
 SHARD_ROWS = 200_000
@@ -31,7 +32,8 @@ def write_dataset(
     with whole_folder(out) as folder:
         for name, table in splits.items():
             write_shards(table, name, folder, shard_rows=shard_rows)
-        (folder / "README.md").write_text(render_card(card, splits), encoding="utf-8")
+        with whole_file(folder / "README.md") as file:
+            file.write(render_card(card, splits).encode())
 
 
 def write_shards(table: pa.Table, split: str, folder: Path, *, shard_rows: int) -> None:
@@ -46,12 +48,12 @@ def write_parquet(table: pa.Table, path: Path) -> None:
     """Write one Parquet file whose bytes depend on the rows alone."""
     # How a table is cut into chunks, and notes in its schema, would show in the bytes.
     plain = table.replace_schema_metadata(None).combine_chunks()
-    with parquet_writer(path, plain.schema) as writer:
+    with whole_file(path) as file, parquet_writer(file, plain.schema) as writer:
         writer.write_table(plain, row_group_size=ROW_GROUP_ROWS)
 
 
-def parquet_writer(path: Path, schema: pa.Schema) -> pq.ParquetWriter:
+def parquet_writer(file: BinaryIO, schema: pa.Schema) -> pq.ParquetWriter:
     """A Parquet file to fill, every setting that shows in its bytes fixed."""
     return pq.ParquetWriter(
-        path, schema, version="2.6", compression="zstd", compression_level=3, store_schema=False
+        file, schema, version="2.6", compression="zstd", compression_level=3, store_schema=False
     )

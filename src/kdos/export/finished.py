@@ -5,12 +5,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import orjson
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-from kdos.errors import InputError, StoreError
+from kdos.errors import InputError
 from kdos.export.card import Card
+from kdos.store import read_json_file, read_parquet
 
 
 def read_samples(run: Path) -> pa.Table:
@@ -22,7 +21,7 @@ def read_samples(run: Path) -> pa.Table:
         raise InputError(
             f"RUN must be finished. {run} holds no dataset yet. Run the same `kdos run` again."
         )
-    return pa.concat_tables([read_table(shard) for shard in shards])
+    return pa.concat_tables([read_parquet(shard) for shard in shards])
 
 
 def read_seed_documents(run: Path) -> dict[str, str]:
@@ -30,19 +29,19 @@ def read_seed_documents(run: Path) -> dict[str, str]:
     path = run / "seed" / "seeds.parquet"
     if not path.is_file():
         return {}
-    table = read_table(path, ["id", "document"])
+    table = read_parquet(path, ["id", "document"])
     return {row["id"]: row["document"] for row in table.to_pylist()}
 
 
 def read_card(run: Path) -> Card:
     """What the run's artefacts say for the dataset card."""
-    summary = read_object(run / "summary.json")
+    summary = read_json_file(run / "summary.json")
     rounds = sorted((run / "synthesize").glob("round-*/round.json"))
     classes: Counter[str] = Counter()
     for path in rounds:
-        classes.update(read_object(path)["classes"])
+        classes.update(read_json_file(path)["classes"])
     documents = run / "seed" / "documents.parquet"
-    licences = read_table(documents, ["licence"]).to_pylist() if documents.is_file() else []
+    licences = read_parquet(documents, ["licence"]).to_pylist() if documents.is_file() else []
     return describe(
         summary,
         name=run.resolve().name,
@@ -72,19 +71,3 @@ def describe(
         licences=licences,
         **{key: summary[key] for key in keys if key in summary},
     )
-
-
-def read_table(path: Path, columns: list[str] | None = None) -> pa.Table:
-    """A Parquet file of the run."""
-    try:
-        return pq.read_table(path, columns=columns)
-    except (OSError, pa.ArrowInvalid) as error:
-        raise StoreError(f"{path} must be a Parquet file of a run. {error}") from error
-
-
-def read_object(path: Path) -> dict[str, Any]:
-    """A JSON file of the run."""
-    try:
-        return orjson.loads(path.read_bytes())
-    except (OSError, orjson.JSONDecodeError) as error:
-        raise StoreError(f"{path} must be a JSON file of a run. {error}") from error

@@ -7,11 +7,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import orjson
 import pyarrow as pa
 
 from kdos.export.jsonl import write_list
-from kdos.export.whole import whole_folder
+from kdos.store import whole_file, whole_folder, write_json
 
 ALPACA = {"prompt": "instruction", "query": "input", "response": "output"}
 SHAREGPT = {"messages": "conversations"}
@@ -65,10 +64,9 @@ def write_llamafactory(splits: Mapping[str, pa.Table], out: Path) -> None:
                 "formatting": "sharegpt",
                 "columns": SHAREGPT,
             }
-        info = orjson.dumps(described, option=orjson.OPT_INDENT_2)
-        (folder / "dataset_info.json").write_bytes(info + b"\n")
-        training = TRAINING + EVALUATION * ("test" in splits)
-        (folder / "train.yaml").write_text(training, encoding="utf-8")
+        write_json(folder / "dataset_info.json", described)
+        with whole_file(folder / "train.yaml") as file:
+            file.write((TRAINING + EVALUATION * ("test" in splits)).encode())
 
 
 def as_alpaca(sample: Mapping[str, Any]) -> dict[str, Any]:

@@ -11,7 +11,7 @@ import pyarrow as pa
 from kdos.chance import generator
 from kdos.export.dataset import parquet_writer
 from kdos.export.jsonl import BATCH_ROWS, write_lines
-from kdos.export.whole import whole_folder
+from kdos.store import whole_file, whole_folder
 
 SEQUENCES = pa.schema([("input_ids", pa.list_(pa.int32())), ("lengths", pa.list_(pa.int32()))])
 SEQUENCES_AT_ONCE = 1_000
@@ -107,7 +107,7 @@ def pack(documents: Iterable[list[int]], *, length: int) -> Iterator[list[list[i
 def write_sequences(sequences: Iterable[list[list[int]]], path: Path) -> Packed:
     """Write packed sequences as Parquet."""
     rows = tokens = 0
-    with parquet_writer(path, SEQUENCES) as writer:
+    with whole_file(path) as file, parquet_writer(file, SEQUENCES) as writer:
         for block in batched(sequences, SEQUENCES_AT_ONCE):
             input_ids = [list(itertools.chain.from_iterable(pieces)) for pieces in block]
             lengths = [[len(piece) for piece in pieces] for pieces in block]

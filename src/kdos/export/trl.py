@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow as pa
 
 from kdos.export.jsonl import write_lines
-from kdos.export.whole import whole_folder
+from kdos.store import whole_folder
 
 
 def write_trl(splits: Mapping[str, pa.Table], out: Path) -> None:

@@ -2,15 +2,11 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict
-from itertools import islice
 
 import pyarrow as pa
 
 from kdos.pool import Extraction, Passage, Refusal, Seed, group_texts, values
-from kdos.tasks import Reply, Request, ask_extraction, read_extraction
-
-WINDOW = 4096
-"""Seeds asked for before the first of them is written: bounds memory, hides a slow reply."""
+from kdos.tasks import Ask, Request, ask_extraction, in_order, read_extraction
 
 EXTRACTIONS = pa.schema(
     [
@@ -28,16 +24,14 @@ KNOWLEDGE_POINTS = pa.schema(
 def extract(
     seeds: Iterable[Seed],
     *,
-    ask: Callable[[Iterable[Request]], Iterator[Reply]],
+    ask: Ask,
     passage: Callable[[str], Passage],
 ) -> Iterator[tuple[Seed, Extraction | Refusal]]:
     """Each seed with its extraction or why there is none, in the order of the seeds."""
-    waiting = iter(seeds)
-    while window := list(islice(waiting, WINDOW)):
-        requests = (_request(seed, passage) for seed in window)
-        replies = {reply.request.id: reply for reply in ask(requests)}
-        for seed in window:
-            yield seed, read_extraction(replies[f"extract/{seed.id}"])
+    asked = ((seed, _request(seed, passage)) for seed in seeds)
+    for seed, reply in in_order(asked, ask=ask):
+        assert reply is not None
+        yield seed, read_extraction(reply)
 
 
 def extraction_table(pairs: Sequence[tuple[Seed, Extraction]]) -> pa.Table:
@@ -57,10 +51,9 @@ def merge_points(extractions: pa.Table) -> pa.Table:
     )
     for group, name in zip(grouping.group, names, strict=True):
         seeds[group].append(name)
-    return pa.table(
-        [[texts[i] for i in grouping.first], grouping.size.tolist(), seeds],
-        schema=KNOWLEDGE_POINTS,
-    )
+    columns = ([texts[i] for i in grouping.first], grouping.size, seeds)
+    arrays = [pa.array(c, kind) for c, kind in zip(columns, KNOWLEDGE_POINTS.types, strict=True)]
+    return pa.table(arrays, schema=KNOWLEDGE_POINTS)
 
 
 def _request(seed: Seed, passage: Callable[[str], Passage]) -> Request:

@@ -9,6 +9,14 @@ import numpy as np
 import numpy.typing as npt
 
 _NOT_WORD = re.compile(r"[\W_]+")
+_DIGIT_GROUPS = re.compile(r"(?<=\d)[,\u00a0\u2009\u202f](?=\d{3}(?!\d))")
+_SPACES = bytes(ord(chr(code).lower()) if chr(code).isalnum() else 32 for code in range(128))
+_ASCII = _SPACES + bytes(range(128, 256))
+_OPENING = "([{\"'`“‘«„¿¡"
+_CLOSING = ")]}\"'`”’»,;:.!?…。、"
+_HYPHEN = re.compile(r"(?<=[^\W_])[-‐‑–](?=[^\W_])")
+_PLAIN = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789 ,;!?.-"
+_SYMBOLS = frozenset(bytes([code]) for code in b"bcdefghjklmnopqrstuvwxyz")
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,10 +32,10 @@ class Grouping:
 
 
 def group_texts(texts: Sequence[str]) -> Grouping:
-    """Group texts that are equal but for case, punctuation, width and spacing."""
+    """Group texts that state one fact in the same words (`fact_key`)."""
     known: dict[str, int] = {}
     group = np.fromiter(
-        (known.setdefault(normalise(text), len(known)) for text in texts), np.int64, len(texts)
+        (known.setdefault(fact_key(text), len(known)) for text in texts), np.int64, len(texts)
     )
     first = np.full(len(known), len(texts), np.int64)
     np.minimum.at(first, group, np.arange(len(texts)))
@@ -35,6 +43,49 @@ def group_texts(texts: Sequence[str]) -> Grouping:
 
 
 def normalise(text: str) -> str:
-    """The text in NFKC, without case; runs of anything but letters and digits become one space."""
-    folded = unicodedata.normalize("NFKC", text).casefold()
-    return _NOT_WORD.sub(" ", folded).strip()
+    """The text in NFKC, without case; runs of anything but letters and digits become one space.
+
+    Digits stay together over a thousands separator: 1,000 is 1000.
+    """
+    if not text.isascii():
+        text = _DIGIT_GROUPS.sub("", unicodedata.normalize("NFKC", _DIGIT_GROUPS.sub("", text)))
+        return _NOT_WORD.sub(" ", text.casefold()).strip()
+    if "," in text:
+        text = _DIGIT_GROUPS.sub("", text)
+    return b" ".join(text.encode().translate(_ASCII).split()).decode()
+
+
+def fact_key(text: str) -> str:
+    """What two statements share if they differ in case, width, spacing and punctuation only.
+
+    Stricter than `normalise`, since signs make facts: -1 is not 1, C++ not C, __add__ not add, and
+    the case of identifiers, single letters and quoted symbols is kept.
+    """
+    if "," in text:
+        text = _DIGIT_GROUPS.sub("", text)
+    if text.isascii() and "." not in text[:-1] and " -" not in text:
+        data = text.encode()
+        if not data.translate(None, _PLAIN):
+            words = data.translate(_ASCII).split()
+            if _SYMBOLS.isdisjoint(words):
+                return b" ".join(words).decode()
+    return _careful_key(text)
+
+
+def _careful_key(text: str) -> str:
+    """The key of a statement that may hold signs, identifiers or other scripts."""
+    text = unicodedata.normalize("NFKC", text)
+    words = _HYPHEN.sub(" ", text).split()
+    if words:
+        words[-1] = words[-1].rstrip(".!?。") or words[-1]
+    return " ".join(filter(None, map(_word_key, words)))
+
+
+def _word_key(word: str) -> str:
+    """One word without the punctuation around it; a word of signs alone stays as it is."""
+    bare = word.lstrip(_OPENING).rstrip(_CLOSING)
+    if not bare:
+        return "" if word in {"-", "–", "—", ",", ";", ":", "."} else word
+    if bare in {"A", "I"} or (len(bare) > 1 and bare.isalnum()):
+        return bare.casefold()
+    return bare

@@ -26,6 +26,10 @@ class Inventory:
     def __len__(self) -> int:
         return len(self.texts)
 
+    def knows(self, texts: Iterable[str]) -> bool:
+        """Whether all of these knowledge points are known."""
+        return all(normalise(text) in self._rows for text in texts)
+
     def rows(self, texts: Iterable[str]) -> tuple[int, ...]:
         """The rows of knowledge points that are known, in order, each once."""
         return tuple(dict.fromkeys(self._rows[normalise(text)] for text in texts))

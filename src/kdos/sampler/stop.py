@@ -61,4 +61,4 @@ def _stalled(history: Sequence[tuple[int, float]]) -> bool:
         return False
     (samples_before, kl_before), (samples, kl) = history[-PATIENCE - 1], history[-1]
     grew = samples > samples_before * (1 + LEAST_GAIN)
-    return not grew and kl > kl_before * (1 - LEAST_GAIN)
+    return not grew and not kl < kl_before * (1 - LEAST_GAIN)

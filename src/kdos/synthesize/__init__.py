@@ -10,9 +10,10 @@ from kdos.synthesize.record import (
     refused_by_reason,
     round_tables,
 )
-from kdos.synthesize.steps import Workroom, steps_of
+from kdos.synthesize.steps import POINTS_A_SAMPLE, Workroom, steps_of
 
 __all__ = [
+    "POINTS_A_SAMPLE",
     "SAMPLES",
     "SCHEMAS",
     "Lack",

@@ -4,14 +4,15 @@ A stage asks for all of its candidates at once; a candidate that has fallen is c
 its refusal, so that drafts in are candidates out.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from kdos.pool import Draft, ErrorClass, Inventory, Passage, Refusal, Seed
+from kdos.pool import ErrorClass, Inventory, Passage, Refusal, Seed
 from kdos.sampler import Pick
 from kdos.synthesize.library import Library
 from kdos.synthesize.loop import Candidate
 from kdos.tasks import (
+    Ask,
     Group,
     Reply,
     Request,
@@ -22,19 +23,22 @@ from kdos.tasks import (
     read_extraction,
     read_judgement,
 )
-from kdos.verdict import check, check_extraction, check_judgement
-
-Ask = Callable[[Iterable[Request]], Iterator[Reply]]
+from kdos.verdict import KnownQuestions, answer_place, check, check_knowledge_points, check_logic
 
 
 @dataclass(frozen=True)
 class Desk:
-    """What drafting works with: `ask` sends requests, `refuse_known` finds questions we have."""
+    """What drafting works with.
+
+    `ask` sends requests, `known` are the questions of the pool; `refuse_crowded` says whether
+    knowledge points that a draft claims are crowded by now, before anybody is paid to judge it.
+    """
 
     ask: Ask
     library: Library
     inventory: Inventory
-    refuse_known: Callable[[str], Refusal | None]
+    known: KnownQuestions
+    refuse_crowded: Callable[[Sequence[str]], Refusal | None]
     drafts_per_call: int
     judge: bool
 
@@ -82,9 +86,12 @@ def check_candidate(candidate: Candidate, desk: Desk) -> Candidate:
     """The candidate after every check that costs nothing."""
     seeds = _seeds(candidate, desk)
     passages = {passage.id: passage for passage in desk.library.shelf(seeds)}
-    refusal = check(candidate.draft, passages=passages, seeds=seeds)
-    refusal = refusal or desk.refuse_known(candidate.draft.question)
-    return replace(candidate, refusal=refusal) if refusal else _placed(candidate, passages)
+    lang = seeds[0].lang
+    refusal = check(
+        candidate.draft, passages=passages, seeds=seeds, known=desk.known, lang=lang
+    ) or desk.refuse_crowded(candidate.draft.knowledge_points)
+    place = answer_place(candidate.draft.evidence, candidate.draft.answer, passages)
+    return replace(candidate, refusal=refusal, place=place)
 
 
 def judge(candidates: Sequence[Candidate], desk: Desk) -> list[Candidate]:
@@ -98,9 +105,8 @@ def judge(candidates: Sequence[Candidate], desk: Desk) -> list[Candidate]:
         if candidate.refusal is not None:
             return candidate
         judgement = read_judgement(replies[f"judge/{candidate.draft.id}"])
-        if not isinstance(judgement, Refusal):
-            judgement = check_judgement(judgement, passages=_cited(candidate, desk))
-        return replace(candidate, refusal=judgement)
+        refusal = judgement if isinstance(judgement, Refusal) else judgement.refusal
+        return replace(candidate, refusal=refusal)
 
     return [judged(candidate) for candidate in candidates]
 
@@ -116,7 +122,12 @@ def extract_again(candidates: Sequence[Candidate], desk: Desk) -> list[Candidate
         extraction = read_extraction(replies[f"extract/{candidate.draft.id}"])
         if isinstance(extraction, Refusal):
             return replace(candidate, refusal=extraction)
-        refusal = check_extraction(extraction, answer=candidate.draft.answer)
+        held = replace(
+            candidate.draft,
+            knowledge_points=extraction.knowledge_points,
+            logic=extraction.logic,
+        )
+        refusal = check_knowledge_points(held) or check_logic(held)
         return replace(candidate, extraction=extraction, refusal=refusal)
 
     return [read(candidate) for candidate in candidates]
@@ -149,27 +160,6 @@ def _seeds(candidate: Candidate, desk: Desk) -> list[Seed]:
 def _cited(candidate: Candidate, desk: Desk) -> list[Passage]:
     """The passages a draft was written from."""
     return desk.library.shelf(_seeds(candidate, desk))
-
-
-def _placed(candidate: Candidate, passages: dict[str, Passage]) -> Candidate:
-    """The candidate with the offsets of its answer in the first passage whose quote holds it."""
-    for evidence in candidate.draft.evidence:
-        passage = passages[evidence.passage]
-        start = locate_answer(candidate.draft, evidence.quote, passage)
-        if start is not None:
-            return replace(
-                candidate,
-                document=passage.document,
-                answer_start=start,
-                answer_end=start + len(candidate.draft.answer),
-            )
-    return candidate
-
-
-def locate_answer(draft: Draft, quote: str, passage: Passage) -> int | None:
-    """Where the draft's answer stands in the document, inside the quote; None if it does not."""
-    at, inside = passage.text.find(quote), quote.find(draft.answer)
-    return None if at < 0 or inside < 0 else passage.start + at + inside
 
 
 def _replies(ask: Ask, requests: Iterable[Request]) -> dict[str, Reply]:

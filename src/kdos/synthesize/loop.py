@@ -14,6 +14,7 @@ import numpy.typing as npt
 from kdos.pool import Draft, Extraction, Pool, Refusal, Verdict
 from kdos.sampler import Pick, Yields
 from kdos.target import Gap
+from kdos.verdict import Place
 
 Counts = npt.NDArray[np.int64]
 Cells = npt.NDArray[np.int32]
@@ -23,7 +24,8 @@ Cells = npt.NDArray[np.int32]
 class Candidate:
     """A draft on its way: what it really holds, where its answer stands, or why it fell.
 
-    `points` are the rows of its re-extracted knowledge points in the inventory.
+    `points` are the rows of its re-extracted knowledge points in the inventory, `place` is where
+    its answer stands in a document.
     """
 
     draft: Draft
@@ -31,9 +33,7 @@ class Candidate:
     refusal: Refusal | None = None
     extraction: Extraction | None = None
     points: tuple[int, ...] = ()
-    document: str = ""
-    answer_start: int = -1
-    answer_end: int = -1
+    place: Place | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +118,7 @@ class Steps:
     measure: Callable[[State], Lack]
     stop: Callable[[State, Lack], str | None]
     pick: Callable[[State, Lack], list[Pick]]
-    draft: Callable[[Sequence[Pick]], tuple[list[Candidate], list[Refusal]]]
+    draft: Callable[[Sequence[Pick], State, Lack], tuple[list[Candidate], list[Refusal]]]
     accept: Callable[[Sequence[Candidate], State, Lack], list[Verdict]]
     cells: Callable[[], Cells]
 
@@ -128,7 +128,7 @@ def balance(state: State, steps: Steps) -> Generator[tuple[Round, State, Lack], 
     lack = steps.measure(state)
     while (reason := steps.stop(state, lack)) is None:
         picks = steps.pick(state, lack)
-        candidates, failed = steps.draft(picks)
+        candidates, failed = steps.draft(picks, state, lack)
         verdicts = steps.accept(candidates, state, lack)
         turn = Round(state.rounds + 1, picks, failed, candidates, verdicts)
         state = state.after(turn.outcome, cells=steps.cells(), kl=lack.gap.kl)

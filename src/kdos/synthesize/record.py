@@ -95,8 +95,9 @@ def sample_of(
     prompt: str,
 ) -> Sample:
     """The sample that an accepted candidate becomes."""
-    draft, extraction = candidate.draft, candidate.extraction
+    draft, extraction, place = candidate.draft, candidate.extraction, candidate.place
     assert extraction is not None
+    assert place is not None
     return Sample(
         id=draft.id,
         question=draft.question,
@@ -108,9 +109,9 @@ def sample_of(
         distractors=draft.distractors,
         domain=seeds[0].domain,
         lang=seeds[0].lang,
-        document=candidate.document,
-        answer_start=candidate.answer_start,
-        answer_end=candidate.answer_end,
+        document=place.document,
+        answer_start=place.start,
+        answer_end=place.end,
         evidence=draft.evidence,
         seeds=tuple(seed.id for seed in seeds),
         cells=tuple(int(inventory.cells[point]) for point in candidate.points),

@@ -9,19 +9,24 @@ import numpy.typing as npt
 
 from kdos.config import Config
 from kdos.density import Space
-from kdos.pool import Inventory, Refusal
+from kdos.pool import Inventory, Pool, Refusal
 from kdos.sampler import Links, Pick, scatter, steer, stop_reason, unreachable_cells
-from kdos.synthesize.draft import Ask, Desk, draft
-from kdos.synthesize.keep import Gate, keep
+from kdos.synthesize.draft import Desk, draft
+from kdos.synthesize.keep import Gate, keep, refuse_crowded
 from kdos.synthesize.library import Library
 from kdos.synthesize.loop import Candidate, Lack, State, Steps
 from kdos.target import measure_gap, quotas
+from kdos.tasks import Ask
 from kdos.verdict import KnownQuestions
 
 Points = npt.NDArray[np.float32]
 
 POINTS_A_SAMPLE = 4.0
 """Knowledge points a sample holds, before the first was seen: the middle of 3 to 5."""
+
+HEADROOM = 0.05
+"""Room in the quotas beyond the wanted pool: the last drafts, of several knowledge points each,
+find no place where every cell is full to the last one. It costs a KL of about 0.001."""
 
 SAMPLES_A_DRAFT = 0.8
 """The share of drafts taken to be accepted, before any was."""
@@ -61,8 +66,7 @@ def steps_of(room: Workroom) -> Steps:
         slack=settings.slack,
         wanted=wanted,
         inventory=room.inventory,
-        refuse_known=room.known.refuse,
-        remember=room.known.add,
+        known=room.known,
     )
     return Steps(
         measure=lambda state: measure(state, room),
@@ -74,7 +78,7 @@ def steps_of(room: Workroom) -> Steps:
             reachable=not lack.unreachable[lack.gap.deficit > 0].all(),
         ),
         pick=lambda state, lack: pick(state, lack, room),
-        draft=lambda picks: draft_and_place(picks, room),
+        draft=lambda picks, state, lack: draft_and_place(picks, state, lack, room=room, gate=gate),
         accept=lambda candidates, state, lack: keep(candidates, state, lack, gate),
         cells=lambda: room.inventory.cells,
     )
@@ -83,20 +87,25 @@ def steps_of(room: Workroom) -> Steps:
 def measure(state: State, room: Workroom) -> Lack:
     """Compare the pool with the target; cells that were given up lose their target to the rest."""
     pool = state.pool
-    missing = max(room.config.budget.samples - pool.samples, 0)
-    each = pool.knowledge_points / pool.samples if pool.samples else POINTS_A_SAMPLE
-    budget = pool.knowledge_points + math.ceil(missing * each)
-    unreachable = unreachable_cells(
+    given_up = unreachable_cells(
         state.yields, room.links, drafts=room.config.synthesize.drafts_per_call
     )
-    mass = float(np.exp(room.log_q[unreachable]).sum())
-    if unreachable.all():
-        unreachable, mass = np.zeros_like(unreachable), 1.0
-    log_q = np.where(unreachable, -np.inf, room.log_q - math.log1p(-min(mass, 0.999999)))
-    wanted = quotas(log_q, max(budget - int(pool.counts[unreachable].sum()), 0))
-    gap = measure_gap(pool.counts, log_q, wanted)
-    held = np.where(unreachable, quotas(room.log_q, budget), wanted)
-    return Lack(gap, held, unreachable, mass)
+    budget = quota_budget(pool, wanted=room.config.budget.samples)
+    wanted = quotas(room.log_q, budget)
+    mass = float(np.exp(room.log_q[given_up]).sum())
+    if given_up.all():
+        return Lack(measure_gap(pool.counts, room.log_q, wanted), wanted, given_up, 1.0)
+    log_q = np.where(given_up, -np.inf, room.log_q - math.log1p(-mass))
+    rest = quotas(log_q, max(budget - int(pool.counts[given_up].sum()), 0))
+    gap = measure_gap(pool.counts, log_q, rest)
+    return Lack(gap, np.where(given_up, wanted, rest), given_up, mass)
+
+
+def quota_budget(pool: Pool, *, wanted: int) -> int:
+    """Knowledge points that quotas are for: what the wanted samples will hold, and headroom."""
+    missing = max(wanted - pool.samples, 0)
+    each = pool.knowledge_points / pool.samples if pool.samples else POINTS_A_SAMPLE
+    return math.ceil((pool.knowledge_points + missing * each) * (1 + HEADROOM))
 
 
 def pick(state: State, lack: Lack, room: Workroom) -> list[Pick]:
@@ -134,13 +143,16 @@ def batch_size(state: State, config: Config) -> int:
     return max(FEWEST_PICKS, math.ceil(min(needed, wanted / ROUNDS / drafts * 2)))
 
 
-def draft_and_place(picks: Sequence[Pick], room: Workroom) -> tuple[list[Candidate], list[Refusal]]:
+def draft_and_place(
+    picks: Sequence[Pick], state: State, lack: Lack, *, room: Workroom, gate: Gate
+) -> tuple[list[Candidate], list[Refusal]]:
     """Draft, then find each candidate's knowledge points in the inventory, new ones added."""
     desk = Desk(
         ask=room.ask,
         library=room.library,
         inventory=room.inventory,
-        refuse_known=room.known.refuse,
+        known=room.known,
+        refuse_crowded=lambda texts: refuse_crowded(texts, state, lack, gate),
         drafts_per_call=room.config.synthesize.drafts_per_call,
         judge=room.config.synthesize.judge,
     )

@@ -1,7 +1,7 @@
 """One question to a language model, and what came back."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -90,3 +90,7 @@ def digest(value: object) -> str:
     return hashlib.blake2b(
         orjson.dumps(value, option=orjson.OPT_SORT_KEYS), digest_size=32
     ).hexdigest()
+
+
+Ask = Callable[[Iterable[Request]], Iterator[Reply]]
+"""Sends requests to a model and gives one reply for each, in any order."""

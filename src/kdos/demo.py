@@ -1,0 +1,31 @@
+"""The demo: `run` on this Python's own documentation, offline, beside a run that is blind."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from kdos.config import BudgetConfig, Config, EngineConfig, SourceConfig, SynthesizeConfig
+from kdos.run import run, run_blind
+
+SAMPLES = 5000
+
+DEMO = Config(
+    source=SourceConfig(kind="pydocs"),
+    engine=EngineConfig(kind="rules"),
+    embed="lexical",
+    target="uniform",
+    budget=BudgetConfig(samples=SAMPLES),
+    random_seed=7,
+)
+"""What ``kdos demo`` runs."""
+
+
+def demo(out: Path, *, config: Config = DEMO) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Run the demo in `out`; returns the summaries of the steered and of the blind run."""
+    steered = run(config, out)
+    blind = replace(
+        config,
+        synthesize=SynthesizeConfig(steer=False, accept="all"),
+        budget=BudgetConfig(samples=steered["samples"]),
+    )
+    return steered, run_blind(blind, out)

@@ -1,0 +1,67 @@
+"""Which rows are exact copies of one another."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from numba import njit
+
+from kdos.density.neighbours import Points, Whole
+from kdos.threads import in_spans
+
+Bits = npt.NDArray[np.uint32]
+Hashes = npt.NDArray[np.uint64]
+
+
+@dataclass(frozen=True, slots=True)
+class Copies:
+    """`first`, shape (n_distinct,), is each distinct row's first place, in order of appearance.
+
+    `of`, shape (n,), says which distinct row each row is a copy of.
+    """
+
+    first: Whole
+    of: Whole
+
+    @property
+    def multiplicity(self) -> Whole:
+        """How often each distinct row occurs, shape (n_distinct,)."""
+        return np.bincount(self.of, minlength=len(self.first))
+
+
+def find_copies(points: Points) -> Copies:
+    """Group equal rows."""
+    hashes = row_hashes(points)
+    order = np.argsort(hashes, kind="stable")
+    fresh = np.ones(len(points), bool)
+    close = np.flatnonzero(hashes[order[1:]] == hashes[order[:-1]]) + 1
+    fresh[close] = (points[order[close]] != points[order[close - 1]]).any(1)
+    leader = order[np.flatnonzero(fresh)][np.cumsum(fresh) - 1]
+    leader_of = np.empty(len(points), np.int64)
+    leader_of[order] = leader
+    first = np.flatnonzero(leader_of == np.arange(len(points)))
+    return Copies(first, np.searchsorted(first, leader_of))
+
+
+def row_hashes(points: Points) -> Hashes:
+    """64 bits for each row, equal for equal rows, shape (n,)."""
+    hashes = np.empty(len(points), np.uint64)
+    in_spans(
+        lambda start, end: _hash_rows(start, end, points.view(np.uint32), hashes),
+        np.ones(len(points)),
+    )
+    return hashes
+
+
+@njit(nogil=True, cache=True)
+def _hash_rows(start: int, end: int, bits: Bits, hashes: Hashes) -> None:
+    """64 mixed bits of each row (the finaliser of SplitMix64 over running products)."""
+    for row in range(start, end):
+        state = np.uint64(0x9E3779B97F4A7C15)
+        for axis in range(bits.shape[1]):
+            value = bits[row, axis]
+            if value == 0x80000000:  # minus zero equals zero
+                value = np.uint32(0)
+            state = (state ^ np.uint64(value)) * np.uint64(0xBF58476D1CE4E5B9)
+            state ^= state >> np.uint64(29)
+        hashes[row] = state

@@ -1,0 +1,67 @@
+"""The built-in engine: no network, no weights; the same request, the same reply."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any
+
+import orjson
+
+from kdos.llm.rules.extracting import extract_facts
+from kdos.llm.rules.judging import judge
+from kdos.llm.rules.prose import Sheet
+from kdos.llm.rules.prose_tasks import extract_prose, seed_prose, synthesize_prose
+from kdos.llm.rules.seeding import seed_facts
+from kdos.llm.rules.shelf import shelve
+from kdos.llm.rules.synthesizing import synthesize_facts
+from kdos.tasks import Reply, Request
+
+VERSION = "1"
+"""Changes whenever any reply may change: it is part of the ledger's keys."""
+
+Inputs = Mapping[str, Any]
+
+
+class RulesEngine:
+    """An `Engine` that reads facts out of the passages and asks about them."""
+
+    name = "rules"
+    fingerprint = f"rules/{VERSION}"
+
+    def complete(self, requests: Iterable[Request]) -> Iterator[Reply]:
+        """One reply for each request, in their order."""
+        for request in requests:
+            yield Reply(request, text=answer(request.task, request.inputs))
+
+
+def answer(task: str, inputs: Inputs) -> str:
+    """The reply to one task, as JSON that fits the task's schema."""
+    return orjson.dumps(TASKS[task](inputs)).decode()
+
+
+def seed(inputs: Inputs) -> dict[str, Any]:
+    """Seed questions about a passage."""
+    text, title, wanted = inputs["passage"], inputs["title"], inputs["per_passage"]
+    return {"seeds": seed_facts(text, title, wanted) or seed_prose(text, title, wanted)}
+
+
+def extract(inputs: Inputs) -> dict[str, Any]:
+    """Entities, knowledge points and logic of a question."""
+    question = inputs["question"], inputs["answer"], inputs["claimed"]
+    found = extract_facts(*question, shelve(inputs["passages"]))
+    found = found or extract_prose(*question, Sheet.of(inputs["passages"]))
+    return found or {"topic_entities": [], "knowledge_points": [], "logic": ""}
+
+
+def synthesize(inputs: Inputs) -> dict[str, Any]:
+    """New drafts from a group of seeds."""
+    shelf = shelve(inputs["passages"])
+    if shelf.facts:
+        return {"drafts": synthesize_facts(inputs, shelf)}
+    return {"drafts": synthesize_prose(inputs, Sheet.of(inputs["passages"]))}
+
+
+TASKS: Mapping[str, Callable[[Inputs], dict[str, Any]]] = {
+    "seed": seed,
+    "extract": extract,
+    "synthesize": synthesize,
+    "judge": judge,
+}

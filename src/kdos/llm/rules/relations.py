@@ -1,0 +1,398 @@
+"""The sentences the rules engine understands, as a table: facts written out and read back.
+
+A relation has one sentence. Its slots stand in braces; code slots come in backquotes. A question
+may ask for a slot only where all others together leave one possible value, over every document
+and not just in one passage.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+
+ORDINALS = (
+    "first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth",
+    "eleventh", "twelfth", "thirteenth", "fourteenth", "fifteenth", "sixteenth", "seventeenth",
+    "eighteenth", "nineteenth", "twentieth",
+)  # fmt: skip
+
+NAME = r"[A-Za-z_][\w.]*"
+CODE = {
+    "owner": NAME,
+    "parameter": r"\w+",
+    "member": r"\w+",
+    "module": NAME,
+    "class": NAME,
+    "value": r"[^`]+",
+}
+TEXT = {
+    "count": r"\d+",
+    "ordinal": "|".join(ORDINALS),
+    "noun": r"[a-z]+(?: [a-z]+)?",
+    "passing": r"positional-only|keyword-only|variadic positional|variadic keyword",
+    "besides": r"(?: besides `self`)?",
+    "s": r"s?",
+    "n": r"n?",
+    "sentence": r"[^“”]+",
+}
+
+
+@dataclass(frozen=True)
+class Relation:
+    """One kind of fact.
+
+    `topic` is the slot that names what the sentence is about. `clauses` say the fact of a topic
+    already named: a verb phrase ("has 3 members"), or one that starts with {its}. `asks` gives, for
+    each slot that may be asked for, ways to ask: {topic} is where the topic is mentioned, or what
+    it is where it is asked for; {the_parameter} a parameter by its name or its place.
+    """
+
+    name: str
+    sentence: str
+    clauses: tuple[str, ...]
+    asks: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
+    topic: str = "owner"
+
+    @cached_property
+    def opening(self) -> str:
+        """What every sentence of this relation begins with, to tell most others apart at once."""
+        return self.sentence.partition("{")[0]
+
+    @cached_property
+    def pattern(self) -> re.Pattern[str]:
+        """What matches a sentence of this relation, with a group for each slot."""
+        parts = re.split(r"\{(\w+)\}", self.sentence)
+        text = [re.escape(part) if i % 2 == 0 else group(part) for i, part in enumerate(parts)]
+        return re.compile("".join(text))
+
+    def write(self, **slots: str) -> str:
+        """The sentence that states the fact with these slots."""
+        return self.sentence.format_map(shown(slots))
+
+
+def group(slot: str) -> str:
+    """The regular expression of one slot as it stands in a sentence."""
+    return f"`(?P<{slot}>{CODE[slot]})`" if slot in CODE else f"(?P<{slot}>{TEXT[slot]})"
+
+
+def shown(slots: Mapping[str, str]) -> dict[str, str]:
+    """The slots as they are written: names and values of code in backquotes."""
+    return {slot: f"`{text}`" if slot in CODE else text for slot, text in slots.items()}
+
+
+PYTHON = (
+    Relation(
+        "kind",
+        "{owner} is a{n} {noun} of the module {module}.",
+        ("is a{n} {noun} of the module {module}", "belongs to the module {module}"),
+    ),
+    Relation(
+        "defines",
+        "The class {owner} defines the {noun} {member}.",
+        ("defines the {noun} {member}", "has a {noun} named {member} of its own"),
+    ),
+    Relation(
+        "method kind",
+        "The method {owner} is a {noun}.",
+        ("is a {noun}",),
+        {
+            "noun": (
+                "What kind of method is {topic}?",
+                "As what kind of method does its class define {topic}?",
+                "Which kind of method was {topic} made?",
+                "Of which method kind is {topic}?",
+                "Among the kinds of methods, which is {topic}?",
+            )
+        },
+    ),
+    Relation(
+        "parameter count",
+        "The signature of {owner} has {count} parameter{s}{besides}.",
+        (
+            "has {count} parameter{s}{besides} in its signature",
+            "takes {count} parameter{s}{besides}",
+            "{its} signature lists {count} parameter{s}{besides}",
+        ),
+        {
+            "count": (
+                "How many parameters does the signature of {topic} have{besides}?",
+                "How many parameters{besides} are there in the signature of {topic}?",
+                "What is the number of parameters{besides} that the signature of {topic} lists?",
+                "All its parameters{besides} counted, how many does the signature of {topic} have?",
+                "The signature of {topic} has how many parameters{besides}?",
+                "What number of parameters{besides} does {topic} take by its signature?",
+            )
+        },
+    ),
+    Relation(
+        "required count",
+        "The signature of {owner} has {count} required parameter{s}{besides}.",
+        (
+            "has {count} required parameter{s}{besides}",
+            "cannot do without {count} of its parameters{besides}",
+            "{its} signature has {count} required parameter{s}{besides}",
+        ),
+        {
+            "count": (
+                "How many required parameters does the signature of {topic} have{besides}?",
+                "How many of the parameters{besides} in the signature of {topic} are required?",
+                "What is the number of required parameters{besides} in the signature of {topic}?",
+                "The signature of {topic} has how many required parameters{besides}?",
+                "How many parameters{besides} in the signature of {topic} have to be given?",
+            )
+        },
+    ),
+    Relation(
+        "position",
+        "The {ordinal} parameter of {owner}{besides} is {parameter}.",
+        (
+            "{its} {ordinal} parameter{besides} is {parameter}",
+            "names its {ordinal} parameter{besides} {parameter}",
+            "takes {parameter} as its {ordinal} parameter{besides}",
+        ),
+        {
+            "parameter": (
+                "What is the {ordinal} parameter of {topic}{besides}?",
+                "What is the name of the {ordinal} parameter{besides} of {topic}?",
+                "Which parameter comes {ordinal}{besides} in the signature of {topic}?",
+                "Which name does the {ordinal} parameter{besides} of {topic} bear?",
+                "In the signature of {topic}, which parameter stands {ordinal}{besides}?",
+                "How is the {ordinal} parameter{besides} of {topic} called?",
+            ),
+            "ordinal": (
+                "In which position does the parameter {parameter} stand in the signature of "
+                "{topic}{besides}?",
+                "Which place does {parameter} hold among the parameters{besides} of {topic}?",
+                "At which position is {parameter} among the parameters{besides} of {topic}?",
+                "Counted from the left, in which place does {parameter} come among the "
+                "parameters{besides} of {topic}?",
+            ),
+        },
+    ),
+    Relation(
+        "default",
+        "The parameter {parameter} of {owner} has the default value {value}.",
+        (
+            "{its} parameter {parameter} has the default value {value}",
+            "gives its parameter {parameter} the default value {value}",
+            "sets {parameter} to {value} by default",
+            "{its} parameter {parameter} defaults to {value}",
+        ),
+        {
+            "value": (
+                "What is the default value of {the_parameter} of {topic}?",
+                "Which default value does {the_parameter} of {topic} have?",
+                "Which value does {the_parameter} of {topic} take when the caller leaves it out?",
+                "To which value does {the_parameter} of {topic} default?",
+                "What value is used for {the_parameter} of {topic} unless a call passes another?",
+                "If a call of {topic} does not pass {the_parameter}, which value is used for it?",
+            )
+        },
+    ),
+    Relation(
+        "passing",
+        "The parameter {parameter} of {owner} is {passing}.",
+        (
+            "{its} parameter {parameter} is {passing}",
+            "declares its parameter {parameter} as {passing}",
+        ),
+        {
+            "passing": (
+                "What kind of parameter is {the_parameter} of {topic}?",
+                "Of which parameter kind is {the_parameter} of {topic}?",
+                "How is {the_parameter} of {topic} to be passed by its kind?",
+                "Which kind does the signature give {the_parameter} of {topic}?",
+                "By its kind, what is {the_parameter} of {topic}?",
+            )
+        },
+    ),
+    Relation(
+        "return annotation",
+        "The return annotation of {owner} is {value}.",
+        ("{its} return annotation is {value}", "is annotated to return {value}"),
+        {
+            "value": (
+                "What is the return annotation of {topic}?",
+                "Which type does {topic} name in its return annotation?",
+                "What does {topic} return according to its annotation?",
+                "Which return annotation does {topic} carry?",
+            )
+        },
+    ),
+    Relation(
+        "annotation",
+        "The parameter {parameter} of {owner} has the annotation {value}.",
+        (
+            "{its} parameter {parameter} has the annotation {value}",
+            "annotates {parameter} with {value}",
+        ),
+        {
+            "value": (
+                "Which annotation does {the_parameter} of {topic} have?",
+                "What is the annotation of {the_parameter} of {topic}?",
+                "With which type is {the_parameter} of {topic} annotated?",
+                "Which type does the signature name for {the_parameter} of {topic}?",
+            )
+        },
+    ),
+    Relation(
+        "base",
+        "The only base class of {owner} is {class}.",
+        (
+            "{its} only base class is {class}",
+            "derives from {class} alone",
+            "has {class} as its only base class",
+        ),
+        {
+            "class": (
+                "What is the only base class of {topic}?",
+                "From which class is {topic} directly derived?",
+                "Which class is the only direct base of {topic}?",
+                "Which class does {topic} directly inherit from?",
+                "{topic} is a direct subclass of which class?",
+            )
+        },
+    ),
+    Relation(
+        "base in order",
+        "The {ordinal} base class of {owner} is {class}.",
+        ("{its} {ordinal} base class is {class}", "lists {class} {ordinal} among its base classes"),
+        {
+            "class": (
+                "What is the {ordinal} base class of {topic}?",
+                "Which class comes {ordinal} among the base classes of {topic}?",
+                "Which class stands {ordinal} in the list of bases of {topic}?",
+                "Among the direct bases of {topic}, which class is the {ordinal}?",
+            )
+        },
+    ),
+    Relation(
+        "method count",
+        "The class {owner} itself defines {count} public method{s}.",
+        (
+            "itself defines {count} public method{s}",
+            "has {count} public method{s} of its own",
+        ),
+        {
+            "count": (
+                "How many public methods does the class {topic} itself define?",
+                "What is the number of public methods that {topic} itself defines?",
+                "Inherited ones left out, how many public methods does {topic} define?",
+                "How many public methods stand in the body of the class {topic} itself?",
+                "The class {topic} itself defines how many public methods?",
+            )
+        },
+    ),
+    Relation(
+        "constant",
+        "The constant {owner} has the value {value}.",
+        ("has the value {value}", "{its} value is {value}", "stands for {value}"),
+        {
+            "value": (
+                "What is the value of the constant {topic}?",
+                "Which value does the constant {topic} have?",
+                "What value does {topic} stand for?",
+                "To which value is the constant {topic} set?",
+                "The constant {topic} holds which value?",
+            )
+        },
+    ),
+    Relation(
+        "attribute",
+        "The class attribute {owner} has the value {value}.",
+        ("has the value {value}", "{its} value is {value}", "is set to {value}"),
+        {
+            "value": (
+                "What is the value of the class attribute {topic}?",
+                "Which value does the class attribute {topic} have?",
+                "To which value does its class set the attribute {topic}?",
+                "The class attribute {topic} holds which value?",
+                "What does the class attribute {topic} hold before any instance changes it?",
+            )
+        },
+    ),
+    Relation(
+        "member",
+        "The member {member} of the enumeration {owner} has the value {value}.",
+        (
+            "{its} member {member} has the value {value}",
+            "gives its member {member} the value {value}",
+        ),
+        {
+            "value": (
+                "What is the value of the member {member} of the enumeration {topic}?",
+                "Which value does {member} have in the enumeration {topic}?",
+                "In the enumeration {topic}, which value belongs to {member}?",
+                "Which value stands behind {member} in {topic}?",
+            ),
+            "member": (
+                "Which member of the enumeration {topic} has the value {value}?",
+                "What is the name of the member with the value {value} in the enumeration {topic}?",
+                "In the enumeration {topic}, to which member does the value {value} belong?",
+                "Under which name does the enumeration {topic} hold the value {value}?",
+            ),
+        },
+    ),
+    Relation(
+        "member count",
+        "The enumeration {owner} has {count} members.",
+        ("has {count} members", "{its} members number {count}"),
+        {
+            "count": (
+                "How many members does the enumeration {topic} have?",
+                "What is the number of members of the enumeration {topic}?",
+                "The enumeration {topic} consists of how many members?",
+                "Aliases left out, how many members are there in the enumeration {topic}?",
+            )
+        },
+    ),
+    Relation(
+        "field",
+        "The {ordinal} field of {owner} is {member}.",
+        ("{its} {ordinal} field is {member}", "has {member} as its {ordinal} field"),
+        {
+            "member": (
+                "What is the {ordinal} field of {topic}?",
+                "Which field of {topic} comes {ordinal}?",
+                "What is the name of the {ordinal} entry among the fields of {topic}?",
+                "Which name stands {ordinal} among the fields of {topic}?",
+            ),
+            "ordinal": (
+                "In which position does {member} stand among the fields of {topic}?",
+                "Which place does {member} hold among the fields of {topic}?",
+                "At which ordinal position is {member} among the fields of {topic}?",
+                "Counted from the left, in which place does {member} come among the fields of "
+                "{topic}?",
+            ),
+        },
+    ),
+    Relation(
+        "export count",
+        "The module {owner} lists {count} names in its `__all__`.",
+        ("lists {count} names in its `__all__`", "{its} `__all__` lists {count} names"),
+        {
+            "count": (
+                "How many names does the module {topic} list in its `__all__`?",
+                "What is the length of the list `__all__` of the module {topic}?",
+                "The `__all__` of the module {topic} holds how many names?",
+                "How many names does the module {topic} export through `__all__`?",
+            )
+        },
+    ),
+    Relation(
+        "documentation",
+        "The documentation of the {noun} {owner} says “{sentence}”.",
+        ("{its} documentation says “{sentence}”", "is documented with the words “{sentence}”"),
+        {
+            "owner": (
+                "Which {topic} has documentation that says “{sentence}”?",
+                "The words “{sentence}” stand in the documentation of which {topic}?",
+                "“{sentence}”: so says the documentation of which {topic}?",
+                "Of which {topic} does the documentation say “{sentence}”?",
+                "In the standard library, which {topic} is documented with the words “{sentence}”?",
+                "By the full name, which {topic} does the documentation describe with the words "
+                "“{sentence}”?",
+            )
+        },
+    ),
+)

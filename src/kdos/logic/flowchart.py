@@ -1,0 +1,299 @@
+"""The body of a `flowchart` or `graph`: statements in, nodes and edges out.
+
+One scanner walks over the text once. It reads more than Mermaid does where the meaning is plain
+(one-dash arrows, long dashes, labels with brackets in them, several statements on a line), and
+stops with a `LogicError` where it is not. Most lines are one node or one arrow with quoted labels:
+those are read by a single expression, and whatever it does not match takes the long way.
+"""
+
+import re
+from dataclasses import dataclass, field
+
+from kdos.logic.diagram import Edge, LogicError, Node
+from kdos.logic.label import clean_label, unquoted
+
+_DASH = "[-‐-―−]"
+_NAME = r"\w+(?:[-.]\w+)*"
+_SPACE = re.compile(r"[ \t]+")
+_GAP = re.compile(r"(?:\s|;|%%[^\n]*)+")
+_REST_OF_LINE = re.compile(r"[^\n;]*")
+_QUOTED = r'(?:\["([^"\n]*)"\])?'
+_USUAL = re.compile(
+    rf"[ \t]*(?!end\b)({_NAME}){_QUOTED}(?:[ \t]*-->[ \t]*(?:\|([^|\n]*)\|[ \t]*)?"
+    rf"(?!end\b)({_NAME}){_QUOTED})?[ \t]*(?:[;\n]|\Z)"
+)
+_NODE = re.compile(rf'({_NAME})(?:[ \t]*\["([^"\n]*)"\]|[ \t]*\[([^\][(){{}}"“”„\n/\\]+)\])?')
+_QUOTED_NODE = re.compile(r'"([^"\n]+)"')
+_ATTRIBUTES = re.compile(r'@\{[^}\n]*?(?:label:[ \t]*"([^"\n]*)"[^}\n]*)?\}')
+_CLASS = re.compile(r":::[\w-]+")
+_STYLING = re.compile(
+    r"(?:style|classDef|class|linkStyle|click|direction|accTitle|accDescr)\b:?[ \t]*(?![-=&<.\[({])"
+)
+_SUBGRAPH = re.compile(
+    rf'subgraph\b[ \t]*({_NAME})?[ \t]*(?:\[[ \t]*"?[^"\]\n]*"?[ \t]*\]|"[^"\n]*"|[^\n;]*)'
+)
+_END = re.compile(rf"end\b(?![ \t]*(?:[\[({{&]|{_DASH}|=))")
+_SAID = r"(?:\"[^\"\n]*\"|[^\n]{1,200}?)"
+_LINK = re.compile(
+    rf"""(?:\w+@)?(?P<left><|[ox](?={_DASH}{{2}}))?(?:
+      (?P<arrow>{_DASH}{{1,2}}\.+{_DASH}?>|\.+{_DASH}>|{_DASH}+>|=+>|[→⟶⇒➔➜])
+    | (?P<cross>{_DASH}{{2,}}[xo](?=[\s|]))
+    | (?P<hidden>~{{3,}})
+    | {_DASH}{{2}}(?!{_DASH}|>)[ \t]*(?P<said>{_SAID})[ \t]*(?:{_DASH}+(?P<head>>)|{_DASH}{{3,}})
+    | ==(?![=>])[ \t]*(?P<loud>{_SAID})[ \t]*(?:=+(?P<loudhead>>)|={{3,}})
+    | {_DASH}\.[ \t]*(?![-.])(?P<soft>{_SAID})[ \t]*\.+{_DASH}(?P<softhead>>?)
+    | (?P<line>{_DASH}\.+{_DASH}|{_DASH}{{2,}}|={{3,}}|(?<=<)[-=])
+    )(?:[ \t]*\|[ \t]*(?P<piped>"[^"\n]*"|[^|\n]*?)[ \t]*\|>?)?""",
+    re.VERBOSE,
+)
+_NEXT = re.compile(
+    rf"{_NAME}(?:[ \t]*[\[({{&>]|@\{{|[ \t]*(?:\w+@)?[<ox]?(?:{_DASH}|==|=>|~~~|[→⟶⇒➔➜]))"
+)
+_SHAPES = (
+    ("(((", ")))"),
+    ("((", "))"),
+    ("([", "])"),
+    ("[[", "]]"),
+    ("[(", ")]"),
+    ("[/", "/]"),
+    ("[/", "\\]"),
+    ("[\\", "\\]"),
+    ("[\\", "/]"),
+    ("{{", "}}"),
+    ("[", "]"),
+    ("(", ")"),
+    ("{", "}"),
+    (">", "]"),
+)
+_OPENING_QUOTE = re.compile(r'[ \t]*["“”„]`?')
+_CLOSING = {close: re.compile(r'`?["“”]\s*' + re.escape(close)) for _, close in _SHAPES}
+_ARROW = re.compile(rf"(?:{_DASH}|=)>")
+
+
+@dataclass(slots=True)
+class Flowchart:
+    """What has been read so far; `members` lists each subgraph's nodes by the subgraph's name."""
+
+    text: str
+    labels: dict[str, str] = field(default_factory=dict[str, str])
+    edges: list[Edge] = field(default_factory=list[Edge])
+    members: dict[str, list[str]] = field(default_factory=dict[str, list[str]])
+    open_subgraphs: list[str] = field(default_factory=list[str])
+
+    def read(self, position: int) -> tuple[tuple[Node, ...], tuple[Edge, ...]]:
+        """Read all statements from `position` on."""
+        text = self.text
+        while (position := _skip(_GAP, text, position)) < len(text):
+            if usual := _USUAL.match(text, position):
+                self.usual(usual)
+                position = usual.end()
+            else:
+                position = self.statement(position)
+        if self.open_subgraphs:
+            raise LogicError(f"subgraph {self.open_subgraphs[-1]!r} has no `end`", len(text))
+        edges = self.edges
+        if self.members:
+            edges = expand_subgraphs(edges, self.members, self.labels)
+        return tuple(Node(name, label) for name, label in self.labels.items()), tuple(edges)
+
+    def usual(self, found: re.Match[str]) -> None:
+        """Add the node, or the two nodes and the arrow, of a usual line."""
+        source, source_label, said, target, target_label = found.groups()
+        self.remember(source, source_label)
+        if target is not None:
+            self.remember(target, target_label)
+            label = clean_label(unquoted(said)) if said else ""
+            self.edges.append(Edge(source, target, label))
+
+    def statement(self, position: int) -> int:
+        """Read one statement and return where it ends."""
+        text = self.text
+        letter = text[position]
+        if letter == "s" and (found := _SUBGRAPH.match(text, position)):
+            name = found[1] or f"subgraph {len(self.members)}"
+            self.members.setdefault(name, [])
+            self.open_subgraphs.append(name)
+            return found.end()
+        if letter == "e" and (found := _END.match(text, position)):
+            if not self.open_subgraphs:
+                raise LogicError("`end` closes a subgraph, and none is open", position)
+            self.open_subgraphs.pop()
+            return found.end()
+        if letter in "sclda" and _STYLING.match(text, position):
+            return _skip(_REST_OF_LINE, text, position)
+        return self.chain(position)
+
+    def chain(self, position: int) -> int:
+        """Read ``A & B --> C --> D`` and return where it ends."""
+        text = self.text
+        sources, position = self.ends(position)
+        while True:
+            position = _skip(_SPACE, text, position)
+            link = _LINK.match(text, position)
+            if link is None:
+                break
+            start = _across_line_break(text, _skip(_SPACE, text, link.end()))
+            if start >= len(text):
+                raise LogicError("a node was expected after the arrow", link.start())
+            targets, position = self.ends(start)
+            self.join(sources, targets, link)
+            sources = targets
+        self.must_end(position)
+        return position
+
+    def join(self, sources: list[str], targets: list[str], link: re.Match[str]) -> None:
+        """Add an edge from each source to each target; a hidden link only places boxes."""
+        if link["hidden"]:
+            return
+        spoken = link["piped"] or link["said"] or link["loud"] or link["soft"] or ""
+        forward = any(link[head] for head in ("arrow", "cross", "head", "loudhead", "softhead"))
+        if link["left"] == "<" and not forward:
+            sources, targets = targets, sources
+            directed = True
+        else:
+            directed = forward and not link["left"]
+        label = clean_label(unquoted(spoken.strip("|"))) if spoken else ""
+        self.edges += [Edge(s, t, label, directed) for s in sources for t in targets]
+
+    def ends(self, position: int) -> tuple[list[str], int]:
+        """Read ``A & B``: the names, and where they end."""
+        text = self.text
+        names: list[str] = []
+        while True:
+            name, position = self.node(position)
+            names.append(name)
+            after = _skip(_SPACE, text, position)
+            if not text.startswith("&", after):
+                return names, position
+            position = _skip(_SPACE, text, after + 1)
+
+    def node(self, position: int) -> tuple[str, int]:
+        """Read one node with its label, if it has one; its name, and where it ends."""
+        text = self.text
+        found = _NODE.match(text, position)
+        if found is None:
+            return self.nameless_node(position)
+        name, quoted, plain = found.groups()
+        label, end = unquoted(plain) if plain else quoted, found.end()
+        if label is None:
+            label, end = self.label(end)
+        if text.startswith(":::", end):
+            end = _skip(_CLASS, text, end)
+        self.remember(name, label)
+        return name, end
+
+    def nameless_node(self, position: int) -> tuple[str, int]:
+        """Read ``"a label"`` that stands where a name should."""
+        found = _QUOTED_NODE.match(self.text, position)
+        if found is None:
+            got = self.text[position : position + 20].split("\n")[0]
+            raise LogicError(f"a node was expected, got {got!r}", position)
+        self.remember(found[1], found[1])
+        return found[1], found.end()
+
+    def label(self, position: int) -> tuple[str | None, int]:
+        """Read a label in brackets of any shape: what it says (None: no label), where it ends."""
+        text = self.text
+        if text.startswith("@{", position) and (found := _ATTRIBUTES.match(text, position)):
+            return found[1], found.end()
+        start = _skip(_SPACE, text, position)
+        if text[start : start + 1] not in tuple("[({") and not _is_flag(text, position):
+            return None, position
+        for opening, closing in _SHAPES:
+            if not text.startswith(opening, start):
+                continue
+            inside = start + len(opening)
+            if found := _label_span(text, inside, opening, closing):
+                begin, end, after = found
+                label = text[begin:end]
+                return label if begin > inside else unquoted(label), after
+        raise LogicError("a label's bracket or quote is not closed", position)
+
+    def remember(self, name: str, label: str | None) -> None:
+        """Note the node, its label if one is given, and the subgraph it stands in."""
+        if label is not None:
+            self.labels[name] = clean_label(label) or name
+        elif name not in self.labels and name not in self.members:
+            self.labels[name] = name
+        if self.open_subgraphs and name not in self.members:
+            self.members[self.open_subgraphs[-1]].append(name)
+
+    def must_end(self, position: int) -> None:
+        """Raise unless the statement ends here, or another plainly begins."""
+        text = self.text
+        if position >= len(text) or text[position] in "\n\r;" or text.startswith("%%", position):
+            return
+        if text[position - 1] in " \t])}" and (
+            _NEXT.match(text, position) or _END.match(text, position)
+        ):
+            return
+        got = text[position : position + 20].split("\n")[0]
+        raise LogicError(f"a link or the end of the statement was expected, got {got!r}", position)
+
+
+def expand_subgraphs(
+    edges: list[Edge], members: dict[str, list[str]], labels: dict[str, str]
+) -> list[Edge]:
+    """Let each edge to or from a subgraph lead to or from every node in it."""
+    for name in list(members):
+        if not members[name]:
+            labels.setdefault(name, name)
+    return [
+        Edge(source, target, edge.label, edge.directed)
+        for edge in edges
+        for source in members.get(edge.source) or [edge.source]
+        for target in members.get(edge.target) or [edge.target]
+        if source != target or edge.source == edge.target
+    ]
+
+
+def _skip(pattern: re.Pattern[str], text: str, position: int) -> int:
+    """Where `pattern` ends if it stands at `position`, else `position`."""
+    found = pattern.match(text, position)
+    return found.end() if found else position
+
+
+def _across_line_break(text: str, position: int) -> int:
+    """The place after a line break and indentation that split an arrow from its target."""
+    if text.startswith(("\n", "\r\n"), position):
+        return _skip(_GAP, text, position)
+    return position
+
+
+def _is_flag(text: str, position: int) -> bool:
+    """Is this ``A>label]``, and not the end of an arrow?"""
+    line = text[position : position + 400].split("\n")[0]
+    return line.startswith(">") and "]" in line
+
+
+def _label_span(text: str, start: int, opening: str, closing: str) -> tuple[int, int, int] | None:
+    """Where what a label says begins and ends, and where its shape ends; None if it does not."""
+    if quote := _OPENING_QUOTE.match(text, start):
+        found = _CLOSING[closing].search(text, quote.end())
+        if found is None:
+            return None
+        label = text[quote.end() : found.start()]
+        torn = '"' in label and _ARROW.search(label)
+        return None if torn else (quote.end(), found.start(), found.end())
+    line_end = text.find("\n", start)
+    line = text[start : line_end if line_end >= 0 else len(text)]
+    if len(closing) == 1:
+        end = _balanced_end(line, opening, closing)
+    else:
+        end = line.find(closing)
+        while end >= 0 and line[end + len(closing) : end + len(closing) + 1] == closing[-1]:
+            end += 1
+    return (start, start + end, start + end + len(closing)) if end >= 0 else None
+
+
+def _balanced_end(line: str, opening: str, closing: str) -> int:
+    """Index of the `closing` that matches an `opening` just before the line, or -1."""
+    depth = 1
+    for index, letter in enumerate(line):
+        if letter == closing:
+            depth -= 1
+            if depth == 0:
+                return index
+        elif letter == opening:
+            depth += 1
+    return -1

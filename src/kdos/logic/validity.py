@@ -1,0 +1,146 @@
+"""Does a diagram tell how a sample's knowledge points lead to its answer?"""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+
+from kdos.logic.diagram import Edge, Fault, Kind, Logic
+from kdos.pool.grouping import normalise
+
+NAMED_SHARE = 0.8
+"""Share of a knowledge point's telling words that a node must hold to name it (our design)."""
+_TELLING = re.compile(
+    r"(?!(?:the|and|was|were|are|for|has|had|its|with|from|that|this)\b)\w{3,}|\d+"
+)
+
+
+def faults(logic: Logic, *, knowledge_points: Sequence[str], answer: str) -> list[Fault]:
+    """What keeps the diagram from being this sample's logic, worst first (our design).
+
+    It must hang together, must not run in a circle where it is a flowchart, must name every
+    knowledge point in a place of its own, and must end in one place, which holds the answer.
+    """
+    found: list[Fault] = []
+    labels = {node.id: node.label for node in logic.nodes}
+    ways = neighbours(logic.edges, both=logic.kind is Kind.MINDMAP)
+    joined = ways if logic.kind is Kind.MINDMAP else neighbours(logic.edges, both=True)
+    if len(reached(logic.nodes[0].id, joined)) < len(labels):
+        found.append(Fault("logic_not_connected"))
+    circle = in_a_circle(logic)
+    if logic.kind is Kind.FLOWCHART and circle:
+        found.append(Fault("logic_circular", f"{circle!r} leads back to itself"))
+    found += [
+        Fault("knowledge_point_not_in_logic", point) for point in unnamed(logic, knowledge_points)
+    ]
+    flows = not circle and all(edge.directed for edge in logic.edges) and ways is not joined
+    ends = sinks(labels, ways) if flows else final_parts(list(labels), ways)
+    shown = " | ".join(labels[part[0]] for part in ends)
+    if len(ends) > 1:
+        found.append(Fault("logic_many_ends", shown))
+    if not any(_holds(labels[name], answer) for part in ends for name in part):
+        found.append(Fault("logic_end_not_answer", shown))
+    return found
+
+
+def neighbours(edges: Iterable[Edge], *, both: bool) -> dict[str, list[str]]:
+    """Where each node leads; with `both`, every edge counts in both directions."""
+    ways: dict[str, list[str]] = {}
+    for edge in edges:
+        ways.setdefault(edge.source, []).append(edge.target)
+        if both or not edge.directed:
+            ways.setdefault(edge.target, []).append(edge.source)
+    return ways
+
+
+def reached(start: str, ways: Mapping[str, list[str]]) -> set[str]:
+    """The nodes that can be reached from `start`, itself included."""
+    seen = {start}
+    waiting = [start]
+    while waiting:
+        for name in ways.get(waiting.pop(), ()):
+            if name not in seen:
+                seen.add(name)
+                waiting.append(name)
+    return seen
+
+
+def in_a_circle(logic: Logic) -> str:
+    """A node from which directed edges lead back to itself, or the empty string."""
+    before: dict[str, int] = {}
+    ways: dict[str, list[str]] = {}
+    for edge in logic.edges:
+        if edge.directed:
+            before[edge.target] = before.get(edge.target, 0) + 1
+            ways.setdefault(edge.source, []).append(edge.target)
+    free = [name for name in ways if name not in before]
+    while free:
+        for name in ways.get(free.pop(), ()):
+            before[name] -= 1
+            if before[name] == 0:
+                free.append(name)
+    return next((name for name, left in before.items() if left > 0), "")
+
+
+def sinks(names: Iterable[str], ways: Mapping[str, list[str]]) -> list[list[str]]:
+    """The nodes that lead nowhere, each as a part of its own."""
+    return [[name] for name in names if name not in ways]
+
+
+def final_parts(names: Sequence[str], ways: Mapping[str, list[str]]) -> list[list[str]]:
+    """The parts that nothing leaves: single sinks, or sets of nodes that all reach each other."""
+    parts = sinks(names, ways)
+    ahead = {name: reached(name, ways) for name in names if name in ways}
+    taken: set[str] = set()
+    for name, others in ahead.items():
+        if name not in taken and all(name in ahead.get(other, ()) for other in others):
+            taken |= others
+            parts.append([other for other in names if other in others])
+    return parts
+
+
+def unnamed(logic: Logic, knowledge_points: Sequence[str]) -> list[str]:
+    """The knowledge points that no node, and no edge with its two ends, names.
+
+    A place names one knowledge point: the shortest place that holds it word for word is taken,
+    else the shortest that holds nearly all of its telling words.
+    """
+    labels = {node.id: normalise(node.label) for node in logic.nodes}
+    places = sorted(labels.values(), key=len)
+    loose: list[tuple[str, str]] = []
+    for point in knowledge_points:
+        wanted = normalise(point)
+        place = next((place for place in places if wanted in place), None)
+        if place is None:
+            loose.append((point, wanted))
+        else:
+            places.remove(place)
+    if not loose:
+        return []
+    places += [
+        f"{labels[edge.source]} {normalise(edge.label)} {labels[edge.target]}"
+        for edge in logic.edges
+        if edge.label
+    ]
+    missing: list[str] = []
+    for point, wanted in loose:
+        place = next((p for p in sorted(places, key=len) if _names(p, wanted)), None)
+        if place is None:
+            missing.append(point)
+        else:
+            places.remove(place)
+    return missing
+
+
+def _holds(label: str, answer: str) -> bool:
+    """Does the label say the answer, as it is written or but for case and punctuation?"""
+    if answer in label:
+        return True
+    wanted = normalise(answer)
+    return wanted != "" and wanted in normalise(label)
+
+
+def _names(place: str, wanted: str) -> bool:
+    """Does the place hold nearly all telling words of the knowledge point, and all its numbers?"""
+    words = set(_TELLING.findall(wanted))
+    numbers = {word for word in words if any(letter.isdigit() for letter in word)}
+    held = sum(word in place for word in words)
+    return held >= NAMED_SHARE * len(words) > 0 and numbers.issubset(place.split())

@@ -1,0 +1,108 @@
+"""Which files hold tables, and what is in them: bytes, compressed or not, a line at a time."""
+
+import bz2
+import gzip
+import lzma
+import zlib
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
+from io import BufferedReader, RawIOBase
+from pathlib import Path
+from typing import IO, cast
+
+import pyarrow as pa
+
+from kdos.errors import InputError
+
+TABLE_SUFFIXES = (".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".parquet")
+COMPRESSIONS = (".gz", ".bz2", ".xz", ".zst")
+_DAMAGE = (EOFError, OSError, zlib.error, lzma.LZMAError, pa.ArrowException)
+
+
+def table_files(path: Path) -> list[Path]:
+    """The table files at `path`: the file itself, or all those below a folder, sorted."""
+    return files_at(path, TABLE_SUFFIXES)
+
+
+def files_at(path: Path, suffixes: Sequence[str]) -> list[Path]:
+    """The file at `path`, or those below it with one of the suffixes, sorted; no hidden ones.
+
+    A compression's suffix may follow.
+    """
+    if not path.exists():
+        raise InputError.at(path, "no such file or directory. Check the path")
+    single = path.is_file()
+    below = [path] if single else sorted(path.rglob("*"))
+    found = [file for file in below if file.is_file() and bare_suffix(file) in suffixes]
+    shown = [file for file in found if single or not _hidden(file.relative_to(path))]
+    if not shown:
+        what = "must be a file" if single else "the directory must hold a file"
+        known = f"{', '.join(suffixes)} (also {', '.join(COMPRESSIONS)})"
+        got = f"Got {path.suffix or 'no suffix'}" if single else "Got none"
+        raise InputError.at(path, f"{what} of a kind we read: {known}. {got}")
+    return shown
+
+
+def bare_suffix(path: Path) -> str:
+    """The suffix that says what a file holds, its compression left off: ``.jsonl``."""
+    name = path.name.lower()
+    for compression in COMPRESSIONS:
+        name = name.removesuffix(compression)
+    return Path(name).suffix
+
+
+def _hidden(path: Path) -> bool:
+    return any(part.startswith(".") for part in path.parts)
+
+
+@contextmanager
+def open_bytes(path: Path) -> Generator[IO[bytes]]:
+    """The file's bytes, decompressed; whatever is wrong with them becomes an `InputError`."""
+    try:
+        with _opened(path) as stream:
+            yield stream
+    except _DAMAGE as error:
+        detail = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise InputError.at(
+            path, f"must be a whole, readable file. Got: {detail}. Fetch it again"
+        ) from error
+
+
+def _opened(path: Path) -> IO[bytes]:
+    match path.suffix.lower():
+        case ".gz":
+            return cast(IO[bytes], gzip.open(path))
+        case ".bz2":
+            return cast(IO[bytes], bz2.open(path))
+        case ".xz":
+            return cast(IO[bytes], lzma.open(path))
+        case ".zst":
+            return BufferedReader(cast(RawIOBase, pa.input_stream(path, compression="zstd")))
+        case _:
+            return path.open("rb")
+
+
+def read_lines(path: Path) -> Generator[tuple[int, bytes]]:
+    """Every line that is not blank, with its number from 1; a byte order mark is dropped."""
+    with open_bytes(path) as stream:
+        for number, line in enumerate(stream, start=1):
+            kept = (line.removeprefix(b"\xef\xbb\xbf") if number == 1 else line).strip()
+            if kept:
+                yield number, kept
+
+
+def read_text(path: Path) -> str:
+    """A whole text file."""
+    with open_bytes(path) as stream:
+        data = stream.read()
+    return decode(data.removeprefix(b"\xef\xbb\xbf"), path)
+
+
+def decode(data: bytes, path: Path, *, line: int | None = None) -> str:
+    """UTF-8 bytes as text; `line` is where they start, or None to count it from the bytes."""
+    try:
+        return data.decode()
+    except UnicodeDecodeError as error:
+        at = data.count(b"\n", 0, error.start) + 1 if line is None else line
+        message = f"must be UTF-8 text. Got the byte 0x{data[error.start]:02x}. Convert the file"
+        raise InputError.at(path, message, line=at) from error

@@ -1,0 +1,319 @@
+"""Tables as a stream of batches: memory is bounded by one batch, whatever the file's size."""
+
+import csv
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from itertools import chain, islice
+from pathlib import Path
+from typing import Any, NamedTuple, TypeAlias
+
+import orjson
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from kdos.errors import InputError
+from kdos.rows.fields import names_in, pluck
+from kdos.rows.files import bare_suffix, decode, open_bytes, read_lines, table_files
+
+BATCH_ROWS = 8192
+BATCH_BYTES = 32 << 20
+"""A batch ends at this many bytes of input even where it has few rows: articles are long."""
+PEEK = 100
+"""Rows that are looked at to learn which fields there are."""
+LONGEST_CELL = 1 << 30
+PARAGRAPH_BREAK = "\n\n"
+
+
+Column: TypeAlias = "pa.Array[Any]"
+
+
+class Record(NamedTuple):
+    """One row as it was read: where it stands (from 1), its size in bytes, its fields."""
+
+    place: int
+    size: int
+    row: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Some rows of one file: row i of `batch` stands at `places[i]`, counted from 1.
+
+    `unit` says in what: ``line`` of a text file, or ``row`` where there are no lines.
+    """
+
+    path: Path | str
+    batch: pa.RecordBatch
+    places: Sequence[int]
+    unit: str = "line"
+
+    def text(self, field: str) -> Column:
+        """A column as text, shape (n_rows,): null where it is null, empty or white space.
+
+        A list of texts is joined by blank lines. Anything that is not text is an `InputError`.
+        """
+        column = _joined(self.batch.column(field))
+        if pa.types.is_null(column.type):
+            return column.cast(pa.large_string())
+        if not _is_text(column.type):
+            row = pc.index(column.is_valid(), value=True).as_py()
+            got = repr(column[max(row, 0)].as_py())
+            raise self.error(row, f"must be text. Got {got[:60]}. Name another field", field=field)
+        text: Any = column.cast(pa.large_string())
+        blank = pc.is_in(pc.utf8_trim_whitespace(text), pa.array([""], pa.large_string()))
+        return pc.if_else(blank, None, text)
+
+    def labels(self, field: str) -> Column:
+        """A column of short values as text, shape (n_rows,): numbers are written out."""
+        column = self.batch.column(field)
+        if pa.types.is_nested(column.type):
+            raise self.error(0, "must be one value, not a list or struct", field=field)
+        return column.cast(pa.large_string())
+
+    def error(self, row: int, message: str, *, field: str | None = None) -> InputError:
+        """The error that names the file, the place of one row of this batch, and the field."""
+        return _bad(self.path, message, place=self.places[row], unit=self.unit, field=field)
+
+
+def _bad(
+    path: Path | str, message: str, *, place: int, unit: str, field: str | None = None
+) -> InputError:
+    if unit == "line":
+        return InputError.at(path, message, line=place, field=field)
+    return InputError.at(f"{path}, {unit} {place}", message, field=field)
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    if pa.types.is_dictionary(kind):
+        kind = kind.value_type
+    return (
+        pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)
+    )
+
+
+def _joined(column: Column) -> Column:
+    """A column of lists of texts as one of texts; any other column as it is."""
+    kind = column.type
+    if not (pa.types.is_list(kind) or pa.types.is_large_list(kind)):
+        return column
+    if pa.types.is_null(kind.value_type):
+        return pa.nulls(len(column))
+    if not _is_text(kind.value_type):
+        return column
+    return pa.array(
+        [
+            None if items is None else PARAGRAPH_BREAK.join(item for item in items if item)
+            for items in column.to_pylist()
+        ],
+        pa.large_string(),
+    )
+
+
+def read_rows(
+    path: Path | str, *, columns: Sequence[str] | None = None, batch_size: int = BATCH_ROWS
+) -> Iterator[Rows]:
+    """The rows of a table file, or of all tables below a folder, in batches of one file each.
+
+    `columns` (all where None) are dotted paths; each comes back as a column of that name. They
+    must be there in every file. Types are found batch by batch: a column that is empty in one
+    batch is null there. A table without any row is an `InputError`.
+    """
+    empty = True
+    for rows in chain.from_iterable(
+        _read_file(file, columns, batch_size) for file in table_files(Path(path))
+    ):
+        empty = False
+        yield rows
+    if empty:
+        raise InputError.at(path, "must hold at least one row. Got none")
+
+
+def _read_file(file: Path, columns: Sequence[str] | None, batch_size: int) -> Iterator[Rows]:
+    if bare_suffix(file) == ".parquet":
+        return _read_parquet(file, columns, batch_size)
+    unit = "line" if _has_lines(file) else "row"
+    return batches(read_records(file), path=file, columns=columns, batch_size=batch_size, unit=unit)
+
+
+def field_names(path: Path | str) -> list[str]:
+    """The fields of the first rows of a table, or of a folder's first table, as dotted paths."""
+    file = table_files(Path(path))[0]
+    if bare_suffix(file) != ".parquet":
+        with closing(read_records(file)) as records:
+            return names_in(record.row for record in islice(records, PEEK))
+    with closing(_read_parquet(file, None, PEEK)) as found:
+        return names_in(chain.from_iterable(rows.batch.to_pylist() for rows in islice(found, 1)))
+
+
+def batches(
+    records: Iterable[Record],
+    *,
+    path: Path | str,
+    columns: Sequence[str] | None,
+    batch_size: int = BATCH_ROWS,
+    unit: str = "line",
+) -> Iterator[Rows]:
+    """Records as batches; the first one must hold every column in at least one of its rows."""
+    for number, held in enumerate(_chunks(records, batch_size)):
+        if number == 0 and columns is not None:
+            _check_fields(path, columns, [record.row for record in held])
+        names = columns or list(dict.fromkeys(name for record in held for name in record.row))
+        arrays = [_column(held, name, path=path, unit=unit) for name in names]
+        batch = pa.RecordBatch.from_arrays(arrays, names=list(names))
+        yield Rows(path, batch, [record.place for record in held], unit)
+
+
+def _chunks(records: Iterable[Record], batch_size: int) -> Iterator[list[Record]]:
+    held: list[Record] = []
+    size = 0
+    for record in records:
+        held.append(record)
+        size += record.size
+        if len(held) >= batch_size or size >= BATCH_BYTES:
+            yield held
+            held, size = [], 0
+    if held:
+        yield held
+
+
+def _check_fields(
+    path: Path | str, columns: Sequence[str], rows: Sequence[Mapping[str, Any]]
+) -> None:
+    """Raise where a column is in none of the rows, naming the fields that are."""
+    for name in columns:
+        if all(pluck(row, name) in (None, []) for row in rows) and name not in (
+            known := names_in(rows)
+        ):
+            message = f"no such field. There are: {', '.join(known) or 'none'}"
+            raise InputError.at(path, message, field=name)
+
+
+def _column(held: Sequence[Record], name: str, *, path: Path | str, unit: str) -> Column:
+    values = [pluck(record.row, name) for record in held]
+    try:
+        column = pa.array(values)
+    except (pa.ArrowException, OverflowError, ValueError) as error:
+        row, message = _odd_one(values, error)
+        raise _bad(path, message, place=held[row].place, unit=unit, field=name) from error
+    return column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+
+
+def _odd_one(values: Sequence[Any], error: Exception) -> tuple[int, str]:
+    """The first row whose type is not that of the rows before it, and what to say of it."""
+    kinds = [type(value).__name__ for value in values]
+    known = [row for row, value in enumerate(values) if value is not None]
+    for row in known:
+        if kinds[row] != kinds[known[0]]:
+            return row, f"must be of one type in all rows. Got {kinds[row]} after {kinds[known[0]]}"
+    return known[0], f"must be of one type in all rows. Got: {str(error).splitlines()[0]}"
+
+
+def _read_parquet(path: Path, columns: Sequence[str] | None, batch_size: int) -> Generator[Rows]:
+    with open_bytes(path) as stream:
+        file = pq.ParquetFile(stream)
+        there = file.schema_arrow.names
+        wanted = list(dict.fromkeys(_top(name, there) for name in columns or there))
+        if missing := [name for name in wanted if name not in there]:
+            message = f"no such field. There are: {', '.join(there)}"
+            raise InputError.at(path, message, field=missing[0])
+        at_once = min(batch_size, _fitting_rows(file))
+        parts = file.iter_batches(at_once, columns=wanted)
+        if columns is None or set(columns) <= set(wanted):
+            yield from _placed(parts, path)
+        else:
+            rows = enumerate((row for part in parts for row in part.to_pylist()), start=1)
+            records = (Record(place, 0, row) for place, row in rows)
+            yield from batches(records, path=path, columns=columns, batch_size=at_once, unit="row")
+
+
+def _placed(parts: Iterable[pa.RecordBatch], path: Path) -> Iterator[Rows]:
+    place = 1
+    for part in parts:
+        yield Rows(path, part, range(place, place + part.num_rows), "row")
+        place += part.num_rows
+
+
+def _top(name: str, there: Sequence[str]) -> str:
+    return name if name in there else name.partition(".")[0]
+
+
+def _fitting_rows(file: pq.ParquetFile) -> int:
+    """How many rows of this file make `BATCH_BYTES`, by its own metadata; at least one."""
+    groups = [file.metadata.row_group(i) for i in range(file.metadata.num_row_groups)]
+    size = sum(group.total_byte_size for group in groups)
+    return max(1, BATCH_BYTES * max(file.metadata.num_rows, 1) // max(size, 1))
+
+
+def _has_lines(path: Path) -> bool:
+    return bare_suffix(path) != ".json" or not _is_array(path)
+
+
+def _is_array(path: Path) -> bool:
+    with closing(read_lines(path)) as lines:
+        return any(line.startswith(b"[") for _, line in islice(lines, 1))
+
+
+def read_records(path: Path) -> Generator[Record]:
+    """The rows of a JSONL, CSV or TSV file, one by one; of a JSON array, after reading it whole."""
+    suffix = bare_suffix(path)
+    if suffix in (".csv", ".tsv"):
+        return _read_csv(path, delimiter="\t" if suffix == ".tsv" else ",")
+    return _read_jsonl(path) if _has_lines(path) else _read_array(path)
+
+
+def _read_jsonl(path: Path) -> Generator[Record]:
+    for number, line in read_lines(path):
+        row = _parsed(line, path, line=number)
+        if not isinstance(row, dict):
+            raise InputError.at(path, f"must be a JSON object. Got {line[:40]!r}", line=number)
+        yield Record(number, len(line), row)
+
+
+def _parsed(data: bytes, path: Path, *, line: int) -> Any:
+    try:
+        return orjson.loads(data)
+    except orjson.JSONDecodeError as error:
+        decode(data, path, line=line)
+        where = f"line {line + error.lineno - 1}, column {error.colno}"
+        message = f"must be one JSON object. Got broken JSON ({error.msg}, {where}). Mend the line"
+        raise InputError.at(path, message, line=line + error.lineno - 1) from error
+
+
+def _read_array(path: Path) -> Generator[Record]:
+    with open_bytes(path) as stream:
+        rows = _parsed(stream.read(), path, line=1)
+    for number, row in enumerate(rows, start=1):
+        if not isinstance(row, dict):
+            message = f"must be a JSON object. Got {str(row)[:40]!r}"
+            raise _bad(path, message, place=number, unit="row")
+        yield Record(number, 0, row)
+
+
+def _read_csv(path: Path, *, delimiter: str) -> Generator[Record]:
+    """Rows of a table with a header; every cell is text, an empty one null."""
+    csv.field_size_limit(LONGEST_CELL)
+    reader = csv.reader(_text_lines(path), delimiter=delimiter, strict=delimiter == ",")
+    try:
+        header = next(reader, None)
+        if header is None:
+            return
+        start = reader.line_num + 1
+        for cells in reader:
+            if len(cells) not in (0, len(header)):
+                message = f"must have {len(header)} cells, as the header has. Got {len(cells)}"
+                raise InputError.at(path, message, line=start)
+            if cells:
+                row = dict(zip(header, (cell or None for cell in cells), strict=True))
+                yield Record(start, sum(map(len, cells)), row)
+            start = reader.line_num + 1
+    except csv.Error as error:
+        raise InputError.at(path, f"must be CSV. Got: {error}", line=reader.line_num) from error
+
+
+def _text_lines(path: Path) -> Iterator[str]:
+    with open_bytes(path) as stream:
+        for number, line in enumerate(stream, start=1):
+            kept = line.removeprefix(b"\xef\xbb\xbf") if number == 1 else line
+            yield decode(kept, path, line=number)

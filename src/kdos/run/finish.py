@@ -1,0 +1,151 @@
+"""What a run leaves: the dataset with its card, the pool's knowledge points and the summary."""
+
+import math
+from collections import Counter
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from kdos.config import Config
+from kdos.density import measure
+from kdos.export import Card, write_dataset
+from kdos.llm import Spending
+from kdos.pool import values
+from kdos.run.folder import RunFolder
+from kdos.run.prepare import Prepared
+from kdos.run.turns import Balanced, all_samples, finite, pool_log10_density, stages_of
+from kdos.store import read_json_file, read_parquet, write_json, write_parquet
+from kdos.target import quotas
+
+
+def finish(
+    config: Config,
+    folder: RunFolder,
+    prepared: Prepared,
+    balanced: Balanced,
+    spending: Spending,
+    *,
+    seconds: float,
+) -> dict[str, Any]:
+    """Write what the run leaves; returns the summary."""
+    summary = summarise(config, folder, prepared, balanced, spending, seconds=seconds)
+    samples = all_samples(folder, balanced.state.rounds)
+    write_target(folder, balanced)
+    write_pool_points(folder, prepared, balanced)
+    write_dataset(samples, card_of(folder, summary), folder.dataset)
+    write_json(folder.summary, summary)
+    return summary
+
+
+def summarise(
+    config: Config,
+    folder: RunFolder,
+    prepared: Prepared,
+    balanced: Balanced,
+    spending: Spending,
+    *,
+    seconds: float,
+) -> dict[str, Any]:
+    """The JSON summary of the command-line contract, and what the report needs beside it."""
+    pool, gap = balanced.state.pool, balanced.lack.gap
+    stages = prepared.stages | stages_of(folder, balanced.state.rounds)
+    drafts = stages["drafts"]
+    return {
+        "samples": pool.samples,
+        "drafts": drafts["in"],
+        "refused": drafts["in"] - drafts["out"],
+        "llm_calls": spending.calls,
+        "kl": finite(gap.kl),
+        "kl_floor": finite(gap.floor),
+        "tv": gap.tv,
+        "log10_density": pool_log10_density(pool, prepared.space),
+        "unreachable_mass": balanced.lack.unreachable_mass,
+        "unreachable_cells": int(balanced.lack.unreachable.sum()),
+        "stop_reason": balanced.stop_reason,
+        "cost_usd": spending.cost_usd,
+        "seconds": round(seconds, 3),
+        "knowledge_points": pool.knowledge_points,
+        "rounds": balanced.state.rounds,
+        "target": config.target,
+        "space": prepared.space.fingerprint,
+        "cells": prepared.space.n_cells,
+        "usage": {
+            "prompt_tokens": spending.prompt_tokens,
+            "completion_tokens": spending.completion_tokens,
+        },
+        "stages": stages,
+    }
+
+
+def card_of(folder: RunFolder, summary: dict[str, Any]) -> Card:
+    """The dataset card's facts."""
+    classes: Counter[str] = Counter()
+    for number in range(1, summary["rounds"] + 1):
+        classes.update(read_json_file(folder.round(number) / "round.json")["classes"])
+    documents = read_parquet(folder.seed / "documents.parquet", ["licence"])
+    return Card(
+        name=folder.path.resolve().name,
+        target=summary["target"],
+        space=summary["space"],
+        stop_reason=summary["stop_reason"],
+        kl=summary["kl"],
+        tv=summary["tv"],
+        log10_density=summary["log10_density"],
+        unreachable_mass=summary["unreachable_mass"],
+        drafts=summary["drafts"],
+        llm_calls=summary["llm_calls"],
+        refused=dict(sorted(classes.items())),
+        licences=Counter(values(documents, "licence")),
+    )
+
+
+def write_target(folder: RunFolder, balanced: Balanced) -> None:
+    """The wanted share and quota of every cell, and whether it could be reached."""
+    log_q = balanced.room.log_q
+    table = pa.table(
+        {
+            "cell": pa.array(np.arange(len(log_q)), pa.int32()),
+            "q": pa.array(np.exp(log_q)),
+            "quota": pa.array(quotas(log_q, balanced.state.pool.knowledge_points)),
+            "reachable": pa.array(~balanced.lack.unreachable),
+        }
+    )
+    write_parquet(folder.target, table, table.schema)
+
+
+def write_pool_points(folder: RunFolder, prepared: Prepared, balanced: Balanced) -> None:
+    """Every knowledge point of the pool: where it lies, how dense, how often, and if novel."""
+    inventory, exposures = balanced.room.inventory, balanced.state.pool.exposures
+    held = np.flatnonzero(exposures)
+    log10, novel = placed(prepared, inventory.points[held], held)
+    table = pa.table(
+        {
+            "text": pa.array([inventory.texts[row] for row in held], pa.string()),
+            "cell": pa.array(inventory.cells[held], pa.int32()),
+            "log10_density": pa.array(log10),
+            "novel": pa.array(novel),
+            "x": pa.array(inventory.points[held, 0]),
+            "y": pa.array(inventory.points[held, 1]),
+            "exposures": pa.array(exposures[held]),
+        }
+    )
+    write_parquet(folder.pool_points, table, table.schema)
+
+
+def placed(
+    prepared: Prepared, points: npt.NDArray[np.float32], rows: npt.NDArray[np.int64]
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
+    """log10 density and novelty of pool points; those of the reference were measured already."""
+    reference = prepared.reference
+    known = rows < reference.num_rows
+    log10, novel = np.empty(len(rows)), np.zeros(len(rows), bool)
+    log10[known] = reference["log10_density"].to_numpy()[rows[known]]
+    novel[known] = reference["novel"].to_numpy(zero_copy_only=False)[rows[known]]
+    if not known.all():
+        among = prepared.inventory.points[: reference.num_rows]
+        found = measure(points[~known], prepared.space, among=among)
+        log10[~known] = found.log_density / math.log(10)
+        novel[~known] = found.radius > prepared.space.novel_radius
+    return log10, novel

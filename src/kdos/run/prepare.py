@@ -1,0 +1,217 @@
+"""From a source to a space: documents, seeds, knowledge points and where they lie."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from kdos.config import Config
+from kdos.density import Space, fit_space
+from kdos.embed import Embedder, LexicalEmbedder, load_embedder
+from kdos.errors import UsageError
+from kdos.extract import extract, extraction_table, merge_points
+from kdos.pool import Extraction, Inventory, Refusal, Seed, values
+from kdos.run.folder import RunFolder
+from kdos.seed import DOCUMENTS, PASSAGES, SEEDS, gather_seeds
+from kdos.store import (
+    parquet_writers,
+    read_arrays,
+    read_json_file,
+    read_parquet,
+    whole_folder,
+    write_arrays,
+    write_json,
+    write_parquet,
+)
+from kdos.synthesize import Library
+from kdos.tasks import Ask
+from kdos.terminal import Progress
+
+Points = npt.NDArray[np.float32]
+Tally = dict[str, Any]
+
+SEED_TABLES = {"documents": DOCUMENTS, "passages": PASSAGES, "seeds": SEEDS}
+
+EMBEDDED_AT_ONCE = 8192
+"""Texts handed to the embedder in one call: bounds memory."""
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """All that the loop starts from, and the balance of the stages before it."""
+
+    library: Library
+    inventory: Inventory
+    space: Space
+    embedder: Embedder
+    reference: pa.Table
+    stages: dict[str, Tally]
+
+
+def prepare(config: Config, folder: RunFolder, *, ask: Ask, progress: Progress) -> Prepared:
+    """Do what is not done yet of seeding, extracting and fitting the space."""
+    seeds, passages, stages = seed_stage(config, folder, ask=ask, progress=progress)
+    library, stages["extract"] = extract_stage(seeds, passages, folder, ask=ask, progress=progress)
+    points = merge_points(library.extractions)
+    embedder = embedder_stage(values(points, "text"), config, folder, progress=progress)
+    space, reference = space_stage(points, config, folder, embedder=embedder, progress=progress)
+    return Prepared(
+        library=library,
+        inventory=Inventory(
+            values(reference, "text"),
+            points=read_arrays(folder.reference)[1]["points"],
+            cells=reference["cell"].to_numpy().astype(np.int32),
+        ),
+        space=space,
+        embedder=embedder,
+        reference=reference,
+        stages=stages,
+    )
+
+
+def seed_stage(
+    config: Config, folder: RunFolder, *, ask: Ask, progress: Progress
+) -> tuple[pa.Table, pa.Table, dict[str, Tally]]:
+    """Seeds, passages and the balance of documents, passages and seeds."""
+    if not folder.seed.exists():
+        with progress.stage("seed"):
+            write_seeds(config, folder, ask=ask, progress=progress)
+    stages = read_json_file(folder.seed / "stages.json")
+    tables = [read_parquet(folder.seed / f"{name}.parquet") for name in ("seeds", "passages")]
+    if not tables[0].num_rows:
+        raise UsageError(
+            "the source must give at least one seed question. Got none from "
+            f"{stages['document']['out']} documents; see {folder.seed / 'stages.json'}."
+        )
+    return tables[0], tables[1], stages
+
+
+def write_seeds(config: Config, folder: RunFolder, *, ask: Ask, progress: Progress) -> None:
+    """Stream the source into the seed folder; whole or not at all."""
+    tally: dict[str, Tally] = {name: new_tally() for name in ("document", "seed")}
+    with whole_folder(folder.seed) as aside, parquet_writers(aside, SEED_TABLES) as write:
+        for batch in gather_seeds(
+            config.source,
+            ask=ask,
+            per_passage=config.seed.per_passage,
+            size=config.seed.passage_chars,
+        ):
+            for name in SEED_TABLES:
+                write(name, getattr(batch, name))
+            count(tally["document"], kept=batch.documents.num_rows)
+            count(tally["seed"], kept=batch.seeds.num_rows)
+            for stage, reason in zip(
+                values(batch.refusals, "stage"), values(batch.refusals, "reason"), strict=True
+            ):
+                count(tally[stage], refused=reason)
+            progress.count(tally["seed"]["out"], f"{tally['document']['out']} documents")
+        write_json(aside / "stages.json", tally)
+
+
+def extract_stage(
+    seeds: pa.Table, passages: pa.Table, folder: RunFolder, *, ask: Ask, progress: Progress
+) -> tuple[Library, Tally]:
+    """The library of seeds that have knowledge points, and the balance of the stage."""
+    done = folder.extractions.with_suffix(".json")
+    if not done.exists():
+        with progress.stage("extract", total=seeds.num_rows):
+            shelf = Library(seeds=seeds, extractions=seeds, passages=passages)
+            pairs, tally = extracted(shelf, ask=ask, progress=progress)
+            table = extraction_table(pairs)
+            write_parquet(folder.extractions, table, table.schema)
+            write_json(done, tally)
+    extractions = read_parquet(folder.extractions)
+    kept = pc.is_in(seeds["id"], value_set=extractions["seed"].combine_chunks())
+    library = Library(seeds=seeds.filter(kept), extractions=extractions, passages=passages)
+    return library, read_json_file(done)
+
+
+def extracted(
+    shelf: Library, *, ask: Ask, progress: Progress
+) -> tuple[list[tuple[Seed, Extraction]], Tally]:
+    """Each seed with its extraction, those without any counted."""
+    tally = new_tally()
+    pairs: list[tuple[Seed, Extraction]] = []
+    seeds = (shelf.seed(row) for row in range(shelf.seeds.num_rows))
+    for seed, extraction in extract(seeds, ask=ask, passage=shelf.passage):
+        if isinstance(extraction, Refusal):
+            count(tally, refused=extraction.reason)
+        elif not extraction.knowledge_points:
+            count(tally, refused="no_knowledge_point")
+        else:
+            count(tally, kept=1)
+            pairs.append((seed, extraction))
+        progress.count(tally["in"], f"{tally['out']} extracted")
+    return pairs, tally
+
+
+def embedder_stage(
+    texts: Sequence[str], config: Config, folder: RunFolder, *, progress: Progress
+) -> Embedder:
+    """The embedder; one that learns from the reference texts is fitted once and kept."""
+    ready = load_embedder(config.embed)
+    if ready is not None:
+        return ready
+    if not folder.embedder.exists():
+        with progress.stage("embed"):
+            fitted = LexicalEmbedder.fit(texts, random_seed=config.random_seed)
+            write_arrays(folder.embedder, {"name": fitted.name}, fitted.to_arrays())
+    return LexicalEmbedder(**read_arrays(folder.embedder)[1])
+
+
+def space_stage(
+    points: pa.Table,
+    config: Config,
+    folder: RunFolder,
+    *,
+    embedder: Embedder,
+    progress: Progress,
+) -> tuple[Space, pa.Table]:
+    """The frozen space and the reference: its knowledge points with their places in it."""
+    if not folder.knowledge_points.exists():
+        with progress.stage("space"):
+            vectors = embed_all(embedder, values(points, "text"))
+            space, reference = fit_space(
+                vectors,
+                embedder=embedder.name,
+                dim=config.space.dim,
+                n_cells=config.space.cells,
+                k=config.space.k,
+                random_seed=config.random_seed,
+            )
+            write_arrays(folder.space, *space.to_arrays())
+            write_arrays(folder.reference, {"rows": points.num_rows}, {"points": reference.points})
+            table = (
+                points.append_column("cell", pa.array(reference.cells, pa.int32()))
+                .append_column("log10_density", pa.array(reference.log_density / math.log(10)))
+                .append_column("novel", pa.array(reference.radius > space.novel_radius))
+                .append_column("x", pa.array(reference.points[:, 0]))
+                .append_column("y", pa.array(reference.points[:, 1]))
+            )
+            write_parquet(folder.knowledge_points, table, table.schema)
+    space = Space.from_arrays(*read_arrays(folder.space))
+    return space, read_parquet(folder.knowledge_points)
+
+
+def embed_all(embedder: Embedder, texts: Sequence[str]) -> Points:
+    """The vectors of many texts, a block at a time."""
+    starts = range(0, len(texts), EMBEDDED_AT_ONCE)
+    return np.concatenate([embedder.embed(texts[i : i + EMBEDDED_AT_ONCE]) for i in starts])
+
+
+def new_tally() -> Tally:
+    """A stage's balance before anything came: in = out + all that was refused."""
+    return {"in": 0, "out": 0, "refused": {}}
+
+
+def count(tally: Tally, *, kept: int = 0, refused: str | None = None, times: int = 1) -> None:
+    """Book what came into a stage: `kept` rows that go on, or `times` that were refused."""
+    tally["in"] += kept + (0 if refused is None else times)
+    tally["out"] += kept
+    if refused is not None:
+        tally["refused"][refused] = tally["refused"].get(refused, 0) + times

@@ -1,0 +1,76 @@
+"""The verbs in order, and what the run came to."""
+
+from collections.abc import Generator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+from kdos.config import Config
+from kdos.llm import Engine, Ledger
+from kdos.llm.rules import RulesEngine
+from kdos.run.finish import finish, summarise, write_pool_points
+from kdos.run.folder import RunFolder
+from kdos.run.prepare import prepare
+from kdos.run.turns import balance_pool
+from kdos.store import read_json_file, run_lock, write_json
+from kdos.terminal import Progress
+from kdos.workers import Spread
+
+BLIND = "blind"
+
+
+def run(config: Config, path: Path) -> dict[str, Any]:
+    """Do what is not done yet of the run in `path`; returns its summary.
+
+    Raises:
+        ConfigError: The folder holds a run with another configuration.
+        StoreError: Another process is working in it.
+    """
+    begun = monotonic()
+    folder, progress = RunFolder(path), Progress()
+    with run_lock(path):
+        if folder.claim(config) and folder.summary.exists():
+            return read_json_file(folder.summary)
+        with Ledger(folder.ledger) as ledger, open_engine(config) as engine:
+            ask = partial(ledger.ask, engine)
+            prepared = prepare(config, folder, ask=ask, progress=progress)
+            pool = balance_pool(
+                config, folder, prepared, ask=ask, engine=engine.name, progress=progress
+            )
+            spending = ledger.spending
+        return finish(config, folder, prepared, pool, spending, seconds=monotonic() - begun)
+
+
+def run_blind(config: Config, path: Path) -> dict[str, Any]:
+    """Beside the run in `path`, the same without feedback, from its seeds and in its space."""
+    begun = monotonic()
+    folder, blind, progress = RunFolder(path), RunFolder(path / BLIND), Progress()
+    with run_lock(path):
+        if blind.claim(config) and blind.summary.exists():
+            return read_json_file(blind.summary)
+        with Ledger(folder.ledger) as ledger, open_engine(config) as engine:
+            ask = partial(ledger.ask, engine)
+            prepared = prepare(config, folder, ask=ask, progress=progress)
+            pool = balance_pool(
+                config, blind, prepared, ask=ask, engine=engine.name, progress=progress
+            )
+            spending = ledger.spending
+        write_pool_points(blind, prepared, pool)
+        summary = summarise(config, blind, prepared, pool, spending, seconds=monotonic() - begun)
+        write_json(blind.summary, summary)
+        return summary
+
+
+@contextmanager
+def open_engine(config: Config) -> Generator[Engine]:
+    """The engine that the configuration names, closed at the end."""
+    if config.workers == 1:
+        yield RulesEngine()
+        return
+    engine = Spread(RulesEngine(), config.workers)
+    try:
+        yield engine
+    finally:
+        engine.close()

@@ -1,0 +1,195 @@
+"""The loop on disk: every turn is a folder, and finished turns are read instead of repeated."""
+
+import math
+from collections import Counter
+from dataclasses import dataclass
+from time import monotonic
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from kdos.config import Config
+from kdos.density import Space, cell_log_density
+from kdos.density.profile import effective_cells
+from kdos.pool import Pool
+from kdos.run.folder import RunFolder
+from kdos.run.prepare import Prepared, Tally, count, new_tally
+from kdos.sampler import Yields
+from kdos.store import read_json_file, read_parquet, whole_folder, write_json, write_parquet
+from kdos.synthesize import (
+    POINTS_A_SAMPLE,
+    SAMPLES,
+    SCHEMAS,
+    Lack,
+    Round,
+    State,
+    Workroom,
+    balance,
+    read_outcome,
+    refused_by_class,
+    refused_by_reason,
+    round_tables,
+    steps_of,
+)
+from kdos.target import read_target
+from kdos.tasks import SYNTHESIZE, Ask
+from kdos.terminal import Progress
+from kdos.verdict import KnownQuestions
+
+
+@dataclass(frozen=True)
+class Balanced:
+    """The pool that the loop left, what it still lacks and why it ended."""
+
+    state: State
+    lack: Lack
+    room: Workroom
+    stop_reason: str
+
+
+def balance_pool(
+    config: Config,
+    folder: RunFolder,
+    prepared: Prepared,
+    *,
+    ask: Ask,
+    engine: str,
+    progress: Progress,
+) -> Balanced:
+    """Turn the loop until it stops; each turn is on disk before the next begins."""
+    room = workroom(config, prepared, ask=ask)
+    state = past_turns(folder, room)
+    steps = steps_of(room)
+    lack = steps.measure(state)
+    turns = balance(state, steps)
+    with progress.stage("synthesize", total=config.budget.samples):
+        while True:
+            known, kl, begun = len(room.inventory), lack.gap.kl, monotonic()
+            try:
+                turn, state, lack = next(turns)
+            except StopIteration as stop:
+                return Balanced(state, lack, room, stop_reason=stop.value)
+            facts = turn_facts(turn, state, lack, room.space)
+            facts |= {"kl_before": finite(kl), "seconds": round(monotonic() - begun, 3)}
+            tables = round_tables(
+                turn,
+                library=room.library,
+                inventory=room.inventory,
+                known=known,
+                engine=engine,
+                prompt=SYNTHESIZE.hash,
+            )
+            write_turn(folder, turn.number, facts, tables)
+            progress.count(state.pool.samples, note(facts))
+
+
+def workroom(config: Config, prepared: Prepared, *, ask: Ask) -> Workroom:
+    """What the loop works with, at its very beginning."""
+    space, inventory = prepared.space, prepared.inventory
+    return Workroom(
+        config=config,
+        space=space,
+        log_q=read_target(
+            config.target,
+            log_volumes=space.log_volumes,
+            counts=np.bincount(inventory.cells, minlength=space.n_cells),
+            budget=math.ceil(config.budget.samples * POINTS_A_SAMPLE),
+        ),
+        library=prepared.library,
+        links=prepared.library.links(inventory, n_cells=space.n_cells),
+        inventory=inventory,
+        known=KnownQuestions(),
+        ask=ask,
+        embed=prepared.embedder.embed,
+    )
+
+
+def past_turns(folder: RunFolder, room: Workroom) -> State:
+    """The state that finished turns left; their questions and knowledge points are known again."""
+    n_cells, n_points = room.space.n_cells, len(room.inventory)
+    state = State(
+        Pool.empty(n_cells=n_cells, n_points=n_points),
+        Yields.none(n_cells=n_cells, n_points=n_points),
+    )
+    while (path := folder.round(state.rounds + 1)).exists():
+        tables = {name: read_parquet(path / f"{name}.parquet") for name in SCHEMAS}
+        outcome = read_outcome(tables, room.inventory)
+        kl = read_json_file(path / "round.json")["kl_before"]
+        kl = math.inf if kl is None else kl
+        state = state.after(outcome, cells=room.inventory.cells, kl=kl)
+        for row in tables["samples"].select(["question", "answer", "id"]).to_pylist():
+            room.known.add(row["question"], [row["answer"]], name=row["id"])
+    return state
+
+
+def write_turn(
+    folder: RunFolder, number: int, facts: dict[str, Any], tables: dict[str, pa.Table]
+) -> None:
+    """One turn as a folder, whole or not at all."""
+    with whole_folder(folder.round(number)) as aside:
+        for name, table in tables.items():
+            write_parquet(aside / f"{name}.parquet", table, table.schema)
+        write_json(aside / "round.json", facts)
+
+
+def turn_facts(turn: Round, state: State, lack: Lack, space: Space) -> dict[str, Any]:
+    """What ``round.json`` says: the turn's balance, and the pool and its gap after it."""
+    failed = Counter(refusal.reason for refusal in turn.failed)
+    return {
+        "round": turn.number,
+        "picks": len(turn.picks),
+        "failed": dict(sorted(failed.items())),
+        "drafts": len(turn.candidates),
+        "accepted": len(turn.accepted),
+        "refused": refused_by_reason(turn),
+        "classes": refused_by_class(turn),
+        "samples": state.pool.samples,
+        "knowledge_points": state.pool.knowledge_points,
+        "kl": finite(lack.gap.kl),
+        "tv": lack.gap.tv,
+        "floor": finite(lack.gap.floor),
+        "log10_density": pool_log10_density(state.pool, space),
+        "effective_cells": effective_cells(state.pool.counts) if state.pool.samples else 0.0,
+        "unreachable_mass": lack.unreachable_mass,
+    }
+
+
+def stages_of(folder: RunFolder, rounds: int) -> dict[str, Tally]:
+    """The balance of calls for drafts and of drafts, over all turns."""
+    calls, drafts = new_tally(), new_tally()
+    for number in range(1, rounds + 1):
+        facts = read_json_file(folder.round(number) / "round.json")
+        count(calls, kept=facts["picks"] - sum(facts["failed"].values()))
+        count(drafts, kept=facts["accepted"])
+        for tally, refused in ((calls, facts["failed"]), (drafts, facts["refused"])):
+            for reason, times in refused.items():
+                count(tally, refused=reason, times=times)
+    return {"calls": calls, "drafts": drafts}
+
+
+def all_samples(folder: RunFolder, rounds: int) -> pa.Table:
+    """The samples of all turns, in the order in which they were accepted."""
+    numbers = range(1, rounds + 1)
+    tables = [read_parquet(folder.round(number) / "samples.parquet") for number in numbers]
+    return pa.concat_tables(tables) if tables else SAMPLES.empty_table()
+
+
+def pool_log10_density(pool: Pool, space: Space) -> float | None:
+    """Mean log10 density of the pool's exposures, by cell; None for an empty pool."""
+    if not pool.knowledge_points:
+        return None
+    share = pool.counts / pool.knowledge_points
+    return float(share @ cell_log_density(pool.counts, space)) / math.log(10)
+
+
+def note(facts: dict[str, Any]) -> str:
+    """The turn in a few words."""
+    rate = facts["accepted"] / facts["drafts"] if facts["drafts"] else 0.0
+    kl = "-" if facts["kl"] is None else f"{facts['kl']:.4f}"
+    return f"round {facts['round']}, {rate:.0%} accepted, KL {kl}"
+
+
+def finite(value: float) -> float | None:
+    """The number, or None where it is infinite: JSON has no infinity."""
+    return value if math.isfinite(value) else None

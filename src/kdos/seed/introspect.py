@@ -1,0 +1,315 @@
+"""What the standard library says of itself, as JSON on stdout.
+
+Run as a file of its own by ``pydocs.py``, with ``python -I -S``: it imports every module of the
+standard library that can be imported without a window, a connection or a word on the terminal,
+and nothing else; kdos is not imported here. Only what is the same on each run and for each user
+goes out: no addresses, no paths, no settings of the machine.
+"""
+
+import enum
+import importlib
+import inspect
+import json
+import os
+import pkgutil
+import re
+import sys
+import warnings
+from collections import defaultdict
+from collections.abc import Iterator
+from types import ModuleType
+from typing import Any
+
+Record = dict[str, Any]
+
+
+def _words(listed: str) -> frozenset[str]:
+    """The words of a list written with spaces between them."""
+    return frozenset(listed.split())
+
+
+# Not imported: they open windows or browsers, print, read files of the user's, hold tests, or
+# are another system's.
+SKIPPED = _words(
+    "antigravity this turtle turtledemo tkinter idlelib test lib2to3 distutils ensurepip encodings "
+    "pydoc_data nt msilib msvcrt winreg winsound posix genericpath nturl2path opcode sre_compile "
+    "sre_constants sre_parse site sysconfig venv readline rlcompleter"
+)
+# Submodules that the library reference does not describe: their packages offer what is in them.
+INNER = re.compile(
+    r"(^|\.)(_|tests?$)"
+    r"|^(asyncio|sqlite3|json|curses|unittest\.(?!mock$)|concurrent\.futures|ctypes|pydoc_data)\."
+    r"|^multiprocessing\.(?!connection$|managers$|pool$|shared_memory$|sharedctypes$)"
+    r"|^importlib\.(?!abc$|metadata$|resources$|util$)"
+    r"|^xml\.(dom\.(?!minidom$|pulldom$)|sax\.expatreader|etree\.(?!ElementTree$)|parsers\.)"
+    r"|^email\.(base64mime|quoprimime|feedparser|mime\.)"
+)
+# Their values follow the machine, its time zone, its libraries or the way Python was started.
+VARYING = _words(
+    "sys os time tempfile platform locale ssl socket multiprocessing mimetypes webbrowser "
+    "posixpath ctypes zlib sqlite3 pyexpat curses resource select pathlib subprocess shutil gettext"
+)
+LOWER_CASE_CONSTANTS = _words("math cmath string token tokenize")
+PLAIN = re.compile(r"[ -_a-~]*")
+LONGEST_VALUE = 40
+
+
+def modules() -> Iterator[ModuleType]:
+    """Every module we import, packages before what they hold, in alphabetical order."""
+    for name in sorted(sys.stdlib_module_names):
+        if not name.startswith("_") and name not in SKIPPED:
+            yield from tree(name)
+
+
+def tree(name: str) -> Iterator[ModuleType]:
+    """One module and its submodules; nothing where it cannot be imported here."""
+    try:
+        module = importlib.import_module(name)
+    except BaseException:  # a module may even leave the interpreter when it is imported
+        return
+    yield module
+    for found in sorted(
+        pkgutil.iter_modules(getattr(module, "__path__", ())), key=lambda m: m.name
+    ):
+        if not INNER.search(path := f"{name}.{found.name}"):
+            yield from tree(path)
+
+
+def public_names(module: ModuleType) -> list[str]:
+    """The names a module offers: its ``__all__``, or those without an underscore."""
+    names = exports(module) or {name for name in vars(module) if not name.startswith("_")}
+    return sorted(name for name in names if hasattr(module, name))
+
+
+def exports(module: ModuleType) -> set[str]:
+    """The names in a module's ``__all__``."""
+    return set(getattr(module, "__all__", None) or ())
+
+
+def homes(found: list[ModuleType]) -> dict[int, str]:
+    """The one full name each class and function goes by, by its identity.
+
+    A name that a module lists in ``__all__`` comes before one that just stands there, a short
+    module path before a long one, the module where it was made before one that passes it on.
+    """
+    names: dict[int, list[tuple[bool, bool, int, bool, str, str]]] = defaultdict(list)
+    for module in found:
+        listed = exports(module)
+        for name in public_names(module):
+            thing = getattr(module, name)
+            made_in = getattr(thing, "__module__", None)
+            own = made_in == module.__name__ or made_in == f"_{module.__name__}"
+            if not (isinstance(thing, type) or inspect.isroutine(thing)):
+                continue
+            if name in listed or own or module.__name__ == "builtins":
+                names[id(thing)].append(
+                    (
+                        module.__name__ != "builtins",
+                        name not in listed,
+                        module.__name__.count("."),
+                        not own,
+                        module.__name__,
+                        name,
+                    )
+                )
+    best = {key: min(known) for key, known in names.items()}
+    return {key: f"{known[-2]}.{known[-1]}" for key, known in best.items()}
+
+
+def full_name(kind: type, names: dict[int, str]) -> str | None:
+    """The public full name of a class, without ``builtins``; None where it has none."""
+    name = names.get(id(kind))
+    return name.removeprefix("builtins.") if name else None
+
+
+def describe_module(module: ModuleType, names: dict[int, str]) -> Record:
+    """One module: its documentation, functions, classes and constants, each in order of name."""
+    name = module.__name__
+    record: Record = {"path": name, "noun": "module", "doc": documentation(module)}
+    record["exports"] = len(exports(module))
+    functions: list[Record] = []
+    classes: list[Record] = []
+    constants: list[Record] = []
+    for public in public_names(module):
+        thing = getattr(module, public)
+        path = f"{name}.{public}"
+        if names.get(id(thing)) == path and isinstance(thing, type):
+            classes.append(describe_class(thing, path, names))
+        elif names.get(id(thing)) == path:
+            functions.append(describe_function(thing, path))
+        elif is_constant_name(public, name) and (value := literal(thing)) is not None:
+            constants.append({"path": path, "value": value})
+    return record | {"functions": functions, "classes": classes, "constants": constants}
+
+
+def is_constant_name(name: str, module: str) -> bool:
+    """Does a module's name stand for a value that is the same everywhere?"""
+    if module in VARYING or name.startswith("_"):
+        return False
+    return name.isupper() or module in LOWER_CASE_CONSTANTS
+
+
+def describe_function(function: Any, path: str) -> Record:
+    """A function of a module."""
+    noun = "coroutine function" if inspect.iscoroutinefunction(function) else "function"
+    if inspect.isgeneratorfunction(function):
+        noun = "generator function"
+    return {
+        "path": path,
+        "noun": noun,
+        "doc": documentation(function),
+        "signature": signature(function),
+    }
+
+
+def describe_class(kind: type, path: str, names: dict[int, str]) -> Record:
+    """A class with its bases, members and what it defines itself."""
+    own = sorted(name for name in vars(kind) if not name.startswith("_"))
+    methods: list[Record] = []
+    properties: list[Record] = []
+    attributes: list[Record] = []
+    for name in own:
+        member = vars(kind)[name]
+        if is_method(member):
+            if (record := describe_method(kind, name, path)) is not None:
+                methods.append(record)
+        elif isinstance(member, property) or inspect.isgetsetdescriptor(member):
+            doc = documentation(member)
+            properties.append({"path": f"{path}.{name}", "noun": "property", "doc": doc})
+        elif not issubclass(kind, enum.Enum) and (value := literal(member)) is not None:
+            attributes.append({"path": f"{path}.{name}", "value": value})
+    return {
+        "path": path.removeprefix("builtins."),
+        "noun": class_noun(kind),
+        "doc": documentation(kind) if "__doc__" in vars(kind) else "",
+        "signature": None if class_noun(kind) == "enumeration" else signature(kind),
+        "bases": [full_name(base, names) for base in kind.__bases__],
+        "members": members(kind),
+        "fields": fields(kind),
+        "method_count": sum(is_method(vars(kind)[name]) for name in own),
+        "methods": methods,
+        "properties": properties,
+        "attributes": [] if path.split(".")[0] in VARYING else attributes,
+    }
+
+
+def class_noun(kind: type) -> str:
+    """What a class is called: exception, enumeration, abstract class, or class."""
+    if issubclass(kind, BaseException):
+        return "exception"
+    if issubclass(kind, enum.Enum):
+        return "enumeration"
+    return "abstract class" if inspect.isabstract(kind) else "class"
+
+
+def members(kind: type) -> list[tuple[str, str]]:
+    """Name and value of an enumeration's members, aliases left out."""
+    if not issubclass(kind, enum.Enum):
+        return []
+    values = [(m.name, literal(m.value)) for m in kind.__members__.values() if m.name]
+    known = list(dict.fromkeys(values))
+    return [(name, value) for name, value in known if value is not None]
+
+
+def fields(kind: type) -> list[str]:
+    """The fields of a named tuple or syntax node, in order."""
+    known = vars(kind).get("_fields", ())
+    plain = isinstance(known, tuple) and all(isinstance(name, str) for name in known)
+    return list(known) if plain else []
+
+
+def is_method(member: object) -> bool:
+    """Is it a method of any kind, as it stands in the class?"""
+    return isinstance(member, (classmethod, staticmethod)) or inspect.isroutine(member)
+
+
+def describe_method(kind: type, name: str, path: str) -> Record | None:
+    """A method that a class defines itself; None for a second name of another one."""
+    method = getattr(kind, name)
+    if getattr(method, "__name__", None) != name:
+        return None
+    member = vars(kind)[name]
+    noun = "static method" if isinstance(member, staticmethod) else "method"
+    if isinstance(member, classmethod) or inspect.ismethod(method):
+        noun = "class method"
+    if type(member).__name__ == "classmethod_descriptor":
+        noun = "class method"
+    return {
+        "path": f"{path}.{name}".removeprefix("builtins."),
+        "noun": noun,
+        "doc": documentation(method),
+        "signature": signature(method, bound=noun == "method"),
+    }
+
+
+def signature(function: Any, *, bound: bool = False) -> Record | None:
+    """Parameters and return annotation; for a method `bound` to an instance without ``self``."""
+    try:
+        found = inspect.signature(function)
+    except Exception:  # text signatures of C functions may name what does not exist
+        return None
+    parameters = list(found.parameters.values())
+    if bound:
+        if not parameters or parameters[0].name != "self":
+            return None
+        parameters = parameters[1:]
+    if parameters and all(p.kind in (p.VAR_POSITIONAL, p.VAR_KEYWORD) for p in parameters):
+        return None
+    return {
+        "self": bound,
+        "returns": annotation(found.return_annotation),
+        "parameters": [
+            {
+                "name": p.name,
+                "kind": p.kind.description,
+                "default": None if p.default is p.empty else literal(p.default),
+                "optional": p.default is not p.empty,
+                "annotation": annotation(p.annotation),
+            }
+            for p in parameters
+        ],
+    }
+
+
+def annotation(value: object) -> str | None:
+    """An annotation as it reads in a signature; None where there is none or it is unwieldy."""
+    if value is inspect.Signature.empty:
+        return None
+    text = inspect.formatannotation(value)
+    return text if re.fullmatch(r"[\w.]+(\[[\w., |\[\]]+\])?", text) and len(text) <= 30 else None
+
+
+ABSOLUTE_PATH = re.compile(r"/[^/]|[A-Za-z]:[\\/]")
+"""Where this machine keeps something, such as the interpreter."""
+
+
+def literal(value: object) -> str | None:
+    """The value as Python writes it, for short plain ones; None for all others."""
+    if isinstance(value, tuple) and len(value) > 0:
+        return None
+    if type(value) not in (type(None), bool, int, float, str, bytes, tuple):
+        value = int(value) if isinstance(value, int) and isinstance(value, enum.Enum) else ...
+    if value is ... or (isinstance(value, str) and ABSOLUTE_PATH.match(value)):
+        return None
+    text = repr(value)
+    return text if len(text) <= LONGEST_VALUE and PLAIN.fullmatch(text) else None
+
+
+def documentation(thing: object) -> str:
+    """Its doc string without indentation; empty where it has none."""
+    doc = getattr(thing, "__doc__", None)
+    return inspect.cleandoc(doc) if isinstance(doc, str) else ""
+
+
+def main() -> None:
+    """Write one JSON list to the stdout we were started with; imports may print nowhere."""
+    with os.fdopen(os.dup(1), "w", encoding="utf-8") as out:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        warnings.simplefilter("ignore")
+        found = list(modules())
+        names = homes(found)
+        json.dump([describe_module(module, names) for module in found], out)
+
+
+if __name__ == "__main__":
+    main()

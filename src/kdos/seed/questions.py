@@ -1,0 +1,152 @@
+"""Given questions in, seeds out, with the passages they came with where there are any."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from kdos.config import SourceConfig
+from kdos.errors import InputError
+from kdos.pool import Document, ErrorClass, Passage, Refusal, Seed
+from kdos.rows import Rows, field_names, read_rows
+from kdos.seed.sources import DEFAULT_LANG, name_below
+from kdos.tasks import digest
+
+_USUAL_NAMES = {
+    "question": ("question",),
+    "answers": ("answers", "answer"),
+    "passage": ("passage", "context", "paragraph"),
+    "id": ("id",),
+    "title": ("title",),
+    "domain": ("domain",),
+}
+"""The names a field goes by where the settings do not name it."""
+Row = Mapping[str, Any]
+
+
+def open_questions(settings: SourceConfig) -> Iterator[Document | Passage | Seed | Refusal]:
+    """The seeds of a table of questions, each after its passage where that is new."""
+    known: set[str] = set()
+    seeds = refused = 0
+    for row in _rows(settings):
+        for record in _records(row, settings, known):
+            seeds += isinstance(record, Seed)
+            refused += isinstance(record, Refusal)
+            yield record
+        if seeds == settings.limit > 0:
+            return
+    if not seeds:
+        message = f"must hold at least one question with an answer. Got none in {refused} rows"
+        raise InputError.at(settings.path, message)
+
+
+def _choose(settings: SourceConfig, names: Sequence[str]) -> dict[str, str]:
+    """The field that holds each part of a question, without the parts that none holds."""
+    fields = {"lang": "lang"} if "lang" in names and not settings.lang else {}
+    for part, usual in _USUAL_NAMES.items():
+        found = getattr(settings, part) or next((name for name in usual if name in names), "")
+        if found:
+            fields[part] = found
+        elif part in ("question", "answers"):
+            message = f"no field holds the {part}. There are: {', '.join(names)}. Set source.{part}"
+            raise InputError.at(settings.path, message)
+    return fields
+
+
+def _rows(settings: SourceConfig) -> Iterator[Row]:
+    """Each question's parts by name, and under ``where`` the place it stands in."""
+    root = Path(settings.path)
+    fields = _choose(settings, field_names(root))
+    for rows in read_rows(root, columns=list(dict.fromkeys(fields.values()))):
+        name = name_below(rows.path, root)
+        columns = {part: _column(rows, part, field) for part, field in fields.items()}
+        for number, place in enumerate(rows.places):
+            parts = {part: column[number] for part, column in columns.items()}
+            yield {"where": f"{name}:{place}", "source": name, **parts}
+
+
+def _column(rows: Rows, part: str, field: str) -> list[Any]:
+    if part in ("question", "passage"):
+        return rows.text(field).to_pylist()
+    if part != "answers":
+        return rows.labels(field).to_pylist()
+    values = rows.batch.column(field).to_pylist()
+    return [value if isinstance(value, list) else [value] for value in values]
+
+
+def _records(
+    row: Row, settings: SourceConfig, known: set[str]
+) -> Iterator[Document | Passage | Seed | Refusal]:
+    """What one row makes: a refusal, or a seed, or its passage and a seed."""
+    name = row.get("id") or row["where"]
+    answers = tuple(str(answer) for answer in row["answers"] if answer not in (None, ""))
+    refusal = _refusal(row, name, answers, known)
+    if refusal:
+        yield refusal
+        return
+    known.add(f"seed {name}")
+    lang = settings.lang or row.get("lang") or DEFAULT_LANG
+    document = _passage_document(row, settings, lang)
+    if document and f"document {document.id}" not in known:
+        known.add(f"document {document.id}")
+        yield document
+        yield _whole(document)
+    yield _seed(row, name, answers, document=document, lang=lang)
+
+
+def _refusal(row: Row, name: str, answers: Sequence[str], known: set[str]) -> Refusal | None:
+    if row["question"] is None:
+        return Refusal("no_question", ErrorClass.QUESTION, name)
+    if not answers:
+        return Refusal("no_answer", ErrorClass.ANSWER, name)
+    if f"seed {name}" in known:
+        return Refusal("duplicate_id", ErrorClass.FORMAT_MISMATCH, name)
+    return None
+
+
+def _passage_document(row: Row, settings: SourceConfig, lang: str) -> Document | None:
+    """The passage that a question came with, as a document of its own, named by its content."""
+    text = row.get("passage")
+    if text is None:
+        return None
+    return Document(
+        id=f"passage-{digest(text)[:16]}",
+        title=row.get("title") or "",
+        text=text,
+        domain=row.get("domain") or "",
+        source=row["source"],
+        licence=settings.licence,
+        lang=lang,
+    )
+
+
+def _whole(document: Document) -> Passage:
+    """A document as one passage, however long it is: the question was asked about all of it."""
+    return Passage(
+        id=f"{document.id}#0",
+        document=document.id,
+        title=document.title,
+        domain=document.domain,
+        lang=document.lang,
+        start=0,
+        end=len(document.text),
+        text=document.text,
+    )
+
+
+def _seed(
+    row: Row, name: str, answers: tuple[str, ...], *, document: Document | None, lang: str
+) -> Seed:
+    places = [document.text.find(answer) for answer in answers] if document else []
+    found = next((number for number, place in enumerate(places) if place >= 0), None)
+    start = -1 if found is None else places[found]
+    return Seed(
+        id=name,
+        question=row["question"],
+        answers=answers,
+        passage=f"{document.id}#0" if document else "",
+        document=document.id if document else "",
+        domain=row.get("domain") or "",
+        lang=lang,
+        start=start,
+        end=-1 if found is None else start + len(answers[found]),
+    )

@@ -1,0 +1,223 @@
+"""A source in, documents out: streamed, each with an id of its own; what is left out is counted."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import astuple, dataclass, replace
+from pathlib import Path
+
+from kdos.config import SourceConfig
+from kdos.errors import ConfigError, InputError
+from kdos.pool import Document, ErrorClass, Refusal
+from kdos.rows import (
+    Rows,
+    bare_suffix,
+    field_names,
+    files_at,
+    guess_field,
+    hub_field_names,
+    read_hub,
+    read_rows,
+    read_text,
+    table_files,
+)
+from kdos.seed import pydocs
+from kdos.seed.dump import Page, Site, read_dump
+from kdos.seed.wikitext import clean
+
+TEXT_SUFFIXES = (".txt", ".md")
+DUMP_SUFFIXES = (".xml",)
+WIKIPEDIA_LICENCE = "CC BY-SA 4.0"
+DEFAULT_LANG = "en"
+ARTICLES = "0"
+"""The namespace of a wiki that holds its articles."""
+
+
+def open_source(settings: SourceConfig) -> Iterator[Document | Refusal]:
+    """The documents of a source in its own order, and a refusal for each that is left out."""
+    if settings.kind not in _READERS:
+        kinds = ", ".join([*_READERS, "qa"])
+        raise ConfigError(f"source.kind must be one of {kinds}. Got {settings.kind!r}.")
+    return _checked(_READERS[settings.kind](settings), settings)
+
+
+def _checked(
+    found: Iterable[Document | Refusal], settings: SourceConfig
+) -> Iterator[Document | Refusal]:
+    """Documents with text and an id of their own, `limit` of them; raises where there are none."""
+    known: set[str] = set()
+    refused = 0
+    for item in found:
+        checked = _refused(item, known) or item
+        if isinstance(checked, Refusal):
+            refused += 1
+        else:
+            known.add(checked.id)
+        yield checked
+        if len(known) == settings.limit > 0:
+            return
+    if not known:
+        message = f"must hold at least one document. Got none, and {refused} without usable text"
+        raise InputError.at(settings.path or settings.kind, message)
+
+
+def _refused(item: Document | Refusal, known: set[str]) -> Refusal | None:
+    if isinstance(item, Refusal):
+        return item
+    if not item.text.strip():
+        return _empty(item.id)
+    if item.id in known:
+        return Refusal("duplicate_id", ErrorClass.FORMAT_MISMATCH, item.id)
+    return None
+
+
+def _empty(where: str) -> Refusal:
+    return Refusal("no_text", ErrorClass.KNOWLEDGE_GAP, where)
+
+
+@dataclass(frozen=True, slots=True)
+class Fields:
+    """Which fields of a table hold what; empty where none does."""
+
+    text: str
+    id: str
+    title: str
+    domain: str
+    lang: str
+
+    @property
+    def named(self) -> list[str]:
+        """The fields to read, each once."""
+        return list(dict.fromkeys(filter(None, astuple(self))))
+
+
+def choose_fields(settings: SourceConfig, names: Sequence[str]) -> Fields:
+    """The fields the settings name, else those of the usual names among `names`."""
+    text = settings.text or guess_field(names)
+    if text is None:
+        message = f"no field looks like the text. There are: {', '.join(names)}. Set source.text"
+        raise InputError.at(settings.path, message)
+    chosen = {
+        name: getattr(settings, name) or (name if name in names else "")
+        for name in ("id", "title", "domain")
+    }
+    lang = "lang" if "lang" in names and not settings.lang else ""
+    return Fields(text=text, lang=lang, **chosen)
+
+
+def _read_text(settings: SourceConfig) -> Iterator[Document | Refusal]:
+    """Documents from tables; from .txt and .md files, one each, where there are no tables."""
+    root = Path(settings.path)
+    if (root.is_dir() and not _has_tables(root)) or bare_suffix(root) in TEXT_SUFFIXES:
+        return _read_texts(root, settings)
+    fields = choose_fields(settings, field_names(root))
+    return _documents(read_rows(root, columns=fields.named), fields, settings)
+
+
+def _has_tables(folder: Path) -> bool:
+    try:
+        return bool(table_files(folder))
+    except InputError:
+        return False
+
+
+def _read_texts(root: Path, settings: SourceConfig) -> Iterator[Document | Refusal]:
+    for path in files_at(root, TEXT_SUFFIXES):
+        name = name_below(path, root)
+        yield Document(
+            id=name,
+            title=path.name.partition(".")[0],
+            text=read_text(path),
+            domain=name.rpartition("/")[0],
+            source=name,
+            licence=settings.licence,
+            lang=settings.lang or DEFAULT_LANG,
+        )
+
+
+def name_below(path: Path | str, root: Path) -> str:
+    """What to call a file in ids and sources: its path below the folder that was given."""
+    file = Path(path)
+    return file.relative_to(root).as_posix() if root.is_dir() else file.name
+
+
+def _documents(
+    found: Iterable[Rows], fields: Fields, settings: SourceConfig
+) -> Iterator[Document | Refusal]:
+    for rows in found:
+        name = (
+            settings.path if settings.kind == "hf" else name_below(rows.path, Path(settings.path))
+        )
+        texts = rows.text(fields.text).to_pylist()
+        labels = {
+            field: rows.labels(getattr(fields, field)).to_pylist()
+            for field in ("id", "title", "domain", "lang")
+            if getattr(fields, field)
+        }
+        nothing = [None] * len(texts)
+        for row, text in enumerate(texts):
+            where = f"{name}:{rows.places[row]}"
+            own = {field: labels.get(field, nothing)[row] or "" for field in labels}
+            if text is None:
+                yield _empty(own.get("id") or where)
+                continue
+            yield Document(
+                id=own.get("id") or where,
+                title=own.get("title", ""),
+                text=text,
+                domain=own.get("domain", ""),
+                source=name,
+                licence=settings.licence,
+                lang=settings.lang or own.get("lang") or DEFAULT_LANG,
+            )
+
+
+def _read_hub(settings: SourceConfig) -> Iterator[Document | Refusal]:
+    path, name, split = settings.path, settings.name, settings.split
+    fields = choose_fields(settings, hub_field_names(path, name=name, split=split))
+    return _documents(
+        read_hub(path, name=name, split=split, columns=fields.named), fields, settings
+    )
+
+
+def _read_wikipedia(settings: SourceConfig) -> Iterator[Document | Refusal]:
+    """Articles of a dump, or of the Parquet files that hold them as clean text already."""
+    chosen = replace(settings, licence=settings.licence or WIKIPEDIA_LICENCE)
+    root = Path(settings.path)
+    if (root.is_dir() and _has_tables(root)) or bare_suffix(root) == ".parquet":
+        return _read_text(chosen)
+    return _read_dumps(root, chosen)
+
+
+def _read_dumps(root: Path, settings: SourceConfig) -> Iterator[Document | Refusal]:
+    for path in files_at(root, DUMP_SUFFIXES):
+        for site, page in read_dump(path):
+            yield _article(page, site, source=name_below(path, root), settings=settings)
+
+
+def _article(page: Page, site: Site, *, source: str, settings: SourceConfig) -> Document | Refusal:
+    reason = _not_an_article(page)
+    if reason:
+        return Refusal(reason, ErrorClass.KNOWLEDGE_GAP, f"page {page.id}, {page.title}")
+    return Document(
+        id=page.id,
+        title=page.title,
+        text=clean(page.text, unlinked=site.unlinked),
+        source=source,
+        licence=settings.licence,
+        lang=settings.lang or site.lang or DEFAULT_LANG,
+    )
+
+
+def _not_an_article(page: Page) -> str:
+    if page.namespace != ARTICLES:
+        return "not_an_article"
+    if page.redirect:
+        return "redirect"
+    return "" if page.model == "wikitext" else "not_wikitext"
+
+
+_READERS: dict[str, Callable[[SourceConfig], Iterator[Document | Refusal]]] = {
+    "pydocs": lambda settings: pydocs.documents(),  # noqa: ARG005
+    "text": _read_text,
+    "wikipedia": _read_wikipedia,
+    "hf": _read_hub,
+}

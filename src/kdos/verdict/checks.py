@@ -1,0 +1,228 @@
+"""The checks that cost nothing: what a draft must satisfy before any judge is paid (KDoS §9).
+
+Each check takes a draft with what it needs and gives a refusal or None. `check` runs them in
+order, and the first failure is the verdict. They flag obvious violations only: a draft that no
+rule plainly convicts goes on to the judge.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from itertools import combinations
+
+from kdos.logic import Fault, faults, parse
+from kdos.pool import Draft, Passage, Refusal, Seed
+from kdos.pool.grouping import fact_key, normalise
+from kdos.verdict.answers import given_away
+from kdos.verdict.benchmarks import Benchmarks
+from kdos.verdict.evidence import answer_place, misquoted
+from kdos.verdict.instances import is_abstract
+from kdos.verdict.known import (
+    KnownQuestions,
+    agree,
+    likeness,
+    nearly_verbatim,
+    parted,
+    plain_answers,
+    read_wording,
+)
+from kdos.verdict.language import in_other_language, is_wide
+from kdos.verdict.taxonomy import refuse
+
+MIN_KNOWLEDGE_POINTS, MAX_KNOWLEDGE_POINTS = 3, 5
+"""KDoS, synthesis prompt: 3 to 5 knowledge points a sample."""
+MIN_QUESTION, MAX_QUESTION = 8, 600
+MAX_ANSWER = 160
+MIN_KNOWLEDGE_POINT, MAX_KNOWLEDGE_POINT = 8, 500
+"""Lengths in characters (our design)."""
+COPIED = 0.7
+"""Share of a seed question's words, small ones aside, that make the draft a copy (our design)."""
+
+_FIRST_OPTION = re.compile(r"[Aa][)）.:：、]")
+_OPTION = re.compile(r"(?:^|[\s(（])[(（]?([A-Ea-e])[)）.:：、]\s*(?=\S)")
+_CHOICE_CUES = ("following", "above", "options", "choices", "true or false", "以下", "下列")
+_CHOICE = re.compile(
+    r"\b(?:which|what|who|select|choose|pick)\b[^?.]{0,40}\b(?:of|from|among) the (?:following|"
+    r"options|choices)\b|\bthe following (?:options|choices|statements)\b|\b(?:all|none) of the "
+    r"above\b|(?:以下|下列)[^。？?]{0,12}(?:哪|选项|正确|错误)|\btrue or false\b"
+)
+_OPTION_ANSWER = re.compile(
+    r"(?:(?:option|choice|answer)\s*)?[(（]?[A-Ea-e][)）.:：](?:\s|$)|(?:option|choice) [A-Ea-e]$",
+    re.IGNORECASE,
+)
+_DENIALS = ("not", "n't", "never", "no longer", "不", "未", "没")
+_NEGATION = re.compile(r"\b(?:not|never|no longer)\b|n't\b|[不未没]")
+_NUMBER = re.compile(r"\d[\d,.]*\d|\d")
+_ONE_VALUED = re.compile(
+    r"\b(?:born|died|founded|established|built|completed|published|released|population|capital|"
+    r"tall|high|long|deep|elevation|default|created|invented|discovered)\b|出生|逝世|去世|成立|人口|建于",
+    re.IGNORECASE,
+)
+
+
+def check(
+    draft: Draft,
+    *,
+    passages: Mapping[str, Passage],
+    seeds: Sequence[Seed],
+    known: KnownQuestions,
+    benchmarks: Benchmarks | None = None,
+    lang: str = "en",
+) -> Refusal | None:
+    """The first thing that speaks against the draft, or None.
+
+    `passages` are those its evidence may cite, `seeds` those it was made from, `known` the
+    questions of the pool, `benchmarks` the questions nobody may train on.
+    """
+    answers = aliases(draft.answer, seeds)
+    return (
+        check_lengths(draft)
+        or check_knowledge_points(draft)
+        or check_plain_question(draft)
+        or check_independent(draft, answers)
+        or check_instances(draft)
+        or check_language(draft, lang)
+        or check_logic(draft)
+        or check_evidence(draft, passages)
+        or check_own_words(draft, answers, seeds)
+        or check_uncontaminated(draft, answers, benchmarks)
+        or check_new(draft, answers, known)
+    )
+
+
+def aliases(answer: str, seeds: Sequence[Seed]) -> tuple[str, ...]:
+    """The answer, and every other form in which a seed with the same answer gives it."""
+    wanted = normalise(answer)
+    others = [
+        form
+        for seed in seeds
+        if any(normalise(form) == wanted for form in seed.answers)
+        for form in seed.answers
+    ]
+    return tuple(dict.fromkeys([answer, *others]))
+
+
+def check_lengths(draft: Draft) -> Refusal | None:
+    """Question, answer and knowledge points are neither empty nor essays."""
+    if not _least(draft.question, MIN_QUESTION) <= len(draft.question) <= MAX_QUESTION:
+        return refuse("question_length", f"{len(draft.question)} characters")
+    if not draft.answer.strip() or len(draft.answer) > MAX_ANSWER:
+        return refuse("answer_length", f"{len(draft.answer)} characters")
+    for point in draft.knowledge_points:
+        if not _least(point, MIN_KNOWLEDGE_POINT) <= len(point) <= MAX_KNOWLEDGE_POINT:
+            return refuse("knowledge_point_length", f"{len(point)} characters: {point[:80]}")
+    return None
+
+
+def _least(text: str, least: int) -> int:
+    """The least length of a text: half as much where a letter is a syllable or a word."""
+    return least if text.isascii() or not is_wide(text) else least // 2
+
+
+def check_knowledge_points(draft: Draft) -> Refusal | None:
+    """3 to 5 knowledge points, no two of them the same, no two against each other."""
+    points = draft.knowledge_points
+    if not MIN_KNOWLEDGE_POINTS <= len(points) <= MAX_KNOWLEDGE_POINTS:
+        return refuse("knowledge_points_number", f"{len(points)} knowledge points")
+    if len(set(map(fact_key, points))) < len(points):
+        return refuse("knowledge_points_repeated", " | ".join(points))
+    denied = any(denial in point for point in points for denial in _DENIALS)
+    for one, other in combinations(points if denied else filter(_NUMBER.search, points), 2):
+        if contradict(one, other):
+            return refuse("knowledge_points_contradict", f"{one} | {other}")
+    return None
+
+
+def contradict(one: str, other: str) -> bool:
+    """Is one the other's denial, or do they give one property two numbers?"""
+    denials = [_NEGATION.sub("", text) for text in (one, other)]
+    if denials != [one, other] and normalise(denials[0]) == normalise(denials[1]):
+        return True
+    if not _NUMBER.search(one) or not _ONE_VALUED.search(one):
+        return False
+    return _NUMBER.sub("0", one) == _NUMBER.sub("0", other)
+
+
+def check_plain_question(draft: Draft) -> Refusal | None:
+    """Question and answer, never multiple choice."""
+    question = draft.question
+    if _FIRST_OPTION.search(question):
+        letters = [found.upper() for found in _OPTION.findall(question)]
+        if "A" in letters and "B" in letters[letters.index("A") :]:
+            return refuse("multiple_choice", "the question lists options")
+    lowered = question.lower()
+    if any(cue in lowered for cue in _CHOICE_CUES) and (found := _CHOICE.search(lowered)):
+        return refuse("multiple_choice", found[0])
+    if _OPTION_ANSWER.match(draft.answer):
+        return refuse("multiple_choice", f"the answer is an option: {draft.answer}")
+    return None
+
+
+def check_independent(draft: Draft, answers: Sequence[str]) -> Refusal | None:
+    """The answer does not stand in the question, in whatever dress."""
+    given = given_away(draft.question, answers)
+    return refuse("answer_directly_in_question", given) if given else None
+
+
+def check_instances(draft: Draft) -> Refusal | None:
+    """Question and knowledge points are about concrete instances."""
+    if is_abstract(draft.question, draft.topic_entities, asked_for=draft.answer):
+        return refuse("abstract_question", draft.question)
+    for point in draft.knowledge_points:
+        if is_abstract(point, draft.topic_entities, asked_for=""):
+            return refuse("abstract_knowledge_point", point)
+    return None
+
+
+def check_language(draft: Draft, lang: str) -> Refusal | None:
+    """The question and its knowledge points are in the language of the source."""
+    text = " ".join([draft.question, *draft.knowledge_points])
+    other = in_other_language(draft.question, lang) or in_other_language(text, lang)
+    return refuse("wrong_language", f"{other}, not {lang}") if other else None
+
+
+def check_logic(draft: Draft) -> Refusal | None:
+    """The Mermaid diagram can be read and leads from the knowledge points to the answer."""
+    logic = parse(draft.logic)
+    if isinstance(logic, Fault):
+        where = f"line {logic.line}: " if logic.line else ""
+        return refuse(logic.reason, where + logic.detail)
+    found = faults(logic, knowledge_points=draft.knowledge_points, answer=draft.answer)
+    return refuse(found[0].reason, found[0].detail) if found else None
+
+
+def check_evidence(draft: Draft, passages: Mapping[str, Passage]) -> Refusal | None:
+    """Each quote stands in the passage it names, and one of them holds the answer."""
+    if not draft.evidence:
+        return refuse("no_evidence")
+    if wrong := misquoted(draft, passages):
+        return refuse("evidence_not_in_passage", f"{wrong.passage}: {wrong.quote}")
+    if answer_place(draft.evidence, draft.answer, passages) is None:
+        return refuse("answer_not_in_evidence", draft.answer)
+    return None
+
+
+def check_own_words(draft: Draft, answers: Sequence[str], seeds: Sequence[Seed]) -> Refusal | None:
+    """The question is not one of its own seeds again."""
+    wording, given = read_wording(draft.question), plain_answers(answers)
+    for seed in seeds:
+        source = read_wording(seed.question)
+        if parted(wording, source) or likeness(wording, source) < COPIED:
+            continue
+        same = agree(given, plain_answers(seed.answers))
+        if same is not False or nearly_verbatim(wording, source):
+            return refuse("copied_question", f"{seed.id}: {seed.question}")
+    return None
+
+
+def check_uncontaminated(
+    draft: Draft, answers: Sequence[str], benchmarks: Benchmarks | None
+) -> Refusal | None:
+    """The question is none of a benchmark's."""
+    found = benchmarks.find(draft.question, answers) if benchmarks else None
+    return refuse("contaminated", f"{found.name}: {found.question}") if found else None
+
+
+def check_new(draft: Draft, answers: Sequence[str], known: KnownQuestions) -> Refusal | None:
+    """The question is not in the pool already."""
+    found = known.find(draft.question, answers)
+    return refuse("near_duplicate", f"{found.name}: {found.question}") if found else None

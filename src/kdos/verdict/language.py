@@ -1,0 +1,79 @@
+"""Which language a text is in, as far as letters and small words tell."""
+
+import re
+
+_WIDE = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
+_HAN = re.compile(r"[㐀-䶿一-鿿豈-﫿]")
+_SCRIPTS = {
+    "ja": re.compile(r"[぀-ヿ]"),
+    "ko": re.compile(r"[가-힯]"),
+    "zh": _HAN,
+    "cyrillic": re.compile(r"[Ѐ-ӿ]"),
+    "el": re.compile(r"[Ͱ-Ͽ]"),
+    "ar": re.compile(r"[؀-ۿ]"),
+    "he": re.compile(r"[֐-׿]"),
+    "hi": re.compile(r"[ऀ-ॿ]"),
+    "th": re.compile(r"[฀-๿]"),
+}
+_SCRIPT_OF = {"ru": "cyrillic", "uk": "cyrillic", "bg": "cyrillic", "sr": "cyrillic", "fa": "ar"}
+_LETTER = re.compile(r"[^\W\d_]")
+_SMALL_WORDS = {
+    "en": "the of and in is was what which who to for on by with did how that from were are",
+    "de": "der die das und ist in welche welcher wer von war den dem im wurde eine einem wie auf",
+    "fr": "le la les des du est et quel quelle dans qui une par été pour sur au où combien était",
+    "es": "el la los las del en que qué cuál quién fue una por es con para y año cómo al",
+    "it": "il lo la gli del della è che quale chi nel fu una per di con anno stato sono dove",
+    "pt": "o os as do da em que qual quem foi uma por é com para no na ano dos quando",
+    "nl": "de het een van is in welke wie was en op dat door voor werd met hoe waar",
+}
+_LANGUAGES = {name: frozenset(words.split()) for name, words in _SMALL_WORDS.items()}
+MIN_LETTERS = 12
+"""A shorter text is not told apart (our design)."""
+SCRIPT_SHARE = 0.3
+"""Share of letters that makes a text one of that script: names in Latin letters are common."""
+
+
+def is_wide(text: str) -> bool:
+    """Is any of it in a script that puts no spaces between words?"""
+    return not text.isascii() and _WIDE.search(text) is not None
+
+
+def in_other_language(text: str, lang: str) -> str:
+    """The language the text is plainly in, if that is not `lang`; else the empty string."""
+    if text.isascii() and lang == "en":
+        return _other_latin(text, lang)
+    letters = len(_LETTER.findall(text))
+    if letters < MIN_LETTERS and not (lang == "en" and _HAN.search(text)):
+        return ""
+    script = _script(text, letters)
+    wanted = _SCRIPT_OF.get(lang, lang)
+    if script:
+        return "" if script == wanted or (script, wanted) == ("zh", "ja") else script
+    if wanted in _SCRIPTS or wanted == "cyrillic":
+        return "latin"
+    return _other_latin(text, lang)
+
+
+def _script(text: str, letters: int) -> str:
+    """The script other than Latin that holds a good share of the letters, or the empty string."""
+    if text.isascii():
+        return ""
+    for name, pattern in _SCRIPTS.items():
+        if len(pattern.findall(text)) >= SCRIPT_SHARE * letters:
+            return name
+    return ""
+
+
+def _other_latin(text: str, lang: str) -> str:
+    """Another language in Latin letters whose small words are plainly in the lead."""
+    if lang not in _LANGUAGES:
+        return ""
+    words = text.casefold().split()
+    own = len(_LANGUAGES[lang].intersection(words))
+    if own >= 2 or len(words) < 4:
+        return ""
+    scores = {
+        name: len(small.intersection(words)) for name, small in _LANGUAGES.items() if name != lang
+    }
+    best = max(scores, key=lambda name: scores[name])
+    return best if scores[best] >= max(3, 3 * own) else ""

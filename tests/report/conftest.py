@@ -1,0 +1,328 @@
+"""A run on disk, small but made by the real space, target, steering and acceptance."""
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from kdos.chance import generator
+from kdos.density import Reference, Space, fit_space
+from kdos.embed import LexicalEmbedder
+from kdos.pool import ErrorClass
+from kdos.sampler import decide
+from kdos.store import write_arrays, write_json, write_parquet
+from kdos.target import Gap, measure_gap, quotas, tempered_target
+
+PER_SAMPLE = 3
+DRAFTS_PER_ROUND = 400
+REASONS = {
+    "answer_in_question": ErrorClass.QUESTION,
+    "answer_not_in_passage": ErrorClass.ANSWER,
+    "logic_unreadable": ErrorClass.KNOWLEDGE_LOGIC,
+    "not_an_object": ErrorClass.FORMAT_MISMATCH,
+}
+VERDICTS = pa.schema(
+    [
+        ("draft", pa.string()),
+        ("question", pa.string()),
+        ("answer", pa.string()),
+        ("accepted", pa.bool_()),
+        ("reason", pa.string()),
+        ("error_class", pa.string()),
+        ("detail", pa.string()),
+        ("cells", pa.list_(pa.int32())),
+        ("deficit", pa.float64()),
+        ("domain", pa.string()),
+    ]
+)
+
+
+@dataclass(frozen=True)
+class Fact:
+    """A knowledge point and the part of the source that it comes from."""
+
+    text: str
+    domain: str
+
+
+def some_facts() -> list[Fact]:
+    """Facts of uneven density: a few makers have most of the engines."""
+    rng = generator(11, "facts")
+    makers = ["Perkins", "Cummins", "Deutz", "Kubota", "Isuzu", "MTU", "Lister", "Ruston"]
+    facts: dict[str, Fact] = {}
+    while len(facts) < 420:
+        maker = makers[min(int(rng.geometric(0.4)) - 1, 7)]
+        number = int(rng.integers(100, 999))
+        what = ["cylinders", "litres", "horsepower", "valves"][int(rng.integers(4))]
+        text = f"The {maker} {number} diesel engine has {int(rng.integers(2, 99))} {what}."
+        facts[text] = Fact(text, maker)
+    return list(facts.values())
+
+
+@pytest.fixture(scope="session")
+def finished_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished run with a blind one beside it."""
+    run = tmp_path_factory.mktemp("runs") / "engines"
+    write_run(run, some_facts(), samples=240)
+    return run
+
+
+@pytest.fixture
+def running_run(tmp_path: Path) -> Path:
+    """A run that is still going: no dataset, no summary."""
+    run = tmp_path / "going"
+    write_run(run, some_facts(), samples=240, finished=False, blind=False)
+    return run
+
+
+def write_run(
+    run: Path,
+    facts: Sequence[Fact],
+    *,
+    samples: int,
+    finished: bool = True,
+    blind: bool = True,
+) -> None:
+    """Write every artefact that the report reads."""
+    texts = [fact.text for fact in facts]
+    embedder = LexicalEmbedder.fit(texts)
+    space, reference = fit_space(embedder.embed(texts), embedder="lexical")
+    write_reference(run, facts, space, reference)
+    log_q = tempered_target(space.log_volumes, reference.counts, 0.0)
+    quota = quotas(log_q, samples * PER_SAMPLE)
+    loop = Loop(facts, reference, log_q, quota, samples)
+    rounds = loop.write(run / "synthesize", rule="pace")
+    write_parquet_of(
+        run / "target.parquet",
+        {
+            "cell": pa.array(range(space.n_cells), pa.int32()),
+            "quota": pa.array(quota, pa.int64()),
+            "q": pa.array(np.exp(log_q), pa.float64()),
+            "reachable": pa.array([cell != 5 for cell in range(space.n_cells)]),
+        },
+    )
+    if blind:
+        blind_rounds = loop.write(run / "blind", rule="all")
+        write_json(run / "blind" / "summary.json", summarise(blind_rounds, space))
+    if finished:
+        write_json(run / "summary.json", summarise(rounds, space))
+
+
+def write_reference(run: Path, facts: Sequence[Fact], space: Space, reference: Reference) -> None:
+    """Configuration, space, seeds and the reference knowledge points."""
+    run.mkdir(parents=True)
+    (run / "run.yaml").write_text("embed: lexical\ntarget: uniform\nfingerprint: 0f0f\n")
+    write_arrays(run / "space", *space.to_arrays())
+    domains = sorted({fact.domain for fact in facts})
+    write_parquet_of(
+        run / "seed" / "documents.parquet",
+        {"id": domains, "title": domains, "licence": ["CC-BY-4.0"] * len(domains)},
+    )
+    write_parquet_of(
+        run / "seed" / "seeds.parquet",
+        {"id": [f"q{i}" for i in range(len(facts))], "domain": [fact.domain for fact in facts]},
+    )
+    write_parquet_of(
+        run / "extract" / "knowledge_points.parquet",
+        {
+            "text": [fact.text for fact in facts],
+            "multiplicity": pa.array([1] * len(facts), pa.int64()),
+            "cell": pa.array(reference.cells, pa.int32()),
+            "log10_density": reference.log_density / math.log(10),
+            "novel": [False] * len(facts),
+            "x": reference.points[:, 0],
+            "y": reference.points[:, 1],
+            "seeds": [[f"q{i}"] for i in range(len(facts))],
+        },
+    )
+
+
+@dataclass
+class Loop:
+    """Drafts from random facts until the pool is full, kept or refused by the real rule."""
+
+    facts: Sequence[Fact]
+    reference: Reference
+    log_q: Any
+    quota: Any
+    wanted: int
+    held: int = 0
+
+    def write(self, folder: Path, *, rule: str) -> list[dict[str, Any]]:
+        """Write the rounds of a loop under `rule`; returns what each round.json holds."""
+        counts = np.zeros(len(self.quota), np.int64)
+        exposures: Counter[int] = Counter()
+        rounds: list[dict[str, Any]] = []
+        held = 0
+        while held < self.wanted and len(rounds) < 60:
+            drafts = [self.draft(rule, len(rounds) + 1, i) for i in range(DRAFTS_PER_ROUND)]
+            judged = []
+            for draft in drafts:
+                verdict = self.judge(draft, counts, rule)
+                if held + sum(v["accepted"] for v in judged) >= self.wanted:
+                    break
+                judged.append(verdict)
+                if verdict["accepted"]:
+                    np.add.at(counts, verdict["cells"], 1)
+                    exposures.update(draft["points"])
+            held += sum(verdict["accepted"] for verdict in judged)
+            self.held = held
+            gap = measure_gap(counts, self.log_q, self.quota)
+            rounds.append(self.write_round(folder, drafts, judged, gap, len(rounds) + 1))
+        write_parquet_of(folder / "knowledge_points.parquet", self.taught(exposures))
+        return rounds
+
+    def draft(self, rule: str, number: int, i: int) -> dict[str, Any]:
+        """Facts near each other; where it is not blind, from a cell drawn evenly."""
+        rng = generator(3, rule, number, i)
+        start = int(rng.integers(len(self.facts)))
+        if rule != "all":
+            cells = self.reference.cells
+            start = int(rng.choice(np.flatnonzero(cells == rng.choice(np.unique(cells)))))
+        same = [k for k, f in enumerate(self.facts) if f.domain == self.facts[start].domain]
+        others = rng.choice(same, PER_SAMPLE - 1).tolist()
+        return {"id": f"{number:04d}-{i}", "points": [start, *others]}
+
+    def judge(self, draft: dict[str, Any], counts: Any, rule: str) -> dict[str, Any]:
+        """The verdict: every eleventh draft has an error, the others meet the real rule."""
+        number = int(draft["id"].rpartition("-")[2])
+        start = self.facts[draft["points"][0]]
+        cells = [int(self.reference.cells[k]) for k in draft["points"]]
+        decision = decide(cells, counts=counts, quotas=self.quota, rule=rule, slack=0.2)
+        reason, error_class = decision.reason, ErrorClass.DISTRIBUTION.value
+        if number % 11 == 0:
+            reason, error = list(REASONS.items())[number % 4]
+            error_class = error.value
+        return {
+            "draft": draft["id"],
+            "question": f"Which engine is it? {start.text}",
+            "answer": start.text.split()[2],
+            "accepted": not reason,
+            "reason": reason,
+            "error_class": error_class if reason else "",
+            "detail": "",
+            "cells": [] if error_class == ErrorClass.FORMAT_MISMATCH else cells,
+            "deficit": decision.deficit,
+            "domain": start.domain,
+        }
+
+    def write_round(
+        self,
+        folder: Path,
+        drafts: Sequence[dict[str, Any]],
+        judged: Sequence[dict[str, Any]],
+        gap: Gap,
+        number: int,
+    ) -> dict[str, Any]:
+        """Write one round's three files."""
+        at = folder / f"round-{number:04d}"
+        kept = [d for d, v in zip(drafts, judged, strict=False) if v["accepted"]]
+        write_parquet(
+            at / "verdicts.parquet", pa.Table.from_pylist(list(judged), VERDICTS), VERDICTS
+        )
+        write_parquet_of(at / "samples.parquet", self.samples(kept, number))
+        refused = [v for v in judged if not v["accepted"]]
+        record = {
+            "round": number,
+            "picks": len(judged),
+            "drafts": len(judged),
+            "accepted": len(kept),
+            "refused": dict(Counter(v["reason"] for v in refused)),
+            "classes": dict(Counter(v["error_class"] for v in refused)),
+            "kl": gap.kl,
+            "tv": gap.tv,
+            "floor": gap.floor,
+            "log10_density": 1.5 - 0.01 * number,
+            "effective_cells": 50.0 + number,
+            "samples": self.held,
+            "knowledge_points": self.held * PER_SAMPLE,
+            "failed": {},
+            "unreachable_mass": 0.01,
+            "seconds": 0.5,
+        }
+        write_json(at / "round.json", record)
+        return record
+
+    def samples(self, kept: Sequence[dict[str, Any]], number: int) -> dict[str, Any]:
+        """The columns of accepted samples."""
+        points = [[self.facts[k].text for k in draft["points"]] for draft in kept]
+        answers = [texts[0].split()[2] for texts in points]
+        return {
+            "id": [draft["id"] for draft in kept],
+            "question": [f"Which engine is it? {texts[0]}" for texts in points],
+            "answer": answers,
+            "answers": [[answer] for answer in answers],
+            "topic_entities": [[texts[0].split()[1]] for texts in points],
+            "knowledge_points": points,
+            "logic": [a_logic(texts, a) for texts, a in zip(points, answers, strict=True)],
+            "distractors": [["701", "702"] for _ in kept],
+            "domain": [self.facts[draft["points"][0]].domain for draft in kept],
+            "document": [self.facts[draft["points"][0]].domain for draft in kept],
+            "answer_start": [4 for _ in kept],
+            "answer_end": [7 for _ in kept],
+            "seeds": [[f"q{k}" for k in draft["points"]] for draft in kept],
+            "cells": pa.array(
+                [[int(self.reference.cells[k]) for k in draft["points"]] for draft in kept],
+                pa.list_(pa.int32()),
+            ),
+            "engine": ["rules" for _ in kept],
+            "round": [number for _ in kept],
+        }
+
+    def taught(self, exposures: Counter[int]) -> dict[str, Any]:
+        """The columns of the pool's knowledge points."""
+        rows = sorted(exposures)
+        return {
+            "text": [self.facts[k].text for k in rows],
+            "cell": pa.array(self.reference.cells[rows], pa.int32()),
+            "log10_density": self.reference.log_density[rows] / math.log(10),
+            "x": self.reference.points[rows, 0],
+            "y": self.reference.points[rows, 1],
+            "exposures": pa.array([exposures[k] for k in rows], pa.int64()),
+        }
+
+
+def a_logic(points: Iterable[str], answer: str) -> str:
+    """A flowchart from each knowledge point to the answer."""
+    lines = [f'  k{i}["{point}"] --> a["{answer}"]' for i, point in enumerate(points)]
+    return "\n".join(["flowchart TD", *lines])
+
+
+def summarise(rounds: Sequence[dict[str, Any]], space: Space) -> dict[str, Any]:
+    """The summary that a finished run prints."""
+    refused: Counter[str] = Counter()
+    for record in rounds:
+        refused.update(record["refused"])
+    drafts = sum(record["drafts"] for record in rounds)
+    accepted = sum(record["accepted"] for record in rounds)
+    last = rounds[-1]
+    return {
+        "samples": accepted,
+        "drafts": drafts,
+        "refused": refused.total(),
+        "llm_calls": 2 * drafts,
+        **{key: last[key] for key in ("kl", "tv", "log10_density")},
+        "unreachable_mass": 0.01,
+        "stop_reason": "noise_floor",
+        "cost_usd": 0.0,
+        "seconds": 12.5,
+        "space": space.fingerprint,
+        "target": "uniform",
+        "stages": {
+            "document": {"in": 8, "out": 7, "refused": {"empty": 1}},
+            "drafts": {"in": drafts, "out": accepted, "refused": dict(refused)},
+        },
+        "usage": {"prompt_tokens": 1_234_567, "completion_tokens": 89_012},
+    }
+
+
+def write_parquet_of(path: Path, columns: dict[str, Any]) -> None:
+    """Write columns as one Parquet file."""
+    table = pa.table(columns)
+    write_parquet(path, table, table.schema)

@@ -1,0 +1,43 @@
+import numpy as np
+import pytest
+
+from kdos.sampler import stop_reason
+from kdos.target import Gap
+
+
+def gap(kl, *, tv=0.5, floor=0.01):
+    return Gap(np.zeros(3, int), kl=kl, tv=tv, floor=floor)
+
+
+def reason(kl, *, samples=100, history=(), tv=0.5, reachable=True):
+    return stop_reason(
+        gap(kl, tv=tv), samples=samples, wanted=100, history=history, reachable=reachable
+    )
+
+
+def test_a_full_pool_stops_at_the_noise_floor_or_says_that_it_missed():
+    assert reason(0.01) == "noise_floor"
+    assert reason(0.011, tv=0.02) == "total_variation"
+    assert reason(0.011, tv=0.021) == "budget"
+
+
+def test_a_pool_that_is_not_full_goes_on_however_near_it_is():
+    assert reason(0.0, samples=99) is None
+
+
+def test_nothing_left_to_reach_stops():
+    assert reason(1.0, samples=50, reachable=False) == "unreachable"
+
+
+@pytest.mark.parametrize(
+    ("history", "expected"),
+    [
+        ([(10, 1.0)] * 5, None),
+        ([(10, 1.0)] * 6, "no_gain"),
+        ([(10, 1.0)] * 5 + [(10, 0.98)], None),
+        ([(10, 1.0)] * 5 + [(11, 1.0)], None),
+        ([(10, 9.0)] + [(10, 1.0)] * 6, "no_gain"),
+    ],
+)
+def test_five_rounds_without_gain_stop(history, expected):
+    assert reason(1.0, samples=history[-1][0], history=history) == expected

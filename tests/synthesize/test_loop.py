@@ -1,0 +1,185 @@
+"""The loop under a simulated drafter whose ground truth is known."""
+
+from dataclasses import dataclass, replace
+from itertools import pairwise
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from kdos.config import BudgetConfig, Config, SourceConfig, SynthesizeConfig
+from kdos.density import Space
+from kdos.pool import Draft, ErrorClass, Inventory, Pool, Refusal
+from kdos.sampler import Links, Yields
+from kdos.synthesize import Library, State, Workroom, balance, steps_of
+from kdos.synthesize.loop import Candidate
+from kdos.synthesize.steps import measure
+from kdos.target import tempered_target
+from kdos.verdict import KnownQuestions
+
+N_CELLS, N_POINTS = 64, 3200
+
+
+def space():
+    rng = np.random.default_rng(0)
+    return Space(
+        embedder="simulated",
+        mean=np.zeros(0, np.float32),
+        components=np.zeros((0, 0), np.float32),
+        normalize=True,
+        centroids=rng.normal(size=(N_CELLS, 4)).astype(np.float32),
+        groups=np.array([0, N_CELLS]),
+        log_volumes=rng.normal(size=N_CELLS),
+        intrinsic_dim=4.0,
+        k=10,
+        r_min=1e-6,
+        novel_radius=1.0,
+    )
+
+
+def room(config):
+    """A workroom of simulated knowledge points, popular in a few cells."""
+    rng = np.random.default_rng(1)
+    popularity = 1 / np.arange(1, N_CELLS + 1)
+    cells = np.sort(rng.choice(N_CELLS, N_POINTS, p=popularity / popularity.sum()))
+    cells = np.concatenate([np.arange(N_CELLS), cells])[:N_POINTS].astype(np.int32)
+    counts = np.bincount(cells, minlength=N_CELLS)
+    points_of = [np.array([k]) for k in range(N_POINTS)]
+    links = Links(
+        cells=cells,
+        documents=cells,
+        passages=np.arange(N_POINTS, dtype=np.int32),
+        points_at=points_of,
+        points_of=points_of,
+        seeds_of=points_of,
+        points_in=[np.flatnonzero(cells == c) for c in range(N_CELLS)],
+        seeds_in=[np.flatnonzero(cells == c) for c in range(N_CELLS)],
+    )
+    empty = pa.table({"id": pa.array([], pa.string())})
+    return Workroom(
+        config=config,
+        space=space(),
+        log_q=tempered_target(space().log_volumes, counts, 0.0),
+        library=Library(seeds=empty, extractions=empty, passages=empty),
+        links=links,
+        inventory=Inventory(
+            [f"Point {k} is known." for k in range(N_POINTS)],
+            points=np.zeros((N_POINTS, 4), np.float32),
+            cells=cells,
+        ),
+        known=KnownQuestions(),
+        ask=lambda requests: iter(()),
+        embed=lambda texts: np.zeros((len(texts), 4), np.float32),
+    )
+
+
+@dataclass(frozen=True)
+class Drafter:
+    """Writes about the cell it is asked for; drifts to popular points; some cells yield nothing."""
+
+    links: Links
+    drift: float = 0.25
+    barren: frozenset[int] = frozenset()
+    verified: float = 0.8
+
+    def draft(self, picks, state, lack):
+        candidates, failed = [], []
+        for pick in picks:
+            rng = np.random.default_rng([int(part) for part in pick.id.split("-")])
+            if pick.cell in self.barren:
+                failed.append(Refusal("no_draft", ErrorClass.KNOWLEDGE_GAP, pick.id))
+                continue
+            drifts = rng.random() < self.drift
+            near = np.arange(N_POINTS) if drifts else self.links.points_in[pick.cell]
+            points = tuple(int(k) for k in rng.choice(near, min(4, len(near)), replace=False))
+            refusal = None
+            if rng.random() > self.verified:
+                refusal = Refusal("supported", ErrorClass.ANSWER)
+            draft = Draft(f"{pick.id}/0", f"What is {pick.id}?", pick.id, (), (), "", (), ())
+            candidates.append(Candidate(draft, pick, refusal=refusal, points=points))
+        return candidates, failed
+
+
+def play(*, steer=True, accept="pace", samples=3000, random_seed=3, **drafter):
+    config = Config(
+        source=SourceConfig(kind="pydocs"),
+        budget=BudgetConfig(samples=samples),
+        synthesize=SynthesizeConfig(steer=steer, accept=accept, drafts_per_call=1),
+        random_seed=random_seed,
+    )
+    here = room(config)
+    steps = replace(steps_of(here), draft=Drafter(here.links, **drafter).draft)
+    state = State(
+        Pool.empty(n_cells=N_CELLS, n_points=N_POINTS),
+        Yields.none(n_cells=N_CELLS, n_points=N_POINTS),
+    )
+    turns, loop = [], balance(state, steps)
+    while True:
+        try:
+            turn, state, lack = next(loop)
+            turns.append((turn, state, lack))
+        except StopIteration as stop:
+            return turns, state, measure(state, here), stop.value
+
+
+def test_both_halves_reach_the_noise_floor_and_neither_alone_does():
+    drafts = {}
+    for steer, accept in ((True, "pace"), (True, "all"), (False, "all")):
+        turns, state, lack, reason = play(steer=steer, accept=accept)
+        drafts[steer, accept] = sum(len(turn.candidates) for turn, _, _ in turns)
+        assert state.pool.samples == 3000
+        reached = lack.gap.kl <= lack.gap.floor
+        assert reached == (steer and accept == "pace"), (steer, accept, lack.gap)
+        assert (reason == "noise_floor") == reached
+    assert drafts[True, "pace"] < 2.2 * drafts[False, "all"]
+
+
+def test_the_books_balance_every_turn():
+    turns, state, _, _ = play(samples=500)
+    for turn, _, _ in turns:
+        assert len(turn.verdicts) == len(turn.candidates)
+        assert len(turn.candidates) + len(turn.failed) == len(turn.picks)
+    accepted = [candidate for turn, _, _ in turns for candidate in turn.accepted]
+    assert state.pool.samples == len(accepted) == 500
+    assert state.pool.knowledge_points == sum(len(c.points) for c in accepted)
+    assert state.pool.exposures.sum() == state.pool.counts.sum()
+
+
+def test_cells_that_yield_nothing_are_named_and_the_rest_is_on_target():
+    barren = frozenset({1, 5, 40})
+    _, state, lack, reason = play(barren=barren)
+    assert set(np.flatnonzero(lack.unreachable)) == set(barren)
+    assert 0 < lack.unreachable_mass < 1
+    assert state.pool.samples == 3000
+    assert reason == "noise_floor"
+
+
+def test_nothing_works_at_all():
+    turns, state, _, reason = play(barren=frozenset(range(N_CELLS)), samples=300)
+    assert state.pool.samples == 0
+    assert reason in {"unreachable", "no_gain"}
+    assert len(turns) < 100
+
+
+def test_the_gap_closes_steadily():
+    turns, _, _, _ = play()
+    gaps = [lack.gap.kl for _, _, lack in turns]
+    rises = [later > earlier for earlier, later in pairwise(gaps)]
+    assert not any(all(rises[i : i + 3]) for i in range(len(rises) - 2))
+
+
+@pytest.mark.parametrize(("accept", "slack"), [("pace", 0.2), ("strict", 0.0)])
+def test_no_cell_is_filled_beyond_its_quota_by_more_than_the_slack(accept, slack):
+    turns, *_ = play(accept=accept, samples=800)
+    for (_, before, lack), (_, after, _) in pairwise(turns):
+        limit = np.floor((1 + slack) * lack.quotas)
+        assert (after.pool.counts <= np.maximum(before.pool.counts, limit)).all()
+
+
+def test_the_same_seed_gives_the_same_pool():
+    first, again = play(samples=400), play(samples=400)
+    other = play(samples=400, random_seed=4)
+    ids = [[c.draft.id for turn, _, _ in run[0] for c in turn.accepted] for run in (first, again)]
+    assert ids[0] == ids[1]
+    assert (first[1].pool.counts == again[1].pool.counts).all()
+    assert (first[1].pool.exposures != other[1].pool.exposures).any()

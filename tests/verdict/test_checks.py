@@ -1,0 +1,122 @@
+"""Every free check, by a draft that breaks that one rule and no other."""
+
+from dataclasses import replace
+
+import pytest
+
+from kdos.pool import Draft, Evidence, Passage, Seed
+from kdos.verdict import REASONS, KnownQuestions, answer_place, check
+
+PASSAGE = Passage(
+    id="eiffel#0",
+    document="eiffel",
+    title="Eiffel Tower",
+    domain="",
+    lang="en",
+    start=100,
+    end=280,
+    text="The Eiffel Tower was built by Gustave Eiffel, who was born in Dijon. "
+    "The Eiffel Tower stands in Paris, and it opened in 1889 to 1,953,122 visitors.",
+)
+PASSAGES = {PASSAGE.id: PASSAGE}
+POINTS = (
+    "The Eiffel Tower was built by Gustave Eiffel.",
+    "Gustave Eiffel was born in Dijon.",
+    "The Eiffel Tower stands in Paris.",
+)
+LOGIC = """flowchart TD
+    Q["Which city?"] --> K0["The Eiffel Tower was built by Gustave Eiffel."]
+    Q --> K1["Gustave Eiffel was born in Dijon."]
+    K0 --> K2["The Eiffel Tower stands in Paris."]
+    K1 --> K2
+    K2 --> A["Paris"]"""
+SOUND = Draft(
+    id="g/0",
+    question="In which city stands the tower whose builder was born in Dijon?",
+    answer="Paris",
+    topic_entities=("Eiffel Tower",),
+    knowledge_points=POINTS,
+    logic=LOGIC,
+    distractors=("Lyon",),
+    evidence=(Evidence(PASSAGE.id, "The Eiffel Tower stands in Paris"),),
+)
+SEED = Seed(
+    "s0", "Where does the tower by Gustave Eiffel stand?", ("Paris",), PASSAGE.id, "eiffel", ""
+)
+
+
+def verdict(draft, *, known=None, benchmarks=None, lang="en"):
+    refusal = check(
+        draft,
+        passages=PASSAGES,
+        seeds=[SEED],
+        known=known or KnownQuestions(),
+        benchmarks=benchmarks,
+        lang=lang,
+    )
+    return refusal.reason if refusal else None
+
+
+def test_a_sound_draft_passes():
+    assert verdict(SOUND) is None
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"knowledge_points": POINTS[:2]}, "knowledge_points_number"),
+        ({"knowledge_points": POINTS * 2}, "knowledge_points_number"),
+        (
+            {"knowledge_points": (*POINTS, "The Eiffel Tower stands in PARIS")},
+            "knowledge_points_repeated",
+        ),
+        (
+            {"knowledge_points": (*POINTS, "Gustave Eiffel was not born in Dijon.")},
+            "knowledge_points_contradict",
+        ),
+        ({"question": "Which city has the tower by Eiffel? A) Paris B) Lyon"}, "multiple_choice"),
+        ({"question": "Which of the following has Eiffel built?"}, "multiple_choice"),
+        ({"question": "Why is courage important in leadership?"}, "abstract_question"),
+        (
+            {"knowledge_points": (*POINTS[:2], "A tall tower is a kind of building.")},
+            "abstract_knowledge_point",
+        ),
+        ({"answer": "Dijon"}, "answer_directly_in_question"),
+        ({"logic": "graph TD\nA -->"}, "logic_unreadable"),
+        ({"logic": LOGIC.replace("was born in Dijon", "…")}, "knowledge_point_not_in_logic"),
+        ({"logic": LOGIC + "\nA --> Q"}, "logic_circular"),
+        ({"logic": LOGIC + '\nX["else"] --> Y["where"]'}, "logic_not_connected"),
+        ({"logic": LOGIC + '\nQ --> Y["another end"]'}, "logic_many_ends"),
+        ({"logic": LOGIC.replace('A["Paris"]', 'A["Lyon"]')}, "logic_end_not_answer"),
+        ({"evidence": ()}, "no_evidence"),
+        ({"evidence": (Evidence(PASSAGE.id, "It stands in Paris"),)}, "evidence_not_in_passage"),
+        ({"evidence": (Evidence("other", "It stands in Paris"),)}, "evidence_not_in_passage"),
+        ({"evidence": (Evidence(PASSAGE.id, "who was born in Dijon"),)}, "answer_not_in_evidence"),
+        ({"question": "Where stands the tower by Gustave Eiffel?"}, "copied_question"),
+        ({"question": "Dijon?"}, "question_length"),
+        ({"question": "Which city in " + "Burgundy " * 80 + "?"}, "question_length"),
+        ({"answer": " "}, "answer_length"),
+        (
+            {"question": "Dans quelle ville est la tour dont le bâtisseur est né à Dijon?"},
+            "wrong_language",
+        ),
+        ({"question": "在第戎出生的建造者所建的塔在哪座城市？"}, "wrong_language"),
+    ],
+)
+def test_a_draft_that_breaks_one_rule_is_refused_for_it(change, reason):
+    assert verdict(replace(SOUND, **change)) == reason
+    assert reason in REASONS
+
+
+def test_a_question_of_the_pool_or_a_benchmark_is_refused():
+    known = KnownQuestions()
+    known.add("In what city stands the tower whose builder was born at Dijon?", ["Paris"])
+    assert verdict(SOUND, known=known) == "near_duplicate"
+    assert verdict(SOUND, benchmarks=known) == "contaminated"
+
+
+def test_the_answer_has_a_place_in_the_document():
+    place = answer_place(SOUND.evidence, SOUND.answer, PASSAGES)
+    assert place is not None
+    start = place.start - PASSAGE.start
+    assert PASSAGE.text[start : place.end - PASSAGE.start] == "Paris"
