@@ -6,7 +6,6 @@ what stands here is our design.
 """
 
 from collections.abc import Iterator
-from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,6 +17,7 @@ from kdos.graph.incidence import Floats, Ids, Incidence, Offsets, Routes
 from kdos.graph.kernel import walk_chain, walk_paths
 from kdos.graph.starts import Labels, Starts
 from kdos.graph.value import log_values, relative_values
+from kdos.threads import in_spans
 
 STALE = 0.1
 """Visits in a batch, as a share of all KPs: within a batch no path sees what the others do."""
@@ -25,8 +25,8 @@ STALE = 0.1
 STALE_LATER = 0.01
 """The same as a share of the visits so far, for graphs that are small beside the walk."""
 
-ROWS_A_TASK = 512
-"""Paths that a thread takes at once."""
+FEW = 256
+"""Paths that are walked on this thread, for they take less time than to share them out."""
 
 WORD = 64
 """Bits of a key of the compiled walks."""
@@ -99,7 +99,6 @@ def sample_paths(
     exposures: npt.ArrayLike | None = None,
     strata: Labels | None = None,
     rules: Rules | None = None,
-    threads: int = 1,
 ) -> Paths:
     """Paths that bring exposures to their target.
 
@@ -119,24 +118,22 @@ def sample_paths(
         strata: A discipline for each KP, shape (n_kps,), numbered from 0: each starts its share of
             the paths exactly, ``count * target(stratum)`` up to the next whole number.
         rules: How paths are drawn.
-        threads: Threads to walk with.
     """
     _check(routes, target, count=count, length=length)
     seen = np.zeros(routes.n_kps) if exposures is None else np.array(exposures, np.float64)
     start = Starts(target, count, strata=strata)
     walker = _Walker(routes, rules or Rules(), key=_key(random_seed, "paths"))
     paths = _room(count, length)
-    with ThreadPoolExecutor(threads) as pool:
-        for batch in _batches(seen, count, length):
-            visits = float(seen.sum()) + (batch.stop - batch.start) * length
-            rng = generator(random_seed, "graph", "starts", first + batch.start)
-            starts = start.draw(visits * target - seen, batch.stop - batch.start, rng)
-            log_value = log_values(seen, target, visits=visits, alpha=walker.rules.alpha)
-            part = Paths(paths.kps[batch], paths.samples[batch], paths.value[batch])
-            walker.fill(part, starts, log_value, first=first + batch.start, pool=pool)
-            visited = part.visits(routes.n_kps)
-            start.settle(visited)
-            seen += visited
+    for batch in _batches(seen, count, length):
+        visits = float(seen.sum()) + (batch.stop - batch.start) * length
+        rng = generator(random_seed, "graph", "starts", first + batch.start)
+        starts = start.draw(visits * target - seen, batch.stop - batch.start, rng)
+        log_value = log_values(seen, target, visits=visits, alpha=walker.rules.alpha)
+        part = Paths(paths.kps[batch], paths.samples[batch], paths.value[batch])
+        walker.fill(part, starts, log_value, first=first + batch.start)
+        visited = part.visits(routes.n_kps)
+        start.settle(visited)
+        seen += visited
     return paths
 
 
@@ -188,20 +185,20 @@ class _Walker:
     rules: Rules
     key: np.uint64
 
-    def fill(
-        self, part: Paths, starts: Ids, log_value: Floats, *, first: int, pool: Executor
-    ) -> None:
+    def fill(self, part: Paths, starts: Ids, log_value: Floats, *, first: int) -> None:
         """Walk from `starts`, a row of `part` each; `first` is the number of the first."""
-        tries = (self.rules.attempts, self.rules.candidates)
-        value = relative_values(log_value)
-        arrays = (part.kps, part.samples, part.value)
+        value, tries = relative_values(log_value), (self.rules.attempts, self.rules.candidates)
 
-        def task(low: int) -> None:
-            rows = (low, min(low + ROWS_A_TASK, len(starts)))
-            walk_paths(self.routes, value, log_value, starts, self.key, rows, first, tries, *arrays)
+        def work(low: int, high: int) -> None:
+            walk_paths(
+                self.routes, value, log_value, starts, self.key, (low, high), first, tries,
+                part.kps, part.samples, part.value,
+            )  # fmt: skip
 
-        for _ in pool.map(task, range(0, len(starts), ROWS_A_TASK)):
-            pass
+        if len(starts) <= FEW:
+            work(0, len(starts))
+        else:
+            in_spans(work, np.ones(len(starts)))
 
 
 def _key(random_seed: int, name: str) -> np.uint64:
