@@ -2,6 +2,7 @@ import json
 
 import pytest
 
+from kdos.causal import Loss
 from kdos.cli import COMMANDS, main
 from kdos.tasks import Reply
 
