@@ -10,6 +10,7 @@ from typing import Any
 from kdos.config import Config
 from kdos.llm import Engine, Ledger
 from kdos.llm.rules import RulesEngine
+from kdos.report import write_report
 from kdos.run.finish import finish, summarise, write_pool_points
 from kdos.run.folder import RunFolder
 from kdos.run.prepare import prepare
@@ -40,7 +41,9 @@ def run(config: Config, path: Path) -> dict[str, Any]:
                 config, folder, prepared, ask=ask, engine=engine.name, progress=progress
             )
             spending = ledger.spending
-        return finish(config, folder, prepared, pool, spending, seconds=monotonic() - begun)
+        summary = finish(config, folder, prepared, pool, spending, seconds=monotonic() - begun)
+        write_report(path)
+        return summary
 
 
 def run_blind(config: Config, path: Path) -> dict[str, Any]:
@@ -60,6 +63,7 @@ def run_blind(config: Config, path: Path) -> dict[str, Any]:
         write_pool_points(blind, prepared, pool)
         summary = summarise(config, blind, prepared, pool, spending, seconds=monotonic() - begun)
         write_json(blind.summary, summary)
+        write_report(path)
         return summary
 
 
