@@ -74,7 +74,6 @@ class Artefacts:
     loop: Loop
     examples: Sequence[Mapping[str, Any]]
     blind: Loop | None
-    blind_summary: Mapping[str, Any] | None
 
 
 def read_run(run: Path) -> Artefacts:
@@ -97,8 +96,7 @@ def read_run(run: Path) -> Artefacts:
         target=wanted,
         loop=read_loop(run / "synthesize", n_cells),
         examples=read_examples(run / "synthesize"),
-        blind=read_loop(blind, n_cells) if blind.is_dir() else None,
-        blind_summary=read_if_there(blind / "summary.json"),
+        blind=read_loop(blind / "synthesize", n_cells) if blind.is_dir() else None,
     )
 
 
