@@ -12,7 +12,7 @@ import yaml
 
 from kdos.logic import Fault, parse
 from kdos.pool import values
-from kdos.pool.grouping import normalise
+from kdos.pool.grouping import fact_key
 from kdos.report.artefacts import Artefacts, Drawn, Loop
 from kdos.report.atlas import coordinates
 from kdos.report.charts import (
@@ -176,7 +176,7 @@ def share_taught(run: Artefacts, loop: Loop | None = None) -> float:
     """The share of the source's distinct knowledge points that a loop's samples hold."""
     texts = values(run.source.table, "text") if run.source else []
     taught = (loop or run.loop).taught
-    return sum(normalise(text) in taught for text in texts) / max(len(texts), 1)
+    return sum(fact_key(text) in taught for text in texts) / max(len(texts), 1)
 
 
 def wanted_samples(config: str) -> int | None:
@@ -224,7 +224,7 @@ def pool_points(run: Artefacts) -> tuple[Floats, Floats, Floats, Floats] | None:
         return *coordinates(run.loop.points), log10, weights.astype(np.float64)
     if run.source is None or not run.loop.taught:
         return None
-    taught = [run.loop.taught.get(normalise(t)) for t in values(run.source.table, "text")]
+    taught = [run.loop.taught.get(fact_key(t)) for t in values(run.source.table, "text")]
     rows = [row for row, found in enumerate(taught) if found]
     if not rows:
         return None
