@@ -144,11 +144,13 @@ def tally(samples: Sequence[Path], n_cells: int) -> tuple[npt.NDArray[np.int64],
 
 def count_fates(verdicts: Sequence[Path]) -> Counter[tuple[str, str]]:
     """Drafts by reason and error class."""
+    keys = ["reason", "error_class"]
     fates: Counter[tuple[str, str]] = Counter()
     for path in verdicts:
-        for batch in batches(path, ["reason", "error_class"]):
-            reasons, classes = batch["reason"].to_pylist(), batch["error_class"].to_pylist()
-            fates.update((r or "", c or "") for r, c in zip(reasons, classes, strict=True))
+        for batch in batches(path, keys):
+            groups = pa.Table.from_batches([batch]).group_by(keys).aggregate([([], "count_all")])
+            for row in groups.to_pylist():
+                fates[row["reason"] or "", row["error_class"] or ""] += row["count_all"]
     return fates
 
 
