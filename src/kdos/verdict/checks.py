@@ -46,8 +46,7 @@ _CHOICE = re.compile(
     r"above\b|(?:以下|下列)[^。？?]{0,12}(?:哪|选项|正确|错误)|\btrue or false\b"
 )
 _OPTION_ANSWER = re.compile(
-    r"(?:(?:option|choice|answer)\s*)?[(（]?[A-Ea-e][)）.:：](?:\s|$)|(?:option|choice) [A-Ea-e]$",
-    re.IGNORECASE,
+    r"[(（]?[A-E][)）:：](?:\s|$)|[A-E]\.$|(?:option|choice|answer) [A-E]\b", re.IGNORECASE
 )
 _DENIALS = ("not", "n't", "never", "no longer", "不", "未", "没")
 _NEGATION = re.compile(r"\b(?:not|never|no longer)\b|n't\b|[不未没]")
