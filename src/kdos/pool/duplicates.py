@@ -176,7 +176,7 @@ def _gram_sets(
 
 @njit(nogil=True, cache=True)
 def _letters(data: Bytes, start: int, end: int, letters: Hashes) -> int:
-    """Decode UTF-8 into code points; runs of ASCII that is no letter or digit become one space."""
+    """Decode UTF-8 into code points; runs of punctuation and white space become one space."""
     count = 0
     at = start
     while at < end:
@@ -186,8 +186,8 @@ def _letters(data: Bytes, start: int, end: int, letters: Hashes) -> int:
         for tail in range(at + 1, min(at + size, end)):
             point = (point << np.uint32(6)) | (np.uint32(data[tail]) & np.uint32(0x3F))
         at += size
-        word = point >= 128 or 48 <= point <= 57 or 97 <= point <= 122
-        if word:
+        mark = 0x2000 <= point <= 0x206F or 0x3000 <= point <= 0x303F
+        if (point >= 128 and not mark) or 48 <= point <= 57 or 97 <= point <= 122:
             letters[count] = point
             count += 1
         elif count > 0 and letters[count - 1] != 32:

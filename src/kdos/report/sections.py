@@ -10,13 +10,21 @@ import numpy as np
 import numpy.typing as npt
 import yaml
 
-from kdos.density.profile import effective_cells
 from kdos.logic import Fault, parse
 from kdos.pool import values
-from kdos.pool.grouping import normalise
+from kdos.pool.grouping import fact_key
 from kdos.report.artefacts import Artefacts, Drawn, Loop
 from kdos.report.atlas import coordinates
-from kdos.report.charts import BarGroup, Chart, Series, fullness_chart, line_chart
+from kdos.report.charts import (
+    FULLNESS,
+    MET,
+    BarGroup,
+    Chart,
+    Series,
+    fullness_chart,
+    fullness_shares,
+    line_chart,
+)
 from kdos.report.drawing import Drawing, draw_logic
 from kdos.report.picture import Panels, draw_panels, frame_around, ramp_steps
 from kdos.report.wording import (
@@ -36,6 +44,7 @@ Whole = npt.NDArray[np.int64]
 CELLS_SHOWN = 6
 EXAMPLES_SHOWN = 3
 REASONS_SHOWN = 30
+EXAMPLE_LENGTH = 140
 FULL_BAR = 2.0
 """Multiple of the quota at which the bar of a cell is full."""
 
@@ -167,7 +176,7 @@ def share_taught(run: Artefacts, loop: Loop | None = None) -> float:
     """The share of the source's distinct knowledge points that a loop's samples hold."""
     texts = values(run.source.table, "text") if run.source else []
     taught = (loop or run.loop).taught
-    return sum(normalise(text) in taught for text in texts) / max(len(texts), 1)
+    return sum(fact_key(text) in taught for text in texts) / max(len(texts), 1)
 
 
 def wanted_samples(config: str) -> int | None:
@@ -215,7 +224,7 @@ def pool_points(run: Artefacts) -> tuple[Floats, Floats, Floats, Floats] | None:
         return *coordinates(run.loop.points), log10, weights.astype(np.float64)
     if run.source is None or not run.loop.taught:
         return None
-    taught = [run.loop.taught.get(normalise(t)) for t in values(run.source.table, "text")]
+    taught = [run.loop.taught.get(fact_key(t)) for t in values(run.source.table, "text")]
     rows = [row for row, found in enumerate(taught) if found]
     if not rows:
         return None
@@ -261,8 +270,7 @@ def fullness(run: Artefacts) -> list[BarGroup]:
     quota = run.target["quota"].to_numpy().astype(np.float64)
     loops = [("steered", run.loop.held.astype(np.float64))]
     if run.blind and run.blind.held.sum():
-        held = run.blind.held * (run.loop.held.sum() / run.blind.held.sum())
-        loops.append(("blind", held))
+        loops.append(("blind", run.blind.held.astype(np.float64)))
     return fullness_chart(loops, quota)
 
 
@@ -276,7 +284,7 @@ def comparison(run: Artefacts) -> list[tuple[str, str, str]]:
         ("KL to the target (nats)", [figure(last["kl"]) for _, last in both]),
         ("KL as a multiple of the noise floor", [multiple(last) for _, last in both]),
         ("total variation", [figure(last["tv"]) for _, last in both]),
-        ("effective cells", [figure(effective_cells_of(loop)) for loop, _ in both]),
+        ("target in cells that are met", [share_met(run, loop) for loop, _ in both]),
         ("source taught at least once", [percent(share_taught(run, loop)) for loop, _ in both]),
         ("drafts judged", [figure(loop.fates.total()) for loop, _ in both]),
         ("log10 density", [figure(last["log10_density"]) for _, last in both]),
@@ -289,9 +297,13 @@ def multiple(last: Mapping[str, Any]) -> str:
     return figure(last["kl"] / last["floor"]) if last["kl"] is not None and last["floor"] else "–"
 
 
-def effective_cells_of(loop: Loop) -> float | None:
-    """exp of the entropy of what the cells hold."""
-    return effective_cells(loop.held) if loop.held.sum() else None
+def share_met(run: Artefacts, loop: Loop) -> str:
+    """The share of the target whose cells hold about their quota."""
+    if run.target is None:
+        return "–"
+    quota = run.target["quota"].to_numpy().astype(np.float64)
+    shares = fullness_shares(loop.held.astype(np.float64), quota)
+    return percent(float(shares[FULLNESS.index(MET[0])]))
 
 
 def fates(loop: Loop) -> list[Fate]:
@@ -322,8 +334,13 @@ def first_examples(drafts: Drawn | None) -> dict[str, str]:
         for reason, question in zip(
             values(table, "reason"), values(table, "question"), strict=True
         ):
-            found.setdefault(reason or ACCEPTED, question or "")
+            found.setdefault(reason or ACCEPTED, shortened(question or ""))
     return found
+
+
+def shortened(text: str) -> str:
+    """A text of at most `EXAMPLE_LENGTH` letters."""
+    return text if len(text) <= EXAMPLE_LENGTH else text[: EXAMPLE_LENGTH - 1] + "…"
 
 
 @dataclass(frozen=True, slots=True)
