@@ -90,6 +90,16 @@ def test_a_json_array_is_read_and_its_rows_are_counted(tmp_path):
     assert texts(path) == [row["text"] for row in ROWS]
 
 
+def test_a_json_document_with_one_list_in_it_is_that_list(tmp_path):
+    path = tmp_path / "rows.json"
+    path.write_text(json.dumps({"version": "1", "Data": ROWS}))
+    assert texts(path) == [row["text"] for row in ROWS]
+    path.write_bytes(LINES)
+    assert texts(path) == [row["text"] for row in ROWS]
+    path.write_text(json.dumps(ROWS[0], indent=1))
+    assert texts(path) == ["Text number 0."]
+
+
 def test_parquet_is_read_from_a_folder_of_shards_in_order(tmp_path):
     write_parquet(tmp_path / "b.parquet", ROWS[3:])
     write_parquet(tmp_path / "a.parquet", ROWS[:3], row_group_size=2)

@@ -20,7 +20,9 @@ def links():
     return Links(
         cells=cells,
         documents=documents,
+        passages=np.arange(N_SEEDS, dtype=np.int32),
         points_of=points_of,
+        points_at=points_of,
         seeds_of=[
             np.array([s for s in range(N_SEEDS) if k in points_of[s]]) for k in range(N_POINTS)
         ],
@@ -73,8 +75,14 @@ def test_a_pick_is_about_its_cell_and_uses_only_what_is_thin(random_seed, defici
         assert len(set(pick.use)) == len(pick.use) <= 5
         assert not set(pick.use) & set(pick.avoid)
         assert all(deficit[every.cells[k]] > 0 for k in pick.use)
-        assert all(deficit[every.cells[k]] <= 0 for k in pick.avoid)
         assert len({int(every.documents[s]) for s in pick.seeds}) == 1
+
+
+def test_what_a_pick_uses_counts_as_filled_for_the_next():
+    first, *later = steered([0, 0, 0, 4, 0], picks=4)
+    assert len(first.use) > 1
+    assert all(len(pick.use) == 1 for pick in later)
+    assert all(links().cells[k] != 3 for k in first.avoid)
 
 
 def test_the_least_exposed_points_come_first():

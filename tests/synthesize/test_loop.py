@@ -28,6 +28,7 @@ def space():
         components=np.zeros((0, 0), np.float32),
         normalize=True,
         centroids=rng.normal(size=(N_CELLS, 4)).astype(np.float32),
+        groups=np.array([0, N_CELLS]),
         log_volumes=rng.normal(size=N_CELLS),
         intrinsic_dim=4.0,
         k=10,
@@ -47,6 +48,8 @@ def room(config):
     links = Links(
         cells=cells,
         documents=cells,
+        passages=np.arange(N_POINTS, dtype=np.int32),
+        points_at=points_of,
         points_of=points_of,
         seeds_of=points_of,
         points_in=[np.flatnonzero(cells == c) for c in range(N_CELLS)],
@@ -57,7 +60,7 @@ def room(config):
         config=config,
         space=space(),
         log_q=tempered_target(space().log_volumes, counts, 0.0),
-        library=Library.of(seeds=empty, extractions=empty, passages=empty),
+        library=Library(seeds=empty, extractions=empty, passages=empty),
         links=links,
         inventory=Inventory(
             [f"Point {k} is known." for k in range(N_POINTS)],
@@ -79,7 +82,7 @@ class Drafter:
     barren: frozenset[int] = frozenset()
     verified: float = 0.8
 
-    def draft(self, picks):
+    def draft(self, picks, state, lack):
         candidates, failed = [], []
         for pick in picks:
             rng = np.random.default_rng([int(part) for part in pick.id.split("-")])

@@ -1,22 +1,32 @@
 """Vectors in; a frozen space, the density of every point and cell, and mergeable profiles out."""
 
-from kdos.density.cells import cell_log_density, nball_log_density
-from kdos.density.estimator import Measurement, log_density, measure
+from kdos.density.cells import cell_log_density, nball_log_density, sampled_log_density
+from kdos.density.copies import find_copies, row_hashes
+from kdos.density.estimator import Measurement, Pool, log_density, measure, pool_of
 from kdos.density.fit import Reference, fit_space
+from kdos.density.growth import Neighbourhood, grown, neighbourhood
 from kdos.density.profile import PoolLevel, Profile, pool_level, profile
 from kdos.density.space import Space
 
 __all__ = [
     "Measurement",
+    "Neighbourhood",
+    "Pool",
     "PoolLevel",
     "Profile",
     "Reference",
     "Space",
     "cell_log_density",
+    "find_copies",
     "fit_space",
+    "grown",
     "log_density",
     "measure",
     "nball_log_density",
+    "neighbourhood",
     "pool_level",
+    "pool_of",
     "profile",
+    "row_hashes",
+    "sampled_log_density",
 ]

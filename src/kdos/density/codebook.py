@@ -230,7 +230,7 @@ def _mean_shelves(
 def unit_rows(rows: Points) -> Points:
     """The rows at unit length; a row of zeros stays as it is."""
     length = np.linalg.norm(rows, axis=1, keepdims=True)
-    return rows / np.where(length > 0, length, np.float32(1))
+    return np.asarray(rows / np.where(length > 0, length, 1), np.float32)
 
 
 def _sample(points: Points, most: int, rng: np.random.Generator) -> Points:

@@ -31,9 +31,7 @@ class Copies:
 
 def find_copies(points: Points) -> Copies:
     """Group equal rows."""
-    hashes = np.empty(len(points), np.uint64)
-    bits = (points + np.float32(0)).view(np.uint32) if len(points) else points.view(np.uint32)
-    in_spans(lambda start, end: _hash_rows(start, end, bits, hashes), np.ones(len(points)))
+    hashes = row_hashes(points)
     order = np.argsort(hashes, kind="stable")
     fresh = np.ones(len(points), bool)
     close = np.flatnonzero(hashes[order[1:]] == hashes[order[:-1]]) + 1
@@ -45,12 +43,25 @@ def find_copies(points: Points) -> Copies:
     return Copies(first, np.searchsorted(first, leader_of))
 
 
+def row_hashes(points: Points) -> Hashes:
+    """64 bits for each row, equal for equal rows, shape (n,)."""
+    hashes = np.empty(len(points), np.uint64)
+    in_spans(
+        lambda start, end: _hash_rows(start, end, points.view(np.uint32), hashes),
+        np.ones(len(points)),
+    )
+    return hashes
+
+
 @njit(nogil=True, cache=True)
 def _hash_rows(start: int, end: int, bits: Bits, hashes: Hashes) -> None:
     """64 mixed bits of each row (the finaliser of SplitMix64 over running products)."""
     for row in range(start, end):
         state = np.uint64(0x9E3779B97F4A7C15)
         for axis in range(bits.shape[1]):
-            state = (state ^ np.uint64(bits[row, axis])) * np.uint64(0xBF58476D1CE4E5B9)
+            value = bits[row, axis]
+            if value == 0x80000000:  # minus zero equals zero
+                value = np.uint32(0)
+            state = (state ^ np.uint64(value)) * np.uint64(0xBF58476D1CE4E5B9)
             state ^= state >> np.uint64(29)
         hashes[row] = state

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from kdos.density.codebook import Codebook
+from kdos.density.copies import find_copies
 from kdos.density.neighbours import Found, Lists, join, nearest_flat, shelve
 from kdos.density.space import Cells, Floats, Points, Space, Whole
 from kdos.errors import UsageError
@@ -26,33 +27,57 @@ class Measurement:
     log_density: Floats
 
 
+@dataclass(frozen=True, slots=True)
+class Pool:
+    """Distinct points and their cells, for others to be measured among."""
+
+    points: Points
+    cells: Cells
+
+
+def pool_of(points: Points, space: Space) -> Pool:
+    """The distinct ones of some points."""
+    copies = find_copies(points)
+    distinct = points if len(copies.first) == len(points) else points[copies.first]
+    return Pool(distinct, space.assign(distinct))
+
+
 def measure(
     points: Points,
     space: Space,
     *,
-    among: Points | None = None,
+    among: Points | Pool | None = None,
     probes: int | None = None,
     rate: float = 1.0,
 ) -> Measurement:
     """Measure points among themselves, or among others of the same space.
 
-    `rate` is the share, in (0, 1], of the pool that `among` was drawn from it at: densities are
-    those of the whole pool.
+    Exact copies of a point are not its neighbours: they are the same point. `rate` is the share, in
+    (0, 1], of the pool that `among` was drawn from it at: densities are those of the whole pool.
     """
-    pool = points if among is None else among
-    cells = space.assign(points)
-    found = neighbours(
-        (points, cells),
-        (pool, cells if among is None else space.assign(pool)),
-        space.codebook,
-        k=space.k,
-        probes=probes,
-        among_itself=among is None,
-        last_only=True,
-    )
-    radius = found.distances[:, 0]
+    copies = find_copies(points)
+    distinct = points[copies.first]
+    queries = Pool(distinct, space.assign(distinct))
+    pool = pool_of(among, space) if isinstance(among, np.ndarray) else among
+    radius = radii(queries, pool, space, probes=probes)
     log_rho = radius_log_density(radius, space.intrinsic_dim, k=space.k, r_min=space.r_min)
-    return Measurement(cells, radius, log_rho - math.log(rate))
+    each = copies.of
+    return Measurement(queries.cells[each], radius[each], (log_rho - math.log(rate))[each])
+
+
+def radii(queries: Pool, pool: Pool | None, space: Space, *, probes: int | None = None) -> Floats:
+    """The k-th neighbour distance of each query in a pool, or among all of them where it is None.
+
+    A query's own copy in the pool is left out.
+    """
+    if pool is None:
+        found = neighbours(
+            queries, queries, space.codebook, k=space.k, probes=probes, last_only=True
+        )
+        return found.distances[:, 0]
+    k = min(space.k + 1, len(pool.points))
+    near = neighbours(queries, pool, space.codebook, k=k, probes=probes).distances
+    return np.where(near[:, 0] == 0, near[:, -1], near[:, space.k - 1])
 
 
 def log_density(
@@ -63,31 +88,32 @@ def log_density(
 
 
 def neighbours(
-    queries: tuple[Points, Cells],
-    pool: tuple[Points, Cells],
+    queries: Pool,
+    pool: Pool,
     codebook: Codebook,
     *,
     k: int,
     probes: int | None,
-    among_itself: bool,
     last_only: bool = False,
 ) -> Found:
     """The k nearest of `pool` in the query's cell and its `probes` nearest cells.
 
-    Left out, `probes` brings about `CANDIDATES` points to each query. Where cells hold too few,
-    as many more are looked at as it takes to find k. Points come with their cells.
+    Where `queries` is `pool`, none is its own neighbour. Left out, `probes` brings about
+    `CANDIDATES` points to each query. Where cells hold too few, as many more are looked at as it
+    takes to find k.
     """
-    n_pool, needed = len(pool[0]), k + among_itself
+    among_itself = queries is pool
+    n_pool, needed = len(pool.points), k + among_itself
     if n_pool < needed:
         raise UsageError(
-            f"a density with k = {k} needs at least {needed} points. Got {n_pool}. "
+            f"a density with k = {k} needs at least {needed} distinct points. Got {n_pool}. "
             "Lower k, or give more points."
         )
     if probes is None and n_pool <= CANDIDATES:
         return nearest_flat(
-            queries[0], pool[0], k=k, among_itself=among_itself, last_only=last_only
+            queries.points, pool.points, k=k, among_itself=among_itself, last_only=last_only
         )
-    query_cells, pool_cells = queries[1], pool[1]
+    query_cells, pool_cells = queries.cells, pool.cells
     wanted = probes_for(n_pool, len(codebook)) if probes is None else probes
     if probes is None and wanted > PROBES_AT_MOST:
         codebook, group_of = codebook.coarse()
@@ -97,9 +123,9 @@ def neighbours(
     pool_shelves = shelve(pool_cells, len(codebook))
     near = codebook.near(min(wanted, len(codebook) - 1))
     return join(
-        queries[0],
+        queries.points,
         query_shelves,
-        pool[0],
+        pool.points,
         pool_shelves,
         near=far_enough(near, codebook.centroids, query_shelves, pool_shelves, needed=needed),
         origins=codebook.centroids,

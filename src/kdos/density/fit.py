@@ -10,7 +10,7 @@ from kdos.density.cells import log_volumes
 from kdos.density.codebook import train_codebook, without_empty_cells
 from kdos.density.copies import find_copies
 from kdos.density.dimension import two_nn
-from kdos.density.estimator import neighbours, radius_log_density
+from kdos.density.estimator import Pool, neighbours, radius_log_density
 from kdos.density.neighbours import nearest_flat
 from kdos.density.space import Cells, Floats, Points, Space, checked_vectors, projected
 from kdos.errors import UsageError
@@ -65,15 +65,8 @@ def fit_space(
     rng = generator(random_seed, "density", "codebook")
     codebook = train_codebook(distinct, n_cells, rng=rng, normalize=normalize)
     codebook, cells = without_empty_cells(codebook, codebook.nearest(distinct))
-    joined = neighbours(
-        (distinct, cells),
-        (distinct, cells),
-        codebook,
-        k=k,
-        probes=None,
-        among_itself=True,
-        last_only=True,
-    )
+    pool = Pool(distinct, cells)
+    joined = neighbours(pool, pool, codebook, k=k, probes=None, last_only=True)
     radius = joined.distances[:, 0]
     r_min = NEAREST_SHARE * float(np.median(radius))
     dimension = intrinsic_dimension(distinct, generator(random_seed, "density", "dimension"))

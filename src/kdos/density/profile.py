@@ -72,15 +72,22 @@ def profile(
     *,
     multiplicity: npt.ArrayLike | None = None,
     log_density: Floats | None = None,
+    distinct: Counts | None = None,
 ) -> Profile:
-    """The profile of distinct points that lie in `cells`, each repeated `multiplicity` times."""
-    counts = np.bincount(cells, minlength=space.n_cells)
-    exposures, sums = counts, np.zeros(space.n_cells, np.int64)
+    """The profile of points that lie in `cells`, each repeated `multiplicity` times.
+
+    `distinct` names the rows that count as coverage, where the others are copies; all by default.
+    """
+    covering = cells if distinct is None else cells[distinct]
+    counts = np.bincount(covering, minlength=space.n_cells)
+    exposures = np.bincount(cells, minlength=space.n_cells)
+    sums = np.zeros(space.n_cells, np.int64)
     if multiplicity is not None:
         exposures = np.zeros(space.n_cells, np.int64)
         np.add.at(exposures, cells, np.asarray(multiplicity, np.int64))
     if log_density is not None:
-        np.add.at(sums, cells, np.rint(log_density * NATS).astype(np.int64))
+        levels = log_density if distinct is None else log_density[distinct]
+        np.add.at(sums, covering, np.rint(levels * NATS).astype(np.int64))
     return Profile(space.fingerprint, counts, exposures, sums)
 
 

@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass, field
 
 from kdos.logic.diagram import Edge, LogicError, Node
-from kdos.logic.label import clean_label
+from kdos.logic.label import clean_label, unquoted
 
 _DASH = "[-‐-―−]"
 _NAME = r"\w+(?:[-.]\w+)*"
@@ -46,7 +46,9 @@ _LINK = re.compile(
     )(?:[ \t]*\|[ \t]*(?P<piped>"[^"\n]*"|[^|\n]*?)[ \t]*\|>?)?""",
     re.VERBOSE,
 )
-_NEXT = re.compile(rf"{_NAME}[ \t]*(?:[\[({{@>&]|{_DASH}|==)")
+_NEXT = re.compile(
+    rf"{_NAME}(?:[ \t]*[\[({{&>]|@\{{|[ \t]*(?:\w+@)?[<ox]?(?:{_DASH}|==|=>|~~~|[→⟶⇒➔➜]))"
+)
 _SHAPES = (
     ("(((", ")))"),
     ("((", "))"),
@@ -81,13 +83,12 @@ class Flowchart:
     def read(self, position: int) -> tuple[tuple[Node, ...], tuple[Edge, ...]]:
         """Read all statements from `position` on."""
         text = self.text
-        position = _skip(_GAP, text, position)
-        while position < len(text):
+        while (position := _skip(_GAP, text, position)) < len(text):
             if usual := _USUAL.match(text, position):
                 self.usual(usual)
                 position = usual.end()
             else:
-                position = _skip(_GAP, text, self.statement(_skip(_GAP, text, position)))
+                position = self.statement(position)
         if self.open_subgraphs:
             raise LogicError(f"subgraph {self.open_subgraphs[-1]!r} has no `end`", len(text))
         edges = self.edges
@@ -101,7 +102,7 @@ class Flowchart:
         self.remember(source, source_label)
         if target is not None:
             self.remember(target, target_label)
-            label = clean_label(said) if said else ""
+            label = clean_label(unquoted(said)) if said else ""
             self.edges.append(Edge(source, target, label))
 
     def statement(self, position: int) -> int:
@@ -131,8 +132,10 @@ class Flowchart:
             link = _LINK.match(text, position)
             if link is None:
                 break
-            start = _skip(_SPACE, text, link.end())
-            targets, position = self.ends(_across_line_break(text, start))
+            start = _across_line_break(text, _skip(_SPACE, text, link.end()))
+            if start >= len(text):
+                raise LogicError("a node was expected after the arrow", link.start())
+            targets, position = self.ends(start)
             self.join(sources, targets, link)
             sources = targets
         self.must_end(position)
@@ -149,7 +152,7 @@ class Flowchart:
             directed = True
         else:
             directed = forward and not link["left"]
-        label = clean_label(spoken.strip("|")) if spoken else ""
+        label = clean_label(unquoted(spoken.strip("|"))) if spoken else ""
         self.edges += [Edge(s, t, label, directed) for s in sources for t in targets]
 
     def ends(self, position: int) -> tuple[list[str], int]:
@@ -171,7 +174,7 @@ class Flowchart:
         if found is None:
             return self.nameless_node(position)
         name, quoted, plain = found.groups()
-        label, end = quoted if quoted is not None else plain, found.end()
+        label, end = unquoted(plain) if plain else quoted, found.end()
         if label is None:
             label, end = self.label(end)
         if text.startswith(":::", end):
@@ -202,7 +205,8 @@ class Flowchart:
             inside = start + len(opening)
             if found := _label_span(text, inside, opening, closing):
                 begin, end, after = found
-                return text[begin:end], after
+                label = text[begin:end]
+                return label if begin > inside else unquoted(label), after
         raise LogicError("a label's bracket or quote is not closed", position)
 
     def remember(self, name: str, label: str | None) -> None:

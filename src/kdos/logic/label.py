@@ -8,28 +8,27 @@ _TAG = re.compile(
     r"</?(?:b|i|u|em|strong|sub|sup|span|p|div|code|small|font|center)(?:\s[^<>]*)?>", re.IGNORECASE
 )
 _CODE = re.compile(r"#(\w+);")
-_QUOTES = {'"': '"', "“": "”", "„": "“", "”": "”", "'": "'", "`": "`"}
-_PLAIN = re.compile(r"[^<&#\\\s\"“”„'`]+(?: [^<&#\\\s\"“”„'`]+)*")
+_QUOTED = re.compile(r"""(["'“”„])(.*)["'“”]""", re.DOTALL)
+_PLAIN = re.compile(r"[^<&#\\\s`]+(?: [^<&#\\\s`]+)*")
 
 
 def clean_label(label: str) -> str:
-    """The label without quotes around it, HTML, Mermaid's character codes and extra space."""
+    """The label without HTML, Mermaid's character codes, Markdown's backticks and extra space."""
     if _PLAIN.fullmatch(label):
         return label
-    text = _TAG.sub("", _BREAK.sub(" ", label.replace('\\"', '"')))
-    return " ".join(_unquote(html.unescape(_CODE.sub(_entity, text))).split())
+    text = label.strip()
+    if len(text) > 1 and text[0] == text[-1] == "`" and text.count("`") == 2:
+        text = text[1:-1]
+    text = _TAG.sub("", _BREAK.sub(" ", text.replace('\\"', '"')))
+    return " ".join(html.unescape(_CODE.sub(_entity, text)).split())
+
+
+def unquoted(label: str) -> str:
+    """The label without one pair of quotes around all of it."""
+    found = _QUOTED.fullmatch(label.strip())
+    return found[2] if found and found[1] not in found[2] else label
 
 
 def _entity(code: re.Match[str]) -> str:
     """Mermaid's ``#quot;`` or ``#35;`` as HTML writes it."""
     return f"&#{code[1]};" if code[1].isdigit() else f"&{code[1]};"
-
-
-def _unquote(text: str) -> str:
-    """The text without one pair of quotes, or Markdown's backticks, around all of it."""
-    inside = text.strip()
-    while len(inside) >= 2 and inside[0] in _QUOTES and _QUOTES[inside[0]] == inside[-1]:
-        if inside[0] in inside[1:-1]:
-            break
-        inside = inside[1:-1].strip()
-    return inside

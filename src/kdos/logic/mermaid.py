@@ -8,6 +8,7 @@ from kdos.logic.mindmap import read_mindmap
 
 MAX_CHARACTERS = 20_000
 MAX_NODES = 200
+MAX_EDGES = 400
 _FENCE = re.compile(r"```[ \t]*(?:mermaid)?[ \t]*\n(.*?)(?:```|\Z)", re.DOTALL | re.IGNORECASE)
 _FRONT_MATTER = re.compile(r"\s*---[ \t]*\n.*?\n---[ \t]*(?=\n)", re.DOTALL)
 _HEADER = re.compile(
@@ -17,6 +18,7 @@ _HEADER = re.compile(
 )
 _WORD = re.compile(r"\s*(\S{1,30})")
 _ESCAPED_HEAD = re.compile(r"(?<=[-=.–—])&gt;")
+_CODED = re.compile(r'["<]|#(?=\w+;)|&(?=#?\w+;)|\\(?=[n"])|^`(?=[^`]*`$)')
 _INVISIBLE = re.compile("[\u200b\u200c\u200d\u2060\ufeff]")
 
 
@@ -38,8 +40,9 @@ def parse(text: str) -> Logic | Fault:
         return Fault("logic_unreadable", str(error), 1 + text.count("\n", 0, error.position))
     if not logic.nodes:
         return Fault("logic_unreadable", "the diagram is empty", 1)
-    if len(logic.nodes) > MAX_NODES:
-        return Fault("logic_too_long", f"{len(logic.nodes)} nodes; at most {MAX_NODES}")
+    if len(logic.nodes) > MAX_NODES or len(logic.edges) > MAX_EDGES:
+        size = f"{len(logic.nodes)} nodes and {len(logic.edges)} edges"
+        return Fault("logic_too_long", f"{size}; at most {MAX_NODES} and {MAX_EDGES}")
     return logic
 
 
@@ -55,6 +58,7 @@ def _read(text: str, header: re.Match[str]) -> Logic:
 
 def _plain(text: str) -> str:
     """The diagram alone: without Markdown fence, front matter, escapes and invisible letters."""
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
     if "`" in text and (fence := _FENCE.search(text)):
         text = "\n" * text.count("\n", 0, fence.start(1)) + fence[1]
     if "\n" not in text and "\\n" in text:
@@ -65,7 +69,7 @@ def _plain(text: str) -> str:
         text = _INVISIBLE.sub("", text).replace("\u00a0", " ").replace("\u3000", " ")
     if "---" in text[:40] and (front := _FRONT_MATTER.match(text)):
         text = "\n" * front[0].count("\n") + text[front.end() :]
-    return text.replace("\r\n", "\n").replace("\r", "\n")
+    return text
 
 
 def write(logic: Logic) -> str:
@@ -95,6 +99,4 @@ def _write_mindmap(logic: Logic) -> str:
 
 def _quotable(label: str) -> str:
     """The label with Mermaid's codes for the characters that would end or change it."""
-    return (
-        label.replace("#", "#35;").replace('"', "#quot;").replace("&", "#amp;").replace("<", "#lt;")
-    )
+    return _CODED.sub(lambda found: f"#{ord(found[0])};", label)

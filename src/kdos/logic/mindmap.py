@@ -3,7 +3,7 @@
 import re
 
 from kdos.logic.diagram import Edge, LogicError, Node
-from kdos.logic.label import clean_label
+from kdos.logic.label import clean_label, unquoted
 
 _LINE = re.compile(r"[^\n]*")
 _SKIPPED = re.compile(r"%%|::icon\(|:::")
@@ -42,4 +42,5 @@ def _said(content: str) -> str:
     """What a line of the tree says, without its bullet and the brackets of its shape."""
     content = _BULLET.sub("", content, count=1)
     shaped = _SHAPED.fullmatch(content)
-    return clean_label(shaped[shaped.lastgroup] if shaped and shaped.lastgroup else content)
+    said = shaped[shaped.lastgroup] if shaped and shaped.lastgroup else content
+    return clean_label(unquoted(said))

@@ -7,8 +7,10 @@ from kdos.logic.diagram import Edge, Fault, Kind, Logic
 from kdos.pool.grouping import normalise
 
 NAMED_SHARE = 0.8
-"""Share of a knowledge point's longer words that a node must hold to name it (our design)."""
-_LONGER = re.compile(r"[^\W\d_]{4,}|\w*\d\w*|[^\x00-\x7f]+")
+"""Share of a knowledge point's telling words that a node must hold to name it (our design)."""
+_TELLING = re.compile(
+    r"(?!(?:the|and|was|were|are|for|has|had|its|with|from|that|this)\b)\w{3,}|\d+"
+)
 
 
 def faults(logic: Logic, *, knowledge_points: Sequence[str], answer: str) -> list[Fault]:
@@ -99,7 +101,7 @@ def unnamed(logic: Logic, knowledge_points: Sequence[str]) -> list[str]:
     """The knowledge points that no node, and no edge with its two ends, names.
 
     A place names one knowledge point: the shortest place that holds it word for word is taken,
-    else the shortest that holds nearly all of its longer words.
+    else the shortest that holds nearly all of its telling words.
     """
     labels = {node.id: normalise(node.label) for node in logic.nodes}
     places = sorted(labels.values(), key=len)
@@ -137,8 +139,8 @@ def _holds(label: str, answer: str) -> bool:
 
 
 def _names(place: str, wanted: str) -> bool:
-    """Does the place hold nearly all longer words of the knowledge point, and all its numbers?"""
-    words = set(_LONGER.findall(wanted))
-    held = {word for word in words if word in place}
-    numbers_held = all(word in held for word in words if any(letter.isdigit() for letter in word))
-    return bool(words) and numbers_held and len(held) >= NAMED_SHARE * len(words)
+    """Does the place hold nearly all telling words of the knowledge point, and all its numbers?"""
+    words = set(_TELLING.findall(wanted))
+    numbers = {word for word in words if any(letter.isdigit() for letter in word)}
+    held = sum(word in place for word in words)
+    return held >= NAMED_SHARE * len(words) > 0 and numbers.issubset(place.split())

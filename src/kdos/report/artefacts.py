@@ -2,17 +2,20 @@
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from kdos.chance import generator
 from kdos.errors import InputError, StoreError
+from kdos.pool import values
+from kdos.pool.grouping import fact_key
 from kdos.store import read_json_file, read_parquet
 
 MOST_POINTS = 100_000
@@ -27,10 +30,19 @@ DRAFT_COLUMNS = ["question", "accepted", "reason", "error_class", "cells", "doma
 
 @dataclass(frozen=True, slots=True)
 class Drawn:
-    """Rows drawn at random from `total`, in the order of the file."""
+    """Rows drawn at random from `total` in some files, in their order; `file` is each row's."""
 
     table: pa.Table
     total: int
+    file: npt.NDArray[np.int64]
+
+
+@dataclass(slots=True)
+class Taught:
+    """How often accepted samples hold a knowledge point, and the round that brought it first."""
+
+    times: int
+    first_round: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,16 +50,16 @@ class Loop:
     """A loop's rounds and what they made.
 
     `rounds` holds each round.json; `fates` counts drafts by (reason, error class), ("", "") where
-    accepted; `held` counts knowledge points by cell, shape (n_cells,); `first_round` gives the round
-    in which a knowledge point was first taught.
+    accepted; `held` counts knowledge points by cell, shape (n_cells,); `taught` says how often and
+    when, by its `fact_key`.
     """
 
     rounds: Sequence[Mapping[str, Any]]
     fates: Counter[tuple[str, str]]
     held: npt.NDArray[np.int64]
+    taught: Mapping[str, Taught]
     points: Drawn | None
     drafts: Drawn | None
-    first_round: Mapping[str, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +74,6 @@ class Artefacts:
     loop: Loop
     examples: Sequence[Mapping[str, Any]]
     blind: Loop | None
-    blind_summary: Mapping[str, Any] | None
 
 
 def read_run(run: Path) -> Artefacts:
@@ -78,63 +89,80 @@ def read_run(run: Path) -> Artefacts:
         name=run.resolve().name,
         config=config.read_text(encoding="utf-8", errors="replace"),
         summary=read_if_there(run / "summary.json"),
-        source=draw(run / "extract" / "knowledge_points.parquet", [*POINT_COLUMNS, "domain"]),
+        source=with_domains(
+            draw(run / "extract" / "knowledge_points.parquet", [*POINT_COLUMNS, "seeds"]),
+            run / "seed" / "seeds.parquet",
+        ),
         target=wanted,
         loop=read_loop(run / "synthesize", n_cells),
         examples=read_examples(run / "synthesize"),
-        blind=read_loop(blind, n_cells) if blind.is_dir() else None,
-        blind_summary=read_if_there(blind / "summary.json"),
+        blind=read_loop(blind / "synthesize", n_cells) if blind.is_dir() else None,
     )
 
 
 def read_loop(folder: Path, n_cells: int) -> Loop:
-    """Read the rounds that are complete: a round's folder appears with its last file."""
-    rounds = sorted(folder.glob("round-*/round.json"))
+    """Read the rounds that are complete."""
+    rounds = finished_rounds(folder)
     verdicts = [path.with_name("verdicts.parquet") for path in rounds]
     samples = [path.with_name("samples.parquet") for path in rounds]
-    held, first_round = tally(samples, n_cells)
+    held, taught = tally(samples, n_cells)
     return Loop(
         rounds=[read_json_file(path) for path in rounds],
         fates=count_fates(verdicts),
         held=held,
+        taught=taught,
         points=draw(folder / "knowledge_points.parquet", [*POINT_COLUMNS, "exposures"]),
         drafts=draw_from(verdicts, DRAFT_COLUMNS),
-        first_round=first_round,
     )
 
 
-def tally(samples: Sequence[Path], n_cells: int) -> tuple[npt.NDArray[np.int64], dict[str, int]]:
-    """What each cell holds, and the round in which each knowledge point was first taught.
+def finished_rounds(folder: Path) -> list[Path]:
+    """The round.json of each round; a folder that is still being written ends otherwise."""
+    return sorted(folder.glob("round-*[0-9]/round.json"))
 
-    The second is kept up to `MOST_POINTS` knowledge points.
+
+def tally(samples: Sequence[Path], n_cells: int) -> tuple[npt.NDArray[np.int64], dict[str, Taught]]:
+    """What each cell holds, and how each knowledge point was taught.
+
+    New knowledge points are noted up to `MOST_POINTS` of them.
     """
     held = np.zeros(n_cells, np.int64)
-    first_round: dict[str, int] = {}
+    taught: dict[str, Taught] = {}
     for number, path in enumerate(samples, 1):
         for batch in batches(path, ["cells", "knowledge_points"]):
-            cells = batch["cells"].flatten().to_numpy()
+            cells = pc.list_flatten(batch["cells"]).to_numpy()
             held += np.bincount(cells[cells < n_cells], minlength=n_cells)
-            if len(first_round) < MOST_POINTS:
-                for text in batch["knowledge_points"].flatten().to_pylist():
-                    first_round.setdefault(text, number)
-    return held, first_round
+            texts: list[Any] = pc.list_flatten(batch["knowledge_points"]).to_pylist()
+            for text in texts:
+                key = fact_key(text)
+                if key in taught:
+                    taught[key].times += 1
+                elif len(taught) < MOST_POINTS:
+                    taught[key] = Taught(1, number)
+    return held, taught
 
 
 def count_fates(verdicts: Sequence[Path]) -> Counter[tuple[str, str]]:
     """Drafts by reason and error class."""
+    keys = ["reason", "error_class"]
     fates: Counter[tuple[str, str]] = Counter()
     for path in verdicts:
-        for batch in batches(path, ["reason", "error_class"]):
-            reasons, classes = batch["reason"].to_pylist(), batch["error_class"].to_pylist()
-            fates.update((r or "", c or "") for r, c in zip(reasons, classes, strict=True))
+        for batch in batches(path, keys):
+            groups = pa.Table.from_batches([batch]).group_by(keys).aggregate([([], "count_all")])
+            for row in groups.to_pylist():
+                fates[row["reason"] or "", row["error_class"] or ""] += row["count_all"]
     return fates
 
 
 def read_examples(folder: Path) -> list[dict[str, Any]]:
     """A few samples from rounds spread over the run, one of each."""
+<<<<<<< HEAD
     files = [
         path.with_name("samples.parquet") for path in sorted(folder.glob("round-*/round.json"))
     ]
+=======
+    files = [path.with_name("samples.parquet") for path in finished_rounds(folder)]
+>>>>>>> main
     filled = [path for path in files if file_rows(path)]
     spread = np.unique(np.linspace(0, len(filled) - 1, EXAMPLES).round().astype(int))
     chosen = [filled[i] for i in spread] if filled else []
@@ -146,6 +174,24 @@ def read_examples(folder: Path) -> list[dict[str, Any]]:
     return list({example["id"]: example for example in examples}.values())
 
 
+def with_domains(points: Drawn | None, seeds: Path) -> Drawn | None:
+    """Knowledge points with the domain of the first seed that holds them."""
+    if points is None:
+        return None
+    firsts = [names[0] if names else "" for names in values(points.table, "seeds")]
+    domains = dict.fromkeys(firsts, "")
+    if seeds.is_file():
+        for batch in batches(seeds, ["id", "domain"]):
+            for name, domain in zip(
+                batch["id"].to_pylist(), batch["domain"].to_pylist(), strict=True
+            ):
+                if name in domains:
+                    domains[name] = domain or ""
+    column = pa.array([domains[name] for name in firsts], pa.string())
+    table = points.table.drop_columns(["seeds"]).append_column("domain", column)
+    return replace(points, table=table)
+
+
 def draw(path: Path, columns: Sequence[str]) -> Drawn | None:
     """At most `MOST_POINTS` rows of one file, if it is there."""
     return draw_from([path], columns) if path.is_file() else None
@@ -153,13 +199,14 @@ def draw(path: Path, columns: Sequence[str]) -> Drawn | None:
 
 def draw_from(paths: Sequence[Path], columns: Sequence[str]) -> Drawn | None:
     """At most `MOST_POINTS` rows of some files taken together."""
-    total = sum(file_rows(path) for path in paths)
+    ends = np.cumsum([file_rows(path) for path in paths], dtype=np.int64)
+    total = int(ends[-1]) if len(ends) else 0
     if not total:
         return None
     rows = np.arange(total)
     if total > MOST_POINTS:
         rows = np.sort(generator(0, "report", total).choice(total, MOST_POINTS, replace=False))
-    return Drawn(rows_at(paths, columns, rows), total)
+    return Drawn(rows_at(paths, columns, rows), total, np.searchsorted(ends, rows, side="right"))
 
 
 def rows_at(

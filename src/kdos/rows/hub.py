@@ -7,7 +7,8 @@ from typing import Any
 
 from kdos.errors import InputError
 from kdos.rows.fields import names_in
-from kdos.rows.table import BATCH_ROWS, PEEK, Record, Rows, batches
+from kdos.rows.records import Record
+from kdos.rows.table import BATCH_ROWS, PEEK, Rows, batches
 
 
 def read_hub(
@@ -20,17 +21,17 @@ def read_hub(
 ) -> Iterator[Rows]:
     """The rows of one split; `name` is the data set's configuration where it has several."""
     where = f"{path} ({', '.join(filter(None, (name, split)))})"
-    records = _records(path, name=name, split=split)
+    records = hub_records(path, name=name, split=split)
     return batches(records, path=where, columns=columns, batch_size=batch_size, unit="row")
 
 
 def hub_field_names(path: str, *, name: str = "", split: str = "train") -> list[str]:
     """The fields of a data set's first rows, as dotted paths."""
-    records = islice(_records(path, name=name, split=split), PEEK)
+    records = islice(hub_records(path, name=name, split=split), PEEK)
     return names_in(record.row for record in records)
 
 
-def _records(path: str, *, name: str, split: str) -> Iterator[Record]:
+def hub_records(path: str, *, name: str = "", split: str = "train") -> Iterator[Record]:
     """One record a row; every way in which the data set cannot be had is an `InputError`."""
     datasets = _library(path)
     try:

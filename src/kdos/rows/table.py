@@ -1,40 +1,36 @@
 """Tables as a stream of batches: memory is bounded by one batch, whatever the file's size."""
 
-import csv
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, TypeAlias
 
-import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from kdos.errors import InputError
 from kdos.rows.fields import names_in, pluck
-from kdos.rows.files import bare_suffix, decode, open_bytes, read_lines, table_files
+from kdos.rows.files import bare_suffix, open_bytes, table_files
+from kdos.rows.records import (
+    BATCH_BYTES,
+    Record,
+    bad_record,
+    fitting_rows,
+    parquet_records,
+    read_records,
+    unit_of,
+)
 
 BATCH_ROWS = 8192
-BATCH_BYTES = 32 << 20
-"""A batch ends at this many bytes of input even where it has few rows: articles are long."""
 PEEK = 100
 """Rows that are looked at to learn which fields there are."""
-LONGEST_CELL = 1 << 30
 PARAGRAPH_BREAK = "\n\n"
 
 
 Column: TypeAlias = "pa.Array[Any]"
-
-
-class Record(NamedTuple):
-    """One row as it was read: where it stands (from 1), its size in bytes, its fields."""
-
-    place: int
-    size: int
-    row: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,15 +70,7 @@ class Rows:
 
     def error(self, row: int, message: str, *, field: str | None = None) -> InputError:
         """The error that names the file, the place of one row of this batch, and the field."""
-        return _bad(self.path, message, place=self.places[row], unit=self.unit, field=field)
-
-
-def _bad(
-    path: Path | str, message: str, *, place: int, unit: str, field: str | None = None
-) -> InputError:
-    if unit == "line":
-        return InputError.at(path, message, line=place, field=field)
-    return InputError.at(f"{path}, {unit} {place}", message, field=field)
+        return bad_record(self.path, message, place=self.places[row], unit=self.unit, field=field)
 
 
 def _is_text(kind: pa.DataType) -> bool:
@@ -133,18 +121,14 @@ def read_rows(
 def _read_file(file: Path, columns: Sequence[str] | None, batch_size: int) -> Iterator[Rows]:
     if bare_suffix(file) == ".parquet":
         return _read_parquet(file, columns, batch_size)
-    unit = "line" if _has_lines(file) else "row"
-    return batches(read_records(file), path=file, columns=columns, batch_size=batch_size, unit=unit)
+    found, unit = read_records(file), unit_of(file)
+    return batches(found, path=file, columns=columns, batch_size=batch_size, unit=unit)
 
 
 def field_names(path: Path | str) -> list[str]:
     """The fields of the first rows of a table, or of a folder's first table, as dotted paths."""
-    file = table_files(Path(path))[0]
-    if bare_suffix(file) != ".parquet":
-        with closing(read_records(file)) as records:
-            return names_in(record.row for record in islice(records, PEEK))
-    with closing(_read_parquet(file, None, PEEK)) as found:
-        return names_in(chain.from_iterable(rows.batch.to_pylist() for rows in islice(found, 1)))
+    with closing(read_records(table_files(Path(path))[0])) as records:
+        return names_in(record.row for record in islice(records, PEEK))
 
 
 def batches(
@@ -196,7 +180,7 @@ def _column(held: Sequence[Record], name: str, *, path: Path | str, unit: str) -
         column = pa.array(values)
     except (pa.ArrowException, OverflowError, ValueError) as error:
         row, message = _odd_one(values, error)
-        raise _bad(path, message, place=held[row].place, unit=unit, field=name) from error
+        raise bad_record(path, message, place=held[row].place, unit=unit, field=name) from error
     return column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
 
 
@@ -218,13 +202,12 @@ def _read_parquet(path: Path, columns: Sequence[str] | None, batch_size: int) ->
         if missing := [name for name in wanted if name not in there]:
             message = f"no such field. There are: {', '.join(there)}"
             raise InputError.at(path, message, field=missing[0])
-        at_once = min(batch_size, _fitting_rows(file))
+        at_once = min(batch_size, fitting_rows(file))
         parts = file.iter_batches(at_once, columns=wanted)
         if columns is None or set(columns) <= set(wanted):
             yield from _placed(parts, path)
         else:
-            rows = enumerate((row for part in parts for row in part.to_pylist()), start=1)
-            records = (Record(place, 0, row) for place, row in rows)
+            records = parquet_records(path, wanted)
             yield from batches(records, path=path, columns=columns, batch_size=at_once, unit="row")
 
 
@@ -237,83 +220,3 @@ def _placed(parts: Iterable[pa.RecordBatch], path: Path) -> Iterator[Rows]:
 
 def _top(name: str, there: Sequence[str]) -> str:
     return name if name in there else name.partition(".")[0]
-
-
-def _fitting_rows(file: pq.ParquetFile) -> int:
-    """How many rows of this file make `BATCH_BYTES`, by its own metadata; at least one."""
-    groups = [file.metadata.row_group(i) for i in range(file.metadata.num_row_groups)]
-    size = sum(group.total_byte_size for group in groups)
-    return max(1, BATCH_BYTES * max(file.metadata.num_rows, 1) // max(size, 1))
-
-
-def _has_lines(path: Path) -> bool:
-    return bare_suffix(path) != ".json" or not _is_array(path)
-
-
-def _is_array(path: Path) -> bool:
-    with closing(read_lines(path)) as lines:
-        return any(line.startswith(b"[") for _, line in islice(lines, 1))
-
-
-def read_records(path: Path) -> Generator[Record]:
-    """The rows of a JSONL, CSV or TSV file, one by one; of a JSON array, after reading it whole."""
-    suffix = bare_suffix(path)
-    if suffix in (".csv", ".tsv"):
-        return _read_csv(path, delimiter="\t" if suffix == ".tsv" else ",")
-    return _read_jsonl(path) if _has_lines(path) else _read_array(path)
-
-
-def _read_jsonl(path: Path) -> Generator[Record]:
-    for number, line in read_lines(path):
-        row = _parsed(line, path, line=number)
-        if not isinstance(row, dict):
-            raise InputError.at(path, f"must be a JSON object. Got {line[:40]!r}", line=number)
-        yield Record(number, len(line), row)
-
-
-def _parsed(data: bytes, path: Path, *, line: int) -> Any:
-    try:
-        return orjson.loads(data)
-    except orjson.JSONDecodeError as error:
-        decode(data, path, line=line)
-        where = f"line {line + error.lineno - 1}, column {error.colno}"
-        message = f"must be one JSON object. Got broken JSON ({error.msg}, {where}). Mend the line"
-        raise InputError.at(path, message, line=line + error.lineno - 1) from error
-
-
-def _read_array(path: Path) -> Generator[Record]:
-    with open_bytes(path) as stream:
-        rows = _parsed(stream.read(), path, line=1)
-    for number, row in enumerate(rows, start=1):
-        if not isinstance(row, dict):
-            message = f"must be a JSON object. Got {str(row)[:40]!r}"
-            raise _bad(path, message, place=number, unit="row")
-        yield Record(number, 0, row)
-
-
-def _read_csv(path: Path, *, delimiter: str) -> Generator[Record]:
-    """Rows of a table with a header; every cell is text, an empty one null."""
-    csv.field_size_limit(LONGEST_CELL)
-    reader = csv.reader(_text_lines(path), delimiter=delimiter, strict=delimiter == ",")
-    try:
-        header = next(reader, None)
-        if header is None:
-            return
-        start = reader.line_num + 1
-        for cells in reader:
-            if len(cells) not in (0, len(header)):
-                message = f"must have {len(header)} cells, as the header has. Got {len(cells)}"
-                raise InputError.at(path, message, line=start)
-            if cells:
-                row = dict(zip(header, (cell or None for cell in cells), strict=True))
-                yield Record(start, sum(map(len, cells)), row)
-            start = reader.line_num + 1
-    except csv.Error as error:
-        raise InputError.at(path, f"must be CSV. Got: {error}", line=reader.line_num) from error
-
-
-def _text_lines(path: Path) -> Iterator[str]:
-    with open_bytes(path) as stream:
-        for number, line in enumerate(stream, start=1):
-            kept = line.removeprefix(b"\xef\xbb\xbf") if number == 1 else line
-            yield decode(kept, path, line=number)

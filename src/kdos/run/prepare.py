@@ -120,14 +120,14 @@ def extract_stage(
     done = folder.extractions.with_suffix(".json")
     if not done.exists():
         with progress.stage("extract", total=seeds.num_rows):
-            shelf = Library.of(seeds=seeds, extractions=seeds, passages=passages)
+            shelf = Library(seeds=seeds, extractions=seeds, passages=passages)
             pairs, tally = extracted(shelf, ask=ask, progress=progress)
             table = extraction_table(pairs)
             write_parquet(folder.extractions, table, table.schema)
             write_json(done, tally)
     extractions = read_parquet(folder.extractions)
     kept = pc.is_in(seeds["id"], value_set=extractions["seed"].combine_chunks())
-    library = Library.of(seeds=seeds.filter(kept), extractions=extractions, passages=passages)
+    library = Library(seeds=seeds.filter(kept), extractions=extractions, passages=passages)
     return library, read_json_file(done)
 
 

@@ -36,17 +36,19 @@ LEAST_YIELD = 0.05
 class Links:
     """Which knowledge points, seeds and documents belong together.
 
-    `cells` holds each knowledge point's cell, shape (n_points,), `documents` each seed's document,
-    shape (n_seeds,). `points_of[s]` lists the knowledge points of seed s, `seeds_of[k]` the seeds
-    of knowledge point k, `points_in[c]` the knowledge points of cell c and `seeds_in[d]` the seeds
-    of document d.
+    `cells` holds each knowledge point's cell, shape (n_points,), `documents` and `passages` each
+    seed's, shape (n_seeds,). `points_of[s]` lists the knowledge points of seed s, `seeds_of[k]` the
+    seeds of knowledge point k, `points_in[c]` the knowledge points of cell c, `points_at[p]` those
+    of passage p and `seeds_in[d]` the seeds of document d.
     """
 
     cells: npt.NDArray[np.int32]
     documents: npt.NDArray[np.int32]
+    passages: npt.NDArray[np.int32]
     points_of: Sequence[Counts]
     seeds_of: Sequence[Counts]
     points_in: Sequence[Counts]
+    points_at: Sequence[Counts]
     seeds_in: Sequence[Counts]
 
 
@@ -101,9 +103,9 @@ def steer(
 ) -> list[Pick]:
     """At most `picks` picks, shared over cells by what they lack and by how well they yield.
 
-    A cell gets deficit / yield picks at most, so that a batch does not overshoot. Inside a cell the
-    least exposed knowledge points come first; their seeds are joined by seeds of the same document
-    whose knowledge points are thin as well.
+    A cell gets deficit / yield picks at most, and what one pick is to use counts as filled for the
+    next, so that a batch does not overshoot. Inside a cell the least exposed knowledge points come
+    first; their seeds are joined by seeds of the same document whose knowledge points are thin.
 
     Args:
         deficit: Quota minus count, shape (n_cells,); cells at or below zero get nothing.
@@ -120,6 +122,7 @@ def steer(
     supply = np.array([len(points) > 0 for points in links.points_in])
     lack = np.where(supply, np.maximum(deficit, 0), 0) / rate
     shares = _systematic(lack, picks, rng)
+    left = deficit.copy()
     chosen: list[Pick] = []
     begun: Counter[int] = Counter()
     for cell in np.flatnonzero(shares):
@@ -131,7 +134,9 @@ def steer(
             variant = int(yields.asked[point]) + begun[point]
             begun[point] += 1
             seed = int(rng.choice(links.seeds_of[point]))
-            chosen.append(_group(name, point, seed, deficit, links, variant=variant, rng=rng))
+            pick = _group(name, point, seed, left, links, variant=variant, rng=rng)
+            np.subtract.at(left, links.cells[list(pick.use)], drafts)
+            chosen.append(pick)
     return chosen
 
 
@@ -185,8 +190,17 @@ def _group(
     thin = [float(np.maximum(deficit[links.cells[links.points_of[s]]], 0).sum()) for s in seen]
     ranked = [int(seen[i]) for i in np.argsort(-np.array(thin), kind="stable")]
     seeds = (first, *[s for s in ranked if s != first][:MOST_PARTNERS])
-    points = list(dict.fromkeys(int(k) for s in seeds for k in links.points_of[s]))
-    lacking = [k for k in points if k != point and deficit[links.cells[k]] > 0]
-    use = (point, *[lacking[i] for i in rng.permutation(len(lacking))[: MOST_USED - 1]])
-    avoid = tuple(k for k in points if deficit[links.cells[k]] <= 0 and k != point)
-    return Pick(name, int(links.cells[point]), seeds, use, avoid, variant)
+    shelves = dict.fromkeys(int(links.passages[s]) for s in seeds)
+    points = np.unique(np.concatenate([links.points_at[shelf] for shelf in shelves]))
+    others = points[points != point]
+    lack = np.maximum(deficit[links.cells[others]], 0).astype(np.float64)
+    most = min(MOST_USED - 1, int(np.count_nonzero(lack)))
+    used = rng.choice(others, most, replace=False, p=lack / lack.sum()) if most else others[:0]
+    return Pick(
+        name,
+        int(links.cells[point]),
+        seeds,
+        use=(point, *used.tolist()),
+        avoid=tuple(others[lack == 0].tolist()),
+        variant=variant,
+    )

@@ -4,7 +4,7 @@ A stage asks for all of its candidates at once; a candidate that has fallen is c
 its refusal, so that drafts in are candidates out.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from kdos.pool import ErrorClass, Inventory, Passage, Refusal, Seed
@@ -28,12 +28,17 @@ from kdos.verdict import KnownQuestions, answer_place, check, check_knowledge_po
 
 @dataclass(frozen=True)
 class Desk:
-    """What drafting works with: `ask` sends requests, `known` are the questions of the pool."""
+    """What drafting works with.
+
+    `ask` sends requests, `known` are the questions of the pool; `refuse_crowded` says whether
+    knowledge points that a draft claims are crowded by now, before anybody is paid to judge it.
+    """
 
     ask: Ask
     library: Library
     inventory: Inventory
     known: KnownQuestions
+    refuse_crowded: Callable[[Sequence[str]], Refusal | None]
     drafts_per_call: int
     judge: bool
 
@@ -82,7 +87,9 @@ def check_candidate(candidate: Candidate, desk: Desk) -> Candidate:
     seeds = _seeds(candidate, desk)
     passages = {passage.id: passage for passage in desk.library.shelf(seeds)}
     lang = seeds[0].lang
-    refusal = check(candidate.draft, passages=passages, seeds=seeds, known=desk.known, lang=lang)
+    refusal = check(
+        candidate.draft, passages=passages, seeds=seeds, known=desk.known, lang=lang
+    ) or desk.refuse_crowded(candidate.draft.knowledge_points)
     place = answer_place(candidate.draft.evidence, candidate.draft.answer, passages)
     return replace(candidate, refusal=refusal, place=place)
 

@@ -19,15 +19,31 @@ class Gate:
     inventory: Inventory
     known: KnownQuestions
 
+    def slack_at(self, samples: int) -> float:
+        """The slack for a pool of this size: it falls to nothing as the pool fills."""
+        return self.slack * max(0.0, 1 - samples / self.wanted)
+
+
+def refuse_crowded(texts: Sequence[str], state: State, lack: Lack, gate: Gate) -> Refusal | None:
+    """Why a draft that claims these knowledge points would not stay; None if one of them is new.
+
+    Cells only fill during a round, so what is crowded at its start is refused at its end as well.
+    """
+    if not gate.inventory.knows(texts):
+        return None
+    cells = [int(gate.inventory.cells[row]) for row in gate.inventory.rows(texts)]
+    slack = gate.slack_at(state.pool.samples)
+    decision = decide(
+        cells, counts=state.pool.counts, quotas=lack.quotas, rule=gate.rule, slack=slack
+    )
+    return None if decision.accepted else Refusal(decision.reason, ErrorClass.DISTRIBUTION)
+
 
 def keep(candidates: Sequence[Candidate], state: State, lack: Lack, gate: Gate) -> list[Verdict]:
-    """One verdict for each candidate, in order.
-
-    `gate.slack` falls to nothing as the pool fills: early on a cell may run ahead, in the end none.
-    """
+    """One verdict for each candidate, in order."""
     counts = state.pool.counts.copy()
     samples = state.pool.samples
-    slack = gate.slack * max(0.0, 1 - samples / gate.wanted)
+    slack = gate.slack_at(samples)
     verdicts: list[Verdict] = []
     for candidate in candidates:
         cells = tuple(int(gate.inventory.cells[point]) for point in candidate.points)

@@ -1,7 +1,7 @@
 """The shelf that drafts are written from: seeds, their extractions and passages, by row."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -11,29 +11,32 @@ import pyarrow as pa
 from kdos.pool import Extraction, Inventory, Passage, Seed, row_of, values
 from kdos.sampler import Links
 
+REMEMBERED = 16_384
+"""Records of each kind that a library keeps at hand."""
 
-@dataclass(frozen=True)
+
 class Library:
-    """Row i of `extractions` belongs to row i of `seeds`; passages are found by their id."""
+    """Row i of `extractions` belongs to row i of `seeds`; passages are found by their id.
 
-    seeds: pa.Table
-    extractions: pa.Table
-    passages: pa.Table
-    passage_rows: dict[str, int]
+    Records that were read lately are remembered: a round comes back to each several times.
+    """
 
-    @classmethod
-    def of(cls, *, seeds: pa.Table, extractions: pa.Table, passages: pa.Table) -> "Library":
-        """The library over these tables."""
-        rows = {name: row for row, name in enumerate(values(passages, "id"))}
-        return cls(seeds, extractions, passages, rows)
+    def __init__(self, *, seeds: pa.Table, extractions: pa.Table, passages: pa.Table) -> None:
+        self.seeds = seeds
+        self.extractions = extractions
+        self.passages = passages
+        self._passage_rows = {name: row for row, name in enumerate(values(passages, "id"))}
+        self.seed = lru_cache(REMEMBERED)(self._seed)
+        self.extraction = lru_cache(REMEMBERED)(self._extraction)
+        self.passage = lru_cache(REMEMBERED)(self._passage)
 
-    def seed(self, row: int) -> Seed:
+    def _seed(self, row: int) -> Seed:
         """The seed in this row."""
         value = row_of(self.seeds, row)
         value["answers"] = tuple(value["answers"])
         return Seed(**value)
 
-    def extraction(self, row: int) -> Extraction:
+    def _extraction(self, row: int) -> Extraction:
         """The extraction of the seed in this row."""
         value = row_of(self.extractions, row)
         return Extraction(
@@ -42,9 +45,9 @@ class Library:
             logic=value["logic"],
         )
 
-    def passage(self, name: str) -> Passage:
+    def _passage(self, name: str) -> Passage:
         """The passage of this id."""
-        return Passage(**row_of(self.passages, self.passage_rows[name]))
+        return Passage(**row_of(self.passages, self._passage_rows[name]))
 
     def shelf(self, seeds: Iterable[Seed]) -> list[Passage]:
         """The passages of seeds, in order, each once; a given question may have none."""
@@ -59,17 +62,27 @@ class Library:
         ]
         seed_rows = np.repeat(np.arange(len(points_of)), [len(points) for points in points_of])
         held = np.concatenate([*points_of, np.zeros(0, np.int64)])
-        numbers: dict[str, int] = {}
-        names = values(self.seeds, "document")
-        by_document = np.array([numbers.setdefault(n, len(numbers)) for n in names], np.int32)
+        documents, n_documents = _numbered(values(self.seeds, "document"))
+        # A given question may have no passage; it is then a shelf of its own.
+        shelves = zip(values(self.seeds, "passage"), values(self.seeds, "id"), strict=True)
+        passages, n_passages = _numbered([passage or f"seed {name}" for passage, name in shelves])
         return Links(
             cells=inventory.cells,
-            documents=by_document,
+            documents=documents,
+            passages=passages,
             points_of=points_of,
             seeds_of=_groups(held, seed_rows, len(inventory)),
             points_in=_groups(inventory.cells, np.arange(len(inventory)), n_cells),
-            seeds_in=_groups(by_document, np.arange(len(by_document)), len(numbers)),
+            points_at=_groups(np.repeat(passages, [len(p) for p in points_of]), held, n_passages),
+            seeds_in=_groups(documents, np.arange(len(documents)), n_documents),
         )
+
+
+def _numbered(names: Sequence[str]) -> tuple[npt.NDArray[np.int32], int]:
+    """Each name's number in the order of first appearance, shape (n_names,), and how many."""
+    numbers: dict[str, int] = {}
+    found = [numbers.setdefault(name, len(numbers)) for name in names]
+    return np.array(found, np.int32), len(numbers)
 
 
 def _groups(

@@ -118,7 +118,7 @@ class Steps:
     measure: Callable[[State], Lack]
     stop: Callable[[State, Lack], str | None]
     pick: Callable[[State, Lack], list[Pick]]
-    draft: Callable[[Sequence[Pick]], tuple[list[Candidate], list[Refusal]]]
+    draft: Callable[[Sequence[Pick], State, Lack], tuple[list[Candidate], list[Refusal]]]
     accept: Callable[[Sequence[Candidate], State, Lack], list[Verdict]]
     cells: Callable[[], Cells]
 
@@ -128,7 +128,7 @@ def balance(state: State, steps: Steps) -> Generator[tuple[Round, State, Lack], 
     lack = steps.measure(state)
     while (reason := steps.stop(state, lack)) is None:
         picks = steps.pick(state, lack)
-        candidates, failed = steps.draft(picks)
+        candidates, failed = steps.draft(picks, state, lack)
         verdicts = steps.accept(candidates, state, lack)
         turn = Round(state.rounds + 1, picks, failed, candidates, verdicts)
         state = state.after(turn.outcome, cells=steps.cells(), kl=lack.gap.kl)

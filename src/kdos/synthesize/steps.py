@@ -12,7 +12,7 @@ from kdos.density import Space
 from kdos.pool import Inventory, Pool, Refusal
 from kdos.sampler import Links, Pick, scatter, steer, stop_reason, unreachable_cells
 from kdos.synthesize.draft import Desk, draft
-from kdos.synthesize.keep import Gate, keep
+from kdos.synthesize.keep import Gate, keep, refuse_crowded
 from kdos.synthesize.library import Library
 from kdos.synthesize.loop import Candidate, Lack, State, Steps
 from kdos.target import measure_gap, quotas
@@ -78,7 +78,7 @@ def steps_of(room: Workroom) -> Steps:
             reachable=not lack.unreachable[lack.gap.deficit > 0].all(),
         ),
         pick=lambda state, lack: pick(state, lack, room),
-        draft=lambda picks: draft_and_place(picks, room),
+        draft=lambda picks, state, lack: draft_and_place(picks, state, lack, room=room, gate=gate),
         accept=lambda candidates, state, lack: keep(candidates, state, lack, gate),
         cells=lambda: room.inventory.cells,
     )
@@ -143,13 +143,16 @@ def batch_size(state: State, config: Config) -> int:
     return max(FEWEST_PICKS, math.ceil(min(needed, wanted / ROUNDS / drafts * 2)))
 
 
-def draft_and_place(picks: Sequence[Pick], room: Workroom) -> tuple[list[Candidate], list[Refusal]]:
+def draft_and_place(
+    picks: Sequence[Pick], state: State, lack: Lack, *, room: Workroom, gate: Gate
+) -> tuple[list[Candidate], list[Refusal]]:
     """Draft, then find each candidate's knowledge points in the inventory, new ones added."""
     desk = Desk(
         ask=room.ask,
         library=room.library,
         inventory=room.inventory,
         known=room.known,
+        refuse_crowded=lambda texts: refuse_crowded(texts, state, lack, gate),
         drafts_per_call=room.config.synthesize.drafts_per_call,
         judge=room.config.synthesize.judge,
     )

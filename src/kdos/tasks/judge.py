@@ -20,6 +20,10 @@ CRITERIA: dict[str, ErrorClass] = {
     "logic_valid": ErrorClass.KNOWLEDGE_LOGIC,
     "distractors_valid": ErrorClass.QUESTION,
 }
+PROVEN = ("supported", "knowledge_points_true")
+"""Criteria that hold only with a quote that stands in a passage."""
+TEMPERATURE = 0.7
+"""Of every judge after the first, so that several judges can differ."""
 CRITERION = an_object(ok=FLAG, quote={"type": "string"})
 SCHEMA = an_object(
     **dict.fromkeys(CHECKS, FLAG), criteria=an_object(**dict.fromkeys(CRITERIA, CRITERION))
@@ -37,14 +41,18 @@ class Judgement:
     @property
     def refusal(self) -> Refusal | None:
         """The first thing the draft fails, as a refusal; None if it passes all."""
-        for name, error_class in (CHECKS | CRITERIA).items():
-            if not self.passed[name]:
-                return Refusal(name, error_class)
-        return None
+        return next((failure(name) for name, passed in self.passed.items() if not passed), None)
 
 
-def ask_judgement(draft: Draft, *, passages: Sequence[Passage]) -> Request:
-    """Ask for a judgement of one draft against its passages."""
+def failure(name: str) -> Refusal:
+    """The refusal for a check that was flagged, or a criterion that was not met."""
+    if name in CHECKS:
+        return Refusal(name, CHECKS[name])
+    return Refusal(f"not_{name}", CRITERIA[name])
+
+
+def ask_judgement(draft: Draft, *, passages: Sequence[Passage], judge: int = 0) -> Request:
+    """Ask for a judgement of one draft against its passages; `judge` numbers several judges."""
     inputs = {
         "question": draft.question,
         "answer": draft.answer,
@@ -53,7 +61,10 @@ def ask_judgement(draft: Draft, *, passages: Sequence[Passage]) -> Request:
         "distractors": list(draft.distractors),
         "passages": [{"id": p.id, "title": p.title, "text": p.text} for p in passages],
     }
-    return Request(id=f"judge/{draft.id}", prompt=PROMPT, inputs=inputs)
+    if judge == 0:
+        return Request(id=f"judge/{draft.id}", prompt=PROMPT, inputs=inputs)
+    params = {"temperature": TEMPERATURE, "seed": judge}
+    return Request(id=f"judge/{draft.id}/{judge}", prompt=PROMPT, inputs=inputs, params=params)
 
 
 def read_judgement(reply: Reply) -> Judgement | Refusal:

@@ -1,7 +1,7 @@
 """A group of linked seeds in, drafts out."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 
 from kdos.pool import Draft, Evidence, Extraction, Passage, Refusal, Seed
 from kdos.tasks.prompt import TEXT, a_list, an_object, load_prompt
@@ -26,6 +26,7 @@ class Group:
     """The seeds one call starts from, and which of their knowledge points to use and to avoid.
 
     `variant` counts the calls that started from the same seeds, so that no two are the same.
+    `difficulty` is D1 to D5, or empty where any will do.
     """
 
     id: str
@@ -34,6 +35,7 @@ class Group:
     avoid: tuple[str, ...]
     drafts: int
     variant: int = 0
+    difficulty: str = ""
 
 
 def ask_drafts(
@@ -61,7 +63,29 @@ def ask_drafts(
         "drafts": group.drafts,
         "variant": group.variant,
     }
+    if group.difficulty:
+        inputs["difficulty"] = group.difficulty
     return Request(id=f"synthesize/{group.id}", prompt=PROMPT, inputs=inputs)
+
+
+def once_more(group: Group, draft: Draft) -> Group:
+    """The group that a second try at one of its drafts belongs to."""
+    return replace(group, id=f"{draft.id}/again", drafts=1)
+
+
+def ask_again(
+    group: Group,
+    draft: Draft,
+    refusal: Refusal,
+    *,
+    extractions: Mapping[str, Extraction],
+    passages: Sequence[Passage],
+) -> Request:
+    """Ask for a refused draft anew, with the reason; read it with ``once_more(group, draft)``."""
+    request = ask_drafts(once_more(group, draft), extractions=extractions, passages=passages)
+    written = {name: value for name, value in asdict(draft).items() if name != "id"}
+    failed = {"draft": written, "reason": refusal.reason, "detail": refusal.detail}
+    return replace(request, inputs={**request.inputs, "failed": failed})
 
 
 def read_drafts(reply: Reply, group: Group) -> list[Draft] | Refusal:

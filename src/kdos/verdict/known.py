@@ -7,56 +7,36 @@ one side has parts them; and where their answers differ, they must agree nearly 
 """
 
 import math
-import re
-import unicodedata
 from array import array
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 
 from kdos.pool.grouping import normalise
+from kdos.pool.wording import Wording, read_wording
 
 PRIOR_QUESTIONS = 64
 """Questions we pretend to have seen with no word in common, so that early weights are flat."""
-SAME_ORDER = 0.8
-"""Share of neighbouring words that must be the same where the answers differ."""
-
-_WORD = re.compile(r"\w+(?:[.\-'’/&+#:@]\w+)*[+#]*")
-_WIDE_RUN = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]+")
-_ENDINGS = ("ing", "ed", "es", "s", "e")
-_QUOTES = frozenset("`'\"“‘«")
-
-
-def _words(listed: str) -> frozenset[str]:
-    """The words of a list written with spaces between them."""
-    return frozenset(listed.split())
-
-
-SMALL_WORDS = _words(
-    """a an the of in on at to for from by with as and or but is are was were be been being do does
-    did has have had can could will would shall should may might must what which who whom whose
-    when where why how that this these those it its they them their he she his her him you your
-    we our i me my there here than then so if not no any some all each every into over under about
-    after before during between both same name named called one ones please tell give know
-    exactly also whether whats"""
-)
+SAME_WORDS, SAME_ORDER = 0.85, 0.8
+"""Shares of words and of neighbouring words that must be the same where the answers differ."""
 
 
 @dataclass(frozen=True, slots=True)
 class Likeness:
     """The least likeness, a share of weight in [0, 1], at which two questions say the same.
 
-    Answers that agree allow more rewording; answers that differ allow next to none.
+    The more else agrees, the more rewording is allowed: `same_fact` where the same names and
+    numbers stand in both and the answers agree, `same_answer` where only the answers agree.
     """
 
+    same_fact: float
     same_answer: float
     answer_unknown: float
     other_answer: float
 
 
-IN_POOL = Likeness(same_answer=0.8, answer_unknown=0.85, other_answer=0.95)
+IN_POOL = Likeness(same_fact=0.75, same_answer=0.8, answer_unknown=0.85, other_answer=0.95)
 """For the pool: a distinct question lost is worse than a close one kept."""
-IN_BENCHMARK = Likeness(same_answer=0.6, answer_unknown=0.75, other_answer=0.9)
+IN_BENCHMARK = Likeness(same_fact=0.3, same_answer=0.65, answer_unknown=0.75, other_answer=0.9)
 """For benchmarks: a question kept by mistake spoils a score."""
 
 
@@ -67,15 +47,6 @@ class Known:
     name: str
     question: str
     likeness: float
-
-
-@dataclass(frozen=True, slots=True)
-class Wording:
-    """A question's words without the small ones, those that pin it down, and all in order."""
-
-    words: frozenset[str]
-    names: frozenset[str]
-    order: tuple[str, ...]
 
 
 class KnownQuestions:
@@ -116,83 +87,89 @@ class KnownQuestions:
         if row is not None:
             return Known(self._names[row], self._questions[row], 1.0)
         wording, given = read_wording(question), plain_answers(answers)
+        weights = {word: self._weight(word) for word in dict.fromkeys(wording.order)}
         best, most = -1, 0.0
-        for row in self._candidates(wording):
-            same = agree(given, self._answers[row])
-            alike = likeness(wording, self._wordings[row], same, self._weight)
-            if alike > most and alike >= self._enough(same):
+        for row in self._candidates(wording, weights):
+            alike = self._alike(wording, weights, given, row)
+            if alike > most:
                 best, most = row, alike
         return Known(self._names[best], self._questions[best], most) if best >= 0 else None
 
-    def _enough(self, same_answer: bool | None) -> float:
-        """The least likeness that counts, by whether the answers agree."""
-        if same_answer is None:
-            return self.least.answer_unknown
-        return self.least.same_answer if same_answer else self.least.other_answer
+    def _alike(
+        self, wording: Wording, weights: Mapping[str, float], given: frozenset[str], row: int
+    ) -> float:
+        """How alike a known question is; 0 where it is another one."""
+        other = self._wordings[row]
+        shared = sum(weight for word, weight in weights.items() if word in other.words)
+        ours = sum(weights.values())
+        close = self.least.same_fact if same_names(wording, other) else self.least.same_answer
+        if not shared or shared < close * ours or parted(wording, other):
+            return 0.0
+        theirs = sum(self._weight(word) for word in other.beyond(weights))
+        alike = shared / (ours + theirs)
+        same = agree(given, self._answers[row])
+        least = close if same else self.least.answer_unknown
+        if same is False:
+            least = self.least.other_answer if nearly_verbatim(wording, other) else math.inf
+        return alike if alike >= least else 0.0
 
     def _weight(self, word: str) -> float:
         """How much a word tells: the log of how rare it is among the known questions."""
         held = len(self._rows_with.get(word, ()))
         return math.log((PRIOR_QUESTIONS + len(self._questions) + 1) / (held + 1))
 
-    def _candidates(self, wording: Wording) -> list[int]:
-        """Every row that may share enough of the weight: it must hold one of our rarest words."""
-        weighed = sorted(((self._weight(word), word) for word in wording.words), reverse=True)
-        left = sum(weight for weight, _ in weighed)
+    def _candidates(self, wording: Wording, weights: Mapping[str, float]) -> list[int]:
+        """Every row that may be alike enough.
+
+        A row that shares `same_answer` of our weight holds one of our rarest words; one that is
+        alike by its names holds our rarest name.
+        """
+        rarest = sorted(weights, key=lambda word: (-weights[word], word))
+        left = sum(weights.values())
         enough = self.least.same_answer * left
-        rows: set[int] = set()
-        for weight, word in weighed:
+        name = next((word for word in rarest if word in wording.names), "")
+        rows = set(self._rows_with.get(name, ()))
+        for word in rarest:
             if left < enough:
                 break
-            left -= weight
+            left -= weights[word]
             rows.update(self._rows_with.get(word, ()))
         return sorted(rows)
 
 
-def likeness(
-    one: Wording,
-    other: Wording,
-    same_answer: bool | None,
-    weight: Callable[[str], float] = lambda _: 1.0,
-) -> float:
-    """Share of the words' weight that both questions hold; 0 where a rule parts them."""
-    ours, theirs = one.names - other.words, other.names - one.words
-    if (ours and theirs) or any(map(_pins, ours or theirs)):
-        return 0.0
-    if same_answer is False and (ours or theirs or not _same_order(one, other)):
-        return 0.0
-    shared = one.words & other.words
-    if not shared:
-        return 0.0
-    return sum(map(weight, sorted(shared))) / sum(map(weight, sorted(one.words | other.words)))
+def parted(one: Wording, other: Wording) -> bool:
+    """Do names part the two questions, however alike they are?
 
-
-@lru_cache(maxsize=8192)
-def read_wording(question: str) -> Wording:
-    """The words of a question, stemmed and without case; and which are names or numbers.
-
-    A name is a word with a capital that does not begin the sentence, with a digit or a sign inside,
-    or in quotes.
+    Names on both sides that the other lacks do, and so does a number or identifier on one side.
     """
-    text = question if question.isascii() else unicodedata.normalize("NFKC", question)
-    names: list[str] = []
-    order: list[str] = []
-    for found in _WORD.finditer(text):
-        raw = found[0]
-        if not raw.isascii() and _WIDE_RUN.search(raw):
-            order += [raw[start : start + 2] for start in range(max(1, len(raw) - 1))]
-            continue
-        if raw in SMALL_WORDS:
-            continue
-        word = _stem(raw.casefold())
-        start = found.start()
-        quoted = start > 0 and text[start - 1] in _QUOTES
-        if quoted or not (raw.isalpha() and (start == 0 or raw.islower())):
-            names.append(word)
-        elif word in SMALL_WORDS:
-            continue
-        order.append(word)
-    return Wording(frozenset(order), frozenset(names), tuple(order))
+    ours, theirs = one.names - other.words, other.names - one.words
+    return bool(ours and theirs) or any(map(_pins, ours or theirs))
+
+
+def nearly_verbatim(one: Wording, other: Wording) -> bool:
+    """Do two questions with different answers ask for the same all the same?
+
+    Then one answer is wrong: no name stands on one side alone, and the words come in nearly the
+    same order ("who beat X" and "who did X beat" do not).
+    """
+    if not (one.names <= other.words and other.names <= one.words):
+        return False
+    pairs = set(zip(one.said, one.said[1:], strict=False))
+    others = set(zip(other.said, other.said[1:], strict=False))
+    return likeness(one, other) >= SAME_WORDS and len(pairs & others) >= SAME_ORDER * max(
+        len(pairs), len(others)
+    )
+
+
+def likeness(one: Wording, other: Wording) -> float:
+    """Share of all their words that both questions hold, in [0, 1]."""
+    return len(one.words & other.words) / max(1, len(one.words | other.words))
+
+
+def same_names(one: Wording, other: Wording) -> bool:
+    """Do both hold all names of either, and is there one at all?"""
+    names = one.names | other.names
+    return bool(names) and names <= one.words and names <= other.words
 
 
 def plain_answers(answers: Sequence[str]) -> frozenset[str]:
@@ -201,34 +178,23 @@ def plain_answers(answers: Sequence[str]) -> frozenset[str]:
 
 
 def agree(ours: frozenset[str], theirs: frozenset[str]) -> bool | None:
-    """Do the normalised answers agree? One may hold the other. None where one side has none."""
+    """Do the normalised answers agree? None where one side has none.
+
+    One may hold the other where it adds no more words than there are: Paris, France is Paris.
+    """
     if not ours or not theirs:
         return None
     if not ours.isdisjoint(theirs):
         return True
-    return any(
-        f" {one} " in f" {other} " or f" {other} " in f" {one} " for one in ours for other in theirs
-    )
+    return any(_says_more(one, other) for one in ours for other in theirs)
 
 
-def _stem(word: str) -> str:
-    """The word without a possessive or a common English ending."""
-    if word[-2:] in {"'s", "’s"}:
-        word = word[:-2]
-    if len(word) > 4 and word.isalpha():
-        for ending in _ENDINGS:
-            if word.endswith(ending):
-                return word[: -len(ending)]
-    return word
+def _says_more(one: str, other: str) -> bool:
+    """Is one answer the other with at most as many words added?"""
+    short, long = sorted((one, other), key=len)
+    return f" {short} " in f" {long} " and 2 * len(short.split()) >= len(long.split())
 
 
 def _pins(name: str) -> bool:
     """Is this a number or an identifier, no mere part of a person's or place's name?"""
     return not name.isalpha()
-
-
-def _same_order(one: Wording, other: Wording) -> bool:
-    """Do the words come in nearly the same order? "Who beat X" and "who did X beat" do not."""
-    pairs = set(zip(one.order, one.order[1:], strict=False))
-    others = set(zip(other.order, other.order[1:], strict=False))
-    return len(pairs & others) >= SAME_ORDER * max(len(pairs), len(others))

@@ -5,57 +5,49 @@ from collections.abc import Iterable
 
 from kdos.pool import ErrorClass, Refusal
 
+_BY_CLASS: dict[ErrorClass, tuple[str, ...]] = {
+    ErrorClass.KNOWLEDGE_GAP: ("no_evidence", "no_draft", "unanswerable"),
+    ErrorClass.FORMAT_MISMATCH: (
+        *("no_reply", "unreadable", "knowledge_points_number", "multiple_choice"),
+        *("logic_unreadable", "logic_too_long", "wrong_language"),
+        *("question_length", "answer_length", "knowledge_point_length"),
+    ),
+    ErrorClass.QUESTION: (
+        *("answer_directly_in_question", "abstract_question", "copied_question", "contaminated"),
+        *("ambiguous", "not_self_contained", "not_distractors_valid"),
+    ),
+    ErrorClass.ANSWER: (
+        *("evidence_not_in_passage", "answer_not_in_evidence", "answer_not_found"),
+        *("not_supported", "unproven_supported", "not_answered_alike"),
+    ),
+    ErrorClass.KNOWLEDGE_POINTS: (
+        *("knowledge_points_repeated", "knowledge_points_contradict", "abstract_knowledge_point"),
+        *("not_knowledge_points_true", "unproven_knowledge_points_true"),
+    ),
+    ErrorClass.KNOWLEDGE_LOGIC: (
+        *("logic_not_connected", "logic_circular", "logic_many_ends", "logic_end_not_answer"),
+        *("knowledge_point_not_in_logic", "not_entailed", "not_logic_valid"),
+    ),
+    ErrorClass.DISTRIBUTION: ("near_duplicate", "same_shape_again"),
+}
 REASONS: dict[str, ErrorClass] = {
-    # no model could say it
-    "not_answered_alike": ErrorClass.KNOWLEDGE_GAP,
-    # the form that was asked for
-    "no_reply": ErrorClass.FORMAT_MISMATCH,
-    "unreadable": ErrorClass.FORMAT_MISMATCH,
-    "knowledge_points_number": ErrorClass.FORMAT_MISMATCH,
-    "logic_unreadable": ErrorClass.FORMAT_MISMATCH,
-    "logic_too_long": ErrorClass.FORMAT_MISMATCH,
-    "multiple_choice": ErrorClass.FORMAT_MISMATCH,
-    "question_length": ErrorClass.FORMAT_MISMATCH,
-    "answer_length": ErrorClass.FORMAT_MISMATCH,
-    "knowledge_point_length": ErrorClass.FORMAT_MISMATCH,
-    "wrong_language": ErrorClass.FORMAT_MISMATCH,
-    # the question
-    "answer_directly_in_question": ErrorClass.QUESTION,
-    "abstract_question": ErrorClass.QUESTION,
-    "ambiguous": ErrorClass.QUESTION,
-    "not_self_contained": ErrorClass.QUESTION,
-    "copied_question": ErrorClass.QUESTION,
-    "contaminated": ErrorClass.QUESTION,
-    "distractors_valid": ErrorClass.QUESTION,
-    # the answer
-    "no_evidence": ErrorClass.ANSWER,
-    "evidence_not_in_passage": ErrorClass.ANSWER,
-    "answer_not_in_evidence": ErrorClass.ANSWER,
-    "answer_not_found": ErrorClass.ANSWER,
-    "supported": ErrorClass.ANSWER,
-    # the knowledge points
-    "knowledge_points_repeated": ErrorClass.KNOWLEDGE_POINTS,
-    "knowledge_points_contradict": ErrorClass.KNOWLEDGE_POINTS,
-    "abstract_knowledge_point": ErrorClass.KNOWLEDGE_POINTS,
-    "knowledge_points_true": ErrorClass.KNOWLEDGE_POINTS,
-    # the logic between them
-    "logic_not_connected": ErrorClass.KNOWLEDGE_LOGIC,
-    "logic_circular": ErrorClass.KNOWLEDGE_LOGIC,
-    "logic_many_ends": ErrorClass.KNOWLEDGE_LOGIC,
-    "logic_end_not_answer": ErrorClass.KNOWLEDGE_LOGIC,
-    "knowledge_point_not_in_logic": ErrorClass.KNOWLEDGE_LOGIC,
-    "entailed": ErrorClass.KNOWLEDGE_LOGIC,
-    "logic_valid": ErrorClass.KNOWLEDGE_LOGIC,
-    # sound, but there already
-    "near_duplicate": ErrorClass.DISTRIBUTION,
-    "same_shape_again": ErrorClass.DISTRIBUTION,
+    reason: error_class for error_class, reasons in _BY_CLASS.items() for reason in reasons
 }
 """Reason → class. The classes are KDoS Fig. 7's; which reason falls under which is our design."""
+BEYOND_MENDING = frozenset(
+    {"no_reply", "no_draft", "unanswerable", *_BY_CLASS[ErrorClass.DISTRIBUTION]}
+)
+"""Reasons for which the same group is not asked again: the fault is not in the writing."""
 
 
 def refuse(reason: str, detail: str = "") -> Refusal:
     """The refusal for a reason in the table."""
     return Refusal(reason, REASONS[reason], detail)
+
+
+def mendable(refusal: Refusal) -> bool:
+    """Is it worth asking for the draft once more, with the reason?"""
+    return refusal.reason in REASONS and refusal.reason not in BEYOND_MENDING
 
 
 def count_classes(refusals: Iterable[Refusal]) -> dict[str, int]:

@@ -7,8 +7,10 @@ import orjson
 
 from kdos.llm.rules.extracting import extract_facts
 from kdos.llm.rules.judging import judge
+from kdos.llm.rules.prose import Sheet
+from kdos.llm.rules.prose_tasks import extract_prose, seed_prose, synthesize_prose
 from kdos.llm.rules.seeding import seed_facts
-from kdos.llm.rules.shelf import Shelf
+from kdos.llm.rules.shelf import shelve
 from kdos.llm.rules.synthesizing import synthesize_facts
 from kdos.tasks import Reply, Request
 
@@ -37,20 +39,24 @@ def answer(task: str, inputs: Inputs) -> str:
 
 def seed(inputs: Inputs) -> dict[str, Any]:
     """Seed questions about a passage."""
-    return {"seeds": seed_facts(inputs["passage"], inputs["title"], inputs["per_passage"])}
+    text, title, wanted = inputs["passage"], inputs["title"], inputs["per_passage"]
+    return {"seeds": seed_facts(text, title, wanted) or seed_prose(text, title, wanted)}
 
 
 def extract(inputs: Inputs) -> dict[str, Any]:
     """Entities, knowledge points and logic of a question."""
-    found = extract_facts(
-        inputs["question"], inputs["answer"], inputs["claimed"], Shelf.of(inputs["passages"])
-    )
+    question = inputs["question"], inputs["answer"], inputs["claimed"]
+    found = extract_facts(*question, shelve(inputs["passages"]))
+    found = found or extract_prose(*question, Sheet.of(inputs["passages"]))
     return found or {"topic_entities": [], "knowledge_points": [], "logic": ""}
 
 
 def synthesize(inputs: Inputs) -> dict[str, Any]:
     """New drafts from a group of seeds."""
-    return {"drafts": synthesize_facts(inputs, Shelf.of(inputs["passages"]))}
+    shelf = shelve(inputs["passages"])
+    if shelf.facts:
+        return {"drafts": synthesize_facts(inputs, shelf)}
+    return {"drafts": synthesize_prose(inputs, Sheet.of(inputs["passages"]))}
 
 
 TASKS: Mapping[str, Callable[[Inputs], dict[str, Any]]] = {

@@ -5,7 +5,7 @@ from typing import Any
 
 from kdos.llm.rules.facts import Fact, read_fact, words
 from kdos.llm.rules.questions import Question
-from kdos.llm.rules.shelf import SIBLINGS, Shelf
+from kdos.llm.rules.shelf import Distance, Shelf
 from kdos.llm.rules.synthesizing import entities, logic
 
 FEWEST_POINTS, MOST_POINTS = 3, 5
@@ -23,10 +23,8 @@ def extract_facts(question: str, answer: str, claimed: Sequence[str], shelf: She
         return None
     points = dict.fromkeys([asked, *used])
     if len(points) < FEWEST_POINTS:
-        near = [f for f in shelf.linked(asked) if shelf.distance(asked, f) <= SIBLINGS]
-        for fact in near[: FEWEST_POINTS - len(points) + 2]:
-            if len(points) < FEWEST_POINTS:
-                points[fact] = None
+        near = [f for far, f in shelf.linked(asked) if far <= Distance.SIBLINGS and f not in points]
+        points |= dict.fromkeys(near[: FEWEST_POINTS - len(points)])
     found = Question(question, answer, tuple(points)[:MOST_POINTS])
     return {
         "topic_entities": entities(found),

@@ -17,36 +17,44 @@ WORD = re.compile(r"[^\W_]+")
 class Fact:
     """One sentence of a relation with what stands in its slots.
 
-    `askable` are the slots a question may ask for. `content` is what the fact says, without the
-    slots that follow from the others.
+    `topic` is what the sentence is about and `parent` what that belongs to: of a method its class,
+    of a function its module. `askable` are the slots a question may ask for; `content` is what the
+    fact says, without the slots that follow from the others.
     """
 
     sentence: str
     relation: Relation
     slots: Mapping[str, str]
+    topic: str
+    parent: str
     askable: tuple[str, ...]
     content: tuple[str, ...]
-
-    @property
-    def topic(self) -> str:
-        """What the sentence is about."""
-        return self.slots[self.relation.topic]
 
 
 @lru_cache(SENTENCES_KEPT)
 def read_fact(sentence: str) -> Fact | None:
     """The fact a sentence states; None where it is of no known relation."""
     for relation in PYTHON:
+        if not sentence.startswith(relation.opening):
+            continue
         if match := relation.pattern.fullmatch(sentence):
             slots = match.groupdict()
+            topic = slots[relation.topic]
             return Fact(
-                sentence,
-                relation,
-                slots,
-                tuple(slot for slot in relation.asks if is_askable(match, slot)),
-                tuple(text for slot, text in slots.items() if slot not in WORDING),
+                sentence=sentence,
+                relation=relation,
+                slots=slots,
+                topic=topic,
+                parent=parent(topic),
+                askable=tuple(slot for slot in relation.asks if is_askable(match, slot)),
+                content=tuple(text for slot, text in slots.items() if slot not in WORDING),
             )
     return None
+
+
+def parent(name: str) -> str:
+    """The name without its last part."""
+    return name.rpartition(".")[0]
 
 
 def is_askable(match: re.Match[str], slot: str) -> bool:

@@ -5,40 +5,47 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from kdos.llm.rules.facts import Fact, read_fact, words
-from kdos.llm.rules.shelf import Shelf
+from kdos.llm.rules.shelf import Shelf, shelve
 from kdos.logic import Fault, faults, parse
 from kdos.pool.grouping import normalise
 from kdos.verdict.answers import given_away
 
 POINTS_AT_TEXT = re.compile(
-    r"\b(?:this|the) (?:passage|text|paragraph|excerpt|author)\b|^(?:he|she|it|they|this|these)\b",
+    r"\b(?:this|the) (?:passage|text|paragraph|excerpt)\b|^(?:he|she|it(?! is)|they|this|these)\b",
     re.IGNORECASE,
 )
+QUOTED = re.compile(r"“[^“”]*”|\"[^\"]*\"")
 
 
 def judge(inputs: Mapping[str, Any]) -> dict[str, Any]:
     """Checks and criteria, each found by looking."""
     question, answer = inputs["question"], inputs["answer"]
-    texts = [passage["text"] for passage in inputs["passages"]]
     points: list[str] = inputs["knowledge_points"]
-    proof = quote_for(answer, points, texts)
-    held = all(any(plain(point) in text for text in texts) for point in points)
-    logic = parse(inputs["logic"])
+    quotes = [quoted(point, inputs["passages"]) for point in points]
+    proof = next((quote for quote in quotes if answer in quote), "")
+    held = all(quotes)
     return {
         "answer_directly_in_question": bool(given_away(question, [answer])),
-        "ambiguous": is_ambiguous(points, answer, Shelf.of(inputs["passages"])),
-        "not_self_contained": POINTS_AT_TEXT.search(question) is not None,
+        "ambiguous": is_ambiguous(points, answer, shelve(inputs["passages"])),
+        "not_self_contained": POINTS_AT_TEXT.search(QUOTED.sub("", question)) is not None,
         "criteria": {
             "supported": criterion(proof != "", proof),
-            "knowledge_points_true": criterion(held, plain(points[0]) if held else ""),
-            "entailed": criterion(any(words(answer) in words(p) for p in points), proof),
-            "logic_valid": criterion(
-                not isinstance(logic, Fault)
-                and not faults(logic, knowledge_points=points, answer=answer)
+            "knowledge_points_true": criterion(held, quotes[0] if held else ""),
+            "entailed": criterion(
+                any(answer in p or words(answer) in words(p) for p in points), proof
             ),
+            "logic_valid": criterion(is_logic(inputs["logic"], points, answer)),
             "distractors_valid": criterion(are_wrong(inputs["distractors"], answer)),
         },
     }
+
+
+def is_logic(text: str, points: Sequence[str], answer: str) -> bool:
+    """Does the diagram name every knowledge point and end in the answer?"""
+    logic = parse(text)
+    return not isinstance(logic, Fault) and not faults(
+        logic, knowledge_points=points, answer=answer
+    )
 
 
 def criterion(ok: bool, quote: str = "") -> dict[str, Any]:
@@ -46,16 +53,12 @@ def criterion(ok: bool, quote: str = "") -> dict[str, Any]:
     return {"ok": ok, "quote": quote if ok else ""}
 
 
-def plain(point: str) -> str:
-    """A knowledge point as it stands in its passage."""
-    return point
-
-
-def quote_for(answer: str, points: Sequence[str], texts: Sequence[str]) -> str:
-    """The first knowledge point that holds the answer and stands in a passage."""
-    for point in map(plain, points):
-        if answer in point and any(point in text for text in texts):
-            return point
+def quoted(point: str, passages: Sequence[Mapping[str, Any]]) -> str:
+    """The knowledge point as a passage says it, without a title before it; "" if none does."""
+    for passage in passages:
+        for lead in ("", f"{passage['title']}: ", f"{passage['title']}："):
+            if point.startswith(lead) and point.removeprefix(lead) in passage["text"]:
+                return point.removeprefix(lead)
     return ""
 
 

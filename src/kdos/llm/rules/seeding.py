@@ -1,13 +1,12 @@
 """Seed questions from the facts of a passage."""
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from typing import Any
 from zlib import crc32
 
 from kdos.llm.rules.facts import Fact, read_facts
 from kdos.llm.rules.questions import Wording, ask
-from kdos.llm.rules.shelf import Shelf
-from kdos.llm.rules.synthesizing import sound
+from kdos.llm.rules.shelf import Distance, Shelf, shelve
 
 MOST_HELPERS = 2
 Seed = dict[str, Any]
@@ -15,16 +14,24 @@ Seed = dict[str, Any]
 
 def seed_facts(text: str, title: str, wanted: int) -> list[Seed]:
     """Questions about the facts of a passage, spread over all of it."""
-    shelf = Shelf.of([{"id": "", "title": title, "text": text}])
+    shelf = shelve([{"id": "", "title": title, "text": text}])
     open_facts = dict.fromkeys(read_facts(text))
     seeds: list[Seed] = []
     for asked in spread([f for f in open_facts if f.askable], wanted):
-        helpers = [f for f in shelf.linked(asked) if f in open_facts and f.topic == asked.topic]
-        if seed := seed_for(asked, helpers[:MOST_HELPERS]):
+        if len(seeds) == wanted:
+            break
+        helpers = own_clues(asked, shelf, open_facts)
+        if seed := seed_for(asked, helpers):
             seeds.append(seed)
-            for fact in (asked, *helpers[:MOST_HELPERS]):
+            for fact in (asked, *helpers):
                 open_facts.pop(fact, None)
-    return seeds[:wanted]
+    return seeds
+
+
+def own_clues(asked: Fact, shelf: Shelf, open_facts: Container[Fact]) -> list[Fact]:
+    """Facts about the same topic that no seed has used yet."""
+    near = [fact for far, fact in shelf.linked(asked) if far == Distance.SAME_TOPIC]
+    return [fact for fact in near if fact in open_facts][:MOST_HELPERS]
 
 
 def spread(facts: Sequence[Fact], wanted: int) -> list[Fact]:
@@ -40,7 +47,7 @@ def seed_for(asked: Fact, helpers: Sequence[Fact]) -> Seed | None:
     for clues in (helpers, ()):
         for slot in asked.askable:
             question = ask(asked, slot, clues, wording)
-            if question and sound(question):
+            if question:
                 return {
                     "question": question.text,
                     "answer": question.answer,

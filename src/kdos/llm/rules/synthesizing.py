@@ -1,20 +1,21 @@
 """Facts recombined: a group of seeds and passages in, drafts out."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from itertools import combinations
 from typing import Any
 from zlib import crc32
 
 from kdos.llm.rules.diagrams import steps
-from kdos.llm.rules.facts import Fact
+from kdos.llm.rules.facts import Fact, parent, words
 from kdos.llm.rules.questions import Question, Wording, ask
-from kdos.llm.rules.shelf import Shelf, parent
-from kdos.verdict.answers import given_away
+from kdos.llm.rules.shelf import Distance, Shelf
 from kdos.verdict.checks import MAX_QUESTION
 
 MOST_CLUES, FEWEST_CLUES = 4, 2
 CANDIDATES = 8  # clues looked at for one asked fact
+MOST_FAR = 3  # clues that share only the document with the asked fact
 NEIGHBOURS_ASKED = 3  # facts near the one a draft is about that may be asked about instead
 TRIES = 12  # wordings tried for one draft
 MOST_DISTRACTORS = 3
@@ -26,99 +27,174 @@ Draft = dict[str, Any]
 
 def synthesize_facts(inputs: Inputs, shelf: Shelf) -> list[Draft]:
     """Up to `drafts` drafts that recombine facts; another `variant` gives other ones."""
-    wanted: int = inputs["drafts"]
-    seeds = inputs["seeds"]
-    key = crc32("|".join(seed["question"] for seed in seeds).encode())
+    brief = Brief.of(inputs)
     drafts: dict[str, Draft] = {}
     focuses = focus_facts(inputs, shelf)
-    taboo = {seed["question"] for seed in seeds}
-    for number in range(inputs["variant"] * wanted, (inputs["variant"] + 1) * wanted):
+    for number in brief.numbers:
         for focus in focuses[:TRIES]:
-            question = write(focus, shelf, inputs, number=number, key=key)
-            if question and question.text not in drafts and question.text not in taboo:
+            question = write(focus, shelf, brief, number)
+            if question and question.text not in drafts and question.text not in brief.taken:
                 drafts[question.text] = draft_of(question, shelf)
                 break
     return list(drafts.values())
+
+
+@dataclass(frozen=True, slots=True)
+class Brief:
+    """What a call asks for: which drafts by their numbers, what to use and avoid, what is taken.
+
+    `key` depends on the seeds: the same number from other seeds is another draft.
+    """
+
+    numbers: range
+    use: frozenset[str]
+    avoid: frozenset[str]
+    taken: frozenset[str]
+    key: int
+
+    @classmethod
+    def of(cls, inputs: Inputs) -> "Brief":
+        """The brief in a call's inputs."""
+        questions = [seed["question"] for seed in inputs["seeds"]]
+        first = inputs["variant"] * inputs["drafts"]
+        return cls(
+            numbers=range(first, first + inputs["drafts"]),
+            use=frozenset(inputs["use"]),
+            avoid=frozenset(inputs["avoid"]),
+            taken=frozenset(questions),
+            key=crc32("|".join(questions).encode()),
+        )
 
 
 def focus_facts(inputs: Inputs, shelf: Shelf) -> list[Fact]:
     """What drafts should be about: facts to use, then the seeds' own, then all, none to avoid."""
     claimed = [point for seed in inputs["seeds"] for point in seed["knowledge_points"]]
     avoid = set(inputs["avoid"])
-    wanted = [*inputs["use"], *(p for p in claimed if p not in avoid)]
-    rest = [sentence for sentence in shelf.facts if sentence not in avoid]
-    return [shelf.facts[s] for s in dict.fromkeys([*wanted, *rest]) if s in shelf.facts]
+    wanted = [*inputs["use"], *(p for p in (*claimed, *shelf.facts) if p not in avoid)]
+    return [shelf.facts[p] for p in dict.fromkeys(wanted) if p in shelf.facts]
 
 
-def write(focus: Fact, shelf: Shelf, inputs: Inputs, *, number: int, key: int) -> Question | None:
-    """The `number`-th question about a fact that passes the checks; None where none does."""
-    linked = shelf.linked(focus)
-    options = list(asked_options(focus, linked))
+def write(focus: Fact, shelf: Shelf, brief: Brief, number: int) -> Question | None:
+    """The `number`-th question that rests on a fact and passes the checks; None if none does."""
+    options = asked_options(focus, shelf, brief)
     for turn in range(number, number + TRIES if options else number):
         asked, slot = options[turn % len(options)]
-        clues = clue_candidates(asked, focus, shelf, inputs)
-        seed = crc32(f"{asked.sentence}|{slot}".encode(), key)
-        for attempt in range(2):
-            question = combine(
-                asked, slot, clues, focus=focus, turn=turn // len(options) + attempt * 97, key=seed
-            )
-            if question and sound(question):
-                return question
+        clues = clue_candidates(asked, slot, focus, shelf, brief)
+        question = combine(
+            asked, slot, clues, focus=focus, turn=turn // len(options), shelf=shelf, brief=brief
+        )
+        if question and len(question.text) <= MAX_QUESTION:
+            return question
     return None
 
 
-def asked_options(focus: Fact, linked: Sequence[Fact]) -> Iterator[tuple[Fact, str]]:
-    """What to ask so that the question rests on `focus`: itself, or a near fact it is a clue to."""
-    for slot in focus.askable:
-        yield focus, slot
-    near = [fact for fact in linked if fact.askable][:NEIGHBOURS_ASKED]
-    for fact in near:
-        yield fact, fact.askable[0]
+def asked_options(focus: Fact, shelf: Shelf, brief: Brief) -> list[tuple[Fact, str]]:
+    """What to ask so that the question rests on `focus`: itself, or a near fact it is a clue to.
+
+    Facts to use are preferred: another one is asked about only where nothing else can be.
+    """
+    askable = [fact for _, fact in shelf.linked(focus) if fact.askable]
+    near = [fact for fact in askable if fact.sentence in brief.use]
+    if not near and not focus.askable:
+        near = askable
+    near = near[:NEIGHBOURS_ASKED]
+    return [
+        (f, slot) for f in (focus, *near) for slot in (f.askable if f is focus else f.askable[:1])
+    ]
 
 
-def clue_candidates(asked: Fact, focus: Fact, shelf: Shelf, inputs: Inputs) -> list[Fact]:
-    """Facts that may help to ask: first `focus`, then those to use, the nearest, none to avoid."""
-    use, avoid = set(inputs["use"]), set(inputs["avoid"])
+def clue_candidates(asked: Fact, slot: str, focus: Fact, shelf: Shelf, brief: Brief) -> list[Fact]:
+    """Facts that may help to ask and do not hold the answer: `focus`, those to use, the nearest.
 
-    def rank(fact: Fact) -> tuple[bool, bool, bool, int]:
-        far = shelf.distance(asked, fact)
-        return fact is not focus, fact.sentence in avoid, fact.sentence not in use, far
-
-    linked = sorted(shelf.linked(asked), key=rank)
-    return linked[:CANDIDATES]
+    Of those that share no more than the document with the asked one, only a few.
+    """
+    answer = asked.slots[slot]
+    ranks: list[tuple[int, Fact]] = []
+    far = 0
+    for distance, fact in shelf.linked(asked):
+        if answer in fact.content or (distance >= Distance.SIBLINGS and answer == asked.topic):
+            continue
+        if distance == Distance.SAME_TITLE and fact is not focus:
+            far += 1
+            if far > MOST_FAR or fact.sentence not in brief.use:
+                continue
+        kind = 2 if fact.sentence in brief.use else 3
+        kind = 1 if fact is focus else 9 if fact.sentence in brief.avoid else kind
+        ranks.append((kind, fact))
+    ranks.sort(key=lambda pair: pair[0])
+    return [fact for _, fact in ranks[:CANDIDATES]]
 
 
 def combine(
-    asked: Fact, slot: str, clues: Sequence[Fact], *, focus: Fact, turn: int, key: int
+    asked: Fact,
+    slot: str,
+    clues: Sequence[Fact],
+    *,
+    focus: Fact,
+    turn: int,
+    shelf: Shelf,
+    brief: Brief,
 ) -> Question | None:
-    """Ask with one of the possible sets of clues, in one of the possible wordings."""
-    sets = clue_sets(len(clues), focus is not asked and focus in clues)
-    if not sets:
+    """Ask with one of the possible sets of clues, in one of the possible wordings.
+
+    Sets with the fewest clues that are not to be used come first.
+    """
+    strange = tuple(clue is not focus and clue.sentence not in brief.use for clue in clues)
+    tiers = clue_tiers(strange, focus is not asked and focus in clues)
+    if not tiers:
         return None
-    place = (turn * SPREAD + key) % len(sets)
-    chosen = [clues[i] for i in sets[place]]
-    rounds = turn // len(sets) + place + key
-    wording = Wording(phrase=rounds, frame=rounds // 7, clause=rounds // 3)
-    return ask(asked, slot, chosen, wording)
+    mixed = crc32(slot.encode(), crc32(asked.sentence.encode(), brief.key))
+    total = sum(map(len, tiers))
+    tier = tier_at(turn % total, tiers)
+    place = (turn * SPREAD + mixed) % len(tier)
+    rounds = turn // total + place + mixed
+    wording = Wording(
+        phrase=rounds,
+        frame=rounds // 7,
+        clause=rounds // 3,
+        title=shelf.titles[asked.sentence],
+        rival=lookalike(asked, slot, shelf),
+    )
+    return ask(asked, slot, [clues[i] for i in tier[place]], wording)
+
+
+def lookalike(asked: Fact, slot: str, shelf: Shelf) -> str:
+    """A sibling of the topic for which the same question has another answer; or empty."""
+    rivals = (rival for rival in shelf.rivals(asked, slot) if rival.topic != asked.topic)
+    return next((rival.topic for rival in rivals if rival.parent == asked.parent), "")
+
+
+@lru_cache(4096)
+def clue_tiers(
+    strange: tuple[bool, ...], with_first: bool
+) -> tuple[tuple[tuple[int, ...], ...], ...]:
+    """The sets of clues, those with the fewest strange ones first, in tiers of equals."""
+    by_number: dict[int, list[tuple[int, ...]]] = {}
+    for each in clue_sets(len(strange), with_first):
+        by_number.setdefault(sum(strange[i] for i in each), []).append(each)
+    return tuple(tuple(by_number[number]) for number in sorted(by_number))
+
+
+def tier_at(turn: int, tiers: Sequence[tuple[tuple[int, ...], ...]]) -> tuple[tuple[int, ...], ...]:
+    """The tier that the `turn`-th set belongs to."""
+    for tier in tiers:
+        if turn < len(tier):
+            return tier
+        turn -= len(tier)
+    return tiers[-1]
 
 
 @lru_cache(64)
-def clue_sets(candidates: int, with_first: bool) -> tuple[tuple[int, ...], ...]:
+def clue_sets(
+    candidates: int, with_first: bool, most: int = MOST_CLUES
+) -> tuple[tuple[int, ...], ...]:
     """Every set of clues by their numbers, small ones before; maybe only those with the first."""
-    sets = [
+    return tuple(
         each
-        for size in range(FEWEST_CLUES, MOST_CLUES + 1)
+        for size in range(FEWEST_CLUES, most + 1)
         for each in combinations(range(candidates), size)
         if each[0] == 0 or not with_first
-    ]
-    return tuple(sets)
-
-
-def sound(question: Question) -> bool:
-    """Does the question pass the checks a writer makes: not too long, the answer not in it?"""
-    if len(question.text) > MAX_QUESTION:
-        return False
-    return not given_away(question.text, [question.answer])
+    )
 
 
 def draft_of(question: Question, shelf: Shelf) -> Draft:
@@ -158,4 +234,6 @@ def distractors(question: Question, shelf: Shelf) -> list[str]:
     """Wrong answers that other facts of the same kind would give."""
     asked = question.facts[0]
     slot = next(s for s, text in asked.slots.items() if text == question.answer)
-    return shelf.rivals(asked, slot)[:MOST_DISTRACTORS]
+    wrong = {words(rival.slots[slot]): rival.slots[slot] for rival in shelf.rivals(asked, slot)}
+    wrong.pop(words(question.answer), None)
+    return list(wrong.values())[:MOST_DISTRACTORS]

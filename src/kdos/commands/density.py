@@ -1,0 +1,191 @@
+"""`kdos density FILE`: how what a dataset knows is distributed."""
+
+import argparse
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from rich.table import Table
+
+from kdos.density import pool_level
+from kdos.density.picture import flatten, plane_density
+from kdos.errors import ConfigError
+from kdos.select import Options, Placed, Survey, open_dataset, placed, placed_in, survey
+from kdos.select.describe import CellView, describe, thin_and_crowded
+from kdos.store import whole_file, write_parquet
+from kdos.terminal import console, say, show_json
+
+SHOWN = 5
+"""Cells of each kind in the table."""
+LONGEST = 90
+"""Characters of an example in the table."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The arguments of the command."""
+    parser.add_argument("file", metavar="FILE", help="a table, a folder, hf:NAME or a .npy")
+    parser.add_argument(
+        "--points", type=Path, metavar="OUT.parquet", help="write each row's density and cell"
+    )
+    parser.add_argument(
+        "--compare", metavar="OTHER", help="a second dataset, measured in the space of the first"
+    )
+    parser.add_argument(
+        "--picture", type=Path, metavar="OUT.png", help="draw the dataset in two dimensions"
+    )
+    add_measuring(parser)
+
+
+def add_measuring(parser: argparse.ArgumentParser) -> None:
+    """The arguments that say how a dataset is measured."""
+    parser.add_argument(
+        "--field", help="the field with the text or vector (default: the likeliest)"
+    )
+    parser.add_argument(
+        "--embed", default="lexical", help="lexical, minilm or sentence-transformers:NAME"
+    )
+    parser.add_argument(
+        "--dim", type=int, help="centre and reduce to so many dimensions (texts: 64; vectors: not)"
+    )
+    parser.add_argument(
+        "--normalize", action="store_true", help="scale vectors to unit length (texts always are)"
+    )
+    parser.add_argument("--cells", type=int, help="cells of the codebook (default: rows/64)")
+    parser.add_argument("--k", type=int, default=10, help="neighbours that tell a density")
+    parser.add_argument("--random-seed", type=int, default=0)
+    parser.add_argument("--json", action="store_true", help="one line of JSON on stdout")
+
+
+def options_of(args: argparse.Namespace) -> Options:
+    """The arguments of `add_measuring` as options."""
+    return Options(
+        embed=args.embed,
+        dim=args.dim,
+        normalize=args.normalize,
+        n_cells=args.cells,
+        k=args.k,
+        random_seed=args.random_seed,
+    )
+
+
+def main(args: argparse.Namespace) -> None:
+    """Measure, then write what was asked for."""
+    found = survey(open_dataset(args.file, args.field), options_of(args))
+    at = placed(found)
+    summary = summarise(found, at, random_seed=args.random_seed)
+    if args.compare is not None:
+        other = placed_in(open_dataset(args.compare, args.field), found)
+        summary["compare"] = compared(found, at, other)
+    if args.points is not None:
+        write_points(at, args.points)
+    if args.picture is not None:
+        draw_picture(found, args.picture)
+    if args.json:
+        show_json(summary)
+    else:
+        show_table(summary, *thin_and_crowded(found, at, count=SHOWN))
+
+
+def summarise(found: Survey, at: Placed, *, random_seed: int) -> dict[str, Any]:
+    """A measured dataset in numbers; densities are log10."""
+    space = found.space
+    level = asdict(pool_level(at.pool, at.levels, random_seed=random_seed))
+    return {
+        **level,
+        "skipped": int((~found.usable).sum()),
+        "novel_share": float(at.novel[found.usable].mean()),
+        "dim": space.dim,
+        "intrinsic_dim": space.intrinsic_dim,
+        "cells": space.n_cells,
+        "reference": len(found.sample),
+        "space": space.fingerprint,
+    }
+
+
+def compared(found: Survey, at: Placed, other: Placed) -> dict[str, Any]:
+    """What the first dataset has and the second lacks; shares are of distinct rows, in [0, 1]."""
+    ours, theirs = at.pool.counts, other.pool.counts
+    lacking = (theirs == 0) & (ours > 0)
+    order = np.flatnonzero(lacking)[np.argsort(-ours[lacking], kind="stable")][:SHOWN]
+    views = describe(found, order, ours)
+    return {
+        "n": other.pool.n_points,
+        "distinct": other.pool.n_distinct,
+        "log10_density": float(other.levels.mean() / np.log(10)),
+        "novel_share": float(other.novel[other.cells >= 0].mean()),
+        "tv": float(0.5 * np.abs(ours / ours.sum() - theirs / theirs.sum()).sum()),
+        "lacking_cells": int(lacking.sum()),
+        "lacking_share": float(ours[lacking].sum() / ours.sum()),
+        "lacking": [asdict(views[int(cell)]) for cell in order],
+    }
+
+
+def write_points(at: Placed, path: Path) -> None:
+    """Write each row's log10 density and cell; both null where a row holds nothing to measure."""
+    empty = at.cells < 0
+    table = pa.table(
+        {
+            "log10_density": pa.array((at.log_density / np.log(10)).astype(np.float32), mask=empty),
+            "cell": pa.array(at.cells, mask=empty),
+            "novel": pa.array(at.novel, mask=empty),
+        }
+    )
+    write_parquet(path, table, table.schema)
+
+
+def draw_picture(found: Survey, path: Path) -> None:
+    """Draw the reference in the plane: each point in the colour of its measured density."""
+    try:
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise ConfigError("--picture needs matplotlib: pip install 'kdos[report]'.") from error
+    flat = flatten(found.reference.points)
+    grid, (left, right, bottom, top) = plane_density(flat)
+    figure = Figure(figsize=(9, 7), layout="constrained")
+    axes = figure.subplots()
+    levels = np.linspace(np.quantile(grid, 0.5), grid.max(), 8)
+    axes.contour(grid.T, levels, extent=(left, right, bottom, top), colors="0.7", linewidths=0.6)
+    colour = found.reference.log_density / np.log(10)
+    points = axes.scatter(*flat.T, c=colour, s=3, linewidths=0, rasterized=True)
+    figure.colorbar(points, label="log10 density, measured in the space")
+    axes.set(xlabel="first direction", ylabel="second direction")
+    with whole_file(path) as file:
+        figure.savefig(file, format="png", dpi=150, metadata={"Software": None})
+
+
+def show_table(summary: dict[str, Any], thin: list[CellView], crowded: list[CellView]) -> None:
+    """The measurement for the eye, on stderr."""
+    low, high = summary["log10_density_ci"]
+    say(
+        f"{summary['n']:,} rows, {summary['distinct']:,} distinct, {summary['skipped']:,} empty; "
+        f"{summary['dim']} dimensions, {summary['intrinsic_dim']:.1f} intrinsic."
+    )
+    say(
+        f"log10 density {summary['log10_density']:.3f} [{low:.3f}, {high:.3f}]; "
+        f"{summary['effective_cells']:.0f} of {summary['cells']} cells effective, "
+        f"{summary['empty_share']:.1%} empty, Gini {summary['gini']:.2f}."
+    )
+    for title, views in (("thin", thin), ("crowded", crowded)):
+        table = Table(title=title, title_justify="left")
+        for heading in ("cell", "rows", "log10 density", "words", "example"):
+            table.add_column(heading)
+        for view in views:
+            table.add_row(
+                str(view.cell),
+                f"{view.count:,}",
+                f"{view.log10_density:.2f}",
+                " ".join(view.terms).replace("[", r"\["),
+                view.examples[0][:LONGEST].replace("[", r"\[") if view.examples else "",
+            )
+        console.print(table)
+    compare = summary.get("compare")
+    if compare is not None:
+        say(
+            f"the second dataset has no row in {compare['lacking_cells']:,} cells that hold "
+            f"{compare['lacking_share']:.1%} of the first; total variation {compare['tv']:.3f}; "
+            f"{compare['novel_share']:.1%} of it is novel to the first."
+        )
+        for view in compare["lacking"]:
+            say(f"  lacking: {' '.join(view['terms'])} · {' '.join(view['examples'])[:LONGEST]}")

@@ -1,0 +1,29 @@
+"""`kdos report RUN`."""
+
+import argparse
+from pathlib import Path
+
+from kdos.report import write_report
+from kdos.terminal import show_json
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The arguments of the command."""
+    parser.add_argument(
+        "run", type=Path, metavar="RUN", help="the folder of a run, finished or still going"
+    )
+    parser.add_argument(
+        "--png", action="store_true", help="write the figures as PNG files beside the page"
+    )
+
+
+def main(args: argparse.Namespace) -> None:
+    """Write ``RUN/report/index.html``; says on stdout where everything is."""
+    written = write_report(args.run, png=args.png)
+    show_json(
+        {
+            "page": str(written.page),
+            "bytes": written.size,
+            "figures": [str(path) for path in written.figures],
+        }
+    )

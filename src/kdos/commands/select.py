@@ -1,0 +1,83 @@
+"""`kdos select FILE --budget N --target NAME --out OUT.parquet`."""
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+
+from kdos.commands.density import add_measuring, options_of
+from kdos.errors import UsageError
+from kdos.select import (
+    DEDUP,
+    Survey,
+    candidates,
+    open_dataset,
+    placed_in,
+    survey,
+    write_selection,
+)
+from kdos.terminal import say, show_json
+
+DEMAND = "demand:"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The arguments of the command."""
+    parser.add_argument("file", metavar="FILE", help="a table, a folder, hf:NAME or a .npy")
+    parser.add_argument("--budget", type=int, required=True, metavar="N", help="rows to keep")
+    parser.add_argument(
+        "--target",
+        default="uniform",
+        help="natural, sqrt, uniform (default), concentrated, waterfill, level:<log10>, "
+        "tau:<number> or demand:FILE (as dense as the questions of FILE are)",
+    )
+    parser.add_argument("--out", type=Path, required=True, metavar="OUT.parquet")
+    parser.add_argument(
+        "--dedup", choices=DEDUP, default="off", help="leave out rows that repeat an earlier one"
+    )
+    parser.add_argument("--weight", metavar="FIELD", help="numbers that make rows likelier")
+    parser.add_argument("--cap", type=int, metavar="N", help="the most rows of one cell")
+    add_measuring(parser)
+
+
+def main(args: argparse.Namespace) -> None:
+    """Write the chosen rows; what they are stands on stdout."""
+    if args.budget < 1 or (args.cap is not None and args.cap < 1):
+        raise UsageError("--budget and --cap must be at least 1.")
+    dataset = open_dataset(args.file, args.field)
+    found = survey(dataset, options_of(args))
+    pool = candidates(found, dedup=args.dedup, weight=args.weight, random_seed=args.random_seed)
+    selection = pool.choose(
+        args.budget, args.target, demand=read_demand(args.target, found), cap=args.cap
+    )
+    write_selection(dataset, selection, args.out)
+    summary = {
+        "rows": len(found.usable),
+        "candidates": len(pool.rows),
+        "selected": len(selection.rows),
+        "skipped": int((~found.usable).sum()),
+        "repeated": int(found.usable.sum()) - len(pool.rows),
+        "cells": found.space.n_cells,
+        "target": args.target,
+        "kl": selection.kl,
+        "tv": selection.tv,
+        "kl_optimum": selection.kl_optimum,
+        "space": found.space.fingerprint,
+        "out": str(args.out),
+    }
+    if args.json:
+        show_json(summary)
+    else:
+        say(
+            f"{summary['selected']:,} of {summary['rows']:,} rows to {args.out}: "
+            f"{selection.kl:.4f} nats from the target {args.target}, the least possible "
+            f"{selection.kl_optimum:.4f}; {summary['repeated']:,} repeated, "
+            f"{summary['skipped']:,} empty."
+        )
+
+
+def read_demand(target: str, found: Survey) -> np.ndarray | None:
+    """The questions of a ``demand:FILE`` target, counted by cell."""
+    if not target.startswith(DEMAND):
+        return None
+    return placed_in(open_dataset(target.removeprefix(DEMAND)), found).pool.exposures

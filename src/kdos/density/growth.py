@@ -1,0 +1,73 @@
+"""Pools that grow: adding points changes what is near them and leaves the rest as it was."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from numba import njit
+
+from kdos.density.estimator import Pool, neighbours, radius_log_density
+from kdos.density.space import Cells, Floats, Points, Space, Whole
+
+Narrow = npt.NDArray[np.float32]
+
+REACH = 32
+"""How many of the old points nearest to a new one are asked whether it is now among their own k.
+
+A point can have farther ones that count it among theirs; of 10 neighbours these hold nearly all.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Neighbourhood:
+    """Distinct points with their cells and distances to the k nearest, shape (n, k), ascending."""
+
+    points: Points
+    cells: Cells
+    distances: Narrow
+
+    def log_density(self, space: Space) -> Floats:
+        """The log density (nats) of each point, shape (n,)."""
+        radius = self.distances[:, -1].astype(np.float64)
+        return radius_log_density(radius, space.intrinsic_dim, k=space.k, r_min=space.r_min)
+
+
+def neighbourhood(points: Points, space: Space) -> Neighbourhood:
+    """The neighbourhood of distinct points of a space."""
+    pool = Pool(points, space.assign(points))
+    found = neighbours(pool, pool, space.codebook, k=space.k, probes=None)
+    return Neighbourhood(points, pool.cells, found.distances.astype(np.float32))
+
+
+def grown(old: Neighbourhood, points: Points, space: Space) -> Neighbourhood:
+    """The neighbourhood with more points, none of which may be in it already."""
+    before, fresh = Pool(old.points, old.cells), Pool(points, space.assign(points))
+    reach = min(max(REACH, space.k), len(old.points))
+    across = neighbours(fresh, before, space.codebook, k=reach, probes=None)
+    old_distances = old.distances.copy()
+    _welcome(old_distances, across.rows, across.distances.astype(np.float32))
+    near = [across.distances[:, : space.k]]
+    if len(points) > space.k:
+        near.append(neighbours(fresh, fresh, space.codebook, k=space.k, probes=None).distances)
+    new_distances = np.sort(np.concatenate(near, 1), axis=1)[:, : space.k].astype(np.float32)
+    return Neighbourhood(
+        np.concatenate([old.points, points]),
+        np.concatenate([old.cells, fresh.cells]),
+        np.concatenate([old_distances, new_distances]),
+    )
+
+
+@njit(nogil=True, cache=True)
+def _welcome(distances: Narrow, rows: Whole, across: Narrow) -> None:
+    """Put each new point into the lists of the old ones that it is near enough to."""
+    last = distances.shape[1] - 1
+    for new in range(rows.shape[0]):
+        for place in range(rows.shape[1]):
+            old, apart = rows[new, place], across[new, place]
+            if apart >= distances[old, last]:
+                continue
+            at = last
+            while at > 0 and distances[old, at - 1] > apart:
+                distances[old, at] = distances[old, at - 1]
+                at -= 1
+            distances[old, at] = apart

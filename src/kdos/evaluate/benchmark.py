@@ -1,0 +1,159 @@
+"""A benchmark's name or file in, its questions out, whatever layout it was published in."""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from kdos.errors import InputError, UsageError
+from kdos.rows import Record, bad_record, hub_records, pluck, read_records, table_files, unit_of
+from kdos.scoring import Question
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """Where a benchmark is on the Hugging Face hub: data set, configuration, split."""
+
+    path: str
+    name: str = ""
+    split: str = "test"
+
+
+BENCHMARKS = {
+    "webquestions": Published("stanfordnlp/web_questions"),
+    "nq_open": Published("google-research-datasets/nq_open", split="validation"),
+    "triviaqa": Published("mandarjoshi/trivia_qa", "unfiltered.nocontext", "validation"),
+    "simpleqa": Published("basicv8vc/SimpleQA"),
+    "simpleqa_verified": Published("google/simpleqa-verified", split="eval"),
+    "popqa": Published("akariasai/PopQA"),
+}
+"""EntityQuestions is on no open hub: its authors' folder, a file a relation, is read instead."""
+FIELDS: Mapping[str, Sequence[str]] = {
+    "id": ("id", "question_id", "QuestionId"),
+    "question": ("question", "problem", "utterance", "Question"),
+    "answers": ("answers", "answer", "possible_answers", "targetValue", "Answer"),
+    "patterns": ("answer_regex",),
+    "group": ("relation", "prop"),
+    "benchmark": ("benchmark",),
+}
+"""The names that each part of a question goes by in the published layouts."""
+TRIVIA_PARTS = ("value", "aliases", "Value", "Aliases")
+_FREEBASE = re.compile(r'\(description (?:"((?:[^"\\]|\\.)*)"|([^()]*))\)')
+_RELATION = re.compile(r"P\d+(?=\.\w+\.json)")
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """What a file or data set says of all its rows."""
+
+    place: Path | str
+    unit: str
+    benchmark: str
+    group: str = ""
+
+
+def open_benchmark(name: str, *, limit: int = 0) -> list[Question]:
+    """The questions of a named benchmark, or of a file or folder; the first `limit`, 0 for all."""
+    questions = list(islice(_questions(_rows(name)), limit or None))
+    if not questions:
+        raise InputError.at(name, "must hold at least one question. Got none")
+    known: set[str] = set()
+    for question in questions:
+        if question.id in known:
+            message = f"each question must have an id of its own. Got {question.id!r} twice"
+            raise InputError.at(name, message, field="id")
+        known.add(question.id)
+    return questions
+
+
+def _rows(name: str) -> Iterator[tuple[Source, Record]]:
+    path = Path(name)
+    if path.exists():
+        for file in table_files(path):
+            relation = _RELATION.match(file.name)
+            source = Source(file, unit_of(file), _stem(path), relation[0] if relation else "")
+            yield from ((source, record) for record in read_records(file))
+    elif name in BENCHMARKS:
+        where = BENCHMARKS[name]
+        source = Source(where.path, "row", name)
+        found = hub_records(where.path, name=where.name, split=where.split)
+        yield from ((source, record) for record in found)
+    else:
+        known = ", ".join(BENCHMARKS)
+        raise UsageError(f"--benchmark must be a file, a folder or one of {known}. Got {name!r}.")
+
+
+def _stem(path: Path) -> str:
+    return path.name.partition(".")[0]
+
+
+def _questions(rows: Iterable[tuple[Source, Record]]) -> Iterator[Question]:
+    for source, record in rows:
+        parts = {part: _first(record.row, names) for part, names in FIELDS.items()}
+        answers = read_answers(parts["answers"])
+        patterns = read_answers(parts["patterns"])
+        text = parts["question"]
+        if not isinstance(text, str) or not text.strip():
+            raise _bad(source, record, "question", "must be text")
+        if not any(name in record.row for name in (*FIELDS["answers"], *FIELDS["patterns"])):
+            raise _bad(source, record, "answers", "no such field")
+        _check_patterns(patterns, source, record)
+        yield Question(
+            id=_identity(parts["id"], record.place, source),
+            question=text,
+            answers=answers,
+            patterns=patterns,
+            benchmark=str(parts["benchmark"] or source.benchmark),
+            group=str(parts["group"] or source.group),
+        )
+
+
+def _identity(given: Any, place: int, source: Source) -> str:
+    """A row's own id, else one made of its place, with the relation where files have one each."""
+    if given is not None:
+        return str(given)
+    return f"{source.group}-{place}" if source.group else str(place)
+
+
+def _first(row: Mapping[str, Any], names: Sequence[str]) -> Any:
+    found = (pluck(row, name) for name in names)
+    return next((value for value in found if value not in (None, "")), None)
+
+
+def _check_patterns(patterns: Iterable[str], source: Source, record: Record) -> None:
+    for pattern in patterns:
+        try:
+            re.compile(pattern)
+        except re.error as error:
+            message = f"must be a regular expression ({error})"
+            raise _bad(source, record, FIELDS["patterns"][0], message) from error
+
+
+def _bad(source: Source, record: Record, field: str, message: str) -> InputError:
+    got = f"{message}. There are: {', '.join(record.row)}"
+    return bad_record(source.place, got, place=record.place, unit=source.unit, field=field)
+
+
+def read_answers(value: Any) -> tuple[str, ...]:
+    """The answers in any published form: a text, a list, TriviaQA's struct, Freebase's list."""
+    match value:
+        case None:
+            found: list[Any] = []
+        case dict():
+            found = [answer for part in TRIVIA_PARTS for answer in read_answers(value.get(part))]
+        case list():
+            found = value
+        case str() if value.startswith("(list (description"):
+            found = [
+                quoted.replace('\\"', '"') or bare for quoted, bare in _FREEBASE.findall(value)
+            ]
+        case str() if value.startswith('["'):
+            found = orjson.loads(value)
+        case _:
+            found = [value]
+    texts = (str(answer).strip() for answer in found if answer is not None)
+    return tuple(dict.fromkeys(text for text in texts if text))

@@ -1,0 +1,116 @@
+"""Marks in, the summary of an evaluation out."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from kdos.chance import generator
+from kdos.errors import UsageError
+from kdos.evaluate.marking import Mark
+from kdos.scoring import Interval, compare, macro_mean, mean_interval
+from kdos.tasks import Grade
+
+METRICS = ("em", "f1", "contains", "correct")
+"""What a model is compared by; the last one is what we recommend."""
+Values = npt.NDArray[np.float64]
+Summary = dict[str, Any]
+
+
+def summarise(marks: Sequence[Mark], *, random_seed: int) -> Summary:
+    """Counts, and means with their intervals over the scored questions; None where there are none.
+
+    Where questions have groups, ``macro`` holds the means over groups. Where a judge graded,
+    ``grades`` holds what it found.
+    """
+    scored = [mark for mark in marks if mark.scores is not None]
+    columns = _columns(scored)
+    intervals = {
+        name: mean_interval(columns[name], generator(random_seed, "interval"))
+        for name in METRICS
+        if scored
+    }
+    why = Counter(mark.unscored.partition(":")[0] for mark in marks if mark.scores is None)
+    return {
+        "questions": len(marks),
+        "answered": len(scored),
+        "unscored": len(marks) - len(scored),
+        **dict.fromkeys(METRICS),
+        **{name: float(values.mean()) for name, values in columns.items()},
+        "intervals": {name: [found.low, found.high] for name, found in intervals.items()},
+        "unscored_reasons": dict(sorted(why.items())),
+        **_losses(marks, random_seed),
+        **_macro(scored, columns),
+        **_grades(scored),
+    }
+
+
+def _columns(scored: Sequence[Mark]) -> dict[str, Values]:
+    """Each score that every mark has, shape (n_scored,)."""
+    rows = [asdict(mark.scores) for mark in scored if mark.scores]
+    names = [name for name in (rows[0] if rows else ()) if rows[0][name] is not None]
+    return {
+        name: np.array([row[name] for row in rows])
+        for name in names
+        if all(row[name] is not None for row in rows)
+    }
+
+
+def _losses(marks: Sequence[Mark], random_seed: int) -> Summary:
+    """The mean loss over the questions, in nats a token, where losses were measured."""
+    losses = [mark.loss for mark in marks if mark.loss is not None]
+    if not losses:
+        return {}
+    found = mean_interval(np.array(losses), generator(random_seed, "interval"))
+    return {"loss": found.mean, "loss_interval": [found.low, found.high]}
+
+
+def _macro(scored: Sequence[Mark], columns: Mapping[str, Values]) -> Summary:
+    groups = [mark.question.group for mark in scored]
+    if len(set(groups)) < 2:
+        return {}
+    macro = {name: macro_mean(columns[name], groups) for name in METRICS}
+    return {"macro": {"groups": len(set(groups)), **macro}}
+
+
+def _grades(scored: Sequence[Mark]) -> Summary:
+    """The judge's grades, and SimpleQA's F: the harmonic mean of what is right of all and of tried.
+
+    Empty where no judge was asked.
+    """
+    counts = Counter(mark.grade for mark in scored if mark.grade)
+    if not counts:
+        return {}
+    right, wrong = counts[Grade.CORRECT], counts[Grade.INCORRECT]
+    total = counts.total()
+    shares = {grade.value: counts[grade] / total for grade in Grade}
+    of_tried = right / max(right + wrong, 1)
+    f_score = 2 * right / max(total + right + wrong, 1)
+    return {"grades": {**shares, "correct_of_attempted": of_tried, "f": f_score}}
+
+
+def compare_marks(
+    ours: Mapping[str, Mapping[str, Any]],
+    theirs: Mapping[str, Mapping[str, Any]],
+    *,
+    random_seed: int,
+) -> Summary:
+    """Our rows of scores.jsonl against another evaluation's, both by id, where both are scored."""
+    both = [name for name, row in ours.items() if "em" in row and "em" in theirs.get(name, {})]
+    if not both:
+        raise UsageError(
+            "--against must be an evaluation of the same questions. No question is scored in both."
+        )
+    summary: Summary = {"questions": len(both)}
+    for metric in METRICS:
+        mine, its = (np.array([float(rows[n][metric]) for n in both]) for rows in (ours, theirs))
+        found = compare(mine, its, generator(random_seed, "against"))
+        summary[metric] = {**_spelt(found.difference), "p_value": found.p_value}
+    return summary
+
+
+def _spelt(interval: Interval) -> dict[str, float]:
+    return {"difference": interval.mean, "low": interval.low, "high": interval.high}

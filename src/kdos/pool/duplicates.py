@@ -1,0 +1,328 @@
+"""Near-duplicates of short texts: banded MinHash over rare character 4-grams, each pair verified.
+
+Templated questions share most of their 4-grams, so signatures are made of the rare ones only, and a
+candidate pair counts only when the Jaccard similarity of *all* its 4-grams says so (our design;
+MinHash after Broder 1997).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+from numba import njit
+
+from kdos.pool.grouping import Grouping
+from kdos.threads import in_spans
+
+Whole = npt.NDArray[np.int64]
+Hashes = npt.NDArray[np.uint32]
+Keys = npt.NDArray[np.uint64]
+Shares = npt.NDArray[np.float32]
+Bytes = npt.NDArray[np.uint8]
+
+SIMILAR = 0.7
+"""Jaccard similarity of 4-grams from which two texts are near-duplicates."""
+GRAM = 4
+BANDS, ROWS = 24, 3
+"""Two texts are compared when all `ROWS` hashes of any of the `BANDS` bands agree."""
+RARE = 0.02
+"""4-grams in more than this share of the texts take no part in the signatures."""
+SKETCH = 2**22
+"""Counters that 4-grams are counted in; a collision makes a rare 4-gram look common, no more."""
+COUNTED = 131_072
+"""Texts, evenly spread, that tell how common a 4-gram is."""
+LOOK_BACK = 64
+"""Earlier texts of the same band that a text is compared with at most."""
+
+
+@dataclass(frozen=True, slots=True)
+class Duplicates:
+    """`copy_of`, shape (n,), is the earlier row that each row repeats, or the row itself.
+
+    `similarity`, shape (n,), is the Jaccard similarity to that row, 1 for a row that is kept. A row
+    that another repeats is always kept itself.
+    """
+
+    copy_of: Whole
+    similarity: Shares
+
+    @property
+    def kept(self) -> Whole:
+        """The rows that repeat no earlier one, ascending."""
+        return np.flatnonzero(self.copy_of == np.arange(len(self.copy_of)))
+
+    def grouping(self) -> Grouping:
+        """The same as groups: each kept row with those that repeat it."""
+        first, group, size = np.unique(self.copy_of, return_inverse=True, return_counts=True)
+        return Grouping(group, first, size)
+
+
+def near_duplicates(
+    texts: "Sequence[str] | pa.Array[pa.LargeStringScalar]",
+    *,
+    similar: float = SIMILAR,
+    random_seed: int = 0,
+) -> Duplicates:
+    """Which texts repeat an earlier one nearly word for word; the first of them stays.
+
+    Case, width and punctuation do not count. A text without a letter or digit repeats nothing.
+    """
+    data, offsets = folded(texts)
+    grams, bounds = gram_sets(data, offsets)
+    keys = band_keys(grams, bounds, random_seed=random_seed)
+    pairs = similar_pairs(keys, grams, bounds, similar=similar)
+    copy_of = np.arange(len(keys))
+    similarity = np.ones(len(keys), np.float32)
+    _keep_first(*pairs, copy_of, similarity)
+    return Duplicates(copy_of, similarity)
+
+
+def folded(texts: "Sequence[str] | pa.Array[pa.LargeStringScalar]") -> tuple[Bytes, Whole]:
+    """The texts in NFKC and lower case: their UTF-8, one after the other, and where each begins."""
+    column = pa.array(texts, pa.large_string()) if not isinstance(texts, pa.Array) else texts
+    plain = pc.call_function(
+        "utf8_normalize", [column.cast(pa.large_string())], pc.Utf8NormalizeOptions("NFKC")
+    )
+    column = pc.utf8_lower(plain)
+    _, offsets, data = column.buffers()
+    span = slice(column.offset, column.offset + len(column) + 1)
+    begins = np.frombuffer(offsets, np.int64)[span] if offsets else np.zeros(1, np.int64)
+    return np.frombuffer(data or b"", np.uint8), begins
+
+
+def gram_sets(data: Bytes, offsets: Whole) -> tuple[Hashes, Whole]:
+    """The set of hashed 4-grams of each text, sorted; set i is `grams[bounds[i]:bounds[i + 1]]`."""
+    room = np.concatenate([[0], np.cumsum(np.diff(offsets) + 2)])
+    grams = np.empty(room[-1], np.uint32)
+    sizes = np.zeros(len(offsets) - 1, np.int64)
+    in_spans(
+        lambda start, end: _gram_sets(start, end, data, offsets, room, grams, sizes),
+        np.diff(room),
+    )
+    bounds = np.concatenate([[0], np.cumsum(sizes)])
+    _close_gaps(grams, room, sizes)
+    return grams[: bounds[-1]], bounds
+
+
+def band_keys(grams: Hashes, bounds: Whole, *, random_seed: int = 0) -> Keys:
+    """One key a band for each text, shape (n, BANDS): equal where all hashes of the band are."""
+    n = len(bounds) - 1
+    step = max(1, n // COUNTED)
+    common = np.zeros(SKETCH, np.uint32)
+    _count(grams, bounds, step, common)
+    most = max(2, int(RARE * (n // step)))
+    rng = np.random.Generator(np.random.Philox(random_seed))
+    odd = rng.integers(0, 2**31, BANDS * ROWS).astype(np.uint32) * np.uint32(2) + np.uint32(1)
+    shift = rng.integers(0, 2**32, BANDS * ROWS).astype(np.uint32)
+    keys = np.empty((n, BANDS), np.uint64)
+    in_spans(
+        lambda start, end: _band_keys(start, end, grams, bounds, common, most, odd, shift, keys),
+        np.diff(bounds) + 1,
+    )
+    return keys
+
+
+def similar_pairs(
+    keys: Keys, grams: Hashes, bounds: Whole, *, similar: float
+) -> tuple[Whole, Whole, Shares]:
+    """Verified pairs: the later row, the earlier row, their similarity; ordered by both."""
+    found: list[tuple[Whole, Whole, Shares]] = [
+        (np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0, np.float32))
+    ] * BANDS
+
+    def work(start: int, end: int) -> None:
+        for band in range(start, end):
+            column = np.ascontiguousarray(keys[:, band])
+            order = np.argsort(column, kind="stable")
+            found[band] = _similar_pairs(order, column, keys, band, grams, bounds, similar)
+
+    in_spans(work, np.ones(BANDS))
+    later, earlier, share = (np.concatenate(part) for part in zip(*found, strict=True))
+    order = np.lexsort((earlier, later))
+    return later[order], earlier[order], share[order]
+
+
+@njit(nogil=True, cache=True)
+def _gram_sets(
+    start: int, end: int, data: Bytes, offsets: Whole, room: Whole, grams: Hashes, sizes: Whole
+) -> None:
+    longest = 1
+    for text in range(start, end):
+        longest = max(longest, offsets[text + 1] - offsets[text] + 2)
+    letters = np.empty(longest, np.uint32)
+    for text in range(start, end):
+        count = _letters(data, offsets[text], offsets[text + 1], letters)
+        if count == 0:
+            continue
+        held = max(1, count - GRAM + 1)
+        window = grams[room[text] : room[text] + held]
+        for gram in range(held):
+            state = np.uint32(2166136261)
+            for letter in range(gram, min(gram + GRAM, count)):
+                state = np.uint32((state ^ letters[letter]) * np.uint32(0x9E3779B1))
+                state = np.uint32(state ^ (state >> np.uint32(15)))
+            window[gram] = state
+        window.sort()
+        distinct = 1
+        for gram in range(1, held):
+            if window[gram] != window[gram - 1]:
+                window[distinct] = window[gram]
+                distinct += 1
+        sizes[text] = distinct
+
+
+@njit(nogil=True, cache=True)
+def _letters(data: Bytes, start: int, end: int, letters: Hashes) -> int:
+    """Decode UTF-8 into code points; runs of punctuation and white space become one space."""
+    count = 0
+    at = start
+    while at < end:
+        lead = np.uint32(data[at])
+        size = 1 + (lead >= 0xC0) + (lead >= 0xE0) + (lead >= 0xF0)
+        point = lead if size == 1 else lead & np.uint32(0x7F >> size)
+        for tail in range(at + 1, min(at + size, end)):
+            point = (point << np.uint32(6)) | (np.uint32(data[tail]) & np.uint32(0x3F))
+        at += size
+        mark = 0x2000 <= point <= 0x206F or 0x3000 <= point <= 0x303F
+        if (point >= 128 and not mark) or 48 <= point <= 57 or 97 <= point <= 122:
+            letters[count] = point
+            count += 1
+        elif count > 0 and letters[count - 1] != 32:
+            letters[count] = 32
+            count += 1
+    if count > 0 and letters[count - 1] == 32:
+        count -= 1
+    return count
+
+
+@njit(nogil=True, cache=True)
+def _close_gaps(grams: Hashes, room: Whole, sizes: Whole) -> None:
+    """Move the sets together so that each begins where the last one ends."""
+    filled = 0
+    for text in range(len(sizes)):
+        for gram in range(sizes[text]):
+            grams[filled + gram] = grams[room[text] + gram]
+        filled += sizes[text]
+
+
+@njit(nogil=True, cache=True)
+def _count(grams: Hashes, bounds: Whole, step: int, common: Hashes) -> None:
+    for text in range(0, len(bounds) - 1, step):
+        for gram in range(bounds[text], bounds[text + 1]):
+            common[grams[gram] & np.uint32(SKETCH - 1)] += np.uint32(1)
+
+
+@njit(nogil=True, cache=True)
+def _band_keys(
+    start: int,
+    end: int,
+    grams: Hashes,
+    bounds: Whole,
+    common: Hashes,
+    most: int,
+    odd: Hashes,
+    shift: Hashes,
+    keys: Keys,
+) -> None:
+    least = np.empty(BANDS * ROWS, np.uint32)
+    for text in range(start, end):
+        least[:] = 0xFFFFFFFF
+        rare = 0
+        for gram in range(bounds[text], bounds[text + 1]):
+            rare += common[grams[gram] & np.uint32(SKETCH - 1)] <= most
+        for gram in range(bounds[text], bounds[text + 1]):
+            value = grams[gram]
+            if rare == 0 or common[value & np.uint32(SKETCH - 1)] <= most:
+                for place in range(BANDS * ROWS):
+                    mixed = np.uint32(value * odd[place] + shift[place])
+                    least[place] = min(least[place], mixed)
+        for band in range(BANDS):
+            key = np.uint64(band)
+            for place in range(band * ROWS, (band + 1) * ROWS):
+                key = (key ^ np.uint64(least[place])) * np.uint64(0x9E3779B97F4A7C15)
+                key ^= key >> np.uint64(32)
+            keys[text, band] = key
+
+
+@njit(nogil=True, cache=True)
+def _similar_pairs(
+    order: Whole,
+    column: Keys,
+    keys: Keys,
+    band: int,
+    grams: Hashes,
+    bounds: Whole,
+    similar: float,
+) -> tuple[Whole, Whole, Shares]:
+    """The similar pairs whose first common band is this one."""
+    room = 1024
+    later, earlier = np.empty(room, np.int64), np.empty(room, np.int64)
+    share = np.empty(room, np.float32)
+    count = run = 0
+    for at in range(1, len(order)):
+        row = order[at]
+        if column[row] != column[order[at - 1]]:
+            run = at
+        for before in range(max(run, at - LOOK_BACK), at):
+            other = order[before]
+            if _met_before(keys, row, other, band):
+                continue
+            found = _jaccard(grams, bounds, row, other, similar)
+            if found < similar:
+                continue
+            if count == room:
+                room *= 2
+                later = np.concatenate((later, later))
+                earlier = np.concatenate((earlier, earlier))
+                share = np.concatenate((share, share))
+            later[count], earlier[count], share[count] = row, other, found
+            count += 1
+    return later[:count], earlier[:count], share[:count]
+
+
+@njit(nogil=True, cache=True)
+def _met_before(keys: Keys, row: int, other: int, band: int) -> bool:
+    met = False
+    for place in range(band):
+        met |= keys[row, place] == keys[other, place]
+    return met
+
+
+@njit(nogil=True, cache=True)
+def _jaccard(grams: Hashes, bounds: Whole, left: int, right: int, similar: float) -> float:
+    """The Jaccard similarity of two sets; 0 as soon as it cannot reach `similar`."""
+    i, j = bounds[left], bounds[right]
+    end_i, end_j = bounds[left + 1], bounds[right + 1]
+    both = (end_i - i) + (end_j - j)
+    spare = both - 2 * (similar * both / (1 + similar)) + 1e-9
+    shared = 0
+    missed = 0
+    if both == 0:
+        return 0.0
+    while i < end_i and j < end_j:
+        a, b = grams[i], grams[j]
+        if a == b:
+            shared += 1
+        else:
+            missed += 1
+            if missed > spare:
+                return 0.0
+        i += a <= b
+        j += b <= a
+    return shared / (both - shared)
+
+
+@njit(nogil=True, cache=True)
+def _keep_first(
+    later: Whole, earlier: Whole, share: Shares, copy_of: Whole, similarity: Shares
+) -> None:
+    """A row repeats the most similar of the earlier rows that are kept; the first among equals."""
+    for pair in range(len(later)):
+        row, other = later[pair], earlier[pair]
+        if copy_of[other] != other:
+            continue
+        if copy_of[row] == row or share[pair] > similarity[row]:
+            copy_of[row], similarity[row] = other, share[pair]

@@ -1,0 +1,147 @@
+"""Tables as records, one row at a time: JSONL, JSON, CSV, TSV and Parquet."""
+
+import csv
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import closing
+from itertools import islice
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import orjson
+import pyarrow.parquet as pq
+
+from kdos.errors import InputError
+from kdos.rows.files import bare_suffix, decode, open_bytes, read_lines
+
+BATCH_BYTES = 32 << 20
+"""What is held at a time, at least: rows may be few and long."""
+LONGEST_CELL = 1 << 30
+
+
+class Record(NamedTuple):
+    """One row as it was read: where it stands (from 1), its size in bytes, its fields."""
+
+    place: int
+    size: int
+    row: Mapping[str, Any]
+
+
+def read_records(path: Path) -> Generator[Record]:
+    """The rows of one table file, one by one; a JSON document is read whole before."""
+    match bare_suffix(path):
+        case ".parquet":
+            return parquet_records(path)
+        case ".csv":
+            return _read_csv(path, delimiter=",")
+        case ".tsv":
+            return _read_csv(path, delimiter="\t")
+        case _:
+            return _read_jsonl(path) if unit_of(path) == "line" else _read_document(path)
+
+
+def unit_of(path: Path) -> str:
+    """What rows are counted in: ``line``, or ``row`` where a row is no line."""
+    suffix = bare_suffix(path)
+    if suffix == ".json":
+        return "line" if _is_jsonl(path) else "row"
+    return "row" if suffix == ".parquet" else "line"
+
+
+def bad_record(
+    path: Path | str, message: str, *, place: int, unit: str, field: str | None = None
+) -> InputError:
+    """The error that names the file, the row and the field."""
+    if unit == "line":
+        return InputError.at(path, message, line=place, field=field)
+    return InputError.at(f"{path}, {unit} {place}", message, field=field)
+
+
+def _is_jsonl(path: Path) -> bool:
+    """Whether a .json file holds an object a line: its first line is one, and there is a second."""
+    with closing(read_lines(path)) as lines:
+        first, *more = [line for _, line in islice(lines, 2)] or [b""]
+    try:
+        return bool(more) and isinstance(orjson.loads(first), dict)
+    except orjson.JSONDecodeError:
+        return False
+
+
+def _read_jsonl(path: Path) -> Generator[Record]:
+    for number, line in read_lines(path):
+        row = _parsed(line, path, line=number)
+        if not isinstance(row, dict):
+            raise InputError.at(path, f"must be a JSON object. Got {line[:40]!r}", line=number)
+        yield Record(number, len(line), row)
+
+
+def _parsed(data: bytes, path: Path, *, line: int) -> Any:
+    try:
+        return orjson.loads(data)
+    except orjson.JSONDecodeError as error:
+        decode(data, path, line=line)
+        where = f"line {line + error.lineno - 1}, column {error.colno}"
+        message = f"must be one JSON object. Got broken JSON ({error.msg}, {where}). Mend the line"
+        raise InputError.at(path, message, line=line + error.lineno - 1) from error
+
+
+def _read_document(path: Path) -> Generator[Record]:
+    """The rows of one JSON document: a list of objects, or an object around one such list."""
+    with open_bytes(path) as stream:
+        found = _parsed(stream.read(), path, line=1)
+    for number, row in enumerate(_rows_in(found), start=1):
+        if not isinstance(row, dict):
+            message = f"must be a JSON object. Got {str(row)[:40]!r}"
+            raise bad_record(path, message, place=number, unit="row")
+        yield Record(number, 0, row)
+
+
+def _rows_in(document: Any) -> Sequence[Any]:
+    if not isinstance(document, dict):
+        return document if isinstance(document, list) else [document]
+    tables = [part for part in document.values() if isinstance(part, list)]
+    return tables[0] if len(tables) == 1 else [document]
+
+
+def _read_csv(path: Path, *, delimiter: str) -> Generator[Record]:
+    """Rows of a table with a header; every cell is text, an empty one null."""
+    csv.field_size_limit(LONGEST_CELL)
+    reader = csv.reader(_text_lines(path), delimiter=delimiter, strict=delimiter == ",")
+    try:
+        header = next(reader, None)
+        if header is None:
+            return
+        start = reader.line_num + 1
+        for cells in reader:
+            if len(cells) not in (0, len(header)):
+                message = f"must have {len(header)} cells, as the header has. Got {len(cells)}"
+                raise InputError.at(path, message, line=start)
+            if cells:
+                row = dict(zip(header, (cell or None for cell in cells), strict=True))
+                yield Record(start, sum(map(len, cells)), row)
+            start = reader.line_num + 1
+    except csv.Error as error:
+        raise InputError.at(path, f"must be CSV. Got: {error}", line=reader.line_num) from error
+
+
+def _text_lines(path: Path) -> Iterator[str]:
+    with open_bytes(path) as stream:
+        for number, line in enumerate(stream, start=1):
+            kept = line.removeprefix(b"\xef\xbb\xbf") if number == 1 else line
+            yield decode(kept, path, line=number)
+
+
+def parquet_records(path: Path, columns: Sequence[str] | None = None) -> Generator[Record]:
+    """The rows of a Parquet file, with all fields or only some."""
+    with open_bytes(path) as stream:
+        file = pq.ParquetFile(stream)
+        parts = file.iter_batches(fitting_rows(file), columns=list(columns) if columns else None)
+        rows = (row for part in parts for row in part.to_pylist())
+        for place, row in enumerate(rows, start=1):
+            yield Record(place, 0, row)
+
+
+def fitting_rows(file: pq.ParquetFile) -> int:
+    """How many rows of this file make `BATCH_BYTES`, by its own metadata; at least one."""
+    groups = [file.metadata.row_group(i) for i in range(file.metadata.num_row_groups)]
+    size = sum(group.total_byte_size for group in groups)
+    return max(1, BATCH_BYTES * max(file.metadata.num_rows, 1) // max(size, 1))

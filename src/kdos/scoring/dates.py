@@ -1,0 +1,78 @@
+"""Dates in a text, as precise as they are given."""
+
+import re
+from dataclasses import dataclass
+
+from kdos.verdict.answers import canonical
+
+_NAMES = "january february march april may june july august september october november december"
+_MONTHS = {
+    form: number
+    for number, name in enumerate(_NAMES.split(), start=1)
+    for form in (name, name[:3], name[:4])
+}
+_MONTH = rf"(?P<month>{'|'.join(sorted(_MONTHS, key=len, reverse=True))})"
+_DAY = r"(?P<day>\d{1,2})(?:st|nd|rd|th)?"
+_PATTERNS = tuple(
+    re.compile(pattern)
+    for pattern in (
+        r"\b(?P<year>\d{4})-(?P<month>\d\d)-(?P<day>\d\d)\b",
+        rf"\b{_MONTH}\.?,?(?: of)? (?P<year>[12]\d{{3}})\b",
+        rf"\b{_MONTH}\.? {_DAY}\b",
+        rf"\b{_DAY}(?: of)? {_MONTH}\b",
+        r"(?<![\d.,:$€£-])(?P<year>1\d{3}|20\d\d)(?![.,:%-]?\d|%)",
+    )
+)
+"""Full dates as `canonical` writes them, then months and days, then years alone."""
+_ABOUT_DATES = re.compile(
+    r"\b(?:in|on|by|since|from|the|of|year|around|about|circa|c|ca|early|late|mid|ad|ce)\b|[\W_]"
+)
+_ASKS_DAY = re.compile(r"\b(?:day|date)\b", re.IGNORECASE)
+_ASKS_MONTH = re.compile(r"\bmonth\b", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Date:
+    """A date; what it does not say is 0."""
+
+    year: int = 0
+    month: int = 0
+    day: int = 0
+
+
+def read_dates(text: str) -> list[Date]:
+    """Every date in the text."""
+    return _read(canonical(text))[0]
+
+
+def is_date(text: str) -> bool:
+    """Whether the text is a date and nothing else, but for words such as ``around``."""
+    dates, rest = _read(canonical(text))
+    return bool(dates) and not _ABOUT_DATES.sub("", rest)
+
+
+def _read(text: str) -> tuple[list[Date], str]:
+    """The dates of a canonical text, and what is left of it."""
+    dates: list[Date] = []
+    for pattern in _PATTERNS:
+        dates += [_date(**found.groupdict()) for found in pattern.finditer(text)]
+        text = pattern.sub(" ", text)
+    return dates, text
+
+
+def _date(*, year: str = "0", month: str = "0", day: str = "0") -> Date:
+    return Date(int(year), _MONTHS.get(month) or int(month), int(day))
+
+
+def agrees(given: Date, gold: Date, *, question: str) -> bool:
+    """Whether a date is the gold one, though it may say more or less.
+
+    Less will do where the year is there and the question asks for neither day nor month.
+    """
+    pairs = ((given.month, gold.month), (given.day, gold.day))
+    if given.year != gold.year or any(mine and its and mine != its for mine, its in pairs):
+        return False
+    day = not gold.year or _ASKS_DAY.search(question)
+    month = day or _ASKS_MONTH.search(question)
+    too_coarse = (gold.month and not given.month and month) or (gold.day and not given.day and day)
+    return not too_coarse

@@ -1,0 +1,156 @@
+"""Any dataset as a stream of texts or vectors: a table, a folder, a hub data set, a ``.npy``."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from kdos.errors import InputError, UsageError
+from kdos.rows import Rows, field_names, guess_field, hub_field_names, open_vectors
+from kdos.rows import read_hub as read_hub_rows
+from kdos.rows import read_rows as read_table_rows
+
+Vectors = npt.NDArray[np.float32]
+Flags = npt.NDArray[np.bool_]
+
+HUB = "hf:"
+"""What the name of a Hugging Face data set begins with here: ``hf:owner/name:split``."""
+BATCH_ROWS = 65_536
+VECTORS = "vector"
+"""The column that vectors of a ``.npy`` are written to."""
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Some rows in a stretch: `table` as they were read, and what is measured of them.
+
+    `usable`, shape (n_rows,), says which rows hold anything; of those `texts` or `vectors`, shape
+    (n_usable, n_features), are given, the other is None.
+    """
+
+    table: pa.RecordBatch
+    usable: Flags
+    texts: Sequence[str] | None
+    vectors: Vectors | None
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """Where rows come from, and the field that is measured; empty for a ``.npy``."""
+
+    path: str
+    field: str
+
+    @property
+    def holds_vectors(self) -> bool:
+        """Whether it is a ``.npy`` of vectors."""
+        return not self.field
+
+    def batches(self, *, every_column: bool = False) -> Iterator[Batch]:
+        """The rows in order; with `every_column` the whole of each row, else the field alone."""
+        if self.holds_vectors:
+            yield from _vector_batches(open_vectors(self.path))
+            return
+        for rows in self._rows(None if every_column else [self.field]):
+            yield _table_batch(rows, self.field)
+
+    def values(self, field: str) -> Iterator[Rows]:
+        """The rows with another field of theirs."""
+        return self._rows([field])
+
+    def _rows(self, columns: Sequence[str] | None) -> Iterator[Rows]:
+        if self.path.startswith(HUB):
+            name, split = _hub_name(self.path)
+            return read_hub_rows(name, split=split, columns=columns, batch_size=BATCH_ROWS)
+        return read_table_rows(self.path, columns=columns, batch_size=BATCH_ROWS)
+
+
+def open_dataset(path: str, field: str | None = None) -> Dataset:
+    """The dataset at a path; where no field is named, the likeliest one is taken.
+
+    Raises:
+        InputError: Nothing is there, or no field says by its name that it holds the text.
+    """
+    if path.endswith(".npy"):
+        if field is not None:
+            raise UsageError(f"a .npy file has no fields. Got --field {field}. Leave it out.")
+        return Dataset(path, "")
+    if field is None:
+        names = hub_fields(path) if path.startswith(HUB) else field_names(Path(path))
+        field = guess_field(names)
+        if field is None:
+            known = ", ".join(names)
+            raise InputError.at(path, f"name the field with --field. There are: {known}")
+    return Dataset(path, field)
+
+
+def hub_fields(path: str) -> list[str]:
+    """The fields of a Hugging Face data set."""
+    name, split = _hub_name(path)
+    return hub_field_names(name, split=split)
+
+
+def _hub_name(path: str) -> tuple[str, str]:
+    name, _, split = path.removeprefix(HUB).partition(":")
+    return name, split or "train"
+
+
+def _vector_batches(vectors: npt.NDArray[np.floating]) -> Iterator[Batch]:
+    for start in range(0, len(vectors), BATCH_ROWS):
+        part = np.asarray(vectors[start : start + BATCH_ROWS], np.float32)
+        yield Batch(_vector_table(part), np.ones(len(part), bool), None, part)
+
+
+def _vector_table(part: Vectors) -> pa.RecordBatch:
+    flat = pa.array(part.reshape(-1))
+    column = pa.FixedSizeListArray.from_arrays(flat, part.shape[1])
+    return pa.RecordBatch.from_arrays([column], names=[VECTORS])
+
+
+def _table_batch(rows: Rows, field: str) -> Batch:
+    if field not in rows.batch.schema.names:
+        known = ", ".join(rows.batch.schema.names)
+        raise InputError.at(rows.path, f"no such field. There are: {known}", field=field)
+    column: Any = rows.batch.column(field)
+    if _is_vector(column.type):
+        return _vector_column(rows, column, field)
+    texts = rows.text(field)
+    usable = np.asarray(texts.is_valid())
+    held: list[Any] = texts.drop_null().to_pylist()
+    return Batch(rows.batch, usable, held, None)
+
+
+def _is_vector(kind: pa.DataType) -> bool:
+    lists = (pa.types.is_list, pa.types.is_large_list, pa.types.is_fixed_size_list)
+    return any(is_list(kind) for is_list in lists) and pa.types.is_floating(
+        getattr(kind, "value_type", pa.null())
+    )
+
+
+def _vector_column(rows: Rows, column: Any, field: str) -> Batch:
+    """A column of lists of numbers, all of one length, as vectors."""
+    usable = np.asarray(column.is_valid())
+    held = column.drop_null()
+    values = np.asarray(held.flatten(), np.float32)
+    lengths = np.asarray(held.value_lengths())
+    if len(lengths) and (lengths != lengths[0]).any():
+        row = int(np.flatnonzero(usable)[np.argmax(lengths != lengths[0])])
+        message = f"vectors must have one length. Got others than {lengths[0]}"
+        raise rows.error(row, message, field=field)
+    vectors = values.reshape(len(held), -1)
+    finite = np.isfinite(vectors).all(axis=1)
+    if not finite.all():
+        row = int(np.flatnonzero(usable)[np.argmin(finite)])
+        raise rows.error(row, "must hold finite numbers only", field=field)
+    return Batch(rows.batch, usable, None, vectors)
+
+
+def first_texts(dataset: Dataset, count: int) -> list[str]:
+    """The first texts of a dataset."""
+    texts = (text for batch in dataset.batches() for text in batch.texts or ())
+    return list(islice(texts, count))

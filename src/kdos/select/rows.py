@@ -1,0 +1,114 @@
+"""The rows of a selection: which may be chosen, and how they are written."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from kdos.density import find_copies
+from kdos.errors import UsageError
+from kdos.pool import group_texts
+from kdos.pool.duplicates import near_duplicates
+from kdos.select.choose import Candidates, Selection
+from kdos.select.dataset import Dataset
+from kdos.select.survey import Placed, Survey, placed
+from kdos.store import write_parquet
+
+Whole = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
+
+DEDUP = ("off", "exact", "near")
+
+
+def candidates(
+    found: Survey,
+    *,
+    dedup: str = "off",
+    weight: str | None = None,
+    random_seed: int = 0,
+    at: Placed | None = None,
+) -> Candidates:
+    """The rows of a surveyed dataset that may be chosen.
+
+    `dedup` leaves out rows that repeat an earlier one: `exact` but for case and punctuation (for
+    vectors, number by number), `near` with a Jaccard similarity of 0.7 or more. `weight` names a
+    field of numbers that makes rows likelier.
+    """
+    at = placed(found) if at is None else at
+    rows = np.flatnonzero(found.usable)
+    rows = rows[first_of_copies(found.dataset, dedup)]
+    weights = None if weight is None else read_weights(found.dataset, weight)[rows]
+    return Candidates(
+        space=found.space,
+        rows=rows,
+        cells=at.cells[rows],
+        counts=at.pool.counts,
+        weights=weights,
+        random_seed=random_seed,
+    )
+
+
+def first_of_copies(dataset: Dataset, dedup: str) -> Whole:
+    """Of the usable rows, numbered from 0, those that repeat no earlier one."""
+    texts = [text for batch in dataset.batches() for text in batch.texts or ()]
+    if texts:
+        match dedup:
+            case "near":
+                return near_duplicates(texts).kept
+            case "exact":
+                return np.sort(group_texts(texts).first)
+            case _:
+                return np.arange(len(texts))
+    if dedup == "near":
+        raise UsageError("--dedup near compares texts. Got vectors. Use --dedup exact.")
+    vectors = [batch.vectors for batch in dataset.batches() if batch.vectors is not None]
+    if dedup == "off":
+        return np.arange(sum(map(len, vectors)))
+    return find_copies(np.concatenate(vectors)).first
+
+
+def read_weights(dataset: Dataset, field: str) -> Floats:
+    """The numbers in a field, shape (n_rows,).
+
+    Raises:
+        InputError: One of them is missing, negative or not finite; the message names its place.
+    """
+    if dataset.holds_vectors:
+        raise UsageError("--weight names a field. Got a .npy, which has none.")
+    parts: list[Floats] = []
+    for rows in dataset.values(field):
+        try:
+            part = np.asarray(rows.batch.column(field).cast(pa.float64()), np.float64)
+        except (pa.ArrowException, ValueError) as error:
+            raise rows.error(0, "must be a number in every row", field=field) from error
+        good = np.isfinite(part) & (part >= 0)
+        if not good.all():
+            row = int(np.argmin(good))
+            message = f"must be a number of at least 0 in every row. Got {part[row]}"
+            raise rows.error(row, message, field=field)
+        parts.append(part)
+    return np.concatenate(parts)
+
+
+def write_selection(dataset: Dataset, selection: Selection, path: Path) -> int:
+    """Write the chosen rows as they were, with their `cell`; returns how many."""
+    tables = list(chosen_rows(dataset, selection))
+    table: Any = pa.concat_tables(tables, promote_options="permissive")
+    return write_parquet(path, table, table.schema)
+
+
+def chosen_rows(dataset: Dataset, selection: Selection) -> Iterator[pa.Table]:
+    """The chosen rows of each batch, with a column `cell`."""
+    start = 0
+    for batch in dataset.batches(every_column=True):
+        low, high = np.searchsorted(selection.rows, [start, start + len(batch.usable)])
+        if high > low:
+            part: Any = pa.Table.from_batches([batch.table])
+            part = part.take(pa.array(selection.rows[low:high] - start))
+            if "cell" in part.column_names:
+                part = part.drop_columns(["cell"])
+            yield part.append_column("cell", pa.array(selection.cells[low:high]))
+        start += len(batch.usable)

@@ -1,0 +1,265 @@
+"""A dataset measured: a space fitted on it, and where each of its rows lies."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import chain
+
+import numpy as np
+import numpy.typing as npt
+
+from kdos.chance import generator
+from kdos.density import (
+    Measurement,
+    Pool,
+    Profile,
+    Reference,
+    Space,
+    find_copies,
+    fit_space,
+    measure,
+    profile,
+    row_hashes,
+)
+from kdos.embed import Embedder, LexicalEmbedder, load_embedder
+from kdos.errors import UsageError
+from kdos.select.dataset import Batch, Dataset, Flags, Vectors
+
+Whole = npt.NDArray[np.int64]
+Points = npt.NDArray[np.float32]
+
+REFERENCE_ROWS = 1 << 20
+"""Rows that a space is fitted on at most; of a larger dataset, a random sample."""
+FITTED_TEXTS = 100_000
+"""Texts that the lexical embedder learns from at most."""
+AT_ONCE = 1 << 19
+"""Points that are measured at a time: enough to fill the cells they are joined in."""
+NO_CELL = -1
+"""The cell of a row that holds nothing to measure."""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How a dataset is measured. `dim` None takes vectors as they are; texts are reduced to 64."""
+
+    embed: str = "lexical"
+    dim: int | None = None
+    normalize: bool = False
+    n_cells: int | None = None
+    k: int = 10
+    random_seed: int = 0
+    reference_rows: int = REFERENCE_ROWS
+
+
+@dataclass(frozen=True)
+class Survey:
+    """A dataset, the space fitted on it and the embedder that made its vectors.
+
+    `usable`, shape (n_rows,), says which rows hold anything. Of those, numbered from 0, `sample`
+    holds the ones that the space was fitted on, `texts` what they say (empty for vectors) and
+    `reference` how they were measured.
+    """
+
+    dataset: Dataset
+    space: Space
+    embedder: Embedder | None
+    reference: Reference
+    sample: Whole
+    texts: Sequence[str]
+    usable: Flags
+
+    @property
+    def rate(self) -> float:
+        """The share of usable rows that the space was fitted on."""
+        return len(self.sample) / int(self.usable.sum())
+
+    def points(self, batch: Batch) -> npt.NDArray[np.float32]:
+        """The usable rows of a batch as points of the space."""
+        return self.space.project(vectors_of(batch, self.embedder))
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """Each row of a dataset: its cell (`NO_CELL` where it is unusable) and log density (nats).
+
+    Both have shape (n_rows,); a density is NaN where there is none. `pool` counts each distinct
+    point once, `levels` holds those points' log densities.
+    """
+
+    cells: npt.NDArray[np.int32]
+    log_density: npt.NDArray[np.float64]
+    novel: npt.NDArray[np.bool_]
+    pool: Profile
+    levels: npt.NDArray[np.float64]
+
+
+def vectors_of(batch: Batch, embedder: Embedder | None) -> Vectors:
+    """The vectors of a batch's usable rows, embedded where they are texts."""
+    if batch.vectors is not None:
+        return batch.vectors
+    if embedder is None:
+        raise UsageError("a dataset of vectors compares only with vectors. Got texts.")
+    return embedder.embed(batch.texts or ())
+
+
+def survey(dataset: Dataset, options: Options) -> Survey:
+    """Fit a space on a dataset, in one pass; memory is bounded by the sample and one batch."""
+    held = _Reservoir(options.reference_rows, options.random_seed)
+    usable: list[Flags] = []
+    for batch in dataset.batches():
+        held.add(batch)
+        usable.append(batch.usable)
+    if held.seen == 0:
+        raise UsageError(f"{dataset.path} must hold at least one row to measure. Got none.")
+    texts = held.texts()
+    embedder = None if held.vectors() is not None else fitted_embedder(texts, options)
+    vectors = held.vectors() if embedder is None else embedder.embed(texts)
+    if vectors is None:
+        raise UsageError(f"{dataset.path} must hold texts or vectors. Got neither.")
+    is_text = embedder is not None
+    space, reference = fit_space(
+        vectors,
+        embedder=embedder.name if embedder else "given",
+        dim=(options.dim or 64) if is_text else options.dim,
+        n_cells=options.n_cells,
+        k=options.k,
+        normalize=is_text or options.normalize,
+        random_seed=options.random_seed,
+    )
+    flags = np.concatenate(usable)
+    return Survey(dataset, space, embedder, reference, held.rows(), texts, flags)
+
+
+def fitted_embedder(texts: Sequence[str], options: Options) -> Embedder:
+    """The embedder that the options name, fitted where it must be."""
+    ready = load_embedder(options.embed)
+    if ready is not None:
+        return ready
+    step = -(-len(texts) // FITTED_TEXTS)
+    return LexicalEmbedder.fit(texts[::step], random_seed=options.random_seed)
+
+
+class _Reservoir:
+    """A uniform sample of the usable rows seen: those with the smallest of keyed random numbers."""
+
+    def __init__(self, most: int, random_seed: int) -> None:
+        self._most = most
+        self._rng = generator(random_seed, "select", "reservoir")
+        self._priority = np.zeros(0)
+        self._rows = np.zeros(0, np.int64)
+        self._texts: list[str] = []
+        self._parts: list[Vectors] = []
+        self.seen = 0
+
+    def add(self, batch: Batch) -> None:
+        count = int(batch.usable.sum())
+        self._priority = np.append(self._priority, self._rng.random(count))
+        self._rows = np.append(self._rows, np.arange(self.seen, self.seen + count))
+        self._texts.extend(batch.texts or ())
+        if batch.vectors is not None:
+            self._parts.append(batch.vectors)
+        self.seen += count
+        if len(self._rows) > 1.25 * self._most:
+            self._shrink()
+
+    def _shrink(self) -> None:
+        if len(self._rows) <= self._most:
+            return
+        kept = np.sort(np.argpartition(self._priority, self._most)[: self._most])
+        self._priority, self._rows = self._priority[kept], self._rows[kept]
+        self._texts = [self._texts[row] for row in kept.tolist()] if self._texts else []
+        if self._parts:
+            starts = np.cumsum([0, *map(len, self._parts)])
+            bounds = np.searchsorted(kept, starts)
+            self._parts = [
+                part[kept[low:high] - start]
+                for part, start, low, high in zip(
+                    self._parts, starts, bounds, bounds[1:], strict=False
+                )
+            ]
+
+    def rows(self) -> Whole:
+        self._shrink()
+        return self._rows
+
+    def texts(self) -> list[str]:
+        self._shrink()
+        return self._texts
+
+    def vectors(self) -> Vectors | None:
+        self._shrink()
+        if len(self._parts) > 1:
+            self._parts = [np.concatenate(self._parts)]
+        return self._parts[0] if self._parts else None
+
+
+def measured_points(
+    dataset: Dataset, found: Survey, *, rate: float
+) -> Iterator[tuple[Points, Measurement]]:
+    """Usable rows as points of a survey's space, measured among its reference, in order."""
+    copies = find_copies(found.reference.points).first
+    pool = Pool(found.reference.points[copies], found.reference.cells[copies])
+    held: list[Points] = []
+    for batch in chain(dataset.batches(), [None]):
+        if batch is not None:
+            held.append(found.points(batch))
+        if held and (batch is None or sum(map(len, held)) >= AT_ONCE):
+            points, held = np.concatenate(held), []
+            yield points, measure(points, found.space, among=pool, rate=rate)
+
+
+def placed(found: Survey) -> Placed:
+    """Where each row of the dataset lies; rows are measured anew only where a sample was drawn."""
+    if len(found.sample) == found.usable.sum():
+        return _placed_all(found)
+    place = _Placing(found.space)
+    for points, measured in measured_points(found.dataset, found, rate=found.rate):
+        place.add(points, measured)
+    return place.finish(found.usable)
+
+
+def placed_in(dataset: Dataset, found: Survey) -> Placed:
+    """Where each row of another dataset lies in a survey's space, measured among its reference."""
+    place = _Placing(found.space)
+    usable = [batch.usable for batch in dataset.batches()]
+    for points, measured in measured_points(dataset, found, rate=found.rate):
+        place.add(points, measured)
+    return place.finish(np.concatenate(usable))
+
+
+def _placed_all(found: Survey) -> Placed:
+    """The reference is the whole dataset, and was measured when the space was fitted."""
+    reference = found.reference
+    place = _Placing(found.space)
+    place.add(
+        reference.points, Measurement(reference.cells, reference.radius, reference.log_density)
+    )
+    return place.finish(found.usable)
+
+
+class _Placing:
+    """Measurements put together part by part; a point counts once, where it first appears."""
+
+    def __init__(self, space: Space) -> None:
+        self._space = space
+        self._parts: list[Measurement] = []
+        self._levels: list[npt.NDArray[np.float64]] = []
+        self._pool = Profile.empty(space)
+        self._seen = np.zeros(0, np.uint64)
+
+    def add(self, points: Points, part: Measurement) -> None:
+        hashes, first = np.unique(row_hashes(points), return_index=True)
+        fresh = np.sort(first[~np.isin(hashes, self._seen, assume_unique=True)])
+        self._seen = np.union1d(self._seen, hashes)
+        self._parts.append(part)
+        self._levels.append(part.log_density[fresh])
+        self._pool += profile(part.cells, self._space, log_density=part.log_density, distinct=fresh)
+
+    def finish(self, usable: Flags) -> Placed:
+        cells = np.full(len(usable), NO_CELL, np.int32)
+        log_density = np.full(len(usable), np.nan)
+        novel = np.zeros(len(usable), bool)
+        cells[usable] = np.concatenate([part.cells for part in self._parts])
+        log_density[usable] = np.concatenate([part.log_density for part in self._parts])
+        radius = np.concatenate([part.radius for part in self._parts])
+        novel[usable] = radius > self._space.novel_radius
+        return Placed(cells, log_density, novel, self._pool, np.concatenate(self._levels))

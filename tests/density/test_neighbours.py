@@ -1,0 +1,179 @@
+"""The compiled join against the obvious one, and what it promises about order and threads."""
+
+import numba
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from kdos.density.codebook import Codebook, train_codebook, with_itself, without_empty_cells
+from kdos.density.copies import find_copies
+from kdos.density.estimator import Pool, neighbours
+from kdos.density.neighbours import Lists, join, nearest_flat, shelve
+
+
+def cloud(n: int, dim: int, *, seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).standard_normal((n, dim)).astype(np.float32)
+
+
+def all_distances(queries: np.ndarray, pool: np.ndarray) -> np.ndarray:
+    """The slow twin: every distance, in double precision, by subtraction."""
+    apart = queries[:, None].astype(np.float64) - pool[None].astype(np.float64)
+    return np.sqrt(np.square(apart).sum(2))
+
+
+@settings(deadline=None, max_examples=25)
+@given(
+    n=st.integers(1, 300),
+    m=st.integers(12, 1500),
+    dim=st.integers(1, 70),
+    k=st.integers(1, 11),
+    seed=st.integers(0, 99),
+)
+def test_flat_search_finds_what_the_slow_twin_finds(n, m, dim, k, seed) -> None:
+    queries, pool = cloud(n, dim, seed=seed), cloud(m, dim, seed=seed + 100)
+    found = nearest_flat(queries, pool, k=k)
+    slow = all_distances(queries, pool)
+    np.testing.assert_allclose(found.distances, np.sort(slow, axis=1)[:, :k], rtol=1e-9)
+    np.testing.assert_allclose(found.distances, np.take_along_axis(slow, found.rows, axis=1))
+
+
+def test_none_is_its_own_neighbour() -> None:
+    points = cloud(500, 5)
+    found = nearest_flat(points, points, k=3, among_itself=True)
+    slow = all_distances(points, points)
+    np.fill_diagonal(slow, np.inf)
+    np.testing.assert_allclose(found.distances, np.sort(slow, axis=1)[:, :3], rtol=1e-9)
+    assert (found.rows != np.arange(500)[:, None]).all()
+
+
+def test_a_shelf_with_too_few_says_so_with_infinity() -> None:
+    points = cloud(4, 3)
+    found = nearest_flat(points, points, k=5)
+    assert np.isinf(found.distances[:, 4]).all()
+    assert (found.rows[:, 4] == -1).all()
+
+
+def test_only_shelves_that_are_near_are_looked_at() -> None:
+    points = cloud(400, 4)
+    cells = (np.arange(400) % 7).astype(np.int32)
+    shelves = shelve(cells, 7)
+    itself = Lists(np.arange(8), np.arange(7))
+    found = join(
+        points, shelves, points, shelves, near=itself, origins=cloud(7, 4), k=2, among_itself=True
+    )
+    slow = all_distances(points, points)
+    slow[cells[:, None] != cells] = np.inf
+    np.fill_diagonal(slow, np.inf)
+    np.testing.assert_allclose(found.distances, np.sort(slow, axis=1)[:, :2], rtol=1e-9)
+
+
+def test_far_from_the_origin_distances_stay_exact() -> None:
+    points = (cloud(600, 8) + 3000).astype(np.float32)
+    found = nearest_flat(points, points, k=1, among_itself=True)
+    slow = all_distances(points, points)
+    np.fill_diagonal(slow, np.inf)
+    np.testing.assert_allclose(found.distances[:, 0], slow.min(1), rtol=1e-9)
+
+
+def test_probing_every_cell_is_exact_and_fewer_only_look_less() -> None:
+    points = cloud(3000, 6)
+    rng = np.random.default_rng(0)
+    book = train_codebook(points, 100, rng=rng, normalize=False)
+    pool = Pool(points, book.nearest(points))
+    exact = nearest_flat(points, points, k=10, among_itself=True).distances[:, -1]
+    before = None
+    for probes in (0, 3, 15, 99):
+        radius = neighbours(pool, pool, book, k=10, probes=probes, last_only=True).distances[:, 0]
+        assert (radius >= exact * (1 - 1e-12)).all()
+        assert before is None or (radius <= before * (1 + 1e-12)).all()
+        before = radius
+    np.testing.assert_allclose(before, exact)
+
+
+def test_sparse_pools_reach_far_enough() -> None:
+    points = cloud(5000, 3)
+    book = train_codebook(points, 1500, rng=np.random.default_rng(0), normalize=False)
+    few = Pool(points[:30], book.nearest(points[:30]))
+    found = neighbours(few, few, book, k=10, probes=0)
+    assert np.isfinite(found.distances).all()
+    sparse = Pool(points[:1100], book.nearest(points[:1100]))
+    assert np.isfinite(neighbours(sparse, sparse, book, k=10, probes=None).distances).all()
+
+
+@pytest.mark.parametrize("n_cells", [50, 1100])
+def test_codebook_is_the_same_for_any_number_of_threads(n_cells: int) -> None:
+    points = cloud(6000, 12)
+    found = []
+    for threads in (1, min(2, numba.config.NUMBA_NUM_THREADS)):
+        numba.set_num_threads(threads)
+        rng = np.random.default_rng(5)
+        book = train_codebook(points, n_cells, rng=rng, normalize=True)
+        pool = Pool(points, book.nearest(points))
+        found.append((book, pool, neighbours(pool, pool, book, k=10, probes=None)))
+    numba.set_num_threads(numba.config.NUMBA_NUM_THREADS)
+    (one, in_one, near), (two, in_two, also_near) = found
+    np.testing.assert_array_equal(one.centroids, two.centroids)
+    np.testing.assert_array_equal(in_one.cells, in_two.cells)
+    np.testing.assert_array_equal(near.distances, also_near.distances)
+
+
+def test_flat_codebook_gives_the_nearest_centroid() -> None:
+    points = cloud(2000, 9)
+    book = train_codebook(points, 64, rng=np.random.default_rng(1), normalize=False)
+    slow = all_distances(points, book.centroids).argmin(1)
+    np.testing.assert_array_equal(book.nearest(points), slow)
+
+
+def test_two_level_codebook_nearly_gives_the_nearest_centroid() -> None:
+    points = cloud(20_000, 6)
+    book = train_codebook(points, 2000, rng=np.random.default_rng(1), normalize=False)
+    assert len(book) == 2000
+    assert len(book.groups) > 2
+    cells = book.nearest(points)
+    exact = nearest_flat(points, book.centroids, k=1)
+    assert np.mean(cells == exact.rows[:, 0]) > 0.9
+    reached = np.linalg.norm(points - book.centroids[cells], axis=1)
+    assert reached.mean() < 1.02 * exact.distances.mean()
+
+
+def test_a_cell_does_not_depend_on_the_company_a_point_is_in() -> None:
+    points = cloud(4000, 16)
+    book = train_codebook(points, 1200, rng=np.random.default_rng(1), normalize=False)
+    together = book.nearest(points)
+    alone = np.concatenate(
+        [book.nearest(points[start : start + 37]) for start in range(0, 4000, 37)]
+    )
+    np.testing.assert_array_equal(together, alone)
+
+
+def test_empty_cells_are_dropped_and_the_rest_renumbered() -> None:
+    book = Codebook(np.eye(4, dtype=np.float32), np.array([0, 2, 4]))
+    smaller, cells = without_empty_cells(book, np.array([3, 0, 3], np.int32))
+    np.testing.assert_array_equal(smaller.centroids, np.eye(4)[[0, 3]])
+    np.testing.assert_array_equal(cells, [1, 0, 1])
+    np.testing.assert_array_equal(smaller.groups, [0, 1, 2])
+
+
+def test_near_cells_begin_with_the_cell_itself() -> None:
+    near = with_itself(cloud(30, 4), 5)
+    table = near.items.reshape(30, 6)
+    np.testing.assert_array_equal(table[:, 0], np.arange(30))
+    assert all(len(set(row)) == 6 for row in table.tolist())
+
+
+@settings(deadline=None, max_examples=30)
+@given(rows=st.lists(st.tuples(st.integers(0, 3), st.integers(0, 2)), max_size=60))
+def test_copies_are_those_that_numpy_finds(rows) -> None:
+    points = np.array(rows, np.float32).reshape(-1, 2)
+    copies = find_copies(points)
+    for row, group in enumerate(copies.of):
+        np.testing.assert_array_equal(points[row], points[copies.first[group]])
+    assert len(copies.first) == len(set(rows))
+    assert (np.diff(copies.first) > 0).all()
+    assert copies.multiplicity.sum() == len(rows)
+
+
+def test_minus_zero_is_zero() -> None:
+    points = np.array([[0.0, 1.0], [-0.0, 1.0]], np.float32)
+    assert len(find_copies(points).first) == 1

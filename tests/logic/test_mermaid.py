@@ -1,0 +1,229 @@
+"""Reading Mermaid as models write it: the graph that is meant, or a line and a reason."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from kdos.logic import Edge, Fault, Kind, Logic, Node, parse, shape, write
+
+
+def test_diagrams_as_models_write_them_give_the_graph_that_is_meant(diagrams):
+    assert len({one.text for one in diagrams}) >= 500
+    wrong = []
+    for one in diagrams:
+        got = parse(one.text)
+        labels = tuple(node.label for node in got.nodes) if isinstance(got, Logic) else got
+        if labels != one.meant.labels or pairs(got) != one.meant.edges:
+            wrong.append((one.habits, one.text, got))
+    assert wrong == []
+
+
+def pairs(logic):
+    """Edges as positions of labels."""
+    place = {node.id: number for number, node in enumerate(logic.nodes)}
+    return tuple((place[edge.source], place[edge.target]) for edge in logic.edges)
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "reason"),
+    [
+        ("", 1, "got nothing"),
+        ("   \n", 1, "got nothing"),
+        ("A --> B", 1, "must come first"),
+        ("sequenceDiagram\n  A->>B: hello", 1, "must come first"),
+        ("classDiagram\n  A <|-- B", 1, "must come first"),
+        ("Here is my reasoning without a diagram.", 1, "must come first"),
+        ("graph TD", 1, "empty"),
+        ("graph TD\n%% nothing\n", 1, "empty"),
+        ("mindmap\n", 1, "empty"),
+        ("graph TD\nA -->", 2, "a node was expected"),
+        ("graph TD\nA --> B\nB -->\n", 3, "a node was expected"),
+        ("graph TD\n--> B", 2, "a node was expected"),
+        ("graph TD\nA[open\nB --> C", 2, "not closed"),
+        ('graph TD\nA["open] --> B["x"]', 2, "not closed"),
+        ("graph TD\nA((half) --> B", 2, "not closed"),
+        ("graph TD\nA --> B\nThis is not Mermaid", 3, "was expected"),
+        ("graph TD\nA B C", 2, "was expected"),
+        ("graph TD\nA --> B]", 2, "was expected"),
+        ("graph TD\nA -->|label B", 2, "a node was expected"),
+        ("graph TD\nsubgraph S\nA --> B", 3, "has no `end`"),
+        ("graph TD\nA --> B\nend", 3, "none is open"),
+        ("```mermaid\ngraph TD\nA --> !\n```", 3, "a node was expected"),
+        ("---\ntitle: x\n---\ngraph TD\nA --> ?", 5, "a node was expected"),
+        ("mindmap\n  root\nother", 3, "one root"),
+        ("mindmap\n  root\n  child", 3, "one root"),
+    ],
+)
+def test_what_cannot_be_read_is_refused_with_line_and_reason(text, line, reason):
+    fault = parse(text)
+    assert isinstance(fault, Fault)
+    assert fault.reason == "logic_unreadable"
+    assert (fault.line, reason in fault.detail) == (line, True), fault
+
+
+def test_a_diagram_of_unreasonable_size_is_refused():
+    many = "\n".join(f"n{i} --> n{i + 1}" for i in range(300))
+    assert parse(f"graph TD\n{many}").reason == "logic_too_long"
+    assert parse(f"graph TD\nA[{'long ' * 5000}]").reason == "logic_too_long"
+
+
+def test_edges_know_their_direction_and_label():
+    logic = parse(
+        "graph LR\nA -->|wrote| B\nB --- C\nC <--> D\nE <-- D\nF ~~~ G\nA -- met --- H\nH o--o A"
+    )
+    assert logic.kind is Kind.GRAPH
+    assert logic.edges == (
+        Edge("A", "B", "wrote"),
+        Edge("B", "C", directed=False),
+        Edge("C", "D", directed=False),
+        Edge("D", "E"),
+        Edge("A", "H", "met", directed=False),
+        Edge("H", "A", directed=False),
+    )
+    assert len(logic.nodes) == 8
+
+
+def test_an_edge_of_a_subgraph_is_an_edge_of_all_in_it():
+    logic = parse("flowchart TD\nsubgraph clues\nA\nB\nend\nclues --> C\nQ --> clues")
+    assert {(edge.source, edge.target) for edge in logic.edges} == {
+        ("A", "C"),
+        ("B", "C"),
+        ("Q", "A"),
+        ("Q", "B"),
+    }
+    assert [node.id for node in logic.nodes] == ["A", "B", "C", "Q"]
+
+
+@pytest.mark.parametrize(
+    ("written_label", "label"),
+    [
+        ('["Foo (bar) [baz]"]', "Foo (bar) [baz]"),
+        ("[Foo (bar) [baz]]", "Foo (bar) [baz]"),
+        ('["He said "hello" twice"]', 'He said "hello" twice'),
+        ('["#quot;x#quot; #35;1 &amp; more"]', '"x" #1 & more'),
+        ('["one<br>two<br/>three"]', "one two three"),
+        ('["a < b and c > d"]', "a < b and c > d"),
+        ('["over\\nlines"]', "over lines"),
+        ('["\\"quoted\\""]', '"quoted"'),
+        ("['r']", "r"),
+        ("""["'r'"]""", "'r'"),
+        ("[x --> y]", "x --> y"),
+        ("(f(x))", "f(x)"),
+        ("[中文（括号）【标签】]", "中文（括号）【标签】"),
+    ],
+)
+def test_labels_say_what_they_say(written_label, label):
+    logic = parse(f"graph TD\nA{written_label} --> B\n")
+    assert [node.label for node in logic.nodes] == [label, "B"]
+
+
+@pytest.mark.parametrize(
+    "root", ["root((Paris))", "root)Paris(", "root))Paris((", "{{Paris}}", '["Paris"]', "Paris"]
+)
+@pytest.mark.parametrize("bullet", ["", "- ", "* "])
+def test_a_mindmap_is_a_tree_by_its_indentation(root, bullet):
+    text = f"""mindmap
+  {root}
+    {bullet}Eiffel Tower
+      ::icon(fa fa-tower)
+      {bullet}opened in (1889)
+      %% a comment
+
+    {bullet}id1[Seine: "river"]
+"""
+    logic = parse(text)
+    assert logic.kind is Kind.MINDMAP
+    assert [node.label for node in logic.nodes] == [
+        "Paris",
+        "Eiffel Tower",
+        "opened in (1889)",
+        'Seine: "river"',
+    ]
+    assert pairs(logic) == ((0, 1), (1, 2), (0, 3))
+
+
+WORDS = st.sampled_from(
+    [
+        *("graph TD", "flowchart LR", "mindmap", "subgraph", "end", "style", "class", "direction"),
+        *("A", "B", "root", "node-1", "节点", "x", "o", "1"),
+        *(
+            "[",
+            "]",
+            "(",
+            ")",
+            "{",
+            "}",
+            "((",
+            "))",
+            "{{",
+            "}}",
+            "[/",
+            "/]",
+            '"',
+            "'",
+            "`",
+            "“",
+            "”",
+        ),
+        *("-->", "--", "->", "---", "–>", "==>", "==", "-.->", "-.", ".->", "<-->", "<--", "~~~"),
+        *("|", "||", "&", ";", "%%", ":::", "@{", "label:", "#quot;", "<br/>", "&gt;", "\\n"),
+        *(" ", "  ", "\n", "\t", "\r\n", "```", "---\n", "!", "?", "\ufeff", "text of a label"),
+    ]
+)
+
+
+@given(st.lists(WORDS, max_size=60).map("".join) | st.text(max_size=300))
+@settings(max_examples=300, deadline=2000)
+def test_no_text_breaks_the_parser(text):
+    for start in ("", "graph TD\n", "mindmap\n"):
+        got = parse(start + text)
+        if isinstance(got, Fault):
+            assert got.reason in {"logic_unreadable", "logic_too_long"}
+            assert 1 <= got.line <= 1 + (start + text).replace("\\n", "\n").count("\n") + 1
+        else:
+            names = {node.id for node in got.nodes}
+            assert len(names) == len(got.nodes) > 0
+            assert all(edge.source in names and edge.target in names for edge in got.edges)
+
+
+LABELS = st.text(
+    st.characters(codec="utf-8", exclude_categories=["Cc", "Cf", "Cs", "Zl", "Zp"]), min_size=1
+).filter(lambda label: label == " ".join(label.split()))
+
+
+@st.composite
+def logics(draw) -> Logic:
+    kind = draw(st.sampled_from([Kind.FLOWCHART, Kind.GRAPH]))
+    labels = draw(st.lists(LABELS, min_size=1, max_size=8))
+    nodes = tuple(Node(f"n{number}", label) for number, label in enumerate(labels))
+    ends = st.sampled_from([node.id for node in nodes])
+    edges = st.builds(Edge, ends, ends, st.just("") | LABELS, st.booleans())
+    return Logic(kind, nodes, tuple(draw(st.lists(edges, max_size=12))))
+
+
+@given(logics())
+@settings(max_examples=150)
+def test_what_is_written_reads_back(logic):
+    assert parse(write(logic)) == logic
+
+
+@given(logics())
+@settings(max_examples=100)
+def test_the_short_way_reads_what_the_long_way_reads(logic):
+    """Longer arrows and a class on each node mean the same, and no usual line has them."""
+    usual = write(logic)
+    unusual = "\n".join(line.replace("-->", "---->", 1) for line in usual.split("\n"))
+    assert parse(unusual) == parse(usual)
+
+
+@given(logics(), st.randoms(use_true_random=False))
+@settings(max_examples=100)
+def test_the_shape_ignores_names_words_and_order(logic, random):
+    order = list(logic.nodes)
+    random.shuffle(order)
+    edges = [Edge(f"x{e.source}", f"x{e.target}", "other", e.directed) for e in logic.edges]
+    random.shuffle(edges)
+    renamed = Logic(
+        Kind.GRAPH, tuple(Node(f"x{node.id}", f"{node.label}!") for node in order), tuple(edges)
+    )
+    assert shape(renamed) == shape(logic)

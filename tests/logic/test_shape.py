@@ -1,0 +1,65 @@
+"""Shapes: what two questions' logic has in common once the names are gone."""
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kdos.logic import ShapeCounts, overlap, parse, shape
+
+CHAIN = "flowchart TD\nA --> B --> C --> D"
+JOIN = "flowchart TD\nQ --> A & B --> C"
+RING = "graph TD\nA --> B --> C --> A"
+TREE = "mindmap\n  root\n    a\n    b"
+EDGES = st.lists(st.tuples(st.integers(0, 5), st.integers(0, 5)), min_size=1, max_size=9)
+
+
+def drawn(edges, *, name="n"):
+    return shape(parse("graph TD\n" + "\n".join(f"{name}{a} --> {name}{b}" for a, b in edges)))
+
+
+@pytest.mark.parametrize("text", [CHAIN, JOIN, RING, TREE])
+def test_the_same_logic_about_something_else_overlaps_fully(text):
+    other = text.replace("A", "Paris").replace("B", "Lyon").replace("root", "Rome")
+    assert overlap(shape(parse(text)), shape(parse(other))) == 1.0
+    assert shape(parse(text)).name == shape(parse(other)).name
+
+
+def test_different_logic_overlaps_in_part_and_by_degree():
+    chain, join, ring = (shape(parse(text)) for text in (CHAIN, JOIN, RING))
+    longer = shape(parse(CHAIN + " --> E"))
+    assert len({chain.name, join.name, ring.name, longer.name}) == 4
+    assert 0 < overlap(chain, ring) < overlap(chain, longer) < 1
+    assert overlap(chain, join) < overlap(chain, longer)
+
+
+def test_direction_is_part_of_the_shape():
+    one, other = parse("graph TD\nA --> B\nA --> C"), parse("graph TD\nB --> A\nC --> A")
+    assert shape(one).name != shape(other).name
+
+
+@given(EDGES, EDGES)
+def test_overlap_is_a_symmetric_share(one, other):
+    here, there = drawn(one), drawn(other)
+    assert overlap(here, there) == overlap(there, here)
+    assert 0 <= overlap(here, there) <= 1
+    assert (overlap(here, there) == 1) == (here == there)
+
+
+@given(EDGES, st.permutations(range(6)), st.randoms(use_true_random=False))
+def test_renaming_and_reordering_leave_the_shape(edges, names, random):
+    renamed = [(names[a], names[b]) for a, b in edges]
+    random.shuffle(renamed)
+    assert drawn(renamed, name="m") == drawn(edges)
+
+
+def test_counts_say_how_alike_a_pool_is():
+    counts = ShapeCounts()
+    assert counts.share(shape(parse(CHAIN))) == counts.effective() == 0
+    counts.add(shape(parse(text)) for text in (CHAIN, CHAIN, CHAIN, JOIN))
+    assert counts.share(shape(parse(CHAIN))) == 0.75
+    assert counts.share(shape(parse(RING))) == 0
+    assert math.isclose(
+        counts.effective(), math.exp(-(0.75 * math.log(0.75) + 0.25 * math.log(0.25)))
+    )

@@ -1,0 +1,244 @@
+"""`kdos density` and `kdos select` from outside: contract, bad input, rows in = rows out."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from kdos.cli import main
+from kdos.select import Options, open_dataset, placed, placed_in, survey
+
+KEYS = {
+    "n",
+    "distinct",
+    "dim",
+    "intrinsic_dim",
+    "log10_density",
+    "log10_density_ci",
+    "effective_cells",
+    "empty_share",
+    "gini",
+    "cells",
+    "space",
+}
+TOPICS = ("rivers of Asia", "kings of Denmark", "prime numbers", "jazz pianists")
+
+
+def questions(n: int = 400) -> list[str]:
+    rng = np.random.default_rng(0)
+    names = ["".join(rng.choice(list("aeioulmnrst"), 6)) for _ in range(200)]
+    return [
+        f"What do {TOPICS[min(rng.geometric(0.5), 4) - 1]} owe to {names[rng.integers(200)]} {i}?"
+        for i in range(n)
+    ]
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> Path:
+    path = tmp_path / "data.jsonl"
+    rows = [{"id": i, "question": text, "score": i % 5} for i, text in enumerate(questions())]
+    rows[7]["question"] = "   "
+    rows[8]["question"] = None
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return path
+
+
+@pytest.fixture
+def vectors(tmp_path: Path) -> Path:
+    path = tmp_path / "vectors.npy"
+    np.save(path, np.random.default_rng(0).standard_normal((500, 6)).astype(np.float32))
+    return path
+
+
+def run(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, str, str]:
+    code = main([str(argument) for argument in arguments])
+    out, err = capsys.readouterr()
+    return code, out, err
+
+
+def summary(capsys: pytest.CaptureFixture[str], *arguments: object) -> dict:
+    code, out, err = run(capsys, *arguments, "--json")
+    assert code == 0, err
+    return json.loads(out.splitlines()[-1])
+
+
+def test_density_of_texts(capsys, table: Path, tmp_path: Path) -> None:
+    points = tmp_path / "points.parquet"
+    found = summary(capsys, "density", table, "--points", points)
+    assert found.keys() >= KEYS
+    assert (found["n"], found["skipped"], found["dim"]) == (398, 2, 64)
+    low, high = found["log10_density_ci"]
+    assert low < found["log10_density"] < high
+    rows = pq.read_table(points)
+    assert rows.num_rows == 400
+    assert rows["cell"].null_count == rows["log10_density"].null_count == 2
+    assert rows["cell"][7].as_py() is None
+    written = np.array(rows["log10_density"].drop_null())
+    assert written.mean() == pytest.approx(found["log10_density"], abs=1e-3)
+
+
+def test_density_for_the_eye(capsys, table: Path) -> None:
+    code, out, err = run(capsys, "density", table, "--compare", table)
+    assert (code, out) == (0, "")
+    assert "398 rows" in err
+    assert "crowded" in err
+    assert "no row in 0 cells" in err
+
+
+def test_density_of_vectors_as_they_are(capsys, vectors: Path) -> None:
+    found = summary(capsys, "density", vectors)
+    assert (found["n"], found["dim"]) == (500, 6)
+    assert found["intrinsic_dim"] == pytest.approx(6, rel=0.2)
+    reduced = summary(capsys, "density", vectors, "--dim", 3, "--normalize")
+    assert reduced["dim"] == 3
+    assert reduced["space"] != found["space"]
+    assert summary(capsys, "density", vectors) == found
+
+
+def test_a_column_of_vectors_is_measured_as_a_npy_is(capsys, vectors: Path, tmp_path) -> None:
+    path = tmp_path / "vectors.parquet"
+    pq.write_table(pa.table({"v": list(np.load(vectors))}), path)
+    assert summary(capsys, "density", path, "--field", "v") == summary(capsys, "density", vectors)
+
+
+def test_half_precision_is_read(capsys, vectors: Path, tmp_path: Path) -> None:
+    path = tmp_path / "half.npy"
+    np.save(path, np.load(vectors).astype(np.float16))
+    assert summary(capsys, "density", path)["n"] == 500
+
+
+def test_a_larger_dataset_is_measured_among_a_sample(vectors: Path) -> None:
+    whole = survey(open_dataset(str(vectors)), Options())
+    part = survey(open_dataset(str(vectors)), Options(reference_rows=250))
+    assert len(part.sample) == 250
+    assert part.rate == 0.5
+    at, exact = placed(part), placed(whole)
+    assert at.pool.n_points == at.pool.n_distinct == 500
+    assert np.isfinite(at.log_density).all()
+    assert abs(at.log_density.mean() - exact.log_density.mean()) < 0.3
+    assert np.corrcoef(at.log_density, exact.log_density)[0, 1] > 0.8
+    inside = np.isin(np.arange(500), part.sample)
+    apart = at.log_density[inside].mean() - at.log_density[~inside].mean()
+    assert abs(apart) < 0.6
+
+
+def test_another_dataset_in_the_same_space(table: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other.csv"
+    other.write_text("question\nWhat do rivers of Asia owe to nobody?\nWho sang it?\n")
+    found = survey(open_dataset(str(table)), Options())
+    at = placed_in(open_dataset(str(other)), found)
+    assert at.pool.n_points == 2
+    assert at.pool.space == found.space.fingerprint
+
+
+def test_picture(capsys, vectors: Path, tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    path = tmp_path / "picture.png"
+    summary(capsys, "density", vectors, "--picture", path)
+    assert path.read_bytes()[:4] == b"\x89PNG"
+
+
+def test_select_keeps_rows_as_they_were(capsys, table: Path, tmp_path: Path) -> None:
+    out = tmp_path / "chosen.parquet"
+    found = summary(capsys, "select", table, "--budget", 120, "--target", "uniform", "--out", out)
+    assert found["kl"] == pytest.approx(found["kl_optimum"])
+    assert 0 <= found["tv"] <= 1
+    assert found["rows"] == found["candidates"] + found["skipped"] + found["repeated"]
+    rows = pq.read_table(out)
+    assert rows.column_names == ["id", "question", "score", "cell"]
+    assert rows.num_rows == 120
+    texts = questions()
+    assert all(row["question"] == texts[row["id"]] for row in rows.to_pylist())
+
+
+def test_select_of_vectors_and_by_weight(capsys, vectors, table: Path, tmp_path: Path) -> None:
+    out = tmp_path / "chosen.parquet"
+    summary(capsys, "select", vectors, "--budget", 40, "--target", "sqrt", "--out", out)
+    rows = pq.read_table(out)
+    held = {tuple(row) for row in np.load(vectors).tolist()}
+    assert all(tuple(row["vector"]) in held for row in rows.to_pylist())
+    summary(capsys, "select", table, "--budget", 60, "--weight", "score", "--out", out)
+    assert np.mean(pq.read_table(out)["score"].to_numpy()) > 2.2
+
+
+def test_select_drops_repeats_first(capsys, tmp_path: Path) -> None:
+    path, out = tmp_path / "twice.jsonl", tmp_path / "chosen.parquet"
+    texts = questions(200)
+    path.write_text(
+        "".join(json.dumps({"text": text}) + "\n" for text in texts + [t.upper() for t in texts])
+    )
+    for dedup, repeated in [("off", 0), ("exact", 200)]:
+        found = summary(capsys, "select", path, "--budget", 50, "--dedup", dedup, "--out", out)
+        assert found["repeated"] == repeated
+    near = summary(capsys, "select", path, "--budget", 20, "--dedup", "near", "--out", out)
+    assert near["repeated"] >= 200
+
+
+def test_select_by_demand_follows_the_questions(capsys, table: Path, tmp_path: Path) -> None:
+    wanted, out = tmp_path / "wanted.csv", tmp_path / "chosen.parquet"
+    asked = [text for text in questions() if "prime numbers" in text][:30]
+    wanted.write_text("question\n" + "\n".join(asked) + "\n")
+    summary(capsys, "select", table, "--budget", 25, "--target", f"demand:{wanted}", "--out", out)
+    chosen = pq.read_table(out)["question"].to_pylist()
+    share = np.mean(["prime numbers" in text for text in chosen])
+    assert share > 2 * np.mean(["prime numbers" in text for text in questions()])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["density", "absent.jsonl"], "absent.jsonl"),
+        (["density", "{table}", "--field", "nothing"], "nothing"),
+        (["density", "{table}", "--cells", "500"], "n_cells must be in"),
+        (["density", "{table}", "--k", "900"], "k must be in"),
+        (["density", "{table}", "--embed", "magic"], "lexical, minilm"),
+        (["density", "{vectors}", "--field", "x"], "no fields"),
+        (["select", "{table}", "--budget", "0", "--out", "o.parquet"], "at least 1"),
+        (["select", "{table}", "--budget", "999", "--out", "o.parquet"], "must not exceed"),
+        (["select", "{table}", "--budget", "9", "--target", "best", "--out", "o.parquet"], "best"),
+        (["select", "{table}", "--budget", "9", "--weight", "question", "--out", "o"], "number"),
+        (["select", "{vectors}", "--budget", "9", "--dedup", "near", "--out", "o"], "texts"),
+    ],
+)
+def test_wrong_use_is_one_clear_line(
+    capsys, monkeypatch, table: Path, vectors: Path, tmp_path: Path, arguments, message
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    filled = [word.format(table=table, vectors=vectors) for word in arguments]
+    code, out, err = run(capsys, *filled)
+    assert (code, out) == (2, "")
+    assert message in err
+    assert len(err.strip().splitlines()) == 1
+    assert not (tmp_path / "o.parquet").exists()
+
+
+@pytest.mark.parametrize(
+    ("array", "message"),
+    [
+        (np.full((30, 3), np.nan, np.float32), "finite"),
+        (np.zeros(9, np.float32), "shape"),
+        (np.zeros((0, 4), np.float32), "shape"),
+        (np.ones((40, 4), np.float32), "1 distinct"),
+        (np.ones((40, 4), np.int32), "float"),
+    ],
+)
+def test_vectors_that_cannot_be_measured(capsys, tmp_path: Path, array, message) -> None:
+    path = tmp_path / "bad.npy"
+    np.save(path, array)
+    code, _, err = run(capsys, "density", path)
+    assert code == 2
+    assert message in err
+
+
+def test_a_parquet_without_the_field(capsys, tmp_path: Path) -> None:
+    path = tmp_path / "t.parquet"
+    pq.write_table(pa.table({"a": [1, 2], "b": ["x", "y"]}), path)
+    code, _, err = run(capsys, "density", path, "--field", "text")
+    assert code == 2
+    assert "no such field" in err
+    code, _, err = run(capsys, "density", path)
+    assert code == 2
+    assert "--field" in err
