@@ -32,10 +32,13 @@ from kdos.synthesize import (
     round_tables,
     steps_of,
 )
-from kdos.target import read_target
+from kdos.target import effective_points, read_target
 from kdos.tasks import SYNTHESIZE, Ask
-from kdos.terminal import Progress
+from kdos.terminal import Progress, say
 from kdos.verdict import KnownQuestions
+
+FEWEST_EFFECTIVE = 0.2
+"""The share of the reference that a target must rest on, or we say so (our design)."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +62,7 @@ def balance_pool(
 ) -> Balanced:
     """Turn the loop until it stops; each turn is on disk before the next begins."""
     room = workroom(config, prepared, ask=ask)
+    warn_of_outliers(room)
     state = past_turns(folder, room)
     steps = steps_of(room)
     lack = steps.measure(state)
@@ -103,6 +107,17 @@ def workroom(config: Config, prepared: Prepared, *, ask: Ask) -> Workroom:
         ask=ask,
         embed=prepared.embedder.embed,
     )
+
+
+def warn_of_outliers(room: Workroom) -> None:
+    """Say so where the target rests on so few knowledge points that outliers would take it over."""
+    counts = np.bincount(room.links.cells, minlength=room.space.n_cells)
+    effective, points = effective_points(room.log_q, counts), int(counts.sum())
+    if effective < FEWEST_EFFECTIVE * points:
+        say(
+            f"the target rests on {effective:.0f} of {points} knowledge points; "
+            "a flatter one (sqrt, natural) would rest on more"
+        )
 
 
 def past_turns(folder: RunFolder, room: Workroom) -> State:
