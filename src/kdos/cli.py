@@ -15,6 +15,8 @@ COMMANDS = {
     "select": "cut a dataset to a budget so that it meets a target distribution",
     "export": "write a run's dataset for a trainer",
     "report": "write a run's report page",
+    "evaluate": "score a model, or given answers, on a closed-book benchmark",
+    "graph": "look at how knowledge points link, and walk paths through them",
 }
 INTERRUPTED = 130
 

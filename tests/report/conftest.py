@@ -1,26 +1,27 @@
 """A run on disk, small but made by the real space, target, steering and acceptance."""
 
 import math
+import shutil
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pytest
 
 from kdos.chance import generator
 from kdos.density import Reference, Space, fit_space
-from kdos.embed import LexicalEmbedder
 from kdos.pool import ErrorClass
 from kdos.sampler import decide
 from kdos.store import write_arrays, write_json, write_parquet
 from kdos.target import Gap, measure_gap, quotas, tempered_target
 
 PER_SAMPLE = 3
-DRAFTS_PER_ROUND = 400
+DRAFTS_PER_ROUND = 200
 REASONS = {
     "answer_in_question": ErrorClass.QUESTION,
     "answer_not_in_passage": ErrorClass.ANSWER,
@@ -73,11 +74,39 @@ def finished_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return run
 
 
+HOSTILE = (
+    "<script>window.hacked = 1</script>",
+    '"><img src=x onerror="window.hacked=1">',
+    "</script><script>window.hacked=1</script>",
+    "</style><style>body{display:none}</style>",
+    "</textarea></title><svg onload=window.hacked=1>",
+    "{{ 7 * 7 }} {% raw %} ${window.hacked=1}",
+    "javascript:window.hacked=1 \u2028\u2029 &lt;b&gt;",
+    "\u202eright to left\u202c שלום مرحبا 你好 🦜",
+)
+
+
+@pytest.fixture(scope="session")
+def hostile_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished run whose source was written to break the page."""
+    run = tmp_path_factory.mktemp("runs") / "a<b>&\"'"
+    facts = [
+        Fact(
+            f"The {fact.text.split()[1]} says {HOSTILE[i % len(HOSTILE)]} {i} times.",
+            HOSTILE[i % 3],
+        )
+        for i, fact in enumerate(some_facts())
+    ]
+    write_run(run, facts, samples=120)
+    (run / "run.yaml").write_text("target: '</script><img src=x onerror=window.hacked=1>'\n")
+    return run
+
+
 @pytest.fixture
-def running_run(tmp_path: Path) -> Path:
-    """A run that is still going: no dataset, no summary."""
+def running_run(finished_run: Path, tmp_path: Path) -> Path:
+    """A run that is still going: no summary, no blind run."""
     run = tmp_path / "going"
-    write_run(run, some_facts(), samples=240, finished=False, blind=False)
+    shutil.copytree(finished_run, run, ignore=shutil.ignore_patterns("blind", "summary.json"))
     return run
 
 
@@ -86,15 +115,11 @@ def write_run(
     facts: Sequence[Fact],
     *,
     samples: int,
-    finished: bool = True,
-    blind: bool = True,
 ) -> None:
-    """Write every artefact that the report reads."""
-    texts = [fact.text for fact in facts]
-    embedder = LexicalEmbedder.fit(texts)
-    space, reference = fit_space(embedder.embed(texts), embedder="lexical")
+    """Write every artefact that the report reads, with a blind run beside it."""
+    space, reference = fit_space([a_vector(fact) for fact in facts], embedder="by domain")
     write_reference(run, facts, space, reference)
-    log_q = tempered_target(space.log_volumes, reference.counts, 0.0)
+    log_q = tempered_target(space.log_volumes, reference.counts, 0.5)
     quota = quotas(log_q, samples * PER_SAMPLE)
     loop = Loop(facts, reference, log_q, quota, samples)
     rounds = loop.write(run / "synthesize", rule="pace")
@@ -107,17 +132,21 @@ def write_run(
             "reachable": pa.array([cell != 5 for cell in range(space.n_cells)]),
         },
     )
-    if blind:
-        blind_rounds = loop.write(run / "blind", rule="all")
-        write_json(run / "blind" / "summary.json", summarise(blind_rounds, space))
-    if finished:
-        write_json(run / "summary.json", summarise(rounds, space))
+    blind_rounds = loop.write(run / "blind" / "synthesize", rule="all")
+    write_json(run / "blind" / "summary.json", summarise(blind_rounds, space))
+    write_json(run / "summary.json", summarise(rounds, space))
+
+
+def a_vector(fact: Fact) -> npt.NDArray[np.float64]:
+    """Facts of one domain lie together."""
+    near = generator(5, fact.text).normal(scale=0.4, size=16)
+    return generator(5, fact.domain).normal(size=16) + near
 
 
 def write_reference(run: Path, facts: Sequence[Fact], space: Space, reference: Reference) -> None:
     """Configuration, space, seeds and the reference knowledge points."""
     run.mkdir(parents=True)
-    (run / "run.yaml").write_text("embed: lexical\ntarget: uniform\nfingerprint: 0f0f\n")
+    (run / "run.yaml").write_text("embed: lexical\ntarget: sqrt\nfingerprint: 0f0f\n")
     write_arrays(run / "space", *space.to_arrays())
     domains = sorted({fact.domain for fact in facts})
     write_parquet_of(
@@ -160,8 +189,8 @@ class Loop:
         exposures: Counter[int] = Counter()
         rounds: list[dict[str, Any]] = []
         held = 0
-        while held < self.wanted and len(rounds) < 60:
-            drafts = [self.draft(rule, len(rounds) + 1, i) for i in range(DRAFTS_PER_ROUND)]
+        while held < self.wanted and len(rounds) < 30:
+            drafts = list(self.drafts(rule, len(rounds) + 1))
             judged = []
             for draft in drafts:
                 verdict = self.judge(draft, counts, rule)
@@ -178,16 +207,18 @@ class Loop:
         write_parquet_of(folder / "knowledge_points.parquet", self.taught(exposures))
         return rounds
 
-    def draft(self, rule: str, number: int, i: int) -> dict[str, Any]:
-        """Facts near each other; where it is not blind, from a cell drawn evenly."""
-        rng = generator(3, rule, number, i)
-        start = int(rng.integers(len(self.facts)))
-        if rule != "all":
-            cells = self.reference.cells
-            start = int(rng.choice(np.flatnonzero(cells == rng.choice(np.unique(cells)))))
-        same = [k for k, f in enumerate(self.facts) if f.domain == self.facts[start].domain]
-        others = rng.choice(same, PER_SAMPLE - 1).tolist()
-        return {"id": f"{number:04d}-{i}", "points": [start, *others]}
+    def drafts(self, rule: str, number: int) -> Iterator[dict[str, Any]]:
+        """Facts of one domain each; where it is not blind, from a cell drawn evenly."""
+        rng = generator(3, rule, number)
+        cells = [np.flatnonzero(self.reference.cells == c) for c in range(len(self.quota))]
+        domains = np.array([fact.domain for fact in self.facts])
+        alike = {domain: np.flatnonzero(domains == domain) for domain in set(domains)}
+        for i in range(DRAFTS_PER_ROUND):
+            start = int(rng.integers(len(self.facts)))
+            if rule != "all":
+                start = int(rng.choice(cells[rng.integers(len(cells))]))
+            others = rng.choice(alike[domains[start]], PER_SAMPLE - 1).tolist()
+            yield {"id": f"{number:04d}-{i}", "points": [start, *others]}
 
     def judge(self, draft: dict[str, Any], counts: Any, rule: str) -> dict[str, Any]:
         """The verdict: every eleventh draft has an error, the others meet the real rule."""
@@ -202,7 +233,7 @@ class Loop:
         return {
             "draft": draft["id"],
             "question": f"Which engine is it? {start.text}",
-            "answer": start.text.split()[2],
+            "answer": answer_of(start.text),
             "accepted": not reason,
             "reason": reason,
             "error_class": error_class if reason else "",
@@ -252,7 +283,7 @@ class Loop:
     def samples(self, kept: Sequence[dict[str, Any]], number: int) -> dict[str, Any]:
         """The columns of accepted samples."""
         points = [[self.facts[k].text for k in draft["points"]] for draft in kept]
-        answers = [texts[0].split()[2] for texts in points]
+        answers = [answer_of(texts[0]) for texts in points]
         return {
             "id": [draft["id"] for draft in kept],
             "question": [f"Which engine is it? {texts[0]}" for texts in points],
@@ -288,6 +319,11 @@ class Loop:
         }
 
 
+def answer_of(text: str) -> str:
+    """What a fact is asked for: its third word and the rest."""
+    return " ".join(text.split()[2:])
+
+
 def a_logic(points: Iterable[str], answer: str) -> str:
     """A flowchart from each knowledge point to the answer."""
     lines = [f'  k{i}["{point}"] --> a["{answer}"]' for i, point in enumerate(points)]
@@ -313,7 +349,7 @@ def summarise(rounds: Sequence[dict[str, Any]], space: Space) -> dict[str, Any]:
         "cost_usd": 0.0,
         "seconds": 12.5,
         "space": space.fingerprint,
-        "target": "uniform",
+        "target": "sqrt",
         "stages": {
             "document": {"in": 8, "out": 7, "refused": {"empty": 1}},
             "drafts": {"in": drafts, "out": accepted, "refused": dict(refused)},

@@ -6,6 +6,7 @@ import pytest
 
 from kdos.pool import Draft, Evidence, Passage, Seed
 from kdos.verdict import REASONS, KnownQuestions, answer_place, check
+from kdos.verdict.checks import contradict
 
 PASSAGE = Passage(
     id="eiffel#0",
@@ -120,3 +121,25 @@ def test_the_answer_has_a_place_in_the_document():
     assert place is not None
     start = place.start - PASSAGE.start
     assert PASSAGE.text[start : place.end - PASSAGE.start] == "Paris"
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "against"),
+    [
+        ("Marie Curie was born in 1867.", "Marie Curie was born in 1869.", True),
+        ("The default of `x` is not 1.", "The default of `x` is 1.", True),
+        ("法国的首都是巴黎。", "法国的首都不是巴黎。", True),
+        ("Brazil won the World Cup in 1994.", "Brazil won the World Cup in 2002.", False),
+        ("Version 3.1 was released in 2009.", "Version 3.2 was released in 2009.", False),
+        (
+            "The parameter `i4` has the default `0`.",
+            "The parameter `i6` has the default `0`.",
+            False,
+        ),
+        ("Marie Curie was born in 1867.", "Pierre Curie was born in 1859.", False),
+        ("The tower opened in 1889.", "The tower stands in Paris.", False),
+    ],
+)
+def test_only_plain_contradictions_count(one, other, against):
+    assert contradict(one, other) is against
+    assert contradict(other, one) is against

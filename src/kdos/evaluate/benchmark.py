@@ -101,6 +101,7 @@ def _questions(rows: Iterable[tuple[Source, Record]]) -> Iterator[Question]:
             raise _bad(source, record, "question", "must be text")
         if not any(name in record.row for name in (*FIELDS["answers"], *FIELDS["patterns"])):
             raise _bad(source, record, "answers", "no such field")
+        _check_patterns(patterns, source, record)
         yield Question(
             id=_identity(parts["id"], record.place, source),
             question=text,
@@ -123,6 +124,15 @@ def _first(row: Mapping[str, Any], names: Sequence[str]) -> Any:
     return next((value for value in found if value not in (None, "")), None)
 
 
+def _check_patterns(patterns: Iterable[str], source: Source, record: Record) -> None:
+    for pattern in patterns:
+        try:
+            re.compile(pattern)
+        except re.error as error:
+            message = f"must be a regular expression ({error})"
+            raise _bad(source, record, FIELDS["patterns"][0], message) from error
+
+
 def _bad(source: Source, record: Record, field: str, message: str) -> InputError:
     got = f"{message}. There are: {', '.join(record.row)}"
     return bad_record(source.place, got, place=record.place, unit=source.unit, field=field)
@@ -138,7 +148,9 @@ def read_answers(value: Any) -> tuple[str, ...]:
         case list():
             found = value
         case str() if value.startswith("(list (description"):
-            found = [quoted or bare for quoted, bare in _FREEBASE.findall(value)]
+            found = [
+                quoted.replace('\\"', '"') or bare for quoted, bare in _FREEBASE.findall(value)
+            ]
         case str() if value.startswith('["'):
             found = orjson.loads(value)
         case _:

@@ -5,23 +5,30 @@ from pathlib import Path
 from typing import Any
 
 import orjson
+import pyarrow as pa
 
 from kdos.errors import InputError
-from kdos.evaluate.marking import Mark
 from kdos.rows import read_records
-from kdos.store import whole_file, write_json
+from kdos.store import whole_file, write_json, write_parquet
 
 SCORES = "scores.jsonl"
 SUMMARY = "summary.json"
+CELLS = "cells.parquet"
 LEDGER = "ledger.sqlite"
 
 
-def write_evaluation(folder: Path, marks: Iterable[Mark], summary: Mapping[str, Any]) -> None:
-    """Write a row a question and the summary, each whole or not at all."""
+def write_evaluation(
+    folder: Path,
+    rows: Iterable[Mapping[str, Any]],
+    summary: Mapping[str, Any],
+    *,
+    cells: pa.Table | None = None,
+) -> None:
+    """Write a row a question, the summary and the cells if there are any, each file whole."""
     with whole_file(folder / SCORES) as file:
-        file.writelines(
-            orjson.dumps(mark.row(), option=orjson.OPT_APPEND_NEWLINE) for mark in marks
-        )
+        file.writelines(orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE) for row in rows)
+    if cells is not None:
+        write_parquet(folder / CELLS, cells, cells.schema)
     write_json(folder / SUMMARY, summary)
 
 
@@ -29,6 +36,5 @@ def read_evaluation(folder: Path) -> dict[str, Mapping[str, Any]]:
     """The rows that an evaluation wrote, by the id of their question."""
     path = folder / SCORES
     if not path.is_file():
-        message = f"must be the folder of an evaluation. It has no {SCORES}"
-        raise InputError.at(folder, message)
+        raise InputError.at(folder, f"must be the folder of an evaluation. It has no {SCORES}")
     return {str(record.row["id"]): record.row for record in read_records(path)}

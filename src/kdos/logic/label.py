@@ -17,7 +17,7 @@ def clean_label(label: str) -> str:
     if _PLAIN.fullmatch(label):
         return label
     text = label.strip()
-    if len(text) > 1 and text[0] == text[-1] == "`":
+    if len(text) > 1 and text[0] == text[-1] == "`" and text.count("`") == 2:
         text = text[1:-1]
     text = _TAG.sub("", _BREAK.sub(" ", text.replace('\\"', '"')))
     return " ".join(html.unescape(_CODE.sub(_entity, text)).split())

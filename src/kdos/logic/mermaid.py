@@ -18,7 +18,7 @@ _HEADER = re.compile(
 )
 _WORD = re.compile(r"\s*(\S{1,30})")
 _ESCAPED_HEAD = re.compile(r"(?<=[-=.–—])&gt;")
-_CODES = {letter: f"#{ord(letter)};" for letter in "#&<`\\"} | {'"': "#quot;"}
+_CODED = re.compile(r'["<]|#(?=\w+;)|&(?=#?\w+;)|\\(?=[n"])|^`(?=[^`]*`$)')
 _INVISIBLE = re.compile("[\u200b\u200c\u200d\u2060\ufeff]")
 
 
@@ -99,4 +99,4 @@ def _write_mindmap(logic: Logic) -> str:
 
 def _quotable(label: str) -> str:
     """The label with Mermaid's codes for the characters that would end or change it."""
-    return "".join(_CODES.get(letter, letter) for letter in label)
+    return _CODED.sub(lambda found: f"#{ord(found[0])};", label)

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from kdos.pool.grouping import normalise
+from kdos.pool.grouping import fact_key
 
 Points = npt.NDArray[np.float32]
 Cells = npt.NDArray[np.int32]
@@ -14,25 +14,25 @@ Cells = npt.NDArray[np.int32]
 class Inventory:
     """Knowledge points by row: `texts`, `points` shape (n, dim) and `cells` shape (n,).
 
-    Two texts that `normalise` to the same are one knowledge point.
+    Two texts with one `fact_key` are one knowledge point.
     """
 
     def __init__(self, texts: Sequence[str], *, points: Points, cells: Cells) -> None:
         self.texts = list(texts)
         self.points = points
         self.cells = cells
-        self._rows = {normalise(text): row for row, text in enumerate(self.texts)}
+        self._rows = {fact_key(text): row for row, text in enumerate(self.texts)}
 
     def __len__(self) -> int:
         return len(self.texts)
 
     def knows(self, texts: Iterable[str]) -> bool:
         """Whether all of these knowledge points are known."""
-        return all(normalise(text) in self._rows for text in texts)
+        return all(fact_key(text) in self._rows for text in texts)
 
     def rows(self, texts: Iterable[str]) -> tuple[int, ...]:
         """The rows of knowledge points that are known, in order, each once."""
-        return tuple(dict.fromkeys(self._rows[normalise(text)] for text in texts))
+        return tuple(dict.fromkeys(self._rows[fact_key(text)] for text in texts))
 
     def add(
         self, texts: Iterable[str], locate: Callable[[Sequence[str]], tuple[Points, Cells]]
@@ -40,7 +40,7 @@ class Inventory:
         """Add those that are new, placed by `locate`; returns how many there were."""
         fresh: dict[str, str] = {}
         for text in texts:
-            key = normalise(text)
+            key = fact_key(text)
             if key not in self._rows:
                 fresh.setdefault(key, text)
         if fresh:
@@ -51,7 +51,7 @@ class Inventory:
     def extend(self, texts: Sequence[str], *, points: Points, cells: Cells) -> None:
         """Add knowledge points that are known to be new, with their places."""
         for text in texts:
-            self._rows[normalise(text)] = len(self.texts)
+            self._rows[fact_key(text)] = len(self.texts)
             self.texts.append(text)
         self.points = np.concatenate([self.points, points])
         self.cells = np.concatenate([self.cells, cells])

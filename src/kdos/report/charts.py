@@ -10,8 +10,8 @@ import numpy.typing as npt
 
 Floats = npt.NDArray[np.float64]
 
-WIDTH, HEIGHT = 440, 280
-LEFT, RIGHT, TOP, BOTTOM = 52, 84, 14, 34
+WIDTH, HEIGHT = 360, 250
+LEFT, RIGHT, TOP, BOTTOM = 46, 66, 12, 36
 """The frame around the plot: room for tick labels at the left, names of lines at the right."""
 
 MOST_TICKS = 6
@@ -20,10 +20,14 @@ LABEL_APART = 15
 """Least distance between the names of two lines."""
 
 SMALLEST = 1e-6
-"""What a logarithmic axis shows of zero."""
+"""The least that an axis can show; on a logarithmic one zero stands here."""
 
-FULLNESS = (0.0, 0.125, 0.25, 0.5, 0.8, 1.25, 2.0, 4.0, 8.0, math.inf)
-"""Edges of held / quota, in which 0.8 to 1.25 counts as met."""
+MET = (0.8, 1.25)
+"""Between these multiples of its quota a cell counts as met."""
+
+FULLNESS = (0.0, 0.125, 0.25, 0.5, *MET, 2.0, 4.0, 8.0, math.inf)
+"""Edges of held / quota."""
+FRACTIONS = {0.125: "⅛", 0.25: "¼", 0.5: "½"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,11 +124,12 @@ class Axis:
     def ticks(self) -> list[float]:
         """Round values along the axis."""
         if self.logarithmic:
-            powers = range(round(math.log10(self.low)), round(math.log10(self.high)) + 1)
-            return [10.0**power for power in powers]
-        step = 10.0 ** math.floor(math.log10(self.high))
-        step = next(s for s in (step / 10, step / 5, step / 2, step) if self.high / s <= MOST_TICKS)
-        return [round(i * step, 10) for i in range(int(self.high / step) + 1)]
+            first, last = round(math.log10(self.low)), round(math.log10(self.high))
+            every = math.ceil((last - first) / MOST_TICKS)
+            return [10.0**power for power in range(first, last + 1, every)]
+        unit = 10.0 ** math.floor(math.log10(self.high))
+        step = next(unit * n for n in (0.2, 0.5, 1, 2) if self.high <= MOST_TICKS * unit * n)
+        return [float(f"{i * step:.6g}") for i in range(int(self.high / step) + 1)]
 
 
 def log_axis(values: Floats) -> Axis:
@@ -136,7 +141,7 @@ def log_axis(values: Floats) -> Axis:
 
 def linear_axis(values: Floats) -> Axis:
     """An axis from zero to a little above the largest value."""
-    top = float(values.max()) if len(values) and values.max() > 0 else 1.0
+    top = float(values.max()) if len(values) and values.max() > SMALLEST else 1.0
     return Axis(0.0, top * 1.05, HEIGHT - BOTTOM, TOP)
 
 
@@ -170,19 +175,19 @@ def kept_apart(strokes: Sequence[Stroke]) -> list[Stroke]:
     return [replace(stroke, label_at=moved[stroke.role] - over) for stroke in strokes]
 
 
-def fullness_chart(loops: Sequence[tuple[str, Floats]], quota: Floats) -> list[BarGroup]:
-    """How much of the target lies in cells that hold this multiple of their quota.
+def fullness_shares(held: Floats, quota: Floats) -> Floats:
+    """How much of the target lies in cells that hold each multiple of their quota.
 
-    `loops` gives a style class and what each cell holds, shape (n_cells,), like `quota`.
+    Both have shape (n_cells,) and are scaled to one sum, so that pools of any size compare.
     """
     wanted = quota > 0
-    shares = [
-        np.histogram(
-            np.minimum(held[wanted] / quota[wanted], 1e9), FULLNESS, weights=quota[wanted]
-        )[0]
-        / quota[wanted].sum()
-        for _, held in loops
-    ]
+    multiple = held[wanted] / quota[wanted] * (quota.sum() / max(held.sum(), 1))
+    return np.histogram(multiple, FULLNESS, weights=quota[wanted])[0] / quota.sum()
+
+
+def fullness_chart(loops: Sequence[tuple[str, Floats]], quota: Floats) -> list[BarGroup]:
+    """The shares of the target by fullness; `loops` gives a style class and what cells hold."""
+    shares = [fullness_shares(held, quota) for _, held in loops]
     highest = max(float(np.max(share)) for share in shares)
     return [
         BarGroup(
@@ -198,5 +203,7 @@ def fullness_chart(loops: Sequence[tuple[str, Floats]], quota: Floats) -> list[B
 
 def fullness_labels() -> list[str]:
     """What each bin of `FULLNESS` is called."""
-    inner = [f"{low:g}–{high:g}" for low, high in itertools.pairwise(FULLNESS[1:-1])]
-    return [f"< {FULLNESS[1]:g}", *inner, f"> {FULLNESS[-2]:g}"]
+    edges = [FRACTIONS.get(edge, f"{edge:g}") for edge in FULLNESS[1:-1]]
+    inner = [f"{low}–{high}" for low, high in itertools.pairwise(edges)]
+    inner[FULLNESS.index(MET[0]) - 1] = "met"
+    return [f"< {edges[0]}", *inner, f"> {edges[-1]}"]

@@ -1,19 +1,23 @@
 """A question's logic as boxes and arrows: layers from left to right, few crossings."""
 
+import itertools
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from kdos.logic import Edge, Logic, Node
+from kdos.logic import Edge, Logic
 from kdos.logic.validity import reached
 
-LETTERS = 28
+LETTERS = 23
 """Letters of a line in a box; wide letters, such as Chinese ones, count twice."""
-LINES = 6
+LINES = 8
 
 LETTER_WIDTH, LINE_HEIGHT = 7.3, 17
 PAD_X, PAD_Y = 10, 8
-GAP_X, GAP_Y = 56, 14
+GAP_X, GAP_Y = 40, 12
+GAP = "\0"
+"""What the name of a gap starts with; no node id can."""
+
 SWEEPS = 4
 """Rounds of ordering each layer by the middle of its neighbours."""
 
@@ -52,27 +56,47 @@ class Drawing:
 
 def draw_logic(logic: Logic) -> Drawing:
     """Lay a diagram out."""
-    columns = ordered(layers(logic), logic.edges)
-    boxes = place({node.id: node for node in logic.nodes}, columns)
+    depth = depths(logic)
+    routes = [route(edge, number, depth) for number, edge in enumerate(logic.edges)]
+    columns = ordered(columns_of(depth, routes), routes)
+    boxes = place({node.id: node.label for node in logic.nodes}, columns)
     return Drawing(
         width=max(box.x + box.width for box in boxes.values()) + 1,
         height=max(box.y + box.height for box in boxes.values()) + 1,
         boxes=[boxes[node.id] for node in logic.nodes],
-        arrows=[arrow(edge, boxes) for edge in logic.edges],
+        arrows=[
+            arrow(edge, [boxes[name] for name in names])
+            for edge, names in zip(logic.edges, routes, strict=True)
+        ],
     )
 
 
-def layers(logic: Logic) -> list[list[str]]:
-    """Node ids by layer: each node one past the farthest that leads to it."""
+def depths(logic: Logic) -> dict[str, int]:
+    """The layer of each node: one past the farthest that leads to it."""
     sources: dict[str, list[str]] = {node.id: [] for node in logic.nodes}
     for edge in forward(logic):
         sources[edge.target].append(edge.source)
     depth: dict[str, int] = {}
     for name in settled(sources):
         depth[name] = 1 + max((depth[source] for source in sources[name]), default=-1)
+    return depth
+
+
+def route(edge: Edge, number: int, depth: Mapping[str, int]) -> list[str]:
+    """The names an edge passes: its ends, and a gap in every layer between them."""
+    start, end = depth[edge.source], depth[edge.target]
+    between = range(start + 1, end) if start < end else range(start - 1, end, -1)
+    return [edge.source, *(f"{GAP}{number}/{layer}" for layer in between), edge.target]
+
+
+def columns_of(depth: Mapping[str, int], routes: Sequence[Sequence[str]]) -> list[list[str]]:
+    """The names of each layer, gaps after nodes."""
     columns: list[list[str]] = [[] for _ in range(max(depth.values()) + 1)]
-    for node in logic.nodes:
-        columns[depth[node.id]].append(node.id)
+    for name, layer in depth.items():
+        columns[layer].append(name)
+    for names in routes:
+        for name in names[1:-1]:
+            columns[int(name.rpartition("/")[2])].append(name)
     return columns
 
 
@@ -97,12 +121,13 @@ def settled(sources: Mapping[str, Sequence[str]]) -> Iterable[str]:
     return done
 
 
-def ordered(columns: list[list[str]], edges: Sequence[Edge]) -> list[list[str]]:
-    """Each layer ordered by where the neighbours of its nodes stand, which uncrosses edges."""
+def ordered(columns: list[list[str]], routes: Sequence[Sequence[str]]) -> list[list[str]]:
+    """Each layer ordered by where the neighbours of its names stand, which uncrosses edges."""
     beside: dict[str, list[str]] = {name: [] for column in columns for name in column}
-    for edge in edges:
-        beside[edge.source].append(edge.target)
-        beside[edge.target].append(edge.source)
+    for names in routes:
+        for a, b in itertools.pairwise(names):
+            beside[a].append(b)
+            beside[b].append(a)
     for _ in range(SWEEPS):
         for number, column in enumerate(columns):
             rank = {
@@ -117,38 +142,55 @@ def middle(rank: Mapping[str, float], names: Sequence[str], own: str) -> float:
     return sum(rank[name] for name in names) / len(names) if names else rank[own]
 
 
-def place(nodes: Mapping[str, Node], columns: Sequence[Sequence[str]]) -> dict[str, Box]:
-    """Boxes in columns, each column centred on the tallest."""
-    labels = {name: broken(node.label) for name, node in nodes.items()}
-    heights = {name: len(lines) * LINE_HEIGHT + 2 * PAD_Y for name, lines in labels.items()}
+def place(labels: Mapping[str, str], columns: Sequence[Sequence[str]]) -> dict[str, Box]:
+    """Boxes in columns, each column centred on the tallest; a gap is a box without lines."""
+    lines = {name: broken(labels[name]) if name in labels else [] for c in columns for name in c}
+    heights = {
+        name: len(text) * LINE_HEIGHT + 2 * PAD_Y if text else 0.0 for name, text in lines.items()
+    }
     tall = [sum(heights[n] for n in column) + GAP_Y * (len(column) - 1) for column in columns]
     boxes: dict[str, Box] = {}
     left = 1.0
     for column, height in zip(columns, tall, strict=True):
-        width = max(width_of(line) for name in column for line in labels[name]) + 2 * PAD_X
+        width = max(width_of(line) for name in column for line in lines[name]) + 2 * PAD_X
         top = 1 + (max(tall) - height) / 2
         for name in column:
-            boxes[name] = Box(left, top, width, heights[name], labels[name])
+            boxes[name] = Box(left, top, width, heights[name], lines[name])
             top += heights[name] + GAP_Y
         left += width + GAP_X
     return boxes
 
 
-def arrow(edge: Edge, boxes: Mapping[str, Box]) -> Arrow:
-    """A curve from the right of one box to the left of another, or back."""
-    a, b = boxes[edge.source], boxes[edge.target]
-    y1, y2 = a.y + a.height / 2, b.y + b.height / 2
-    if a is b:
-        x1 = x2 = a.x + a.width
-        y1, y2, bend = a.y + PAD_Y, a.y + a.height - PAD_Y, GAP_X / 2
-        path = f"M{x1:g} {y1:g}C{x1 + bend:g} {y1:g} {x2 + bend:g} {y2:g} {x2:g} {y2:g}"
-        return Arrow(path, edge.label, x1 + bend, (y1 + y2) / 2, edge.directed)
-    way = 1 if b.x >= a.x else -1
-    x1 = a.x + a.width if way > 0 else a.x
-    x2 = b.x if way > 0 else b.x + b.width
-    bend = way * max(abs(x2 - x1), GAP_X) / 2
-    path = f"M{x1:g} {y1:g}C{x1 + bend:g} {y1:g} {x2 - bend:g} {y2:g} {x2:g} {y2:g}"
-    return Arrow(path, edge.label, (x1 + x2) / 2, (y1 + y2) / 2, edge.directed)
+def arrow(edge: Edge, boxes: Sequence[Box]) -> Arrow:
+    """A curve from box to box, straight through the gaps between."""
+    if boxes[0] is boxes[-1]:
+        return circle(edge, boxes[0])
+    onward = boxes[-1].x > boxes[0].x
+    x, y = side_of(boxes[0], right=onward)
+    path = f"M{x:g} {y:g}"
+    for number, box in enumerate(boxes[1:], 1):
+        before, (x, y) = (x, y), side_of(box, right=not onward)
+        half = (x - before[0]) / 2
+        path += f"C{before[0] + half:g} {before[1]:g} {x - half:g} {y:g} {x:g} {y:g}"
+        if number < len(boxes) - 1:
+            x, y = side_of(box, right=onward)
+            path += f"L{x:g} {y:g}"
+    start = side_of(boxes[0], right=onward)
+    end = side_of(boxes[1], right=not onward)
+    return Arrow(path, edge.label, (start[0] + end[0]) / 2, (start[1] + end[1]) / 2, edge.directed)
+
+
+def circle(edge: Edge, box: Box) -> Arrow:
+    """A curve from a box to itself."""
+    x, bend = box.x + box.width, GAP_X / 2
+    y1, y2 = box.y + PAD_Y, box.y + box.height - PAD_Y
+    path = f"M{x:g} {y1:g}C{x + bend:g} {y1:g} {x + bend:g} {y2:g} {x:g} {y2:g}"
+    return Arrow(path, edge.label, x + bend, (y1 + y2) / 2, edge.directed)
+
+
+def side_of(box: Box, *, right: bool) -> tuple[float, float]:
+    """The middle of a box's right or left side."""
+    return box.x + box.width * right, box.y + box.height / 2
 
 
 def broken(label: str) -> list[str]:

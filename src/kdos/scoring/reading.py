@@ -30,7 +30,9 @@ UNITS = {
 """Each spelling of a unit that is not the one we compare."""
 SMALL_WORDS = frozenset(["a", "an", "the", "of", "in", "on", "at", "by", "from", "to", "and"])
 _SIGNS = str.maketrans({"%": " percent ", "&": " and ", "°": " degrees ", "\xad": None})
-_DOLLARS = re.compile(r"\$\s?(\d[\d.,]*\d|\d)")
+_DOLLARS = re.compile(
+    r"\$\s?((?:\d[\d.,]*\d|\d)(?: (?:thousand|million|billion|trillion)\b)?)", re.IGNORECASE
+)
 _ACRONYM_STOP = re.compile(r"['’‘`´]|(?<=\b\w)\.(?=\w\b)|(?<=\b\w)\.(?= ?\w\.)")
 _GROUPED = re.compile(r"\b\d{1,3}(?:, \d{3})+\b")
 _RATIO = re.compile(r"(?<=\d) ?: ?(?=\d)")

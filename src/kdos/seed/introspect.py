@@ -32,13 +32,13 @@ def _words(listed: str) -> frozenset[str]:
 # are another system's.
 SKIPPED = _words(
     "antigravity this turtle turtledemo tkinter idlelib test lib2to3 distutils ensurepip encodings "
-    "pydoc_data nt msilib msvcrt winreg winsound posix genericpath nturl2path opcode sre_compile "
+    "pydoc_data nt msilib msvcrt winreg winsound posix genericpath opcode sre_compile "
     "sre_constants sre_parse site sysconfig venv readline rlcompleter"
 )
 # Submodules that the library reference does not describe: their packages offer what is in them.
+PRIVATE = re.compile(r"_|tests?$|windows_|popen_")
 INNER = re.compile(
-    r"(^|\.)(_|tests?$)"
-    r"|^(asyncio|sqlite3|json|curses|unittest\.(?!mock$)|concurrent\.futures|ctypes|pydoc_data)\."
+    r"^nturl2path$|^(asyncio|sqlite3|json|curses|unittest\.(?!mock$)|concurrent\.futures|ctypes)\."
     r"|^multiprocessing\.(?!connection$|managers$|pool$|shared_memory$|sharedctypes$)"
     r"|^importlib\.(?!abc$|metadata$|resources$|util$)"
     r"|^xml\.(dom\.(?!minidom$|pulldom$)|sax\.expatreader|etree\.(?!ElementTree$)|parsers\.)"
@@ -68,11 +68,10 @@ def tree(name: str) -> Iterator[ModuleType]:
     except BaseException:  # a module may even leave the interpreter when it is imported
         return
     yield module
-    for found in sorted(
-        pkgutil.iter_modules(getattr(module, "__path__", ())), key=lambda m: m.name
-    ):
-        if not INNER.search(path := f"{name}.{found.name}"):
-            yield from tree(path)
+    inner = (found.name for found in pkgutil.iter_modules(getattr(module, "__path__", ())))
+    for part in sorted(inner):
+        if not PRIVATE.match(part):
+            yield from tree(f"{name}.{part}")
 
 
 def public_names(module: ModuleType) -> list[str]:
@@ -86,20 +85,21 @@ def exports(module: ModuleType) -> set[str]:
     return set(getattr(module, "__all__", None) or ())
 
 
-def homes(found: list[ModuleType]) -> dict[int, str]:
-    """The one full name each class and function goes by, by its identity.
+def homes(shown: list[ModuleType], *, taken: set[str]) -> dict[int, str]:
+    """The one full name each class and function goes by, by its identity; none that is `taken`.
 
     A name that a module lists in ``__all__`` comes before one that just stands there, a short
     module path before a long one, the module where it was made before one that passes it on.
     """
-    names: dict[int, list[tuple[bool, bool, int, bool, str, str]]] = defaultdict(list)
-    for module in found:
+    names: dict[int, list[tuple[bool, bool, int, bool, bool, str, str]]] = defaultdict(list)
+    for module in shown:
         listed = exports(module)
         for name in public_names(module):
             thing = getattr(module, name)
-            made_in = getattr(thing, "__module__", None)
-            own = made_in == module.__name__ or made_in == f"_{module.__name__}"
+            own = is_made_in(thing, module.__name__)
             if not (isinstance(thing, type) or inspect.isroutine(thing)):
+                continue
+            if f"{module.__name__}.{name}" in taken:
                 continue
             if name in listed or own or module.__name__ == "builtins":
                 names[id(thing)].append(
@@ -108,12 +108,20 @@ def homes(found: list[ModuleType]) -> dict[int, str]:
                         name not in listed,
                         module.__name__.count("."),
                         not own,
+                        name != getattr(thing, "__name__", None),
                         module.__name__,
                         name,
                     )
                 )
     best = {key: min(known) for key, known in names.items()}
     return {key: f"{known[-2]}.{known[-1]}" for key, known in best.items()}
+
+
+def is_made_in(thing: object, module: str) -> bool:
+    """Was it made in this module, or in a private one behind it?"""
+    made_in = str(getattr(thing, "__module__", None))
+    package = module.partition(".")[0]
+    return made_in in (module, f"_{module}") or made_in.startswith(f"{package}._")
 
 
 def full_name(kind: type, names: dict[int, str]) -> str | None:
@@ -155,7 +163,7 @@ def describe_function(function: Any, path: str) -> Record:
     if inspect.isgeneratorfunction(function):
         noun = "generator function"
     return {
-        "path": path,
+        "path": path.removeprefix("builtins."),
         "noun": noun,
         "doc": documentation(function),
         "signature": signature(function),
@@ -175,7 +183,8 @@ def describe_class(kind: type, path: str, names: dict[int, str]) -> Record:
                 methods.append(record)
         elif isinstance(member, property) or inspect.isgetsetdescriptor(member):
             doc = documentation(member)
-            properties.append({"path": f"{path}.{name}", "noun": "property", "doc": doc})
+            public = f"{path}.{name}".removeprefix("builtins.")
+            properties.append({"path": public, "noun": "property", "doc": doc})
         elif not issubclass(kind, enum.Enum) and (value := literal(member)) is not None:
             attributes.append({"path": f"{path}.{name}", "value": value})
     return {
@@ -185,6 +194,7 @@ def describe_class(kind: type, path: str, names: dict[int, str]) -> Record:
         "signature": None if class_noun(kind) == "enumeration" else signature(kind),
         "bases": [full_name(base, names) for base in kind.__bases__],
         "members": members(kind),
+        "member_count": member_count(kind),
         "fields": fields(kind),
         "method_count": sum(is_method(vars(kind)[name]) for name in own),
         "methods": methods,
@@ -211,9 +221,15 @@ def members(kind: type) -> list[tuple[str, str]]:
     return [(name, value) for name, value in known if value is not None]
 
 
+def member_count(kind: type) -> int:
+    """How many members an enumeration has, aliases left out; of flags, that is open to debate."""
+    return len(kind) if issubclass(kind, enum.Enum) and not issubclass(kind, enum.Flag) else 0
+
+
 def fields(kind: type) -> list[str]:
     """The fields of a named tuple or syntax node, in order."""
-    known = vars(kind).get("_fields", ())
+    own = vars(kind)
+    known = getattr(kind, "_fields", ()) if issubclass(kind, tuple) else own.get("_fields", ())
     plain = isinstance(known, tuple) and all(isinstance(name, str) for name in known)
     return list(known) if plain else []
 
@@ -301,14 +317,31 @@ def documentation(thing: object) -> str:
     return inspect.cleandoc(doc) if isinstance(doc, str) else ""
 
 
+def other_docs(found: list[ModuleType], names: dict[int, str]) -> list[str]:
+    """The doc strings of all public classes, methods and functions that we give no name."""
+    strangers: dict[int, Any] = {}
+    for module in found:
+        for thing in (getattr(module, name) for name in public_names(module)):
+            if id(thing) not in names and (isinstance(thing, type) or inspect.isroutine(thing)):
+                strangers[id(thing)] = thing
+    inside = [vars(t).values() for t in strangers.values() if isinstance(t, type)]
+    docs = [documentation(t) for t in (*strangers.values(), *(m for own in inside for m in own))]
+    return [doc for doc in docs if doc]
+
+
 def main() -> None:
     """Write one JSON list to the stdout we were started with; imports may print nowhere."""
     with os.fdopen(os.dup(1), "w", encoding="utf-8") as out:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         warnings.simplefilter("ignore")
         found = list(modules())
-        names = homes(found)
-        json.dump([describe_module(module, names) for module in found], out)
+        shown = [module for module in found if not INNER.match(module.__name__)]
+        names = homes(shown, taken={module.__name__ for module in found})
+        report = {
+            "modules": [describe_module(module, names) for module in shown],
+            "other_docs": other_docs(found, names),
+        }
+        json.dump(report, out)
 
 
 if __name__ == "__main__":

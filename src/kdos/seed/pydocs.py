@@ -38,8 +38,8 @@ RELATIONS = {relation.name: relation for relation in PYTHON}
 def documents() -> Iterator[Document]:
     """A document for each module that says enough, in alphabetical order."""
     found = introspect()
-    unique = Uniqueness(found)
-    for module in found:
+    unique = Uniqueness([*all_docs(found["modules"]), *found["other_docs"]])
+    for module in found["modules"]:
         paragraphs = list(module_paragraphs(module, unique))
         if sum(map(len, paragraphs)) < FEWEST_FACTS:
             continue
@@ -54,7 +54,7 @@ def documents() -> Iterator[Document]:
         )
 
 
-def introspect() -> list[dict[str, Any]]:
+def introspect() -> dict[str, Any]:
     """What ``introspect.py`` finds, in a Python that sees nothing of our environment."""
     script = Path(__file__).with_name("introspect.py")
     command = [sys.executable, "-I", "-S", "-W", "ignore", "-X", "utf8", str(script)]
@@ -170,8 +170,8 @@ def shape_facts(kind: Record) -> Iterator[str]:
         yield fact(
             "method count", owner=owner, count=kind["method_count"], s=plural(kind["method_count"])
         )
-    if len(kind["members"]) > 1:
-        yield fact("member count", owner=owner, count=len(kind["members"]))
+    if kind["member_count"] > 1:
+        yield fact("member count", owner=owner, count=kind["member_count"])
     for member, value in kind["members"]:
         yield fact("member", owner=owner, member=member, value=value)
     for ordinal, member in zip(ORDINALS, kind["fields"], strict=False):
@@ -233,9 +233,9 @@ class Uniqueness:
     documentation: a stricter test than looking for the sentence, and one pass over all words.
     """
 
-    def __init__(self, modules: Iterable[Record]) -> None:
+    def __init__(self, docs: Iterable[str]) -> None:
         self._owner: dict[tuple[str, ...], int] = {}
-        for number, doc in enumerate(all_docs(modules)):
+        for number, doc in enumerate(docs):
             for run in runs(doc):
                 if self._owner.setdefault(run, number) != number:
                     self._owner[run] = -1

@@ -57,7 +57,7 @@ def gather_seeds(
 ) -> Iterator[SeedBatch]:
     """All seeds of a source: those given (kind `qa`), or those asked for, passage by passage."""
     if settings.kind == "qa":
-        return in_batches(("document", record) for record in open_questions(settings))
+        return in_batches(("seed", record) for record in open_questions(settings))
     return make_seeds(open_source(settings), ask=ask, per_passage=per_passage, size=size)
 
 

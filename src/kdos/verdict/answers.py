@@ -52,11 +52,12 @@ _INITIALS = re.compile(r"\b[A-Z][A-Z.&]{1,9}\b\.?")
 def canonical(text: str) -> str:
     """The text in NFKC without case; dates as 1776-07-04, numbers as digits, spaces single."""
     text = unicodedata.normalize("NFKC", text).casefold()
+    numbers = any(letter.isdigit() for letter in text)
+    if numbers:
+        text = _SCALED.sub(_scaled, _GROUPED.sub("", text))
     if _WORDY.search(text):
         text = _ORDINAL.sub(lambda found: _ORDINALS[found[0]], _SPELT.sub(_in_digits, text))
-    if any(letter.isdigit() for letter in text):
-        text = _GROUPED.sub("", text)
-        text = _SCALED.sub(_scaled, text)
+    if numbers:
         text = _DAY_FIRST.sub(lambda d: f"{d[3]}-{_MONTHS[d[2]]:02}-{int(d[1]):02}", text)
         text = _MONTH_FIRST.sub(lambda d: f"{d[3]}-{_MONTHS[d[1]]:02}-{int(d[2]):02}", text)
         text = _TRAILING_ZEROS.sub("", text)

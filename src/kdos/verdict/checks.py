@@ -12,6 +12,7 @@ from itertools import combinations
 from kdos.logic import Fault, faults, parse
 from kdos.pool import Draft, Passage, Refusal, Seed
 from kdos.pool.grouping import fact_key, normalise
+from kdos.pool.wording import read_wording
 from kdos.verdict.answers import given_away
 from kdos.verdict.benchmarks import Benchmarks
 from kdos.verdict.evidence import answer_place, misquoted
@@ -23,7 +24,6 @@ from kdos.verdict.known import (
     nearly_verbatim,
     parted,
     plain_answers,
-    read_wording,
 )
 from kdos.verdict.language import in_other_language, is_wide
 from kdos.verdict.taxonomy import refuse
@@ -46,12 +46,11 @@ _CHOICE = re.compile(
     r"above\b|(?:以下|下列)[^。？?]{0,12}(?:哪|选项|正确|错误)|\btrue or false\b"
 )
 _OPTION_ANSWER = re.compile(
-    r"(?:(?:option|choice|answer)\s*)?[(（]?[A-Ea-e][)）.:：](?:\s|$)|(?:option|choice) [A-Ea-e]$",
-    re.IGNORECASE,
+    r"[(（]?[A-E][)）:：](?:\s|$)|[A-E]\.$|(?:option|choice|answer) [A-E]\b", re.IGNORECASE
 )
 _DENIALS = ("not", "n't", "never", "no longer", "不", "未", "没")
 _NEGATION = re.compile(r"\b(?:not|never|no longer)\b|n't\b|[不未没]")
-_NUMBER = re.compile(r"\d[\d,.]*\d|\d")
+_NUMBER = re.compile(r"(?<![\w.])(?:\d[\d,.]*\d|\d)(?!\w)")
 _ONE_VALUED = re.compile(
     r"\b(?:born|died|founded|established|built|completed|published|released|population|capital|"
     r"tall|high|long|deep|elevation|default|created|invented|discovered)\b|出生|逝世|去世|成立|人口|建于",
@@ -133,13 +132,15 @@ def check_knowledge_points(draft: Draft) -> Refusal | None:
 
 
 def contradict(one: str, other: str) -> bool:
-    """Is one the other's denial, or do they give one property two numbers?"""
+    """Is one the other's denial, or do they give one property of one thing two numbers?"""
     denials = [_NEGATION.sub("", text) for text in (one, other)]
     if denials != [one, other] and normalise(denials[0]) == normalise(denials[1]):
         return True
-    if not _NUMBER.search(one) or not _ONE_VALUED.search(one):
+    said = _ONE_VALUED.search(one)
+    if said is None or one[: said.end()] != other[: said.end()]:
         return False
-    return _NUMBER.sub("0", one) == _NUMBER.sub("0", other)
+    rests = [_NUMBER.sub("0", text[said.end() :]) for text in (one, other)]
+    return rests[0] == rests[1] and one != other
 
 
 def check_plain_question(draft: Draft) -> Refusal | None:

@@ -98,8 +98,8 @@ VERB_AFTER = re.compile(
 )
 NEXT_WORD = re.compile(r" [a-z]")
 NO_NOUN = re.compile(
-    r" (?:and|in|on|at|by|for|with|to|from|was|were|is|are|as|or|but|during|after|before|when"
-    r"|where|which|who|that|until|since|had|has|have)\b"
+    r" (?:and|in|on|at|by|for|with|to|from|was|were|is|are|as|or|but|during|after|before|when|"
+    r"where|which|who|that|until|since|had|has|have)\b"
 )
 NO_NAMES = re.compile(
     rf"(?:{MONTH}|I|II|III|IV|V|The|A|An|In|On|At|He|She|It|They|We|His|Her|This|That|These|Those|"

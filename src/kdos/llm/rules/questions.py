@@ -1,10 +1,13 @@
 """Questions about facts: an asked fact and clues in, one question out."""
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from kdos.llm.rules.facts import Fact, stands_in
 from kdos.llm.rules.relations import ORDINALS, shown
+
+TWICE = re.compile(r"\bthe (?:class|enumeration|module|constant|class attribute|attribute) the ")
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +174,7 @@ def phrase(plan: Plan, name: str, wording: Wording) -> str:
     elif "parameter" in slots:
         slots["the_parameter"] = f"the parameter {slots['parameter']}"
     text = phrasings[wording.phrase % len(phrasings)].format_map(slots)
-    return text.replace(",?", "?").replace(",,", ",")
+    return TWICE.sub("the ", text).replace(",?", "?").replace(",,", ",")
 
 
 def setting(others: Sequence[Fact], question: str, wording: Wording) -> str:

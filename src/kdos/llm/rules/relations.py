@@ -115,7 +115,7 @@ PYTHON = (
         ),
         {
             "count": (
-                "How many parameters does the signature of {topic} have{besides}?",
+                "How many parameters{besides} does the signature of {topic} have?",
                 "How many parameters{besides} are there in the signature of {topic}?",
                 "What is the number of parameters{besides} that the signature of {topic} lists?",
                 "All its parameters{besides} counted, how many does the signature of {topic} have?",
@@ -134,7 +134,7 @@ PYTHON = (
         ),
         {
             "count": (
-                "How many required parameters does the signature of {topic} have{besides}?",
+                "How many required parameters{besides} does the signature of {topic} have?",
                 "How many of the parameters{besides} in the signature of {topic} are required?",
                 "What is the number of required parameters{besides} in the signature of {topic}?",
                 "The signature of {topic} has how many required parameters{besides}?",
@@ -152,7 +152,7 @@ PYTHON = (
         ),
         {
             "parameter": (
-                "What is the {ordinal} parameter of {topic}{besides}?",
+                "What is the {ordinal} parameter{besides} of {topic}?",
                 "What is the name of the {ordinal} parameter{besides} of {topic}?",
                 "Which parameter comes {ordinal}{besides} in the signature of {topic}?",
                 "Which name does the {ordinal} parameter{besides} of {topic} bear?",
@@ -160,8 +160,7 @@ PYTHON = (
                 "How is the {ordinal} parameter{besides} of {topic} called?",
             ),
             "ordinal": (
-                "In which position does the parameter {parameter} stand in the signature of "
-                "{topic}{besides}?",
+                "In which place among the parameters{besides} of {topic} does {parameter} stand?",
                 "Which place does {parameter} hold among the parameters{besides} of {topic}?",
                 "At which position is {parameter} among the parameters{besides} of {topic}?",
                 "Counted from the left, in which place does {parameter} come among the "
@@ -202,7 +201,7 @@ PYTHON = (
                 "Of which parameter kind is {the_parameter} of {topic}?",
                 "How is {the_parameter} of {topic} to be passed by its kind?",
                 "Which kind does the signature give {the_parameter} of {topic}?",
-                "By its kind, what is {the_parameter} of {topic}?",
+                "Which kind of parameter is {the_parameter} of {topic}?",
             )
         },
     ),
@@ -360,7 +359,7 @@ PYTHON = (
             "ordinal": (
                 "In which position does {member} stand among the fields of {topic}?",
                 "Which place does {member} hold among the fields of {topic}?",
-                "At which ordinal position is {member} among the fields of {topic}?",
+                "At which position is {member} among the fields of {topic}?",
                 "Counted from the left, in which place does {member} come among the fields of "
                 "{topic}?",
             ),

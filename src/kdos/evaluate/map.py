@@ -1,0 +1,135 @@
+"""Questions in, their places on a run's map out: where a model knows more, and where less."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import yaml
+
+from kdos.density import Space, measure
+from kdos.embed import Embedder, LexicalEmbedder, load_embedder
+from kdos.errors import StoreError, UsageError
+from kdos.scoring import Question
+from kdos.store import read_arrays
+
+BINS = 5
+"""Equal shares of the questions, from the thinnest to the densest, in the summary."""
+CELLS = pa.schema(
+    [("cell", pa.int32()), ("questions", pa.int64()), ("scored", pa.int64())]
+    + [(name, pa.float64()) for name in ("log10_density", "correct", "difference")]
+)
+"""`correct` is the share over scored questions; `difference` that to another evaluation."""
+Rows = Sequence[Mapping[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Where questions lie, row by row: `cells`, `log10_density` and `novel`, shape (n,) each.
+
+    Density is that of the run's knowledge points around the question. A novel question lies where
+    the run's documents say nothing.
+    """
+
+    cells: npt.NDArray[np.int32]
+    log10_density: npt.NDArray[np.float64]
+    novel: npt.NDArray[np.bool_]
+
+    def row(self, number: int) -> dict[str, Any]:
+        """One question's place, for its row of scores.jsonl."""
+        return {
+            "cell": int(self.cells[number]),
+            "log10_density": float(self.log10_density[number]),
+            "novel": bool(self.novel[number]),
+        }
+
+
+def place_questions(questions: Sequence[Question], run: Path) -> Places:
+    """The places of questions, each with its first answer, in the space of a run."""
+    if not (run / "space").is_dir():
+        raise UsageError(f"--run must be the folder of a run that has a space. {run} has none.")
+    space = Space.from_arrays(*read_arrays(run / "space"))
+    reference = read_arrays(run / "extract" / "reference")[1]["points"]
+    texts = [" ".join([question.question, *question.answers[:1]]) for question in questions]
+    points = space.project(run_embedder(run).embed(texts))
+    found = measure(points, space, among=reference)
+    return Places(
+        cells=found.cells,
+        log10_density=found.log_density / math.log(10),
+        novel=found.radius > space.novel_radius,
+    )
+
+
+def run_embedder(run: Path) -> Embedder:
+    """The embedder of a run: the one it fitted, or the one its configuration names."""
+    try:
+        config = yaml.safe_load((run / "run.yaml").read_text(encoding="utf-8"))
+        name = config["embed"]
+    except (OSError, yaml.YAMLError, KeyError, TypeError) as error:
+        raise StoreError(f"{run / 'run.yaml'} must be a run's configuration. {error}") from error
+    return load_embedder(name) or LexicalEmbedder(**read_arrays(run / "embed")[1])
+
+
+def by_cell(rows: Rows, places: Places, against: Mapping[str, Mapping[str, Any]]) -> pa.Table:
+    """One row a cell that holds a question, in the order of the cells (`CELLS`)."""
+    correct, difference = _outcomes(rows, against)
+    cells, group = np.unique(places.cells, return_inverse=True)
+    size = np.bincount(group)
+    columns = (
+        *(cells, size, _count(correct, group)),
+        *(np.bincount(group, places.log10_density) / size,),
+        *(_means(correct, group), _means(difference, group)),
+    )
+    arrays = [pa.array(c, kind) for c, kind in zip(columns, CELLS.types, strict=True)]
+    return pa.table(arrays, schema=CELLS)
+
+
+def by_density(
+    rows: Rows, places: Places, against: Mapping[str, Mapping[str, Any]]
+) -> list[dict[str, Any]]:
+    """Shares of right answers from the thinnest fifth of the questions to the densest."""
+    correct, difference = _outcomes(rows, against)
+    order = np.argsort(places.log10_density, kind="stable")
+    fifths = [part for part in np.array_split(order, BINS) if len(part)]
+    return [
+        {
+            "log10_density": [
+                float(places.log10_density[part[0]]),
+                float(places.log10_density[part[-1]]),
+            ],
+            "questions": len(part),
+            "correct": _mean(correct[part]),
+            "difference": _mean(difference[part]),
+        }
+        for part in fifths
+    ]
+
+
+def _outcomes(
+    rows: Rows, against: Mapping[str, Mapping[str, Any]]
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """`correct` of each row and its difference to the other evaluation; NaN where unknown."""
+    nan = float("nan")
+    mine = np.array([row.get("correct", nan) for row in rows], np.float64)
+    its = np.array([against.get(row["id"], {}).get("correct", nan) for row in rows], np.float64)
+    return mine, mine - its
+
+
+def _count(values: npt.NDArray[np.float64], group: npt.NDArray[np.int64]) -> Any:
+    return np.bincount(group, ~np.isnan(values)).astype(np.int64)
+
+
+def _means(values: npt.NDArray[np.float64], group: npt.NDArray[np.int64]) -> list[float | None]:
+    """The mean of each group's known values; None where it has none."""
+    counts = _count(values, group)
+    sums = np.bincount(group, np.nan_to_num(values))
+    return [float(s / n) if n else None for s, n in zip(sums, counts, strict=True)]
+
+
+def _mean(values: npt.NDArray[np.float64]) -> float | None:
+    known = values[~np.isnan(values)]
+    return float(known.mean()) if len(known) else None

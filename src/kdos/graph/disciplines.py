@@ -1,0 +1,128 @@
+"""How much of each discipline: inside the target, by exact starts, or by weights of samples."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from kdos.errors import UsageError
+from kdos.graph.incidence import Floats, Incidence
+from kdos.graph.value import as_target
+
+Labels = npt.NDArray[np.integer]
+
+CAP = 10.0
+"""The most a raked sample may weigh, in mean weights, so that no single one carries a cell."""
+
+SWEEPS = 1000
+"""Turns of raking at most; on cells that are all filled it takes a handful."""
+
+CLOSE = 1e-12
+"""The change of weights at which raking ends."""
+
+
+def memberships(graph: Incidence, disciplines: Labels, *, n_disciplines: int) -> Floats:
+    """How far each KP belongs to each discipline, shape (n_kps, n_disciplines), rows of sum 1.
+
+    It is the share of the KP's samples in that discipline; `disciplines` has shape (n_samples,). A
+    KP without a sample belongs to all alike.
+    """
+    kps = np.repeat(np.arange(graph.n_kps), graph.popularity)
+    place = kps * n_disciplines + disciplines[graph.kp_samples]
+    held = np.bincount(place, minlength=graph.n_kps * n_disciplines)
+    counts = held.reshape(graph.n_kps, n_disciplines) + (graph.popularity == 0)[:, None]
+    return counts / counts.sum(axis=1, keepdims=True)
+
+
+def quota_target(target: Floats, membership: Floats, quotas: npt.ArrayLike) -> Floats:
+    """The target in which each discipline has its quota, shape (n_kps,).
+
+    mu(k) = sum over d of quota_d * a_dk * target_k / Z_d: within a discipline, KPs keep their
+    proportions. A discipline that holds no target cannot have a quota.
+
+    Args:
+        target: Shares, shape (n_kps,).
+        membership: a, shape (n_kps, n_disciplines).
+        quotas: What each discipline is to have, shape (n_disciplines,), >= 0.
+    """
+    wanted = as_target(quotas)
+    held = target @ membership
+    if np.any((held == 0) & (wanted > 0)):
+        empty = np.flatnonzero((held == 0) & (wanted > 0)).tolist()
+        raise UsageError(
+            f"a discipline with a quota must hold knowledge points. Disciplines {empty} hold none. "
+            "Give them no quota."
+        )
+    return target * (membership @ (wanted / np.where(held > 0, held, 1.0)))
+
+
+@dataclass(frozen=True, slots=True)
+class Raking:
+    """Weights that give samples the wanted shares of disciplines and of levels at once.
+
+    `weights`, shape (n_samples,), have mean 1. `error` is the largest difference of a share from
+    the wanted one, and `effective` the share of samples that the weights are worth (Kish).
+    """
+
+    weights: Floats
+    error: float
+    effective: float
+
+
+def rake(
+    disciplines: Labels,
+    levels: Labels,
+    *,
+    discipline_shares: npt.ArrayLike,
+    level_shares: npt.ArrayLike,
+    cap: float = CAP,
+) -> Raking:
+    """Weigh samples by iterative proportional fitting, no weight above `cap` times the mean.
+
+    Where the cap binds or a wanted cell is empty the shares are met as nearly as that allows:
+    `error` says how nearly.
+
+    Args:
+        disciplines: Of each sample, shape (n_samples,).
+        levels: Of each sample, shape (n_samples,).
+        discipline_shares: Wanted, shape (n_disciplines,).
+        level_shares: Wanted, shape (n_levels,).
+        cap: The most a sample may weigh, in mean weights.
+    """
+    rows, columns = as_target(discipline_shares), as_target(level_shares)
+    cells = disciplines * len(columns) + levels
+    counts = np.bincount(cells, minlength=len(rows) * len(columns))
+    held = counts.reshape(len(rows), len(columns)) / len(disciplines)
+    weight = np.ones_like(held)
+    for _ in range(SWEEPS):
+        before, weight = weight, _capped(_fitted(weight, held, rows, columns), held, cap)
+        if np.abs(weight - before).max() < CLOSE:
+            break
+    weight /= (weight * held).sum()
+    weights = weight.ravel()[cells]
+    effective = float(weights.sum() ** 2 / (len(weights) * (weights**2).sum()))
+    return Raking(weights, _error(weight * held, rows, columns), effective)
+
+
+def _fitted(weight: Floats, held: Floats, rows: Floats, columns: Floats) -> Floats:
+    """One turn of fitting: rows, then columns."""
+    weight = weight * _ratio(rows, (weight * held).sum(axis=1))[:, None]
+    return weight * _ratio(columns, (weight * held).sum(axis=0))
+
+
+def _capped(weight: Floats, held: Floats, cap: float) -> Floats:
+    """The weights cut down to `cap` times the mean that they then have."""
+    mean, before = (weight * held).sum(), np.inf
+    while before - mean > CLOSE:
+        before, mean = mean, (np.minimum(weight, cap * mean) * held).sum()
+    return np.minimum(weight, cap * mean)
+
+
+def _ratio(wanted: Floats, got: Floats) -> Floats:
+    return np.divide(wanted, got, out=np.zeros_like(wanted), where=got > 0)
+
+
+def _error(share: Floats, rows: Floats, columns: Floats) -> float:
+    off_rows = np.abs(share.sum(axis=1) - rows).max()
+    off_columns = np.abs(share.sum(axis=0) - columns).max()
+    return float(max(off_rows, off_columns))

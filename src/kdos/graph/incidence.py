@@ -1,0 +1,203 @@
+"""Which knowledge points stand in which samples, in compressed rows both ways.
+
+An incidence takes 4 bytes each way: the KPs of a sample are one slice, the samples of a KP another.
+KP-KP edges are never made, for a sample of d KPs would make d² of them.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import chain
+from typing import Any, NamedTuple, cast
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+from scipy.sparse import csr_array
+
+from kdos.errors import UsageError
+
+Ids = npt.NDArray[np.int32]
+Offsets = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
+
+LONGEST_ID = np.iinfo(np.int32).max
+"""KPs and samples are numbered in 4 bytes: 2.1e9 of each at most."""
+
+ROUTE_SEPARATOR = " > "
+"""Between the steps of a KP that is given as a route, from root to leaf."""
+
+
+@dataclass(frozen=True, slots=True)
+class Incidence:
+    """KP-sample incidence; a KP stands in a sample once or not at all.
+
+    The KPs of sample s are ``sample_kps[sample_starts[s]:sample_starts[s + 1]]``, ascending; the
+    samples of KP k are ``kp_samples[kp_starts[k]:kp_starts[k + 1]]``, ascending. Shapes:
+    `sample_starts` (n_samples + 1,), `kp_starts` (n_kps + 1,), the other two (n_incidences,).
+    """
+
+    sample_starts: Offsets
+    sample_kps: Ids
+    kp_starts: Offsets
+    kp_samples: Ids
+
+    @property
+    def n_kps(self) -> int:
+        """Knowledge points."""
+        return len(self.kp_starts) - 1
+
+    @property
+    def n_samples(self) -> int:
+        """Samples, those without a KP too."""
+        return len(self.sample_starts) - 1
+
+    @property
+    def popularity(self) -> Offsets:
+        """Samples of each KP, shape (n_kps,)."""
+        return np.diff(self.kp_starts)
+
+    @property
+    def sizes(self) -> Offsets:
+        """KPs of each sample, shape (n_samples,)."""
+        return np.diff(self.sample_starts)
+
+
+def incidence_of(lists: Sequence[Sequence[int]], *, n_kps: int) -> Incidence:
+    """The incidence of samples that are given by the ids of their KPs."""
+    sizes = np.fromiter((len(kps) for kps in lists), np.int64, len(lists))
+    kps = np.fromiter(chain.from_iterable(lists), np.int64, int(sizes.sum()))
+    return build_incidence(kps, sizes, n_kps=n_kps)
+
+
+def build_incidence(
+    kps: npt.NDArray[np.integer[Any]], sizes: npt.NDArray[np.integer[Any]], *, n_kps: int
+) -> Incidence:
+    """The incidence of samples laid end to end.
+
+    Args:
+        kps: KP ids in [0, n_kps), sample after sample, shape (sizes.sum(),); repeats count once.
+        sizes: How many of them each sample holds, shape (n_samples,).
+        n_kps: Knowledge points; those without a sample count too.
+    """
+    if len(kps) and not 0 <= kps.min() <= kps.max() < n_kps:
+        raise UsageError(
+            f"KP ids must be in [0, {n_kps}). Got ids from {kps.min()} to {kps.max()}. "
+            "Number the KPs from 0 and pass how many there are."
+        )
+    if max(len(sizes), n_kps) > LONGEST_ID:
+        raise UsageError(
+            f"KPs and samples must be {LONGEST_ID} at most, each. Got {n_kps} and {len(sizes)}. "
+            "Build a graph for each shard."
+        )
+    rows = csr_array(
+        (np.ones(len(kps), np.bool_), kps.astype(np.int32), _offsets(sizes)),
+        shape=(len(sizes), n_kps),
+    )
+    rows.sum_duplicates()
+    columns = rows.tocsc()
+    return Incidence(
+        sample_starts=rows.indptr.astype(np.int64),
+        sample_kps=rows.indices.astype(np.int32),
+        kp_starts=columns.indptr.astype(np.int64),
+        kp_samples=columns.indices.astype(np.int32),
+    )
+
+
+class IncidenceBuilder:
+    """Takes Arrow list columns batch by batch; KPs are numbered as they first appear.
+
+    Memory: 4 bytes an incidence, and each distinct KP text once. Only equal texts are one KP: KPs
+    that say the same thing in other words have to be merged before.
+    """
+
+    def __init__(self) -> None:
+        self._ids: dict[str, int] = {}
+        self._kps: list[Ids] = []
+        self._sizes: list[Offsets] = []
+
+    def add(self, column: "pa.ListArray[Any]") -> None:
+        """Add samples, one a row: a list of KP texts, or of routes (lists of texts) to KPs.
+
+        A null row is a sample without KPs, and a null in a list is no KP.
+        """
+        column = pc.fill_null(column, pa.scalar([], column.type)) if column.null_count else column
+        texts = _texts(column.flatten())
+        kept = texts.is_valid().to_numpy(zero_copy_only=False)
+        offsets = column.offsets.to_numpy() - column.offsets[0].as_py()
+        self._sizes.append(np.diff(np.concatenate([[0], np.cumsum(kept)])[offsets]))
+        coded = texts.drop_null().dictionary_encode()
+        known = [
+            self._ids.setdefault(text, len(self._ids))
+            for text in cast("list[str]", coded.dictionary.to_pylist())
+        ]
+        self._kps.append(np.array(known, np.int32)[coded.indices.to_numpy()])
+
+    def build(self) -> tuple[Incidence, pa.LargeStringArray]:
+        """The incidence of all samples so far, and the text of each KP, shape (n_kps,)."""
+        kps = np.concatenate([*self._kps, np.zeros(0, np.int32)])
+        sizes = np.concatenate([*self._sizes, np.zeros(0, np.int64)])
+        names = pa.array(self._ids, pa.large_string())
+        return build_incidence(kps, sizes, n_kps=len(names)), names
+
+
+class Routes(NamedTuple):
+    """Where a walk can go: the incidence without the samples that link nothing.
+
+    From KP k it goes to a sample of k that holds another KP, then to one of those, evenly. Among
+    its samples it chooses evenly too, or by the weight of the samples: then `cumulative`, shape
+    (n_links,), runs along `kp_samples` and sums the weights of each KP's samples from its first;
+    without weights it is empty. The co-occurrence walk so made is reversible and its law is
+    `strength`, shape (n_kps,): samples that link the KP, or the sum of their weights.
+    """
+
+    sample_starts: Offsets
+    sample_kps: Ids
+    kp_starts: Offsets
+    kp_samples: Ids
+    cumulative: Floats
+    strength: Floats
+
+    @property
+    def n_kps(self) -> int:
+        """Knowledge points, those without a link too."""
+        return len(self.kp_starts) - 1
+
+
+def routes(graph: Incidence, *, weights: Floats | None = None) -> Routes:
+    """The routes of a graph; `weights` of the samples, shape (n_samples,), are finite and >= 0.
+
+    Weights choose among the samples of a KP, as raking gives them; a sample of weight 0 is out.
+    """
+    linking = graph.sizes > 1
+    if weights is not None:
+        linking &= weights > 0
+    kept = linking[graph.kp_samples]
+    kp_starts = np.concatenate([[0], np.cumsum(kept)])[graph.kp_starts]
+    kp_samples = graph.kp_samples[kept]
+    cumulative = np.zeros(0)
+    strength = np.diff(kp_starts).astype(np.float64)
+    if weights is not None:
+        cumulative = _running_sums(weights[kp_samples], kp_starts)
+        linked = strength > 0
+        strength[linked] = cumulative[kp_starts[1:][linked] - 1]
+    return Routes(
+        graph.sample_starts, graph.sample_kps, kp_starts, kp_samples, cumulative, strength
+    )
+
+
+def _running_sums(values: Floats, starts: Offsets) -> Floats:
+    """Sums from the start of each row of a compressed array, shape (len(values),)."""
+    total = np.concatenate([[0.0], np.cumsum(values)])
+    return total[1:] - np.repeat(total[starts[:-1]], np.diff(starts))
+
+
+def _offsets(sizes: npt.NDArray[np.integer[Any]]) -> Offsets:
+    return np.concatenate([np.zeros(1, np.int64), np.cumsum(sizes, dtype=np.int64)])
+
+
+def _texts(items: "pa.Array[Any]") -> "pa.Array[Any]":
+    """KP texts; a route becomes its steps in one line."""
+    if pa.types.is_list(items.type) or pa.types.is_large_list(items.type):
+        items = cast("pa.Array[Any]", pc.binary_join(items, ROUTE_SEPARATOR))
+    return items.cast(pa.large_string())

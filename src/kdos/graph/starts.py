@@ -1,0 +1,88 @@
+"""Where paths start: where most is lacking, with quotas and shares that hold exactly."""
+
+import numpy as np
+import numpy.typing as npt
+
+from kdos.graph.incidence import Floats, Ids, Offsets
+
+Labels = npt.NDArray[np.integer]
+
+FAINT = 1e-9
+"""The start weight of a KP that lacks nothing, beside its target: only a last resort."""
+
+
+class Starts:
+    """Draws starts batch by batch, and keeps back those that quotas still need.
+
+    Each KP is owed ``floor(count * target_k)`` visits and each stratum its share of the starts. A
+    visit in passing settles a debt as well, and a start is forced only when the starts left to a
+    stratum are as many as its KPs are owed. So the quotas hold on any graph, and cost nothing where
+    the walk meets them by itself.
+    """
+
+    def __init__(self, target: Floats, count: int, *, strata: Labels | None = None) -> None:
+        self._target = target
+        self._strata = np.zeros(len(target), np.int64) if strata is None else strata
+        self._order = np.argsort(self._strata, kind="stable")
+        self._edges = np.concatenate([[0], np.cumsum(np.bincount(self._strata))])
+        self._owed = np.floor(count * target).astype(np.int64)
+        share = np.bincount(self._strata, weights=target).astype(np.float64)
+        self._left = largest_remainder(count, share, least=self._debts())
+
+    def draw(self, lack: Floats, size: int, rng: np.random.Generator) -> Ids:
+        """`size` starts in random order, shape (size,).
+
+        Args:
+            lack: What each KP lacks of its target, shape (n_kps,); nothing at or below 0.
+            size: Starts wanted, no more than are left.
+            rng: Chance.
+        """
+        turns = largest_remainder(size, self._left.astype(np.float64))
+        forced = np.maximum(turns - (self._left - self._debts()), 0)
+        self._left -= turns
+        weights = np.maximum(lack, FAINT * self._target)[self._order]
+        free = _systematic(weights, self._edges, turns - forced, rng)
+        due = _front(self._owed[self._order], self._edges, forced)
+        return rng.permutation(self._order[np.concatenate([free, due])]).astype(np.int32)
+
+    def settle(self, visits: Offsets) -> None:
+        """Count visits, shape (n_kps,), against what is owed."""
+        self._owed = np.maximum(self._owed - visits, 0)
+
+    def _debts(self) -> Offsets:
+        """Visits owed in each stratum, shape (n_strata,)."""
+        return np.bincount(self._strata, weights=self._owed).astype(np.int64)
+
+
+def largest_remainder(total: int, shares: Floats, *, least: Offsets | None = None) -> Offsets:
+    """Whole numbers that sum to `total`, in proportion to `shares`, none below `least`."""
+    exact = total * shares / shares.sum()
+    whole = np.floor(exact).astype(np.int64)
+    whole = whole if least is None else np.maximum(whole, least)
+    order = np.argsort(whole - exact, kind="stable")
+    whole[order[: total - int(whole.sum())]] += 1
+    return whole
+
+
+def _systematic(
+    weights: Floats, edges: Offsets, sizes: Offsets, rng: np.random.Generator
+) -> Offsets:
+    """Places drawn in proportion to weights by even steps, `sizes[i]` from row i of `edges`."""
+    rising = np.cumsum(weights)
+    ends = np.concatenate([[0.0], rising])[edges]
+    row = np.repeat(np.arange(len(sizes)), sizes)
+    step = np.arange(len(row)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+    points = ends[row] + (step + rng.random()) / sizes[row] * (ends[row + 1] - ends[row])
+    points = np.minimum(points, np.nextafter(ends[row + 1], 0.0))
+    return np.searchsorted(rising, points, side="right")
+
+
+def _front(owed: Offsets, edges: Offsets, sizes: Offsets) -> Offsets:
+    """Places that are owed something, each as often as it is owed: the first few of each row."""
+    if not sizes.any():
+        return np.zeros(0, np.int64)
+    due = np.repeat(np.arange(len(owed)), owed)
+    begin = np.concatenate([[0], np.cumsum(owed)])[edges[:-1]]
+    row = np.repeat(np.arange(len(sizes)), sizes)
+    step = np.arange(len(row)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+    return due[begin[row] + step]

@@ -1,0 +1,94 @@
+"""What a walk is after: the target over KPs, and what each KP is worth while it is being met.
+
+LinkSyn has a knowledge value function that balances KP coverage and popularity; its formula is not
+public, and this one is our design. Popularity, coverage, density and a model's loss all enter the
+target, so that whatever they are, the end of a walk is known: exposures in proportion to it.
+"""
+
+import numpy as np
+import numpy.typing as npt
+
+from kdos.errors import UsageError
+
+Floats = npt.NDArray[np.float64]
+
+BETA = 0.5
+"""The exponent of popularity: 1 keeps it, 0 covers all KPs alike (our design)."""
+
+HALF = 0.5
+"""Added to exposures and to their target, so that a KP that was never seen has a finite value."""
+
+
+def popularity_target(popularity: npt.ArrayLike, *, beta: float = BETA) -> Floats:
+    """The target share of each KP, in proportion to popularity^beta, shape (n_kps,)."""
+    return as_target(np.asarray(popularity, np.float64) ** beta)
+
+
+def density_target(cells: npt.NDArray[np.integer], wanted: npt.ArrayLike) -> Floats:
+    """The target share of each KP where a target over cells is given, shape (n_kps,).
+
+    Args:
+        cells: The cell of each KP, shape (n_kps,).
+        wanted: What each cell is to have (quotas, deficits or shares), shape (n_cells,); its KPs
+            share it evenly. What cells without a KP are to have goes to the others.
+    """
+    return as_target(spread(cells, wanted))
+
+
+def loss_target(target: Floats, loss: npt.ArrayLike, *, strength: float = 1.0) -> Floats:
+    """The target tilted towards what a model does not know, shape (n_kps,).
+
+    Each share is multiplied by exp(strength * loss), `loss` in nats, shape (n_kps,).
+    """
+    nats = strength * np.asarray(loss, np.float64)
+    return as_target(target * np.exp(nats - nats.max(initial=-np.inf)))
+
+
+def as_target(weights: npt.ArrayLike) -> Floats:
+    """Shares that sum to 1, in proportion to `weights`, shape (n_kps,)."""
+    shares = np.asarray(weights, np.float64)
+    if not (np.isfinite(shares).all() and (shares >= 0).all() and shares.sum() > 0):
+        raise UsageError(
+            "target weights must be finite and >= 0, with at least one above 0. "
+            f"Got {shares.min(initial=0.0):g} to {shares.max(initial=0.0):g} "
+            f"for {len(shares)} KPs."
+        )
+    return shares / shares.sum()
+
+
+def spread(cells: npt.NDArray[np.integer], amounts: npt.ArrayLike) -> Floats:
+    """What each cell has, shared evenly among its KPs, shape (n_kps,)."""
+    amounts = np.asarray(amounts, np.float64)
+    members = np.bincount(cells, minlength=len(amounts))
+    return (amounts / np.maximum(members, 1))[cells]
+
+
+def log_ahead(exposures: Floats, target: Floats, *, visits: float) -> Floats:
+    """How far each KP is ahead of its target, log(x_k / mu_k) in nats, shape (n_kps,).
+
+    A half is added to either side, so that chance counts for little while counts are small.
+
+    Args:
+        exposures: x, how often each KP has been seen, shape (n_kps,).
+        target: mu, shares, shape (n_kps,).
+        visits: How many visits the target is spread over: those made and those under way.
+    """
+    return np.log((exposures + HALF) / (visits * target + HALF))
+
+
+def log_values(ahead: Floats, target: Floats, *, alpha: float) -> Floats:
+    """The value of each KP in nats, log V(k) = -alpha * log(x_k / mu_k), shape (n_kps,).
+
+    It is the repellence function of the self-repellent random walk (Doshi, Hu and Eun, 2023), and
+    for alpha = 1 the gradient of -KL(mu || x). A KP without a target has no value at all, -inf.
+    """
+    return np.where(target > 0, -alpha * ahead, -np.inf)
+
+
+def step_weights(log_value: Floats, ahead: Floats, *, most_ahead: float) -> Floats:
+    """What each KP weighs as the next step, in proportion to V, the highest 1, shape (n_kps,).
+
+    One that is more than `most_ahead` times ahead of its target weighs nothing.
+    """
+    weights = np.exp(log_value - log_value.max())
+    return np.where(ahead > np.log(most_ahead), 0.0, weights)

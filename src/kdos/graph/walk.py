@@ -1,0 +1,253 @@
+"""Short paths that bring exposures to their target, and the long chain whose law is known.
+
+A path is k0 -s1- k1 -s2- k2 ...: from KP to KP, each link named by a sample that holds both. The
+samples are the linked seeds that LinkSyn writes from; how it samples its paths is not public, and
+what stands here is our design.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from kdos.chance import generator, key_bits
+from kdos.errors import UsageError
+from kdos.graph.incidence import Floats, Ids, Incidence, Offsets, Routes
+from kdos.graph.kernel import walk_chain, walk_paths
+from kdos.graph.starts import Labels, Starts
+from kdos.graph.value import log_ahead, log_values, step_weights
+from kdos.threads import in_spans
+
+STALE = 0.1
+"""Visits in a batch, as a share of all KPs: within a batch no path sees what the others do."""
+
+STALE_LATER = 0.01
+"""The same as a share of the visits so far, for graphs that are small beside the walk."""
+
+FEW = 256
+"""Paths that are walked on this thread, for they take less time than to share them out."""
+
+WORD = 64
+"""Bits of a key of the compiled walks."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """How paths are drawn (our design; the defaults by measurement, docs/graph.md).
+
+    `alpha` is the force of the value function; `candidates` are drawn for each step and one is kept
+    in proportion to its value; of `attempts` at a path the longest stays, and among those the one
+    of the highest value. A KP that is more than `most_ahead` times ahead of its target is not gone
+    to: a path ends rather than crowd a hub. At 3, the lowest that never bars a KP for one visit, a
+    star of leaves around a hub keeps most of its links. `PLAIN` is the co-occurrence walk.
+    """
+
+    alpha: float = 3.0
+    candidates: int = 4
+    attempts: int = 4
+    most_ahead: float = 3.0
+
+    def __post_init__(self) -> None:
+        if self.alpha < 0 or min(self.candidates, self.attempts, self.most_ahead) < 1:
+            raise UsageError(
+                "`alpha` must be >= 0; `candidates`, `attempts` and `most_ahead` at least 1. "
+                f"Got {self.alpha:g}; {self.candidates}, {self.attempts} and {self.most_ahead:g}."
+            )
+
+
+PLAIN = Rules(alpha=0.0, candidates=1, attempts=1, most_ahead=np.inf)
+"""The plain co-occurrence walk: popular KPs in proportion to their popularity."""
+
+
+@dataclass(frozen=True, slots=True)
+class Paths:
+    """Paths, a row each; -1 after the end of one that found no way on.
+
+    `kps` has shape (n_paths, length), `samples` (n_paths, length - 1): sample i holds KPs i and
+    i + 1. No KP and no sample stands twice in a path. `value`, shape (n_paths,), is the mean log
+    value (nats) of the path's KPs at the time it was drawn.
+    """
+
+    kps: Ids
+    samples: Ids
+    value: Floats
+
+    def visits(self, n_kps: int) -> Offsets:
+        """How often each KP is visited, shape (n_kps,)."""
+        return np.bincount(self.kps[self.kps >= 0], minlength=n_kps)
+
+
+@dataclass(frozen=True, slots=True)
+class LinkedSeeds:
+    """What one call of synthesis starts from: the KPs of a path and the samples that link them."""
+
+    kps: tuple[int, ...]
+    samples: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """A long walk: `visits` of each KP, shape (n_kps,), its `end`, and how often it moved."""
+
+    visits: Offsets
+    end: int
+    moves: int
+
+
+def sample_paths(
+    routes: Routes,
+    target: Floats,
+    *,
+    count: int,
+    length: int,
+    random_seed: int,
+    first: int = 0,
+    exposures: npt.ArrayLike | None = None,
+    strata: Labels | None = None,
+    rules: Rules | None = None,
+) -> Paths:
+    """Paths that bring exposures to their target.
+
+    A path starts where most is lacking, and starts are kept back so that
+    ``visits(k) >= floor(count * target_k)`` on any graph. Each step draws candidates from the
+    co-occurrence walk and keeps one by its value; values change from batch to batch. The paths are
+    the same for any number of threads.
+
+    Args:
+        routes: Where a walk can go.
+        target: mu, shares, shape (n_kps,).
+        count: Paths wanted.
+        length: KPs in a path, at least 1.
+        random_seed: With the number of a path it keys all its chance.
+        first: The number of the first path: where an earlier call with this seed ended.
+        exposures: How often each KP has been seen before, shape (n_kps,); never by default.
+        strata: A discipline for each KP, shape (n_kps,), numbered from 0: each starts its share of
+            the paths exactly, ``count * target(stratum)`` up to the next whole number.
+        rules: How paths are drawn.
+    """
+    _check(routes, target, count=count, length=length)
+    seen = np.zeros(routes.n_kps) if exposures is None else np.array(exposures, np.float64)
+    start = Starts(target, count, strata=strata)
+    walker = _Walker(routes, target, rules or Rules(), key=_key(random_seed, "paths"))
+    paths = _room(count, length)
+    for batch in _batches(seen, count, length):
+        visits = float(seen.sum()) + (batch.stop - batch.start) * length
+        rng = generator(random_seed, "graph", "starts", first + batch.start)
+        starts = start.draw(visits * target - seen, batch.stop - batch.start, rng)
+        ahead = log_ahead(seen, target, visits=visits)
+        part = Paths(paths.kps[batch], paths.samples[batch], paths.value[batch])
+        walker.fill(part, starts, ahead, first=first + batch.start)
+        visited = part.visits(routes.n_kps)
+        start.settle(visited)
+        seen += visited
+    return paths
+
+
+def linked_seeds(paths: Paths, graph: Incidence) -> list[LinkedSeeds]:
+    """What synthesis starts from, path by path.
+
+    A path of one KP, which nothing links, comes with one of that KP's own samples.
+    """
+    return [
+        LinkedSeeds(kps, samples or _own_sample(kps[0], graph, turn))
+        for turn, (kps, samples) in enumerate(
+            zip(_rows(paths.kps), _rows(paths.samples), strict=True)
+        )
+    ]
+
+
+def long_chain(
+    routes: Routes,
+    target: Floats,
+    *,
+    steps: int,
+    start: int,
+    alpha: float,
+    random_seed: int,
+) -> Chain:
+    """One self-repellent walk whose visits come to the target, for every alpha >= 0.
+
+    Metropolis-Hastings on the co-occurrence walk towards mu_k * (x_k / mu_k)^-alpha, x the visits
+    so far (the history-driven target of Hu, Ma and Eun, 2025): its variance falls with alpha, and
+    alpha = 0 is plain Metropolis-Hastings. x begins at n_kps visits, spread as the target, so that
+    no ratio is 0. It is met over the KPs that have a target and that `start` hangs together with.
+    """
+    _check(routes, target, count=steps, length=1)
+    if not (0 <= start < routes.n_kps and routes.strength[start] > 0 and target[start] > 0):
+        raise UsageError(
+            f"`start` must be a KP with a target that shares a sample with another KP. Got {start}."
+        )
+    visits = np.zeros(routes.n_kps, np.int64)
+    key = _key(random_seed, "chain")
+    end, moves = walk_chain(routes, target, float(alpha), key, start, steps, visits)
+    return Chain(visits, int(end), int(moves))
+
+
+@dataclass(frozen=True)
+class _Walker:
+    """The compiled walk, bound to a graph, a target, rules and a key."""
+
+    routes: Routes
+    target: Floats
+    rules: Rules
+    key: np.uint64
+
+    def fill(self, part: Paths, starts: Ids, ahead: Floats, *, first: int) -> None:
+        """Walk from `starts`, a row of `part` each; `first` is the number of the first."""
+        log_value = log_values(ahead, self.target, alpha=self.rules.alpha)
+        weights = step_weights(log_value, ahead, most_ahead=self.rules.most_ahead)
+        tries = (self.rules.attempts, self.rules.candidates)
+
+        def work(low: int, high: int) -> None:
+            walk_paths(
+                self.routes, weights, log_value, starts, self.key, (low, high), first, tries,
+                part.kps, part.samples, part.value,
+            )  # fmt: skip
+
+        if len(starts) <= FEW:
+            work(0, len(starts))
+        else:
+            in_spans(work, np.ones(len(starts)))
+
+
+def _key(random_seed: int, name: str) -> np.uint64:
+    return np.uint64(key_bits(random_seed, "graph", name) % 2**WORD)
+
+
+def _batches(seen: Floats, count: int, length: int) -> Iterator[slice]:
+    """Rows of one batch after the other; reads what has been `seen` by the time of each."""
+    done = 0
+    while done < count:
+        visits = max(STALE * len(seen), STALE_LATER * float(seen.sum()))
+        size = min(max(int(visits / length), 1), count - done)
+        yield slice(done, done + size)
+        done += size
+
+
+def _room(count: int, length: int) -> Paths:
+    shape = (count, length - 1)
+    return Paths(np.empty((count, length), np.int32), np.empty(shape, np.int32), np.empty(count))
+
+
+def _rows(ids: Ids) -> list[tuple[int, ...]]:
+    """Rows without their padding."""
+    held = (ids >= 0).sum(axis=1).tolist()
+    return [tuple(row[:n]) for row, n in zip(ids.tolist(), held, strict=True)]
+
+
+def _own_sample(kp: int, graph: Incidence, turn: int) -> tuple[int, ...]:
+    own = graph.kp_samples[graph.kp_starts[kp] : graph.kp_starts[kp + 1]]
+    return (int(own[turn % len(own)]),) if len(own) else ()
+
+
+def _check(routes: Routes, target: Floats, *, count: int, length: int) -> None:
+    if len(target) != routes.n_kps or not np.isclose(target.sum(), 1.0) or target.min() < 0:
+        raise UsageError(
+            f"the target must be shares of the graph's {routes.n_kps} KPs. "
+            f"Got {len(target)} numbers that sum to {target.sum():g}. Use as_target."
+        )
+    if count < 0 or length < 1:
+        raise UsageError(
+            f"`count` must be at least 0 and `length` at least 1. Got {count} and {length}."
+        )

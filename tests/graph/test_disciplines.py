@@ -1,0 +1,83 @@
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from kdos.errors import UsageError
+from kdos.graph import (
+    Incidence,
+    incidence_of,
+    memberships,
+    popularity_target,
+    quota_target,
+    rake,
+    routes,
+    sample_paths,
+)
+
+
+def test_membership_is_the_share_of_samples() -> None:
+    graph = incidence_of([[0, 1], [0], [0, 1], [2]], n_kps=4)
+    found = memberships(graph, np.array([0, 0, 1, 1]), n_disciplines=2)
+
+    np.testing.assert_allclose(found, [[2 / 3, 1 / 3], [0.5, 0.5], [0, 1], [0.5, 0.5]])
+
+
+def test_quotas_hold_and_proportions_inside_a_discipline_stay() -> None:
+    target = np.array([0.1, 0.3, 0.6])
+    membership = np.array([[1.0, 0], [1, 0], [0, 1]])
+
+    assert quota_target(target, membership, [1, 1]).tolist() == pytest.approx([0.125, 0.375, 0.5])
+
+
+def test_a_quota_for_an_empty_discipline_is_refused() -> None:
+    with pytest.raises(UsageError, match=r"\[1\] hold none"):
+        quota_target(np.ones(2) / 2, np.array([[1.0, 0], [1, 0]]), [1, 1])
+
+
+def test_visits_keep_discipline_quotas_within_five_percent(topical: Incidence) -> None:
+    labels = np.arange(topical.n_kps) // 100
+    quotas = np.where(np.arange(20) < 5, 2.0, 1.0) / 25
+    target = quota_target(popularity_target(topical.popularity), np.eye(20)[labels], quotas)
+    paths = sample_paths(
+        routes(topical), target, count=20_000, length=4, random_seed=1, strata=labels
+    )
+    visits = np.bincount(labels, weights=paths.visits(topical.n_kps))
+    starts = np.bincount(labels[paths.kps[:, 0]])
+
+    np.testing.assert_allclose(visits / visits.sum(), quotas, rtol=0.05)
+    assert starts.tolist() == (20_000 * quotas).round().astype(int).tolist()
+
+
+@settings(deadline=None)
+@given(st.lists(st.floats(0.5, 2), min_size=3, max_size=3), st.integers(0, 99))
+def test_raking_meets_both_margins(shares: list[float], random_seed: int) -> None:
+    rng = np.random.default_rng(random_seed)
+    rows = np.concatenate([np.repeat(np.arange(3), 2), rng.integers(0, 3, 200)])
+    columns = np.concatenate([np.tile(np.arange(2), 3), rng.integers(0, 2, 200)])
+    found = rake(rows, columns, discipline_shares=shares, level_shares=[2, 1], cap=1e9)
+
+    assert found.error < 1e-9
+    assert found.weights.mean() == pytest.approx(1)
+    by_row = np.bincount(rows, weights=found.weights) / found.weights.sum()
+    np.testing.assert_allclose(by_row, np.array(shares) / sum(shares), atol=1e-9)
+    by_column = np.bincount(columns, weights=found.weights) / found.weights.sum()
+    np.testing.assert_allclose(by_column, [2 / 3, 1 / 3], atol=1e-9)
+    assert 0 < found.effective <= 1
+
+
+def test_a_cap_binds_and_says_what_is_left() -> None:
+    rows, columns = np.array([0] * 99 + [1]), np.array([0, 1] * 50)
+    found = rake(rows, columns, discipline_shares=[1, 1], level_shares=[1, 1], cap=10.0)
+
+    assert found.weights.max() <= 10 + 1e-6
+    assert 0.3 < found.error < 0.5
+
+
+def test_weights_of_raking_steer_the_walk() -> None:
+    graph = incidence_of([[0, 1], [0, 2]], n_kps=3)
+    weights = rake(
+        np.array([0, 1]), np.array([0, 0]), discipline_shares=[9, 1], level_shares=[1]
+    ).weights
+
+    assert routes(graph, weights=weights).strength.tolist() == pytest.approx([2, 1.8, 0.2])
