@@ -43,7 +43,7 @@ def spread(facts: Sequence[Fact], wanted: int) -> list[Fact]:
 def seed_for(asked: Fact, helpers: Sequence[Fact]) -> Seed | None:
     """A seed that asks for one slot of a fact, helped by others where that gives nothing away."""
     key = crc32(asked.sentence.encode())
-    wording = Wording(phrase=key, frame=0, clause=key >> 8)
+    wording = Wording(phrase=key, frame=0, clause=key >> 8 << 1)
     for clues in (helpers, ()):
         for slot in asked.askable:
             question = ask(asked, slot, clues, wording)

@@ -93,7 +93,11 @@ def asked_options(focus: Fact, shelf: Shelf, brief: Brief) -> list[tuple[Fact, s
 
     Facts to use are preferred: another one is asked about only where nothing else can be.
     """
-    askable = [fact for _, fact in shelf.linked(focus) if fact.askable]
+    askable = [
+        fact
+        for _, fact in shelf.linked(focus)
+        if fact.askable and fact.slots[fact.askable[0]] not in focus.content
+    ]
     near = [fact for fact in askable if fact.sentence in brief.use]
     if not near and not focus.askable:
         near = askable
@@ -112,7 +116,7 @@ def clue_candidates(asked: Fact, slot: str, focus: Fact, shelf: Shelf, brief: Br
     ranks: list[tuple[int, Fact]] = []
     far = 0
     for distance, fact in shelf.linked(asked):
-        if answer in fact.content or (distance >= Distance.SIBLINGS and answer == asked.topic):
+        if answer in fact.content:
             continue
         if distance == Distance.SAME_TITLE and fact is not focus:
             far += 1
@@ -139,8 +143,10 @@ def combine(
 
     Sets with the fewest clues that are not to be used come first.
     """
+    if focus is not asked and focus not in clues:
+        return None
     strange = tuple(clue is not focus and clue.sentence not in brief.use for clue in clues)
-    tiers = clue_tiers(strange, focus is not asked and focus in clues)
+    tiers = clue_tiers(strange, focus is not asked)
     if not tiers:
         return None
     mixed = crc32(slot.encode(), crc32(asked.sentence.encode(), brief.key))
