@@ -17,6 +17,7 @@ MOST_CLUES, FEWEST_CLUES = 4, 2
 CANDIDATES = 8  # clues looked at for one asked fact
 MOST_FAR = 3  # clues that share only the document with the asked fact
 NEIGHBOURS_ASKED = 3  # facts near the one a draft is about that may be asked about instead
+AVOIDED = 3  # rank of a fact to avoid
 TRIES = 12  # wordings tried for one draft
 MOST_DISTRACTORS = 3
 SPREAD = 2_654_435_761  # Knuth's multiplier: neighbouring numbers land far apart in 32 bits
@@ -65,6 +66,14 @@ class Brief:
             key=crc32("|".join(questions).encode()),
         )
 
+    def rank(self, fact: Fact, focus: Fact) -> int:
+        """How welcome a fact is as a clue; less is better."""
+        if fact is focus:
+            return 0
+        if fact.sentence in self.avoid:
+            return AVOIDED
+        return 1 if fact.sentence in self.use else 2
+
 
 def focus_facts(inputs: Inputs, shelf: Shelf) -> list[Fact]:
     """What drafts should be about: facts to use, then the seeds' own, then all, none to avoid."""
@@ -110,7 +119,8 @@ def asked_options(focus: Fact, shelf: Shelf, brief: Brief) -> list[tuple[Fact, s
 def clue_candidates(asked: Fact, slot: str, focus: Fact, shelf: Shelf, brief: Brief) -> list[Fact]:
     """Facts that may help to ask and do not hold the answer: `focus`, those to use, the nearest.
 
-    Of those that share no more than the document with the asked one, only a few.
+    Of those that share no more than the document with the asked one, only a few; of those to avoid,
+    none unless there is nothing else.
     """
     answer = asked.slots[slot]
     ranks: list[tuple[int, Fact]] = []
@@ -122,11 +132,10 @@ def clue_candidates(asked: Fact, slot: str, focus: Fact, shelf: Shelf, brief: Br
             far += 1
             if far > MOST_FAR or fact.sentence not in brief.use:
                 continue
-        kind = 2 if fact.sentence in brief.use else 3
-        kind = 1 if fact is focus else 9 if fact.sentence in brief.avoid else kind
-        ranks.append((kind, fact))
+        ranks.append((brief.rank(fact, focus), fact))
     ranks.sort(key=lambda pair: pair[0])
-    return [fact for _, fact in ranks[:CANDIDATES]]
+    welcome = sum(rank < AVOIDED for rank, _ in ranks)
+    return [fact for _, fact in ranks[: min(max(welcome, FEWEST_CLUES), CANDIDATES)]]
 
 
 def combine(
