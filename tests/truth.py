@@ -1,12 +1,15 @@
 """Is a sample about the standard library true? Found out by introspection alone.
 
 Shares no code with kdos: the sentences and questions are read with patterns of this file's own, and
-every value is derived anew from the running Python.
+every value is derived anew from the running Python. Run with ``python -I``, since test runners
+change the library: it reads a line of JSON for each sample from stdin, a text for a single
+statement, and writes what is wrong with it, a list, to stdout.
 """
 
 import enum
 import importlib
 import inspect
+import json
 import pkgutil
 import re
 import sys
@@ -518,3 +521,18 @@ def owners(sentence: str, what: str) -> list[Names]:
         if kind == what and sentence in doc and whole.search(doc):
             names.setdefault(identity, set()).add(name)
     return [frozenset(found) for found in names.values()]
+
+
+def main() -> None:
+    """Judge every line of stdin."""
+    for line in sys.stdin:
+        sample = json.loads(line)
+        if isinstance(sample, str):
+            found = [] if is_true(sample) else [f"not true: {sample}"]
+        else:
+            found = problems(sample["question"], sample["answer"], sample["knowledge_points"])
+        sys.stdout.write(json.dumps(found) + "\n")
+
+
+if __name__ == "__main__":
+    main()

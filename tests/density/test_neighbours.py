@@ -134,7 +134,7 @@ def test_two_level_codebook_nearly_gives_the_nearest_centroid() -> None:
     exact = nearest_flat(points, book.centroids, k=1)
     assert np.mean(cells == exact.rows[:, 0]) > 0.9
     reached = np.linalg.norm(points - book.centroids[cells], axis=1)
-    assert reached.mean() < 1.01 * exact.distances.mean()
+    assert reached.mean() < 1.02 * exact.distances.mean()
 
 
 def test_a_cell_does_not_depend_on_the_company_a_point_is_in() -> None:

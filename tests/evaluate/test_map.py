@@ -14,18 +14,19 @@ TOPICS = {
 }
 
 
-@pytest.fixture
-def run(tmp_path):
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("run")
     texts = [text for topic in TOPICS.values() for text in topic]
     embedder = LexicalEmbedder.fit(texts)
     space, reference = fit_space(
         embedder.embed(texts), embedder=embedder.name, dim=8, n_cells=8, k=5, random_seed=0
     )
-    write_arrays(tmp_path / "space", *space.to_arrays())
-    write_arrays(tmp_path / "embed", {"name": embedder.name}, embedder.to_arrays())
-    write_arrays(tmp_path / "extract" / "reference", {}, {"points": reference.points})
-    (tmp_path / "run.yaml").write_text("embed: lexical\n")
-    return tmp_path
+    write_arrays(folder / "space", *space.to_arrays())
+    write_arrays(folder / "embed", {"name": embedder.name}, embedder.to_arrays())
+    write_arrays(folder / "extract" / "reference", {}, {"points": reference.points})
+    (folder / "run.yaml").write_text("embed: lexical\n")
+    return folder
 
 
 QUESTIONS = [
@@ -74,6 +75,8 @@ def test_the_same_questions_have_the_same_places(run):
 def test_a_folder_that_is_no_run(run, tmp_path):
     with pytest.raises(UsageError, match=r"--run must be the folder of a run that has a space"):
         place_questions(QUESTIONS, tmp_path / "nowhere")
-    (run / "run.yaml").write_text("target: sqrt\n")
+    (tmp_path / "space").symlink_to(run / "space")
+    (tmp_path / "extract").symlink_to(run / "extract")
+    (tmp_path / "run.yaml").write_text("target: sqrt\n")
     with pytest.raises(StoreError, match=r"run\.yaml must be a run's configuration"):
-        place_questions(QUESTIONS, run)
+        place_questions(QUESTIONS, tmp_path)

@@ -4,7 +4,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kdos.errors import UsageError
-from kdos.graph import as_target, density_target, log_values, loss_target, popularity_target, spread
+from kdos.graph import (
+    as_target,
+    density_target,
+    log_ahead,
+    log_values,
+    loss_target,
+    popularity_target,
+    spread,
+)
+from kdos.graph.value import step_weights
 
 SHARES = st.lists(st.floats(0.01, 5), min_size=1, max_size=8).map(as_target)
 
@@ -44,18 +53,18 @@ def test_weights_that_make_no_target_are_refused(weights: list[float]) -> None:
 def test_value_falls_with_exposure_and_is_even_on_target(
     target: np.ndarray, alpha: float, visits: float
 ) -> None:
-    on_target = log_values(visits * target, target, visits=visits, alpha=alpha)
-    ahead = log_values(visits * target + 1, target, visits=visits, alpha=alpha)
+    def value(seen: np.ndarray) -> np.ndarray:
+        return log_values(log_ahead(seen, target, visits=visits), target, alpha=alpha)
 
-    np.testing.assert_allclose(on_target, 0, atol=1e-9)
-    assert (ahead < on_target).all()
+    np.testing.assert_allclose(value(visits * target), 0, atol=1e-9)
+    assert (value(visits * target + 1) < value(visits * target)).all()
 
 
 @settings(deadline=None)
 @given(SHARES, st.floats(100, 1e6))
 def test_alpha_one_is_the_gradient_of_the_divergence(target: np.ndarray, visits: float) -> None:
     seen = visits * np.roll(target, 1) + 50
-    log_value = log_values(seen, target, visits=visits, alpha=1)
+    value = log_values(log_ahead(seen, target, visits=visits), target, alpha=1)
 
     def divergence(counts: np.ndarray) -> float:
         held = (counts + 0.5) / (visits * target + 0.5)
@@ -65,11 +74,14 @@ def test_alpha_one_is_the_gradient_of_the_divergence(target: np.ndarray, visits:
         step = np.zeros(len(target))
         step[k] = 1e-3
         slope = (divergence(seen - step) - divergence(seen + step)) / 2e-3
-        assert slope == pytest.approx(np.exp(log_value[k]), rel=1e-3)
+        assert slope == pytest.approx(np.exp(value[k]), rel=1e-3)
 
 
-def test_a_kp_without_a_target_has_no_value() -> None:
-    found = log_values(np.zeros(2), as_target([1, 0]), visits=10, alpha=2)
+def test_a_kp_without_a_target_has_no_value_and_one_far_ahead_is_not_gone_to() -> None:
+    target = as_target([1, 1, 1, 0])
+    ahead = log_ahead(np.array([0.0, 4, 40, 0]), target, visits=12)
+    value = log_values(ahead, target, alpha=2)
 
-    assert np.isfinite(found[0])
-    assert found[1] == -np.inf
+    assert np.isfinite(value).tolist() == [True, True, True, False]
+    assert (step_weights(value, ahead, most_ahead=3) > 0).tolist() == [True, True, False, False]
+    assert step_weights(value, ahead, most_ahead=3).max() == 1

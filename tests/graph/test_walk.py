@@ -13,6 +13,7 @@ from scipy.stats import chisquare
 
 from kdos.errors import UsageError
 from kdos.graph import (
+    PLAIN,
     Incidence,
     Paths,
     Routes,
@@ -31,7 +32,6 @@ from kdos.graph.kernel import walk_paths
 Floats = npt.NDArray[np.float64]
 MASK = 2**64 - 1
 GOLDEN = 0x9E3779B97F4A7C15
-PLAIN = Rules(alpha=0, candidates=1, attempts=1)
 
 
 @st.composite

@@ -47,15 +47,15 @@ def jaccard(left: str, right: str) -> float:
 
 
 def test_planted_edits_are_found_and_originals_stay() -> None:
-    texts, source = planted(8000)
+    texts, source = planted(4000)
     found = near_duplicates(texts)
     gone = found.copy_of != np.arange(len(texts))
     similar = np.array(
-        [jaccard(texts[8000 + i], texts[row]) >= 0.7 for i, row in enumerate(source)]
+        [jaccard(texts[4000 + i], texts[row]) >= 0.7 for i, row in enumerate(source)]
     )
-    assert similar.sum() > 300
-    assert gone[8000:][similar].mean() >= 0.98
-    assert gone[:8000].mean() <= 0.0005
+    assert similar.sum() > 200
+    assert gone[4000:][similar].mean() >= 0.98
+    assert gone[:4000].mean() <= 0.0005
 
 
 def test_what_is_removed_is_similar_to_a_row_that_is_kept() -> None:
@@ -69,7 +69,7 @@ def test_what_is_removed_is_similar_to_a_row_that_is_kept() -> None:
 
 
 def test_nearly_every_similar_pair_is_met() -> None:
-    texts, _ = planted(600, seed=5)
+    texts, _ = planted(300, seed=5)
     found = near_duplicates(texts)
     missed = sum(
         jaccard(texts[i], texts[j]) >= 0.7

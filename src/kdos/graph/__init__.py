@@ -21,12 +21,14 @@ if TYPE_CHECKING:
     from kdos.graph.value import (
         as_target,
         density_target,
+        log_ahead,
         log_values,
         loss_target,
         popularity_target,
         spread,
     )
     from kdos.graph.walk import (
+        PLAIN,
         Chain,
         LinkedSeeds,
         Paths,
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
     )
 
 __all__ = [
+    "PLAIN",
     "Chain",
     "Incidence",
     "IncidenceBuilder",
@@ -53,6 +56,7 @@ __all__ = [
     "density_target",
     "incidence_of",
     "linked_seeds",
+    "log_ahead",
     "log_values",
     "long_chain",
     "loss_target",
@@ -89,10 +93,12 @@ _HOMES = {
     "structure_of": "structure",
     "as_target": "value",
     "density_target": "value",
+    "log_ahead": "value",
     "log_values": "value",
     "loss_target": "value",
     "popularity_target": "value",
     "spread": "value",
+    "PLAIN": "walk",
     "Chain": "walk",
     "LinkedSeeds": "walk",
     "Paths": "walk",

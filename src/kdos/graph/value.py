@@ -63,23 +63,32 @@ def spread(cells: npt.NDArray[np.integer], amounts: npt.ArrayLike) -> Floats:
     return (amounts / np.maximum(members, 1))[cells]
 
 
-def log_values(exposures: Floats, target: Floats, *, visits: float, alpha: float) -> Floats:
-    """The value of each KP in nats, shape (n_kps,): log V(k) = -alpha * log(x_k / mu_k).
+def log_ahead(exposures: Floats, target: Floats, *, visits: float) -> Floats:
+    """How far each KP is ahead of its target, log(x_k / mu_k) in nats, shape (n_kps,).
 
-    It is the repellence function of the self-repellent random walk (Doshi, Hu and Eun, 2023), and
-    for alpha = 1 the gradient of -KL(mu || x). A half is added to either side. A KP without a
-    target has no value at all, -inf.
+    A half is added to either side, so that chance counts for little while counts are small.
 
     Args:
         exposures: x, how often each KP has been seen, shape (n_kps,).
-        target: mu, shape (n_kps,), shares.
+        target: mu, shares, shape (n_kps,).
         visits: How many visits the target is spread over: those made and those under way.
-        alpha: How hard a KP that is ahead of its target repels; 0 not at all.
     """
-    ahead = np.log((exposures + HALF) / (visits * target + HALF))
+    return np.log((exposures + HALF) / (visits * target + HALF))
+
+
+def log_values(ahead: Floats, target: Floats, *, alpha: float) -> Floats:
+    """The value of each KP in nats, log V(k) = -alpha * log(x_k / mu_k), shape (n_kps,).
+
+    It is the repellence function of the self-repellent random walk (Doshi, Hu and Eun, 2023), and
+    for alpha = 1 the gradient of -KL(mu || x). A KP without a target has no value at all, -inf.
+    """
     return np.where(target > 0, -alpha * ahead, -np.inf)
 
 
-def relative_values(log_value: Floats) -> Floats:
-    """Values in proportion to V, the highest 1, shape (n_kps,)."""
-    return np.exp(log_value - log_value.max())
+def step_weights(log_value: Floats, ahead: Floats, *, most_ahead: float) -> Floats:
+    """What each KP weighs as the next step, in proportion to V, the highest 1, shape (n_kps,).
+
+    One that is more than `most_ahead` times ahead of its target weighs nothing.
+    """
+    weights = np.exp(log_value - log_value.max())
+    return np.where(ahead > np.log(most_ahead), 0.0, weights)

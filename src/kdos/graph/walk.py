@@ -16,7 +16,7 @@ from kdos.errors import UsageError
 from kdos.graph.incidence import Floats, Ids, Incidence, Offsets, Routes
 from kdos.graph.kernel import walk_chain, walk_paths
 from kdos.graph.starts import Labels, Starts
-from kdos.graph.value import log_values, relative_values
+from kdos.graph.value import log_ahead, log_values, step_weights
 from kdos.threads import in_spans
 
 STALE = 0.1
@@ -38,19 +38,26 @@ class Rules:
 
     `alpha` is the force of the value function; `candidates` are drawn for each step and one is kept
     in proportion to its value; of `attempts` at a path the longest stays, and among those the one
-    of the highest value. ``Rules(alpha=0, candidates=1, attempts=1)`` is the plain walk.
+    of the highest value. A KP that is more than `most_ahead` times ahead of its target is not gone
+    to: a path ends rather than crowd a hub. At 3, the lowest that never bars a KP for one visit, a
+    star of leaves around a hub keeps most of its links. `PLAIN` is the co-occurrence walk.
     """
 
     alpha: float = 3.0
     candidates: int = 4
     attempts: int = 4
+    most_ahead: float = 3.0
 
     def __post_init__(self) -> None:
-        if self.alpha < 0 or self.candidates < 1 or self.attempts < 1:
+        if self.alpha < 0 or min(self.candidates, self.attempts, self.most_ahead) < 1:
             raise UsageError(
-                "`alpha` must be >= 0, `candidates` and `attempts` at least 1. "
-                f"Got {self.alpha:g}, {self.candidates} and {self.attempts}."
+                "`alpha` must be >= 0; `candidates`, `attempts` and `most_ahead` at least 1. "
+                f"Got {self.alpha:g}; {self.candidates}, {self.attempts} and {self.most_ahead:g}."
             )
+
+
+PLAIN = Rules(alpha=0.0, candidates=1, attempts=1, most_ahead=np.inf)
+"""The plain co-occurrence walk: popular KPs in proportion to their popularity."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,15 +129,15 @@ def sample_paths(
     _check(routes, target, count=count, length=length)
     seen = np.zeros(routes.n_kps) if exposures is None else np.array(exposures, np.float64)
     start = Starts(target, count, strata=strata)
-    walker = _Walker(routes, rules or Rules(), key=_key(random_seed, "paths"))
+    walker = _Walker(routes, target, rules or Rules(), key=_key(random_seed, "paths"))
     paths = _room(count, length)
     for batch in _batches(seen, count, length):
         visits = float(seen.sum()) + (batch.stop - batch.start) * length
         rng = generator(random_seed, "graph", "starts", first + batch.start)
         starts = start.draw(visits * target - seen, batch.stop - batch.start, rng)
-        log_value = log_values(seen, target, visits=visits, alpha=walker.rules.alpha)
+        ahead = log_ahead(seen, target, visits=visits)
         part = Paths(paths.kps[batch], paths.samples[batch], paths.value[batch])
-        walker.fill(part, starts, log_value, first=first + batch.start)
+        walker.fill(part, starts, ahead, first=first + batch.start)
         visited = part.visits(routes.n_kps)
         start.settle(visited)
         seen += visited
@@ -179,19 +186,22 @@ def long_chain(
 
 @dataclass(frozen=True)
 class _Walker:
-    """The compiled walk, bound to a graph, its rules and a key."""
+    """The compiled walk, bound to a graph, a target, rules and a key."""
 
     routes: Routes
+    target: Floats
     rules: Rules
     key: np.uint64
 
-    def fill(self, part: Paths, starts: Ids, log_value: Floats, *, first: int) -> None:
+    def fill(self, part: Paths, starts: Ids, ahead: Floats, *, first: int) -> None:
         """Walk from `starts`, a row of `part` each; `first` is the number of the first."""
-        value, tries = relative_values(log_value), (self.rules.attempts, self.rules.candidates)
+        log_value = log_values(ahead, self.target, alpha=self.rules.alpha)
+        weights = step_weights(log_value, ahead, most_ahead=self.rules.most_ahead)
+        tries = (self.rules.attempts, self.rules.candidates)
 
         def work(low: int, high: int) -> None:
             walk_paths(
-                self.routes, value, log_value, starts, self.key, (low, high), first, tries,
+                self.routes, weights, log_value, starts, self.key, (low, high), first, tries,
                 part.kps, part.samples, part.value,
             )  # fmt: skip
 

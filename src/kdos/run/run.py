@@ -1,13 +1,16 @@
 """The verbs in order, and what the run came to."""
 
+import shutil
 from collections.abc import Generator
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from time import monotonic
 from typing import Any
 
 from kdos.config import Config
+from kdos.errors import UsageError
 from kdos.llm import Engine, Ledger
 from kdos.llm.rules import RulesEngine
 from kdos.report import write_report
@@ -34,7 +37,7 @@ def run(config: Config, path: Path) -> dict[str, Any]:
     with run_lock(path):
         if folder.claim(config) and folder.summary.exists():
             return read_json_file(folder.summary)
-        with Ledger(folder.ledger) as ledger, open_engine(config) as engine:
+        with left_clean(folder), Ledger(folder.ledger) as ledger, open_engine(config) as engine:
             ask = partial(ledger.ask, engine)
             prepared = prepare(config, folder, ask=ask, progress=progress)
             pool = balance_pool(
@@ -44,6 +47,18 @@ def run(config: Config, path: Path) -> dict[str, Any]:
         summary = finish(config, folder, prepared, pool, spending, seconds=monotonic() - begun)
         write_report(path)
         return summary
+
+
+@contextmanager
+def left_clean(folder: RunFolder) -> Generator[None]:
+    """Where the user's input is wrong and nothing was done before, leave no folder behind."""
+    new = not folder.ledger.exists()
+    try:
+        yield
+    except UsageError:
+        if new and not folder.seed.exists():
+            shutil.rmtree(folder.path)
+        raise
 
 
 def run_blind(config: Config, path: Path) -> dict[str, Any]:
@@ -59,7 +74,8 @@ def run_blind(config: Config, path: Path) -> dict[str, Any]:
             pool = balance_pool(
                 config, blind, prepared, ask=ask, engine=engine.name, progress=progress
             )
-            spending = ledger.spending
+            spent_before = read_json_file(folder.summary)["llm_calls"]
+            spending = replace(ledger.spending, calls=ledger.spending.calls - spent_before)
         write_pool_points(blind, prepared, pool)
         summary = summarise(config, blind, prepared, pool, spending, seconds=monotonic() - begun)
         write_json(blind.summary, summary)

@@ -228,7 +228,8 @@ def member_count(kind: type) -> int:
 
 def fields(kind: type) -> list[str]:
     """The fields of a named tuple or syntax node, in order."""
-    known = vars(kind).get("_fields", ())
+    own = vars(kind)
+    known = getattr(kind, "_fields", ()) if issubclass(kind, tuple) else own.get("_fields", ())
     plain = isinstance(known, tuple) and all(isinstance(name, str) for name in known)
     return list(known) if plain else []
 

@@ -1,7 +1,19 @@
 """What becomes of a draft: drafts in; refusals, each with a reason and a class, out."""
 
 from kdos.verdict.benchmarks import Benchmarks, Paraphrase, paraphrased
-from kdos.verdict.checks import aliases, check, check_knowledge_points, check_logic, check_new
+from kdos.verdict.checks import (
+    aliases,
+    check,
+    check_independent,
+    check_instances,
+    check_knowledge_points,
+    check_language,
+    check_lengths,
+    check_logic,
+    check_new,
+    check_plain_question,
+    check_uncontaminated,
+)
 from kdos.verdict.evidence import Place, answer_place, find_quote
 from kdos.verdict.judging import Ruling, answered_alike, rule
 from kdos.verdict.known import Known, KnownQuestions
@@ -19,9 +31,15 @@ __all__ = [
     "answer_place",
     "answered_alike",
     "check",
+    "check_independent",
+    "check_instances",
     "check_knowledge_points",
+    "check_language",
+    "check_lengths",
     "check_logic",
     "check_new",
+    "check_plain_question",
+    "check_uncontaminated",
     "count_classes",
     "count_reasons",
     "find_quote",

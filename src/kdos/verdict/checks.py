@@ -12,6 +12,7 @@ from itertools import combinations
 from kdos.logic import Fault, faults, parse
 from kdos.pool import Draft, Passage, Refusal, Seed
 from kdos.pool.grouping import fact_key, normalise
+from kdos.pool.wording import read_wording
 from kdos.verdict.answers import given_away
 from kdos.verdict.benchmarks import Benchmarks
 from kdos.verdict.evidence import answer_place, misquoted
@@ -23,7 +24,6 @@ from kdos.verdict.known import (
     nearly_verbatim,
     parted,
     plain_answers,
-    read_wording,
 )
 from kdos.verdict.language import in_other_language, is_wide
 from kdos.verdict.taxonomy import refuse
@@ -46,8 +46,7 @@ _CHOICE = re.compile(
     r"above\b|(?:以下|下列)[^。？?]{0,12}(?:哪|选项|正确|错误)|\btrue or false\b"
 )
 _OPTION_ANSWER = re.compile(
-    r"(?:(?:option|choice|answer)\s*)?[(（]?[A-Ea-e][)）.:：](?:\s|$)|(?:option|choice) [A-Ea-e]$",
-    re.IGNORECASE,
+    r"[(（]?[A-E][)）:：](?:\s|$)|[A-E]\.$|(?:option|choice|answer) [A-E]\b", re.IGNORECASE
 )
 _DENIALS = ("not", "n't", "never", "no longer", "不", "未", "没")
 _NEGATION = re.compile(r"\b(?:not|never|no longer)\b|n't\b|[不未没]")

@@ -30,22 +30,24 @@ def is_abstract(sentence: str, entities: Sequence[str], *, asked_for: str) -> bo
     """Does nothing in the sentence pin it to an instance? Only a plain case counts (our design).
 
     A name, number, title or identifier pins it; so does a topic entity that is a name, and, for a
-    question, asking for an instance (who, when, which year) where the answer is one.
+    question, asking for an instance (who, when, which year) or being answered by one. Of a sentence
+    in small letters only, which shows no names, the wording must be abstract as well.
     """
     if _NAME.search(sentence) or _names_entity(sentence, entities):
         return False
+    answered = asked_for != "" and is_instance(asked_for)
+    if sentence.islower() or not _CASED.search(sentence):
+        return not answered and _ABSTRACT.search(sentence) is not None
     if _ABSTRACT.search(sentence):
         return True
-    if not _CASED.search(sentence) or sentence.islower():
-        return False
-    if asked_for and (_ASKS_FOR_INSTANCE.search(sentence) or is_instance(asked_for)):
+    if answered or (asked_for and _ASKS_FOR_INSTANCE.search(sentence)):
         return False
     return not _begins_with_name(sentence, entities)
 
 
 def is_instance(text: str) -> bool:
-    """Does a short text name something: has it a capital, a digit or an identifier in it?"""
-    return text[:1].isupper() or _NAME.search(f"x {text}") is not None
+    """Does a short text name something: has it a capital, a digit, an identifier, or no case?"""
+    return text[:1].isupper() or not _CASED.search(text) or _NAME.search(f"x {text}") is not None
 
 
 def _names_entity(sentence: str, entities: Sequence[str]) -> bool:

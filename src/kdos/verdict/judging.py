@@ -1,7 +1,7 @@
 """Several judgements in, one ruling out; a quote counts only where it stands in a passage."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 
 from kdos.pool import Passage, Refusal
 from kdos.tasks import CHECKS, CRITERIA, PROVEN, Judgement, failure
@@ -37,23 +37,30 @@ def rule(
     judgements: Sequence[Judgement | Refusal],
     *,
     passages: Sequence[Passage],
+    names: Collection[str] = tuple(CHECKS | CRITERIA),
     least: float = MAJORITY,
 ) -> Ruling:
-    """The ruling of all judges that could be read: each check and criterion by majority."""
+    """The ruling of all judges that could be read: each check and criterion by majority.
+
+    `names` are the checks and criteria that count: a draft without knowledge points is not judged
+    by them.
+    """
     read = [one for one in judgements if isinstance(one, Judgement)]
     if not read:
         unread = next((one for one in judgements if isinstance(one, Refusal)), None)
         return Ruling(unread or refuse("no_reply", "no judge was asked"), {})
     misquoted = [misquotes(one, passages) for one in read]
-    proven = [
-        replace(one, passed={**one.passed, **dict.fromkeys(wrong, False)})
-        for one, wrong in zip(read, misquoted, strict=True)
-    ]
+    counted = [name for name in CHECKS | CRITERIA if name in names]
     passed = {
-        name: sum(one.passed[name] for one in proven) / len(proven) for name in CHECKS | CRITERIA
+        name: sum(
+            one.passed[name] and name not in wrong
+            for one, wrong in zip(read, misquoted, strict=True)
+        )
+        / len(read)
+        for name in counted
     }
     failed = next((name for name, share in passed.items() if share <= least), None)
-    wrong = tuple(name for names in misquoted for name in names)
+    wrong = tuple(name for each in misquoted for name in each if name in counted)
     if failed is None:
         return Ruling(None, passed, wrong)
     believed = sum(one.passed[failed] for one in read) / len(read) > least

@@ -29,6 +29,8 @@ _SMALL_WORDS = {
 _LANGUAGES = {name: frozenset(words.split()) for name, words in _SMALL_WORDS.items()}
 MIN_LETTERS = 12
 """A shorter text is not told apart (our design)."""
+PLAINLY = 2
+"""Different small words that show a text to be in a language."""
 SCRIPT_SHARE = 0.3
 """Share of letters that makes a text one of that script: names in Latin letters are common."""
 
@@ -48,7 +50,8 @@ def in_other_language(text: str, lang: str) -> str:
     script = _script(text, letters)
     wanted = _SCRIPT_OF.get(lang, lang)
     if script:
-        return "" if script == wanted or (script, wanted) == ("zh", "ja") else script
+        same = script == wanted or (script, wanted) == ("zh", "ja")
+        return "" if same or _small_words(text, lang) >= PLAINLY else script
     if wanted in _SCRIPTS or wanted == "cyrillic":
         return "latin"
     return _other_latin(text, lang)
@@ -64,13 +67,18 @@ def _script(text: str, letters: int) -> str:
     return ""
 
 
+def _small_words(text: str, lang: str) -> int:
+    """How many of the language's small words the text holds."""
+    return len(_LANGUAGES.get(lang, frozenset()).intersection(text.casefold().split()))
+
+
 def _other_latin(text: str, lang: str) -> str:
     """Another language in Latin letters whose small words are plainly in the lead."""
     if lang not in _LANGUAGES:
         return ""
+    own = _small_words(text, lang)
     words = text.casefold().split()
-    own = len(_LANGUAGES[lang].intersection(words))
-    if own >= 2 or len(words) < 4:
+    if own >= PLAINLY or len(words) < 4:
         return ""
     scores = {
         name: len(small.intersection(words)) for name, small in _LANGUAGES.items() if name != lang

@@ -1,0 +1,60 @@
+"""Which field of a table holds what."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
+
+from kdos.errors import UsageError
+
+USUAL = {
+    "question": ("question", "query", "problem", "prompt", "instruction"),
+    "answers": ("answers", "answer", "aliases", "completion", "output", "response", "target"),
+    "passage": ("passage", "context", "paragraph", "document_text", "source_text"),
+    "knowledge_points": ("knowledge_points",),
+    "topic_entities": ("topic_entities",),
+    "logic": ("logic",),
+    "distractors": ("distractors",),
+    "lang": ("lang", "language"),
+    "id": ("id",),
+}
+"""Names that each part goes by, the likeliest first: our choice, after the data sets we know."""
+NEEDED = ("question", "answers")
+
+
+@dataclass(frozen=True, slots=True)
+class Fields:
+    """The field of each part; empty where the table has none."""
+
+    question: str
+    answers: str
+    passage: str = ""
+    knowledge_points: str = ""
+    topic_entities: str = ""
+    logic: str = ""
+    distractors: str = ""
+    lang: str = ""
+    id: str = ""
+
+    @property
+    def columns(self) -> list[str]:
+        """The fields that are there, each once."""
+        return list(dict.fromkeys(filter(None, asdict(self).values())))
+
+
+def find_fields(names: Sequence[str], given: Mapping[str, str]) -> Fields:
+    """The fields the user gave, and for the other parts those with a usual name.
+
+    Raises:
+        UsageError: No field holds the question or the answers.
+    """
+    lower = {name.lower(): name for name in reversed(names)}
+    found = {
+        part.name: given.get(part.name)
+        or next((lower[usual] for usual in USUAL[part.name] if usual in lower), "")
+        for part in fields(Fields)
+    }
+    for part in NEEDED:
+        if not found[part]:
+            raise UsageError(
+                f"a field must hold the {part}. There are: {', '.join(names)}. Give --{part} FIELD."
+            )
+    return Fields(**found)

@@ -1,0 +1,85 @@
+"""The second call: judges who see the passage, and attempts that do not see the answer."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from itertools import groupby
+
+from kdos.pool import Passage, Refusal
+from kdos.tasks import (
+    CHECKS,
+    Ask,
+    Judgement,
+    Reply,
+    Request,
+    ask_answer,
+    ask_judgement,
+    in_order,
+    read_answer,
+    read_judgement,
+)
+from kdos.verdict import answered_alike, rule
+from kdos.verify.items import Item
+from kdos.verify.verify import Checked
+
+
+@dataclass(frozen=True, slots=True)
+class Panel:
+    """How many judges see each row, and how many attempts answer it; 0 asks none."""
+
+    judges: int = 1
+    attempts: int = 0
+
+
+def judge(checked: Iterable[Checked], panel: Panel, *, ask: Ask) -> Iterator[Checked]:
+    """Each item after judges and attempts; what was refused before is asked nothing."""
+    asked = ((one, request) for one in checked for request in _requests(one, panel))
+    answered = in_order(asked, ask=ask)
+    for _, group in groupby(answered, key=lambda pair: pair[0].item.row):
+        pairs = list(group)
+        yield _ruled(pairs[0][0], [reply for _, reply in pairs if reply is not None])
+
+
+def _requests(one: Checked, panel: Panel) -> Iterator[Request | None]:
+    """What to ask about an item; None, once, where there is nothing to ask."""
+    if one.refusal is not None or panel.judges + panel.attempts == 0:
+        yield None
+        return
+    passages = _passages(one.item)
+    for number in range(panel.judges):
+        yield _of_row(ask_judgement(one.item.draft, passages=passages, judge=number), one.item)
+    for number in range(panel.attempts):
+        yield _of_row(ask_answer(one.item.draft, passages=passages, attempt=number), one.item)
+
+
+def _of_row(request: Request, item: Item) -> Request:
+    """The request named by the row: ids of a foreign table may repeat."""
+    return replace(request, id=f"{item.row}/{request.id}")
+
+
+def _ruled(one: Checked, replies: list[Reply]) -> Checked:
+    """The item after all that was said about it."""
+    if not replies:
+        return one
+    judged: list[Judgement | Refusal] = [
+        read_judgement(reply) for reply in replies if reply.request.task == "judge"
+    ]
+    attempts = [read_answer(reply) for reply in replies if reply.request.task == "answer"]
+    names = CHECKS.keys() | _criteria(one.item)
+    ruling = rule(judged, passages=_passages(one.item), names=names) if judged else None
+    refusal = ruling.refusal if ruling else None
+    if refusal is None and attempts:
+        refusal = answered_alike(one.item.answers, attempts)
+    return replace(one, refusal=refusal, passed=ruling.passed if ruling else {})
+
+
+def _criteria(item: Item) -> set[str]:
+    """The criteria that a row can be judged by: those for parts that it has."""
+    draft = item.draft
+    names = {"supported"}
+    names |= {"knowledge_points_true", "entailed"} if draft.knowledge_points else set()
+    names |= {"logic_valid"} if draft.logic else set()
+    return names | ({"distractors_valid"} if draft.distractors else set())
+
+
+def _passages(item: Item) -> list[Passage]:
+    return [item.passage] if item.passage else []

@@ -1,0 +1,111 @@
+"""What verifying leaves: a table of verdicts, the error analysis, the rows that stay."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from kdos.errors import UsageError
+from kdos.logic import ShapeCounts
+from kdos.pool import Refusal
+from kdos.rows import read_rows
+from kdos.store import write_parquet
+from kdos.verdict import count_classes, count_reasons
+from kdos.verify.verify import Checked
+
+VERDICTS = pa.schema(
+    [
+        ("row", pa.int64()),
+        ("id", pa.string()),
+        ("question", pa.string()),
+        ("answer", pa.string()),
+        ("accepted", pa.bool_()),
+        ("reason", pa.string()),
+        ("error_class", pa.string()),
+        ("detail", pa.string()),
+        ("passed", pa.map_(pa.string(), pa.float32())),
+    ]
+)
+"""One row for each row of the table; `passed` is the share of judges by criterion."""
+AT_ONCE = 4096
+
+
+@dataclass(slots=True)
+class Tally:
+    """What became of all rows so far."""
+
+    rows: int = 0
+    judged: int = 0
+    disputed: int = 0
+    refusals: list[Refusal] = field(default_factory=list[Refusal])
+    accepted: list[bool] = field(default_factory=list[bool])
+
+    def count(self, checked: Iterable[Checked]) -> Iterator[Checked]:
+        """Count each item on its way."""
+        for one in checked:
+            self.rows += 1
+            self.accepted.append(one.refusal is None)
+            if one.refusal:
+                self.refusals.append(Refusal(one.refusal.reason, one.refusal.error_class))
+            self.judged += bool(one.passed)
+            self.disputed += any(0 < share < 1 for share in one.passed.values())
+            yield one
+
+
+def write_verdicts(path: Path, checked: Iterable[Checked]) -> int:
+    """Write a verdict for each item, as they come; returns how many."""
+    return write_parquet(path, _batches(iter(checked)), VERDICTS)
+
+
+def _batches(checked: Iterator[Checked]) -> Iterator[pa.RecordBatch]:
+    while held := list(islice(checked, AT_ONCE)):
+        yield pa.RecordBatch.from_pylist([_row(one) for one in held], VERDICTS)
+
+
+def _row(one: Checked) -> dict[str, Any]:
+    refusal = one.refusal
+    return {
+        "row": one.item.row,
+        "id": one.item.draft.id,
+        "question": one.item.draft.question,
+        "answer": one.item.draft.answer,
+        "accepted": refusal is None,
+        "reason": refusal.reason if refusal else "",
+        "error_class": refusal.error_class.value if refusal else "",
+        "detail": refusal.detail if refusal else "",
+        "passed": list(one.passed.items()),
+    }
+
+
+def summarise(tally: Tally, shapes: ShapeCounts) -> dict[str, Any]:
+    """The error analysis: rows in = accepted + refused, by class and by reason."""
+    summary: dict[str, Any] = {
+        "rows": tally.rows,
+        "accepted": tally.rows - len(tally.refusals),
+        "refused": len(tally.refusals),
+        "by_class": count_classes(tally.refusals),
+        "by_reason": count_reasons(tally.refusals),
+    }
+    if tally.judged:
+        summary |= {"judged": tally.judged, "disputed": tally.disputed}
+    if shapes.counts:
+        summary["effective_shapes"] = round(shapes.effective(), 2)
+    return summary
+
+
+def keep_accepted(path: Path, out: Path, accepted: list[bool]) -> int:
+    """Write the accepted rows of a table as they were; returns how many."""
+    tables: list[pa.Table] = []
+    start = 0
+    for rows in read_rows(path):
+        mask = accepted[start : start + len(rows.places)]
+        start += len(rows.places)
+        kept = pa.Table.from_batches([rows.batch.slice(0, len(mask)).filter(pa.array(mask))])
+        tables.append(kept)
+    table: Any = pa.concat_tables(tables, promote_options="permissive")
+    if not table.num_rows:
+        raise UsageError(f"--keep must have a row to write. Every row of {path} was refused.")
+    return write_parquet(out, table, table.schema)
