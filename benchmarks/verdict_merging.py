@@ -79,7 +79,10 @@ def stated(data):
 
 def score(group, labels):
     """Pairwise precision and recall of a grouping."""
-    together = sum(pairs(count) for count in Counter(zip(group.tolist(), labels.tolist(), strict=True)).values())
+    together = sum(
+        pairs(count)
+        for count in Counter(zip(group.tolist(), labels.tolist(), strict=True)).values()
+    )
     merged = sum(pairs(count) for count in Counter(group.tolist()).values())
     same = sum(pairs(count) for count in Counter(labels.tolist()).values())
     return together / max(1, merged), together / same
