@@ -12,6 +12,7 @@ import pyarrow as pa
 from kdos.config import Config
 from kdos.density import Space, cell_log_density
 from kdos.density.profile import effective_cells
+from kdos.llm import BudgetSpentError
 from kdos.pool import Pool
 from kdos.run.folder import RunFolder
 from kdos.run.prepare import Prepared, Tally, count, new_tally
@@ -74,6 +75,9 @@ def balance_pool(
                 turn, state, lack = next(turns)
             except StopIteration as stop:
                 return Balanced(state, lack, room, stop_reason=stop.value)
+            except BudgetSpentError as spent:
+                say(f"{spent}")
+                return Balanced(state, lack, room, stop_reason="budget")
             facts = turn_facts(turn, state, lack, room.space)
             facts |= {"kl_before": finite(kl), "seconds": round(monotonic() - begun, 3)}
             tables = round_tables(
