@@ -63,7 +63,7 @@ def run(url: str, folder: Path, count: int, *, kill_after: float | None) -> bool
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kills", [6])
+@pytest.mark.parametrize("kills", [3])
 def test_killed_runs_pay_for_nothing_twice(kills: int, tmp_path: Path) -> None:
     count = 1500
     stand_in = Timed(ScriptedEngine(answer), [PROMPT], faults=Faults(latency=0.05))

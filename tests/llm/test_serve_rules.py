@@ -54,9 +54,12 @@ def test_replies_over_http_are_those_of_the_engine_in_process() -> None:
     requests = [ask_seeds(passage(number), per_passage=3) for number in range(5)]
     direct = {reply.request.id: reply.text for reply in RulesEngine().complete(requests)}
     faults = ("--fail", "500:0.2", "--reset", "0.1", "--no-schema")
-    with served(*faults) as url, HttpEngine(HttpSettings(url=url, model="rules")) as engine:
-        with Ledger(Path(":memory:")) as ledger:
-            replies = {reply.request.id: reply.text for reply in ledger.ask(engine, requests)}
+    with (
+        served(*faults) as url,
+        HttpEngine(HttpSettings(url=url, model="rules")) as engine,
+        Ledger(Path(":memory:")) as ledger,
+    ):
+        replies = {reply.request.id: reply.text for reply in ledger.ask(engine, requests)}
     assert replies == direct
     assert any("1889" in text for text in replies.values())
 

@@ -1,4 +1,4 @@
-"""``kdos doctor CONFIG.yaml``: is everything there that the run will need, and what will it cost."""
+"""``kdos doctor CONFIG.yaml``: is all there that the run needs, and what will it cost."""
 
 import argparse
 import shutil

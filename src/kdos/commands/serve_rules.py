@@ -1,4 +1,4 @@
-"""``kdos serve-rules``: the built-in engine as an OpenAI-compatible server, with faults to order."""
+"""``kdos serve-rules``: the built-in engine as an OpenAI-compatible server, with faults."""
 
 import argparse
 from threading import Event

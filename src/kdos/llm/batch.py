@@ -18,7 +18,16 @@ from kdos.errors import EngineError
 from kdos.llm.client import BrokenError, Fetched, UnreachableError
 from kdos.llm.engine import Keep, OutOfTimeError
 from kdos.llm.flight import OWN_FAULT, Plane, stopped
-from kdos.llm.wire import AGAIN, WireError, body_of, excerpt, read_answer, usage_of, words_of
+from kdos.llm.wire import (
+    AGAIN,
+    Form,
+    WireError,
+    body_of,
+    excerpt,
+    read_answer,
+    usage_of,
+    words_of,
+)
 from kdos.tasks import Reply, Request, digest
 
 LOT = 10_000  # requests; providers take 50,000 or 200 MB
@@ -37,13 +46,11 @@ class BatchFlight:
     plane: Plane
     keep: Keep
     until: float = float("inf")
-    lot: int = LOT
-    poll: float = POLL_FIRST
 
     def replies(self, requests: Iterable[Request]) -> Iterator[Reply]:
         """One reply for each request, lot by lot."""
         source = iter(requests)
-        while lot := list(islice(source, self.lot)):
+        while lot := list(islice(source, LOT)):
             yield from self.answered(lot)
 
     def answered(self, requests: list[Request]) -> Iterator[Reply]:
@@ -61,13 +68,15 @@ class BatchFlight:
 
     def one_batch(self, todo: dict[str, Request], *, last: bool) -> list[Reply]:
         """Submit, or find what was submitted; wait; read. `last` leaves no request out."""
-        name = f"batch/{digest([self.plane.form, sorted(todo)])[:32]}"
+        form = self.plane.form
+        name = f"batch/{digest([form, sorted(todo)])[:32]}"
         number = self.plane.findings.get(name) or self.submit(list(todo.values()))
         self.plane.findings[name] = number
         batch = self.wait(number)
         lines = self.lines(batch, "output_file_id") + self.lines(batch, "error_file_id")
         self.plane.findings.pop(name, None)
-        replies = [reply for line in lines if (reply := self.read(line, todo, last=last))]
+        read = (self.read(line, todo, form=form, last=last) for line in lines)
+        replies = [reply for reply in read if reply]
         if last:
             problem = f"the batch ended as {batch['status']} without an answer to it"
             answered = {reply.request.key for reply in replies}
@@ -103,7 +112,7 @@ class BatchFlight:
 
     def wait(self, number: str) -> dict[str, Any]:
         """Look at the batch until it has ended."""
-        pause = self.poll
+        pause = POLL_FIRST
         while True:
             batch = as_json(self.get(f"batches/{number}"), self.plane)
             if batch.get("status") in DONE:
@@ -120,7 +129,9 @@ class BatchFlight:
         raw = self.get(f"files/{batch[file]}/content")
         return [orjson.loads(line) for line in raw.splitlines() if line.strip()]
 
-    def read(self, line: dict[str, Any], todo: dict[str, Request], *, last: bool) -> Reply | None:
+    def read(
+        self, line: dict[str, Any], todo: dict[str, Request], *, form: Form, last: bool
+    ) -> Reply | None:
         """The reply in one row; None where asking again may help."""
         plane = self.plane
         request = todo.get(line.get("custom_id", ""))
@@ -130,26 +141,24 @@ class BatchFlight:
         status, raw = response.get("status_code", 0), orjson.dumps(response.get("body"))
         if status == 200:
             try:
-                return self.reply(request, raw)
+                return self.reply(request, raw, form=form)
             except WireError:
                 return None
         words = plane.client.key.scrub(words_of(raw if response else orjson.dumps(line)))
-        if status in OWN_FAULT and request.prompt.schema and not plane.settled and plane.form.lower:
-            plane.form = plane.form.lower
-            return None
         own = status in OWN_FAULT
-        return (
-            Reply(request, error=f"HTTP {status}: {words}", passing=not own)
-            if own or last
-            else None
-        )
+        if own and request.prompt.schema and not plane.settled and form.weaker:
+            plane.form = plane.findings["form"] = form.weaker
+            return None
+        if own or last:
+            return Reply(request, error=f"HTTP {status}: {words}", passing=not own)
+        return None
 
-    def reply(self, request: Request, raw: bytes) -> Reply:
+    def reply(self, request: Request, raw: bytes, *, form: Form) -> Reply:
         """The reply in the body of a completion."""
         plane = self.plane
         answer = read_answer(raw)
         if request.prompt.schema and not plane.settled:
-            plane.settled, plane.findings["form"] = True, plane.form
+            plane.settle(form)
         size = sum(len(message["content"]) for message in request.messages)
         usage = usage_of(answer, size, plane.prices)
         scrub = plane.client.key.scrub
@@ -172,7 +181,7 @@ class BatchFlight:
 
     def get(self, path: str) -> bytes:
         """Fetch, and wait for a server that is away for a while."""
-        client, began, pause = self.plane.client, time.monotonic(), self.poll
+        client, began, pause = self.plane.client, time.monotonic(), POLL_FIRST
         while True:
             try:
                 fetched = client.island.call(client.fetch("GET", path))

@@ -10,7 +10,8 @@ import numpy as np
 import numpy.typing as npt
 import orjson
 
-from kdos.errors import EngineError
+from kdos.config import EngineConfig
+from kdos.errors import ConfigError, EngineError
 from kdos.llm.client import BrokenError, Client, Fetched, UnreachableError, check_url
 from kdos.llm.keys import find_key
 from kdos.llm.wire import AGAIN, excerpt, retry_after, words_of
@@ -20,6 +21,8 @@ TEXTS_AT_ONCE = 64
 LOTS_IN_FLIGHT = 8
 MOST_ATTEMPTS = 8
 BACKOFF_FIRST, BACKOFF_MOST = 0.5, 30.0  # seconds
+ENDPOINT = "endpoint:"
+"""Before the model's name, in `embed`."""
 
 
 class EndpointEmbedder:
@@ -29,7 +32,7 @@ class EndpointEmbedder:
         self, url: str, model: str, *, key_env: str | None = None, timeout: float = 120.0
     ) -> None:
         check_url(url)
-        self.name = f"endpoint:{model}"
+        self.name = f"{ENDPOINT}{model}"
         self._model = model
         self._client = Client(url, key=find_key(key_env), timeout=timeout, name="kdos-embed")
 
@@ -59,7 +62,7 @@ class EndpointEmbedder:
         rows = [row for lot in self._client.island.call(self._all(lots)) for row in lot]
         if len({len(row) for row in rows}) > 1:
             raise self._failure("it sent vectors of different lengths")
-        return np.asarray(rows, np.float32).reshape(len(texts), -1)
+        return np.asarray(rows, np.float32).reshape(len(texts), len(rows[0]) if rows else 0)
 
     async def _all(self, lots: list[list[str]]) -> list[list[list[float]]]:
         """The vectors of every lot, in order; a few lots in flight at once."""
@@ -110,3 +113,18 @@ class EndpointEmbedder:
             f"{self._client.endpoint.root} must embed texts with {self._model}. {what}. "
             "Check engine.url and the model's name in embed."
         )
+
+
+def endpoint_embedder(embed: str, engine: EngineConfig) -> EndpointEmbedder:
+    """The embedder of a configuration whose `embed` is `endpoint:MODEL`.
+
+    Raises:
+        ConfigError: No model or no server is named.
+    """
+    model, url = embed.removeprefix(ENDPOINT), engine.embed_url or engine.url
+    if not model or not url:
+        raise ConfigError(
+            "`embed: endpoint:MODEL` needs a model and the server's address, in engine.embed_url "
+            f"or engine.url. Got embed {embed!r} and url {url!r}."
+        )
+    return EndpointEmbedder(url, model, key_env=engine.key_env, timeout=engine.timeout)

@@ -70,6 +70,10 @@ class Plane:
         elif "form" in findings:
             self.form = Form(findings["form"])
 
+    def settle(self, form: Form) -> None:
+        """The server has answered in this form."""
+        self.settled, self.form, self.findings["form"] = True, form, form
+
 
 @dataclass(slots=True, eq=False)
 class Job:
@@ -113,21 +117,25 @@ class Flight:
         drawn, given, more = 0, 0, True
         room = 2 * self.plane.pace.most
         island = self.plane.client.island
+
+        def drawing() -> bool:
+            return more and self.failure is None and drawn - self.finished < room
+
         try:
             while True:
-                while more and drawn - self.finished < room and self.failure is None:
+                while drawing():
                     jobs, more = draw(source)
                     drawn += len(jobs)
                     self.hungry = False
                     island.soon(self._add, jobs)
-                while self.kept and not (self.hungry and more and drawn - self.finished < room):
+                while self.kept and not (self.hungry and drawing()):
                     given += 1
                     yield self.kept.popleft()
                 if self.failure and self._idle():
                     raise self.failure
                 if given == drawn and not more:
                     return
-                self._wait(drawing=more and drawn - self.finished < room)
+                self._wait(drawing=drawing())
                 if island.loop.is_closed():
                     raise EngineError("The engine must stay open until every reply has come.")
         finally:
@@ -240,7 +248,7 @@ class Flight:
                 self._again(job, str(error))
             return
         if job.request.prompt.schema and not plane.settled:
-            plane.settled, plane.findings["form"] = True, job.form
+            plane.settle(job.form)
         if plane.pace.answered(latency, time.monotonic()):
             LOG.warning("%s answers again", plane.client.endpoint.root)
         scrub = plane.client.key.scrub
@@ -261,9 +269,9 @@ class Flight:
         plane, words = self.plane, self._words(fetched)
         own = fetched.status in OWN_FAULT
         formal = (own or fetched.status == 501) and job.request.prompt.schema and not plane.settled
-        if formal and (job.form is not plane.form or plane.form.lower):
-            if job.form is plane.form and plane.form.lower:
-                plane.form = plane.form.lower
+        if formal and (job.form is not plane.form or plane.form.weaker):
+            if job.form is plane.form and plane.form.weaker:
+                plane.form = plane.form.weaker
             job.attempts -= 1
             self.queue.appendleft(job)
         elif own and plane.pace.proven:

@@ -10,7 +10,6 @@ from types import TracebackType
 from typing import Any, Self
 
 from kdos.config import EngineConfig
-from kdos.errors import ConfigError
 from kdos.llm.batch import BatchFlight
 from kdos.llm.client import Client, check_url
 from kdos.llm.engine import Keep
@@ -26,7 +25,8 @@ class HttpSettings:
     """The `engine` part of a configuration.
 
     `concurrency` is the most requests in flight, `timeout` the seconds one may take, `max_tokens`
-    the length of a reply; `batch` sends batch files (`batch.py`); `extra` goes into every request as it is.
+    the length of a reply; `batch` sends batch files (`batch.py`); `extra` goes into every request
+    as it is.
     """
 
     url: str
@@ -117,24 +117,17 @@ def forget(replies: Sequence[Reply]) -> None:
 
 
 def settings_from(config: EngineConfig) -> HttpSettings:
-    """The settings in a configuration.
-
-    Raises:
-        ConfigError: The address or the model is not given.
-    """
-    for name in ("url", "model"):
-        if not getattr(config, name):
-            raise ConfigError(f"`engine: {{kind: http}}` needs engine.{name}. It is not set.")
-    prices = config.prices and Prices(config.prices.prompt, config.prices.completion)
+    """The settings in a configuration."""
+    prices = config.prices
     return HttpSettings(
-        url=config.url or "",
-        model=config.model or "",
+        url=config.url,
+        model=config.model,
         key_env=config.key_env,
         concurrency=config.concurrency,
         timeout=config.timeout,
         temperature=config.temperature,
         max_tokens=config.max_tokens,
-        prices=prices,
+        prices=Prices(prices.prompt, prices.completion) if prices else None,
         batch=config.batch,
         extra=config.extra,
     )

@@ -49,7 +49,7 @@ class Form(StrEnum):
     NONE = "none"
 
     @property
-    def lower(self) -> "Form | None":
+    def weaker(self) -> "Form | None":
         """The next best."""
         return {Form.SCHEMA: Form.OBJECT, Form.OBJECT: Form.NONE}.get(self)
 
