@@ -7,18 +7,14 @@ several wordings of its relation. The same fact in other words should merge; any
 must not. Precision and recall count pairs of different sentences. Prints one line of JSON.
 """
 
-import argparse
 import gzip
 import json
-import sys
-import time
-from collections import Counter, defaultdict
-from pathlib import Path
+from collections import Counter
 
 import numpy as np
 
 from kdos.chance import generator
-from kdos.pool.grouping import group_texts, normalise
+from kdos.pool.grouping import normalise
 
 WORDINGS = {
     "P106": "{s} works as a {o}.|{s} is a {o} by profession.|The occupation of {s} is {o}.|By trade, {s} is a {o}.",

@@ -2,13 +2,9 @@ import json
 
 import pytest
 
-from kdos.cli import COMMANDS, main
+from kdos.causal import Loss
+from kdos.cli import main
 from kdos.tasks import Reply
-
-
-@pytest.fixture(autouse=True)
-def command(monkeypatch):
-    monkeypatch.setitem(COMMANDS, "evaluate", "score answers to a benchmark")
 
 
 @pytest.fixture

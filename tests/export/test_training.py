@@ -117,9 +117,7 @@ def test_llamafactory_loads_what_it_is_given(
     samples = some_samples(40)
     write_llamafactory({"train": samples}, tmp_path / "out")
     training = yaml.safe_load((tmp_path / "out" / "train.yaml").read_text())
-    names = [training["dataset"]]
     monkeypatch.chdir(tmp_path / "out")
-    assert names == ["kdos_alpaca"]
     (attributes,) = parser.get_dataset_list([layout], training["dataset_dir"])
     rows = datasets.load_dataset(
         "json", data_files=attributes.dataset_name, cache_dir=str(tmp_path / "cache")
@@ -130,3 +128,17 @@ def test_llamafactory_loads_what_it_is_given(
     )
     turns = [(row["_prompt"][-1]["content"], row["_response"][0]["content"]) for row in aligned]
     assert turns == [(row["question"], row["answer"]) for row in samples.to_pylist()]
+
+
+def test_llamafactory_reads_the_training_settings(
+    tmp_path: Path, some_samples: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hparams = pytest.importorskip("llamafactory.hparams")
+    samples = some_samples(40)
+    write_llamafactory({"train": samples, "test": samples.slice(0, 5)}, tmp_path / "out")
+    monkeypatch.chdir(tmp_path / "out")
+    settings = yaml.safe_load(Path("train.yaml").read_text()) | {"bf16": False, "use_cpu": True}
+    _, data, training, *_ = hparams.get_train_args(settings)
+    assert data.dataset == ["kdos_alpaca"]
+    assert data.eval_dataset == ["kdos_alpaca_test"]
+    assert training.num_train_epochs == 3

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from kdos.errors import UsageError
 from kdos.pool.duplicates import GRAM, near_duplicates
 
 TEMPLATES = (
@@ -92,6 +93,34 @@ def test_nearly_every_similar_pair_is_met() -> None:
 )
 def test_case_width_and_punctuation_do_not_count(left: str, right: str) -> None:
     assert near_duplicates([left, "something else entirely", right]).copy_of.tolist() == [0, 1, 0]
+
+
+@pytest.mark.parametrize(
+    ("left", "right"),
+    [
+        (
+            "Who won the Margaret Oakley Dayhoff Award in 2011?",
+            "Who won the Margaret Oakley Dayhoff Award in 2004?",
+        ),
+        (
+            "Who performed the 50th Birthday Celebration Volume 3",
+            "Who performed the 50th Birthday Celebration Volume 31",
+        ),
+        (
+            "What lies between kilometres 1 and 12 of the old road",
+            "What lies between kilometres 11 and 2 of the old road",
+        ),
+    ],
+)
+def test_other_numbers_make_another_question(left: str, right: str) -> None:
+    assert near_duplicates([left, right], similar=0.5).copy_of.tolist() == [0, 1]
+    assert near_duplicates([left, left.upper()]).copy_of.tolist() == [0, 0]
+
+
+@pytest.mark.parametrize("similar", [0.0, 1.5, float("nan")])
+def test_a_similarity_is_a_share(similar: float) -> None:
+    with pytest.raises(UsageError, match="must be in"):
+        near_duplicates(["a"], similar=similar)
 
 
 def test_texts_that_say_nothing_repeat_nothing() -> None:

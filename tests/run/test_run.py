@@ -51,7 +51,7 @@ def write_corpus(path):
 def config_of(corpus, **changes):
     value = {
         "source": {"kind": "text", "path": str(corpus)},
-        "target": "uniform",
+        "target": "sqrt",
         "budget": {"samples": 120},
         "space": {"cells": 12},
         "random_seed": 5,
@@ -149,7 +149,7 @@ def test_a_raised_budget_goes_on_from_where_it_was(finished, corpus, tmp_path):
 
 def test_another_configuration_is_refused(finished, corpus):
     folder, _ = finished
-    with pytest.raises(ConfigError, match="`target` is 'uniform' there and 'natural' here"):
+    with pytest.raises(ConfigError, match="`target` is 'sqrt' there and 'natural' here"):
         run(read_config(config_of(corpus, target="natural")), folder)
 
 

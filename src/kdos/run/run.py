@@ -2,16 +2,16 @@
 
 import shutil
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from time import monotonic
 from typing import Any
 
-from kdos.config import Config
+from kdos.config import Config, EngineConfig
 from kdos.errors import UsageError
-from kdos.llm import Engine, Ledger
+from kdos.llm import Budget, Engine, HttpEngine, HttpSettings, Ledger, Prices
 from kdos.llm.rules import RulesEngine
 from kdos.report import write_report
 from kdos.run.finish import finish, summarise, write_pool_points
@@ -37,7 +37,11 @@ def run(config: Config, path: Path) -> dict[str, Any]:
     with run_lock(path):
         if folder.claim(config) and folder.summary.exists():
             return read_json_file(folder.summary)
-        with left_clean(folder), Ledger(folder.ledger) as ledger, open_engine(config) as engine:
+        with (
+            left_clean(folder),
+            open_ledger(folder, config) as ledger,
+            open_engine(config) as engine,
+        ):
             ask = partial(ledger.ask, engine)
             prepared = prepare(config, folder, ask=ask, progress=progress)
             pool = balance_pool(
@@ -68,7 +72,7 @@ def run_blind(config: Config, path: Path) -> dict[str, Any]:
     with run_lock(path):
         if blind.claim(config) and blind.summary.exists():
             return read_json_file(blind.summary)
-        with Ledger(folder.ledger) as ledger, open_engine(config) as engine:
+        with open_ledger(folder, config) as ledger, open_engine(config) as engine:
             ask = partial(ledger.ask, engine)
             prepared = prepare(config, folder, ask=ask, progress=progress)
             pool = balance_pool(
@@ -86,11 +90,34 @@ def run_blind(config: Config, path: Path) -> dict[str, Any]:
 @contextmanager
 def open_engine(config: Config) -> Generator[Engine]:
     """The engine that the configuration names, closed at the end."""
-    if config.workers == 1:
+    if config.engine.kind == "http":
+        with HttpEngine(http_settings(config.engine)) as engine:
+            yield engine
+    elif config.workers == 1:
         yield RulesEngine()
-        return
-    engine = Spread(RulesEngine(), config.workers)
-    try:
-        yield engine
-    finally:
-        engine.close()
+    else:
+        with closing(Spread(RulesEngine(), config.workers)) as engine:
+            yield engine
+
+
+def http_settings(engine: EngineConfig) -> HttpSettings:
+    """The part of the configuration that the HTTP engine takes."""
+    prices = engine.prices
+    return HttpSettings(
+        url=engine.url,
+        model=engine.model,
+        key_env=engine.key_env,
+        concurrency=engine.concurrency,
+        timeout=engine.timeout,
+        temperature=engine.temperature,
+        max_tokens=engine.max_tokens,
+        prices=Prices(prices.prompt, prices.completion) if prices else None,
+        extra=engine.extra,
+    )
+
+
+def open_ledger(folder: RunFolder, config: Config) -> Ledger:
+    """The run's ledger, which keeps to the budget's caps."""
+    budget = config.budget
+    caps = Budget(budget.calls, budget.tokens, budget.usd, budget.seconds)
+    return Ledger(folder.ledger, budget=caps)
