@@ -44,7 +44,13 @@ WORDINGS = {
 }
 ANY_RELATION = "The {r} of {s} is {o}.|{s} has {o} as its {r}.|{o} is the {r} of {s}.|As for {s}, the {r} is {o}."
 EXCHANGED_RELATIONS = {"P19": "P20", "P20": "P19", "P159": "P740", "P740": "P159", "P26": "P40"}
-EXCHANGED_RELATIONS |= {"P50": "P170", "P170": "P175", "P175": "P50", "P112": "P127", "P127": "P112"}
+EXCHANGED_RELATIONS |= {
+    "P50": "P170",
+    "P170": "P175",
+    "P175": "P50",
+    "P112": "P127",
+    "P127": "P112",
+}
 EXCHANGED_VALUES = ("P106", "P136", "P413", "P407", "P17")
 FACTS = 4000
 
