@@ -4,7 +4,6 @@ from hypothesis import strategies as st
 
 from kdos.embed import RANK, LexicalEmbedder, _components, _hash, _weigh
 
-
 METALS = ("copper", "iron", "zinc", "tin", "lead", "silver")
 WORDS = (*METALS, "melts", "boils", "rusts", "floats", "at", "in", "of", "water", "air", "acid")
 
