@@ -16,8 +16,6 @@ import sys
 import time
 from pathlib import Path
 
-import numpy as np
-
 from kdos.chance import generator
 from kdos.pool.grouping import normalise
 from kdos.verdict import Benchmarks

@@ -16,6 +16,7 @@ COMMANDS = {
     "export": "write a run's dataset for a trainer",
     "report": "write a run's report page",
     "evaluate": "score a model, or given answers, on a closed-book benchmark",
+    "verify": "check and judge any question-answer table, and say what is wrong with it",
     "graph": "look at how knowledge points link, and walk paths through them",
 }
 INTERRUPTED = 130

@@ -50,15 +50,14 @@ class EngineConfig:
     """Who answers. `key_env` names the environment variable that holds the key."""
 
     kind: Literal["rules", "http"] = "rules"
-    url: str | None = None
-    model: str | None = None
+    url: str = ""
+    model: str = ""
     key_env: str | None = None
     concurrency: int = 64
     timeout: float = 300.0
     temperature: float = 0.7
     max_tokens: int = 4096
     prices: PriceConfig | None = None
-    batch: bool = False
     extra: dict[str, Any] = field(default_factory=dict[str, Any])
 
 

@@ -16,6 +16,7 @@ DEMO = Config(
     target="uniform",
     budget=BudgetConfig(samples=SAMPLES),
     random_seed=7,
+    workers=2,
 )
 """What ``kdos demo`` runs."""
 

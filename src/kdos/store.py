@@ -24,11 +24,14 @@ def whole_file(path: Path) -> Generator[BinaryIO]:
     """A file to write to that takes its name only when it is complete and on disk."""
     path.parent.mkdir(parents=True, exist_ok=True)
     aside = path.with_name(path.name + ASIDE)
-    with aside.open("wb") as file:
-        yield file
-        file.flush()
-        os.fsync(file.fileno())
-    aside.replace(path)
+    try:
+        with aside.open("wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        aside.replace(path)
+    finally:
+        aside.unlink(missing_ok=True)
     _sync(path.parent)
 
 
@@ -39,12 +42,15 @@ def whole_folder(path: Path) -> Generator[Path]:
     aside = path.with_name(path.name + ASIDE)
     shutil.rmtree(aside, ignore_errors=True)
     aside.mkdir()
-    yield aside
-    for inside in [*aside.rglob("*"), aside]:
-        _sync(inside)
-    if path.exists():
-        shutil.rmtree(path)
-    aside.replace(path)
+    try:
+        yield aside
+        for inside in [*aside.rglob("*"), aside]:
+            _sync(inside)
+        if path.exists():
+            shutil.rmtree(path)
+        aside.replace(path)
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
     _sync(path.parent)
 
 

@@ -97,8 +97,15 @@ def test_sparse_pools_reach_far_enough() -> None:
     few = Pool(points[:30], book.nearest(points[:30]))
     found = neighbours(few, few, book, k=10, probes=0)
     assert np.isfinite(found.distances).all()
-    sparse = Pool(points[:1100], book.nearest(points[:1100]))
-    assert np.isfinite(neighbours(sparse, sparse, book, k=10, probes=None).distances).all()
+
+
+def test_a_pool_sparse_for_its_codebook_is_joined_group_by_group() -> None:
+    points = cloud(90_000, 3)
+    book = train_codebook(points, 9000, rng=np.random.default_rng(0), normalize=False)
+    sparse = Pool(points[:5000], book.nearest(points[:5000]))
+    found = neighbours(sparse, sparse, book, k=10, probes=None, last_only=True).distances[:, 0]
+    exact = nearest_flat(points[:5000], points[:5000], k=10, among_itself=True, last_only=True)
+    assert np.mean(found <= exact.distances[:, 0] * (1 + 1e-9)) > 0.99
 
 
 @pytest.mark.parametrize("n_cells", [50, 1100])
@@ -134,7 +141,7 @@ def test_two_level_codebook_nearly_gives_the_nearest_centroid() -> None:
     exact = nearest_flat(points, book.centroids, k=1)
     assert np.mean(cells == exact.rows[:, 0]) > 0.9
     reached = np.linalg.norm(points - book.centroids[cells], axis=1)
-    assert reached.mean() < 1.01 * exact.distances.mean()
+    assert reached.mean() < 1.02 * exact.distances.mean()
 
 
 def test_a_cell_does_not_depend_on_the_company_a_point_is_in() -> None:

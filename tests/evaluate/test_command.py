@@ -2,12 +2,9 @@ import json
 
 import pytest
 
-from kdos.cli import COMMANDS, main
-
-
-@pytest.fixture(autouse=True)
-def command(monkeypatch):
-    monkeypatch.setitem(COMMANDS, "evaluate", "score answers to a benchmark")
+from kdos.causal import Loss
+from kdos.cli import main
+from kdos.tasks import Reply
 
 
 @pytest.fixture
@@ -68,13 +65,48 @@ def test_the_same_answers_give_the_same_bytes(tmp_path, benchmark):
         assert one == two
 
 
+class Model:
+    """Answers with the last word of the question; counts what it is asked."""
+
+    name = fingerprint = "scripted"
+
+    def __init__(self, name):
+        self.asked = 0
+
+    def complete(self, requests):
+        for request in requests:
+            self.asked += 1
+            said = request.messages[-1]["content"].split()[-1]
+            yield Reply(request, text={"France?": "Paris"}.get(said, "I don't know"))
+
+    def losses(self, pairs):
+        return [Loss(2.0, 3) for _ in pairs]
+
+
+def test_a_model_is_asked_once_and_its_losses_are_measured(
+    tmp_path, benchmark, monkeypatch, capsys
+):
+    model = Model("x")
+    monkeypatch.setattr("kdos.commands.evaluate.CausalModel", lambda name: model)
+    train = tmp_path / "train.jsonl"
+    train.write_text(
+        "".join(json.dumps({"question": f"{n}?", "answer": "x"}) + "\n" for n in range(9))
+    )
+    words = ("--benchmark", benchmark, "--transformers", "x", "--out", tmp_path / "out")
+    for _ in range(2):
+        assert run(*words, "--examples", train, "--shots", 2) == 0
+    summary = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert (summary["correct"], summary["attempted"], summary["loss"]) == (0.5, 0.5, 2.0)
+    assert model.asked == 2
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
         (("--answers", "none.jsonl"), "none.jsonl: no such file"),
         (("--answers", "answers.jsonl", "--against", "nowhere"), "must be the folder of an eval"),
         (("--answers", "answers.jsonl", "--run", "nowhere"), "--run must be the folder of a run"),
-        (("--answers", "answers.jsonl", "--limit", "-1"), "--limit must be 0 (all) or more"),
+        (("--answers", "answers.jsonl", "--limit", "-1"), "--limit must be 0 or more"),
     ],
 )
 def test_wrong_use_is_one_line_and_writes_nothing(

@@ -2,12 +2,15 @@ import json
 
 import pytest
 
+from kdos.causal import Loss
 from kdos.errors import InputError, UsageError
 from kdos.evaluate import (
     compare_marks,
+    draw_examples,
     grade_marks,
     mark_asked,
     mark_given,
+    measure_losses,
     read_evaluation,
     read_given,
     summarise,
@@ -37,7 +40,7 @@ def test_given_answers_are_looked_up_by_id():
         "attempted": 1.0,
         "group": "P36",
     }
-    assert marks[1].row() == {"id": "b", "answer": None, "unscored": "no_answer"}
+    assert marks[1].row() == {"id": "b", "answer": None, "unscored": "no_answer", "group": "P36"}
 
 
 def test_a_question_without_a_gold_answer_is_unscored():
@@ -164,3 +167,31 @@ def test_the_folder_holds_a_row_a_question_in_their_order(tmp_path):
     rows = [json.loads(line) for line in (tmp_path / "out/scores.jsonl").read_text().splitlines()]
     assert [row["id"] for row in rows] == ["a", "b", "c", "d"]
     assert json.loads((tmp_path / "out/summary.json").read_text()) == {"questions": 4}
+
+
+class Model:
+    """Finds every answer as unexpected as it is long."""
+
+    def losses(self, pairs):
+        assert all(chat[-1]["role"] == "user" for chat, _ in pairs)
+        return [Loss(float(len(answer)), 1) for _, answer in pairs]
+
+
+def test_losses_are_those_of_the_first_gold_answer():
+    marks = list(mark_given([*QUESTIONS[:2], Question("e", "Q?", ())], {"a": "x", "b": "y"}))
+    found = measure_losses(marks, Model())
+    assert [mark.loss for mark in found] == [5.0, 4.0, None]
+    assert found[0].row()["loss"] == 5.0
+    summary = summarise(found, random_seed=0)
+    assert summary["loss"] == 4.5
+    assert summary["loss_interval"][0] <= 4.5 <= summary["loss_interval"][1]
+
+
+def test_examples_are_drawn_from_what_is_not_asked():
+    pool = [Question(str(n), f"{n}?", (str(n),)) for n in range(20)]
+    drawn = draw_examples(pool, 5, asked=pool[:14], random_seed=1)
+    assert drawn == draw_examples(pool, 5, asked=pool[:14], random_seed=1)
+    assert {question for question, _ in drawn} <= {f"{n}?" for n in range(14, 20)}
+    assert all(question == f"{answer}?" for question, answer in drawn)
+    with pytest.raises(UsageError, match=r"--examples must hold 5 questions .*Got 4"):
+        draw_examples(pool, 5, asked=pool[:16], random_seed=1)

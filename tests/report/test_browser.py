@@ -104,7 +104,12 @@ class Page:
 
     def complaints(self) -> list[str]:
         bad = ("Runtime.exceptionThrown", "Log.entryAdded", "Runtime.consoleAPICalled")
-        return [json.dumps(event) for event in self.events if event["method"] in bad]
+        return [
+            json.dumps(event)
+            for event in self.events
+            if event["method"] in bad
+            and event["params"].get("entry", {}).get("source") != "rendering"  # advice on speed
+        ]
 
     def requests(self) -> list[str]:
         sent = (e for e in self.events if e["method"] == "Network.requestWillBeSent")

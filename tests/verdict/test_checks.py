@@ -4,9 +4,10 @@ from dataclasses import replace
 
 import pytest
 
+from kdos.logic import ShapeCounts, parse, shape
 from kdos.pool import Draft, Evidence, Passage, Seed
 from kdos.verdict import REASONS, KnownQuestions, answer_place, check
-from kdos.verdict.checks import contradict
+from kdos.verdict.checks import SHAPES_COUNTED, check_shape, contradict
 
 PASSAGE = Passage(
     id="eiffel#0",
@@ -143,3 +144,14 @@ def test_the_answer_has_a_place_in_the_document():
 def test_only_plain_contradictions_count(one, other, against):
     assert contradict(one, other) is against
     assert contradict(other, one) is against
+
+
+def test_a_shape_is_refused_only_past_its_share_and_only_in_a_pool_of_some_size():
+    own, other = shape(parse(LOGIC)), shape(parse("graph TD\nA --> B"))
+    shapes = ShapeCounts()
+    shapes.add([own] * (SHAPES_COUNTED - 1))
+    assert check_shape(SOUND, shapes, most=0.5) is None
+    shapes.add([other])
+    assert check_shape(SOUND, shapes, most=0.5).reason == "same_shape_again"
+    assert check_shape(SOUND, shapes, most=1.0) is None
+    assert check_shape(replace(SOUND, logic="graph TD\nX --> Y"), shapes, most=0.5) is None

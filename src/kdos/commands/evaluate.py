@@ -2,19 +2,26 @@
 
 import argparse
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from kdos.causal import CausalModel
 from kdos.errors import UsageError
 from kdos.evaluate import (
     BENCHMARKS,
+    LEDGER,
     METRICS,
+    Example,
     Mark,
     by_cell,
     by_density,
     compare_marks,
+    draw_examples,
+    mark_asked,
     mark_given,
+    measure_losses,
     open_benchmark,
     place_questions,
     read_evaluation,
@@ -22,19 +29,18 @@ from kdos.evaluate import (
     summarise,
     write_evaluation,
 )
+from kdos.llm import Ledger
 from kdos.scoring import Question
 from kdos.terminal import say, show_json
+
+SHOTS = 5
+"""Examples before each question where a file of them is given: what the papers use for most."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of the command."""
-    parser.add_argument(
-        "--benchmark",
-        required=True,
-        metavar="NAME|FILE",
-        help=f"rows with id, question, answers; or one of {', '.join(BENCHMARKS)}",
-    )
-    parser.add_argument("--answers", type=Path, metavar="FILE", help="rows with id, answer")
+    add_inputs(parser)
+    add_models(parser)
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="where scores go")
     parser.add_argument(
         "--against", type=Path, metavar="DIR", help="another evaluation to compare with"
@@ -42,9 +48,32 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--run", type=Path, metavar="RUN", help="place the questions on the map of this run"
     )
-    parser.add_argument("--limit", type=int, default=0, help="only the first so many questions")
-    parser.add_argument("--random-seed", type=int, default=0, help="of the intervals")
+    parser.add_argument("--random-seed", type=int, default=0, help="of examples and intervals")
     parser.add_argument("--json", action="store_true", help="nothing for the eye on stderr")
+
+
+def add_inputs(parser: argparse.ArgumentParser) -> None:
+    """What is asked."""
+    parser.add_argument(
+        "--benchmark",
+        required=True,
+        metavar="NAME|FILE",
+        help=f"rows with id, question, answers; or one of {', '.join(BENCHMARKS)}",
+    )
+    parser.add_argument("--limit", type=int, default=0, help="only the first so many questions")
+    parser.add_argument(
+        "--examples", metavar="NAME|FILE", help="questions of a training split, shown as examples"
+    )
+    parser.add_argument(
+        "--shots", type=int, default=SHOTS, help=f"how many examples (default: {SHOTS})"
+    )
+
+
+def add_models(parser: argparse.ArgumentParser) -> None:
+    """Who answers."""
+    who = parser.add_mutually_exclusive_group(required=True)
+    who.add_argument("--answers", type=Path, metavar="FILE", help="rows with id, answer")
+    who.add_argument("--transformers", metavar="MODEL", help="a causal model: a folder or name")
 
 
 def main(args: argparse.Namespace) -> None:
@@ -54,7 +83,7 @@ def main(args: argparse.Namespace) -> None:
     theirs = read_evaluation(args.against) if args.against else {}
     questions = open_benchmark(args.benchmark, limit=args.limit)
     places = place_questions(questions, args.run) if args.run else None
-    marks = mark(args, questions)
+    marks = answered(args, questions)
     rows = [one.row() | (places.row(n) if places else {}) for n, one in enumerate(marks)]
     summary = summarise(marks, random_seed=args.random_seed)
     if args.against:
@@ -73,20 +102,41 @@ def check(args: argparse.Namespace) -> None:
     """Refuse flags that cannot be meant, before anything is read."""
     if args.out.exists() and not args.out.is_dir():
         raise UsageError(f"--out must be a folder. {args.out} is a file. Name another.")
-    if args.limit < 0:
-        raise UsageError(f"--limit must be 0 (all) or more. Got {args.limit}.")
+    for name in ("limit", "shots"):
+        if getattr(args, name) < 0:
+            raise UsageError(f"--{name} must be 0 or more. Got {getattr(args, name)}.")
 
 
-def mark(args: argparse.Namespace, questions: Sequence[Question]) -> list[Mark]:
-    """The marks of the answers that the flags point to."""
-    given = read_given(args.answers)
+def answered(args: argparse.Namespace, questions: Sequence[Question]) -> list[Mark]:
+    """The marks of the answers that were given, or of a model's."""
+    if args.answers:
+        return answered_by_file(args.answers, questions)
+    examples = read_examples(args, questions)
+    model = CausalModel(args.transformers)
+    args.out.mkdir(parents=True, exist_ok=True)
+    with Ledger(args.out / LEDGER) as ledger:
+        asked = mark_asked(questions, ask=partial(ledger.ask, model), examples=examples)
+        return measure_losses(list(asked), model, examples=examples)
+
+
+def answered_by_file(path: Path, questions: Sequence[Question]) -> list[Mark]:
+    """The marks of answers looked up by id."""
+    given = read_given(path)
     unknown = given.keys() - {question.id for question in questions}
     if unknown:
         say(f"{len(unknown)} answers belong to no question of the benchmark and are left out")
     return list(mark_given(questions, given))
 
 
-def show_table(summary: dict[str, Any]) -> None:
+def read_examples(args: argparse.Namespace, questions: Sequence[Question]) -> list[Example]:
+    """The examples shown before each question; none without a file of them."""
+    if not args.examples:
+        return []
+    known = open_benchmark(args.examples)
+    return draw_examples(known, args.shots, asked=questions, random_seed=args.random_seed)
+
+
+def show_table(summary: Mapping[str, Any]) -> None:
     """The scores with their intervals, on stderr."""
     say(f"{summary['questions']} questions, {summary['answered']} scored")
     for reason, count in summary["unscored_reasons"].items():
@@ -95,6 +145,9 @@ def show_table(summary: dict[str, Any]) -> None:
         if summary[name] is not None:
             low, high = summary["intervals"][name]
             say(f"  {name:<9} {summary[name]:.3f}  (95 % between {low:.3f} and {high:.3f})")
+    if "loss" in summary:
+        low, high = summary["loss_interval"]
+        say(f"  loss      {summary['loss']:.3f} nats a token  ({low:.3f} to {high:.3f})")
     for name in METRICS if "against" in summary else ():
         found = summary["against"][name]
         bounds = f"{found['low']:+.3f} to {found['high']:+.3f}, p = {found['p_value']:.4f}"

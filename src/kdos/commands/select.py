@@ -7,6 +7,7 @@ import numpy as np
 
 from kdos.commands.density import add_measuring, options_of
 from kdos.errors import UsageError
+from kdos.pool.duplicates import SIMILAR
 from kdos.select import (
     DEDUP,
     Survey,
@@ -35,6 +36,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--dedup", choices=DEDUP, default="off", help="leave out rows that repeat an earlier one"
     )
+    parser.add_argument(
+        "--similar", type=float, default=SIMILAR, help="what --dedup near calls a repeat, in (0, 1]"
+    )
     parser.add_argument("--weight", metavar="FIELD", help="numbers that make rows likelier")
     parser.add_argument("--cap", type=int, metavar="N", help="the most rows of one cell")
     add_measuring(parser)
@@ -46,7 +50,13 @@ def main(args: argparse.Namespace) -> None:
         raise UsageError("--budget and --cap must be at least 1.")
     dataset = open_dataset(args.file, args.field)
     found = survey(dataset, options_of(args))
-    pool = candidates(found, dedup=args.dedup, weight=args.weight, random_seed=args.random_seed)
+    pool = candidates(
+        found,
+        dedup=args.dedup,
+        similar=args.similar,
+        weight=args.weight,
+        random_seed=args.random_seed,
+    )
     selection = pool.choose(
         args.budget, args.target, demand=read_demand(args.target, found), cap=args.cap
     )

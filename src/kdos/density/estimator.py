@@ -12,8 +12,10 @@ from kdos.density.space import Cells, Floats, Points, Space, Whole
 from kdos.errors import UsageError
 
 EULER = 0.5772156649015329
-CANDIDATES = 1024
-"""How many points a join looks at for each point, about, unless the caller names `probes`."""
+CANDIDATES = 1024, 4096
+PAIRS = 2**28
+"""How many points a join looks at for each point, about, unless the caller names `probes`: as many
+as PAIRS in all allow for, within these bounds. Small pools are joined more thoroughly."""
 PROBES_AT_MOST = 64
 """Past so many neighbour cells, groups of cells are joined instead."""
 
@@ -99,7 +101,7 @@ def neighbours(
     """The k nearest of `pool` in the query's cell and its `probes` nearest cells.
 
     Where `queries` is `pool`, none is its own neighbour. Left out, `probes` brings about
-    `CANDIDATES` points to each query. Where cells hold too few, as many more are looked at as it
+    1,024 to 4,096 points to each query. Where cells hold too few, as many more are looked at as it
     takes to find k.
     """
     among_itself = queries is pool
@@ -109,7 +111,7 @@ def neighbours(
             f"a density with k = {k} needs at least {needed} distinct points. Got {n_pool}. "
             "Lower k, or give more points."
         )
-    if probes is None and n_pool <= CANDIDATES:
+    if probes is None and n_pool <= candidates_for(n_pool):
         return nearest_flat(
             queries.points, pool.points, k=k, among_itself=among_itself, last_only=last_only
         )
@@ -136,9 +138,15 @@ def neighbours(
 
 
 def probes_for(n_points: int, n_cells: int) -> int:
-    """How many neighbour cells bring about `CANDIDATES` points to each join."""
-    wanted = -(-CANDIDATES * n_cells // max(n_points, 1)) - 1
+    """How many neighbour cells bring as many points to each join as `candidates_for` says."""
+    wanted = -(-candidates_for(n_points) * n_cells // n_points) - 1
     return min(max(wanted, 0), n_cells - 1)
+
+
+def candidates_for(n_points: int) -> int:
+    """How many points of a pool each query is compared with, about."""
+    least, most = CANDIDATES
+    return min(max(PAIRS // n_points, least), most)
 
 
 def far_enough(

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -93,29 +93,36 @@ def _stem(path: Path) -> str:
 
 def _questions(rows: Iterable[tuple[Source, Record]]) -> Iterator[Question]:
     for source, record in rows:
-        parts = {part: _first(record.row, names) for part, names in FIELDS.items()}
-        answers = read_answers(parts["answers"])
-        patterns = read_answers(parts["patterns"])
-        text = parts["question"]
-        if not isinstance(text, str) or not text.strip():
+        question = read_question(record.row)
+        if not question.question.strip():
             raise _bad(source, record, "question", "must be text")
         if not any(name in record.row for name in (*FIELDS["answers"], *FIELDS["patterns"])):
             raise _bad(source, record, "answers", "no such field")
-        _check_patterns(patterns, source, record)
-        yield Question(
-            id=_identity(parts["id"], record.place, source),
-            question=text,
-            answers=answers,
-            patterns=patterns,
-            benchmark=str(parts["benchmark"] or source.benchmark),
-            group=str(parts["group"] or source.group),
+        _check_patterns(question.patterns, source, record)
+        yield replace(
+            question,
+            id=question.id or _identity(record.place, source),
+            benchmark=question.benchmark or source.benchmark,
+            group=question.group or source.group,
         )
 
 
-def _identity(given: Any, place: int, source: Source) -> str:
-    """A row's own id, else one made of its place, with the relation where files have one each."""
-    if given is not None:
-        return str(given)
+def read_question(row: Mapping[str, Any]) -> Question:
+    """A row of any published layout; what it does not hold is empty."""
+    parts = {part: _first(row, names) for part, names in FIELDS.items()}
+    name, text = parts["id"], parts["question"]
+    return Question(
+        id="" if name is None else str(name),
+        question=text if isinstance(text, str) else "",
+        answers=read_answers(parts["answers"]),
+        patterns=read_answers(parts["patterns"]),
+        benchmark=str(parts["benchmark"] or ""),
+        group=str(parts["group"] or ""),
+    )
+
+
+def _identity(place: int, source: Source) -> str:
+    """An id made of a row's place, and of its relation where files have one each."""
     return f"{source.group}-{place}" if source.group else str(place)
 
 

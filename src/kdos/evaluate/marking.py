@@ -4,6 +4,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+from kdos.causal import CausalModel
+from kdos.chance import generator
+from kdos.errors import UsageError
 from kdos.pool import Refusal
 from kdos.scoring import Question, Scores, score
 from kdos.tasks import Ask, Grade, Request, ask_grade, ask_recall, in_order, read_grade, read_recall
@@ -18,7 +21,8 @@ Example = tuple[str, str]
 class Mark:
     """What became of one question: scores, or in `unscored` the reason why there are none.
 
-    `grade` is the judge's, where one was asked.
+    `grade` is the judge's, where one was asked. `loss` is how unexpected the first gold answer is
+    to the model, in nats a token, where the model's weights are at hand.
     """
 
     question: Question
@@ -26,16 +30,17 @@ class Mark:
     scores: Scores | None
     unscored: str = ""
     grade: Grade | None = None
+    loss: float | None = None
 
     def row(self) -> dict[str, Any]:
         """The mark as its row of scores.jsonl."""
         row: dict[str, Any] = {"id": self.question.id, "answer": self.answer}
         if self.scores is None:
-            return row | {"unscored": self.unscored}
-        known = {name: value for name, value in asdict(self.scores).items() if value is not None}
-        graded = {"grade": self.grade.value} if self.grade else {}
-        grouped = {"group": self.question.group} if self.question.group else {}
-        return row | known | graded | grouped
+            row["unscored"] = self.unscored
+        else:
+            row |= {name: value for name, value in asdict(self.scores).items() if value is not None}
+        beside = {"grade": self.grade, "loss": self.loss, "group": self.question.group}
+        return row | {name: value for name, value in beside.items() if value not in (None, "")}
 
 
 def mark_given(questions: Iterable[Question], answers: Mapping[str, str | None]) -> Iterator[Mark]:
@@ -47,10 +52,7 @@ def mark_asked(
     questions: Iterable[Question], *, ask: Ask, examples: Sequence[Example] = ()
 ) -> Iterator[Mark]:
     """A mark for every question, its answer asked of a model, in the questions' order."""
-    asked = (
-        (question, ask_recall(question.id, question=question.question, examples=examples))
-        for question in questions
-    )
+    asked = ((question, _asking(question, examples)) for question in questions)
     for question, reply in in_order(asked, ask=ask):
         assert reply is not None
         answer = read_recall(reply)
@@ -60,12 +62,47 @@ def mark_asked(
             yield _mark(question, answer)
 
 
+def _asking(question: Question, examples: Sequence[Example]) -> Request:
+    return ask_recall(question.id, question=question.question, examples=examples)
+
+
 def _mark(question: Question, answer: str | None) -> Mark:
     if answer is None:
         return Mark(question, None, None, NO_ANSWER)
     if not question.answers and not question.patterns:
         return Mark(question, answer, None, NO_GOLD)
     return Mark(question, answer, score(answer, question))
+
+
+def measure_losses(
+    marks: Sequence[Mark], model: CausalModel, *, examples: Sequence[Example] = ()
+) -> list[Mark]:
+    """The marks with the loss of each question's first gold answer."""
+    held = [number for number, mark in enumerate(marks) if mark.question.answers]
+    asked = [marks[number].question for number in held]
+    losses = model.losses(
+        [(_asking(question, examples).messages, question.answers[0]) for question in asked]
+    )
+    known = dict(zip(held, losses, strict=True))
+    return [
+        replace(mark, loss=known[number].nats) if number in known else mark
+        for number, mark in enumerate(marks)
+    ]
+
+
+def draw_examples(
+    questions: Sequence[Question], shots: int, *, asked: Sequence[Question], random_seed: int
+) -> list[Example]:
+    """`shots` questions with their first answers, none of them among those that are asked."""
+    known = {question.question for question in asked}
+    usable = [one for one in questions if one.answers and one.question not in known]
+    if len(usable) < shots:
+        raise UsageError(
+            f"--examples must hold {shots} questions that are not asked. Got {len(usable)}. "
+            "Lower --shots, or give a training split."
+        )
+    drawn = generator(random_seed, "examples").choice(len(usable), shots, replace=False)
+    return [(usable[number].question, usable[number].answers[0]) for number in drawn]
 
 
 def grade_marks(marks: Iterable[Mark], *, ask: Ask) -> Iterator[Mark]:

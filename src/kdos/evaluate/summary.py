@@ -42,6 +42,7 @@ def summarise(marks: Sequence[Mark], *, random_seed: int) -> Summary:
         **{name: float(values.mean()) for name, values in columns.items()},
         "intervals": {name: [found.low, found.high] for name, found in intervals.items()},
         "unscored_reasons": dict(sorted(why.items())),
+        **_losses(marks, random_seed),
         **_macro(scored, columns),
         **_grades(scored),
     }
@@ -56,6 +57,15 @@ def _columns(scored: Sequence[Mark]) -> dict[str, Values]:
         for name in names
         if all(row[name] is not None for row in rows)
     }
+
+
+def _losses(marks: Sequence[Mark], random_seed: int) -> Summary:
+    """The mean loss over the questions, in nats a token, where losses were measured."""
+    losses = [mark.loss for mark in marks if mark.loss is not None]
+    if not losses:
+        return {}
+    found = mean_interval(np.array(losses), generator(random_seed, "interval"))
+    return {"loss": found.mean, "loss_interval": [found.low, found.high]}
 
 
 def _macro(scored: Sequence[Mark], columns: Mapping[str, Values]) -> Summary:

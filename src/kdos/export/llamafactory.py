@@ -39,7 +39,7 @@ gradient_accumulation_steps: 4
 learning_rate: 1.0e-5
 num_train_epochs: 3.0
 lr_scheduler_type: cosine
-warmup_ratio: 0.1
+warmup_steps: 100
 bf16: true
 """
 EVALUATION = """

@@ -1,8 +1,9 @@
 """Near-duplicates of short texts: banded MinHash over rare character 4-grams, each pair verified.
 
 Templated questions share most of their 4-grams, so signatures are made of the rare ones only, and a
-candidate pair counts only when the Jaccard similarity of *all* its 4-grams says so (our design;
-MinHash after Broder 1997).
+candidate pair counts only when the Jaccard similarity of *all* its 4-grams says so and both texts
+hold the same numbers (our design; MinHash after Broder 1997). A year or a volume number is one word
+of many, yet it makes another question.
 """
 
 from collections.abc import Sequence
@@ -14,6 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numba import njit
 
+from kdos.errors import UsageError
 from kdos.pool.grouping import Grouping
 from kdos.threads import in_spans
 
@@ -68,12 +70,16 @@ def near_duplicates(
 ) -> Duplicates:
     """Which texts repeat an earlier one nearly word for word; the first of them stays.
 
-    Case, width and punctuation do not count. A text without a letter or digit repeats nothing.
+    Case, width and punctuation do not count. Texts with different numbers are different, and a text
+    without a letter or digit repeats nothing. `similar` is a share in (0, 1].
     """
+    if not 0 < similar <= 1:
+        raise UsageError(f"`similar` must be in (0, 1]. Got {similar}. Give 0.7 or more.")
     data, offsets = folded(texts)
     grams, bounds = gram_sets(data, offsets)
     keys = band_keys(grams, bounds, random_seed=random_seed)
-    pairs = similar_pairs(keys, grams, bounds, similar=similar)
+    numbers = number_keys(data, offsets)
+    pairs = similar_pairs(keys, numbers, grams, bounds, similar=similar)
     copy_of = np.arange(len(keys))
     similarity = np.ones(len(keys), np.float32)
     _keep_first(*pairs, copy_of, similarity)
@@ -125,8 +131,15 @@ def band_keys(grams: Hashes, bounds: Whole, *, random_seed: int = 0) -> Keys:
     return keys
 
 
+def number_keys(data: Bytes, offsets: Whole) -> Keys:
+    """A key for each text, shape (n,), equal where the same numbers stand in the same order."""
+    keys = np.empty(len(offsets) - 1, np.uint64)
+    in_spans(lambda start, end: _number_keys(start, end, data, offsets, keys), np.diff(offsets) + 1)
+    return keys
+
+
 def similar_pairs(
-    keys: Keys, grams: Hashes, bounds: Whole, *, similar: float
+    keys: Keys, numbers: Keys, grams: Hashes, bounds: Whole, *, similar: float
 ) -> tuple[Whole, Whole, Shares]:
     """Verified pairs: the later row, the earlier row, their similarity; ordered by both."""
     found: list[tuple[Whole, Whole, Shares]] = [
@@ -137,7 +150,7 @@ def similar_pairs(
         for band in range(start, end):
             column = np.ascontiguousarray(keys[:, band])
             order = np.argsort(column, kind="stable")
-            found[band] = _similar_pairs(order, column, keys, band, grams, bounds, similar)
+            found[band] = _similar_pairs(order, column, keys, numbers, band, grams, bounds, similar)
 
     in_spans(work, np.ones(BANDS))
     later, earlier, share = (np.concatenate(part) for part in zip(*found, strict=True))
@@ -172,6 +185,24 @@ def _gram_sets(
                 window[distinct] = window[gram]
                 distinct += 1
         sizes[text] = distinct
+
+
+@njit(nogil=True, cache=True)
+def _number_keys(start: int, end: int, data: Bytes, offsets: Whole, keys: Keys) -> None:
+    for text in range(start, end):
+        state = np.uint64(0)
+        inside = False
+        for at in range(offsets[text], offsets[text + 1]):
+            digit = 48 <= data[at] <= 57
+            if digit or inside:  # the byte after a number ends it, whatever it is
+                mark = np.uint64(data[at]) if digit else np.uint64(1)
+                state = (state ^ mark) * np.uint64(0x9E3779B97F4A7C15)
+                state ^= state >> np.uint64(32)
+            inside = digit
+        if inside:
+            state = (state ^ np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15)
+            state ^= state >> np.uint64(32)
+        keys[text] = state
 
 
 @njit(nogil=True, cache=True)
@@ -252,6 +283,7 @@ def _similar_pairs(
     order: Whole,
     column: Keys,
     keys: Keys,
+    numbers: Keys,
     band: int,
     grams: Hashes,
     bounds: Whole,
@@ -268,7 +300,7 @@ def _similar_pairs(
             run = at
         for before in range(max(run, at - LOOK_BACK), at):
             other = order[before]
-            if _met_before(keys, row, other, band):
+            if numbers[row] != numbers[other] or _met_before(keys, row, other, band):
                 continue
             found = _jaccard(grams, bounds, row, other, similar)
             if found < similar:

@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 from kdos.chance import generator
 from kdos.errors import InputError, StoreError
 from kdos.pool import values
-from kdos.pool.grouping import normalise
+from kdos.pool.grouping import fact_key
 from kdos.store import read_json_file, read_parquet
 
 MOST_POINTS = 100_000
@@ -51,7 +51,7 @@ class Loop:
 
     `rounds` holds each round.json; `fates` counts drafts by (reason, error class), ("", "") where
     accepted; `held` counts knowledge points by cell, shape (n_cells,); `taught` says how often and
-    when, by normalised text.
+    when, by its `fact_key`.
     """
 
     rounds: Sequence[Mapping[str, Any]]
@@ -134,7 +134,7 @@ def tally(samples: Sequence[Path], n_cells: int) -> tuple[npt.NDArray[np.int64],
             held += np.bincount(cells[cells < n_cells], minlength=n_cells)
             texts: list[Any] = pc.list_flatten(batch["knowledge_points"]).to_pylist()
             for text in texts:
-                key = normalise(text)
+                key = fact_key(text)
                 if key in taught:
                     taught[key].times += 1
                 elif len(taught) < MOST_POINTS:
@@ -144,11 +144,13 @@ def tally(samples: Sequence[Path], n_cells: int) -> tuple[npt.NDArray[np.int64],
 
 def count_fates(verdicts: Sequence[Path]) -> Counter[tuple[str, str]]:
     """Drafts by reason and error class."""
+    keys = ["reason", "error_class"]
     fates: Counter[tuple[str, str]] = Counter()
     for path in verdicts:
-        for batch in batches(path, ["reason", "error_class"]):
-            reasons, classes = batch["reason"].to_pylist(), batch["error_class"].to_pylist()
-            fates.update((r or "", c or "") for r, c in zip(reasons, classes, strict=True))
+        for batch in batches(path, keys):
+            groups = pa.Table.from_batches([batch]).group_by(keys).aggregate([([], "count_all")])
+            for row in groups.to_pylist():
+                fates[row["reason"] or "", row["error_class"] or ""] += row["count_all"]
     return fates
 
 

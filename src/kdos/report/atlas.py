@@ -12,7 +12,7 @@ import orjson
 
 from kdos.chance import generator
 from kdos.pool import values
-from kdos.pool.grouping import normalise
+from kdos.pool.grouping import fact_key
 from kdos.report.artefacts import Artefacts, Drawn, Loop
 from kdos.report.wording import OUTCOMES, outcome_of
 
@@ -108,7 +108,7 @@ def knowledge_layer(source: Drawn, loop: Loop, plane: Plane) -> Layer:
     """The source's knowledge points."""
     x, y = plane.place(*coordinates(source))
     texts = values(source.table, "text")
-    taught = [loop.taught.get(normalise(text)) for text in texts]
+    taught = [loop.taught.get(fact_key(text)) for text in texts]
     times = np.array([0 if t is None else t.times for t in taught])
     rounds = np.array([0 if t is None else t.first_round for t in taught])
     return Layer(

@@ -20,7 +20,7 @@ LABEL_APART = 15
 """Least distance between the names of two lines."""
 
 SMALLEST = 1e-6
-"""What a logarithmic axis shows of zero."""
+"""The least that an axis can show; on a logarithmic one zero stands here."""
 
 MET = (0.8, 1.25)
 """Between these multiples of its quota a cell counts as met."""
@@ -141,7 +141,7 @@ def log_axis(values: Floats) -> Axis:
 
 def linear_axis(values: Floats) -> Axis:
     """An axis from zero to a little above the largest value."""
-    top = float(values.max()) if len(values) and values.max() > 0 else 1.0
+    top = float(values.max()) if len(values) and values.max() > SMALLEST else 1.0
     return Axis(0.0, top * 1.05, HEIGHT - BOTTOM, TOP)
 
 

@@ -17,7 +17,7 @@ FREE = ("workers", "engine.concurrency", "engine.timeout", "engine.key_env", "bu
 
 @dataclass(frozen=True, slots=True)
 class RunFolder:
-    """The paths of a run (design: `docs/run.md`)."""
+    """The paths of a run (see ARCHITECTURE.md)."""
 
     path: Path
 

@@ -1,14 +1,17 @@
 """The verbs in order, and what the run came to."""
 
+import shutil
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from time import monotonic
 from typing import Any
 
-from kdos.config import Config
-from kdos.llm import Engine, Ledger
+from kdos.config import Config, EngineConfig
+from kdos.errors import UsageError
+from kdos.llm import Budget, Engine, HttpEngine, HttpSettings, Ledger, Prices
 from kdos.llm.rules import RulesEngine
 from kdos.report import write_report
 from kdos.run.finish import finish, summarise, write_pool_points
@@ -34,7 +37,11 @@ def run(config: Config, path: Path) -> dict[str, Any]:
     with run_lock(path):
         if folder.claim(config) and folder.summary.exists():
             return read_json_file(folder.summary)
-        with Ledger(folder.ledger) as ledger, open_engine(config) as engine:
+        with (
+            left_clean(folder),
+            open_ledger(folder, config) as ledger,
+            open_engine(config) as engine,
+        ):
             ask = partial(ledger.ask, engine)
             prepared = prepare(config, folder, ask=ask, progress=progress)
             pool = balance_pool(
@@ -46,6 +53,18 @@ def run(config: Config, path: Path) -> dict[str, Any]:
         return summary
 
 
+@contextmanager
+def left_clean(folder: RunFolder) -> Generator[None]:
+    """Where the user's input is wrong and nothing was done before, leave no folder behind."""
+    new = not folder.ledger.exists()
+    try:
+        yield
+    except UsageError:
+        if new and not folder.seed.exists():
+            shutil.rmtree(folder.path)
+        raise
+
+
 def run_blind(config: Config, path: Path) -> dict[str, Any]:
     """Beside the run in `path`, the same without feedback, from its seeds and in its space."""
     begun = monotonic()
@@ -53,13 +72,14 @@ def run_blind(config: Config, path: Path) -> dict[str, Any]:
     with run_lock(path):
         if blind.claim(config) and blind.summary.exists():
             return read_json_file(blind.summary)
-        with Ledger(folder.ledger) as ledger, open_engine(config) as engine:
+        with open_ledger(folder, config) as ledger, open_engine(config) as engine:
             ask = partial(ledger.ask, engine)
             prepared = prepare(config, folder, ask=ask, progress=progress)
             pool = balance_pool(
                 config, blind, prepared, ask=ask, engine=engine.name, progress=progress
             )
-            spending = ledger.spending
+            spent_before = read_json_file(folder.summary)["llm_calls"]
+            spending = replace(ledger.spending, calls=ledger.spending.calls - spent_before)
         write_pool_points(blind, prepared, pool)
         summary = summarise(config, blind, prepared, pool, spending, seconds=monotonic() - begun)
         write_json(blind.summary, summary)
@@ -70,11 +90,34 @@ def run_blind(config: Config, path: Path) -> dict[str, Any]:
 @contextmanager
 def open_engine(config: Config) -> Generator[Engine]:
     """The engine that the configuration names, closed at the end."""
-    if config.workers == 1:
+    if config.engine.kind == "http":
+        with HttpEngine(http_settings(config.engine)) as engine:
+            yield engine
+    elif config.workers == 1:
         yield RulesEngine()
-        return
-    engine = Spread(RulesEngine(), config.workers)
-    try:
-        yield engine
-    finally:
-        engine.close()
+    else:
+        with closing(Spread(RulesEngine(), config.workers)) as engine:
+            yield engine
+
+
+def http_settings(engine: EngineConfig) -> HttpSettings:
+    """The part of the configuration that the HTTP engine takes."""
+    prices = engine.prices
+    return HttpSettings(
+        url=engine.url,
+        model=engine.model,
+        key_env=engine.key_env,
+        concurrency=engine.concurrency,
+        timeout=engine.timeout,
+        temperature=engine.temperature,
+        max_tokens=engine.max_tokens,
+        prices=Prices(prices.prompt, prices.completion) if prices else None,
+        extra=engine.extra,
+    )
+
+
+def open_ledger(folder: RunFolder, config: Config) -> Ledger:
+    """The run's ledger, which keeps to the budget's caps."""
+    budget = config.budget
+    caps = Budget(budget.calls, budget.tokens, budget.usd, budget.seconds)
+    return Ledger(folder.ledger, budget=caps)

@@ -12,6 +12,7 @@ import pyarrow as pa
 from kdos.config import Config
 from kdos.density import Space, cell_log_density
 from kdos.density.profile import effective_cells
+from kdos.llm import BudgetSpentError
 from kdos.pool import Pool
 from kdos.run.folder import RunFolder
 from kdos.run.prepare import Prepared, Tally, count, new_tally
@@ -32,10 +33,13 @@ from kdos.synthesize import (
     round_tables,
     steps_of,
 )
-from kdos.target import read_target
+from kdos.target import effective_points, read_target
 from kdos.tasks import SYNTHESIZE, Ask
-from kdos.terminal import Progress
+from kdos.terminal import Progress, say
 from kdos.verdict import KnownQuestions
+
+FEWEST_EFFECTIVE = 0.2
+"""The share of the reference that a target must rest on, or we say so (our design)."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +63,7 @@ def balance_pool(
 ) -> Balanced:
     """Turn the loop until it stops; each turn is on disk before the next begins."""
     room = workroom(config, prepared, ask=ask)
+    warn_of_outliers(room)
     state = past_turns(folder, room)
     steps = steps_of(room)
     lack = steps.measure(state)
@@ -70,6 +75,9 @@ def balance_pool(
                 turn, state, lack = next(turns)
             except StopIteration as stop:
                 return Balanced(state, lack, room, stop_reason=stop.value)
+            except BudgetSpentError as spent:
+                say(f"{spent}")
+                return Balanced(state, lack, room, stop_reason="budget")
             facts = turn_facts(turn, state, lack, room.space)
             facts |= {"kl_before": finite(kl), "seconds": round(monotonic() - begun, 3)}
             tables = round_tables(
@@ -103,6 +111,17 @@ def workroom(config: Config, prepared: Prepared, *, ask: Ask) -> Workroom:
         ask=ask,
         embed=prepared.embedder.embed,
     )
+
+
+def warn_of_outliers(room: Workroom) -> None:
+    """Say so where the target rests on so few knowledge points that outliers would take it over."""
+    counts = np.bincount(room.links.cells, minlength=room.space.n_cells)
+    effective, points = effective_points(room.log_q, counts), int(counts.sum())
+    if effective < FEWEST_EFFECTIVE * points:
+        say(
+            f"the target rests on {effective:.0f} of {points} knowledge points; "
+            "a flatter one (sqrt, natural) would rest on more"
+        )
 
 
 def past_turns(folder: RunFolder, room: Workroom) -> State:

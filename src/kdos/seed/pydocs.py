@@ -146,7 +146,7 @@ def method_facts(method: Record, owner: str, unique: "Uniqueness") -> list[str]:
     """The facts of one method."""
     facts = [*documentation_facts(method, unique)]
     if method["noun"] != "method":
-        facts.append(fact("method kind", owner=method["path"], noun=method["noun"]))
+        facts.append(fact("method kind", owner=method["path"], kind=method["noun"]))
     facts += signature_facts(method["path"], method["signature"])
     return facts or [defines_fact(method, owner)]
 

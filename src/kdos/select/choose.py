@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
+from numba import njit
 
 from kdos.chance import generator
 from kdos.density import Space
@@ -109,13 +110,34 @@ def draw(
     With weights, one after the other in proportion to them (Efraimidis and Spirakis 2006).
     """
     rng = generator(random_seed, "select", "draw")
+    held = np.bincount(cells, minlength=len(quota))
+    first = np.cumsum(held) - held
     if weights is None:
-        shuffled = rng.permutation(len(cells))
+        order = _by_cell(cells, len(quota))
+        _shuffle_fronts(order, first, held, quota, rng.random(int(quota.sum())))
     else:
         with np.errstate(divide="ignore"):
-            shuffled = np.argsort(-(np.log(weights) + rng.gumbel(size=len(cells))), kind="stable")
-    kind = np.uint16 if len(quota) <= np.iinfo(np.uint16).max else np.int32
-    order = shuffled[np.argsort(cells[shuffled].astype(kind), kind="stable")]
-    held = np.bincount(cells, minlength=len(quota))
-    nth = np.arange(len(cells)) - np.repeat(np.cumsum(held) - held, held)
-    return np.sort(order[nth < np.repeat(quota, held)])
+            drawn = np.argsort(-(np.log(weights) + rng.gumbel(size=len(cells))), kind="stable")
+        order = drawn[_by_cell(cells[drawn], len(quota))]
+    fronts = np.repeat(first - (np.cumsum(quota) - quota), quota) + np.arange(quota.sum())
+    return np.sort(order[fronts])
+
+
+def _by_cell(cells: Cells, n_cells: int) -> Counts:
+    """Places sorted by cell, else in order; short integers sort by radix."""
+    kind = np.uint16 if n_cells <= np.iinfo(np.uint16).max else np.int32
+    return np.argsort(cells.astype(kind), kind="stable")
+
+
+@njit(nogil=True, cache=True)
+def _shuffle_fronts(
+    order: Counts, first: Counts, held: Counts, quota: Counts, uniform: Floats
+) -> None:
+    """Fisher and Yates inside each cell, only as far as rows are drawn from it."""
+    used = 0
+    for cell in range(len(quota)):
+        for place in range(quota[cell]):
+            here = first[cell] + place
+            other = here + int(uniform[used] * (held[cell] - place))
+            order[here], order[other] = order[other], order[here]
+            used += 1

@@ -11,7 +11,7 @@ import pyarrow as pa
 from kdos.density import find_copies
 from kdos.errors import UsageError
 from kdos.pool import group_texts
-from kdos.pool.duplicates import near_duplicates
+from kdos.pool.duplicates import SIMILAR, near_duplicates
 from kdos.select.choose import Candidates, Selection
 from kdos.select.dataset import Dataset
 from kdos.select.survey import Placed, Survey, placed
@@ -27,6 +27,7 @@ def candidates(
     found: Survey,
     *,
     dedup: str = "off",
+    similar: float = SIMILAR,
     weight: str | None = None,
     random_seed: int = 0,
     at: Placed | None = None,
@@ -34,12 +35,12 @@ def candidates(
     """The rows of a surveyed dataset that may be chosen.
 
     `dedup` leaves out rows that repeat an earlier one: `exact` but for case and punctuation (for
-    vectors, number by number), `near` with a Jaccard similarity of 0.7 or more. `weight` names a
-    field of numbers that makes rows likelier.
+    vectors, number by number), `near` with a Jaccard similarity of `similar` or more. `weight`
+    names a field of numbers that makes rows likelier.
     """
     at = placed(found) if at is None else at
     rows = np.flatnonzero(found.usable)
-    rows = rows[first_of_copies(found.dataset, dedup)]
+    rows = rows[first_of_copies(found.dataset, dedup, similar=similar)]
     weights = None if weight is None else read_weights(found.dataset, weight)[rows]
     return Candidates(
         space=found.space,
@@ -51,13 +52,13 @@ def candidates(
     )
 
 
-def first_of_copies(dataset: Dataset, dedup: str) -> Whole:
+def first_of_copies(dataset: Dataset, dedup: str, *, similar: float = SIMILAR) -> Whole:
     """Of the usable rows, numbered from 0, those that repeat no earlier one."""
     texts = [text for batch in dataset.batches() for text in batch.texts or ()]
     if texts:
         match dedup:
             case "near":
-                return near_duplicates(texts).kept
+                return near_duplicates(texts, similar=similar).kept
             case "exact":
                 return np.sort(group_texts(texts).first)
             case _:

@@ -14,6 +14,7 @@ from typing import Any, Final, NoReturn
 DEEPEST = 64  # levels; our schemas have four
 MOST_VALUES = 16  # in one text
 LONGEST_NUMBER = 40  # characters
+LOOK_AHEAD = 2_000  # characters after a quote that tell whether it ends a string; keys are shorter
 CLOSER = {"{": "}", "[": "]", "(": ")"}
 CLOSERS = "}])"
 QUOTES = {'"': '"', "'": "'", "`": "`´'", "“": "”", "„": "”“", "‘": "’", "´": "´'"}
@@ -280,10 +281,10 @@ class Reader:
         return -1
 
     def after(self, at: int) -> str:
-        """The rest of the text after the quote at `at`, from its first sign on; 200 characters."""
+        """The rest of the text after the quote at `at`, from its first sign on."""
         match = IGNORED.match(self.text, at + 1)
         place = match.end() if match else at + 1
-        return self.text[place : place + 200]
+        return self.text[place : place + LOOK_AHEAD]
 
     def ends_at(self, at: int, *, key: bool) -> bool:
         """Whether what follows the quote at `at` is what follows a string here."""

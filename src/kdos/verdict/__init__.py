@@ -12,6 +12,7 @@ from kdos.verdict.checks import (
     check_logic,
     check_new,
     check_plain_question,
+    check_shape,
     check_uncontaminated,
 )
 from kdos.verdict.evidence import Place, answer_place, find_quote
@@ -39,6 +40,7 @@ __all__ = [
     "check_logic",
     "check_new",
     "check_plain_question",
+    "check_shape",
     "check_uncontaminated",
     "count_classes",
     "count_reasons",

@@ -9,9 +9,10 @@ import re
 from collections.abc import Mapping, Sequence
 from itertools import combinations
 
-from kdos.logic import Fault, faults, parse
+from kdos.logic import Fault, ShapeCounts, faults, parse, shape
 from kdos.pool import Draft, Passage, Refusal, Seed
 from kdos.pool.grouping import fact_key, normalise
+from kdos.pool.wording import read_wording
 from kdos.verdict.answers import given_away
 from kdos.verdict.benchmarks import Benchmarks
 from kdos.verdict.evidence import answer_place, misquoted
@@ -23,7 +24,6 @@ from kdos.verdict.known import (
     nearly_verbatim,
     parted,
     plain_answers,
-    read_wording,
 )
 from kdos.verdict.language import in_other_language, is_wide
 from kdos.verdict.taxonomy import refuse
@@ -36,6 +36,9 @@ MIN_KNOWLEDGE_POINT, MAX_KNOWLEDGE_POINT = 8, 500
 """Lengths in characters (our design)."""
 COPIED = 0.7
 """Share of a seed question's words, small ones aside, that make the draft a copy (our design)."""
+
+SHAPES_COUNTED = 100
+"""Samples before shapes are compared (our design)."""
 
 _FIRST_OPTION = re.compile(r"[Aa][)）.:：、]")
 _OPTION = re.compile(r"(?:^|[\s(（])[(（]?([A-Ea-e])[)）.:：、]\s*(?=\S)")
@@ -189,6 +192,18 @@ def check_logic(draft: Draft) -> Refusal | None:
         return refuse(logic.reason, where + logic.detail)
     found = faults(logic, knowledge_points=draft.knowledge_points, answer=draft.answer)
     return refuse(found[0].reason, found[0].detail) if found else None
+
+
+def check_shape(draft: Draft, shapes: ShapeCounts, *, most: float) -> Refusal | None:
+    """The shape of the logic is not that of more than a share `most` of the pool's already.
+
+    Nothing is refused for it before SHAPES_COUNTED samples: early on every shape is frequent.
+    """
+    logic = parse(draft.logic)
+    if isinstance(logic, Fault) or shapes.counts.total() < SHAPES_COUNTED:
+        return None
+    share = shapes.share(shape(logic))
+    return refuse("same_shape_again", f"{share:.0%} of the pool") if share > most else None
 
 
 def check_evidence(draft: Draft, passages: Mapping[str, Passage]) -> Refusal | None:

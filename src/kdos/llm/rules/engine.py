@@ -7,8 +7,8 @@ import orjson
 
 from kdos.llm.rules.extracting import extract_facts
 from kdos.llm.rules.judging import judge
-from kdos.llm.rules.prose import Sheet
-from kdos.llm.rules.prose_tasks import extract_prose, seed_prose, synthesize_prose
+from kdos.llm.rules.prose import lay_out
+from kdos.llm.rules.prose_tasks import extract_bare, extract_prose, seed_prose, synthesize_prose
 from kdos.llm.rules.seeding import seed_facts
 from kdos.llm.rules.shelf import shelve
 from kdos.llm.rules.synthesizing import synthesize_facts
@@ -47,8 +47,8 @@ def extract(inputs: Inputs) -> dict[str, Any]:
     """Entities, knowledge points and logic of a question."""
     question = inputs["question"], inputs["answer"], inputs["claimed"]
     found = extract_facts(*question, shelve(inputs["passages"]))
-    found = found or extract_prose(*question, Sheet.of(inputs["passages"]))
-    return found or {"topic_entities": [], "knowledge_points": [], "logic": ""}
+    found = found or extract_prose(*question, lay_out(inputs["passages"]))
+    return found or extract_bare(inputs["question"], inputs["answer"])
 
 
 def synthesize(inputs: Inputs) -> dict[str, Any]:
@@ -56,7 +56,7 @@ def synthesize(inputs: Inputs) -> dict[str, Any]:
     shelf = shelve(inputs["passages"])
     if shelf.facts:
         return {"drafts": synthesize_facts(inputs, shelf)}
-    return {"drafts": synthesize_prose(inputs, Sheet.of(inputs["passages"]))}
+    return {"drafts": synthesize_prose(inputs, lay_out(inputs["passages"]))}
 
 
 TASKS: Mapping[str, Callable[[Inputs], dict[str, Any]]] = {

@@ -6,9 +6,12 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from kdos.llm.rules.relations import PYTHON, Relation
+from kdos.llm.rules.sentences import sentences_of
+from kdos.llm.rules.triples import TRIPLES
 
 SENTENCES_KEPT = 65_536
 PASSAGES_KEPT = 4_096
+FACTS_PREVAIL = 0.5  # share of a passage's characters that facts must fill to speak for it
 WORDING = frozenset({"s", "n", "besides", "noun", "module"})
 WORD = re.compile(r"[^\W_]+")
 
@@ -34,7 +37,7 @@ class Fact:
 @lru_cache(SENTENCES_KEPT)
 def read_fact(sentence: str) -> Fact | None:
     """The fact a sentence states; None where it is of no known relation."""
-    for relation in PYTHON:
+    for relation in (*PYTHON, *TRIPLES):
         if not sentence.startswith(relation.opening):
             continue
         if match := relation.pattern.fullmatch(sentence):
@@ -45,7 +48,7 @@ def read_fact(sentence: str) -> Fact | None:
                 relation=relation,
                 slots=slots,
                 topic=topic,
-                parent=parent(topic),
+                parent=parent(topic) if relation.topic == "owner" else "",
                 askable=tuple(slot for slot in relation.asks if is_askable(match, slot)),
                 content=tuple(text for slot, text in slots.items() if slot not in WORDING),
             )
@@ -68,8 +71,19 @@ def is_askable(match: re.Match[str], slot: str) -> bool:
 
 @lru_cache(PASSAGES_KEPT)
 def read_facts(text: str) -> tuple[Fact, ...]:
-    """The facts that stand in a passage, one a line, in order."""
-    return tuple(fact for line in text.split("\n") if (fact := read_fact(line)) is not None)
+    """The facts that stand in a passage, in order; none where most of it says other things."""
+    found = [fact for line in text.split("\n") for fact in facts_in(line)]
+    share = sum(len(fact.sentence) for fact in found) / max(len(text), 1)
+    return tuple(found) if share >= FACTS_PREVAIL else ()
+
+
+def facts_in(line: str) -> list[Fact]:
+    """The one fact that a line states, or the facts among its sentences."""
+    whole = read_fact(line)
+    if whole is not None and whole.relation in PYTHON:
+        return [whole]
+    parts = (read_fact(part) for part in sentences_of(line))
+    return [fact for fact in parts if fact is not None]
 
 
 def words(text: str) -> str:

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
@@ -14,8 +14,10 @@ from kdos.llm.rules.instances import (
     find_wide_instances,
 )
 from kdos.llm.rules.sentences import is_wide, split_sentences
+from kdos.verdict.instances import is_abstract
 
 PASSAGES_KEPT = 4_096
+SHEETS_KEPT = 1_024
 LEANING = re.compile(
     r"(?:He|She|It|They|We|I|You|His|Her|Its|Their|Our|This|That|These|Those|Such|There|However|"
     r"Therefore|Thus|Hence|But|And|Or|So|Yet|Also|Moreover|Furthermore|Additionally|Instead|"
@@ -35,6 +37,12 @@ POINTING = re.compile(
 )
 LONGER = re.compile(r"\w{4,}|\d+|[\u3040-\u30ff\u3400-\u9fff]")
 
+ASIDE = re.compile(r"\s*\([^()]*\)")
+CLAUSE = re.compile(
+    r"(?:; |, (?:which|who|whose|where|although|though|while|but|as well as) | – | — )"
+)
+SHORTEST_CLUE = 40  # characters
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Statement:
@@ -42,12 +50,15 @@ class Statement:
 
     `point` is the sentence as it can be understood alone: word for word, with the title and a
     colon before it where it leans on what went before. `entities` are the names in it, `instances`
-    what may be asked for: nothing where its subject is a pronoun.
+    what may be asked for: nothing where its subject is a pronoun. `gist` is the sentence cut short
+    to serve as a clue; `titled` says whether it mentions the title.
     """
 
     sentence: str
     point: str
+    gist: str
     title: str
+    titled: bool
     wide: bool
     entities: tuple[str, ...]
     instances: tuple[Instance, ...]
@@ -77,11 +88,33 @@ def statement(sentence: str, title: str) -> Statement | None:
         point = f"{title}：{sentence}" if wide else f"{title}: {sentence}"
     instances = find_wide_instances(sentence) if wide else find_instances(sentence)
     entities = () if wide else tuple(names_in(sentence))
-    if not (wide or entities or instances):
+    if is_abstract(point, (*entities, title), asked_for=""):
         return None
     if points:
         instances = []
-    return Statement(sentence, point, title, wide, entities, tuple(instances))
+    return Statement(
+        sentence=sentence,
+        point=point,
+        gist=short(sentence),
+        title=title,
+        titled=mentions(sentence, title),
+        wide=wide,
+        entities=entities,
+        instances=tuple(instances),
+    )
+
+
+def short(sentence: str) -> str:
+    """The sentence without asides, its stop, and all after its first clause if that says enough."""
+    text = ended(ASIDE.sub("", sentence))
+    clause = CLAUSE.search(text, SHORTEST_CLUE)
+    whole = clause is None or text.count('"', 0, clause.start()) % 2
+    return text if whole or clause is None else text[: clause.start()]
+
+
+def ended(text: str) -> str:
+    """The text without the stop at its end."""
+    return text.rstrip(".!?")
 
 
 def names_in(text: str) -> Iterator[str]:
@@ -111,29 +144,23 @@ class Sheet:
 
     statements: Mapping[str, Statement]
     passages: Mapping[str, str]
-
-    @classmethod
-    def of(cls, passages: Sequence[Mapping[str, Any]]) -> "Sheet":
-        """The statements of these passages; one that stands in several belongs to the first."""
-        statements: dict[str, Statement] = {}
-        homes: dict[str, str] = {}
-        for passage in passages:
-            for each in read_statements(passage["text"], passage["title"]):
-                if statements.setdefault(each.point, each) is each:
-                    homes.setdefault(each.point, passage["id"])
-        return cls(statements, homes)
+    _linked: dict[str, list[Statement]] = field(
+        default_factory=dict[str, list[Statement]], repr=False
+    )
 
     def linked(self, statement: Statement) -> list[Statement]:
         """All other statements, those that share a name first, then the nearest ones."""
-        ordered = list(self.statements.values())
-        at = ordered.index(statement)
-        ours = set(statement.entities)
-        near = [
-            (ours.isdisjoint(other.entities), abs(place - at), place)
-            for place, other in enumerate(ordered)
-            if place != at
-        ]
-        return [ordered[place] for *_, place in sorted(near)]
+        if statement.point not in self._linked:
+            ordered = list(self.statements.values())
+            at = ordered.index(statement)
+            ours = set(statement.entities)
+            near = [
+                (ours.isdisjoint(other.entities), abs(place - at), place)
+                for place, other in enumerate(ordered)
+                if place != at
+            ]
+            self._linked[statement.point] = [ordered[place] for *_, place in sorted(near)]
+        return self._linked[statement.point]
 
     def rivals(self, statement: Statement, instance: Instance) -> list[str]:
         """Other instances of the same kind, in other statements."""
@@ -145,3 +172,19 @@ class Sheet:
             if found.kind == instance.kind
         ]
         return [text for text in dict.fromkeys(texts) if text not in statement.sentence]
+
+
+def lay_out(passages: Sequence[Mapping[str, Any]]) -> Sheet:
+    """The statements of these passages; one that stands in several belongs to the first."""
+    return _lay_out(tuple((p["id"], p["title"], p["text"]) for p in passages))
+
+
+@lru_cache(SHEETS_KEPT)
+def _lay_out(passages: tuple[tuple[str, str, str], ...]) -> Sheet:
+    statements: dict[str, Statement] = {}
+    homes: dict[str, str] = {}
+    for name, title, text in passages:
+        for each in read_statements(text, title):
+            if statements.setdefault(each.point, each) is each:
+                homes.setdefault(each.point, name)
+    return Sheet(statements, homes)

@@ -5,21 +5,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from kdos.llm.rules.instances import Instance
-from kdos.llm.rules.prose import Statement, mentions
+from kdos.llm.rules.prose import Statement, ended
 from kdos.llm.rules.questions import Wording, join
 
 FRONTED = re.compile(r"(In|On|By|Since|After|Before|During|From|Until|At|Throughout) (?:the )?$")
-ASIDE = re.compile(r"\s*\([^()]*\)")
-CLAUSE = re.compile(
-    r"(?:; |, (?:which|who|whose|where|although|though|while|but|as well as) | – | — )"
-)
 SMALL = re.compile(
     r"(?:The|A|An|In|On|At|By|For|From|With|To|Of|As|After|Before|During|Since|While|When|Although|"
     r"According|Under|Over|Until|Despite|Because|If|Between|Among|Through|He|She|It|They|His|Her|"
     r"Its|Their|This|That|These|Those|There|However|Some|Many|Most|Such|Several|Each|Both|All|One|"
     r"Two|Three|Who|What|Which|How|Whom|Along|Using|Other|Another|Today|Later|Early|Also|Then|Thus|Only|Not|No)\b"
 )
-SHORTEST_CLUE = 40  # characters
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +71,7 @@ def alone(
 
 def told(question: str, statement: Statement, clues: Sequence[Statement], wording: Wording) -> str:
     """Clues as sentences of their own, then the question."""
-    parts = [f"{upper(short(clue.sentence))}." for clue in clues]
+    parts = [f"{upper(clue.gist)}." for clue in clues]
     return under_title(" ".join([*parts, question]), statement, wording, *clues)
 
 
@@ -110,7 +105,7 @@ def under_title(text: str, statement: Statement, wording: Wording, *clues: State
     """The text after its topic, where it neither says it nor stands by itself."""
     title = statement.title
     leans = any(each.leans for each in (statement, *clues))
-    if not title or (mentions(text, title) and not leans):
+    if not title or (not leans and any(each.titled for each in (statement, *clues))):
         return text
     opening = ("On the subject of", "Concerning", "About", "With regard to")[wording.phrase % 4]
     return f"{opening} {title}: {text}"
@@ -118,20 +113,7 @@ def under_title(text: str, statement: Statement, wording: Wording, *clues: State
 
 def that(clues: Sequence[Statement]) -> str:
     """ "that ... and that ..."."""
-    return join([f"that {lower(short(clue.sentence))}" for clue in clues])
-
-
-def short(sentence: str) -> str:
-    """The sentence without asides, its stop, and all after its first clause if that says enough."""
-    text = ended(ASIDE.sub("", sentence))
-    clause = CLAUSE.search(text, SHORTEST_CLUE)
-    whole = clause is None or text.count('"', 0, clause.start()) % 2
-    return text if whole or clause is None else text[: clause.start()]
-
-
-def ended(text: str) -> str:
-    """The text without the stop at its end."""
-    return text.rstrip(".!?")
+    return join([f"that {lower(clue.gist)}" for clue in clues])
 
 
 def lower(text: str) -> str:

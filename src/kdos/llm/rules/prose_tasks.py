@@ -5,22 +5,23 @@ from typing import Any
 from zlib import crc32
 
 from kdos.llm.rules.diagrams import steps
+from kdos.llm.rules.entities import question_entities
 from kdos.llm.rules.instances import Instance
 from kdos.llm.rules.prose import (
     Sheet,
     Statement,
     longer_words,
     mentions,
-    names_in,
     read_statements,
 )
 from kdos.llm.rules.prose_questions import Asked, ask_instance
 from kdos.llm.rules.questions import Wording
-from kdos.llm.rules.synthesizing import SPREAD, TRIES, clue_sets
+from kdos.llm.rules.synthesizing import FEWEST_CLUES, SPREAD, TRIES, clue_sets
 from kdos.verdict.answers import given_away
 from kdos.verdict.checks import MAX_QUESTION
 
 MOST_CLUES = 3
+MOST_TOLD = MAX_QUESTION - 60  # characters that statements may fill; the rest is for other words
 CANDIDATES = 7  # clues looked at for one statement
 MOST_DISTRACTORS = 3
 FEWEST_POINTS, MOST_POINTS = 3, 5
@@ -114,14 +115,18 @@ def combine(
     key: int,
 ) -> Asked | None:
     """Ask with one of the possible sets of clues, in one of the possible wordings."""
-    sets = clue_sets(len(clues), focus is not statement and focus in clues, MOST_CLUES)
+    if focus is not statement and focus not in clues:
+        return None
+    sets = clue_sets(len(clues), focus is not statement, MOST_CLUES)
     if not sets:
         return None
     place = (turn * SPREAD + key) % len(sets)
     rounds = turn // len(sets) + place + key
     chosen = [clues[number] for number in sets[place]]
     wording = Wording(phrase=rounds, frame=rounds, clause=rounds // 3)
-    while len(chosen) > 2 and sum(len(c.sentence) for c in chosen) > MAX_QUESTION:
+    while len(statement.sentence) + sum(len(c.gist) for c in chosen) > MOST_TOLD:
+        if len(chosen) <= FEWEST_CLUES:
+            return None
         chosen = chosen[:-1]
     return ask_instance(statement, instance, chosen, wording)
 
@@ -144,7 +149,7 @@ def topic_entities(question: str, answer: str, statements: Sequence[Statement]) 
     """The title, if the question mentions it, and the names in the question."""
     title = statements[0].title if statements else ""
     known = [name for each in statements for name in each.entities if name in question]
-    names = known or names_in(question)
+    names = known or question_entities(question)
     topic = [title] if title and mentions(question, title) else []
     found = dict.fromkeys([*topic, *names])
     return [name for name in found if name != answer] or [title or question]
@@ -189,4 +194,14 @@ def extract_prose(question: str, answer: str, claimed: Sequence[str], sheet: She
         "logic": logic(found, answer)
         if len(found) == len(points)
         else steps([[point] for point in points[1:]], asked, answer),
+    }
+
+
+def extract_bare(question: str, answer: str) -> dict[str, Any]:
+    """What a question holds where no passage is at hand: itself, answered."""
+    point = f"The question “{question}” is answered by “{answer}”."
+    return {
+        "topic_entities": question_entities(question) or [answer],
+        "knowledge_points": [point],
+        "logic": steps([], point, answer),
     }

@@ -8,6 +8,10 @@ from kdos.llm.rules.facts import Fact, stands_in
 from kdos.llm.rules.relations import ORDINALS, shown
 
 TWICE = re.compile(r"\bthe (?:class|enumeration|module|constant|class attribute|attribute) the ")
+NO_NAME = re.compile(
+    r"(?:The|What|Which|Who|Whom|Where|How|In|At|By|To|From|With|Of|Under|If|On|As|All|Among|"
+    r"Counted|Aliases|Inherited|Given|Knowing|Provided|Considering)\b"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +122,9 @@ def told(plan: Plan, wording: Wording) -> str:
     """Clues as sentences of their own, then the question."""
     name = mention(plan, wording)
     parts = [clue.sentence for clue in plan.others]
-    if plan.own:
+    if plan.asked.relation.topic != "owner":
+        parts += [clue.sentence for clue in plan.own]
+    elif plan.own:
         clauses = [independent(clue, wording, i) for i, clue in enumerate(plan.own)]
         parts.append(f"Consider `{plan.asked.topic}`: {join(clauses)}.")
     return " ".join([*parts, phrase(plan, name, wording)])
@@ -158,9 +164,11 @@ def mention(plan: Plan, wording: Wording) -> str:
     if plan.trait is not None:
         noun, sentence = plan.trait.slots["noun"], plan.trait.slots["sentence"]
         return f"the {noun} whose documentation says “{sentence}”"
+    slot = plan.asked.relation.topic
+    name = shown({slot: plan.asked.topic})[slot]
     if wording.rival and wording.phrase % 4 == 1:
-        return f"`{plan.asked.topic}` (not to be confused with `{wording.rival}`)"
-    return f"`{plan.asked.topic}`"
+        return f"{name} (not to be confused with {shown({slot: wording.rival})[slot]})"
+    return name
 
 
 def phrase(plan: Plan, name: str, wording: Wording) -> str:
@@ -181,7 +189,7 @@ def setting(others: Sequence[Fact], question: str, wording: Wording) -> str:
     """The question in a place that is known for other facts: "In the module M, in which ..., "."""
     if not others:
         return question
-    if wording.title and wording.clause % 3:
+    if wording.title and wording.clause % 3 and others[0].relation.topic == "owner":
         told = join([f"in which {bare(clue)}" for clue in others])
         return f"In the module `{wording.title}`, {told}, {lower(question)}"
     return f"{opening(wording)} {that(others)}, {lower(question)}"
@@ -228,5 +236,5 @@ def bare(clue: Fact) -> str:
 
 
 def lower(text: str) -> str:
-    """The text with a small first letter."""
-    return text[0].lower() + text[1:]
+    """The text with a small first letter where its first word is no name."""
+    return text[0].lower() + text[1:] if NO_NAME.match(text) else text

@@ -29,11 +29,14 @@ TEXT = {
     "count": r"\d+",
     "ordinal": "|".join(ORDINALS),
     "noun": r"[a-z]+(?: [a-z]+)?",
+    "kind": r"class method|static method",
     "passing": r"positional-only|keyword-only|variadic positional|variadic keyword",
     "besides": r"(?: besides `self`)?",
     "s": r"s?",
     "n": r"n?",
     "sentence": r"[^“”]+",
+    "subject": r"[^\W_](?:[^.;:?!]|\.(?! [A-Z][a-z])|(?<=\b[A-Z])\.)*?",
+    "object": r"[^\W_](?:[^.;:?!]|\.(?! [A-Z][a-z])|(?<=\b[A-Z])\.)*",
 }
 
 
@@ -93,10 +96,10 @@ PYTHON = (
     ),
     Relation(
         "method kind",
-        "The method {owner} is a {noun}.",
-        ("is a {noun}",),
+        "The method {owner} is a {kind}.",
+        ("is a {kind}",),
         {
-            "noun": (
+            "kind": (
                 "What kind of method is {topic}?",
                 "As what kind of method does its class define {topic}?",
                 "Which kind of method was {topic} made?",

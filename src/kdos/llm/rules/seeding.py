@@ -1,11 +1,12 @@
 """Seed questions from the facts of a passage."""
 
+import math
 from collections.abc import Container, Sequence
 from typing import Any
 from zlib import crc32
 
 from kdos.llm.rules.facts import Fact, read_facts
-from kdos.llm.rules.questions import Wording, ask
+from kdos.llm.rules.questions import Question, Wording, ask
 from kdos.llm.rules.shelf import Distance, Shelf, shelve
 
 MOST_HELPERS = 2
@@ -13,25 +14,31 @@ Seed = dict[str, Any]
 
 
 def seed_facts(text: str, title: str, wanted: int) -> list[Seed]:
-    """Questions about the facts of a passage, spread over all of it."""
+    """Questions about the facts of a passage, spread over all of it.
+
+    A fact that no question holds yet is asked about, helped by others of its topic that none holds
+    either; then, if more are wanted, about facts that have been helpers.
+    """
+    facts = read_facts(text)
     shelf = shelve([{"id": "", "title": title, "text": text}])
-    open_facts = dict.fromkeys(read_facts(text))
-    seeds: list[Seed] = []
-    for asked in spread([f for f in open_facts if f.askable], wanted):
-        if len(seeds) == wanted:
-            break
-        helpers = own_clues(asked, shelf, open_facts)
-        if seed := seed_for(asked, helpers):
-            seeds.append(seed)
-            for fact in (asked, *helpers):
-                open_facts.pop(fact, None)
-    return seeds
+    helpers = min(MOST_HELPERS, math.ceil(len(facts) / max(wanted, 1)) - 1)
+    order = spread([fact for fact in facts if fact.askable], wanted)
+    unheld = dict.fromkeys(facts)
+    found: dict[str, Question] = {}
+    for turn, asked in enumerate([*order, *order]):
+        if len(found) < wanted and (asked in unheld or turn >= len(order)):
+            near = own_clues(asked, shelf, unheld)[:helpers]
+            if question := seed_for(asked, near):
+                found.setdefault(question.text, question)
+                for fact in question.facts:
+                    unheld.pop(fact, None)
+    return [seed_of(question) for question in found.values()]
 
 
-def own_clues(asked: Fact, shelf: Shelf, open_facts: Container[Fact]) -> list[Fact]:
-    """Facts about the same topic that no seed has used yet."""
+def own_clues(asked: Fact, shelf: Shelf, unheld: Container[Fact]) -> list[Fact]:
+    """Facts about the same topic that no question holds, those that cannot be asked for first."""
     near = [fact for far, fact in shelf.linked(asked) if far == Distance.SAME_TOPIC]
-    return [fact for fact in near if fact in open_facts][:MOST_HELPERS]
+    return sorted((fact for fact in near if fact in unheld), key=lambda fact: bool(fact.askable))
 
 
 def spread(facts: Sequence[Fact], wanted: int) -> list[Fact]:
@@ -40,17 +47,18 @@ def spread(facts: Sequence[Fact], wanted: int) -> list[Fact]:
     return [fact for start in range(step) for fact in facts[start::step]]
 
 
-def seed_for(asked: Fact, helpers: Sequence[Fact]) -> Seed | None:
-    """A seed that asks for one slot of a fact, helped by others where that gives nothing away."""
+def seed_for(asked: Fact, helpers: Sequence[Fact]) -> Question | None:
+    """A question for one slot of a fact, helped by others where that gives nothing away."""
     key = crc32(asked.sentence.encode())
-    wording = Wording(phrase=key, frame=0, clause=key >> 8)
+    wording = Wording(phrase=key, frame=0, clause=key >> 8 << 1)
     for clues in (helpers, ()):
         for slot in asked.askable:
-            question = ask(asked, slot, clues, wording)
-            if question:
-                return {
-                    "question": question.text,
-                    "answer": question.answer,
-                    "quote": asked.sentence,
-                }
+            if question := ask(asked, slot, clues, wording):
+                return question
     return None
+
+
+def seed_of(question: Question) -> Seed:
+    """The seed in the form the schema asks for."""
+    quote = question.facts[0].sentence
+    return {"question": question.text, "answer": question.answer, "quote": quote}

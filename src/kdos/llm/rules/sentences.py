@@ -26,9 +26,15 @@ def split_sentences(text: str) -> list[str]:
 
 
 def split_line(line: str) -> list[str]:
-    """The sentences of one line."""
+    """The sentences of one line that can be quoted."""
     if is_wide(line):
         return [s for s in cut_after(line, WIDE_END) if MIN_WIDE <= len(s) <= MAX_SENTENCE]
+    parts = sentences_of(line)
+    return [part for part in parts if MIN_SENTENCE <= len(part) <= MAX_SENTENCE and is_whole(part)]
+
+
+def sentences_of(line: str) -> list[str]:
+    """All sentences of an English line; abbreviations and initials end none."""
     parts: list[str] = []
     begun = ""
     for part in cut_after(line, END):
@@ -36,7 +42,7 @@ def split_line(line: str) -> list[str]:
         if not ABBREVIATED.search(begun.rstrip()):
             parts.append(begun.strip())
             begun = ""
-    return [part for part in parts if MIN_SENTENCE <= len(part) <= MAX_SENTENCE and is_whole(part)]
+    return parts
 
 
 def is_whole(sentence: str) -> bool:

@@ -16,7 +16,7 @@ class Distance(IntEnum):
 
     SAME_TOPIC = 0
     KIN = 1
-    """The topic of one is part of the other's: a class and its method."""
+    """One topic is part of the other, as a method of its class, or stands in the other's fact."""
     SIBLINGS = 2
     """Two methods of a class, two functions of a module."""
     SAME_TITLE = 3
@@ -47,7 +47,7 @@ class Shelf:
         """What links two facts."""
         if one.topic == other.topic:
             return Distance.SAME_TOPIC
-        if one.parent == other.topic or other.parent == one.topic:
+        if one.parent == other.topic or other.parent == one.topic or meet(one, other):
             return Distance.KIN
         if self.titles[one.sentence] != self.titles[other.sentence]:
             return Distance.APART
@@ -62,6 +62,11 @@ class Shelf:
                 known.add(other.slots[slot])
                 found.append(other)
         return found
+
+
+def meet(one: Fact, other: Fact) -> bool:
+    """Does one fact speak of the other's topic?"""
+    return other.topic in one.content or one.topic in other.content
 
 
 def shelve(passages: Sequence[Mapping[str, Any]]) -> Shelf:

@@ -17,6 +17,7 @@ MOST_CLUES, FEWEST_CLUES = 4, 2
 CANDIDATES = 8  # clues looked at for one asked fact
 MOST_FAR = 3  # clues that share only the document with the asked fact
 NEIGHBOURS_ASKED = 3  # facts near the one a draft is about that may be asked about instead
+AVOIDED = 3  # rank of a fact to avoid
 TRIES = 12  # wordings tried for one draft
 MOST_DISTRACTORS = 3
 SPREAD = 2_654_435_761  # Knuth's multiplier: neighbouring numbers land far apart in 32 bits
@@ -65,6 +66,14 @@ class Brief:
             key=crc32("|".join(questions).encode()),
         )
 
+    def rank(self, fact: Fact, focus: Fact) -> int:
+        """How welcome a fact is as a clue; less is better."""
+        if fact is focus:
+            return 0
+        if fact.sentence in self.avoid:
+            return AVOIDED
+        return 1 if fact.sentence in self.use else 2
+
 
 def focus_facts(inputs: Inputs, shelf: Shelf) -> list[Fact]:
     """What drafts should be about: facts to use, then the seeds' own, then all, none to avoid."""
@@ -93,7 +102,11 @@ def asked_options(focus: Fact, shelf: Shelf, brief: Brief) -> list[tuple[Fact, s
 
     Facts to use are preferred: another one is asked about only where nothing else can be.
     """
-    askable = [fact for _, fact in shelf.linked(focus) if fact.askable]
+    askable = [
+        fact
+        for _, fact in shelf.linked(focus)
+        if fact.askable and fact.slots[fact.askable[0]] not in focus.content
+    ]
     near = [fact for fact in askable if fact.sentence in brief.use]
     if not near and not focus.askable:
         near = askable
@@ -106,23 +119,23 @@ def asked_options(focus: Fact, shelf: Shelf, brief: Brief) -> list[tuple[Fact, s
 def clue_candidates(asked: Fact, slot: str, focus: Fact, shelf: Shelf, brief: Brief) -> list[Fact]:
     """Facts that may help to ask and do not hold the answer: `focus`, those to use, the nearest.
 
-    Of those that share no more than the document with the asked one, only a few.
+    Of those that share no more than the document with the asked one, only a few; of those to avoid,
+    none unless there is nothing else.
     """
     answer = asked.slots[slot]
     ranks: list[tuple[int, Fact]] = []
     far = 0
     for distance, fact in shelf.linked(asked):
-        if answer in fact.content or (distance >= Distance.SIBLINGS and answer == asked.topic):
+        if answer in fact.content:
             continue
         if distance == Distance.SAME_TITLE and fact is not focus:
             far += 1
             if far > MOST_FAR or fact.sentence not in brief.use:
                 continue
-        kind = 2 if fact.sentence in brief.use else 3
-        kind = 1 if fact is focus else 9 if fact.sentence in brief.avoid else kind
-        ranks.append((kind, fact))
+        ranks.append((brief.rank(fact, focus), fact))
     ranks.sort(key=lambda pair: pair[0])
-    return [fact for _, fact in ranks[:CANDIDATES]]
+    welcome = sum(rank < AVOIDED for rank, _ in ranks)
+    return [fact for _, fact in ranks[: min(max(welcome, FEWEST_CLUES), CANDIDATES)]]
 
 
 def combine(
@@ -139,8 +152,10 @@ def combine(
 
     Sets with the fewest clues that are not to be used come first.
     """
+    if focus is not asked and focus not in clues:
+        return None
     strange = tuple(clue is not focus and clue.sentence not in brief.use for clue in clues)
-    tiers = clue_tiers(strange, focus is not asked and focus in clues)
+    tiers = clue_tiers(strange, focus is not asked)
     if not tiers:
         return None
     mixed = crc32(slot.encode(), crc32(asked.sentence.encode(), brief.key))

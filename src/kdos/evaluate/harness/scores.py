@@ -1,0 +1,25 @@
+"""What lm-evaluation-harness calls for the tasks of this folder: a row and its answer, scored."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from kdos.evaluate.benchmark import read_question
+from kdos.scoring import score
+
+METRICS = ("em", "f1", "contains", "correct", "attempted")
+
+
+def first_answer(row: Mapping[str, Any]) -> str:
+    """The first gold answer, which few-shot examples show."""
+    return read_question(row).answers[0]
+
+
+def asked(row: Mapping[str, Any]) -> str:
+    """The prompt: the question, and where its answer is to begin."""
+    return f"Question: {read_question(row).question.strip()}\nAnswer:"
+
+
+def scores(row: Mapping[str, Any], results: Sequence[str]) -> dict[str, float]:
+    """Every score of the generated answer."""
+    found = score(results[0].strip(), read_question(row))
+    return {name: getattr(found, name) for name in METRICS}

@@ -1,0 +1,40 @@
+import re
+from importlib.resources import files
+
+import pytest
+
+from kdos.evaluate.harness.scores import METRICS, asked, first_answer, scores
+
+TASKS = sorted(
+    (f.name, f.read_text()) for f in files("kdos.evaluate.harness").iterdir() if ".yaml" in f.name
+)
+ROWS = {
+    "simpleqa": {"metadata": "{}", "problem": "Which year?", "answer": "1970"},
+    "simpleqa_verified": {"problem": "Which year?", "answer": "1970"},
+    "popqa": {"question": "Which year?", "possible_answers": '["1970", "70"]'},
+    "entityquestions": {"question": "Which year?", "answers": ["1970"]},
+}
+
+
+@pytest.mark.parametrize("name", ROWS)
+def test_rows_of_each_benchmark_are_asked_and_scored(name):
+    row = ROWS[name]
+    assert asked(row) == "Question: Which year?\nAnswer:"
+    assert first_answer(row) == "1970"
+    assert scores(row, [" 1970"]) == dict.fromkeys(METRICS, 1.0)
+    assert scores(row, ["in 1971"])["correct"] == 0.0
+
+
+def test_there_is_a_task_for_each_benchmark_that_the_harness_lacks():
+    assert [name for name, _ in TASKS] == [f"{name}.yaml" for name in sorted(ROWS)]
+
+
+@pytest.mark.parametrize(("name", "text"), TASKS)
+def test_tasks_name_functions_and_metrics_that_exist(name, text):
+    assert f"task: kdos_{name.removesuffix('.yaml')}\n" in text
+    assert set(re.findall(r"!function scores\.(\w+)", text)) == {
+        "asked",
+        "first_answer",
+        "scores",
+    }
+    assert tuple(re.findall(r"metric: (\w+)", text)) == METRICS
