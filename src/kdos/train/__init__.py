@@ -1,0 +1,44 @@
+"""Facts in; what small models of them remember, out."""
+
+from kdos.train.ensemble import parameters
+from kdos.train.experiment import Design, Lab, Row, run_design
+from kdos.train.facts import (
+    RELATIONS,
+    SUBJECTS,
+    VALUES,
+    Triple,
+    World,
+    made_up_world,
+    sentence,
+    tokens,
+    with_common_values,
+    world_of,
+)
+from kdos.train.lessons import FACTS_A_STEP, Memory, Pupil, in_epochs, remember, teach
+from kdos.train.trials import Trial, run_trials
+
+__all__ = [
+    "FACTS_A_STEP",
+    "RELATIONS",
+    "SUBJECTS",
+    "VALUES",
+    "Design",
+    "Lab",
+    "Memory",
+    "Pupil",
+    "Row",
+    "Trial",
+    "Triple",
+    "World",
+    "in_epochs",
+    "made_up_world",
+    "parameters",
+    "remember",
+    "run_design",
+    "run_trials",
+    "sentence",
+    "teach",
+    "tokens",
+    "with_common_values",
+    "world_of",
+]
