@@ -1,7 +1,7 @@
 """Facts in; what small models of them remember, out."""
 
 from kdos.train.ensemble import parameters
-from kdos.train.experiment import Design, Lab, Row, run_design
+from kdos.train.experiment import Design, run_design
 from kdos.train.facts import (
     RELATIONS,
     SUBJECTS,
@@ -14,7 +14,9 @@ from kdos.train.facts import (
     with_common_values,
     world_of,
 )
+from kdos.train.lab import Lab, Row
 from kdos.train.lessons import FACTS_A_STEP, Memory, Pupil, in_epochs, remember, teach
+from kdos.train.sweep import Sweep, run_sweep
 from kdos.train.trials import Trial, run_trials
 
 __all__ = [
@@ -27,6 +29,7 @@ __all__ = [
     "Memory",
     "Pupil",
     "Row",
+    "Sweep",
     "Trial",
     "Triple",
     "World",
@@ -35,6 +38,7 @@ __all__ = [
     "parameters",
     "remember",
     "run_design",
+    "run_sweep",
     "run_trials",
     "sentence",
     "teach",

@@ -1,28 +1,19 @@
-"""The experiment: cells of trials around each collapse, kept on disk one batch at a time."""
+"""The experiment: cells of trials around each collapse, every grid placed by those before it."""
 
-import multiprocessing
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
-from pathlib import Path
-from time import process_time
 from typing import Any
 
 import numpy as np
-import torch
 
-from kdos.chance import generator, key_bits
+from kdos.chance import generator
 from kdos.scaling import Cell, find_collapses, missing_facts
-from kdos.store import read_json_file, write_json
-from kdos.terminal import Progress
 from kdos.train.ensemble import parameters
 from kdos.train.facts import RELATIONS, VALUES
+from kdos.train.lab import TOGETHER, Lab
 from kdos.train.trials import Trial, run_trials
-from kdos.workers import end_with_parent
 
 Row = dict[str, Any]
-TOGETHER = 12
-"""Trials trained in one program: past that, products on a core's cache gain nothing more."""
 FIRST_GUESS = (6144, 48_000, 800.0)
 """Parameters and presentations of a cell, and its K50 as first measured."""
 GUESS_EXPONENTS = (0.62, 0.66)
@@ -45,55 +36,6 @@ class Design:
     points: int
     seeds: int
     subjects: int
-
-
-class Lab:
-    """Trials spread over processes, one a core; what is done is read back from `folder`.
-
-    `core_seconds` is the processor time behind all that was measured, on whatever day.
-    """
-
-    def __init__(self, folder: Path, *, workers: int) -> None:
-        self._folder = folder
-        self.core_seconds = 0.0
-        self._pool = ProcessPoolExecutor(
-            workers, multiprocessing.get_context("spawn"), initializer=use_one_core
-        )
-        self._progress = Progress()
-
-    def measure(self, trials: Sequence[Trial], *, name: str) -> list[Row]:
-        """The rows of some trials that may be trained together, in their order."""
-        groups = [tuple(trials[i : i + TOGETHER]) for i in range(0, len(trials), TOGETHER)]
-        paths = [self._folder / f"{name}-{key_bits(0, repr(group)):032x}.json" for group in groups]
-        running = {
-            self._pool.submit(run_timed, group): path
-            for path, group in zip(paths, groups, strict=True)
-            if not path.exists()
-        }
-        with self._progress.stage(name, total=len(groups)):
-            for done, future in enumerate(as_completed(running), len(groups) - len(running) + 1):
-                write_json(running[future], future.result())
-                self._progress.count(done)
-        found = [read_json_file(path) for path in paths]
-        self.core_seconds += sum(part["core_seconds"] for part in found)
-        return [row for part in found for row in part["rows"]]
-
-    def close(self) -> None:
-        """End the processes."""
-        self._pool.shutdown(cancel_futures=True)
-
-
-def run_timed(trials: Sequence[Trial]) -> dict[str, Any]:
-    """The rows of some trials, and what they cost."""
-    begun = process_time()
-    rows = run_trials(trials)
-    return {"rows": rows, "core_seconds": process_time() - begun}
-
-
-def use_one_core() -> None:
-    """What a process of the lab does first."""
-    end_with_parent()
-    torch.set_num_threads(1)
 
 
 def run_design(design: Design, lab: Lab) -> list[Row]:
@@ -130,7 +72,9 @@ def run_cell(
             for count in facts
             for seed in range(design.seeds)
         ]
-        rows += lab.measure(trials, name=f"width-{width}-presentations-{presentations}")
+        groups = [tuple(trials[i : i + TOGETHER]) for i in range(0, len(trials), TOGETHER)]
+        name = f"width-{width}-presentations-{presentations}"
+        rows += [row for part in lab.measure(run_trials, groups, name=name) for row in part]
         lacking = missing_facts(cell_of(rows), values=VALUES)
         if lacking is None or lacking > most:
             break
