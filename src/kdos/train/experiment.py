@@ -27,7 +27,8 @@ EXTENSIONS = 4
 class Design:
     """What is measured: a cell for each width, and for the first one at other budgets too.
 
-    `presentations` is the budget; `points` counts of facts are tried in each cell, `seeds` times.
+    `presentations` is the budget; `points` counts of facts are tried in each cell, `seeds` times,
+    `together` models in one program.
     """
 
     widths: tuple[int, ...]
@@ -36,6 +37,7 @@ class Design:
     points: int
     seeds: int
     subjects: int
+    together: int = TOGETHER
 
 
 def run_design(design: Design, lab: Lab) -> list[Row]:
@@ -72,7 +74,10 @@ def run_cell(
             for count in facts
             for seed in range(design.seeds)
         ]
-        groups = [tuple(trials[i : i + TOGETHER]) for i in range(0, len(trials), TOGETHER)]
+        groups = [
+            tuple(trials[low : low + design.together])
+            for low in range(0, len(trials), design.together)
+        ]
         name = f"width-{width}-presentations-{presentations}"
         rows += [row for part in lab.measure(run_trials, groups, name=name) for row in part]
         lacking = missing_facts(cell_of(rows), values=VALUES)

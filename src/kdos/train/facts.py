@@ -28,6 +28,7 @@ WORDS = sorted({word for wording in WORDINGS for word in wording if not word.sta
 SUBJECTS, RELATIONS, VALUES = 4096, 8, 64
 """A made-up world, if nothing else is said: 32,768 facts of 6 bits each."""
 Ints = npt.NDArray[np.int64]
+Tokens = npt.NDArray[np.int16]
 
 
 class Triple(NamedTuple):
@@ -94,7 +95,7 @@ def digits(numbers: Ints) -> Ints:
     return numbers[:, None] // BASE ** np.arange(places - 1, -1, -1) % BASE
 
 
-def tokens(world: World) -> npt.NDArray[np.int64]:
+def tokens(world: World) -> Tokens:
     """Every fact in every wording, shape (n_facts, 4, n_tokens); the last token is the value."""
     word = {text: world.values + world.relations + place for place, text in enumerate(WORDS)}
     places = world.subject.shape[1]
@@ -110,7 +111,7 @@ def tokens(world: World) -> npt.NDArray[np.int64]:
         np.hstack([slots.get(part, np.full((count, 1), word.get(part, 0))) for part in wording])
         for wording in WORDINGS
     ]
-    return np.stack(said, axis=1)
+    return np.stack(said, axis=1).astype(np.int16)
 
 
 def held_out(count: int) -> Ints:

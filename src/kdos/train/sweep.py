@@ -45,7 +45,14 @@ class Lesson:
 
 
 def run_sweep(sweep: Sweep, lab: Lab) -> dict[str, Any]:
-    """Train every model of the sweep; a table for each size, and whether one arm is best in all."""
+    """Train every model of the sweep; a table for each size, and whether one arm is best in all.
+
+    Raises:
+        UsageError: The run is none, or an arm is neither blind nor a target; nothing is trained.
+    """
+    knowledge = read_knowledge(sweep.run, most=sweep.facts, random_seed=sweep.random_seed)
+    for arm in sweep.arms:
+        pool_of(knowledge, arm, rng=generator(sweep.random_seed, "sweep", arm))
     models = [(arm, seed) for arm in sweep.arms for seed in range(sweep.seeds)]
     lessons = [
         Lesson(sweep, width, tuple(models[low : low + TOGETHER]))
@@ -53,7 +60,6 @@ def run_sweep(sweep: Sweep, lab: Lab) -> dict[str, Any]:
         for low in range(0, len(models), TOGETHER)
     ]
     rows = [row for part in lab.measure(teach_lesson, lessons, name="sweep") for row in part]
-    knowledge = read_knowledge(sweep.run, most=sweep.facts, random_seed=sweep.random_seed)
     final = final_split(len(knowledge.triples), sweep.random_seed)
     sizes = [size_table(rows, width, sweep, knowledge, final) for width in sweep.widths]
     best = [size["best"] for size in sizes]
