@@ -63,15 +63,15 @@ def test_a_sweep_compares_with_blind_and_resumes(
     run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     flags = ["--widths", "16", "--presentations", "6400", "--seeds", "2", "--workers", "1"]
-    command = ["sweep", str(run), "--arms", "blind,sqrt", "--out", str(tmp_path / "out"), *flags]
+    command = ["sweep", str(run), "--arms", "blind,natural", "--out", str(tmp_path / "out"), *flags]
     assert main(command) == 0
     table = json.loads(capsys.readouterr().out)
 
-    blind, sqrt = table["sizes"][0]["arms"]
+    blind, natural = table["sizes"][0]["arms"]
     assert table["facts"] == 299
-    assert sqrt["shown_share"] > blind["shown_share"]
-    low, high = sqrt["against_blind_interval"]
-    assert low <= sqrt["against_blind"] <= high
+    assert natural["shown_share"] > blind["shown_share"]
+    low, high = natural["against_blind_interval"]
+    assert low <= natural["against_blind"] <= high
     assert "against_blind" not in blind
     assert (tmp_path / "out" / "sweep.png").stat().st_size > 1000
     assert main(command) == 0
