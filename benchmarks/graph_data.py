@@ -1,4 +1,4 @@
-"""Graphs to walk on: a synthetic one with Zipf popularity, and real ones from data beside the project."""
+"""Graphs to walk on: a synthetic one with Zipf popularity, and those of the development data."""
 
 import gzip
 from collections.abc import Iterator

@@ -137,7 +137,7 @@ class IncidenceBuilder:
         """The incidence of all samples so far, and the text of each KP, shape (n_kps,)."""
         kps = np.concatenate([*self._kps, np.zeros(0, np.int32)])
         sizes = np.concatenate([*self._sizes, np.zeros(0, np.int64)])
-        names = pa.array(self._ids, pa.large_string())
+        names = pa.array(list(self._ids), pa.large_string())
         return build_incidence(kps, sizes, n_kps=len(names)), names
 
 

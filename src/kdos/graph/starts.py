@@ -14,6 +14,9 @@ FAINT = 1e-9
 class Starts:
     """Draws starts batch by batch, and keeps back those that quotas still need.
 
+    A start is drawn in proportion to the square of what its KP lacks: more than in proportion, for
+    the walk that follows goes back to what is popular.
+
     Each KP is owed ``floor(count * target_k)`` visits and each stratum its share of the starts. A
     visit in passing settles a debt as well, and a start is forced only when the starts left to a
     stratum are as many as its KPs are owed. So the quotas hold on any graph, and cost nothing where
@@ -40,8 +43,8 @@ class Starts:
         turns = largest_remainder(size, self._left.astype(np.float64))
         forced = np.maximum(turns - (self._left - self._debts()), 0)
         self._left -= turns
-        weights = np.maximum(lack, FAINT * self._target)[self._order]
-        free = _systematic(weights, self._edges, turns - forced, rng)
+        weights = np.maximum(lack, 0.0) ** 2 + FAINT * self._target
+        free = _systematic(weights[self._order], self._edges, turns - forced, rng)
         due = _front(self._owed[self._order], self._edges, forced)
         return rng.permutation(self._order[np.concatenate([free, due])]).astype(np.int32)
 
@@ -68,7 +71,8 @@ def _systematic(
     weights: Floats, edges: Offsets, sizes: Offsets, rng: np.random.Generator
 ) -> Offsets:
     """Places drawn in proportion to weights by even steps, `sizes[i]` from row i of `edges`."""
-    rising = np.cumsum(weights)
+    total = np.add.reduceat(np.append(weights, 0.0), edges[:-1])
+    rising = np.cumsum(weights / np.repeat(np.where(total > 0, total, 1.0), np.diff(edges)))
     ends = np.concatenate([[0.0], rising])[edges]
     row = np.repeat(np.arange(len(sizes)), sizes)
     step = np.arange(len(row)) - np.repeat(np.cumsum(sizes) - sizes, sizes)

@@ -43,7 +43,7 @@ class Rules:
     star of leaves around a hub keeps most of its links. `PLAIN` is the co-occurrence walk.
     """
 
-    alpha: float = 3.0
+    alpha: float = 4.0
     candidates: int = 4
     attempts: int = 4
     most_ahead: float = 3.0
