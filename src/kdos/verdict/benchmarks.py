@@ -26,7 +26,7 @@ RUN = 6
 """Words of a run. A question with fewer is not looked for inside others."""
 INSIDE = 0.6
 """Share of a benchmark question's runs that make it stand inside another question."""
-BLOCK = 4096
+BLOCK = 1024
 """Rows of one matrix product."""
 
 
@@ -49,6 +49,10 @@ class Benchmarks:
         for run in runs:
             self._runs.setdefault(run, []).append(len(self._added))
         self._added.append((name, question, len(runs), plain_answers(answers)))
+
+    def sizes(self) -> dict[str, int]:
+        """How many questions were added of each benchmark: their names up to a colon."""
+        return dict(Counter(name.partition(":")[0] for name, *_ in self._added))
 
     def find(self, question: str, answers: Sequence[str] = ()) -> Known | None:
         """The benchmark question that this one is, or None."""
