@@ -82,7 +82,20 @@ def summarise(
             "prompt_tokens": spending.prompt_tokens,
             "completion_tokens": spending.completion_tokens,
         },
+        "reference": reference_facts(prepared.reference),
         "stages": stages,
+    }
+
+
+def reference_facts(reference: pa.Table) -> dict[str, int]:
+    """How often knowledge points were stated in the seeds, how many they are, how many once."""
+    times = reference["multiplicity"].to_numpy()
+    return {
+        "statements": int(times.sum()),
+        "knowledge_points": len(times),
+        "merged_wordings": sum(map(len, values(reference, "wordings"))),
+        "stated_once": int((times == 1).sum()),
+        "most_often": int(times.max()),
     }
 
 
