@@ -12,7 +12,7 @@ from kdos.pool import Draft, Refusal
 from kdos.run.folder import RunFolder
 from kdos.scoring import Question
 from kdos.store import read_parquet
-from kdos.verdict import Benchmarks, paraphrased, refuse
+from kdos.verdict import Asked, Benchmarks, paraphrased, refuse
 
 Vectors = npt.NDArray[np.float32]
 Embed = Callable[[Sequence[str]], Vectors]
@@ -35,16 +35,15 @@ def paraphrase_check(
     questions: Sequence[Question], embed: Embed
 ) -> Callable[[Sequence[Draft]], list[Refusal | None]]:
     """A check of many drafts at once by the vectors of their questions."""
-    theirs = _unit(embed([each.question for each in questions]))
-    answers = [each.answers for each in questions]
+    theirs = [Asked(each.question, each.answers) for each in questions]
+    vectors = _unit(embed([each.question for each in questions]))
 
     def refusals(drafts: Sequence[Draft]) -> list[Refusal | None]:
         if not drafts:
             return []
-        ours = _unit(embed([each.question for each in drafts]))
-        found = paraphrased(
-            ours, theirs, our_answers=[[each.answer] for each in drafts], their_answers=answers
-        )
+        ours = [Asked(each.question, [each.answer]) for each in drafts]
+        our_vectors = _unit(embed([each.question for each in drafts]))
+        found = paraphrased(ours, theirs, our_vectors=our_vectors, their_vectors=vectors)
         same = {one.row: questions[one.other] for one in found}
         return [_refusal(same[row]) if row in same else None for row in range(len(drafts))]
 
