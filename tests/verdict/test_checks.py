@@ -43,7 +43,12 @@ SOUND = Draft(
     evidence=(Evidence(PASSAGE.id, "The Eiffel Tower stands in Paris"),),
 )
 SEED = Seed(
-    "s0", "Where does the tower by Gustave Eiffel stand?", ("Paris",), PASSAGE.id, "eiffel", ""
+    "s0",
+    "Where does the tower by Gustave Eiffel stand?",
+    ("Paris", "City of Light"),
+    PASSAGE.id,
+    "eiffel",
+    "",
 )
 
 
@@ -84,6 +89,17 @@ def test_a_sound_draft_passes():
             "abstract_knowledge_point",
         ),
         ({"answer": "Dijon"}, "answer_directly_in_question"),
+        (
+            {"question": "Which capital, the City of Light, has the tower by Gustave Eiffel?"},
+            "answer_directly_in_question",
+        ),
+        (
+            {
+                "question": "How many came when the tower by Eiffel drew 1953122 visitors?",
+                "answer": "1,953,122",
+            },
+            "answer_directly_in_question",
+        ),
         ({"logic": "graph TD\nA -->"}, "logic_unreadable"),
         ({"logic": LOGIC.replace("was born in Dijon", "…")}, "knowledge_point_not_in_logic"),
         ({"logic": LOGIC + "\nA --> Q"}, "logic_circular"),
