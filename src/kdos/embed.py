@@ -141,7 +141,8 @@ def load_embedder(name: str) -> Embedder | None:
     if kind == "sentence-transformers" and model:
         return SentenceTransformerEmbedder(model)
     raise ConfigError(
-        f"`embed` must be lexical, minilm or sentence-transformers:NAME. Got {name!r}."
+        "`embed` must be lexical, minilm, sentence-transformers:NAME or, in a run, "
+        f"endpoint:MODEL. Got {name!r}."
     )
 
 

@@ -69,14 +69,12 @@ class Asking:
         if not isinstance(engine, RemoteEngine):
             yield from self.in_lots(engine.complete(self.fresh()))
             return
-        self.accounts.recall(engine)
+        engine.findings = self.accounts.findings(engine)
         try:
             yield from engine.complete_kept(self.fresh(), self.keep, until=self.accounts.until)
         except OutOfTimeError:
             self.waiting.clear()
             self.cap = f"{self.accounts.budget.seconds:,.0f} seconds"
-        finally:
-            self.accounts.remember(engine)
 
     def in_lots(self, replies: Iterator[Reply]) -> Generator[Reply]:
         """Replies of an engine in this process, committed together."""
@@ -194,7 +192,7 @@ def once_more(reply: Reply) -> Request | None:
     request = reply.request
     if cut_off(reply):
         return replace(request, room=MORE_ROOM) if request.room == 1 else None
-    if request.earlier is not None:
+    if request.earlier is not None or not request.prompt.schema:
         return None
     value = read_value(reply.text, request.prompt.schema)
     if not isinstance(value, Refusal):
@@ -203,9 +201,11 @@ def once_more(reply: Reply) -> Request | None:
 
 
 def cut_off(reply: Reply) -> bool:
-    """Whether the reply ran out of room before its JSON ended."""
+    """Whether the reply ran out of room before its JSON ended, or before it began to answer."""
     if reply.finish != "length":
         return False
+    if not reply.request.prompt.schema:
+        return not reply.text
     try:
         orjson.loads(reply.text)
     except orjson.JSONDecodeError:
