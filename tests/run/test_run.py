@@ -19,6 +19,7 @@ from kdos.config import read_config
 from kdos.errors import ConfigError, StoreError
 from kdos.llm.rules import RulesEngine
 from kdos.llm.stand_in import Faults, StandIn, serving
+from kdos.report import write_report
 from kdos.run import run, run_blind
 from kdos.store import read_arrays, run_lock
 
@@ -79,6 +80,24 @@ def dataset_hash(folder):
     for path in sorted((folder / "dataset").glob("*.parquet")):
         digest.update(path.name.encode() + path.read_bytes())
     return digest.hexdigest()
+
+
+def test_the_page_follows_the_run(corpus, tmp_path, monkeypatch):
+    pages = []
+
+    def written(folder):
+        write_report(folder)
+        pages.append((folder / "report" / "index.html").read_text())
+
+    monkeypatch.setattr("kdos.report.live.write_report", written)
+    monkeypatch.setattr("kdos.report.live.REFRESH_SECONDS", 0)
+    monkeypatch.setattr("kdos.report.live.MOST_SHARE", float("inf"))
+    summary = run(read_config(config_of(corpus)), tmp_path / "run")
+    assert len(pages) == summary["rounds"] + 1
+    assert "The run is preparing" in pages[0]
+    assert "samples after round 1." in pages[1]
+    assert all('http-equiv="refresh"' in page for page in pages)
+    assert 'http-equiv="refresh"' not in (tmp_path / "run" / "report" / "index.html").read_text()
 
 
 def samples_of(folder):
