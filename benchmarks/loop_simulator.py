@@ -191,7 +191,6 @@ def play(
     """One run of the product's loop, until it stops by itself or has had `most_calls`."""
     log_q = target_of(world, target, budget=samples * (4 if many else 1))
     settings = SynthesizeConfig(
-        steer=arm in ("both", "steer only"),
         accept="pace" if arm in ("both", "accept only") else "all",
         drafts_per_call=1,
         picks_per_round=picks,
@@ -199,6 +198,7 @@ def play(
     room = Workroom(
         config=Config(
             source=SourceConfig("pydocs"),
+            picker="steer" if arm in ("both", "steer only") else "scatter",
             budget=BudgetConfig(samples=samples),
             synthesize=settings,
             random_seed=random_seed,

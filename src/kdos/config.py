@@ -82,12 +82,11 @@ class SeedConfig:
 class SynthesizeConfig:
     """The loop: how drafts are asked for and which are kept.
 
-    `steer: false` draws seeds at random and `accept: all` keeps every sound draft: both together
-    are the blind run that others do.
+    `accept: all` keeps every sound draft; together with `picker: scatter` that is the blind run
+    that others do.
     """
 
-    steer: bool = True
-    accept: Literal["pace", "strict", "all"] = "pace"
+    accept: Literal["pace", "strict", "mean", "all"] = "pace"
     drafts_per_call: int = 2
     picks_per_round: int | None = None
     slack: float = 0.2
@@ -107,12 +106,17 @@ class BudgetConfig:
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """A whole run. `target` is the dial; the rest has defaults that are meant to be left alone."""
+    """A whole run. `target` is the dial; the rest has defaults that are meant to be left alone.
+
+    `picker` says where drafts start: at what cells lack (`steer`), on paths through linked seeds
+    (`walk`), on paths that begin where steering would (`walk-from-steer`), or anywhere (`scatter`).
+    """
 
     source: SourceConfig
     engine: EngineConfig = field(default_factory=EngineConfig)
     embed: str = "lexical"
     target: str = "sqrt"
+    picker: Literal["steer", "walk", "walk-from-steer", "scatter"] = "steer"
     budget: BudgetConfig = field(default_factory=BudgetConfig)
     space: SpaceConfig = field(default_factory=SpaceConfig)
     seed: SeedConfig = field(default_factory=SeedConfig)

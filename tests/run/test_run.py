@@ -155,8 +155,8 @@ def test_another_configuration_is_refused(finished, corpus):
 
 def test_blind_lies_beside_the_run_in_the_same_space(finished, corpus):
     folder, summary = finished
-    settings = {"steer": False, "accept": "all"}
-    blind = run_blind(read_config(config_of(corpus, synthesize=settings)), folder)
+    settings = {"picker": "scatter", "synthesize": {"accept": "all"}}
+    blind = run_blind(read_config(config_of(corpus, **settings)), folder)
     assert blind["space"] == summary["space"]
     assert blind["samples"] == 120
     assert blind["kl"] > summary["kl"]

@@ -15,7 +15,14 @@ from kdos.llm import Spending
 from kdos.pool import values
 from kdos.run.folder import RunFolder
 from kdos.run.prepare import Prepared
-from kdos.run.turns import Balanced, all_samples, finite, pool_log10_density, stages_of
+from kdos.run.turns import (
+    Balanced,
+    adherence_of,
+    all_samples,
+    finite,
+    pool_log10_density,
+    stages_of,
+)
 from kdos.store import read_json_file, read_parquet, write_json, write_parquet
 from kdos.target import quotas
 
@@ -68,7 +75,9 @@ def summarise(
         "seconds": round(seconds, 3),
         "knowledge_points": pool.knowledge_points,
         "rounds": balanced.state.rounds,
+        "adherence": adherence_of(folder, balanced.state.rounds),
         "target": config.target,
+        "picker": config.picker,
         "space": prepared.space.fingerprint,
         "cells": prepared.space.n_cells,
         "usage": {

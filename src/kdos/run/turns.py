@@ -2,6 +2,7 @@
 
 import math
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from time import monotonic
 from typing import Any
@@ -163,6 +164,8 @@ def turn_facts(turn: Round, state: State, lack: Lack, space: Space) -> dict[str,
         "accepted": len(turn.accepted),
         "refused": refused_by_reason(turn),
         "classes": refused_by_class(turn),
+        "read": len(turn.adherence),
+        "adherence": mean_or_none(turn.adherence),
         "samples": state.pool.samples,
         "knowledge_points": state.pool.knowledge_points,
         "kl": finite(lack.gap.kl),
@@ -187,6 +190,14 @@ def stages_of(folder: RunFolder, rounds: int) -> dict[str, Tally]:
     return {"calls": calls, "drafts": drafts}
 
 
+def adherence_of(folder: RunFolder, rounds: int) -> float | None:
+    """The mean adherence of all drafts that were read; None where none was."""
+    facts = [read_json_file(folder.round(n) / "round.json") for n in range(1, rounds + 1)]
+    read = sum(fact["read"] for fact in facts)
+    total = sum(fact["adherence"] * fact["read"] for fact in facts if fact["read"])
+    return total / read if read else None
+
+
 def all_samples(folder: RunFolder, rounds: int) -> pa.Table:
     """The samples of all turns, in the order in which they were accepted."""
     numbers = range(1, rounds + 1)
@@ -207,6 +218,11 @@ def note(facts: dict[str, Any]) -> str:
     rate = facts["accepted"] / facts["drafts"] if facts["drafts"] else 0.0
     kl = "-" if facts["kl"] is None else f"{facts['kl']:.4f}"
     return f"round {facts['round']}, {rate:.0%} accepted, KL {kl}"
+
+
+def mean_or_none(shares: Sequence[float]) -> float | None:
+    """The mean, or None where there is nothing."""
+    return sum(shares) / len(shares) if shares else None
 
 
 def finite(value: float) -> float | None:

@@ -3,6 +3,8 @@
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +17,7 @@ from kdos.synthesize.draft import Desk, draft
 from kdos.synthesize.keep import Gate, keep, refuse_crowded
 from kdos.synthesize.library import Library
 from kdos.synthesize.loop import Candidate, Lack, State, Steps
+from kdos.synthesize.walking import Trails, trails_of, walk
 from kdos.target import measure_gap, quotas
 from kdos.tasks import Ask
 from kdos.verdict import KnownQuestions
@@ -51,6 +54,11 @@ class Workroom:
     known: KnownQuestions
     ask: Ask
     embed: Callable[[Sequence[str]], Points]
+
+    @cached_property
+    def trails(self) -> Trails:
+        """Where a walk can go, made when it is first asked for."""
+        return trails_of(self.links)
 
     def locate(self, texts: Sequence[str]) -> tuple[Points, npt.NDArray[np.int32]]:
         """New knowledge points' places in the space."""
@@ -110,27 +118,41 @@ def quota_budget(pool: Pool, *, wanted: int) -> int:
 
 def pick(state: State, lack: Lack, room: Workroom) -> list[Pick]:
     """The next batch: as many picks as the missing samples seem to take, in at least ROUNDS."""
-    settings = room.config.synthesize
-    number = state.rounds + 1
-    size = settings.picks_per_round or batch_size(state, room.config)
-    if not settings.steer:
+    config, number = room.config, state.rounds + 1
+    size = config.synthesize.picks_per_round or batch_size(state, config)
+    if config.picker == "scatter":
         return scatter(
             room.links,
             picks=size,
-            random_seed=room.config.random_seed,
+            random_seed=config.random_seed,
             round_number=number,
             asked=state.yields.asked,
         )
-    return steer(
-        np.where(lack.unreachable, 0, lack.gap.deficit),
-        state.yields,
-        room.links,
-        exposures=state.pool.exposures,
-        picks=size,
-        drafts=settings.drafts_per_call,
-        random_seed=room.config.random_seed,
-        round_number=number,
-    )
+    deficit = np.where(lack.unreachable, 0, lack.gap.deficit)
+    turn: dict[str, Any] = {
+        "exposures": state.pool.exposures,
+        "picks": size,
+        "drafts": config.synthesize.drafts_per_call,
+        "random_seed": config.random_seed,
+        "round_number": number,
+        "strays": expected_strays(state, wanted=config.budget.samples),
+    }
+    if config.picker == "walk":
+        return walk(deficit, state.yields, room.links, room.trails, **turn)
+    picks = steer(deficit, state.yields, room.links, **turn)
+    if config.picker == "walk-from-steer":
+        return walk(deficit, state.yields, room.links, room.trails, **turn, steered=picks)
+    return picks
+
+
+def expected_strays(state: State, *, wanted: int) -> npt.NDArray[np.float64]:
+    """What will come into each cell unasked until the pool has its size, shape (n_cells,).
+
+    Steering leaves room for it: a cell that drafts drift to fills by itself, and what drifts into a
+    full one is lost, with all that the draft holds beside it.
+    """
+    missing = max(wanted - state.pool.samples, 0)
+    return state.yields.strays * (missing / max(state.pool.samples, 1))
 
 
 def batch_size(state: State, config: Config) -> int:
