@@ -17,6 +17,7 @@ COMMANDS = {
     "report": "write a run's report page",
     "evaluate": "score a model, or given answers, on a closed-book benchmark",
     "verify": "check and judge any question-answer table, and say what is wrong with it",
+    "target": "say what is still missing in a run, cell by cell, with examples",
     "graph": "look at how knowledge points link, and walk paths through them",
 }
 INTERRUPTED = 130

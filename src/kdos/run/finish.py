@@ -22,9 +22,9 @@ from kdos.run.turns import (
     finite,
     pool_log10_density,
     stages_of,
+    write_target,
 )
 from kdos.store import read_json_file, read_parquet, write_json, write_parquet
-from kdos.target import quotas
 
 
 def finish(
@@ -39,7 +39,8 @@ def finish(
     """Write what the run leaves; returns the summary."""
     summary = summarise(config, folder, prepared, balanced, spending, seconds=seconds)
     samples = all_samples(folder, balanced.state.rounds)
-    write_target(folder, balanced)
+    knowledge_points = balanced.state.pool.knowledge_points
+    write_target(folder, balanced.room, balanced.lack, knowledge_points=knowledge_points)
     write_pool_points(folder, prepared, balanced)
     write_dataset(samples, card_of(folder, summary), folder.dataset)
     write_json(folder.summary, summary)
@@ -108,20 +109,6 @@ def card_of(folder: RunFolder, summary: dict[str, Any]) -> Card:
         refused=dict(sorted(classes.items())),
         licences=Counter(values(documents, "licence")),
     )
-
-
-def write_target(folder: RunFolder, balanced: Balanced) -> None:
-    """The wanted share and quota of every cell, and whether it could be reached."""
-    log_q = balanced.room.log_q
-    table = pa.table(
-        {
-            "cell": pa.array(np.arange(len(log_q)), pa.int32()),
-            "q": pa.array(np.exp(log_q)),
-            "quota": pa.array(quotas(log_q, balanced.state.pool.knowledge_points)),
-            "reachable": pa.array(~balanced.lack.unreachable),
-        }
-    )
-    write_parquet(folder.target, table, table.schema)
 
 
 def write_pool_points(folder: RunFolder, prepared: Prepared, balanced: Balanced) -> None:

@@ -15,6 +15,7 @@ from kdos.density import Space, cell_log_density
 from kdos.density.profile import effective_cells
 from kdos.llm import BudgetSpentError
 from kdos.pool import Pool
+from kdos.run.demand import read_demand
 from kdos.run.folder import RunFolder
 from kdos.run.prepare import Prepared, Tally, count, new_tally
 from kdos.sampler import Yields
@@ -34,7 +35,7 @@ from kdos.synthesize import (
     round_tables,
     steps_of,
 )
-from kdos.target import effective_points, read_target
+from kdos.target import effective_points, quotas, read_target
 from kdos.tasks import SYNTHESIZE, Ask
 from kdos.terminal import Progress, say
 from kdos.verdict import KnownQuestions
@@ -68,6 +69,8 @@ def balance_pool(
     state = past_turns(folder, room)
     steps = steps_of(room)
     lack = steps.measure(state)
+    budget = math.ceil(config.budget.samples * POINTS_A_SAMPLE)
+    write_target(folder, room, lack, knowledge_points=budget)
     turns = balance(state, steps)
     with progress.stage("synthesize", total=config.budget.samples):
         while True:
@@ -104,6 +107,7 @@ def workroom(config: Config, prepared: Prepared, *, ask: Ask) -> Workroom:
             log_volumes=space.log_volumes,
             counts=np.bincount(inventory.cells, minlength=space.n_cells),
             budget=math.ceil(config.budget.samples * POINTS_A_SAMPLE),
+            demand=read_demand(config.target, prepared),
         ),
         library=prepared.library,
         links=prepared.library.links(inventory, n_cells=space.n_cells),
@@ -141,6 +145,19 @@ def past_turns(folder: RunFolder, room: Workroom) -> State:
         for row in tables["samples"].select(["question", "answer", "id"]).to_pylist():
             room.known.add(row["question"], [row["answer"]], name=row["id"])
     return state
+
+
+def write_target(folder: RunFolder, room: Workroom, lack: Lack, *, knowledge_points: int) -> None:
+    """The wanted share of every cell, its quota of so many points, and whether it is reachable."""
+    table = pa.table(
+        {
+            "cell": pa.array(np.arange(len(room.log_q)), pa.int32()),
+            "q": pa.array(np.exp(room.log_q)),
+            "quota": pa.array(quotas(room.log_q, knowledge_points)),
+            "reachable": pa.array(~lack.unreachable),
+        }
+    )
+    write_parquet(folder.target, table, table.schema)
 
 
 def write_turn(

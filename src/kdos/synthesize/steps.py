@@ -152,7 +152,7 @@ def expected_strays(state: State, *, wanted: int) -> npt.NDArray[np.float64]:
     full one is lost, with all that the draft holds beside it.
     """
     missing = max(wanted - state.pool.samples, 0)
-    return state.yields.strays * (missing / max(state.pool.samples, 1))
+    return (state.yields.strays * (missing / max(state.pool.samples, 1))).astype(np.float64)
 
 
 def batch_size(state: State, config: Config) -> int:

@@ -118,6 +118,7 @@ def point_lack(lack: Floats, cells: npt.NDArray[np.int32], exposures: Counts) ->
     """
     held = np.bincount(cells, weights=exposures, minlength=len(lack))
     level = spread(cells, held + lack)
-    below = np.where(lack[cells] > 0, np.maximum(level - exposures, FAINT * level), 0.0)
+    below: Floats = np.where(lack[cells] > 0, np.maximum(level - exposures, FAINT * level), 0.0)
     total = np.bincount(cells, weights=below, minlength=len(lack))
-    return below * np.divide(lack, total, out=np.zeros(len(lack)), where=total > 0)[cells]
+    scale: Floats = np.divide(lack, total, out=np.zeros(len(lack)), where=total > 0)
+    return below * scale[cells]
