@@ -43,7 +43,16 @@ WORDINGS = {
     "P800": "{s} is famous for {o}.|{s} is known for {o}.|A notable work of {s} is {o}.|{o} is a notable work of {s}.",
 }
 ANY_RELATION = "The {r} of {s} is {o}.|{s} has {o} as its {r}.|{o} is the {r} of {s}.|As for {s}, the {r} is {o}."
-FACTS = 8000
+EXCHANGED_RELATIONS = {"P19": "P20", "P20": "P19", "P159": "P740", "P740": "P159", "P26": "P40"}
+EXCHANGED_RELATIONS |= {
+    "P50": "P170",
+    "P170": "P175",
+    "P175": "P50",
+    "P112": "P127",
+    "P127": "P112",
+}
+EXCHANGED_VALUES = ("P106", "P136", "P413", "P407", "P17")
+FACTS = 4000
 
 
 def rows(path):
@@ -51,22 +60,42 @@ def rows(path):
         return [json.loads(line) for line in lines]
 
 
-def stated(data):
-    """Sentences, and the number of the fact that each states."""
+def facts_of(data):
+    """Facts of subjects that have several, then others; and near misses that nobody claims.
+
+    A near miss is a fact with one part exchanged: the place where one was born as that where one
+    died, a novelist as a painter. It must never merge with the fact it was made from.
+    """
     facts = [
         (row["subject"], row["relation"], row["answers"][0])
-        for name in ("entityquestions_train", "trex_kilt_dev", "zsre_kilt_dev")
+        for name in ("trex_kilt_dev", "zsre_kilt_dev", "entityquestions_train")
         for row in rows(data / f"triples/{name}.jsonl.gz")
     ]
     facts = list(dict.fromkeys(facts))
-    chosen = generator(1, "facts").choice(len(facts), FACTS, replace=False)
+    often = Counter(subject for subject, _, _ in facts)
+    order = sorted(
+        generator(1, "facts").permutation(len(facts)).tolist(), key=lambda n: often[facts[n][0]] < 2
+    )
+    chosen = [facts[n] for n in order[:FACTS]]
+    values = {r: sorted({o for _, relation, o in facts if relation == r}) for r in EXCHANGED_VALUES}
+    rng = generator(3, "near misses")
+    misses = []
+    for subject, relation, value in chosen:
+        if relation in EXCHANGED_RELATIONS:
+            misses.append((subject, EXCHANGED_RELATIONS[relation], value))
+        if relation in values:
+            misses.append((subject, relation, str(rng.choice(values[relation]))))
+    return chosen + misses
+
+
+def stated(data):
+    """Sentences, and the number of the fact that each states."""
     known, sentences, labels = {}, [], []
-    for number in chosen:
-        subject, relation, value = facts[number]
+    for number, (subject, relation, value) in enumerate(facts_of(data)):
         key = (normalise(subject), relation, normalise(value))
         fact = known.setdefault(key, len(known))
         wordings = WORDINGS.get(relation, ANY_RELATION).split("|")
-        rng = generator(2, "wording", int(number))
+        rng = generator(2, "wording", number)
         for at in rng.choice(len(wordings), rng.integers(2, 5), replace=False):
             sentences.append(wordings[at].format(s=subject, o=value, r=relation))
             labels.append(fact)

@@ -7,7 +7,7 @@ from kdos.logic.label import clean_label, unquoted
 
 _LINE = re.compile(r"[^\n]*")
 _SKIPPED = re.compile(r"%%|::icon\(|:::")
-_BULLET = re.compile(r"(?:[-*+•]|\d+[.)])[ \t]+")
+_BULLET = re.compile(r"^(?:[-*+•]|\d+[.)])[ \t]+")
 _SHAPED = re.compile(
     r"(?:[\w.-]+[ \t]*)?(?:\(\((?P<circle>.*)\)\)|\)\)(?P<bang>.*)\(\(|\)(?P<cloud>.*)\("
     r"|\{\{(?P<hexagon>.*)\}\}|\[(?P<square>.*)\]|\((?P<round>.*)\))(?::::.*)?"

@@ -20,7 +20,8 @@ DATE = re.compile(rf"\b(?:{DAY} {MONTH},? {YEAR_NUMBER}|{MONTH} {DAY},? {YEAR_NU
 MONTH_YEAR = re.compile(rf"\b{MONTH},? {YEAR_NUMBER}\b")
 YEAR = re.compile(
     rf"\b(?:[Ii]n|[Ss]ince|[Uu]ntil|[Bb]y|[Ff]rom|[Bb]efore|[Aa]fter|[Aa]round|[Dd]uring|early|late|of)"
-    rf" (?P<it>{YEAR_NUMBER})\b(?![,.]?\d|[-–]\w| (?:[a-z]+s|people|km|m|ft|mi)\b)"
+    rf" (?P<it>{YEAR_NUMBER}|\d{{3}}(?=[.,;)]| AD\b| BC))\b"
+    r"(?![,.]?\d|[-–]\w| (?:[a-z]+s|people|km|m|ft|mi)\b)"
 )
 DECADE = re.compile(r"\b(?:the|early|late|mid) (?P<it>(?:1\d|20)\d0s)\b")
 CENTURY = re.compile(r"\bthe (?P<it>\d{1,2}(?:st|nd|rd|th) century)\b")
@@ -30,7 +31,8 @@ QUANTITY = re.compile(
     rf"(?<![\d.,$£€#–-])\b(?!{YEAR_NUMBER} )(?P<it>(?:{NUMBER}){SCALE}|(?:{SMALL}){SCALE}) "
     r"(?!of\b|and\b|or\b|to\b|in\b|on\b|at\b|by\b|for\b|from\b|with\b|is\b|was\b|were\b|are\b|per\b|"
     r"as\b|more\b|other\b|the\b|which\b|that\b|years?[- ]old|million|billion|thousand|century|"
-    r"hundred|times\b|[a-z]+(?:ed|ing|ly)\b|after\b|before\b|when\b|until\b|but\b|than\b|has\b|had\b|have\b|km/)(?=[a-z])"
+    r"hundred|times\b|[a-z]+(?:ed|ing|ly)\b|after\b|before\b|when\b|until\b|but\b|than\b|has\b|"
+    r"had\b|have\b|km/)(?=[a-z])"
 )
 UNCOUNTED = re.compile(
     r"(?:\b(?:the|these|those|his|her|its|their|our|this|all|first|last|next|other|number|no|No|"
@@ -249,7 +251,7 @@ WIDE_INSTANCES = (
     ("date", re.compile(r"\d{4}年\d{1,2}月\d{1,2}日"), "哪一天"),
     ("month", re.compile(r"\d{4}年\d{1,2}月(?!\d)"), "哪年哪月"),
     ("year", re.compile(r"(?<!\d)\d{4}年(?!\d|代|度)"), "哪一年"),
-    ("share", re.compile(r"(?<![\d.])\d+(?:\.\d+)?%"), "百分之多少"),
+    ("share", re.compile(r"(?<![\w.])\d+(?:\.\d+)?%(?!\w)"), "百分之多少"),
     ("count", re.compile(rf"(?<![\d.,第～~－-])\d+(?:[,.]\d+)*[万亿]?({MEASURE})"), "多少"),
     ("title", re.compile(r"(?<=《)[^《》]{2,20}(?=》)"), "哪部作品"),
 )

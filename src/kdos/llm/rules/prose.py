@@ -88,7 +88,8 @@ def statement(sentence: str, title: str) -> Statement | None:
         point = f"{title}：{sentence}" if wide else f"{title}: {sentence}"
     instances = find_wide_instances(sentence) if wide else find_instances(sentence)
     entities = () if wide else tuple(names_in(sentence))
-    if is_abstract(point, (*entities, title), asked_for=""):
+    concrete = wide or entities or instances
+    if not concrete or is_abstract(point, (*entities, title), asked_for=""):
         return None
     if points:
         instances = []

@@ -1,0 +1,117 @@
+"""How many drafts a second one core takes through all free checks.
+
+    python benchmarks/verdict_speed.py [--drafts 4000] [--out FILE]
+
+Drafts are sound ones, which no check lets off early: 3 to 5 knowledge points, a diagram of 5 to 7
+nodes, two seeds, a passage. The pool grows with every draft, and 10,000 benchmark questions are
+looked up as well. Prints one line of JSON; `relative` sets the time of one draft against that of
+10,000 additions in a loop, which says how fast this machine was meanwhile.
+"""
+
+import argparse
+import json
+import statistics
+import sys
+import time
+from pathlib import Path
+
+from kdos.chance import generator
+from kdos.pool import Draft, Evidence, Passage, Seed
+from kdos.verdict import Benchmarks, KnownQuestions, check
+
+SYLLABLES = "ka lo mi ner ta vos ri du sel ba gor win fen ul ost".split()
+RELATIONS = [
+    "{} was founded by {}.",
+    "{} has its seat in the town of {}.",
+    "{} opened its first museum in {}.",
+    "{} keeps the archive of {}.",
+    "{} was once led by {}.",
+]
+REPEATS = 5
+
+
+def name(rng):
+    return " ".join("".join(rng.choice(SYLLABLES, 3)).title() for _ in range(2))
+
+
+def sample(number):
+    """A sound draft, its passage and its seeds."""
+    rng = generator(1, "draft", number)
+    subject = name(rng)
+    facts = [relation.format(subject, name(rng)) for relation in RELATIONS]
+    points = facts[: rng.integers(3, 6)]
+    answer = points[-1].rsplit(" ", 2)[-2:]
+    answer = " ".join(answer).rstrip(".")
+    lines = ["flowchart TD", f'    Q["Which one is it?"] --> K0["{points[0]}"]']
+    lines += [f'    K{n} --> K{n + 1}["{point}"]' for n, point in enumerate(points[1:])]
+    lines.append(f'    K{len(points) - 1} --> A["{answer}"]')
+    passage = Passage(f"p{number}", f"d{number}", subject, "", "en", 0, 999, " ".join(facts))
+    seeds = [
+        Seed(
+            f"s{number}/{n}",
+            f"Who or what {n} belongs to {name(rng)}?",
+            (name(rng),),
+            passage.id,
+            "d",
+            "",
+        )
+        for n in range(2)
+    ]
+    clue = points[0].removeprefix(subject).rstrip(".")
+    question = f"Which name belongs to the institution that{clue}, as the archive has it?"
+    evidence = (Evidence(passage.id, points[-1]),)
+    draft = Draft(
+        f"g/{number}", question, answer, (subject,), tuple(points), "\n".join(lines), (), evidence
+    )
+    return draft, {passage.id: passage}, seeds
+
+
+def one_run(samples, benchmarks):
+    """Seconds of processor time for all drafts; each is added to the pool after it passed."""
+    known = KnownQuestions()
+    start = time.process_time()
+    for draft, passages, seeds in samples:
+        refusal = check(draft, passages=passages, seeds=seeds, known=known, benchmarks=benchmarks)
+        if refusal is not None:
+            raise AssertionError(f"{refusal} for {draft}")
+        known.add(draft.question, [draft.answer])
+    return time.process_time() - start
+
+
+def pace():
+    """Seconds of processor time for 10,000 additions."""
+    start = time.process_time()
+    total = 0
+    for number in range(10_000):
+        total += number
+    return time.process_time() - start
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--drafts", type=int, default=4000)
+    parser.add_argument("--out", type=Path)
+    args = parser.parse_args()
+    benchmarks = Benchmarks()
+    for number in range(10_000):
+        rng = generator(2, "benchmark", number)
+        benchmarks.add(f"Where was {name(rng)} educated in the end?", [name(rng)], name=str(number))
+    samples = [sample(number) for number in range(args.drafts)]
+    runs, paces = [], []
+    for _ in range(REPEATS):
+        paces.append(pace())
+        runs.append(one_run(samples, benchmarks) / args.drafts)
+    result = {
+        "drafts": args.drafts,
+        "drafts_per_second": round(1 / statistics.median(runs)),
+        "best_drafts_per_second": round(1 / min(runs)),
+        "relative": round(statistics.median(r / p for r, p in zip(runs, paces, strict=True)), 4),
+    }
+    print(json.dumps(result))
+    if args.out:
+        args.out.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

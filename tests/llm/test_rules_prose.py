@@ -1,0 +1,268 @@
+"""The rules engine on any text: sentences word for word, instances asked for in their place."""
+
+import gzip
+import json
+from collections import Counter
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from kdos.llm.rules import RulesEngine
+from kdos.llm.rules.entities import question_entities
+from kdos.llm.rules.instances import find_instances, find_wide_instances
+from kdos.llm.rules.prose import read_statements
+from kdos.llm.rules.prose_questions import in_place
+from kdos.llm.rules.sentences import split_sentences
+from kdos.pool import Document, Draft, Extraction, Passage, Refusal, Seed
+from kdos.seed.passages import cut
+from kdos.tasks import (
+    Group,
+    ask_drafts,
+    ask_extraction,
+    ask_judgement,
+    ask_seeds,
+    read_drafts,
+    read_extraction,
+    read_judgement,
+    read_seeds,
+)
+from kdos.verdict import KnownQuestions, check
+from kdos.verdict.answers import given_away
+
+CORPORA = Path(__file__).parents[2] / "../shared/data/corpora"
+ENGINE = RulesEngine()
+NORMANS = (
+    "The Normans were the people who in the 10th and 11th centuries gave their name to Normandy. "
+    "Rollo, a Norse leader, swore fealty to King Charles III of West Francia in 911. "
+    "In 1066, Duke William II of Normandy conquered England at the Battle of Hastings. "
+    "They adopted the culture of the country. "
+    "Mr. J. R. Tolkien wrote about 3.5 per cent of it, i.e. of Normandy, in 1937."
+)
+NORMANDY = Passage("n#0", "n", "Normans", "", "en", 0, len(NORMANS), NORMANS)
+CHINESE = (
+    "小灰头稚冠雉长56厘米。它于1999年5月3日在墨西哥发现。目前全世界约有500万只。"
+    "《山海经》没有提到它。"
+)
+
+
+def seeds_of(source: Passage, wanted: int = 6) -> list[Seed]:
+    request = ask_seeds(source, per_passage=wanted)
+    seeds, refusals = read_seeds(next(ENGINE.complete([request])), source)
+    assert refusals == []
+    return seeds
+
+
+def extraction_of(seed: Seed, source: Passage) -> Extraction:
+    request = ask_extraction(
+        seed.id, question=seed.question, answer=seed.answers[0], passages=[source]
+    )
+    found = read_extraction(next(ENGINE.complete([request])))
+    assert not isinstance(found, Refusal), found
+    return found
+
+
+def drafts_of(seed: Seed, source: Passage, *, variant: int = 0) -> list[Draft]:
+    extraction = extraction_of(seed, source)
+    group = Group(f"{seed.id}-{variant}", (seed,), extraction.knowledge_points[:1], (), 2, variant)
+    request = ask_drafts(group, extractions={seed.id: extraction}, passages=[source])
+    found = read_drafts(next(ENGINE.complete([request])), group)
+    assert not isinstance(found, Refusal), found
+    return found
+
+
+def test_sentences_survive_abbreviations_initials_and_decimals() -> None:
+    assert split_sentences(NORMANS) == [
+        "The Normans were the people who in the 10th and 11th centuries gave their name to "
+        "Normandy.",
+        "Rollo, a Norse leader, swore fealty to King Charles III of West Francia in 911.",
+        "In 1066, Duke William II of Normandy conquered England at the Battle of Hastings.",
+        "They adopted the culture of the country.",
+        "Mr. J. R. Tolkien wrote about 3.5 per cent of it, i.e. of Normandy, in 1937.",
+    ]
+
+
+@given(st.text(max_size=400))
+@settings(max_examples=100, deadline=None)
+def test_sentences_stand_in_the_text_word_for_word(text: str) -> None:
+    assert all(sentence in text for sentence in split_sentences(text))
+
+
+@pytest.mark.parametrize(
+    ("sentence", "question", "answer"),
+    [
+        (
+            "The tower was finished on 31 March 1889 by Gustave Eiffel.",
+            "The tower was finished on which date by Gustave Eiffel?",
+            "31 March 1889",
+        ),
+        (
+            "In 1066, the Normans conquered England.",
+            "The Normans conquered England in which year?",
+            "1066",
+        ),
+        (
+            "The forest holds about 390 billion trees of many kinds.",
+            "The forest holds about how many trees of many kinds?",
+            "390 billion",
+        ),
+        ("Some 60% of it lies in Brazil.", "Some what percentage of it lies in Brazil?", "60%"),
+        ("It cost them $5 million in all.", "It cost them how much money in all?", "$5 million"),
+        (
+            "The poet Robert Burns was born here.",
+            "Which poet was born here?",
+            "Robert Burns",
+        ),
+        (
+            "She studied at the University of Oxford until then.",
+            "She studied at which university until then?",
+            "University of Oxford",
+        ),
+        ("Chopin composed the waltz in a night.", "Who composed the waltz in a night?", "Chopin"),
+        (
+            "They were painted by Vermeer in his youth.",
+            "They were painted by whom or what in his youth?",
+            "Vermeer",
+        ),
+    ],
+)
+def test_an_instance_is_asked_for_by_words_of_its_kind(
+    sentence: str, question: str, answer: str
+) -> None:
+    asked = {in_place(sentence, each): each.text for each in find_instances(sentence)}
+    assert asked.get(question) == answer
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "It is layer 2 of the protocol.",
+        "On May 17 he left the city.",
+        "From 10 to 20 people came along.",
+        "There are 3.5 of them in Paris and 3.5 of them in Rome.",
+        "He is 35-year-old and lives alone.",
+    ],
+)
+def test_a_number_that_counts_nothing_is_not_asked_for(sentence: str) -> None:
+    assert [each for each in find_instances(sentence) if each.kind == "count"] == []
+
+
+def test_what_leans_on_the_title_has_it_before_it() -> None:
+    statements = {each.sentence: each for each in read_statements(NORMANS, "Normans")}
+    assert (
+        statements["In 1066, " + NORMANS.split("In 1066, ")[1].split(" They")[0]].point[:2] == "In"
+    )
+    leaning = "They adopted the culture of the country."
+    assert leaning not in statements, "nothing in it is concrete"
+    others = read_statements("He adopted the culture of France in 1066.", "Rollo")
+    assert [each.point for each in others] == ["Rollo: He adopted the culture of France in 1066."]
+    assert others[0].instances == (), "who he is, only the title says"
+    assert read_statements("He adopted the culture of France in 1066.", "") == ()
+
+
+def test_seeds_stand_in_the_passage_and_give_nothing_away() -> None:
+    seeds = seeds_of(NORMANDY)
+    assert {seed.answers[0] for seed in seeds} >= {"1066", "911", "1937"}
+    for seed in seeds:
+        assert NORMANS[seed.start : seed.end] == seed.answers[0]
+        assert not given_away(seed.question, seed.answers)
+        assert "Norman" in seed.question
+
+
+def test_drafts_pass_the_free_checks_and_the_judge() -> None:
+    seed = seeds_of(NORMANDY)[0]
+    known = KnownQuestions()
+    passed = 0
+    for variant in range(8):
+        for draft in drafts_of(seed, NORMANDY, variant=variant):
+            refusal = check(draft, passages={NORMANDY.id: NORMANDY}, seeds=[seed], known=known)
+            assert refusal is None or refusal.reason in {"near_duplicate", "copied_question"}
+            if refusal is None:
+                known.add(draft.question, [draft.answer])
+                passed += 1
+            judgement = read_judgement(
+                next(ENGINE.complete([ask_judgement(draft, passages=[NORMANDY])]))
+            )
+            assert not isinstance(judgement, Refusal)
+            assert judgement.refusal is None
+            for point in draft.knowledge_points:
+                assert point.removeprefix("Normans: ") in NORMANS
+    assert passed >= 4
+
+
+def test_chinese_is_cut_and_asked_about_in_chinese() -> None:
+    assert split_sentences(CHINESE)[0] == "小灰头稚冠雉长56厘米。"
+    instances = [each for s in split_sentences(CHINESE) for each in find_wide_instances(s)]
+    assert {(each.text, each.words) for each in instances} == {
+        ("56厘米", "多少厘米"),
+        ("1999年5月3日", "哪一天"),
+        ("500万只", "多少只"),
+        ("山海经", "哪部作品"),
+    }
+    source = Passage("z#0", "z", "小灰头稚冠雉", "", "zh", 0, len(CHINESE), CHINESE)
+    seeds = seeds_of(source)
+    assert [seed.answers[0] for seed in seeds][:2] == ["56厘米", "1999年5月3日"]
+    assert all(seed.question.endswith("？") for seed in seeds)
+    assert all("小灰头稚冠雉" in seed.question for seed in seeds)
+
+
+@pytest.mark.parametrize(
+    ("question", "entities"),
+    [
+        ("Where was Marie Curie born?", ["Marie Curie"]),
+        ("Who wrote “The Old Man and the Sea”?", ["The Old Man and the Sea"]),
+        ("In which year did the 1994 NBA Finals end?", ["1994 NBA Finals"]),
+        ("What is the default value of `json.dumps`?", ["json.dumps"]),
+        ("what is love?", []),
+    ],
+)
+def test_topic_entities_are_the_names_in_the_question(question: str, entities: list[str]) -> None:
+    assert question_entities(question) == entities
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.text(max_size=30),
+    st.lists(
+        st.one_of(st.text(max_size=60), st.sampled_from(split_sentences(NORMANS))), max_size=8
+    ),
+)
+def test_no_text_makes_it_fall(title: str, parts: list[str]) -> None:
+    text = " ".join(parts)
+    source = Passage("x#0", "x", title, "", "en", 0, len(text), text)
+    for seed in seeds_of(source):
+        for draft in drafts_of(seed, source):
+            assert draft.question
+
+
+def articles(name: str) -> Iterator[Document]:
+    path = CORPORA / name
+    if not path.exists():
+        pytest.skip(f"no {name} here")
+    with gzip.open(path, "rt", encoding="utf-8") as lines:
+        for row in map(json.loads, lines):
+            text = "\n\n".join(paragraph["text"] for paragraph in row["paragraphs"])
+            yield Document(row["id"], row["title"], text, lang=row["lang"])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["squad_articles.jsonl.gz", "cmrc2018_zh_articles.jsonl.gz"])
+def test_real_articles_give_sound_samples(name: str) -> None:
+    sources = list(islice((p for document in articles(name) for p in cut(document)), 500))
+    outcome: Counter[str] = Counter()
+    known = KnownQuestions()
+    for source in sources:
+        for seed in seeds_of(source, 4):
+            for draft in drafts_of(seed, source, variant=3):
+                refusal = check(
+                    draft, passages={source.id: source}, seeds=[seed], known=known, lang=source.lang
+                )
+                outcome[refusal.reason if refusal else "sound"] += 1
+                if refusal is None:
+                    known.add(draft.question, [draft.answer])
+    assert outcome["sound"] >= 800, outcome
+    first_of_its_kind = outcome.total() - outcome["near_duplicate"]
+    assert outcome["sound"] >= 0.97 * first_of_its_kind, outcome
