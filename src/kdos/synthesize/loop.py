@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kdos.pool import Draft, Extraction, Pool, Refusal, Verdict
-from kdos.sampler import Pick, Yields
+from kdos.sampler import Past, Pick, Yields
 from kdos.target import Gap
 from kdos.verdict import Place
 
@@ -105,22 +105,19 @@ class Round:
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """All that a round hands to the next: the pool, what picks brought, (samples, KL) so far."""
+    """All that a round hands to the next: the pool, what picks brought, and each round before."""
 
     pool: Pool
     yields: Yields
     rounds: int = 0
-    history: tuple[tuple[int, float], ...] = ()
+    history: tuple[Past, ...] = ()
 
     def after(self, outcome: Outcome, *, cells: Cells, kl: float) -> "State":
         """The state once a round is over; `cells` is the inventory's, `kl` the gap before it."""
         pool = self.pool.extend(outcome.samples, cells)
-        return State(
-            pool,
-            _brought(self.yields, outcome, cells),
-            rounds=self.rounds + 1,
-            history=(*self.history, (pool.samples, kl)),
-        )
+        yields = _brought(self.yields, outcome, cells)
+        past = Past(int(yields.tries.sum()), pool.samples, kl)
+        return State(pool, yields, rounds=self.rounds + 1, history=(*self.history, past))
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,6 +37,9 @@ SAMPLES_A_DRAFT = 0.8
 ROUNDS = 16
 """Rounds that a run takes at least, so that feedback has turns to work in."""
 
+STRAYS_A_DRAFT = 1.0
+"""Knowledge points of a draft that are taken to drift, before any was read."""
+
 FEWEST_PICKS = 16
 """Picks below which a round is not worth its three waits for the model."""
 
@@ -135,7 +138,7 @@ def pick(state: State, lack: Lack, room: Workroom) -> list[Pick]:
         "drafts": config.synthesize.drafts_per_call,
         "random_seed": config.random_seed,
         "round_number": number,
-        "strays": expected_strays(state, wanted=config.budget.samples),
+        "strays": expected_strays(state, room.links, config),
     }
     if config.picker == "walk":
         return walk(deficit, state.yields, room.links, room.trails, **turn)
@@ -145,14 +148,22 @@ def pick(state: State, lack: Lack, room: Workroom) -> list[Pick]:
     return picks
 
 
-def expected_strays(state: State, *, wanted: int) -> npt.NDArray[np.float64]:
-    """What will come into each cell unasked until the pool has its size, shape (n_cells,).
+def expected_strays(state: State, links: Links, config: Config) -> npt.NDArray[np.float64]:
+    """What will come unasked into each cell until the pool has its size, shape (n_cells,).
 
     Steering leaves room for it: a cell that drafts drift to fills by itself, and what drifts into a
-    full one is lost, with all that the draft holds beside it.
+    full one is lost, with all that the draft holds beside it. Drafts still to come are taken to
+    drift as kept ones did, and to what is popular in the corpus for as long as little was seen.
     """
-    missing = max(wanted - state.pool.samples, 0)
-    return (state.yields.strays * (missing / max(state.pool.samples, 1))).astype(np.float64)
+    strays, samples = state.yields.strays, state.pool.samples
+    asked = int(state.yields.tries.sum()) * config.synthesize.drafts_per_call
+    missing = max(config.budget.samples - samples, 0)
+    to_come = missing * (asked + FEWEST_PICKS) / (samples + FEWEST_PICKS)
+    each = (float(strays.sum()) + STRAYS_A_DRAFT * FEWEST_PICKS) / (samples + FEWEST_PICKS)
+    n_cells = len(strays)
+    popular = np.bincount(links.cells, minlength=n_cells) / len(links.cells)
+    share = (strays + n_cells * popular) / (float(strays.sum()) + n_cells)
+    return share * each * to_come
 
 
 def batch_size(state: State, config: Config) -> int:
