@@ -110,6 +110,8 @@ class Config:
 
     `picker` says where drafts start: at what cells lack (`steer`), on paths through linked seeds
     (`walk`), on paths that begin where steering would (`walk-from-steer`), or anywhere (`scatter`).
+    `disciplines` gives domains of the source their share of the target; the others keep their
+    proportions in what is left.
     """
 
     source: SourceConfig
@@ -121,6 +123,7 @@ class Config:
     space: SpaceConfig = field(default_factory=SpaceConfig)
     seed: SeedConfig = field(default_factory=SeedConfig)
     synthesize: SynthesizeConfig = field(default_factory=SynthesizeConfig)
+    disciplines: dict[str, Any] = field(default_factory=dict[str, Any])
     random_seed: int = 0
     workers: int = 1
 
@@ -155,12 +158,24 @@ def read_config(value: object) -> Config:
             number = number[part]
         if number < 1:
             raise ConfigError(f"`{key}` must be at least 1. Got {number}.")
+    _check_disciplines(config.disciplines)
     if config.engine.kind == "http" and not (config.engine.url and config.engine.model):
         raise ConfigError(
             "`engine` of kind http needs `url` and `model`, "
             "as in {kind: http, url: http://127.0.0.1:8000/v1, model: NAME}."
         )
     return config
+
+
+def _check_disciplines(shares: Mapping[str, Any]) -> None:
+    for name, share in shares.items():
+        if isinstance(share, bool) or not isinstance(share, int | float) or not 0 <= share <= 1:
+            raise ConfigError(f"`disciplines.{name}` must be a share in [0, 1]. Got {share!r}.")
+    if sum(shares.values()) > 1:
+        raise ConfigError(
+            f"`disciplines` must sum to 1 at most. Got {sum(shares.values()):g}. "
+            "They are shares of the target; what is left goes to the domains that are not named."
+        )
 
 
 def _read(kind: type[Any], value: object, *, at: str) -> Any:

@@ -29,6 +29,7 @@ from kdos.synthesize import (
     State,
     Workroom,
     balance,
+    discipline_target,
     read_outcome,
     refused_by_class,
     refused_by_reason,
@@ -99,18 +100,22 @@ def balance_pool(
 def workroom(config: Config, prepared: Prepared, *, ask: Ask) -> Workroom:
     """What the loop works with, at its very beginning."""
     space, inventory = prepared.space, prepared.inventory
+    links = prepared.library.links(inventory, n_cells=space.n_cells)
+    log_q = read_target(
+        config.target,
+        log_volumes=space.log_volumes,
+        counts=np.bincount(inventory.cells, minlength=space.n_cells),
+        budget=math.ceil(config.budget.samples * POINTS_A_SAMPLE),
+        demand=read_demand(config.target, prepared),
+    )
+    if config.disciplines:
+        log_q = discipline_target(log_q, config.disciplines, library=prepared.library, links=links)
     return Workroom(
         config=config,
         space=space,
-        log_q=read_target(
-            config.target,
-            log_volumes=space.log_volumes,
-            counts=np.bincount(inventory.cells, minlength=space.n_cells),
-            budget=math.ceil(config.budget.samples * POINTS_A_SAMPLE),
-            demand=read_demand(config.target, prepared),
-        ),
+        log_q=log_q,
         library=prepared.library,
-        links=prepared.library.links(inventory, n_cells=space.n_cells),
+        links=links,
         inventory=inventory,
         known=KnownQuestions(),
         ask=ask,
