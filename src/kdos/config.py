@@ -47,7 +47,11 @@ class PriceConfig:
 
 @dataclass(frozen=True, slots=True)
 class EngineConfig:
-    """Who answers. `key_env` names the environment variable that holds the key."""
+    """Who answers. `key_env` names the environment variable that holds the key.
+
+    `batch` sends batch files; `embed_url` is the server of `embed: endpoint:MODEL` where it is not
+    `url`; `extra` goes into every request as it is.
+    """
 
     kind: Literal["rules", "http"] = "rules"
     url: str = ""
@@ -58,6 +62,8 @@ class EngineConfig:
     temperature: float = 0.7
     max_tokens: int = 4096
     prices: PriceConfig | None = None
+    batch: bool = False
+    embed_url: str = ""
     extra: dict[str, Any] = field(default_factory=dict[str, Any])
 
 

@@ -16,8 +16,8 @@ from zlib import crc32
 import numpy as np
 import numpy.typing as npt
 from scipy import sparse
-from sklearn.decomposition import TruncatedSVD
 
+from kdos.chance import generator
 from kdos.errors import ConfigError, UsageError
 
 Vectors = npt.NDArray[np.float32]
@@ -41,7 +41,11 @@ TEXTS_LEARNED_FROM = 8192
 """Texts that the components are learned from, spread evenly; weights are learned from all."""
 
 POWER_ITERATIONS = 3
+OVERSAMPLED = 10
 """Of the randomised SVD: enough for text, whose spectrum falls slowly."""
+
+FLATTEST = 1e-9
+"""Squared length, beside the longest, under which a direction is rounding error."""
 
 MINILM = "minilm"
 MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
@@ -89,9 +93,7 @@ class LexicalEmbedder:
         idf = np.log((1 + len(texts)) / (1 + held_by)).astype(np.float32) + 1
         learned = np.unique(np.linspace(0, len(texts) - 1, TEXTS_LEARNED_FROM).astype(np.int64))
         rank = min(RANK, len(learned) - 1)
-        svd = TruncatedSVD(rank, n_iter=POWER_ITERATIONS, random_state=random_seed)
-        svd.fit(_weigh(counts[learned], idf))
-        return cls(idf, np.asarray(svd.components_, np.float32))
+        return cls(idf, _components(_weigh(counts[learned], idf), rank, random_seed=random_seed))
 
     def embed(self, texts: Sequence[str]) -> Vectors:
         """Vectors of the texts, shape (n_texts, rank)."""
@@ -139,7 +141,8 @@ def load_embedder(name: str) -> Embedder | None:
     if kind == "sentence-transformers" and model:
         return SentenceTransformerEmbedder(model)
     raise ConfigError(
-        f"`embed` must be lexical, minilm or sentence-transformers:NAME. Got {name!r}."
+        "`embed` must be lexical, minilm, sentence-transformers:NAME or, in a run, "
+        f"endpoint:MODEL. Got {name!r}."
     )
 
 
@@ -208,3 +211,21 @@ def _weigh(counts: Sparse, idf: Vectors) -> Sparse:
     weighted.data = (1 + np.log(weighted.data)) * idf[weighted.indices]
     norms = np.sqrt(np.asarray(weighted.multiply(weighted).sum(axis=1)).ravel())
     return sparse.diags_array(1 / np.maximum(norms, 1e-12)).astype(np.float32) @ weighted
+
+
+def _components(weighted: Sparse, rank: int, *, random_seed: int) -> Vectors:
+    """The leading right singular vectors of rows, shape (rank, n_features).
+
+    Randomised truncated SVD: Halko, Martinsson and Tropp (2011), algorithms 4.4 and 5.1, with the
+    last, small decomposition taken from its Gram matrix.
+    """
+    chance = generator(random_seed, "lexical").standard_normal
+    drawn = chance((weighted.shape[1], rank + OVERSAMPLED), np.float32)
+    basis = np.linalg.qr(weighted @ drawn).Q
+    for _ in range(POWER_ITERATIONS):
+        basis = np.linalg.qr(weighted @ (weighted.T @ basis)).Q
+    inside = (weighted.T @ basis).T
+    squares, turn = np.linalg.eigh((inside @ inside.T).astype(np.float64))
+    lengths = np.sqrt(np.maximum(squares, FLATTEST * squares[-1]))
+    scaled = (turn / lengths)[:, ::-1][:, :rank]
+    return np.asarray(scaled.T @ inside, np.float32)

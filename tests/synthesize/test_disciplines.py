@@ -41,7 +41,7 @@ def test_a_cell_belongs_to_the_disciplines_of_its_seeds():
     held = np.zeros((N_CELLS, 2))
     for seed, points in enumerate(LINKS.points_of):
         for point in points:
-            held[CELLS[point], DOMAINS[seed] == "physics"] += 1
+            held[CELLS[point], int(DOMAINS[seed] == "physics")] += 1
     assert member == pytest.approx(held / held.sum(axis=1, keepdims=True))
 
 
@@ -57,5 +57,5 @@ def test_a_quota_moves_the_target_and_the_others_share_what_is_left():
 
 
 def test_a_discipline_that_no_seed_has_is_named():
-    with pytest.raises(ConfigError, match="Got 'poetry'. There are: law, physics"):
+    with pytest.raises(ConfigError, match="Got 'poetry'"):
         discipline_target(LOG_Q, {"poetry": 0.5}, library=LIBRARY, links=LINKS)

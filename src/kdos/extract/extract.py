@@ -1,11 +1,10 @@
 """Ask for each seed's knowledge points and merge those that say the same."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import asdict
 
 import pyarrow as pa
 
-from kdos.pool import Extraction, Passage, Refusal, Seed, group_texts, values
+from kdos.pool import Extraction, Passage, Refusal, Seed, fields_of, group_texts, values
 from kdos.tasks import Ask, Request, ask_extraction, in_order, read_extraction
 
 EXTRACTIONS = pa.schema(
@@ -36,7 +35,7 @@ def extract(
 
 def extraction_table(pairs: Sequence[tuple[Seed, Extraction]]) -> pa.Table:
     """Extractions as a table, a row for each seed."""
-    rows = [{"seed": seed.id, **asdict(extraction)} for seed, extraction in pairs]
+    rows = [{"seed": seed.id, **fields_of(extraction)} for seed, extraction in pairs]
     return pa.Table.from_pylist(rows, EXTRACTIONS)
 
 

@@ -1,6 +1,6 @@
 """What is kept and what was spent: a run's own book, and one that several runs share."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, MutableMapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from threading import Lock
@@ -8,7 +8,7 @@ from time import monotonic
 
 from kdos.llm.book import Book, Kept, Spending
 from kdos.llm.budget import Budget
-from kdos.llm.engine import Engine, RemoteEngine
+from kdos.llm.engine import Engine
 from kdos.tasks import Reply, Request
 
 BORROWED = 512  # replies out of the cache that are written into the run's own file at once
@@ -76,16 +76,9 @@ class Accounts:
         with self._lock:
             self._spending = sum(spent.values(), self._spending)
 
-    def recall(self, engine: RemoteEngine) -> None:
-        """Tell the engine what it found out before."""
-        for name, value in self._own.findings(self._own.register(engine)).items():
-            engine.findings.setdefault(name, value)
-
-    def remember(self, engine: RemoteEngine) -> None:
-        """Keep what the engine has found out."""
-        number = self._own.register(engine)
-        if dict(engine.findings) != self._own.findings(number):
-            self._own.keep_findings(number, engine.findings)
+    def findings(self, engine: Engine) -> "Findings":
+        """What the engine found out, here and in earlier runs; what it adds is kept at once."""
+        return Findings(self._own, self._own.register(engine))
 
     def _write_borrowed(self) -> None:
         """Write what came out of the cache into the run's own file: it cost nothing here."""
@@ -94,3 +87,30 @@ class Accounts:
             kept = [one for other, one in self._borrowed if other.fingerprint == fingerprint]
             self._own.keep(self._own.register(engine), kept, {})
         self._borrowed.clear()
+
+
+class Findings(MutableMapping[str, str]):
+    """What one engine found out about its server, on disk as soon as it is set."""
+
+    def __init__(self, book: Book, engine: int) -> None:
+        self._book = book
+        self._engine = engine
+        self._known = book.findings(engine)
+
+    def __getitem__(self, name: str) -> str:
+        return self._known[name]
+
+    def __setitem__(self, name: str, value: str) -> None:
+        if self._known.get(name) != value:
+            self._known[name] = value
+            self._book.keep_finding(self._engine, name, value)
+
+    def __delitem__(self, name: str) -> None:
+        del self._known[name]
+        self._book.keep_finding(self._engine, name, None)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(dict(self._known))
+
+    def __len__(self) -> int:
+        return len(self._known)

@@ -167,11 +167,15 @@ class Book:
         with self._lock:
             return dict(self._connection.execute(query, (engine,)).fetchall())
 
-    def keep_findings(self, engine: int, findings: Mapping[str, str]) -> None:
-        """Remember what an engine found out."""
-        rows = [(engine, name, value) for name, value in findings.items()]
+    def keep_finding(self, engine: int, name: str, value: str | None) -> None:
+        """Remember what an engine found out, or forget it (None)."""
         with self._lock, self._all_or_nothing() as connection:
-            connection.executemany("INSERT OR REPLACE INTO findings VALUES (?, ?, ?)", rows)
+            if value is None:
+                query = "DELETE FROM findings WHERE engine = ? AND name = ?"
+                connection.execute(query, (engine, name))
+            else:
+                row = (engine, name, value)
+                connection.execute("INSERT OR REPLACE INTO findings VALUES (?, ?, ?)", row)
 
     def spending(self) -> Spending:
         """Totals over all runs so far."""

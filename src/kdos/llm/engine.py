@@ -44,10 +44,8 @@ class Engine(Protocol):
 class RemoteEngine(Engine, Protocol):
     """An engine elsewhere: its replies cost time and money, and come while nobody looks."""
 
-    @property
-    def findings(self) -> MutableMapping[str, str]:
-        """What the engine found out about its server and would have to find out again."""
-        ...
+    findings: MutableMapping[str, str]
+    """What the engine found out about its server; the ledger gives a mapping that lasts."""
 
     @property
     def priced(self) -> bool:

@@ -35,7 +35,7 @@ from kdos.llm.wire import (
 from kdos.tasks import Reply, Request
 
 LOG = logging.getLogger("kdos.llm")
-MOST_ATTEMPTS = 10
+MOST_ATTEMPTS, FIRST_ATTEMPTS = 10, 4  # the first where the server has answered something
 BACKOFF_FIRST, BACKOFF_MOST = 0.25, 30.0  # seconds
 LONGEST_WAIT = 600.0  # seconds that a server may make us wait at once
 KEEP_EVERY = 0.1  # seconds between two commits
@@ -46,9 +46,12 @@ OWN_FAULT = frozenset({400, 413, 422})
 """Statuses that can be the fault of one request alone."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class Plane:
-    """What all flights of an engine share. `body` goes into every request."""
+    """What all flights of an engine share. `body` goes into every request.
+
+    `form` is how the server is asked for JSON; it is `settled` when the server has answered so.
+    """
 
     client: Client
     pace: Pace
@@ -56,11 +59,20 @@ class Plane:
     body: Mapping[str, Any]
     max_tokens: int
     prices: Prices | None
+    form: Form = Form.SCHEMA
+    settled: bool = False
 
-    @property
-    def form(self) -> Form:
-        """How the server is asked for JSON."""
-        return Form(self.findings.get("form", Form.SCHEMA))
+    def recall(self, findings: MutableMapping[str, str]) -> None:
+        """Begin with what was found out before."""
+        self.findings = findings
+        if self.settled:
+            findings["form"] = self.form
+        elif "form" in findings:
+            self.form = Form(findings["form"])
+
+    def settle(self, form: Form) -> None:
+        """The server has answered in this form."""
+        self.settled, self.form, self.findings["form"] = True, form, form
 
 
 @dataclass(slots=True, eq=False)
@@ -70,8 +82,8 @@ class Job:
     request: Request
     attempts: int = 0
     size: int = 0
-    problem: str = ""
     form: Form = Form.SCHEMA
+    began: float = 0.0
 
 
 @dataclass(slots=True, eq=False)
@@ -105,31 +117,35 @@ class Flight:
         drawn, given, more = 0, 0, True
         room = 2 * self.plane.pace.most
         island = self.plane.client.island
+
+        def drawing() -> bool:
+            return more and self.failure is None and drawn - self.finished < room
+
         try:
             while True:
-                while more and drawn - self.finished < room and self.failure is None:
+                while drawing():
                     jobs, more = draw(source)
                     drawn += len(jobs)
                     self.hungry = False
                     island.soon(self._add, jobs)
-                while self.kept:
+                while self.kept and not (self.hungry and drawing()):
                     given += 1
                     yield self.kept.popleft()
                 if self.failure and self._idle():
                     raise self.failure
                 if given == drawn and not more:
                     return
-                self._wait(hungry=more)
+                self._wait(drawing=drawing())
                 if island.loop.is_closed():
                     raise EngineError("The engine must stay open until every reply has come.")
         finally:
             if given < drawn and not island.loop.is_closed():
                 island.call(self._abandon())
 
-    def _wait(self, *, hungry: bool) -> None:
+    def _wait(self, *, drawing: bool) -> None:
         """Until there is something to give out, or to draw; looks at the clock now and then."""
         with self.changed:
-            if not self.kept and not (hungry and self.hungry):
+            if not self.kept and not (drawing and self.hungry):
                 self.changed.wait(LOOK_UP)
         if time.monotonic() > self.until:
             self.plane.client.island.soon(self._fail, OutOfTimeError("the time is spent"))
@@ -176,8 +192,8 @@ class Flight:
         """One attempt at one request."""
         plane = self.plane
         job.attempts += 1
-        job.form = plane.form
-        started = time.monotonic()
+        job.form, started = plane.form, time.monotonic()
+        job.began = started if job.attempts == 1 else job.began
         try:
             body = body_of(job.request, plane.body, max_tokens=plane.max_tokens, form=job.form)
             job.size = len(body)
@@ -231,7 +247,8 @@ class Flight:
             else:
                 self._again(job, str(error))
             return
-        plane.findings["form"] = job.form
+        if job.request.prompt.schema and not plane.settled:
+            plane.settle(job.form)
         if plane.pace.answered(latency, time.monotonic()):
             LOG.warning("%s answers again", plane.client.endpoint.root)
         scrub = plane.client.key.scrub
@@ -250,11 +267,12 @@ class Flight:
     def _refused(self, job: Job, fetched: Fetched) -> None:
         """The server will not have it: the form of the answer, this request, or all of them."""
         plane, words = self.plane, self._words(fetched)
-        lower = {Form.SCHEMA: Form.OBJECT, Form.OBJECT: Form.NONE}.get(job.form)
         own = fetched.status in OWN_FAULT
-        if (own or fetched.status == 501) and lower and not plane.pace.proven:
-            plane.findings["form"] = lower
-            job.problem = job.problem or f"HTTP {fetched.status}: {words}"
+        formal = (own or fetched.status == 501) and job.request.prompt.schema and not plane.settled
+        if formal and (job.form is not plane.form or plane.form.weaker):
+            if job.form is plane.form and plane.form.weaker:
+                plane.form = plane.form.weaker
+            job.attempts -= 1
             self.queue.appendleft(job)
         elif own and plane.pace.proven:
             self._finish(
@@ -276,11 +294,7 @@ class Flight:
             self._fail(unreachable(plane, str(error)))
         else:
             if went_down:
-                LOG.warning(
-                    "%s cannot be reached (%s); waiting until it is back",
-                    plane.client.endpoint.root,
-                    error,
-                )
+                self._say_down(str(error))
             job.attempts -= 1
             self.queue.appendleft(job)
             if plane.pace.down_since is None:
@@ -288,17 +302,30 @@ class Flight:
 
     def _again(self, job: Job, problem: str, *, wait: float = 0.0) -> None:
         """Try the request again after a while, unless it was tried often enough."""
-        if job.attempts >= MOST_ATTEMPTS:
-            self._give_up_on(job, f"{problem}, after {job.attempts} attempts")
+        if job.attempts >= (MOST_ATTEMPTS if self.plane.pace.proven else FIRST_ATTEMPTS):
+            self._tried_enough(job, f"{problem}, after {job.attempts} attempts")
             return
         chance = generator(job.attempts, job.request.id)
         backoff = min(BACKOFF_MOST, BACKOFF_FIRST * 2 ** (job.attempts - 1))
         due = time.monotonic() + max(wait, backoff * (0.5 + 0.5 * chance.random()))
         heapq.heappush(self.delayed, (due, next(self._order), job))
 
-    def _give_up_on(self, job: Job, problem: str) -> None:
-        """End a request without an answer; the next run asks it again."""
-        self._finish(Reply(job.request, error=problem, passing=True, attempts=job.attempts))
+    def _tried_enough(self, job: Job, problem: str) -> None:
+        """The request fails, unless the server answered nobody meanwhile: then it is down."""
+        pace = self.plane.pace
+        if not pace.proven:
+            self._fail(unreachable(self.plane, problem))
+        elif pace.last_answered >= job.began:
+            self._finish(Reply(job.request, error=problem, passing=True, attempts=job.attempts))
+        else:
+            if pace.go_down(time.monotonic()):
+                self._say_down(problem)
+            job.attempts = 0
+            self.queue.append(job)
+
+    def _say_down(self, why: str) -> None:
+        root = self.plane.client.endpoint.root
+        LOG.warning("%s does not answer (%s); waiting until it is back", root, why)
 
     def _finish(self, reply: Reply) -> None:
         """A reply is there; it is kept before the caller gets it."""

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Self
 
+from kdos.config import EngineConfig
+from kdos.llm.batch import BatchFlight
 from kdos.llm.client import Client, check_url
 from kdos.llm.engine import Keep
 from kdos.llm.flight import Flight, Plane
@@ -23,7 +25,8 @@ class HttpSettings:
     """The `engine` part of a configuration.
 
     `concurrency` is the most requests in flight, `timeout` the seconds one may take, `max_tokens`
-    the length of a reply; `extra` goes into every request as it is.
+    the length of a reply; `batch` sends batch files (`batch.py`); `extra` goes into every request
+    as it is.
     """
 
     url: str
@@ -34,6 +37,7 @@ class HttpSettings:
     temperature: float = 0.7
     max_tokens: int = 4096
     prices: Prices | None = None
+    batch: bool = False
     extra: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
 
@@ -46,8 +50,7 @@ class HttpEngine:
         self.name = settings.model
         self.fingerprint = fingerprint(settings)
         self.findings: MutableMapping[str, str] = {}
-        self._client: Client | None = None
-        self._pace = Pace(settings.concurrency)
+        self._plane: Plane | None = None
         self._key = find_key(settings.key_env)
 
     def __enter__(self) -> Self:
@@ -63,9 +66,9 @@ class HttpEngine:
 
     def close(self) -> None:
         """End the thread and close the connections."""
-        if self._client is not None:
-            self._client.close()
-            self._client = None
+        if self._plane is not None:
+            self._plane.client.close()
+            self._plane = None
 
     @property
     def priced(self) -> bool:
@@ -85,22 +88,22 @@ class HttpEngine:
         self, requests: Iterable[Request], keep: Keep, *, until: float = float("inf")
     ) -> Iterator[Reply]:
         """Like `complete`, each reply kept before it is given out; see `RemoteEngine`."""
+        plane = self._plane = self._plane or self._board()
+        plane.recall(self.findings)
+        flight = BatchFlight if self.settings.batch else Flight
+        return flight(plane, keep, until=until).replies(requests)
+
+    def _board(self) -> Plane:
+        """A client with its thread, and what all flights share."""
         settings = self.settings
-        if self._client is None:
-            self._client = Client(settings.url, key=self._key, timeout=settings.timeout)
-        plane = Plane(
-            client=self._client,
-            pace=self._pace,
+        return Plane(
+            client=Client(settings.url, key=self._key, timeout=settings.timeout),
+            pace=Pace(settings.concurrency),
             findings=self.findings,
-            body={
-                "model": settings.model,
-                "temperature": settings.temperature,
-                **settings.extra,
-            },
+            body={"model": settings.model, "temperature": settings.temperature, **settings.extra},
             max_tokens=settings.max_tokens,
             prices=settings.prices,
         )
-        return Flight(plane, keep, until=until).replies(requests)
 
 
 def fingerprint(settings: HttpSettings) -> str:
@@ -111,3 +114,20 @@ def fingerprint(settings: HttpSettings) -> str:
 
 def forget(replies: Sequence[Reply]) -> None:
     """Keep nothing."""
+
+
+def settings_from(config: EngineConfig) -> HttpSettings:
+    """The settings in a configuration."""
+    prices = config.prices
+    return HttpSettings(
+        url=config.url,
+        model=config.model,
+        key_env=config.key_env,
+        concurrency=config.concurrency,
+        timeout=config.timeout,
+        temperature=config.temperature,
+        max_tokens=config.max_tokens,
+        prices=Prices(prices.prompt, prices.completion) if prices else None,
+        batch=config.batch,
+        extra=config.extra,
+    )

@@ -34,6 +34,7 @@ class Pace:
     down_since: float | None = None
     probe_wait: float = PROBE_FIRST
     unreachable: int = 0
+    last_answered: float = float("-inf")
     _latencies: list[float] = field(default_factory=list[float])
     _turned_away: int = 0
     _epoch_began: float | None = None
@@ -55,6 +56,7 @@ class Pace:
         """A request was answered; gives whether the server was down and is back."""
         back, self.down_since = self.down_since is not None, None
         self.unreachable, self.probe_wait, self.proven = 0, PROBE_FIRST, True
+        self.last_answered = now
         self._latencies.append(latency)
         self._turn_epoch(now)
         return back
@@ -73,11 +75,13 @@ class Pace:
                 self.closed_until = now + self.probe_wait
                 self.probe_wait = min(PROBE_MOST, 2 * self.probe_wait)
             return False
-        if self.unreachable < DOWN_AFTER:
-            return False
-        self.down_since = now
-        self.closed_until = now + self.probe_wait
-        return True
+        return self.unreachable >= DOWN_AFTER and self.go_down(now)
+
+    def go_down(self, now: float) -> bool:
+        """The server answers nobody: probe it from now on; gives whether that is new."""
+        new, self.down_since = self.down_since is None, self.down_since or now
+        self.closed_until = max(self.closed_until, now + self.probe_wait)
+        return new
 
     def told(self, allowances: dict[str, Allowance], now: float) -> None:
         """What the server's headers say of its rate limits: none left closes the gate."""

@@ -26,6 +26,8 @@ BLOCK = re.compile(r"```json\n(.*?)\n```", re.DOTALL)
 BYTES_A_TOKEN = 4
 LARGEST = 256 * 2**20  # bytes of a request; a batch file may be large
 EMBEDDED_DIM = 64
+UNKNOWN = "I do not know."
+"""The answer to a chat that is none of the prompts'."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +85,7 @@ class StandIn:
         key: str = "",
     ) -> None:
         self.engine = engine
-        self.prompts = {prompt.task: prompt for prompt in prompts}
+        self.prompts = list(prompts)
         self.faults = faults or Faults()
         self.key = key
         self.counts = Counts()
@@ -113,11 +115,7 @@ class StandIn:
 
     async def behave(self, request: web.Request, body: bytes) -> web.StreamResponse:
         """Answer as well as the faults let us."""
-        digest = blake2b(body, digest_size=16).digest()
-        self._times[digest] += 1
-        fault = self.faults.drawn(body, self._times[digest])
-        if fault:
-            self.counts.faults[str(fault)] += 1
+        fault = self.strike(body)
         if fault == "hang":
             await asyncio.Event().wait()
         if self.faults.latency:
@@ -128,8 +126,22 @@ class StandIn:
             return web.Response()
         if isinstance(fault, int):
             return self.failure(fault)
-        response = self.response(request, body, str(fault))
+        return self.deliver(request, body, fault)
+
+    def strike(self, body: bytes) -> str | int:
+        """The fault that this request meets, counted."""
+        digest = blake2b(body, digest_size=16).digest()
+        self._times[digest] += 1
+        fault = self.faults.drawn(body, self._times[digest])
+        if fault:
+            self.counts.faults[str(fault)] += 1
+        return fault
+
+    def deliver(self, request: web.Request, body: bytes, fault: str) -> web.Response:
+        """The answer, counted."""
+        response = self.response(request, body, fault)
         if response.status == 200:
+            digest = blake2b(body, digest_size=16).digest()
             self.counts.answered += 1
             self.counts.twice += digest in self._delivered
             self._delivered.add(digest)
@@ -141,28 +153,30 @@ class StandIn:
             return refusal(401, "Incorrect API key provided.")
         try:
             chat = orjson.loads(body)
-            asked = self.request_of(chat)
-        except (orjson.JSONDecodeError, KeyError, ValueError, IndexError) as error:
-            return refusal(400, f"This chat is none of kdos's tasks: {error}")
-        if chat.get("response_format", {}).get("type") == "json_schema" and not self.faults.schema:
-            return refusal(400, "response_format json_schema is not supported by this server.")
-        (reply,) = self.engine.complete([asked])
+            form = chat.get("response_format", {}).get("type")
+            if form == "json_schema" and not self.faults.schema:
+                return refusal(400, "response_format json_schema is not supported by this server.")
+            text = damaged(self.answer(chat), fault)
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            return refusal(400, f"This cannot be answered: {error!r}")
         return web.Response(
-            body=completion(
-                chat, damaged(reply.text, fault), cut=fault == "truncate", size=len(body)
-            ),
+            body=completion(chat, text, cut=fault == "truncate", size=len(body)),
             content_type="application/json",
         )
 
-    def request_of(self, chat: Mapping[str, Any]) -> Request:
-        """The request that a chat stands for: its task by the prompt's text, its inputs as JSON."""
-        system, user = (message["content"] for message in chat["messages"][:2])
-        named = [prompt for prompt in self.prompts.values() if system.startswith(prompt.text)]
-        block = BLOCK.search(user)
-        if not named or block is None:
-            raise ValueError("its prompt is not known, or it has no JSON block")
-        prompt = max(named, key=lambda prompt: len(prompt.text))
-        return Request(id="", prompt=prompt, inputs=orjson.loads(block.group(1)))
+    def answer(self, chat: Mapping[str, Any]) -> str:
+        """The engine's reply to the request that a chat stands for.
+
+        Its task is known by the prompt's text, its inputs are the JSON block of the next message.
+        """
+        contents = [str(message["content"]) for message in chat["messages"]]
+        prompts = [prompt for prompt in self.prompts if contents[:1] and prompt.text in contents[0]]
+        block = BLOCK.search(contents[1]) if len(contents) > 1 else None
+        if not prompts or block is None:
+            return UNKNOWN
+        asked = Request(id="", prompt=prompts[0], inputs=orjson.loads(block.group(1)))
+        (reply,) = self.engine.complete([asked])
+        return reply.text
 
     def failure(self, status: int) -> web.Response:
         """An error to order."""
@@ -170,6 +184,13 @@ class StandIn:
         if status in {429, 503}:
             response.headers["Retry-After"] = f"{self.faults.retry_after:g}"
         return response
+
+    def row(self, request: web.Request, body: bytes) -> web.Response | None:
+        """The answer to one row of a batch; None where it is lost."""
+        fault = self.strike(body)
+        if fault in {"hang", "reset"}:
+            return None
+        return self.failure(fault) if isinstance(fault, int) else self.deliver(request, body, fault)
 
     async def embeddings(self, request: web.Request) -> web.Response:
         """Vectors of texts: hashed words, so that texts with words in common are near."""

@@ -48,6 +48,11 @@ class Form(StrEnum):
     OBJECT = "json_object"
     NONE = "none"
 
+    @property
+    def weaker(self) -> "Form | None":
+        """The next best."""
+        return {Form.SCHEMA: Form.OBJECT, Form.OBJECT: Form.NONE}.get(self)
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:
@@ -72,12 +77,17 @@ def body_of(request: Request, settings: Mapping[str, Any], *, max_tokens: int, f
         "max_tokens": max_tokens * request.room,
         **request.params,
     }
+    if request.prompt.schema:
+        body |= asked_as(form, request)
+    return orjson.dumps(body)
+
+
+def asked_as(form: Form, request: Request) -> dict[str, Any]:
+    """The part of a body that forces the answer into its form."""
     if form is Form.SCHEMA:
         named = {"name": request.task, "schema": request.prompt.form, "strict": True}
-        body["response_format"] = {"type": "json_schema", "json_schema": named}
-    elif form is Form.OBJECT:
-        body["response_format"] = {"type": "json_object"}
-    return orjson.dumps(body)
+        return {"response_format": {"type": "json_schema", "json_schema": named}}
+    return {"response_format": {"type": "json_object"}} if form is Form.OBJECT else {}
 
 
 def read_answer(raw: bytes) -> Answer:

@@ -1,6 +1,7 @@
 """Mermaid text in, a typed graph or the fault that stops us out; and a graph as Mermaid text."""
 
 import re
+from functools import lru_cache
 
 from kdos.logic.diagram import Fault, Kind, Logic, LogicError
 from kdos.logic.flowchart import Flowchart
@@ -22,6 +23,7 @@ _CODED = re.compile(r'["<]|#(?=\w+;)|&(?=#?\w+;)|\\(?=[n"])|^`(?=[^`]*`$)')
 _INVISIBLE = re.compile("[\u200b\u200c\u200d\u2060\ufeff]")
 
 
+@lru_cache(maxsize=4096)
 def parse(text: str) -> Logic | Fault:
     """Read a `flowchart`, `graph` or `mindmap`; a Fault with line and reason where that fails."""
     if len(text) > MAX_CHARACTERS:

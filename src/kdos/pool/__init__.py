@@ -1,6 +1,6 @@
 """Documents, seeds, drafts and samples: records in, columns out."""
 
-from kdos.pool.columns import row_of, values
+from kdos.pool.columns import fields_of, row_of, values
 from kdos.pool.grouping import Grouping, group_texts, normalise
 from kdos.pool.inventory import Inventory
 from kdos.pool.pool import Pool
@@ -31,6 +31,7 @@ __all__ = [
     "Sample",
     "Seed",
     "Verdict",
+    "fields_of",
     "group_texts",
     "normalise",
     "row_of",

@@ -4,6 +4,7 @@ import re
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -42,6 +43,7 @@ def group_texts(texts: Sequence[str]) -> Grouping:
     return Grouping(group, first, np.bincount(group, minlength=len(known)))
 
 
+@lru_cache(maxsize=1 << 16)
 def normalise(text: str) -> str:
     """The text in NFKC, without case; runs of anything but letters and digits become one space.
 
@@ -55,6 +57,7 @@ def normalise(text: str) -> str:
     return b" ".join(text.encode().translate(_ASCII).split()).decode()
 
 
+@lru_cache(maxsize=1 << 16)
 def fact_key(text: str) -> str:
     """What two statements share if they differ in case, width, spacing and punctuation only.
 

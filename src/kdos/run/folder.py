@@ -11,7 +11,17 @@ from kdos.errors import ConfigError
 from kdos.store import whole_file
 from kdos.tasks import digest
 
-FREE = ("workers", "engine.concurrency", "engine.timeout", "engine.key_env", "budget")
+FREE = (
+    "workers",
+    "engine.url",
+    "engine.embed_url",
+    "engine.key_env",
+    "engine.concurrency",
+    "engine.timeout",
+    "engine.prices",
+    "engine.batch",
+    "budget",
+)
 """Keys that shape no sample, or that a user may raise to go on: they may change between calls."""
 
 

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from kdos.config import Config
 from kdos.density import Space, fit_space
-from kdos.embed import Embedder, LexicalEmbedder, load_embedder
+from kdos.embed import Embedder, LexicalEmbedder
 from kdos.errors import UsageError
 from kdos.extract import extract, extraction_table, merge_points
 from kdos.pool import Extraction, Inventory, Refusal, Seed, values
@@ -53,12 +53,17 @@ class Prepared:
     stages: dict[str, Tally]
 
 
-def prepare(config: Config, folder: RunFolder, *, ask: Ask, progress: Progress) -> Prepared:
-    """Do what is not done yet of seeding, extracting and fitting the space."""
+def prepare(
+    config: Config, folder: RunFolder, *, ask: Ask, embedder: Embedder | None, progress: Progress
+) -> Prepared:
+    """Do what is not done yet of seeding, extracting and fitting the space.
+
+    `embedder` None stands for the lexical one, which learns from the knowledge points.
+    """
     seeds, passages, stages = seed_stage(config, folder, ask=ask, progress=progress)
     library, stages["extract"] = extract_stage(seeds, passages, folder, ask=ask, progress=progress)
     points = merge_points(library.extractions)
-    embedder = embedder_stage(values(points, "text"), config, folder, progress=progress)
+    embedder = embedder or fitted_embedder(points, config, folder, progress=progress)
     space, reference = space_stage(points, config, folder, embedder=embedder, progress=progress)
     return Prepared(
         library=library,
@@ -150,15 +155,13 @@ def extracted(
     return pairs, tally
 
 
-def embedder_stage(
-    texts: Sequence[str], config: Config, folder: RunFolder, *, progress: Progress
+def fitted_embedder(
+    points: pa.Table, config: Config, folder: RunFolder, *, progress: Progress
 ) -> Embedder:
-    """The embedder; one that learns from the reference texts is fitted once and kept."""
-    ready = load_embedder(config.embed)
-    if ready is not None:
-        return ready
+    """The embedder that learns from the reference texts: fitted once and kept."""
     if not folder.embedder.exists():
         with progress.stage("embed"):
+            texts = values(points, "text")
             fitted = LexicalEmbedder.fit(texts, random_seed=config.random_seed)
             write_arrays(folder.embedder, {"name": fitted.name}, fitted.to_arrays())
     return LexicalEmbedder(**read_arrays(folder.embedder)[1])

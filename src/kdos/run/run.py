@@ -9,9 +9,12 @@ from pathlib import Path
 from time import monotonic
 from typing import Any
 
-from kdos.config import Config, EngineConfig
+from kdos.config import Config
+from kdos.embed import Embedder, load_embedder
 from kdos.errors import UsageError
-from kdos.llm import Budget, Engine, HttpEngine, HttpSettings, Ledger, Prices
+from kdos.llm import Budget, Engine, HttpEngine, Ledger
+from kdos.llm.embeddings import ENDPOINT, endpoint_embedder
+from kdos.llm.http import settings_from
 from kdos.llm.rules import RulesEngine
 from kdos.report import write_report
 from kdos.run.demand import DEMAND, demand_file, weighted_questions
@@ -45,9 +48,10 @@ def run(config: Config, path: Path) -> dict[str, Any]:
             left_clean(folder),
             open_ledger(folder, config) as ledger,
             open_engine(config) as engine,
+            open_embedder(config) as embedder,
         ):
             ask = partial(ledger.ask, engine)
-            prepared = prepare(config, folder, ask=ask, progress=progress)
+            prepared = prepare(config, folder, ask=ask, embedder=embedder, progress=progress)
             pool = balance_pool(
                 config, folder, prepared, ask=ask, engine=engine.name, progress=progress
             )
@@ -76,9 +80,13 @@ def run_blind(config: Config, path: Path) -> dict[str, Any]:
     with run_lock(path):
         if blind.claim(config) and blind.summary.exists():
             return read_json_file(blind.summary)
-        with open_ledger(folder, config) as ledger, open_engine(config) as engine:
+        with (
+            open_ledger(folder, config) as ledger,
+            open_engine(config) as engine,
+            open_embedder(config) as embedder,
+        ):
             ask = partial(ledger.ask, engine)
-            prepared = prepare(config, folder, ask=ask, progress=progress)
+            prepared = prepare(config, folder, ask=ask, embedder=embedder, progress=progress)
             pool = balance_pool(
                 config, blind, prepared, ask=ask, engine=engine.name, progress=progress
             )
@@ -95,7 +103,7 @@ def run_blind(config: Config, path: Path) -> dict[str, Any]:
 def open_engine(config: Config) -> Generator[Engine]:
     """The engine that the configuration names, closed at the end."""
     if config.engine.kind == "http":
-        with HttpEngine(http_settings(config.engine)) as engine:
+        with HttpEngine(settings_from(config.engine)) as engine:
             yield engine
     elif config.workers == 1:
         yield RulesEngine()
@@ -104,20 +112,14 @@ def open_engine(config: Config) -> Generator[Engine]:
             yield engine
 
 
-def http_settings(engine: EngineConfig) -> HttpSettings:
-    """The part of the configuration that the HTTP engine takes."""
-    prices = engine.prices
-    return HttpSettings(
-        url=engine.url,
-        model=engine.model,
-        key_env=engine.key_env,
-        concurrency=engine.concurrency,
-        timeout=engine.timeout,
-        temperature=engine.temperature,
-        max_tokens=engine.max_tokens,
-        prices=Prices(prices.prompt, prices.completion) if prices else None,
-        extra=engine.extra,
-    )
+@contextmanager
+def open_embedder(config: Config) -> Generator[Embedder | None]:
+    """The embedder that the configuration names; None for the one that is yet to learn."""
+    if config.embed.startswith(ENDPOINT):
+        with endpoint_embedder(config.embed, config.engine) as embedder:
+            yield embedder
+    else:
+        yield load_embedder(config.embed)
 
 
 def open_ledger(folder: RunFolder, config: Config) -> Ledger:

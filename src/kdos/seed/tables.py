@@ -1,11 +1,11 @@
 """Records in, Arrow tables out: what the seed stage writes, column by column."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import astuple, dataclass, field
+from dataclasses import dataclass, field
 
 import pyarrow as pa
 
-from kdos.pool import Document, Passage, Refusal, Seed
+from kdos.pool import Document, Passage, Refusal, Seed, fields_of
 
 DOCUMENTS = pa.schema(
     [(name, pa.string()) for name in ("id", "title", "text", "domain", "source", "licence", "lang")]
@@ -66,13 +66,15 @@ class Harvest:
             documents=to_table(self.documents, DOCUMENTS),
             passages=to_table(self.passages, PASSAGES),
             seeds=to_table(self.seeds, SEEDS),
-            refusals=_columns([(stage, *astuple(why)) for stage, why in self.refusals], REFUSALS),
+            refusals=_columns(
+                [(stage, *fields_of(why).values()) for stage, why in self.refusals], REFUSALS
+            ),
         )
 
 
 def to_table(records: Iterable[Document | Passage | Seed], schema: pa.Schema) -> pa.Table:
     """One row a record, its fields being the schema's columns in the same order."""
-    return _columns([astuple(record) for record in records], schema)
+    return _columns([tuple(fields_of(record).values()) for record in records], schema)
 
 
 def _columns(rows: Sequence[tuple[object, ...]], schema: pa.Schema) -> pa.Table:

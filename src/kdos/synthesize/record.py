@@ -2,13 +2,12 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
-from kdos.pool import Inventory, Sample, Seed, values
+from kdos.pool import Inventory, Sample, Seed, fields_of, values
 from kdos.synthesize.library import Library
 from kdos.synthesize.loop import Candidate, Outcome, Round
 
@@ -80,7 +79,7 @@ def round_tables(
         )
     ]
     rows: dict[str, Sequence[dict[str, Any]]] = {
-        "samples": [asdict(sample) for sample in samples],
+        "samples": [_sample_row(sample) for sample in samples],
         "verdicts": _verdict_rows(turn, seeds),
         "picks": [
             {"id": pick.id, "cell": pick.cell, "knowledge_points": pick.use} for pick in turn.picks
@@ -88,6 +87,11 @@ def round_tables(
         "new_knowledge_points": fresh,
     }
     return {name: pa.Table.from_pylist(rows[name], schema) for name, schema in SCHEMAS.items()}
+
+
+def _sample_row(sample: Sample) -> dict[str, Any]:
+    """The sample as a row of its table."""
+    return fields_of(sample) | {"evidence": [fields_of(quote) for quote in sample.evidence]}
 
 
 def sample_of(

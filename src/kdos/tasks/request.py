@@ -24,7 +24,12 @@ class Prompt:
 
     @cached_property
     def instructions(self) -> str:
-        """The text with the form of the answer: a server that forces a schema does not show it."""
+        """The text with the form of the answer: a server that forces a schema does not show it.
+
+        Without a schema the answer is plain text.
+        """
+        if not self.schema:
+            return self.text
         schema = orjson.dumps(self.schema).decode()
         return (
             f"{self.text}\n\nAnswer with one JSON object and nothing else. "

@@ -86,6 +86,7 @@ def facts_in(line: str) -> list[Fact]:
     return [fact for fact in parts if fact is not None]
 
 
+@lru_cache(SENTENCES_KEPT)
 def words(text: str) -> str:
     """The text's words in lower case between single spaces, with a space at either end."""
     return f" {' '.join(WORD.findall(text.casefold()))} "

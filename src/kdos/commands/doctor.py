@@ -1,0 +1,63 @@
+"""``kdos doctor CONFIG.yaml``: is all there that the run needs, and what will it cost."""
+
+import argparse
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+from kdos.commands.run import load_config
+from kdos.config import Config
+from kdos.llm.checkup import CALLS_A_SAMPLE, Check, check_up
+from kdos.llm.http import settings_from
+from kdos.terminal import say, show_json
+
+BYTES_A_CALL = 4096
+"""What a call leaves in the ledger, as measured with two passages in its prompt."""
+
+BYTES_A_SAMPLE = 20_000
+"""What a sample leaves in the other files of a run, vectors of its knowledge points included."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """What `kdos doctor` takes."""
+    parser.add_argument("config", type=Path, metavar="CONFIG.yaml")
+    parser.add_argument("--out", type=Path, help="the run's folder (default: runs/NAME)")
+
+
+def main(args: argparse.Namespace) -> int:
+    """Look at everything; exit code 0 if all is well, 1 if not."""
+    config = load_config(args.config)
+    checks: list[Check] = []
+    for check in all_checks(config, args.out or Path("runs") / args.config.stem):
+        checks.append(check)
+        say(f"{'ok  ' if check.ok else 'FAIL'} {check.name}: {check.found}")
+        if check.advice:
+            say(f"     {check.advice}")
+    well = all(check.ok for check in checks)
+    show_json(
+        {
+            "ok": well,
+            "checks": [
+                {"name": c.name, "ok": c.ok, "found": c.found, "advice": c.advice} for c in checks
+            ],
+        }
+    )
+    return 0 if well else 1
+
+
+def all_checks(config: Config, out: Path) -> Iterator[Check]:
+    """The engine's checks, and the disk's."""
+    if config.engine.kind == "rules":
+        yield Check("engine", True, "rules: built in, no key, no network, no cost")
+    else:
+        yield from check_up(settings_from(config.engine), samples=config.budget.samples)
+    yield check_disk(config.budget.samples, out)
+
+
+def check_disk(samples: int, out: Path) -> Check:
+    """Is there room for the run."""
+    there = next(folder for folder in (out, *out.resolve().parents) if folder.exists())
+    free = shutil.disk_usage(there).free
+    needed = round(samples * (CALLS_A_SAMPLE * BYTES_A_CALL + BYTES_A_SAMPLE))
+    found = f"about {needed / 1e9:,.2f} GB needed, {free / 1e9:,.1f} GB free at {there}"
+    return Check("disk", needed < free, found, "" if needed < free else "Give another --out.")

@@ -1,0 +1,184 @@
+"""`kdos scaling fit|plan`: how much a model of some size can be taught."""
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from kdos.chance import generator
+from kdos.errors import UsageError
+from kdos.rows import Rows, read_rows
+from kdos.scaling import (
+    Cell,
+    Collapse,
+    HeldOut,
+    Law,
+    find_collapses,
+    fit_law,
+    hold_out_largest,
+    mean_recall,
+    missing_facts,
+    one_curve,
+)
+from kdos.store import write_json
+from kdos.terminal import say, show_json
+
+COLUMNS = ("params", "presentations", "facts", "recall", "random_seed")
+VALUES = 64
+"""Answers that a fact's answer is one of, in the proxy lab."""
+Floats = npt.NDArray[np.float64]
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The arguments of the command."""
+    actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
+    fit = actions.add_parser("fit", help="from measurements of small models to a law")
+    fit.add_argument("file", metavar="MEASUREMENTS", help=f"a table of {', '.join(COLUMNS)}")
+    fit.add_argument("--out", type=Path, metavar="LAW.json", help="write the law, to plan with")
+    fit.add_argument(
+        "--holdout-largest", action="store_true", help="test the law of the others on it as well"
+    )
+    fit.add_argument(
+        "--values",
+        type=int,
+        default=VALUES,
+        help=f"how many answers a fact's answer is one of (default: {VALUES})",
+    )
+    fit.add_argument("--random-seed", type=int, default=0, help="of the intervals")
+    fit.add_argument("--json", action="store_true", help="nothing for the eye on stderr")
+    fit.set_defaults(act=main_fit)
+
+
+def main(args: argparse.Namespace) -> None:
+    """Do what the action says; the last line on stdout is JSON."""
+    args.act(args)
+
+
+def main_fit(args: argparse.Namespace) -> None:
+    """Find each cell's collapse and the law behind them."""
+    if args.values < 2:
+        raise UsageError(f"--values must be at least 2. Got {args.values}.")
+    read = read_cells(args.file)
+    cells = [cell for cell in read if missing_facts(cell, values=args.values) is None]
+    left_out = [advice(cell, args.values) for cell in read if cell not in cells]
+    if not cells:
+        raise UsageError(f"{args.file} must hold cells that show their collapse. {left_out[0]}")
+    rng = generator(args.random_seed, "scaling fit")
+    collapses = find_collapses(cells, values=args.values, rng=rng)
+    law = fit_law(collapses, values=args.values)
+    held = hold_out_largest(collapses, values=args.values) if args.holdout_largest else []
+    summary = summarise(law, collapses, held) | {"left_out": left_out}
+    r2, rmse = one_curve(cells, collapses, values=args.values)
+    summary |= {"one_curve": {"r2": r2, "rmse": rmse}}
+    if args.out:
+        write_json(args.out, asdict(law))
+    if not args.json:
+        show_fit(summary)
+    show_json(summary)
+
+
+def read_cells(path: str) -> list[Cell]:
+    """The runs of a table of measurements, one cell for each size and budget."""
+    parts = [columns(rows) for rows in read_rows(path, columns=COLUMNS)]
+    table = {name: np.concatenate([part[name] for part in parts]) for name in COLUMNS}
+    places = np.stack([table["params"], table["presentations"]], axis=1)
+    _, cell = np.unique(places, axis=0, return_inverse=True)
+    cells: list[Cell] = []
+    for number in range(cell.max() + 1):
+        runs = {name: column[cell == number] for name, column in table.items()}
+        whole = {name: column.astype(np.int64) for name, column in runs.items()}
+        cells.append(
+            Cell(
+                int(whole["params"][0]),
+                int(whole["presentations"][0]),
+                whole["facts"],
+                runs["recall"],
+                whole["random_seed"],
+            )
+        )
+    return cells
+
+
+def columns(rows: Rows) -> dict[str, Floats]:
+    """The columns of a batch as numbers; a value that cannot be is an `InputError`."""
+    return {name: numbers(rows, name) for name in COLUMNS}
+
+
+def numbers(rows: Rows, name: str) -> Floats:
+    """One column as numbers, shape (n_rows,)."""
+    found: list[float] = []
+    for row, text in enumerate(rows.labels(name).to_pylist()):
+        try:
+            value = float(text or "nan")
+        except ValueError:
+            value = np.nan
+        if not possible(name, value):
+            wanted = "a share in [0, 1]" if name == "recall" else "a whole number"
+            least = "" if name in ("recall", "random_seed") else " of at least 1"
+            raise rows.error(
+                row, f"must be {wanted}{least}. Got {text!r}. Measure this run again", field=name
+            )
+        found.append(value)
+    return np.array(found)
+
+
+def possible(name: str, value: float) -> bool:
+    """Whether a column may hold this number."""
+    if name == "recall":
+        return 0 <= value <= 1
+    return value == np.floor(value) and (name == "random_seed" or value >= 1)
+
+
+def advice(cell: Cell, values: int) -> str:
+    """What a cell that does not show its collapse is short of."""
+    facts, recall = mean_recall(cell)
+    return (
+        f"With {cell.params:,} parameters and {cell.presentations:,} presentations, recall goes "
+        f"from {recall[0]:.2f} at {facts[0]:,} facts to {recall[-1]:.2f} at {facts[-1]:,}. "
+        f"Measure {missing_facts(cell, values=values):,} facts next."
+    )
+
+
+def summarise(law: Law, collapses: Sequence[Collapse], held: Sequence[HeldOut]) -> dict[str, Any]:
+    """A fit in numbers; counts are of distinct facts."""
+    return {
+        "form": law.form,
+        "parameters": law.parameters,
+        "left_out_error": {form: e for form, e in law.errors.items() if np.isfinite(e)},
+        "residual": law.residual,
+        "peak_ratio": asdict(law.peak_ratio),
+        "cells": [
+            {key: value for key, value in asdict(one).items() if key != "draws"}
+            for one in collapses
+        ],
+        "holdout": [asdict(one) for one in held],
+    }
+
+
+def show_fit(summary: dict[str, Any]) -> None:
+    """The fit for the eye, on stderr."""
+    say("parameters  presentations  K50 (90 %)                 K*     onset")
+    for cell in summary["cells"]:
+        k50, onset = cell["k50"], cell["onset"]
+        say(
+            f"{cell['params']:>10,}  {cell['presentations']:>13,}  {k50['value']:>7,.0f} "
+            f"({k50['low']:,.0f} to {k50['high']:,.0f})  {cell['peak']['value']:>7,.0f}  "
+            + ("no break" if onset is None else f"{onset:>7,.0f}")
+        )
+    for text in summary["left_out"]:
+        say(f"left out: {text}")
+    constants = ", ".join(f"{value:.3f}" for value in summary["parameters"])
+    say(f"law: {summary['form']} ({constants}); residual {summary['residual']:.1%}")
+    curve = summary["one_curve"]
+    say(f"one curve in K/K50: R² {curve['r2']:.3f}, rmse {curve['rmse']:.3f}")
+    for one in summary["holdout"]:
+        bounds = one["predicted"]
+        say(
+            f"held out {one['params']:,} at {one['presentations']:,}: foretold "
+            f"{bounds['value']:,.0f} ({bounds['low']:,.0f} to {bounds['high']:,.0f}), measured "
+            f"{one['measured']:,.0f}: {one['error']:+.1%}"
+        )

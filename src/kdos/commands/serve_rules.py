@@ -1,0 +1,87 @@
+"""``kdos serve-rules``: the built-in engine as an OpenAI-compatible server, with faults."""
+
+import argparse
+from threading import Event
+
+from kdos.errors import UsageError
+from kdos.llm.rules import RulesEngine
+from kdos.llm.stand_in import Faults, StandIn, serving
+from kdos.tasks.extract import PROMPT as EXTRACT
+from kdos.tasks.judge import PROMPT as JUDGE
+from kdos.tasks.seed import PROMPT as SEED
+from kdos.tasks.synthesize import PROMPT as SYNTHESIZE
+from kdos.terminal import say, show_json
+
+PROMPTS = (SEED, EXTRACT, SYNTHESIZE, JUDGE)
+SHARES = {
+    "truncate": "answers that are cut off (finish reason length)",
+    "garble": "answers whose JSON is damaged",
+    "hang": "requests that are never answered",
+    "reset": "requests whose connection is broken",
+}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """What `kdos serve-rules` takes."""
+    parser.add_argument("--port", type=int, default=8000, help="0 takes a free one (default 8000)")
+    parser.add_argument("--latency", type=float, default=0.0, help="seconds before each answer")
+    parser.add_argument(
+        "--fail",
+        action="append",
+        default=[],
+        metavar="STATUS:SHARE",
+        help="share of requests that fail with an HTTP status, as in 429:0.05; may be repeated",
+    )
+    for name, what in SHARES.items():
+        parser.add_argument(f"--{name}", type=float, default=0.0, help=f"share of {what}")
+    parser.add_argument(
+        "--retry-after", type=float, default=1.0, help="seconds that a 429 or 503 asks to wait"
+    )
+    parser.add_argument(
+        "--no-schema", action="store_true", help="refuse response_format json_schema"
+    )
+    parser.add_argument("--random-seed", type=int, default=0, help="draw other faults")
+
+
+def main(args: argparse.Namespace) -> None:
+    """Serve until interrupted; the line on stdout holds the address."""
+    stand_in = StandIn(RulesEngine(), PROMPTS, faults=read_faults(args))
+    try:
+        with serving(stand_in.app(), port=args.port) as url:
+            show_json({"url": url})
+            say(f"answering at {url}; stop with Ctrl-C")
+            Event().wait()
+    except OSError as error:
+        raise UsageError(f"--port must be free. {error.strerror}. Give another one.") from error
+
+
+def read_faults(args: argparse.Namespace) -> Faults:
+    """The faults that the flags order.
+
+    Raises:
+        UsageError: A share is no share, or all together are more than one.
+    """
+    shares = {name: getattr(args, name) for name in SHARES}
+    fail = dict(read_failure(text) for text in args.fail)
+    for name, share in {**shares, **{f"fail {status}": s for status, s in fail.items()}}.items():
+        if not 0 <= share <= 1:
+            raise UsageError(f"--{name} must be a share in [0, 1]. Got {share}.")
+    if sum(shares.values()) + sum(fail.values()) > 1:
+        raise UsageError("The shares of all faults together must be at most 1.")
+    return Faults(
+        latency=args.latency,
+        fail=fail,
+        retry_after=args.retry_after,
+        schema=not args.no_schema,
+        random_seed=args.random_seed,
+        **shares,
+    )
+
+
+def read_failure(text: str) -> tuple[int, float]:
+    """`429:0.05` as a status and a share."""
+    status, _, share = text.partition(":")
+    try:
+        return int(status), float(share)
+    except ValueError as error:
+        raise UsageError(f"--fail must be STATUS:SHARE, as in 429:0.05. Got {text!r}.") from error

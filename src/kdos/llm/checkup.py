@@ -1,0 +1,181 @@
+"""What a run will find at its endpoint: key, server, model, JSON, speed, price."""
+
+import difflib
+import math
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from statistics import median
+from typing import Any, cast
+
+import orjson
+
+from kdos.errors import ConfigError, KdosError
+from kdos.llm.client import BrokenError, Client, Fetched, UnreachableError
+from kdos.llm.http import HttpEngine, HttpSettings
+from kdos.llm.keys import find_key
+from kdos.llm.wire import words_of
+from kdos.pool import Passage, Refusal
+from kdos.tasks import Reply, Request, ask_seeds
+from kdos.tasks.reading import read_value
+
+MOST_PROBES = 16
+CALLS_A_SAMPLE = 3.0
+"""A draft, its knowledge points and its judgement, some of them in vain: 2.5-3 in our runs.
+Reading the corpus comes on top: a call for each passage and each seed."""
+
+PASSAGE = (
+    "The harbour of Port Alder was opened on 3 May 1872 by the engineer Maria Lindqvist. Its quay "
+    "is 640 metres long and took four years to build. In 1911 a lighthouse of 27 metres was put on "
+    "the northern mole; its lamp was made in Paris. The harbour froze over in the winter of 1942."
+)
+"""Made up for this purpose: something to ask about that no model knows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing that was looked at: is it well, what was found, what to do about it."""
+
+    name: str
+    ok: bool
+    found: str
+    advice: str = ""
+
+
+def check_up(settings: HttpSettings, *, samples: int) -> Iterator[Check]:
+    """Every check in turn; ends early where the rest cannot be looked at.
+
+    It asks up to `MOST_PROBES` + 1 small questions, which cost what they cost.
+    """
+    try:
+        find_key(settings.key_env)
+    except ConfigError as error:
+        yield Check("key", False, str(error))
+        return
+    where = f"in ${settings.key_env}" if settings.key_env else "none needed, as configured"
+    yield Check("key", True, where)
+    server = check_server(settings)
+    yield server
+    if not server.ok:
+        return
+    with HttpEngine(settings) as engine:
+        try:
+            (first,) = engine.complete([probe(0)])
+        except KdosError as error:
+            yield Check("model", False, str(error))
+            return
+        yield Check("model", True, f"{settings.model} answers")
+        yield check_form(engine, first)
+        began = time.monotonic()
+        count = min(settings.concurrency, MOST_PROBES)
+        replies = list(engine.complete(probe(number) for number in range(1, count + 1)))
+        seconds = time.monotonic() - began
+    yield check_speed(replies, seconds=seconds, settings=settings, samples=samples)
+    if any(not reply.error for reply in replies):
+        yield check_price([first, *replies], settings=settings, samples=samples)
+
+
+def probe(number: int) -> Request:
+    """A question like those of a run; each number another one."""
+    passage = Passage(
+        id=f"doctor/{number}",
+        document="doctor",
+        title=f"Port Alder, part {number}",
+        domain="",
+        lang="en",
+        start=0,
+        end=len(PASSAGE),
+        text=PASSAGE,
+    )
+    return ask_seeds(passage, per_passage=2)
+
+
+def check_server(settings: HttpSettings) -> Check:
+    """Is there a server, does it take the key, does it know the model."""
+    client = Client(settings.url, key=find_key(settings.key_env), timeout=30.0)
+    root = client.endpoint.root
+    try:
+        fetched = client.island.call(client.fetch("GET", "models"))
+    except (UnreachableError, BrokenError) as error:
+        return Check("server", False, f"{root}: {error}", "Start it, or mend engine.url.")
+    finally:
+        client.close()
+    if fetched.status in {401, 403}:
+        words = client.key.scrub(words_of(fetched.raw))
+        advice = "Set engine.key_env to a variable that holds a valid key."
+        return Check("server", False, f"{root} refuses the key: {words}", advice)
+    names = models(fetched)
+    if names and settings.model not in names:
+        near = difflib.get_close_matches(settings.model, names, 1, 0.0)[0]
+        return Check(
+            "server",
+            False,
+            f"{root} has no model {settings.model!r}",
+            f"Set engine.model; {near!r} is nearest of the {len(names)} it has.",
+        )
+    return Check("server", True, f"{root}{'' if names else ' (it does not list its models)'}")
+
+
+def models(fetched: Fetched) -> list[str]:
+    """The models that a server lists; none where it lists none."""
+    try:
+        data: Any = orjson.loads(fetched.raw)["data"]
+        return [str(item["id"]) for item in cast("list[dict[str, Any]]", data)]
+    except (orjson.JSONDecodeError, KeyError, TypeError):
+        return []
+
+
+def check_form(engine: HttpEngine, reply: Reply) -> Check:
+    """Can the server be made to answer in JSON, and does the answer fit."""
+    if reply.error:
+        return Check("structured output", False, reply.error, "Try another model or server.")
+    value = read_value(reply.text, reply.request.prompt.schema)
+    form = engine.findings.get("form", "none")
+    thought = ", with its reasoning apart" if reply.reasoning else ""
+    if isinstance(value, Refusal):
+        advice = "Raise engine.max_tokens." if reply.finish == "length" else "Try another model."
+        return Check("structured output", False, f"{value.detail}", advice)
+    if form == "json_schema":
+        return Check("structured output", True, f"by JSON schema{thought}")
+    advice = "A server that forces a JSON schema wastes fewer calls."
+    return Check("structured output", True, f"by the prompt alone ({form}){thought}", advice)
+
+
+def check_speed(
+    replies: list[Reply], *, seconds: float, settings: HttpSettings, samples: int
+) -> Check:
+    """How fast it answers, and how long a run takes at that speed and our concurrency."""
+    good = [reply for reply in replies if not reply.error]
+    if not good:
+        return Check("speed", False, replies[0].error, "Lower engine.concurrency.")
+    latency = median(reply.latency for reply in good)
+    tokens = sum(reply.usage.completion_tokens for reply in good) / seconds
+    hours = samples * CALLS_A_SAMPLE * latency / settings.concurrency / 3600
+    found = (
+        f"{latency:.2f} s a call at {len(replies)} in flight, {tokens:,.0f} tokens/s; "
+        f"{samples:,} samples take about {in_words(hours)} at concurrency {settings.concurrency}"
+    )
+    slow = [reply for reply in replies if reply.error or reply.attempts > 1]
+    advice = "Some calls were turned away: lower engine.concurrency." if slow else ""
+    return Check("speed", True, found, advice)
+
+
+def in_words(hours: float) -> str:
+    """A time span in the unit that suits it."""
+    if hours >= 1:
+        return f"{hours:,.1f} hours"
+    return f"{max(1, math.ceil(60 * hours))} minutes"
+
+
+def check_price(replies: list[Reply], *, settings: HttpSettings, samples: int) -> Check:
+    """What a run costs, if its calls are like these."""
+    good = [reply.usage for reply in replies if not reply.error]
+    calls = samples * CALLS_A_SAMPLE / len(good)
+    prompt = round(calls * sum(usage.prompt_tokens for usage in good))
+    completion = round(calls * sum(usage.completion_tokens for usage in good))
+    found = f"about {prompt + completion:,.0f} tokens for {samples:,} samples"
+    if settings.prices is None:
+        advice = "Set engine.prices to see money, and to cap it with budget.usd."
+        return Check("price", True, found, advice)
+    cost = settings.prices.cost(prompt, completion) * (0.5 if settings.batch else 1)
+    return Check("price", True, f"{found}: about {cost:,.2f} USD")

@@ -1,0 +1,270 @@
+"""Where a model of one size, shown facts one budget's times, loses hold of them.
+
+Three points name it, all in distinct facts (our design): **K50**, where recall has fallen to half;
+the **onset**, where the count of facts recalled stops growing with the facts shown; and the
+**peak**, K*, where that count is greatest.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy.stats import norm as normal
+from scipy.stats import t as student
+
+from kdos.scaling.robust import Floats, minimise
+
+HELD = 0.85
+"""Recall (chance taken off) that counts as holding the facts."""
+LOST = 0.35
+"""Recall (chance taken off) that counts as having lost them."""
+OUTLIER = 0.05
+"""Recall that a run may be off its curve before it counts as an outlier (from our pilot)."""
+WIDTHS = (0.1, 0.2, 0.4, 0.8)
+"""Widths that a fit starts from; the pilot's curves are 0.16 to 0.32 wide."""
+NARROWEST, WIDEST = 0.02, 2.0
+EVIDENCE = 6.0
+"""How much lower the information criterion of a break must be: strong evidence."""
+DRAWS = 500
+LEVEL = 0.90
+Ints = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """The runs of one model size at one budget; row i of every array is one run.
+
+    `params` are the non-embedding parameters, `presentations` the times that any fact was shown,
+    `facts` the distinct facts, `recall` the share of them recalled in [0, 1]; shapes (n_runs,).
+    """
+
+    params: int
+    presentations: int
+    facts: Ints
+    recall: Floats
+    random_seed: Ints
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """A figure with the bounds between which it lies with probability `LEVEL`."""
+
+    value: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
+class Collapse:
+    """The collapse of one cell.
+
+    `k50` and `peak` are in facts, `onset` too, or None where no break shows. `width` is that of
+    the fall in log facts. `draws` are log K50 of the bootstrap, shape (n_draws,), centred on the
+    estimate. `seeds` are the random seeds behind it.
+    """
+
+    params: int
+    presentations: int
+    k50: Interval
+    peak: Interval
+    onset: float | None
+    width: float
+    draws: Floats
+    seeds: int
+
+
+def above_chance(recall: Floats, values: int) -> Floats:
+    """Recall with lucky guesses among `values` answers taken off: 0 is chance, 1 is all."""
+    chance = 1 / values
+    return (recall - chance) / (1 - chance)
+
+
+def missing_facts(cell: Cell, *, values: int) -> int | None:
+    """The number of facts to measure next, or None where the cell shows its whole fall."""
+    facts, mean = mean_recall(cell)
+    share = above_chance(mean, values)
+    if not (share >= HELD).any():
+        return max(1, int(facts[0] // 2))
+    if not (share <= LOST).any():
+        return int(facts[-1] * 2)
+    if len(facts) < 3:
+        return round(float(np.sqrt(float(facts[0] * facts[-1]))))
+    return None
+
+
+def mean_recall(cell: Cell) -> tuple[Ints, Floats]:
+    """The counts of facts measured, ascending, and the mean recall at each."""
+    facts, at = np.unique(cell.facts, return_inverse=True)
+    return facts, np.bincount(at, cell.recall) / np.bincount(at)
+
+
+def recall_at(log_facts: Floats, log_k50: Floats, width: Floats, *, values: int) -> Floats:
+    """The recall that a curve gives: chance + (1 - chance) / (1 + exp((log K - log K50) / s))."""
+    fall = 0.5 * (1 - np.tanh((log_facts - log_k50) / (2 * width)))
+    return 1 / values + (1 - 1 / values) * fall
+
+
+def fit_curves(
+    cell: Cell, recall: Floats, weights: Floats, *, values: int, near: Floats | None = None
+) -> Floats:
+    """Log K50 and log width of `b` versions of a cell's runs, shape (b, 2).
+
+    `recall` and `weights` have shape (b, n_runs); `near`, shape (2,), is where to look, if known.
+    Runs of one setting differ more than the count of their facts would let them (0.31 and 0.74
+    in our pilot), so the fit is robust least squares on recall instead of a binomial one.
+    """
+    at = np.log(cell.facts)
+
+    def residuals(theta: Floats) -> Floats:
+        width = np.exp(np.clip(theta[:, 1:], np.log(NARROWEST), np.log(WIDEST)))
+        return (recall - recall_at(at, theta[:, :1], width, values=values)) / OUTLIER
+
+    if near is None:
+        centres = np.linspace(at.min(), at.max(), 24)
+        starts = np.array([(centre, np.log(width)) for centre in centres for width in WIDTHS])
+    else:
+        starts = near + np.array([(-0.2, 0.0), (0.0, 0.0), (0.2, 0.0)])
+    return minimise(residuals, weights, starts)
+
+
+def find_collapses(
+    cells: Sequence[Cell], *, values: int, rng: np.random.Generator, draws: int = DRAWS
+) -> list[Collapse]:
+    """The collapse of each cell; every one must show its whole fall (see `missing_facts`).
+
+    Intervals are of Student's t with the spread of a two-level bootstrap. Cells have few seeds,
+    each, so their spreads in log facts are pooled, and so are their degrees of freedom.
+    """
+    found = [_bootstrap(cell, values=values, rng=rng, draws=draws) for cell in cells]
+    spread = np.sqrt(np.mean([one.spread**2 for one in found], axis=0))
+    reach = spread * quantile(sum(one.seeds - 1 for one in found))
+    return [
+        Collapse(
+            cell.params,
+            cell.presentations,
+            k50=around(one.curve[0], reach[0]),
+            peak=around(one.peak, reach[1]),
+            onset=find_onset(cell),
+            width=float(np.exp(one.curve[1])),
+            draws=one.curve[0] + one.noise * spread[0],
+            seeds=one.seeds,
+        )
+        for cell, one in zip(cells, found, strict=True)
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class _Bootstrap:
+    """A cell's estimates in log facts; `spread` holds the standard errors of K50 and peak.
+
+    `noise`, shape (n_draws,), are the draws of log K50 in standard errors.
+    """
+
+    curve: Floats
+    peak: float
+    spread: Floats
+    noise: Floats
+    seeds: int
+
+
+def _bootstrap(cell: Cell, *, values: int, rng: np.random.Generator, draws: int) -> _Bootstrap:
+    whole = np.ones((1, len(cell.facts)))
+    curve = fit_curves(cell, cell.recall[None], whole, values=values)[0]
+    recall, weights, seeds = redraw(cell, rng, draws)
+    drawn = fit_curves(cell, recall, weights, values=values, near=curve)[:, 0]
+    peaks = np.log(peak_facts(cell, recall, weights))
+    few = np.sqrt(seeds / max(seeds - 1, 1))
+    return _Bootstrap(
+        curve,
+        peak=float(np.log(peak_facts(cell, cell.recall[None], whole)[0])),
+        spread=few * np.array([drawn.std(), peaks.std()]),
+        noise=(drawn - drawn.mean()) / max(float(drawn.std()), 1e-12),
+        seeds=seeds,
+    )
+
+
+def one_curve(
+    cells: Sequence[Cell], collapses: Sequence[Collapse], *, values: int
+) -> tuple[float, float]:
+    """R² and root mean square error of one curve in K/K50 through the runs of all cells."""
+    shares = [cell.facts / found.k50.value for cell, found in zip(cells, collapses, strict=True)]
+    recall = np.concatenate([cell.recall for cell in cells])
+    at = np.log(np.concatenate(shares))
+
+    def residuals(theta: Floats) -> Floats:
+        return recall - recall_at(at, np.zeros((1, 1)), np.exp(theta), values=values)
+
+    theta = minimise(residuals, np.ones((1, len(at))), np.log([[width] for width in WIDTHS]))
+    off = float((residuals(theta) ** 2).mean())
+    return 1 - off / float(recall.var()), float(np.sqrt(off))
+
+
+def redraw(cell: Cell, rng: np.random.Generator, draws: int) -> tuple[Floats, Floats, int]:
+    """Recall and weight of each run in each draw, shapes (draws, n_runs), and the seeds there are.
+
+    First seeds are drawn with replacement, each with all its runs; then the facts of each run.
+    """
+    seeds, seed = np.unique(cell.random_seed, return_inverse=True)
+    chosen = rng.multinomial(len(seeds), np.full(len(seeds), 1 / len(seeds)), size=draws)
+    size = (draws, len(cell.facts))
+    recall = rng.binomial(cell.facts, cell.recall, size=size) / cell.facts
+    return recall, chosen[:, seed].astype(np.float64), len(seeds)
+
+
+def peak_facts(cell: Cell, recall: Floats, weights: Floats) -> Floats:
+    """The facts at which most are recalled, of `b` versions of the runs, shape (b,).
+
+    The vertex of the parabola in log facts through the greatest count and its two neighbours; at
+    an end of the grid, that end.
+    """
+    facts, at = np.unique(cell.facts, return_inverse=True)
+    among = np.eye(len(facts))[at]
+    total = weights @ among
+    mean = np.divide((recall * weights) @ among, total, out=np.zeros_like(total), where=total > 0)
+    held = mean * facts
+    top = np.clip(held.argmax(axis=1), 1, len(facts) - 2)
+    rows = np.arange(len(held))
+    x = [np.log(facts[top + step]) for step in (-1, 0, 1)]
+    y = [held[rows, top + step] for step in (-1, 0, 1)]
+    rise, drop = (y[1] - y[0]) / (x[1] - x[0]), (y[2] - y[1]) / (x[2] - x[1])
+    bend = (drop - rise) / (x[2] - x[0])
+    vertex = (x[0] + x[1]) / 2 - rise / (2 * np.minimum(bend, -1e-12))
+    return np.exp(np.clip(vertex, x[0], x[2]))
+
+
+def find_onset(cell: Cell) -> float | None:
+    """The facts at which the count recalled stops growing with the facts; None without a break.
+
+    A line of slope 1 in (log facts, log facts recalled) that bends once, against one that does
+    not, by the Bayesian information criterion.
+    """
+    facts, mean = mean_recall(cell)
+    x, y = np.log(facts), np.log(facts * np.maximum(mean, 1e-6))
+    straight = ((y - x - (y - x).mean()) ** 2).sum()
+    bends = np.linspace(x[0], x[-1], 200)[1:-1]
+    fits = [_bent(x, y, bend) for bend in bends]
+    best = int(np.argmin([loss for loss, _ in fits]))
+    loss, slope = fits[best]
+    gain = len(x) * np.log(max(straight, 1e-12) / max(loss, 1e-12)) - 2 * np.log(len(x))
+    return float(np.exp(bends[best])) if gain >= EVIDENCE and slope <= 0 else None
+
+
+def _bent(x: Floats, y: Floats, bend: float) -> tuple[float, float]:
+    """The squared error and the last slope of the line that bends at `bend`."""
+    after = np.maximum(x - bend, 0)
+    design = np.stack([np.ones_like(x), after], axis=1)
+    level, change = np.linalg.lstsq(design, y - x, rcond=None)[0]
+    return float(((y - x - design @ (level, change)) ** 2).sum()), 1 + float(change)
+
+
+def quantile(freedom: int) -> float:
+    """Half the width of an interval in standard errors; the normal one where nothing is known."""
+    upper = (1 + LEVEL) / 2
+    return float(student.ppf(upper, freedom) if freedom else normal.ppf(upper))
+
+
+def around(log_value: float, reach: float) -> Interval:
+    """The interval of a figure whose logarithm is known within ± `reach`."""
+    low, value, high = np.exp([log_value - reach, log_value, log_value + reach])
+    return Interval(float(value), float(low), float(high))

@@ -1,0 +1,239 @@
+"""The law: from collapses of small models to that of a large one (our design).
+
+The seed paper's own formula is not public beyond its abstract. Two forms compete, both in N,
+the non-embedding parameters, and M, the presentations of any fact:
+
+- ``power``: log K50 = c + a·log N + b·log M, parameters (c, a, b);
+- ``softmin``: K50⁻² = (κ·N)⁻² + (e·M·N^g)⁻², a limit by capacity and one by exposure, parameters
+  (log κ, log e, g).
+
+Neither may promise more than `CAPACITY` bits a parameter.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from kdos.errors import UsageError
+from kdos.scaling.collapse import Collapse, Interval, around, quantile
+from kdos.scaling.robust import Floats, minimise
+
+CAPACITY = 2.0
+"""Bits a parameter that language models hold at most, at 1,000 exposures (arXiv 2404.05405)."""
+SIZE, BUDGET = 1e4, 1e5
+"""The parameters and presentations that the forms count in, so that their constants are tame."""
+OUTLIER = 0.1
+"""How far a cell's log K50 may be off the law before it counts as an outlier."""
+Form = Callable[[Floats, Floats, Floats], Floats]
+
+
+@dataclass(frozen=True, slots=True)
+class Law:
+    """A fitted law.
+
+    `parameters`, shape (p,), are those of `form`, and `draws`, shape (n_draws, p), those of its
+    bootstrap. `spread` is the standard error of a cell's log K50 and `residual` the error at sizes
+    left out, 0 where none could be; `freedom` are the degrees of freedom of the measurements,
+    `values` how many answers a fact's answer is one of.
+    `peak_ratio` is K*/K50. `sizes` and `budgets` are the ranges measured, each lowest first.
+    `errors` are the leave-one-size-out errors of every form that could be tried.
+    """
+
+    form: str
+    parameters: Floats
+    draws: Floats
+    spread: float
+    residual: float
+    freedom: int
+    values: int
+    peak_ratio: Interval
+    sizes: tuple[int, int]
+    budgets: tuple[int, int]
+    errors: dict[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """K50 of one size at one budget, in facts.
+
+    `size_factor` and `budget_factor` say by how much N and M lie beyond what was measured, 1
+    within. `capacity` is the count of facts that fill `CAPACITY` bits a parameter; where the law
+    passes it, `capped` is true and the figure is the capacity.
+    """
+
+    k50: Interval
+    size_factor: float
+    budget_factor: float
+    capacity: float
+    capped: bool
+
+
+def _power(theta: Floats, size: Floats, budget: Floats) -> Floats:
+    return theta[:, :1] + theta[:, 1:2] * size + theta[:, 2:] * budget
+
+
+def _softmin(theta: Floats, size: Floats, budget: Floats) -> Floats:
+    room = theta[:, :1] + size
+    exposure = theta[:, 1:2] + theta[:, 2:] * size + budget
+    return -0.5 * np.logaddexp(-2 * room, -2 * exposure)
+
+
+FORMS: dict[str, Form] = {"power": _power, "softmin": _softmin}
+"""Log K50, shape (b, n), from parameters, shape (b, 3), log N and log M over their references."""
+STARTS = {
+    "power": np.array([(7.0, 0.6, 0.6)]),
+    "softmin": np.array([(room, hold, 0.5) for room in (7.0, 8.0, 9.0) for hold in (5.0, 7.0)]),
+}
+
+
+def fit_law(collapses: Sequence[Collapse], *, values: int) -> Law:
+    """The law behind the collapses of several cells.
+
+    The form with the smaller leave-one-size-out error is taken; with two sizes, where nothing can
+    be left out, the power law.
+
+    Raises:
+        UsageError: All cells are of one size.
+    """
+    sizes = sorted({one.params for one in collapses})
+    if len(sizes) < 2:
+        raise UsageError(
+            f"A law needs cells of at least 2 sizes, and 3 to be tested. Got {sizes}. "
+            "Measure a model of twice that size, and one of half."
+        )
+    errors = {form: left_out_error(form, collapses) for form in FORMS}
+    form = min(errors, key=lambda name: errors[name])
+    return Law(
+        form,
+        parameters=_fitted(form, collapses, _estimates(collapses))[0],
+        draws=_fitted(form, collapses, _drawn(collapses)),
+        spread=float(np.sqrt(_drawn(collapses).var(axis=0).mean())),
+        residual=errors[form] if np.isfinite(errors[form]) else 0.0,
+        freedom=sum(one.seeds - 1 for one in collapses),
+        values=values,
+        peak_ratio=ratio(collapses),
+        sizes=_range(sizes),
+        budgets=_range([one.presentations for one in collapses]),
+        errors=errors,
+    )
+
+
+def left_out_error(form: str, collapses: Sequence[Collapse]) -> float:
+    """The root mean square error in log K50 of each size predicted by the others.
+
+    Only budgets that the others were measured at are judged. Infinite where fewer than two sizes
+    would be left to fit on.
+    """
+    misses: list[Floats] = []
+    for size in sorted({one.params for one in collapses}):
+        kept = [one for one in collapses if one.params != size]
+        if len({one.params for one in kept}) < 2:
+            return np.inf
+        theta = _fitted(form, kept, _estimates(kept))
+        low, high = _range([one.presentations for one in kept])
+        out = [one for one in collapses if one.params == size and low <= one.presentations <= high]
+        misses.append((_log_k50(form, theta, out) - _estimates(out))[0])
+    every = np.concatenate(misses)
+    return float(np.sqrt(np.mean(every**2))) if len(every) else np.inf
+
+
+def predict(law: Law, *, params: float, presentations: float) -> Prediction:
+    """K50 of a model of `params` parameters at a budget of `presentations`, with its interval.
+
+    Raises:
+        UsageError: The law was fitted at one budget and is asked for another.
+    """
+    if law.budgets[0] == law.budgets[1] != presentations:
+        raise UsageError(
+            f"The law was measured at {law.budgets[0]:,} presentations only and cannot say what "
+            f"{presentations:,.0f} do. Measure one size at half and at twice that budget."
+        )
+    size, budget = np.log([[params / SIZE], [presentations / BUDGET]])
+    curves = np.concatenate([law.parameters[None], law.draws])
+    log_k50 = FORMS[law.form](curves, size, budget)[:, 0]
+    spread = max(float(np.hypot(log_k50[1:].std(), law.spread)), law.residual)
+    capacity = float(CAPACITY * params / np.log2(law.values))
+    found = around(float(log_k50[0]), spread * quantile(law.freedom))
+    return Prediction(
+        Interval(*(min(bound, capacity) for bound in (found.value, found.low, found.high))),
+        size_factor=_beyond(params, law.sizes),
+        budget_factor=_beyond(presentations, law.budgets),
+        capacity=capacity,
+        capped=found.value > capacity,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class HeldOut:
+    """A cell that the law did not see: what it foretold, and what was measured, in facts.
+
+    `error` is the relative miss of the prediction, `inside` whether its interval holds the figure.
+    """
+
+    params: int
+    presentations: int
+    measured: float
+    predicted: Interval
+    error: float
+    inside: bool
+
+
+def hold_out_largest(collapses: Sequence[Collapse], *, values: int) -> list[HeldOut]:
+    """The cells of the largest size as the law of the others foretells them."""
+    largest = max(one.params for one in collapses)
+    kept = [one for one in collapses if one.params < largest]
+    law = fit_law(kept, values=values)
+    return [_held_out(law, one) for one in collapses if one.params == largest]
+
+
+def _held_out(law: Law, cell: Collapse) -> HeldOut:
+    k50 = predict(law, params=cell.params, presentations=cell.presentations).k50
+    return HeldOut(
+        cell.params,
+        cell.presentations,
+        measured=cell.k50.value,
+        predicted=k50,
+        error=k50.value / cell.k50.value - 1,
+        inside=k50.low <= cell.k50.value <= k50.high,
+    )
+
+
+def ratio(collapses: Sequence[Collapse]) -> Interval:
+    """K*/K50, the geometric mean over cells, and the interval of that mean."""
+    logs = np.log([one.peak.value / one.k50.value for one in collapses])
+    cells = len(logs)
+    error = logs.std(ddof=1) / np.sqrt(cells) if cells > 1 else 0.0
+    return around(float(logs.mean()), error * quantile(cells - 1))
+
+
+def _fitted(form: str, cells: Sequence[Collapse], log_k50: Floats) -> Floats:
+    """The parameters of `b` versions of the cells' log K50, shape (b, n_cells)."""
+    weights = np.broadcast_to([float(one.seeds) for one in cells], log_k50.shape)
+
+    def residuals(theta: Floats) -> Floats:
+        return (_log_k50(form, theta, cells) - log_k50) / OUTLIER
+
+    return minimise(residuals, weights, STARTS[form])
+
+
+def _log_k50(form: str, theta: Floats, cells: Sequence[Collapse]) -> Floats:
+    size = np.log([one.params / SIZE for one in cells])
+    budget = np.log([one.presentations / BUDGET for one in cells])
+    return FORMS[form](theta, size, budget)
+
+
+def _estimates(cells: Sequence[Collapse]) -> Floats:
+    return np.log([[one.k50.value for one in cells]])
+
+
+def _drawn(cells: Sequence[Collapse]) -> Floats:
+    return np.stack([one.draws for one in cells], axis=1)
+
+
+def _range(values: Sequence[int]) -> tuple[int, int]:
+    return min(values), max(values)
+
+
+def _beyond(value: float, measured: tuple[int, int]) -> float:
+    return max(1.0, value / measured[1], measured[0] / value)

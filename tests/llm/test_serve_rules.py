@@ -1,0 +1,128 @@
+"""`kdos serve-rules` and `kdos doctor`, as commands."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from kdos.cli import main
+from kdos.llm import HttpEngine, HttpSettings, Ledger
+from kdos.llm.rules import RulesEngine
+from kdos.pool import Passage
+from kdos.tasks import ask_seeds
+
+TEXT = "The Eiffel Tower was built in Paris in 1889. It is 330 metres high."
+
+
+@contextmanager
+def served(*flags: str) -> Generator[str]:
+    """A server of its own process; gives its address."""
+    command = [sys.executable, "-c", "import sys; from kdos.cli import main; sys.exit(main())"]
+    server = subprocess.Popen(
+        [*command, "serve-rules", "--port", "0", *flags], stdout=subprocess.PIPE, text=True
+    )
+    assert server.stdout
+    try:
+        yield json.loads(server.stdout.readline())["url"]
+    finally:
+        server.send_signal(signal.SIGINT)
+        assert server.wait(20) == 130
+        server.stdout.close()
+
+
+def passage(number: int) -> Passage:
+    title = f"Tower {number}"
+    return Passage(
+        id=f"p{number}",
+        document="d",
+        title=title,
+        domain="",
+        lang="en",
+        start=0,
+        end=len(TEXT),
+        text=TEXT,
+    )
+
+
+def test_replies_over_http_are_those_of_the_engine_in_process() -> None:
+    requests = [ask_seeds(passage(number), per_passage=3) for number in range(5)]
+    direct = {reply.request.id: reply.text for reply in RulesEngine().complete(requests)}
+    faults = ("--fail", "500:0.2", "--reset", "0.1", "--no-schema")
+    with (
+        served(*faults) as url,
+        HttpEngine(HttpSettings(url=url, model="rules")) as engine,
+        Ledger(Path(":memory:")) as ledger,
+    ):
+        replies = {reply.request.id: reply.text for reply in ledger.ask(engine, requests)}
+    assert replies == direct
+    assert any("1889" in text for text in replies.values())
+
+
+@pytest.mark.parametrize(
+    ("flags", "complaint"),
+    [
+        (["--fail", "429"], "STATUS:SHARE"),
+        (["--hang", "2"], "share in [0, 1]"),
+        (["--hang", "0.6", "--reset", "0.6"], "at most 1"),
+    ],
+)
+def test_wrong_flags_are_one_line_and_exit_code_2(
+    flags: list[str], complaint: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["serve-rules", *flags]) == 2
+    error = capsys.readouterr().err
+    assert complaint in error
+    assert error.count("\n") == 1
+
+
+def doctor(config: Path, capsys: pytest.CaptureFixture[str]) -> tuple[int, dict[str, str]]:
+    """The exit code, and by check what was found."""
+    code = main(["doctor", str(config), "--out", str(config.parent / "run")])
+    report = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert report["ok"] is (code == 0)
+    return code, {
+        check["name"]: f"{check['found']} {check['advice']}" for check in report["checks"]
+    }
+
+
+def write(path: Path, engine: str) -> Path:
+    path.write_text(f"source: {{kind: pydocs}}\nengine: {engine}\nbudget: {{samples: 1000}}\n")
+    return path
+
+
+def test_the_doctor_finds_all_well(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with served("--latency", "0.02") as url:
+        engine = f"{{kind: http, url: '{url}', model: rules, prices: {{prompt: 1, completion: 2}}}}"
+        code, found = doctor(write(tmp_path / "c.yaml", engine), capsys)
+    assert code == 0
+    assert "JSON schema" in found["structured output"]
+    assert "s a call" in found["speed"]
+    assert "USD" in found["price"]
+    assert "GB free" in found["disk"]
+
+
+def test_the_doctor_says_what_is_wrong(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with served() as url:
+        engine = f"{{kind: http, url: '{url}', model: rulez}}"
+        code, found = doctor(write(tmp_path / "c.yaml", engine), capsys)
+    assert code == 1
+    assert "'rules' is nearest" in found["server"]
+    engine = f"{{kind: http, url: '{url}', model: rules, key_env: NO_SUCH_KEY}}"
+    assert "NO_SUCH_KEY" in doctor(write(tmp_path / "c.yaml", engine), capsys)[1]["key"]
+    engine = f"{{kind: http, url: '{url}', model: rules}}"
+    assert "refused" in doctor(write(tmp_path / "c.yaml", engine), capsys)[1]["server"]
+    assert os.environ.get("NO_SUCH_KEY") is None
+
+
+def test_the_built_in_engine_needs_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, found = doctor(write(tmp_path / "c.yaml", "{kind: rules}"), capsys)
+    assert code == 0
+    assert "no cost" in found["engine"]
