@@ -99,7 +99,11 @@ def write(path: Path, engine: str) -> Path:
 @pytest.mark.parametrize(
     ("engine", "code", "complaint"),
     [
-        ("{kind: http, url: 'http://127.0.0.1:9/v1', model: m, key_env: NO_SUCH_KEY}", 2, "NO_SUCH"),
+        (
+            "{kind: http, url: 'http://127.0.0.1:9/v1', model: m, key_env: NO_SUCH_KEY}",
+            2,
+            "NO_SUCH",
+        ),
         ("{kind: http, url: 'http://no-such-host.invalid/v1', model: m}", 1, "no such host"),
         ("{kind: http, url: 'http://127.0.0.1:9/v1'}", 2, "needs `url` and `model`"),
         ("{kind: http, url: 'nowhere', model: m}", 2, "address of a server"),
