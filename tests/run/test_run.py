@@ -14,10 +14,12 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
+from kdos.chance import generator
 from kdos.cli import main
 from kdos.commands.serve_rules import PROMPTS
 from kdos.config import read_config
 from kdos.errors import ConfigError, InputError, StoreError
+from kdos.llm import ScriptedEngine
 from kdos.llm.rules import RulesEngine
 from kdos.llm.stand_in import Faults, StandIn, serving
 from kdos.report import write_report
@@ -175,6 +177,52 @@ def test_over_http_with_faults_it_writes_the_same_bytes(finished, corpus, tmp_pa
     assert over_http["samples"] == summary["samples"]
     assert over_http["llm_calls"] == stand_in.counts.answered
     assert stand_in.counts.twice == 0
+
+
+def test_what_one_run_paid_for_another_has_from_the_cache(corpus, tmp_path):
+    config = read_config(config_of(corpus, budget={"samples": 20}))
+    first, second = (run(config, tmp_path / name, cache=tmp_path / "cache") for name in "ab")
+    assert first["llm_calls"] > 0
+    assert second["llm_calls"] == 0
+    assert dataset_hash(tmp_path / "a") == dataset_hash(tmp_path / "b")
+
+
+def nonsense(request):
+    """A reply that fits the schema and says nothing."""
+    chance = generator(0, request.key)
+
+    def made(schema):
+        match schema.get("type"):
+            case "object":
+                return {key: made(item) for key, item in schema["properties"].items()}
+            case "array":
+                return [made(schema["items"]) for _ in range(int(chance.integers(1, 4)))]
+            case "boolean":
+                return bool(chance.random() < 0.5)
+            case _:
+                return "".join(chance.choice(list("abcde "), size=12))
+
+    return made(request.prompt.schema)
+
+
+def test_a_model_that_writes_nonsense_ends_the_run_with_every_reply_counted(tmp_path):
+    source = tmp_path / "qa.jsonl"
+    rows = (
+        {"id": str(n), "question": f"When was bridge {n} opened?", "answers": [str(1800 + n)],
+         "passage": f"Bridge {n} was opened in {1800 + n} by Ann Archer."}
+        for n in range(20)
+    )  # fmt: skip
+    source.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    stand_in = StandIn(ScriptedEngine(nonsense), PROMPTS)
+    with serving(stand_in.app()) as url:
+        changes = {"source": {"kind": "qa", "path": str(source), "passage": "passage"}}
+        changes["engine"] = {"kind": "http", "url": url, "model": "m"}
+        summary = run(read_config(config_of(source, **changes)), tmp_path / "run")
+    assert summary["samples"] == 0
+    assert summary["stop_reason"] in {"no_gain", "unreachable"}
+    assert summary["llm_calls"] == stand_in.counts.requests
+    for name, stage in summary["stages"].items():
+        assert stage["in"] == stage["out"] + sum(stage["refused"].values()), name
 
 
 def test_an_endpoint_may_embed(corpus, tmp_path):

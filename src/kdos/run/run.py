@@ -29,8 +29,10 @@ from kdos.workers import Spread
 BLIND = "blind"
 
 
-def run(config: Config, path: Path) -> dict[str, Any]:
+def run(config: Config, path: Path, *, cache: Path | None = None) -> dict[str, Any]:
     """Do what is not done yet of the run in `path`; returns its summary.
+
+    `cache` is a ledger that several runs share: what it holds is not asked again.
 
     Raises:
         InputError: The source, or the file of a demand target, cannot be read.
@@ -47,7 +49,7 @@ def run(config: Config, path: Path) -> dict[str, Any]:
         page.refresh()
         with (
             left_clean(folder),
-            open_ledger(folder, config) as ledger,
+            open_ledger(folder, config, cache=cache) as ledger,
             open_engine(config) as engine,
             open_embedder(config) as embedder,
         ):
@@ -129,8 +131,8 @@ def open_embedder(config: Config) -> Generator[Embedder | None]:
         yield load_embedder(config.embed)
 
 
-def open_ledger(folder: RunFolder, config: Config) -> Ledger:
+def open_ledger(folder: RunFolder, config: Config, *, cache: Path | None = None) -> Ledger:
     """The run's ledger, which keeps to the budget's caps."""
     budget = config.budget
     caps = Budget(budget.calls, budget.tokens, budget.usd, budget.seconds)
-    return Ledger(folder.ledger, budget=caps)
+    return Ledger(folder.ledger, cache=cache, budget=caps)
