@@ -15,6 +15,7 @@ _WIDE_RUN = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]+")
 _ENDINGS = ("ing", "ed", "e")
 _STOPS = frozenset(":.?!")
 _QUOTES = frozenset("`'\"“‘«")
+_QUOTE = re.compile(f"[{''.join(sorted(_QUOTES))}]")
 
 
 def _words(listed: str) -> frozenset[str]:
@@ -61,6 +62,7 @@ def read_wording(sentence: str) -> Wording:
     text = sentence if ascii_only else _without_accents(sentence)
     found = list(_WORD.finditer(text))
     cased = any(map(_begins_small, found))
+    quoted = _QUOTE.search(text) is not None
     names: list[str] = []
     order: list[str] = []
     for word in found:
@@ -69,6 +71,10 @@ def read_wording(sentence: str) -> Wording:
             order += [raw[start : start + 2] for start in range(max(1, len(raw) - 1))]
             continue
         plain, small, uncased, letters = _read_word(raw)
+        if uncased and letters and not quoted:
+            if not small:
+                order.append(plain)
+            continue
         start = word.start()
         capital = cased and start > 0 and not uncased
         if small and not (capital and text[start - 2] not in _STOPS):
