@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: env demo test check bench clean
+.PHONY: env demo test browser check bench clean
 
 env: $(READY)
 
@@ -19,6 +19,10 @@ demo: env
 
 test: check
 	$(BIN)/python -m pytest --numprocesses 2
+
+# The report's tests open it in a browser where there is one; this needs Debian and its root.
+browser:
+	command -v chromium || (apt-get update -qq && apt-get install -qq -y chromium)
 
 check: env
 	$(BIN)/ruff check .
