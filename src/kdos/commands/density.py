@@ -1,7 +1,6 @@
 """`kdos density FILE`: how what a dataset knows is distributed."""
 
 import argparse
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -9,11 +8,9 @@ import numpy as np
 import pyarrow as pa
 from rich.table import Table
 
-from kdos.density import pool_level
-from kdos.density.picture import flatten, plane_density
-from kdos.errors import ConfigError
 from kdos.select import Options, Placed, Survey, open_dataset, placed, placed_in, survey
-from kdos.select.describe import CellView, describe, thin_and_crowded
+from kdos.select.describe import CellView, thin_and_crowded
+from kdos.select.numbers import compared, summarise
 from kdos.store import whole_file, write_parquet
 from kdos.terminal import console, say, show_json
 
@@ -88,40 +85,6 @@ def main(args: argparse.Namespace) -> None:
         show_table(summary, *thin_and_crowded(found, at, count=SHOWN))
 
 
-def summarise(found: Survey, at: Placed, *, random_seed: int) -> dict[str, Any]:
-    """A measured dataset in numbers; densities are log10."""
-    space = found.space
-    level = asdict(pool_level(at.pool, at.levels, random_seed=random_seed))
-    return {
-        **level,
-        "skipped": int((~found.usable).sum()),
-        "novel_share": float(at.novel[found.usable].mean()),
-        "dim": space.dim,
-        "intrinsic_dim": space.intrinsic_dim,
-        "cells": space.n_cells,
-        "reference": len(found.sample),
-        "space": space.fingerprint,
-    }
-
-
-def compared(found: Survey, at: Placed, other: Placed) -> dict[str, Any]:
-    """What the first dataset has and the second lacks; shares are of distinct rows, in [0, 1]."""
-    ours, theirs = at.pool.counts, other.pool.counts
-    lacking = (theirs == 0) & (ours > 0)
-    order = np.flatnonzero(lacking)[np.argsort(-ours[lacking], kind="stable")][:SHOWN]
-    views = describe(found, order, ours)
-    return {
-        "n": other.pool.n_points,
-        "distinct": other.pool.n_distinct,
-        "log10_density": float(other.levels.mean() / np.log(10)),
-        "novel_share": float(other.novel[other.cells >= 0].mean()),
-        "tv": float(0.5 * np.abs(ours / ours.sum() - theirs / theirs.sum()).sum()),
-        "lacking_cells": int(lacking.sum()),
-        "lacking_share": float(ours[lacking].sum() / ours.sum()),
-        "lacking": [asdict(views[int(cell)]) for cell in order],
-    }
-
-
 def write_points(at: Placed, path: Path) -> None:
     """Write each row's log10 density and cell; both null where a row holds nothing to measure."""
     empty = at.cells < 0
@@ -136,23 +99,11 @@ def write_points(at: Placed, path: Path) -> None:
 
 
 def draw_picture(found: Survey, path: Path) -> None:
-    """Draw the reference in the plane: each point in the colour of its measured density."""
-    try:
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise ConfigError("--picture needs matplotlib: pip install 'kdos[report]'.") from error
-    flat = flatten(found.reference.points)
-    grid, (left, right, bottom, top) = plane_density(flat)
-    figure = Figure(figsize=(9, 7), layout="constrained")
-    axes = figure.subplots()
-    levels = np.linspace(np.quantile(grid, 0.5), grid.max(), 8)
-    axes.contour(grid.T, levels, extent=(left, right, bottom, top), colors="0.7", linewidths=0.6)
-    colour = found.reference.log_density / np.log(10)
-    points = axes.scatter(*flat.T, c=colour, s=3, linewidths=0, rasterized=True)
-    figure.colorbar(points, label="log10 density, measured in the space")
-    axes.set(xlabel="first direction", ylabel="second direction")
+    """Draw the dataset in the plane."""
+    from kdos.select.drawing import draw  # Matplotlib is slow to load, and seldom wanted
+
     with whole_file(path) as file:
-        figure.savefig(file, format="png", dpi=150, metadata={"Software": None})
+        draw(found).savefig(file, format="png", dpi=150, metadata={"Software": None})
 
 
 def show_table(summary: dict[str, Any], thin: list[CellView], crowded: list[CellView]) -> None:

@@ -39,8 +39,10 @@ class Asking:
     ready: deque[Reply] = field(default_factory=deque[Reply])
     most: dict[str, Usage] = field(default_factory=dict[str, Usage])
     cap: str = ""
+    remote: RemoteEngine | None = field(init=False)
 
     def __post_init__(self) -> None:
+        self.remote = self.engine if isinstance(self.engine, RemoteEngine) else None
         fingerprint = self.engine.fingerprint.encode()
         self.salt = hashlib.blake2b(fingerprint, digest_size=32).digest()
 
@@ -65,9 +67,9 @@ class Asking:
 
     def stream(self) -> Generator[Reply]:
         """The engine's replies to what is fresh, each kept before it is given out."""
-        engine = self.engine
-        if not isinstance(engine, RemoteEngine):
-            yield from self.in_lots(engine.complete(self.fresh()))
+        engine = self.remote
+        if engine is None:
+            yield from self.in_lots(self.engine.complete(self.fresh()))
             return
         engine.findings = self.accounts.findings(engine)
         try:
@@ -137,7 +139,7 @@ class Asking:
 
     def decide(self, reply: Reply, askers: list[Request]) -> None:
         """Give the reply to those who asked, or ask once more."""
-        if isinstance(self.engine, RemoteEngine) and not reply.error:
+        if self.remote is not None and not reply.error:
             more = once_more(reply)
             if more is not None:
                 self.again.append((more, askers))
@@ -154,8 +156,8 @@ class Asking:
         """Which cap the request could pass, with what is spent and in flight; empty if none."""
         budget, spending = self.accounts.budget, self.accounts.spending
         flying = list(self.most.values())
-        if budget.counts_tokens and isinstance(self.engine, RemoteEngine):
-            self.most[request.key] = self.engine.most(request)
+        if budget.counts_tokens and self.remote is not None:
+            self.most[request.key] = self.remote.most(request)
             flying.append(self.most[request.key])
         usage = Usage(
             spending.prompt_tokens + sum(most.prompt_tokens for most in flying),
@@ -170,7 +172,7 @@ class Asking:
 
     def check_prices(self) -> None:
         """Fail if money is to be counted and nobody knows the price."""
-        unpriced = isinstance(self.engine, RemoteEngine) and not self.engine.priced
+        unpriced = self.remote is not None and not self.remote.priced
         if unpriced and self.accounts.budget.usd is not None:
             raise ConfigError(
                 "A cap in USD needs the price of a token. engine.prices is not set. "

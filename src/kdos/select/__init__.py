@@ -1,8 +1,11 @@
 """A dataset and a budget in; the rows that meet a target distribution out."""
 
+import sys
+
+from kdos import Room
 from kdos.select.choose import Candidates, Selection, draw
-from kdos.select.dataset import Batch, Dataset, open_dataset
-from kdos.select.rows import DEDUP, candidates, write_selection
+from kdos.select.dataset import Batch, Dataset, hold_dataset, open_dataset
+from kdos.select.rows import DEDUP, candidates, chosen_rows, write_selection
 from kdos.select.survey import Options, Placed, Survey, placed, placed_in, survey
 
 __all__ = [
@@ -15,10 +18,14 @@ __all__ = [
     "Selection",
     "Survey",
     "candidates",
+    "chosen_rows",
     "draw",
+    "hold_dataset",
     "open_dataset",
     "placed",
     "placed_in",
     "survey",
     "write_selection",
 ]
+
+sys.modules[__name__].__class__ = Room

@@ -21,8 +21,10 @@ Flags = npt.NDArray[np.bool_]
 HUB = "hf:"
 """What the name of a Hugging Face data set begins with here: ``hf:owner/name:split``."""
 BATCH_ROWS = 65_536
-VECTORS = "vector"
-"""The column that vectors of a ``.npy`` are written to."""
+VECTORS, TEXTS = "vector", "text"
+"""The columns of vectors and of texts that came without a name."""
+IN_MEMORY = "the data"
+"""How messages call a dataset in memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +43,14 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class Dataset:
-    """Where rows come from, and the field that is measured; empty for a ``.npy``."""
+    """Where rows come from, and the field that is measured; empty for a ``.npy``.
+
+    `held` is the table itself where the rows are in memory; `path` is then only a name for it.
+    """
 
     path: str
     field: str
+    held: pa.Table | None = None
 
     @property
     def holds_vectors(self) -> bool:
@@ -64,6 +70,9 @@ class Dataset:
         return self._rows([field])
 
     def _rows(self, columns: Sequence[str] | None) -> Iterator[Rows]:
+        if self.held is not None:
+            table = self.held if columns is None else self.held.select(list(columns))
+            return _held_rows(table, self.path)
         if self.path.startswith(HUB):
             name, split = _hub_name(self.path)
             return read_hub_rows(name, split=split, columns=columns, batch_size=BATCH_ROWS)
@@ -87,6 +96,38 @@ def open_dataset(path: str, field: str | None = None) -> Dataset:
             known = ", ".join(names)
             raise InputError.at(path, f"name the field with --field. There are: {known}")
     return Dataset(path, field)
+
+
+def hold_dataset(data: Any, field: str | None = None) -> Dataset:
+    """A dataset in memory: texts, vectors of shape (n, n_features), or any table Arrow can read.
+
+    Raises:
+        InputError: It is none of these, or no field says by its name that it holds the text.
+    """
+    if isinstance(data, np.ndarray):
+        table = pa.Table.from_batches([_vector_table(np.atleast_2d(np.asarray(data, np.float32)))])
+        return Dataset(IN_MEMORY, VECTORS, table)
+    if hasattr(data, "with_format"):
+        data = data.with_format("arrow")[:]
+    elif isinstance(data, Sequence) and all(isinstance(item, str) for item in data):
+        data, field = {TEXTS: pa.array(data, pa.string())}, TEXTS
+    try:
+        table = pa.table(data)
+    except (TypeError, ValueError, pa.ArrowException) as error:
+        got = type(data).__name__
+        raise InputError.at(IN_MEMORY, f"must be texts, vectors or a table. Got {got}") from error
+    field = field or guess_field(table.column_names)
+    if field is None or field not in table.column_names:
+        known = ", ".join(table.column_names)
+        raise InputError.at(IN_MEMORY, f"name its text field. There are: {known}", field=field)
+    return Dataset(IN_MEMORY, field, table)
+
+
+def _held_rows(table: pa.Table, name: str) -> Iterator[Rows]:
+    start = 1
+    for batch in table.combine_chunks().to_batches(BATCH_ROWS):
+        yield Rows(name, batch, range(start, start + len(batch)), "row")
+        start += len(batch)
 
 
 def hub_fields(path: str) -> list[str]:

@@ -1,0 +1,105 @@
+import json
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+import kdos
+import kdos.density
+from kdos import notebook
+from kdos.errors import UsageError
+
+METALS = ("copper", "iron", "zinc", "tin", "lead", "silver", "gold", "nickel")
+
+
+def questions(count: int) -> list[str]:
+    chance = np.random.default_rng(0)
+    return [
+        f"At how many degrees does {METALS[int(kind)]} number {place} melt in <b>air</b>?"
+        for place, kind in enumerate(chance.zipf(1.6, count) % len(METALS))
+    ]
+
+
+@pytest.fixture(scope="module")
+def measured() -> notebook.Density:
+    return kdos.density(questions(900), n_cells=8)
+
+
+def test_texts_are_measured_as_the_command_does(measured, tmp_path: Path, capsys) -> None:
+    from kdos.cli import main
+
+    path = tmp_path / "questions.jsonl"
+    path.write_text("".join(json.dumps({"question": text}) + "\n" for text in questions(900)))
+    assert main(["density", str(path), "--cells", "8", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == json.loads(json.dumps(measured.summary))
+    assert measured.log10_density.shape == measured.cells.shape == (900,)
+
+
+def test_a_choice_can_be_made_again_without_measuring(measured) -> None:
+    chosen = measured.select(200, "uniform", dedup="exact")
+    other = chosen.again(100, "natural")
+    assert (len(chosen.rows), len(other.rows)) == (200, 100)
+    assert chosen.summary["kl"] == pytest.approx(chosen.summary["kl_optimum"], abs=1e-3)
+    texts = questions(900)
+    assert chosen.table()["text"].to_pylist() == [texts[row] for row in chosen.rows]
+
+
+def test_tables_keep_their_columns(tmp_path: Path) -> None:
+    table = pa.table({"question": questions(300), "id": list(range(300))})
+    chosen = kdos.select(table, 50, "sqrt")
+    assert chosen.save(tmp_path / "chosen.parquet") == 50
+    assert chosen.table()["id"].to_pylist() == chosen.rows.tolist()
+    assert chosen.table().column_names == ["question", "id", "cell"]
+
+
+def test_vectors_are_taken_as_they_are() -> None:
+    points = np.random.default_rng(0).standard_normal((500, 6))
+    assert kdos.density(points).summary["dim"] == 6
+
+
+def test_a_hub_dataset_and_a_frame_are_tables() -> None:
+    datasets = pytest.importorskip("datasets")
+    frame = pytest.importorskip("pandas").DataFrame({"question": questions(200)})
+    held = datasets.Dataset.from_pandas(frame)
+    assert kdos.density(held).summary == kdos.density(frame).summary
+
+
+def test_what_is_shown_is_escaped(measured) -> None:
+    shown = measured._repr_html_() + measured.select(20)._repr_html_()
+    assert "<b>air" not in shown
+    assert "&lt;b&gt;air" in shown
+    assert shown.count("<img") == 1
+
+
+def test_a_run_is_read_back(tmp_path: Path) -> None:
+    source = tmp_path / "metals.jsonl"
+    towns = ("Aden", "Bonn", "Cork", "Dover", "Essen")
+    with source.open("w") as file:
+        for place, metal in enumerate(METALS):
+            said = [
+                f"In {1801 + 7 * place + at} the {metal} works of {town} employed {90 + at} people."
+                for at, town in enumerate(towns)
+            ]
+            file.write(json.dumps({"id": metal, "text": " ".join(said)}) + "\n")
+    config = {
+        "source": {"kind": "text", "path": str(source), "text": "text", "id": "id"},
+        "budget": {"samples": 12},
+    }
+    made = kdos.run(config, tmp_path / "run")
+    assert made.samples().num_rows == made.summary["samples"] > 0
+    assert len(made.gap()) == made.summary["rounds"]
+    assert made.report.exists()
+    assert made.samples()["question"][0].as_py().split()[0] in made._repr_html_()
+
+
+@pytest.mark.parametrize("data", [[], 3, pa.table({"x": [1]}), [1, 2]])
+def test_data_that_cannot_be_measured_is_named(data) -> None:
+    with pytest.raises(UsageError, match="data"):
+        kdos.density(data)
+
+
+def test_a_room_is_still_a_package() -> None:
+    assert kdos.density.fit_space
+    with pytest.raises(AttributeError, match="nothing"):
+        kdos.nothing  # noqa: B018
