@@ -13,6 +13,7 @@ from kdos.tasks import (
     read_answer,
     read_judgement,
 )
+from kdos.verdict import rule
 
 DRAFT = Draft("d", "Q?", "A", (), ("K.",), "graph TD", (), ())
 PASSAGES = [Passage("p", "d", "T", "", "en", 0, 4, "Text")]
@@ -22,23 +23,24 @@ def judged(*, wrong=()):
     value = {name: name in wrong for name in CHECKS}
     value["criteria"] = {name: {"ok": name not in wrong, "quote": "Text"} for name in CRITERIA}
     request = ask_judgement(DRAFT, passages=PASSAGES)
-    return read_judgement(Reply(request, text=orjson.dumps(value).decode()))
+    judgement = read_judgement(Reply(request, text=orjson.dumps(value).decode()))
+    return rule([judgement], passages=PASSAGES).refusal
 
 
 def test_a_draft_that_meets_everything_is_not_refused():
-    assert judged().refusal is None
+    assert judged() is None
 
 
 @pytest.mark.parametrize("name", [*CHECKS, *CRITERIA])
 def test_each_check_and_criterion_refuses_with_its_class(name):
-    refusal = judged(wrong=[name]).refusal
+    refusal = judged(wrong=[name])
     assert refusal.reason == (name if name in CHECKS else f"not_{name}")
     assert refusal.error_class == (CHECKS | CRITERIA)[name]
     assert refusal.error_class is not ErrorClass.DISTRIBUTION
 
 
 def test_the_first_thing_that_fails_is_the_reason():
-    assert judged(wrong=["logic_valid", "ambiguous"]).refusal.reason == "ambiguous"
+    assert judged(wrong=["logic_valid", "ambiguous"]).reason == "ambiguous"
 
 
 def test_several_judges_and_attempts_are_requests_of_their_own():

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 
 class Kind(StrEnum):
@@ -15,16 +16,14 @@ class Kind(StrEnum):
     """A hierarchy: a tree, whose edges lead from parent to child."""
 
 
-@dataclass(frozen=True, slots=True)
-class Node:
+class Node(NamedTuple):  # a tuple: half a dozen are made for every draft
     """One box of the diagram. `id` is its name within the diagram, `label` what it says."""
 
     id: str
     label: str
 
 
-@dataclass(frozen=True, slots=True)
-class Edge:
+class Edge(NamedTuple):
     """One link between two node ids; `directed` is False where it reads both ways."""
 
     source: str

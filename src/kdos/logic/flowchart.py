@@ -83,10 +83,12 @@ class Flowchart:
     def read(self, position: int) -> tuple[tuple[Node, ...], tuple[Edge, ...]]:
         """Read all statements from `position` on."""
         text = self.text
-        while (position := _skip(_GAP, text, position)) < len(text):
+        while position < len(text):
             if usual := _USUAL.match(text, position):
                 self.usual(usual)
                 position = usual.end()
+            elif gap := _GAP.match(text, position):
+                position = gap.end()
             else:
                 position = self.statement(position)
         if self.open_subgraphs:

@@ -9,12 +9,12 @@ _TAG = re.compile(
 )
 _CODE = re.compile(r"#(\w+);")
 _QUOTED = re.compile(r"""(["'“”„])(.*)["'“”]""", re.DOTALL)
-_PLAIN = re.compile(r"[^<&#\\\s`]+(?: [^<&#\\\s`]+)*")
+_MARK = re.compile(r"[<&#\\`]")
 
 
 def clean_label(label: str) -> str:
     """The label without HTML, Mermaid's character codes, Markdown's backticks and extra space."""
-    if _PLAIN.fullmatch(label):
+    if _MARK.search(label) is None and " ".join(label.split()) == label:
         return label
     text = label.strip()
     if len(text) > 1 and text[0] == text[-1] == "`" and text.count("`") == 2:

@@ -65,6 +65,9 @@ def reached(start: str, ways: Mapping[str, list[str]]) -> set[str]:
 
 def in_a_circle(logic: Logic) -> str:
     """A node from which directed edges lead back to itself, or the empty string."""
+    place = {node.id: number for number, node in enumerate(logic.nodes)}
+    if all(place[edge.source] < place[edge.target] for edge in logic.edges if edge.directed):
+        return ""
     before: dict[str, int] = {}
     ways: dict[str, list[str]] = {}
     for edge in logic.edges:
@@ -103,10 +106,14 @@ def unnamed(logic: Logic, knowledge_points: Sequence[str]) -> list[str]:
     A place names one knowledge point: the shortest place that holds it word for word is taken,
     else the shortest that holds nearly all of its telling words.
     """
+    shown = [node.label for node in logic.nodes]
+    others = [point for point in knowledge_points if not _taken(point, shown)]
+    if not others:
+        return []
     labels = {node.id: normalise(node.label) for node in logic.nodes}
-    places = sorted(labels.values(), key=len)
+    places = sorted(map(normalise, shown), key=len)
     loose: list[tuple[str, str]] = []
-    for point in knowledge_points:
+    for point in others:
         wanted = normalise(point)
         place = next((place for place in places if wanted in place), None)
         if place is None:
@@ -128,6 +135,14 @@ def unnamed(logic: Logic, knowledge_points: Sequence[str]) -> list[str]:
         else:
             places.remove(place)
     return missing
+
+
+def _taken(point: str, labels: list[str]) -> bool:
+    """Is there a label that is this knowledge point? Then it is taken away."""
+    if point in labels:
+        labels.remove(point)
+        return True
+    return False
 
 
 def _holds(label: str, answer: str) -> bool:

@@ -15,6 +15,7 @@ _WIDE_RUN = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]+")
 _ENDINGS = ("ing", "ed", "e")
 _STOPS = frozenset(":.?!")
 _QUOTES = frozenset("`'\"“‘«")
+_QUOTE = re.compile(f"[{''.join(sorted(_QUOTES))}]")
 
 
 def _words(listed: str) -> frozenset[str]:
@@ -57,27 +58,39 @@ def read_wording(sentence: str) -> Wording:
     A name is a word with a capital that does not begin the sentence, with a digit or a sign inside,
     or in quotes; a small word may be part of one. Capitals say nothing where all words have them.
     """
-    text = sentence if sentence.isascii() else _without_accents(sentence)
+    ascii_only = sentence.isascii()
+    text = sentence if ascii_only else _without_accents(sentence)
     found = list(_WORD.finditer(text))
     cased = any(map(_begins_small, found))
+    quoted = _QUOTE.search(text) is not None
     names: list[str] = []
     order: list[str] = []
     for word in found:
         raw = word[0]
-        if not raw.isascii() and _WIDE_RUN.search(raw):
+        if not ascii_only and _WIDE_RUN.search(raw):
             order += [raw[start : start + 2] for start in range(max(1, len(raw) - 1))]
             continue
-        lowered = raw.casefold()
-        start = word.start()
-        capital = cased and start > 0 and raw != lowered
-        if lowered in SMALL_WORDS and not (capital and text[start - 2] not in _STOPS):
+        plain, small, uncased, letters = _read_word(raw)
+        if uncased and letters and not quoted:
+            if not small:
+                order.append(plain)
             continue
-        plain = stem(lowered)
+        start = word.start()
+        capital = cased and start > 0 and not uncased
+        if small and not (capital and text[start - 2] not in _STOPS):
+            continue
         order.append(plain)
-        if capital or not raw.isalpha() or (start > 0 and text[start - 1] in _QUOTES):
+        if capital or not letters or (start > 0 and text[start - 1] in _QUOTES):
             names.append(plain)
     said = tuple(normalise(text).split())
     return Wording(frozenset(order), frozenset(names), tuple(order), said)
+
+
+@lru_cache(maxsize=1 << 16)
+def _read_word(word: str) -> tuple[str, bool, bool, bool]:
+    """A word's stem; is it a small word, without capitals, of letters alone?"""
+    lowered = word.casefold()
+    return stem(lowered), lowered in SMALL_WORDS, lowered == word, word.isalpha()
 
 
 def _begins_small(word: re.Match[str]) -> bool:

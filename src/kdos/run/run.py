@@ -17,6 +17,7 @@ from kdos.llm.embeddings import ENDPOINT, endpoint_embedder
 from kdos.llm.http import settings_from
 from kdos.llm.rules import RulesEngine
 from kdos.report import LivePage, write_report
+from kdos.run.demand import DEMAND, demand_file, weighted_questions
 from kdos.run.finish import finish, summarise, write_pool_points
 from kdos.run.folder import RunFolder
 from kdos.run.prepare import prepare
@@ -34,10 +35,13 @@ def run(config: Config, path: Path, *, cache: Path | None = None) -> dict[str, A
     `cache` is a ledger that several runs share: what it holds is not asked again.
 
     Raises:
+        InputError: The source, or the file of a demand target, cannot be read.
         ConfigError: The folder holds a run with another configuration.
         StoreError: Another process is working in it.
     """
     begun = monotonic()
+    if config.target.startswith(DEMAND):
+        weighted_questions(demand_file(config.target))
     folder, progress, page = RunFolder(path), Progress(), LivePage(path)
     with run_lock(path):
         if folder.claim(config) and folder.summary.exists():

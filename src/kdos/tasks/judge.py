@@ -38,11 +38,6 @@ class Judgement:
     passed: Mapping[str, bool]
     quotes: Mapping[str, str]
 
-    @property
-    def refusal(self) -> Refusal | None:
-        """The first thing the draft fails, as a refusal; None if it passes all."""
-        return next((failure(name) for name, passed in self.passed.items() if not passed), None)
-
 
 def failure(name: str) -> Refusal:
     """The refusal for a check that was flagged, or a criterion that was not met."""

@@ -66,7 +66,10 @@ class Benchmarks:
 
         With names added to it, it is another question unless the answers agree.
         """
-        rows = Counter(row for run in set(_runs(question)) for row in self._runs.get(run, ()))
+        known = self._runs.keys() & _runs(question)
+        if not known:
+            return None
+        rows = Counter(row for run in sorted(known) for row in self._runs[run])
         for row, shared in rows.most_common(1):
             name, held, runs, theirs = self._added[row]
             if shared < INSIDE * runs:

@@ -53,6 +53,7 @@ _OPTION_ANSWER = re.compile(
 )
 _DENIALS = ("not", "n't", "never", "no longer", "不", "未", "没")
 _NEGATION = re.compile(r"\b(?:not|never|no longer)\b|n't\b|[不未没]")
+_DIGIT = re.compile(r"\d")
 _NUMBER = re.compile(r"(?<![\w.])(?:\d[\d,.]*\d|\d)(?!\w)")
 _ONE_VALUED = re.compile(
     r"\b(?:born|died|founded|established|built|completed|published|released|population|capital|"
@@ -127,11 +128,17 @@ def check_knowledge_points(draft: Draft) -> Refusal | None:
         return refuse("knowledge_points_number", f"{len(points)} knowledge points")
     if len(set(map(fact_key, points))) < len(points):
         return refuse("knowledge_points_repeated", " | ".join(points))
-    denied = any(denial in point for point in points for denial in _DENIALS)
-    for one, other in combinations(points if denied else filter(_NUMBER.search, points), 2):
+    said = "\n".join(points)
+    suspects = points if any(denial in said for denial in _DENIALS) else numbered(points)
+    for one, other in combinations(suspects, 2):
         if contradict(one, other):
             return refuse("knowledge_points_contradict", f"{one} | {other}")
     return None
+
+
+def numbered(points: Sequence[str]) -> list[str]:
+    """The knowledge points that hold a number."""
+    return [point for point in points if _DIGIT.search(point) and _NUMBER.search(point)]
 
 
 def contradict(one: str, other: str) -> bool:

@@ -33,7 +33,7 @@ def is_abstract(sentence: str, entities: Sequence[str], *, asked_for: str) -> bo
     question, asking for an instance (who, when, which year) or being answered by one. Of a sentence
     in small letters only, which shows no names, the wording must be abstract as well.
     """
-    if _NAME.search(sentence) or _names_entity(sentence, entities):
+    if _names_entity(sentence, entities) or _NAME.search(sentence):
         return False
     answered = asked_for != "" and is_instance(asked_for)
     if sentence.islower() or not _CASED.search(sentence):
@@ -52,6 +52,8 @@ def is_instance(text: str) -> bool:
 
 def _names_entity(sentence: str, entities: Sequence[str]) -> bool:
     """Does the sentence hold a topic entity that is a name?"""
+    if any(entity in sentence and is_instance(entity) for entity in entities):
+        return True
     lowered = sentence.casefold()
     return any(is_instance(entity) and entity.casefold() in lowered for entity in entities)
 

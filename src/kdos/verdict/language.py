@@ -76,8 +76,8 @@ def _other_latin(text: str, lang: str) -> str:
     """Another language in Latin letters whose small words are plainly in the lead."""
     if lang not in _LANGUAGES:
         return ""
-    own = _small_words(text, lang)
     words = text.casefold().split()
+    own = len(_LANGUAGES[lang].intersection(words))
     if own >= PLAINLY or len(words) < 4:
         return ""
     scores = {
