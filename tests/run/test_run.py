@@ -19,11 +19,13 @@ from kdos.cli import main
 from kdos.commands.serve_rules import PROMPTS
 from kdos.config import read_config
 from kdos.errors import ConfigError, InputError, StoreError
+from kdos.evaluate import place_questions
 from kdos.llm import ScriptedEngine
 from kdos.llm.rules import RulesEngine
 from kdos.llm.stand_in import Faults, StandIn, serving
 from kdos.report import write_report
 from kdos.run import missing_in, run, run_blind
+from kdos.scoring import Question
 from kdos.store import read_arrays, run_lock
 
 PLACES = (
@@ -226,11 +228,17 @@ def test_a_model_that_writes_nonsense_ends_the_run_with_every_reply_counted(tmp_
 
 
 def test_an_endpoint_may_embed(corpus, tmp_path):
+    folder = tmp_path / "run"
     with serving(StandIn(RulesEngine(), PROMPTS).app()) as url:
         changes = {"embed": "endpoint:hashed", "engine": {"embed_url": url}}
-        summary = run(read_config(config_of(corpus, **changes)), tmp_path / "run")
+        summary = run(read_config(config_of(corpus, **changes)), folder)
+        question = Question(
+            id="q", question="When was the bridge of Faro opened?", answers=("1752",)
+        )
+        places = place_questions([question], folder)
     assert summary["samples"] > 100
-    assert read_arrays(tmp_path / "run" / "space")[0]["embedder"] == "endpoint:hashed"
+    assert read_arrays(folder / "space")[0]["embedder"] == "endpoint:hashed"
+    assert places.cells.shape == (1,)
 
 
 def test_an_embedder_that_is_not_there_is_found_out_first(corpus, tmp_path):

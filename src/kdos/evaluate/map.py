@@ -1,7 +1,8 @@
 """Questions in, their places on a run's map out: where a model knows more, and where less."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,9 +12,11 @@ import numpy.typing as npt
 import pyarrow as pa
 import yaml
 
+from kdos.config import read_config
 from kdos.density import Space, measure
 from kdos.embed import Embedder, LexicalEmbedder, load_embedder
-from kdos.errors import StoreError, UsageError
+from kdos.errors import ConfigError, StoreError, UsageError
+from kdos.llm.embeddings import ENDPOINT, endpoint_embedder
 from kdos.scoring import Question
 from kdos.store import read_arrays
 
@@ -55,7 +58,8 @@ def place_questions(questions: Sequence[Question], run: Path) -> Places:
     space = Space.from_arrays(*read_arrays(run / "space"))
     reference = read_arrays(run / "extract" / "reference")[1]["points"]
     texts = [" ".join([question.question, *question.answers[:1]]) for question in questions]
-    points = space.project(run_embedder(run).embed(texts))
+    with run_embedder(run) as embedder:
+        points = space.project(embedder.embed(texts))
     found = measure(points, space, among=reference)
     return Places(
         cells=found.cells,
@@ -64,14 +68,19 @@ def place_questions(questions: Sequence[Question], run: Path) -> Places:
     )
 
 
-def run_embedder(run: Path) -> Embedder:
+@contextmanager
+def run_embedder(run: Path) -> Generator[Embedder]:
     """The embedder of a run: the one it fitted, or the one its configuration names."""
     try:
-        config = yaml.safe_load((run / "run.yaml").read_text(encoding="utf-8"))
-        name = config["embed"]
-    except (OSError, yaml.YAMLError, KeyError, TypeError) as error:
+        value = yaml.safe_load((run / "run.yaml").read_text(encoding="utf-8"))
+        config = read_config({key: value[key] for key in value if key != "fingerprint"})
+    except (OSError, yaml.YAMLError, TypeError, ConfigError) as error:
         raise StoreError(f"{run / 'run.yaml'} must be a run's configuration. {error}") from error
-    return load_embedder(name) or LexicalEmbedder(**read_arrays(run / "embed")[1])
+    if config.embed.startswith(ENDPOINT):
+        with endpoint_embedder(config.embed, config.engine) as embedder:
+            yield embedder
+    else:
+        yield load_embedder(config.embed) or LexicalEmbedder(**read_arrays(run / "embed")[1])
 
 
 def by_cell(rows: Rows, places: Places, against: Mapping[str, Mapping[str, Any]]) -> pa.Table:
