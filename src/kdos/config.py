@@ -89,14 +89,19 @@ class SynthesizeConfig:
     """The loop: how drafts are asked for and which are kept.
 
     `accept: all` keeps every sound draft; together with `picker: scatter` that is the blind run
-    that others do.
+    that others do. `mend` asks once more for a draft with a fault of its writing. `judges` see each
+    draft, 0 for none; `attempts` answer its question unseen, and what they do not agree with falls.
+    `same_shape` is the share of the pool that one shape of logic may have.
     """
 
     accept: Literal["pace", "strict", "mean", "all"] = "pace"
     drafts_per_call: int = 2
     picks_per_round: int | None = None
     slack: float = 0.2
-    judge: bool = True
+    mend: bool = True
+    judges: int = 1
+    attempts: int = 0
+    same_shape: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +123,8 @@ class Config:
     (`walk`), on paths that begin where steering would (`walk-from-steer`), or anywhere (`scatter`).
     `disciplines` gives domains of the source their share of the target; the others keep their
     proportions in what is left.
+    `benchmarks` are files of questions that nobody may train on, or names that `kdos evaluate`
+    knows: no sample is one of theirs.
     """
 
     source: SourceConfig
@@ -125,6 +132,7 @@ class Config:
     embed: str = "lexical"
     target: str = "sqrt"
     picker: Literal["steer", "walk", "walk-from-steer", "scatter"] = "steer"
+    benchmarks: list[str] = field(default_factory=list[str])
     budget: BudgetConfig = field(default_factory=BudgetConfig)
     space: SpaceConfig = field(default_factory=SpaceConfig)
     seed: SeedConfig = field(default_factory=SeedConfig)
@@ -165,6 +173,14 @@ def read_config(value: object) -> Config:
         if number < 1:
             raise ConfigError(f"`{key}` must be at least 1. Got {number}.")
     _check_disciplines(config.disciplines)
+    settings = config.synthesize
+    if settings.judges < 0 or settings.attempts < 0:
+        raise ConfigError("`synthesize.judges` and `synthesize.attempts` must not be negative.")
+    if settings.attempts and config.engine.kind == "rules":
+        raise ConfigError(
+            "`synthesize.attempts` must have a model to answer: rules knows what it asked. "
+            "Give an engine of kind http, or 0 attempts."
+        )
     if config.engine.kind == "http" and not (config.engine.url and config.engine.model):
         raise ConfigError(
             "`engine` of kind http needs `url` and `model`, "
@@ -218,6 +234,10 @@ def _convert(hint: Any, value: object, *, at: str) -> Any:
             return value
         names = ", ".join(map(str, get_args(hint)))
         raise ConfigError(f"`{at}` must be one of {names}. Got {value!r}.")
+    if get_origin(hint) is list:
+        if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+            raise ConfigError(f"`{at}` must be a list of texts. Got {value!r}.")
+        return value
     if get_origin(hint) is dict:
         hint = dict
     if hint is float and isinstance(value, int) and not isinstance(value, bool):

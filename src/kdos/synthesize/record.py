@@ -21,6 +21,7 @@ SAMPLES = pa.schema(
         ("topic_entities", pa.list_(pa.string())),
         ("knowledge_points", pa.list_(pa.string())),
         ("logic", pa.string()),
+        ("shape", pa.string()),
         ("distractors", pa.list_(pa.string())),
         ("domain", pa.string()),
         ("lang", pa.string()),
@@ -47,6 +48,8 @@ VERDICTS = pa.schema(
         ("cells", pa.list_(pa.int32())),
         ("deficit", pa.float64()),
         ("domain", pa.string()),
+        ("again", pa.bool_()),
+        ("passed", pa.map_(pa.string(), pa.float32())),
     ]
 )
 PICKS = pa.schema(
@@ -114,6 +117,7 @@ def sample_of(
         topic_entities=extraction.topic_entities,
         knowledge_points=extraction.knowledge_points,
         logic=extraction.logic,
+        shape=candidate.shape,
         distractors=draft.distractors,
         domain=seeds[0].domain,
         lang=seeds[0].lang,
@@ -153,7 +157,7 @@ def read_outcome(tables: Mapping[str, pa.Table], inventory: Inventory) -> Outcom
     return Outcome(
         asked=[tuple(use) for use in values(picks, "knowledge_points")],
         samples=[inventory.rows(texts) for texts in values(samples, "knowledge_points")],
-        sources=[places[name.rpartition("/")[0]] for name in values(samples, "id")],
+        sources=[places[name.partition("/")[0]] for name in values(samples, "id")],
     )
 
 
@@ -170,6 +174,8 @@ def _verdict_rows(turn: Round, seeds: Mapping[str, Sequence[Seed]]) -> list[dict
             "cells": list(verdict.cells),
             "deficit": verdict.deficit,
             "domain": seeds[candidate.pick.id][0].domain,
+            "again": candidate.again,
+            "passed": list(candidate.passed.items()),
         }
         for candidate, verdict in zip(turn.candidates, turn.verdicts, strict=True)
     ]
