@@ -94,6 +94,7 @@ def test_a_model_trains_on_packed_sequences(
     splits = {"train": some_samples(40)}
     write_packed(splits, encoder, tmp_path / "out", length=128, random_seed=0)
     rows = datasets.load_dataset(str(tmp_path / "out"), cache_dir=str(tmp_path / "cache"))["train"]
+    torch.manual_seed(0)
     model = tiny_llama(400)
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-2)
     losses = []

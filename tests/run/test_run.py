@@ -120,6 +120,12 @@ def test_it_fills_the_pool_and_says_why_it_stopped(finished):
     assert summary["kl"] <= summary["kl_floor"] or summary["tv"] <= 0.02
 
 
+def test_novel_knowledge_points_are_counted_apart(finished):
+    folder, summary = finished
+    points = rows_of(folder / "synthesize" / "knowledge_points.parquet")
+    assert summary["novel_share"] == sum(point["novel"] for point in points) / len(points)
+
+
 def test_every_stage_balances(finished):
     folder, summary = finished
     assert set(summary["stages"]) == {"document", "seed", "extract", "calls", "drafts"}

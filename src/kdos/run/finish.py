@@ -26,6 +26,11 @@ from kdos.run.turns import (
     write_target,
 )
 from kdos.store import read_json_file, read_parquet, write_json, write_parquet
+from kdos.terminal import say
+
+MOST_NOVEL = 0.05
+"""The share of novel knowledge points past which we say so; of the reference it is 1 % by
+definition (our design)."""
 
 
 def finish(
@@ -42,7 +47,8 @@ def finish(
     samples = all_samples(folder, balanced.state.rounds)
     knowledge_points = balanced.state.pool.knowledge_points
     write_target(folder, balanced.room, balanced.lack, knowledge_points=knowledge_points)
-    write_pool_points(folder, prepared, balanced)
+    summary["novel_share"] = write_pool_points(folder, prepared, balanced)
+    warn_of_novelty(summary["novel_share"])
     kept_out: dict[str, Any] = {}
     if balanced.room.benchmarks:
         told_of = told(folder, balanced.state.rounds, balanced.room.benchmarks)
@@ -51,6 +57,15 @@ def finish(
     write_dataset(samples, card_of(folder, summary, kept_out), folder.dataset)
     write_json(folder.summary, summary)
     return summary
+
+
+def warn_of_novelty(share: float) -> None:
+    """Say so where the space does not cover the pool."""
+    if share > MOST_NOVEL:
+        say(
+            f"{share:.0%} of the pool's knowledge points lie where the source says nothing: "
+            "the space does not cover them, and their cells mean little"
+        )
 
 
 def summarise(
@@ -133,8 +148,11 @@ def card_of(folder: RunFolder, summary: dict[str, Any], kept_out: dict[str, Any]
     )
 
 
-def write_pool_points(folder: RunFolder, prepared: Prepared, balanced: Balanced) -> None:
-    """Every knowledge point of the pool: where it lies, how dense, how often, and if novel."""
+def write_pool_points(folder: RunFolder, prepared: Prepared, balanced: Balanced) -> float:
+    """Every knowledge point of the pool: where it lies, how dense, how often, and if novel.
+
+    Returns the share of them that is novel.
+    """
     inventory, exposures = balanced.room.inventory, balanced.state.pool.exposures
     held = np.flatnonzero(exposures)
     log10, novel = placed(prepared, inventory.points[held], held)
@@ -150,6 +168,7 @@ def write_pool_points(folder: RunFolder, prepared: Prepared, balanced: Balanced)
         }
     )
     write_parquet(folder.pool_points, table, table.schema)
+    return float(novel.mean()) if len(held) else 0.0
 
 
 def placed(

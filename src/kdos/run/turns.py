@@ -8,6 +8,7 @@ from time import monotonic
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from kdos.config import Config
@@ -21,7 +22,7 @@ from kdos.run.benchmarks import benchmarks_of, paraphrase_check, read_questions
 from kdos.run.demand import read_demand
 from kdos.run.folder import RunFolder
 from kdos.run.prepare import Prepared, Tally, count, new_tally
-from kdos.sampler import Yields
+from kdos.sampler import Links, Yields
 from kdos.store import read_json_file, read_parquet, whole_folder, write_json, write_parquet
 from kdos.synthesize import (
     POINTS_A_SAMPLE,
@@ -106,22 +107,13 @@ def balance_pool(
 def workroom(config: Config, prepared: Prepared, *, ask: Ask) -> Workroom:
     """What the loop works with, at its very beginning."""
     space, inventory = prepared.space, prepared.inventory
+    links = prepared.library.links(inventory, n_cells=space.n_cells)
     questions, embedder = read_questions(config.benchmarks), prepared.embedder
     knows_meaning = embedder.name != LexicalEmbedder.name
-    links = prepared.library.links(inventory, n_cells=space.n_cells)
-    log_q = read_target(
-        config.target,
-        log_volumes=space.log_volumes,
-        counts=np.bincount(inventory.cells, minlength=space.n_cells),
-        budget=math.ceil(config.budget.samples * POINTS_A_SAMPLE),
-        demand=read_demand(config.target, prepared),
-    )
-    if config.disciplines:
-        log_q = discipline_target(log_q, config.disciplines, library=prepared.library, links=links)
     return Workroom(
         config=config,
         space=space,
-        log_q=log_q,
+        log_q=wanted_of(config, prepared, links),
         library=prepared.library,
         links=links,
         inventory=inventory,
@@ -133,6 +125,21 @@ def workroom(config: Config, prepared: Prepared, *, ask: Ask) -> Workroom:
             paraphrase_check(questions, embedder.embed) if questions and knows_meaning else None
         ),
     )
+
+
+def wanted_of(config: Config, prepared: Prepared, links: Links) -> npt.NDArray[np.float64]:
+    """The target over cells that the configuration asks for, shape (n_cells,), nats."""
+    space = prepared.space
+    log_q = read_target(
+        config.target,
+        log_volumes=space.log_volumes,
+        counts=np.bincount(links.cells, minlength=space.n_cells),
+        budget=math.ceil(config.budget.samples * POINTS_A_SAMPLE),
+        demand=read_demand(config.target, prepared),
+    )
+    if not config.disciplines:
+        return log_q
+    return discipline_target(log_q, config.disciplines, library=prepared.library, links=links)
 
 
 def warn_of_outliers(room: Workroom) -> None:
