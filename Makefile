@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 .PHONY: env demo test check bench clean
 
@@ -11,8 +12,13 @@ env: $(READY)
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade "pip>=25.1"
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --group dev --editable ".[seed,export]"
-	touch $(READY)
+	$(INSTALL) --group dev --editable ".[seed,export]"
+	touch $@
+
+# Tests and types need torch as well; the demo does not.
+$(READY)-train: $(READY)
+	$(INSTALL) --editable ".[train]"
+	touch $@
 
 demo: env
 	$(BIN)/kdos demo
@@ -20,7 +26,7 @@ demo: env
 test: check
 	$(BIN)/python -m pytest --numprocesses 2
 
-check: env
+check: $(READY)-train
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports

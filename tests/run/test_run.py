@@ -14,10 +14,14 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
+from kdos.commands.serve_rules import PROMPTS
 from kdos.config import read_config
 from kdos.errors import ConfigError, StoreError
+from kdos.llm.rules import RulesEngine
+from kdos.llm.stand_in import Faults, StandIn, serving
+from kdos.report import write_report
 from kdos.run import run, run_blind
-from kdos.store import run_lock
+from kdos.store import read_arrays, run_lock
 
 PLACES = (
     "Lisbon",
@@ -76,6 +80,24 @@ def dataset_hash(folder):
     for path in sorted((folder / "dataset").glob("*.parquet")):
         digest.update(path.name.encode() + path.read_bytes())
     return digest.hexdigest()
+
+
+def test_the_page_follows_the_run(corpus, tmp_path, monkeypatch):
+    pages = []
+
+    def written(folder):
+        write_report(folder)
+        pages.append((folder / "report" / "index.html").read_text())
+
+    monkeypatch.setattr("kdos.report.live.write_report", written)
+    monkeypatch.setattr("kdos.report.live.REFRESH_SECONDS", 0)
+    monkeypatch.setattr("kdos.report.live.MOST_SHARE", float("inf"))
+    summary = run(read_config(config_of(corpus)), tmp_path / "run")
+    assert len(pages) == summary["rounds"] + 1
+    assert "The run is preparing" in pages[0]
+    assert "samples after round 1." in pages[1]
+    assert all('http-equiv="refresh"' in page for page in pages)
+    assert 'http-equiv="refresh"' not in (tmp_path / "run" / "report" / "index.html").read_text()
 
 
 def samples_of(folder):
@@ -138,6 +160,35 @@ def test_two_workers_write_the_same_bytes(finished, corpus, tmp_path):
     folder, _ = finished
     run(read_config(config_of(corpus, workers=2)), tmp_path / "two")
     assert dataset_hash(tmp_path / "two") == dataset_hash(folder)
+
+
+def test_over_http_with_faults_it_writes_the_same_bytes(finished, corpus, tmp_path, monkeypatch):
+    monkeypatch.setattr("kdos.llm.flight.BACKOFF_FIRST", 0.01)
+    folder, summary = finished
+    faults = Faults(fail={429: 0.05, 500: 0.05}, truncate=0.05, reset=0.05, retry_after=0.01)
+    stand_in = StandIn(RulesEngine(), PROMPTS, faults=faults)
+    with serving(stand_in.app()) as url:
+        engine = {"kind": "http", "url": url, "model": "rules", "concurrency": 16}
+        over_http = run(read_config(config_of(corpus, engine=engine)), tmp_path / "http")
+    assert dataset_hash(tmp_path / "http") == dataset_hash(folder)
+    assert over_http["samples"] == summary["samples"]
+    assert over_http["llm_calls"] == stand_in.counts.answered
+    assert stand_in.counts.twice == 0
+
+
+def test_an_endpoint_may_embed(corpus, tmp_path):
+    with serving(StandIn(RulesEngine(), PROMPTS).app()) as url:
+        changes = {"embed": "endpoint:hashed", "engine": {"embed_url": url}}
+        summary = run(read_config(config_of(corpus, **changes)), tmp_path / "run")
+    assert summary["samples"] > 100
+    assert read_arrays(tmp_path / "run" / "space")[0]["embedder"] == "endpoint:hashed"
+
+
+def test_an_embedder_that_is_not_there_is_found_out_first(corpus, tmp_path):
+    for embed, complaint in (("endpoint:hashed", "embed_url"), ("lexicall", "must be lexical")):
+        with pytest.raises(ConfigError, match=complaint):
+            run(read_config(config_of(corpus, embed=embed)), tmp_path / "run")
+        assert not (tmp_path / "run").exists()
 
 
 def test_a_raised_budget_goes_on_from_where_it_was(finished, corpus, tmp_path):

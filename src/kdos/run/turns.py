@@ -15,6 +15,7 @@ from kdos.density.profile import effective_cells
 from kdos.embed import LexicalEmbedder
 from kdos.llm import BudgetSpentError
 from kdos.pool import Pool, values
+from kdos.report import LivePage
 from kdos.run.benchmarks import benchmarks_of, paraphrase_check, read_questions
 from kdos.run.folder import RunFolder
 from kdos.run.prepare import Prepared, Tally, count, new_tally
@@ -62,8 +63,9 @@ def balance_pool(
     ask: Ask,
     engine: str,
     progress: Progress,
+    page: LivePage | None = None,
 ) -> Balanced:
-    """Turn the loop until it stops; each turn is on disk before the next begins."""
+    """Turn the loop until it stops; each turn is on disk, and on the page, before the next."""
     room = workroom(config, prepared, ask=ask)
     warn_of_outliers(room)
     state = past_turns(folder, room)
@@ -92,6 +94,8 @@ def balance_pool(
             )
             write_turn(folder, turn.number, facts, tables)
             progress.count(state.pool.samples, note(facts))
+            if page:
+                page.refresh()
 
 
 def workroom(config: Config, prepared: Prepared, *, ask: Ask) -> Workroom:
