@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: env demo test check bench clean
+.PHONY: env demo test browser check bench clean
 
 env: $(READY)
 
@@ -25,6 +25,10 @@ demo: env
 
 test: check
 	$(BIN)/python -m pytest --numprocesses 2
+
+# The report's tests open it in a browser where there is one; this needs Debian and its root.
+browser:
+	command -v chromium || (apt-get update -qq && apt-get install -qq -y chromium)
 
 check: $(READY)-train
 	$(BIN)/ruff check .

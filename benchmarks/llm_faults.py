@@ -86,7 +86,7 @@ def main():
     parser.add_argument("--rows", type=int, default=10_000)
     parser.add_argument("--share", type=float, default=0.3)
     parser.add_argument("--concurrency", type=int, default=64)
-    parser.add_argument("--timeout", type=float, default=1.0, help="seconds; 20 times the latency")
+    parser.add_argument("--timeout", type=float, default=1.5, help="seconds; 30 times the latency")
     parser.add_argument("--retry-after", type=float, default=0.5)
     parser.add_argument("--out", type=Path)
     args = parser.parse_args()

@@ -49,6 +49,19 @@ def prompt(number):
     return f"{INSTRUCTIONS}\n\nITEM-{number}"
 
 
+class Clock:
+    """Wall and processor seconds since it was made, children that have ended included."""
+
+    def __init__(self):
+        self.began = self.now()
+
+    def now(self):
+        return time.perf_counter(), sum(os.times()[:4])
+
+    def read(self):
+        return tuple(after - before for after, before in zip(self.now(), self.began, strict=True))
+
+
 def write_checked(file, number, text):
     """The answer, parsed, held against its item and written."""
     value = json.loads(text)
@@ -68,7 +81,7 @@ def kdos(url, rows, concurrency, folder):
     schema = an_object(**dict.fromkeys(TEXTS, TEXT), facts=a_list(TEXT))
     asked = Prompt("write", INSTRUCTIONS, schema)
     requests = (Request(f"w/{n}", asked, {"item": f"ITEM-{n}"}) for n in range(rows))
-    began = time.perf_counter()
+    clock = Clock()
     with (
         HttpEngine(HttpSettings(url, "mock", concurrency=concurrency)) as engine,
         Ledger(folder / "ledger.sqlite") as ledger,
@@ -78,7 +91,7 @@ def kdos(url, rows, concurrency, folder):
             value = read_json(reply.text, schema)
             assert value["id"] == reply.request.inputs["item"]
             file.write(json.dumps(value) + "\n")
-    return time.perf_counter() - began
+    return clock.read()
 
 
 async def pooled(rows, concurrency, one):
@@ -112,10 +125,10 @@ def aiohttp(url, rows, concurrency, folder):
 
             await pooled(rows, concurrency, one)
 
-    began = time.perf_counter()
+    clock = Clock()
     with (folder / "out.jsonl").open("w") as file:
         asyncio.run(main(file))
-    return time.perf_counter() - began
+    return clock.read()
 
 
 def openai(url, rows, concurrency, folder, http_client=None):
@@ -132,10 +145,10 @@ def openai(url, rows, concurrency, folder, http_client=None):
 
             await pooled(rows, concurrency, one)
 
-    began = time.perf_counter()
+    clock = Clock()
     with (folder / "out.jsonl").open("w") as file:
         asyncio.run(main(file))
-    return time.perf_counter() - began
+    return clock.read()
 
 
 def openai_aiohttp(url, rows, concurrency, folder):
@@ -180,11 +193,11 @@ def curator(url, rows, concurrency, folder):
     limits = {"max_requests_per_minute": 10_000_000, "max_tokens_per_minute": 10_000_000_000}
     limits |= {"max_concurrent_requests": concurrency, "base_url": url}
     writer = Writer(model_name="gpt-4o-mini", backend="openai", backend_params=limits)
-    began = time.perf_counter()
+    clock = Clock()
     answered = writer([{"number": n} for n in range(rows)])
-    seconds = time.perf_counter() - began
+    taken = clock.read()
     assert len(getattr(answered, "dataset", answered)) == rows
-    return seconds
+    return taken
 
 
 def datadesigner(url, rows, concurrency, folder):
@@ -216,14 +229,14 @@ def datadesigner(url, rows, concurrency, folder):
     )
     builder.add_column(column)
     designer = DataDesigner(artifact_path=folder, model_providers=[provider])
-    began = time.perf_counter()
+    clock = Clock()
     made = designer.create(builder, num_records=rows).load_dataset()
-    seconds = time.perf_counter() - began
+    taken = clock.read()
     assert len(made) == rows
     assert all(
         row["id"] == f"ITEM-{n}" for n, row in zip(made["number"], made["item"], strict=True)
     )
-    return seconds
+    return taken
 
 
 def distilabel(url, rows, concurrency, folder):
@@ -236,14 +249,14 @@ def distilabel(url, rows, concurrency, folder):
         model = OpenAILLM(model="mock", base_url=url, api_key="none")
         TextGeneration(llm=model, input_batch_size=concurrency)
     data = [{"instruction": prompt(n), "number": n} for n in range(rows)]
-    began = time.perf_counter()
+    clock = Clock()
     made = pipeline.run(dataset=data, use_cache=False)["default"]["train"]
     with (folder / "out.jsonl").open("w") as file:
         for number, text in zip(made["number"], made["generation"], strict=True):
             write_checked(file, number, text)
-    seconds = time.perf_counter() - began
+    taken = clock.read()
     assert len(made) == rows
-    return seconds
+    return taken
 
 
 def sdghub(url, rows, concurrency, folder):
@@ -268,13 +281,13 @@ def sdghub(url, rows, concurrency, folder):
     parse = JSONParserBlock(
         block_name="parse", input_cols=["got_content"], output_cols=[*TEXTS, "facts"]
     )
-    began = time.perf_counter()
+    clock = Clock()
     made = chat(data, _flow_max_concurrency=concurrency)
     made = parse(extract(made))
     made.to_json(folder / "out.jsonl", orient="records", lines=True)
-    seconds = time.perf_counter() - began
+    taken = clock.read()
     assert list(made["id"]) == [f"ITEM-{n}" for n in made["number"]]
-    return seconds
+    return taken
 
 
 SYSTEMS = {
@@ -288,12 +301,7 @@ SYSTEMS = {
 def one(system, url, rows, concurrency):
     """Ask once; print what it took."""
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-        before = os.times()
-        seconds = SYSTEMS[system](url, rows, concurrency, Path(folder))
-        after = os.times()
-    spent = (after.user + after.system + after.children_user + after.children_system) - (
-        before.user + before.system + before.children_user + before.children_system
-    )
+        seconds, spent = SYSTEMS[system](url, rows, concurrency, Path(folder))
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     print(
         json.dumps(

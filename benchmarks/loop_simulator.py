@@ -53,6 +53,8 @@ ARMS = ("blind", "steer only", "accept only", "both", "smallest first", "resampl
 TARGETS = ("natural", "sqrt", "uniform", "level")
 MOST_CALLS = 8
 """Calls at which an arm is cut off, in the calls of the blind run."""
+SECANTS = 8
+"""Turns of the secant rule at most; it takes four or five."""
 SURPLUS = 10
 """Pools' worth of samples that the blind run for resampling is not to stop before."""
 RESULTS = Path(__file__).parent / "results"
@@ -191,7 +193,6 @@ def play(
     """One run of the product's loop, until it stops by itself or has had `most_calls`."""
     log_q = target_of(world, target, budget=samples * (4 if many else 1))
     settings = SynthesizeConfig(
-        steer=arm in ("both", "steer only"),
         accept="pace" if arm in ("both", "accept only") else "all",
         drafts_per_call=1,
         picks_per_round=picks,
@@ -199,6 +200,7 @@ def play(
     room = Workroom(
         config=Config(
             source=SourceConfig("pydocs"),
+            picker="steer" if arm in ("both", "steer only") else "scatter",
             budget=BudgetConfig(samples=samples),
             synthesize=settings,
             random_seed=random_seed,
@@ -223,7 +225,10 @@ def play(
     )  # fmt: skip
     if arm == "resampled blind":
         return resampled(result, drafter.held, world, log_q, samples // SURPLUS)
-    return replace(result, oracle=oracle(world, state.pool.counts, samples, many=many))
+    if arm != "both":
+        return result
+    fewest = oracle(world, state.pool.counts, samples, random_seed=random_seed, many=many)
+    return replace(result, oracle=fewest)
 
 
 def run(
@@ -295,11 +300,13 @@ def resampled(
     )
 
 
-def oracle(world: World, counts: Counts, samples: int, *, many: bool) -> float:
-    """The fewest calls for which this very pool can be expected, knowing all rates."""
+def oracle(world: World, counts: Counts, samples: int, *, random_seed: int, many: bool) -> float:
+    """The fewest calls for this very pool, by one who knows all rates (docs/simulator.md)."""
     popular = np.bincount(world.links.cells[world.popular], minlength=len(counts))
     pi = popular / popular.sum()
-    return oracle_many(world, counts, samples, pi) if many else oracle_one(world, counts, pi)
+    if many:
+        return oracle_many(world, counts, samples, pi, random_seed=random_seed)
+    return oracle_one(world, counts, pi)
 
 
 def oracle_one(world: World, counts: Counts, pi: Floats) -> float:
@@ -317,21 +324,38 @@ def oracle_one(world: World, counts: Counts, pi: Floats) -> float:
     return float(found.fun)
 
 
-def oracle_many(world: World, counts: Counts, samples: int, pi: Floats) -> float:
-    """3 to 5 a draft, kept or refused as a whole: a bound from below.
+def oracle_many(
+    world: World, counts: Counts, samples: int, pi: Floats, *, random_seed: int
+) -> float:
+    """3 to 5 a draft, kept or refused as a whole: a bound from below, in hindsight.
 
-    A drifted point is welcome with probability w_c, as often as the cell has room for what drifts
-    there; a draft stays if all its drifted points are welcome.
+    It sees where all points of t drafts have drifted before it says which to keep, may keep
+    fractions, and asks in each draft for whatever is still wanted. The least t of which it keeps
+    enough is found by the secant rule.
     """
-    share, welcome = counts / counts.sum(), 1.0
-    for _ in range(200):
-        stays = 1 - DRIFT + DRIFT * welcome
-        room = np.divide(share * stays, DRIFT * pi, out=np.ones_like(pi), where=pi > 0)
-        welcome = float((pi * np.minimum(1.0, room)).sum())
-    stays = 1 - DRIFT + DRIFT * welcome
-    asked = np.maximum(share - DRIFT * pi * np.minimum(1.0, room) / stays, 0.0)
-    sound = float((asked * world.sound).sum() / asked.sum())
-    return samples / (sound * float(np.mean([stays**size for size in (3, 4, 5)])))
+    most = 4 * samples
+    rng = generator(random_seed, "oracle")
+    size = rng.integers(3, 6, most)
+    draft = np.repeat(np.arange(most), size)
+    draft = draft[rng.random(len(draft)) < DRIFT]
+    drifted = csr_array(
+        (np.ones(len(draft)), (rng.choice(len(pi), len(draft), p=pi), draft)),
+        shape=(len(pi), most),
+    ).tocsc()
+
+    def kept(t: int) -> float:
+        limits = vstack([drifted[:, :t], csr_array(size[None, :t].astype(float))])
+        room = np.append(counts, counts.sum())
+        return -float(linprog(-np.ones(t), limits, room, bounds=(0, 1), method="highs-ipm").fun)
+
+    low, high = samples, 2 * samples
+    for _ in range(SECANTS):
+        kept_low, kept_high = kept(low), kept(high)
+        slope = (kept_high - kept_low) / (high - low)
+        low, high = high, min(max(round(high + (samples - kept_high) / slope), samples), most)
+        if abs(high - low) < 0.002 * samples:
+            break
+    return high / float((counts / counts.sum() * world.sound).sum())
 
 
 def table(outcomes: Sequence[Outcome]) -> list[dict[str, Any]]:

@@ -88,14 +88,13 @@ class SeedConfig:
 class SynthesizeConfig:
     """The loop: how drafts are asked for and which are kept.
 
-    `steer: false` draws seeds at random and `accept: all` keeps every sound draft: both together
-    are the blind run that others do. `mend` asks once more for a draft with a fault of its writing.
+    `accept: all` keeps every sound draft; together with `picker: scatter` that is the blind run
+    that others do. `mend` asks once more for a draft with a fault of its writing.
     `judges` see each draft, 0 for none; `attempts` answer its question unseen, and what they do not
     agree with falls. `same_shape` is the share of the pool that one shape of logic may have.
     """
 
-    steer: bool = True
-    accept: Literal["pace", "strict", "all"] = "pace"
+    accept: Literal["pace", "strict", "mean", "all"] = "pace"
     drafts_per_call: int = 2
     picks_per_round: int | None = None
     slack: float = 0.2
@@ -122,6 +121,10 @@ class Config:
 
     `benchmarks` are files of questions that nobody may train on, or names that `kdos evaluate`
     knows: no sample is one of theirs.
+    `picker` says where drafts start: at what cells lack (`steer`), on paths through linked seeds
+    (`walk`), on paths that begin where steering would (`walk-from-steer`), or anywhere (`scatter`).
+    `disciplines` gives domains of the source their share of the target; the others keep their
+    proportions in what is left.
     """
 
     source: SourceConfig
@@ -129,10 +132,12 @@ class Config:
     embed: str = "lexical"
     target: str = "sqrt"
     benchmarks: list[str] = field(default_factory=list[str])
+    picker: Literal["steer", "walk", "walk-from-steer", "scatter"] = "steer"
     budget: BudgetConfig = field(default_factory=BudgetConfig)
     space: SpaceConfig = field(default_factory=SpaceConfig)
     seed: SeedConfig = field(default_factory=SeedConfig)
     synthesize: SynthesizeConfig = field(default_factory=SynthesizeConfig)
+    disciplines: dict[str, Any] = field(default_factory=dict[str, Any])
     random_seed: int = 0
     workers: int = 1
 
@@ -175,12 +180,24 @@ def read_config(value: object) -> Config:
             "`synthesize.attempts` must have a model to answer: rules knows what it asked. "
             "Give an engine of kind http, or 0 attempts."
         )
+    _check_disciplines(config.disciplines)
     if config.engine.kind == "http" and not (config.engine.url and config.engine.model):
         raise ConfigError(
             "`engine` of kind http needs `url` and `model`, "
             "as in {kind: http, url: http://127.0.0.1:8000/v1, model: NAME}."
         )
     return config
+
+
+def _check_disciplines(shares: Mapping[str, Any]) -> None:
+    for name, share in shares.items():
+        if isinstance(share, bool) or not isinstance(share, int | float) or not 0 <= share <= 1:
+            raise ConfigError(f"`disciplines.{name}` must be a share in [0, 1]. Got {share!r}.")
+    if sum(shares.values()) > 1:
+        raise ConfigError(
+            f"`disciplines` must sum to 1 at most. Got {sum(shares.values()):g}. "
+            "They are shares of the target; what is left goes to the domains that are not named."
+        )
 
 
 def _read(kind: type[Any], value: object, *, at: str) -> Any:

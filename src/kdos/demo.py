@@ -26,7 +26,8 @@ def demo(out: Path, *, config: Config = DEMO) -> tuple[dict[str, Any], dict[str,
     steered = run(config, out)
     blind = replace(
         config,
-        synthesize=SynthesizeConfig(steer=False, accept="all"),
+        picker="scatter",
+        synthesize=SynthesizeConfig(accept="all"),
         budget=BudgetConfig(samples=steered["samples"]),
     )
     return steered, run_blind(blind, out)

@@ -96,6 +96,35 @@ def write(path: Path, engine: str) -> Path:
     return path
 
 
+@pytest.mark.parametrize(
+    ("engine", "code", "complaint"),
+    [
+        (
+            "{kind: http, url: 'http://127.0.0.1:9/v1', model: m, key_env: NO_SUCH_KEY}",
+            2,
+            "NO_SUCH",
+        ),
+        ("{kind: http, url: 'http://no-such-host.invalid/v1', model: m}", 1, "no such host"),
+        ("{kind: http, url: 'http://127.0.0.1:9/v1'}", 2, "needs `url` and `model`"),
+        ("{kind: http, url: 'nowhere', model: m}", 2, "address of a server"),
+        ("{kind: http, url: 'http://127.0.0.1:9/v1', model: m}", 2, "engine.prices is not set"),
+    ],
+)
+def test_a_run_that_cannot_begin_says_why_in_one_line(
+    engine: str, code: int, complaint: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "a.txt").write_text(TEXT)
+    budget = "{usd: 1}" if "prices" in complaint else "{samples: 9}"
+    path = tmp_path / "c.yaml"
+    path.write_text(
+        f"source: {{kind: text, path: '{tmp_path}/a.txt'}}\nengine: {engine}\nbudget: {budget}\n"
+    )
+    assert main(["run", str(path), "--out", str(tmp_path / "run")]) == code
+    error = capsys.readouterr().err
+    assert complaint in error
+    assert error.count("\n") == 1
+
+
 def test_the_doctor_finds_all_well(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with served("--latency", "0.02") as url:
         engine = f"{{kind: http, url: '{url}', model: rules, prices: {{prompt: 1, completion: 2}}}}"

@@ -47,6 +47,12 @@ HOVER = """(() => {
   const tip = document.getElementById("tip");
   return [tip.hidden, tip.textContent];
 })()"""
+CLICK_THE_MIDDLE = """(() => {
+  const canvas = document.getElementById("canvas"), box = canvas.getBoundingClientRect();
+  const middle = {clientX: box.left + box.width / 2, clientY: box.top + box.height / 2};
+  canvas.dispatchEvent(new MouseEvent("click", {...middle, bubbles: true}));
+  return document.getElementById("tip").textContent;
+})()"""
 CHOOSE = """(() => {
   const field = document.getElementById(%s);
   field.value = %s;
@@ -203,6 +209,24 @@ def test_the_keyboard_and_the_wheel_move_the_map(finished_run: Path, tmp_path: P
         await page.until(f"{picture} !== {json.dumps(nearer)}")
         await page.run(press % '"0"')
         await page.until(f"{picture} === {json.dumps(whole)}")
+
+    in_browser(finished_run, tmp_path, steps)
+
+
+def test_a_turned_phone_keeps_its_place_and_needs_no_sideways_scrolling(
+    finished_run: Path, tmp_path: Path
+) -> None:
+    async def steps(page: Page) -> None:
+        await page.run(SEARCH % '"MTU"')
+        _, text = await page.run(HOVER)
+        canvas = "document.getElementById('canvas').clientWidth"
+        for width, height in ((390, 844), (844, 390)):
+            metrics = {"width": width, "height": height, "deviceScaleFactor": 2, "mobile": True}
+            was = await page.run(canvas)
+            await page.call("Emulation.setDeviceMetricsOverride", **metrics)
+            await page.until(f"{canvas} !== {was} && document.getElementById('tip').hidden")
+            assert await page.run("document.documentElement.scrollWidth") == width
+            assert await page.run(CLICK_THE_MIDDLE) == text
 
     in_browser(finished_run, tmp_path, steps)
 

@@ -14,13 +14,16 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
+from kdos.chance import generator
+from kdos.cli import main
 from kdos.commands.serve_rules import PROMPTS
 from kdos.config import read_config
-from kdos.errors import ConfigError, StoreError
+from kdos.errors import ConfigError, InputError, StoreError
+from kdos.llm import ScriptedEngine
 from kdos.llm.rules import RulesEngine
 from kdos.llm.stand_in import Faults, StandIn, serving
 from kdos.report import write_report
-from kdos.run import run, run_blind
+from kdos.run import missing_in, run, run_blind
 from kdos.store import read_arrays, run_lock
 
 PLACES = (
@@ -176,6 +179,52 @@ def test_over_http_with_faults_it_writes_the_same_bytes(finished, corpus, tmp_pa
     assert stand_in.counts.twice == 0
 
 
+def test_what_one_run_paid_for_another_has_from_the_cache(corpus, tmp_path):
+    config = read_config(config_of(corpus, budget={"samples": 20}))
+    first, second = (run(config, tmp_path / name, cache=tmp_path / "cache") for name in "ab")
+    assert first["llm_calls"] > 0
+    assert second["llm_calls"] == 0
+    assert dataset_hash(tmp_path / "a") == dataset_hash(tmp_path / "b")
+
+
+def nonsense(request):
+    """A reply that fits the schema and says nothing."""
+    chance = generator(0, request.key)
+
+    def made(schema):
+        match schema.get("type"):
+            case "object":
+                return {key: made(item) for key, item in schema["properties"].items()}
+            case "array":
+                return [made(schema["items"]) for _ in range(int(chance.integers(1, 4)))]
+            case "boolean":
+                return bool(chance.random() < 0.5)
+            case _:
+                return "".join(chance.choice(list("abcde "), size=12))
+
+    return made(request.prompt.schema)
+
+
+def test_a_model_that_writes_nonsense_ends_the_run_with_every_reply_counted(tmp_path):
+    source = tmp_path / "qa.jsonl"
+    rows = (
+        {"id": str(n), "question": f"When was bridge {n} opened?", "answers": [str(1800 + n)],
+         "passage": f"Bridge {n} was opened in {1800 + n} by Ann Archer."}
+        for n in range(20)
+    )  # fmt: skip
+    source.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    stand_in = StandIn(ScriptedEngine(nonsense), PROMPTS)
+    with serving(stand_in.app()) as url:
+        changes = {"source": {"kind": "qa", "path": str(source), "passage": "passage"}}
+        changes["engine"] = {"kind": "http", "url": url, "model": "m"}
+        summary = run(read_config(config_of(source, **changes)), tmp_path / "run")
+    assert summary["samples"] == 0
+    assert summary["stop_reason"] in {"no_gain", "unreachable"}
+    assert summary["llm_calls"] == stand_in.counts.requests
+    for name, stage in summary["stages"].items():
+        assert stage["in"] == stage["out"] + sum(stage["refused"].values()), name
+
+
 def test_an_endpoint_may_embed(corpus, tmp_path):
     with serving(StandIn(RulesEngine(), PROMPTS).app()) as url:
         changes = {"embed": "endpoint:hashed", "engine": {"embed_url": url}}
@@ -207,8 +256,8 @@ def test_another_configuration_is_refused(finished, corpus):
 
 def test_blind_lies_beside_the_run_in_the_same_space(finished, corpus):
     folder, summary = finished
-    settings = {"steer": False, "accept": "all"}
-    blind = run_blind(read_config(config_of(corpus, synthesize=settings)), folder)
+    settings = {"picker": "scatter", "synthesize": {"accept": "all"}}
+    blind = run_blind(read_config(config_of(corpus, **settings)), folder)
     assert blind["space"] == summary["space"]
     assert blind["samples"] == 120
     assert blind["kl"] > summary["kl"]
@@ -247,6 +296,81 @@ def test_the_error_classes_are_counted_alike_everywhere(finished):
         shown = name.replace("_", "\\_")
         assert f"| {shown} | {drafts} |" in card
         assert name.replace("_", " ") in page
+
+
+def test_walks_pick_as_well(corpus, tmp_path):
+    config = read_config(config_of(corpus, picker="walk-from-steer", budget={"samples": 60}))
+    summary = run(config, tmp_path / "run")
+    assert summary["samples"] > 20
+    assert 0 < summary["adherence"] <= 1
+    linked = [len(sample["seeds"]) for sample in samples_of(tmp_path / "run")]
+    assert max(linked) > 1
+
+
+def test_what_is_missing_is_named_with_examples(finished):
+    folder, summary = finished
+    found = missing_in(folder, examples=2)
+    target = {row["cell"]: row for row in rows_of(folder / "target.parquet")}
+    points = rows_of(folder / "extract" / "knowledge_points.parquet")
+    assert (found.samples, found.wanted) == (120, 120)
+    assert found.gap.kl == pytest.approx(summary["kl"])
+    assert [cell.missing for cell in found.cells] == sorted(
+        (cell.missing for cell in found.cells), reverse=True
+    )
+    for cell in found.cells:
+        assert cell.missing == cell.quota - cell.held > 0
+        assert cell.share == target[cell.cell]["q"]
+        assert set(cell.examples) <= {row["text"] for row in points if row["cell"] == cell.cell}
+
+
+def test_a_folder_without_a_run_lacks_a_clear_line(tmp_path, capsys):
+    assert main(["target", str(tmp_path)]) == 2
+    assert "holds no run.yaml" in capsys.readouterr().err
+
+
+def test_the_target_command_shows_cells_and_their_knowledge_points(finished, capsys):
+    folder, _ = finished
+    assert main(["target", str(folder), "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["missing"] == sum(cell["missing"] for cell in found["cells"])
+    assert main(["target", str(folder), "--most", "1"]) == 0
+    assert f"cell {found['cells'][0]['cell']}: lacks" in capsys.readouterr().err
+
+
+def write_questions(path, rows):
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return path
+
+
+def test_demand_draws_the_pool_to_what_a_model_does_not_know(corpus, tmp_path):
+    rows = [
+        {
+            "question": f"The bridge of {place} was opened in which year?",
+            "correct": place != "Porto",
+        }
+        for place in PLACES
+    ]
+    questions = write_questions(tmp_path / "wrong.jsonl", rows)
+    config = read_config(config_of(corpus, target=f"demand:{questions}", budget={"samples": 20}))
+    run(config, tmp_path / "run")
+    target = rows_of(tmp_path / "run" / "target.parquet")
+    assert max(row["q"] for row in target) > 0.6, "only one question counts"
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        ({"question": "Who?", "loss": -1}, "line 1, field loss: must be a number of at least 0"),
+        ({"question": "Who?", "correct": "no"}, "field correct: must be true or false"),
+        ({"question": "Who?", "correct": True}, "must hold at least one question that counts"),
+        ({"id": 3}, "must have a field `question`"),
+    ],
+)
+def test_demand_that_cannot_be_read_is_named(row, message, corpus, tmp_path):
+    questions = write_questions(tmp_path / "demand.jsonl", [row])
+    config = read_config(config_of(corpus, target=f"demand:{questions}"))
+    with pytest.raises(InputError, match=message):
+        run(config, tmp_path / "run")
 
 
 def killed_and_resumed(config, out, *, after):

@@ -44,3 +44,10 @@ def test_reasons():
     ahead = decide([0, 0, 0], counts=counts, quotas=np.array([5, 9]) * 0 + 5, rule="pace", slack=1)
     assert ahead.reason == "no_deficit"
     assert decide([0, 0], counts=counts, quotas=quotas, rule="all", slack=0).accepted
+
+
+def test_mean_lets_a_cell_overflow_where_the_draft_helps_on_average():
+    counts, quotas = np.array([10, 0]), np.array([10, 40])
+    assert not decide([0, 1], counts=counts, quotas=quotas, rule="pace", slack=0.0).accepted
+    assert decide([0, 1], counts=counts, quotas=quotas, rule="mean", slack=0.0).accepted
+    assert not decide([0, 0], counts=counts, quotas=quotas, rule="mean", slack=0.0).accepted

@@ -59,6 +59,7 @@ def test_a_cell_that_yields_badly_is_asked_more():
     poor = Yields(
         tries=np.array([100, 100, 0, 0, 0]),
         gains=np.array([25, 100, 0, 0, 0]),
+        strays=np.zeros(N_CELLS, int),
         asked=np.zeros(N_POINTS, int),
     )
     picks = steered([1000, 1000, 0, 0, 0], picks=200, yields=poor)
@@ -114,7 +115,10 @@ def test_scatter_is_even_over_seeds():
 
 def test_unreachable_is_a_cell_that_never_yields_or_has_nothing_to_start_from():
     yields = Yields(
-        tries=np.array([20, 20, 19, 0, 0]), gains=np.array([0, 2, 0, 0, 0]), asked=np.zeros(40, int)
+        tries=np.array([20, 20, 19, 0, 0]),
+        gains=np.array([0, 2, 0, 0, 0]),
+        strays=np.zeros(N_CELLS, int),
+        asked=np.zeros(N_POINTS, int),
     )
     assert unreachable_cells(yields, links(), drafts=1).tolist() == [
         True,

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from kdos.sampler import stop_reason
+from kdos.sampler import Past, stop_reason
 from kdos.target import Gap
 
 
@@ -40,4 +40,13 @@ def test_nothing_left_to_reach_stops():
     ],
 )
 def test_five_rounds_without_gain_stop(history, expected):
-    assert reason(1.0, samples=history[-1][0], history=history) == expected
+    past = [Past(10 * i, *each) for i, each in enumerate(history)]
+    assert reason(1.0, samples=history[-1][0], history=past) == expected
+
+
+def test_small_rounds_are_given_more_of_them():
+    past = [Past(i, 50, 1.0) for i in range(10)]
+    assert reason(1.0, samples=50, history=past[:5]) is None
+    assert reason(1.0, samples=50, history=past) == "no_gain"
+    tiny = [Past(i // 2, 50, 1.0) for i in range(10)]
+    assert reason(1.0, samples=50, history=tiny) is None

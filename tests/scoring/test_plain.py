@@ -46,7 +46,9 @@ def test_more_gold_answers_never_lower_a_score(answer, golds):
     [
         ("nq_open", "The Beatles", ["beatles!"], 1),
         ("nq_open", "theory", ["ory"], 0),
+        ("nq_open", "  Beatles ", ["Beatles"], 1),
         ("triviaqa", "The Beatles", ["Beatles"], 0),
+        ("triviaqa", " Beatles", ["Beatles"], 1),
         ("triviaqa", "BEATLES.", ["Beatles"], 1),
         ("webquestions", "Paris, France", ["Paris"], 1),
         ("webquestions", "in Paris", ["Paris"], 0),

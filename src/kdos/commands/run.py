@@ -16,6 +16,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What `kdos run` takes."""
     parser.add_argument("config", type=Path, metavar="CONFIG.yaml")
     parser.add_argument("--out", type=Path, help="the run's folder (default: runs/NAME)")
+    parser.add_argument(
+        "--cache", type=Path, metavar="FILE", help="a ledger that runs share: nothing paid twice"
+    )
     parser.add_argument("--workers", type=int, help="processes for what this machine computes")
 
 
@@ -25,7 +28,7 @@ def main(args: argparse.Namespace) -> None:
     if args.workers is not None:
         config = read_config(config.to_dict() | {"workers": args.workers})
     out = args.out or Path("runs") / args.config.stem
-    summary = run(config, out)
+    summary = run(config, out, cache=args.cache)
     say(f"dataset: {out / 'dataset'}")
     say(f"report:  {out / 'report' / 'index.html'}")
     show_json(summary)

@@ -57,6 +57,22 @@ class Starts:
         return np.bincount(self._strata, weights=self._owed).astype(np.int64)
 
 
+class GivenStarts:
+    """Starts that somebody else has chosen, in their order."""
+
+    def __init__(self, starts: Ids) -> None:
+        self._starts = starts
+        self._done = 0
+
+    def draw(self, _lack: Floats, size: int, _rng: np.random.Generator) -> Ids:
+        """The next `size` of them, shape (size,)."""
+        self._done += size
+        return self._starts[self._done - size : self._done]
+
+    def settle(self, _visits: Offsets) -> None:
+        """Nothing is owed."""
+
+
 def largest_remainder(total: int, shares: Floats, *, least: Offsets | None = None) -> Offsets:
     """Whole numbers that sum to `total`, in proportion to `shares`, none below `least`."""
     exact = total * shares / shares.sum()

@@ -15,7 +15,7 @@ from kdos.chance import generator, key_bits
 from kdos.errors import UsageError
 from kdos.graph.incidence import Floats, Ids, Incidence, Offsets, Routes
 from kdos.graph.kernel import walk_chain, walk_paths
-from kdos.graph.starts import Labels, Starts
+from kdos.graph.starts import GivenStarts, Labels, Starts
 from kdos.graph.value import log_ahead, log_values, step_weights
 from kdos.threads import in_spans
 
@@ -105,6 +105,7 @@ def sample_paths(
     first: int = 0,
     exposures: npt.ArrayLike | None = None,
     strata: Labels | None = None,
+    starts: Ids | None = None,
     rules: Rules | None = None,
 ) -> Paths:
     """Paths that bring exposures to their target.
@@ -124,20 +125,22 @@ def sample_paths(
         exposures: How often each KP has been seen before, shape (n_kps,); never by default.
         strata: A discipline for each KP, shape (n_kps,), numbered from 0: each starts its share of
             the paths exactly, ``count * target(stratum)`` up to the next whole number.
+        starts: Where each path starts, shape (count,); drawn as above by default. Given starts
+            leave the quotas of visits to chance.
         rules: How paths are drawn.
     """
     _check(routes, target, count=count, length=length)
     seen = np.zeros(routes.n_kps) if exposures is None else np.array(exposures, np.float64)
-    start = Starts(target, count, strata=strata)
+    start = Starts(target, count, strata=strata) if starts is None else GivenStarts(starts)
     walker = _Walker(routes, target, rules or Rules(), key=_key(random_seed, "paths"))
     paths = _room(count, length)
     for batch in _batches(seen, count, length):
         visits = float(seen.sum()) + (batch.stop - batch.start) * length
         rng = generator(random_seed, "graph", "starts", first + batch.start)
-        starts = start.draw(visits * target - seen, batch.stop - batch.start, rng)
+        begun = start.draw(visits * target - seen, batch.stop - batch.start, rng)
         ahead = log_ahead(seen, target, visits=visits)
         part = Paths(paths.kps[batch], paths.samples[batch], paths.value[batch])
-        walker.fill(part, starts, ahead, first=first + batch.start)
+        walker.fill(part, begun, ahead, first=first + batch.start)
         visited = part.visits(routes.n_kps)
         start.settle(visited)
         seen += visited

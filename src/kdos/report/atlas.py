@@ -130,7 +130,7 @@ def knowledge_layer(source: Drawn, loop: Loop, plane: Plane) -> Layer:
 def draft_layer(drafts: Drawn, source: Drawn, plane: Plane, *, n_rounds: int) -> Layer:
     """The drafts whose knowledge points were placed, each in the middle of its cells."""
     cells = values(drafts.table, "cells")
-    placed = [row for row, held in enumerate(cells) if held]
+    placed = np.array([row for row, held in enumerate(cells) if held], np.int64)
     table = drafts.table.take(placed)
     x, y = middle_of_cells([cells[row] for row in placed], source)
     spread = RANGE / plane.scale * JITTER
@@ -164,7 +164,7 @@ def middle_of_cells(cells: Sequence[Sequence[int]], source: Drawn) -> tuple[Floa
     size = np.maximum(np.bincount(own, minlength=n_cells), 1)
     centre_x = np.bincount(own, x, minlength=n_cells) / size
     centre_y = np.bincount(own, y, minlength=n_cells) / size
-    lengths = np.array([len(held) for held in cells])
+    lengths = np.array([len(held) for held in cells], np.int64)
     flat = np.concatenate([np.asarray(held) for held in cells]) if cells else np.zeros(0, int)
     row = np.repeat(np.arange(len(cells)), lengths)
     return (

@@ -123,7 +123,8 @@
   }
 
   function resize() {
-    const box = canvas.parentElement.getBoundingClientRect();
+    const before = projection(), box = canvas.parentElement.getBoundingClientRect();
+    const x = (width / 2 - before.x) / before.scale, y = (height / 2 - before.y) / before.scale;
     ratio = Math.min(2, window.devicePixelRatio || 1);
     width = Math.max(1, box.width - 2);
     height = Math.max(1, box.height - 2);
@@ -131,7 +132,7 @@
     canvas.height = Math.round(height * ratio);
     image = context.createImageData(canvas.width, canvas.height);
     pixels = new Uint32Array(image.data.buffer);
-    redraw();
+    centre(x, y, view.k);
   }
 
   // The nearest dot by looking at all of them: 100,000 take a few milliseconds.
@@ -195,13 +196,15 @@
     event.preventDefault();
   });
 
-  function goTo(row) {
-    const k = Math.max(view.k, 12), before = view;
+  // Bring a place of the plane to the middle of the frame, at zoom k.
+  function centre(x, y, k) {
     view = d3.zoomIdentity;
-    const place = projection();
-    view = before;
-    const x = layer.x[row] * place.scale + place.x, y = layer.y[row] * place.scale + place.y;
-    surface.call(zoom.transform, d3.zoomIdentity.translate(width / 2 - k * x, height / 2 - k * y).scale(k));
+    const place = projection(), left = x * place.scale + place.x, top = y * place.scale + place.y;
+    surface.call(zoom.transform, view.translate(width / 2 - k * left, height / 2 - k * top).scale(k));
+  }
+
+  function goTo(row) {
+    centre(layer.x[row], layer.y[row], Math.max(view.k, 12));
     showTip(row, width / 2, height / 2);
     canvas.scrollIntoView({ block: "nearest" });
   }
@@ -293,8 +296,8 @@
   at("search").addEventListener("input", search);
   at("whole").addEventListener("click", showWhole);
   readPalette();
-  resize();
   choose(layers[0]);
+  resize();
   new ResizeObserver(resize).observe(canvas.parentElement);
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
     readPalette();

@@ -16,9 +16,16 @@ from kdos.pool import values
 from kdos.run.benchmarks import told
 from kdos.run.folder import RunFolder
 from kdos.run.prepare import Prepared
-from kdos.run.turns import Balanced, all_samples, finite, pool_log10_density, stages_of
+from kdos.run.turns import (
+    Balanced,
+    adherence_of,
+    all_samples,
+    finite,
+    pool_log10_density,
+    stages_of,
+    write_target,
+)
 from kdos.store import read_json_file, read_parquet, write_json, write_parquet
-from kdos.target import quotas
 
 
 def finish(
@@ -33,7 +40,8 @@ def finish(
     """Write what the run leaves; returns the summary."""
     summary = summarise(config, folder, prepared, balanced, spending, seconds=seconds)
     samples = all_samples(folder, balanced.state.rounds)
-    write_target(folder, balanced)
+    knowledge_points = balanced.state.pool.knowledge_points
+    write_target(folder, balanced.room, balanced.lack, knowledge_points=knowledge_points)
     write_pool_points(folder, prepared, balanced)
     kept_out: dict[str, Any] = {}
     if balanced.room.benchmarks:
@@ -75,7 +83,9 @@ def summarise(
         "knowledge_points": pool.knowledge_points,
         "effective_shapes": balanced.room.shapes.effective(),
         "rounds": balanced.state.rounds,
+        "adherence": adherence_of(folder, balanced.state.rounds),
         "target": config.target,
+        "picker": config.picker,
         "space": prepared.space.fingerprint,
         "cells": prepared.space.n_cells,
         "usage": {
@@ -121,20 +131,6 @@ def card_of(folder: RunFolder, summary: dict[str, Any], kept_out: dict[str, Any]
         benchmarks={name: (each["questions"], each["drafts"]) for name, each in kept_out.items()},
         licences=Counter(values(documents, "licence")),
     )
-
-
-def write_target(folder: RunFolder, balanced: Balanced) -> None:
-    """The wanted share and quota of every cell, and whether it could be reached."""
-    log_q = balanced.room.log_q
-    table = pa.table(
-        {
-            "cell": pa.array(np.arange(len(log_q)), pa.int32()),
-            "q": pa.array(np.exp(log_q)),
-            "quota": pa.array(quotas(log_q, balanced.state.pool.knowledge_points)),
-            "reachable": pa.array(~balanced.lack.unreachable),
-        }
-    )
-    write_parquet(folder.target, table, table.schema)
 
 
 def write_pool_points(folder: RunFolder, prepared: Prepared, balanced: Balanced) -> None:

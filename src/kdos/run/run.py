@@ -17,6 +17,7 @@ from kdos.llm.embeddings import ENDPOINT, endpoint_embedder
 from kdos.llm.http import settings_from
 from kdos.llm.rules import RulesEngine
 from kdos.report import LivePage, write_report
+from kdos.run.demand import DEMAND, demand_file, weighted_questions
 from kdos.run.finish import finish, summarise, write_pool_points
 from kdos.run.folder import RunFolder
 from kdos.run.prepare import prepare
@@ -28,14 +29,19 @@ from kdos.workers import Spread
 BLIND = "blind"
 
 
-def run(config: Config, path: Path) -> dict[str, Any]:
+def run(config: Config, path: Path, *, cache: Path | None = None) -> dict[str, Any]:
     """Do what is not done yet of the run in `path`; returns its summary.
 
+    `cache` is a ledger that several runs share: what it holds is not asked again.
+
     Raises:
+        InputError: The source, or the file of a demand target, cannot be read.
         ConfigError: The folder holds a run with another configuration.
         StoreError: Another process is working in it.
     """
     begun = monotonic()
+    if config.target.startswith(DEMAND):
+        weighted_questions(demand_file(config.target))
     folder, progress, page = RunFolder(path), Progress(), LivePage(path)
     with run_lock(path):
         if folder.claim(config) and folder.summary.exists():
@@ -43,7 +49,7 @@ def run(config: Config, path: Path) -> dict[str, Any]:
         page.refresh()
         with (
             left_clean(folder),
-            open_ledger(folder, config) as ledger,
+            open_ledger(folder, config, cache=cache) as ledger,
             open_engine(config) as engine,
             open_embedder(config) as embedder,
         ):
@@ -125,8 +131,8 @@ def open_embedder(config: Config) -> Generator[Embedder | None]:
         yield load_embedder(config.embed)
 
 
-def open_ledger(folder: RunFolder, config: Config) -> Ledger:
+def open_ledger(folder: RunFolder, config: Config, *, cache: Path | None = None) -> Ledger:
     """The run's ledger, which keeps to the budget's caps."""
     budget = config.budget
     caps = Budget(budget.calls, budget.tokens, budget.usd, budget.seconds)
-    return Ledger(folder.ledger, budget=caps)
+    return Ledger(folder.ledger, cache=cache, budget=caps)

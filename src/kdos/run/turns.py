@@ -2,6 +2,7 @@
 
 import math
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from time import monotonic
 from typing import Any
@@ -17,6 +18,7 @@ from kdos.llm import BudgetSpentError
 from kdos.pool import Pool, values
 from kdos.report import LivePage
 from kdos.run.benchmarks import benchmarks_of, paraphrase_check, read_questions
+from kdos.run.demand import read_demand
 from kdos.run.folder import RunFolder
 from kdos.run.prepare import Prepared, Tally, count, new_tally
 from kdos.sampler import Yields
@@ -30,13 +32,14 @@ from kdos.synthesize import (
     State,
     Workroom,
     balance,
+    discipline_target,
     read_outcome,
     refused_by_class,
     refused_by_reason,
     round_tables,
     steps_of,
 )
-from kdos.target import effective_points, read_target
+from kdos.target import effective_points, quotas, read_target
 from kdos.tasks import SYNTHESIZE, Ask
 from kdos.terminal import Progress, say
 from kdos.verdict import KnownQuestions
@@ -71,6 +74,8 @@ def balance_pool(
     state = past_turns(folder, room)
     steps = steps_of(room)
     lack = steps.measure(state)
+    budget = math.ceil(config.budget.samples * POINTS_A_SAMPLE)
+    write_target(folder, room, lack, knowledge_points=budget)
     turns = balance(state, steps)
     with progress.stage("synthesize", total=config.budget.samples):
         while True:
@@ -103,17 +108,22 @@ def workroom(config: Config, prepared: Prepared, *, ask: Ask) -> Workroom:
     space, inventory = prepared.space, prepared.inventory
     questions, embedder = read_questions(config.benchmarks), prepared.embedder
     knows_meaning = embedder.name != LexicalEmbedder.name
+    links = prepared.library.links(inventory, n_cells=space.n_cells)
+    log_q = read_target(
+        config.target,
+        log_volumes=space.log_volumes,
+        counts=np.bincount(inventory.cells, minlength=space.n_cells),
+        budget=math.ceil(config.budget.samples * POINTS_A_SAMPLE),
+        demand=read_demand(config.target, prepared),
+    )
+    if config.disciplines:
+        log_q = discipline_target(log_q, config.disciplines, library=prepared.library, links=links)
     return Workroom(
         config=config,
         space=space,
-        log_q=read_target(
-            config.target,
-            log_volumes=space.log_volumes,
-            counts=np.bincount(inventory.cells, minlength=space.n_cells),
-            budget=math.ceil(config.budget.samples * POINTS_A_SAMPLE),
-        ),
+        log_q=log_q,
         library=prepared.library,
-        links=prepared.library.links(inventory, n_cells=space.n_cells),
+        links=links,
         inventory=inventory,
         known=KnownQuestions(),
         ask=ask,
@@ -155,6 +165,19 @@ def past_turns(folder: RunFolder, room: Workroom) -> State:
     return state
 
 
+def write_target(folder: RunFolder, room: Workroom, lack: Lack, *, knowledge_points: int) -> None:
+    """The wanted share of every cell, its quota of so many points, and whether it is reachable."""
+    table = pa.table(
+        {
+            "cell": pa.array(np.arange(len(room.log_q)), pa.int32()),
+            "q": pa.array(np.exp(room.log_q)),
+            "quota": pa.array(quotas(room.log_q, knowledge_points)),
+            "reachable": pa.array(~lack.unreachable),
+        }
+    )
+    write_parquet(folder.target, table, table.schema)
+
+
 def write_turn(
     folder: RunFolder, number: int, facts: dict[str, Any], tables: dict[str, pa.Table]
 ) -> None:
@@ -177,6 +200,8 @@ def turn_facts(turn: Round, state: State, lack: Lack, room: Workroom) -> dict[st
         "accepted": len(turn.accepted),
         "refused": refused_by_reason(turn),
         "classes": refused_by_class(turn),
+        "read": len(turn.adherence),
+        "adherence": mean_or_none(turn.adherence),
         "samples": state.pool.samples,
         "knowledge_points": state.pool.knowledge_points,
         "kl": finite(lack.gap.kl),
@@ -202,6 +227,14 @@ def stages_of(folder: RunFolder, rounds: int) -> dict[str, Tally]:
     return {"calls": calls, "drafts": drafts}
 
 
+def adherence_of(folder: RunFolder, rounds: int) -> float | None:
+    """The mean adherence of all drafts that were read; None where none was."""
+    facts = [read_json_file(folder.round(n) / "round.json") for n in range(1, rounds + 1)]
+    read = sum(fact["read"] for fact in facts)
+    total = sum(fact["adherence"] * fact["read"] for fact in facts if fact["read"])
+    return total / read if read else None
+
+
 def all_samples(folder: RunFolder, rounds: int) -> pa.Table:
     """The samples of all turns, in the order in which they were accepted."""
     numbers = range(1, rounds + 1)
@@ -222,6 +255,11 @@ def note(facts: dict[str, Any]) -> str:
     rate = facts["accepted"] / facts["drafts"] if facts["drafts"] else 0.0
     kl = "-" if facts["kl"] is None else f"{facts['kl']:.4f}"
     return f"round {facts['round']}, {rate:.0%} accepted, KL {kl}"
+
+
+def mean_or_none(shares: Sequence[float]) -> float | None:
+    """The mean, or None where there is nothing."""
+    return sum(shares) / len(shares) if shares else None
 
 
 def finite(value: float) -> float | None:

@@ -1,13 +1,15 @@
 """The feedback: a gap in; where to draft, what to keep and when to stop out."""
 
 from kdos.sampler.accept import RULES, Decision, decide
-from kdos.sampler.steer import Links, Pick, Yields, scatter, steer, unreachable_cells
-from kdos.sampler.stop import Spending, stop_reason
+from kdos.sampler.steer import Batch, Links, Pick, Yields, scatter, steer, unreachable_cells
+from kdos.sampler.stop import Past, Spending, stop_reason
 
 __all__ = [
     "RULES",
+    "Batch",
     "Decision",
     "Links",
+    "Past",
     "Pick",
     "Spending",
     "Yields",

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-RULES = ("pace", "strict", "all")
+RULES = ("pace", "strict", "mean", "all")
 
 Counts = npt.NDArray[np.int64]
 
@@ -30,7 +30,8 @@ def decide(
     """Whether a draft whose knowledge points lie in `cells` stays.
 
     `pace` (default): the mean over its cells of log(m + 1/2) - log(n + 1/2) is above zero, and no
-    cell goes beyond (1 + slack) * m. `strict`: every cell is under its quota. `all`: always.
+    cell goes beyond (1 + slack) * m. `mean`: the first of these alone, so that a draft that fills
+    empty cells may overfill others. `strict`: every cell is under its quota. `all`: always.
 
     Args:
         cells: One cell for each knowledge point; a cell may stand twice.
@@ -45,8 +46,8 @@ def decide(
         return Decision(deficit, "")
     limit = np.floor((1 + slack) * m) if rule == "pace" else m
     added = np.array([list(cells[: i + 1]).count(cell) for i, cell in enumerate(cells)])
-    if np.any(n + added > limit):
+    if rule != "mean" and np.any(n + added > limit):
         return Decision(deficit, "crowded")
-    if rule == "pace" and deficit <= 0:
+    if rule != "strict" and deficit <= 0:
         return Decision(deficit, "no_deficit")
     return Decision(deficit, "")

@@ -57,17 +57,19 @@ class Yields:
     """What was asked and what it brought: per cell and per knowledge point.
 
     `tries` and `gains`, shape (n_cells,), count picks aimed at a cell and the accepted knowledge
-    points that they brought into it; `asked`, shape (n_points,), counts picks from a point.
+    points that they brought into it; `strays`, shape (n_cells,), accepted knowledge points whose
+    picks asked for none in that cell; `asked`, shape (n_points,), picks from a point.
     """
 
     tries: Counts
     gains: Counts
+    strays: Counts
     asked: Counts
 
     @classmethod
     def none(cls, *, n_cells: int, n_points: int) -> "Yields":
         """Nothing asked yet."""
-        return cls(*(np.zeros(n, np.int64) for n in (n_cells, n_cells, n_points)))
+        return cls(*(np.zeros(n, np.int64) for n in (n_cells, n_cells, n_cells, n_points)))
 
     def rate(self, *, drafts: int) -> Floats:
         """Accepted knowledge points that a pick of `drafts` drafts brings into its cell."""
@@ -90,6 +92,82 @@ class Pick:
     variant: int
 
 
+class Batch:
+    """The picks of one round as they are made: what one is to use counts as filled for the next.
+
+    `deficit` is what each cell lacks at the start and `strays` what of it will come by itself, both
+    of shape (n_cells,): the rest is to be used, and what lacks nothing is to be avoided. `asked`
+    counts earlier picks from each knowledge point and `drafts` are asked for in one pick.
+    """
+
+    def __init__(
+        self,
+        links: Links,
+        deficit: Counts,
+        strays: Floats | float = 0.0,
+        *,
+        asked: Counts,
+        drafts: int,
+        round_number: int,
+        rng: np.random.Generator,
+    ) -> None:
+        self.picks: list[Pick] = []
+        self._links = links
+        self._left = deficit.copy()
+        self._strays = np.broadcast_to(np.asarray(strays, np.float64), deficit.shape)
+        self._asked = asked
+        self._drafts = drafts
+        self._round = round_number
+        self._rng = rng
+        self._begun: Counter[int] = Counter()
+
+    def add(self, seeds: Sequence[int], points: Sequence[int]) -> None:
+        """A pick from `seeds` about `points`, and about what else is thin on their shelves."""
+        links, point = self._links, points[0]
+        use, avoid = self._sorted(seeds, points)
+        pick = Pick(
+            f"{self._round:04d}-{len(self.picks):06d}",
+            int(links.cells[point]),
+            tuple(seeds),
+            use=use,
+            avoid=avoid,
+            variant=int(self._asked[point]) + self._begun[point],
+        )
+        self._begun[point] += 1
+        np.subtract.at(self._left, links.cells[list(use)], self._drafts)
+        self.picks.append(pick)
+
+    def partners(self, first: int) -> tuple[int, ...]:
+        """A seed and those of the same document whose knowledge points lack most."""
+        links = self._links
+        kin = links.seeds_in[links.documents[first]]
+        seen = self._rng.choice(kin, min(PARTNERS_SEEN, len(kin)), replace=False)
+        thin = [float(self._lack(links.points_of[s]).sum()) for s in seen]
+        ranked = [int(seen[i]) for i in np.argsort(-np.array(thin), kind="stable")]
+        return (first, *[s for s in ranked if s != first][:MOST_PARTNERS])
+
+    def _sorted(
+        self, seeds: Sequence[int], points: Sequence[int]
+    ) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """What to use of all that stands on the seeds' shelves, `points` first, and to avoid."""
+        links = self._links
+        shelves = dict.fromkeys(int(links.passages[s]) for s in seeds)
+        held = np.unique(np.concatenate([links.points_at[shelf] for shelf in shelves]))
+        others = held[~np.isin(held, points)]
+        lack = self._lack(others)
+        most = min(MOST_USED - len(points), int(np.count_nonzero(lack)))
+        used = others[:0]
+        if most > 0:
+            used = self._rng.choice(others, most, replace=False, p=lack / lack.sum())
+        full = self._left[links.cells[others]] <= 0
+        return (*points, *used.tolist()), tuple(others[full].tolist())
+
+    def _lack(self, points: Counts) -> Floats:
+        """What the cells of knowledge points lack that will not come by itself."""
+        cells = self._links.cells[points]
+        return np.maximum(self._left[cells] - self._strays[cells], 0.0)
+
+
 def steer(
     deficit: Counts,
     yields: Yields,
@@ -100,6 +178,7 @@ def steer(
     drafts: int,
     random_seed: int,
     round_number: int,
+    strays: Floats | float = 0.0,
 ) -> list[Pick]:
     """At most `picks` picks, shared over cells by what they lack and by how well they yield.
 
@@ -116,28 +195,28 @@ def steer(
         drafts: Drafts asked for in one pick.
         random_seed: With `round_number` it keys every choice.
         round_number: The round, from 1.
+        strays: What is expected to come into each cell unasked, shape (n_cells,).
     """
     rng = generator(random_seed, "steer", round_number)
-    rate = yields.rate(drafts=drafts)
     supply = np.array([len(points) > 0 for points in links.points_in])
-    lack = np.where(supply, np.maximum(deficit, 0), 0) / rate
+    lack = np.where(supply, np.maximum(deficit - strays, 0), 0) / yields.rate(drafts=drafts)
     shares = _systematic(lack, picks, rng)
-    left = deficit.copy()
-    chosen: list[Pick] = []
-    begun: Counter[int] = Counter()
+    batch = Batch(
+        links,
+        deficit,
+        strays,
+        asked=yields.asked,
+        drafts=drafts,
+        round_number=round_number,
+        rng=rng,
+    )
     for cell in np.flatnonzero(shares):
         points = links.points_in[int(cell)]
         rank = np.lexsort((rng.random(len(points)), yields.asked[points], exposures[points]))
         for turn in range(shares[cell]):
             point = int(points[rank[turn % len(points)]])
-            name = f"{round_number:04d}-{len(chosen):06d}"
-            variant = int(yields.asked[point]) + begun[point]
-            begun[point] += 1
-            seed = int(rng.choice(links.seeds_of[point]))
-            pick = _group(name, point, seed, left, links, variant=variant, rng=rng)
-            np.subtract.at(left, links.cells[list(pick.use)], drafts)
-            chosen.append(pick)
-    return chosen
+            batch.add(batch.partners(int(rng.choice(links.seeds_of[point]))), (point,))
+    return batch.picks
 
 
 def scatter(
@@ -146,15 +225,11 @@ def scatter(
     """Picks from seeds drawn evenly, whatever the pool holds: the blind run's."""
     rng = generator(random_seed, "scatter", round_number)
     even = np.ones(max(len(links.points_in), 1), np.int64)
-    chosen: list[Pick] = []
-    begun: Counter[int] = Counter()
+    batch = Batch(links, even, asked=asked, drafts=0, round_number=round_number, rng=rng)
     for seed in rng.integers(0, len(links.points_of), picks).tolist():
         point = int(rng.choice(links.points_of[seed]))
-        name = f"{round_number:04d}-{len(chosen):06d}"
-        variant = int(asked[point]) + begun[point]
-        begun[point] += 1
-        chosen.append(_group(name, point, seed, even, links, variant=variant, rng=rng))
-    return chosen
+        batch.add(batch.partners(seed), (point,))
+    return batch.picks
 
 
 def unreachable_cells(yields: Yields, links: Links, *, drafts: int) -> Mask:
@@ -172,35 +247,3 @@ def _systematic(lack: Floats, picks: int, rng: np.random.Generator) -> Counts:
     wanted = lack * min(1.0, picks / total)
     steps = np.floor(np.cumsum(wanted) + rng.random())
     return np.diff(steps, prepend=0.0).astype(np.int64)
-
-
-def _group(
-    name: str,
-    point: int,
-    first: int,
-    deficit: Counts,
-    links: Links,
-    *,
-    variant: int,
-    rng: np.random.Generator,
-) -> Pick:
-    """What one call starts from: the seed `first`, which holds `point`, and its partners."""
-    kin = links.seeds_in[links.documents[first]]
-    seen = rng.choice(kin, min(PARTNERS_SEEN, len(kin)), replace=False)
-    thin = [float(np.maximum(deficit[links.cells[links.points_of[s]]], 0).sum()) for s in seen]
-    ranked = [int(seen[i]) for i in np.argsort(-np.array(thin), kind="stable")]
-    seeds = (first, *[s for s in ranked if s != first][:MOST_PARTNERS])
-    shelves = dict.fromkeys(int(links.passages[s]) for s in seeds)
-    points = np.unique(np.concatenate([links.points_at[shelf] for shelf in shelves]))
-    others = points[points != point]
-    lack = np.maximum(deficit[links.cells[others]], 0).astype(np.float64)
-    most = min(MOST_USED - 1, int(np.count_nonzero(lack)))
-    used = rng.choice(others, most, replace=False, p=lack / lack.sum()) if most else others[:0]
-    return Pick(
-        name,
-        int(links.cells[point]),
-        seeds,
-        use=(point, *used.tolist()),
-        avoid=tuple(others[lack == 0].tolist()),
-        variant=variant,
-    )

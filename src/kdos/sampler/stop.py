@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from kdos.target import Gap
 
@@ -10,6 +11,10 @@ ENOUGH_TV = 0.02
 
 PATIENCE = 5
 """Rounds without any gain after which going on is not worth the money."""
+
+LEAST_PICKS = 0.05
+"""Picks that these rounds must have asked for at least, as a share of the wanted pool: rounds may
+be as small as one pick."""
 
 LEAST_GAIN = 0.01
 """The share of the KL that these rounds must take off, or of the pool that they must add."""
@@ -25,12 +30,20 @@ class Spending:
     seconds: float = 0.0
 
 
+class Past(NamedTuple):
+    """The loop after a round: picks asked for and samples held by then, KL (nats) before it."""
+
+    picks: int
+    samples: int
+    kl: float
+
+
 def stop_reason(
     gap: Gap,
     *,
     samples: int,
     wanted: int,
-    history: Sequence[tuple[int, float]],
+    history: Sequence[Past],
     reachable: bool = True,
 ) -> str | None:
     """Why the loop ends now, or None if it goes on.
@@ -38,13 +51,14 @@ def stop_reason(
     `noise_floor`: the pool is as near to the target as independent draws from it would be.
     `total_variation`: it is within 0.02 of it. Both are asked once the pool has its wanted size;
     a full pool that meets neither ends with `budget`. `unreachable`: no cell that lacks something
-    can be filled. `no_gain`: five rounds in which neither the gap nor the pool moved by 1 %.
+    can be filled. `no_gain`: in five rounds, or as many more as ask for 5 % of the wanted pool,
+    neither the gap nor the pool moved by 1 %.
 
     Args:
         gap: The gap now.
         samples: The pool's size.
         wanted: The size it is to reach.
-        history: (samples, KL) after each round so far, oldest first.
+        history: After each round so far, oldest first.
         reachable: Whether any cell with a deficit can still be reached.
     """
     if samples >= wanted:
@@ -53,12 +67,15 @@ def stop_reason(
         return "total_variation" if gap.tv <= ENOUGH_TV else "budget"
     if not reachable:
         return "unreachable"
-    return "no_gain" if _stalled(history) else None
+    return "no_gain" if _stalled(history, LEAST_PICKS * wanted) else None
 
 
-def _stalled(history: Sequence[tuple[int, float]]) -> bool:
+def _stalled(history: Sequence[Past], least_picks: float) -> bool:
     if len(history) <= PATIENCE:
         return False
-    (samples_before, kl_before), (samples, kl) = history[-PATIENCE - 1], history[-1]
-    grew = samples > samples_before * (1 + LEAST_GAIN)
-    return not grew and not kl < kl_before * (1 - LEAST_GAIN)
+    now = history[-1]
+    before = next(
+        (p for p in history[-PATIENCE - 1 :: -1] if now.picks - p.picks >= least_picks), now
+    )
+    grew = now.samples > before.samples * (1 + LEAST_GAIN)
+    return before is not now and not grew and not now.kl < before.kl * (1 - LEAST_GAIN)

@@ -48,15 +48,16 @@ def contains(answer: str, golds: Sequence[str]) -> float:
 def harness_match(answer: str, golds: Sequence[str], benchmark: str) -> float | None:
     """What lm-evaluation-harness 0.4.13 scores this answer, None for benchmarks it does not have.
 
-    `nq_open` and `triviaqa` are its exact match of the generated text. Its `webquestions` asks
-    whether a gold answer is what greedy decoding begins with: on text, whether one is a prefix.
+    `nq_open` and `triviaqa` are its exact match of the generated text without the space around it.
+    Its `webquestions` asks whether a gold answer is what greedy decoding begins with: on text,
+    whether one is a prefix.
     """
     match benchmark:
         case "nq_open":
             golds = [_HARNESS_ARTICLES.sub("", gold) for gold in golds]
-            return _harness_equal(_HARNESS_ARTICLES.sub("", answer), golds)
+            return _harness_equal(_HARNESS_ARTICLES.sub("", answer.strip()), golds)
         case "triviaqa":
-            return _harness_equal(answer, golds)
+            return _harness_equal(answer.strip(), golds)
         case "webquestions":
             return float(any(answer.startswith(gold) for gold in golds))
         case _:

@@ -1,5 +1,6 @@
 """Seeds and a target in; samples that meet it, and a verdict on every draft, out."""
 
+from kdos.synthesize.disciplines import discipline_target
 from kdos.synthesize.library import Library
 from kdos.synthesize.loop import Lack, Outcome, Round, State, Steps, balance
 from kdos.synthesize.record import (
@@ -24,6 +25,7 @@ __all__ = [
     "Steps",
     "Workroom",
     "balance",
+    "discipline_target",
     "read_outcome",
     "refused_by_class",
     "refused_by_reason",

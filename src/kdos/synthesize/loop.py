@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kdos.pool import Draft, Extraction, Pool, Refusal, Verdict
-from kdos.sampler import Pick, Yields
+from kdos.sampler import Past, Pick, Yields
 from kdos.target import Gap
 from kdos.verdict import Place
 
@@ -59,12 +59,11 @@ class Lack:
 class Outcome:
     """What of a round counts for the next ones.
 
-    `aimed` and `asked`, shape (n_picks,), are each pick's cell and knowledge point. `samples` holds
-    the knowledge points of each accepted sample and `sources` the cell its pick was aimed at.
+    `asked` holds the knowledge points that each pick was to use, the one it was about first;
+    `samples` those of each accepted sample and `sources` the place of its pick in `asked`.
     """
 
-    aimed: Counts
-    asked: Counts
+    asked: Sequence[tuple[int, ...]]
     samples: Sequence[tuple[int, ...]]
     sources: Sequence[int]
 
@@ -93,32 +92,42 @@ class Round:
     @property
     def outcome(self) -> Outcome:
         """What of it counts for the next rounds."""
+        places = {pick.id: place for place, pick in enumerate(self.picks)}
         return Outcome(
-            aimed=np.array([pick.cell for pick in self.picks], np.int64),
-            asked=np.array([pick.use[0] for pick in self.picks], np.int64),
+            asked=[pick.use for pick in self.picks],
             samples=[candidate.points for candidate in self.accepted],
-            sources=[candidate.pick.cell for candidate in self.accepted],
+            sources=[places[candidate.pick.id] for candidate in self.accepted],
         )
+
+    @property
+    def adherence(self) -> list[float]:
+        """How well each draft that was read kept to what it was asked for: the Jaccard index.
+
+        It holds the knowledge points asked for against those realised, a share in [0, 1].
+        """
+        return [
+            len(asked & held) / len(asked | held)
+            for candidate in self.candidates
+            if (held := set(candidate.points))
+            for asked in [set(candidate.pick.use)]
+        ]
 
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """All that a round hands to the next: the pool, what picks brought, (samples, KL) so far."""
+    """All that a round hands to the next: the pool, what picks brought, and each round before."""
 
     pool: Pool
     yields: Yields
     rounds: int = 0
-    history: tuple[tuple[int, float], ...] = ()
+    history: tuple[Past, ...] = ()
 
     def after(self, outcome: Outcome, *, cells: Cells, kl: float) -> "State":
         """The state once a round is over; `cells` is the inventory's, `kl` the gap before it."""
         pool = self.pool.extend(outcome.samples, cells)
-        return State(
-            pool,
-            _brought(self.yields, outcome, cells),
-            rounds=self.rounds + 1,
-            history=(*self.history, (pool.samples, kl)),
-        )
+        yields = _brought(self.yields, outcome, cells)
+        past = Past(int(yields.tries.sum()), pool.samples, kl)
+        return State(pool, yields, rounds=self.rounds + 1, history=(*self.history, past))
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,13 +158,24 @@ def balance(state: State, steps: Steps) -> Generator[tuple[Round, State, Lack], 
 
 def _brought(yields: Yields, outcome: Outcome, cells: Cells) -> Yields:
     """What this turn's picks brought, added to what earlier ones did."""
-    pairs = zip(outcome.samples, outcome.sources, strict=True)
-    hits = [cell for points, cell in pairs for point in points if cells[point] == cell]
     n_cells = len(yields.tries)
+    first = np.array([use[0] for use in outcome.asked], np.int64)
+    wanted = [cells[list(use)].tolist() for use in outcome.asked]
+    found = [
+        (cell, wanted[source])
+        for points, source in zip(outcome.samples, outcome.sources, strict=True)
+        for cell in cells[list(points)].tolist()
+    ]
+    hits = [cell for cell, asked in found if cell == asked[0]]
+    strays = [cell for cell, asked in found if cell not in asked]
     grown = np.zeros(len(cells) - len(yields.asked), np.int64)
     return Yields(
-        tries=yields.tries + np.bincount(outcome.aimed, minlength=n_cells),
-        gains=yields.gains + np.bincount(np.array(hits, np.int64), minlength=n_cells),
-        asked=np.concatenate([yields.asked, grown])
-        + np.bincount(outcome.asked, minlength=len(cells)),
+        tries=yields.tries + np.bincount(cells[first], minlength=n_cells),
+        gains=yields.gains + _counted(hits, n_cells),
+        strays=yields.strays + _counted(strays, n_cells),
+        asked=np.concatenate([yields.asked, grown]) + np.bincount(first, minlength=len(cells)),
     )
+
+
+def _counted(cells: Sequence[int], n_cells: int) -> Counts:
+    return np.bincount(np.array(cells, np.int64), minlength=n_cells)

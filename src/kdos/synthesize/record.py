@@ -52,7 +52,9 @@ VERDICTS = pa.schema(
         ("passed", pa.map_(pa.string(), pa.float32())),
     ]
 )
-PICKS = pa.schema([("id", pa.string()), ("cell", pa.int32()), ("knowledge_point", pa.int64())])
+PICKS = pa.schema(
+    [("id", pa.string()), ("cell", pa.int32()), ("knowledge_points", pa.list_(pa.int64()))]
+)
 NEW_POINTS = pa.schema(
     [("text", pa.string()), ("cell", pa.int32()), ("point", pa.list_(pa.float32()))]
 )
@@ -82,7 +84,9 @@ def round_tables(
     rows: dict[str, Sequence[dict[str, Any]]] = {
         "samples": [_sample_row(sample) for sample in samples],
         "verdicts": _verdict_rows(turn, seeds),
-        "picks": [{"id": p.id, "cell": p.cell, "knowledge_point": p.use[0]} for p in turn.picks],
+        "picks": [
+            {"id": pick.id, "cell": pick.cell, "knowledge_points": pick.use} for pick in turn.picks
+        ],
         "new_knowledge_points": fresh,
     }
     return {name: pa.Table.from_pylist(rows[name], schema) for name, schema in SCHEMAS.items()}
@@ -149,12 +153,11 @@ def read_outcome(tables: Mapping[str, pa.Table], inventory: Inventory) -> Outcom
             cells=fresh["cell"].to_numpy().astype(np.int32),
         )
     picks, samples = tables["picks"], tables["samples"]
-    aimed = dict(zip(values(picks, "id"), values(picks, "cell"), strict=True))
+    places = {name: place for place, name in enumerate(values(picks, "id"))}
     return Outcome(
-        aimed=picks["cell"].to_numpy().astype(np.int64),
-        asked=picks["knowledge_point"].to_numpy().astype(np.int64),
+        asked=[tuple(use) for use in values(picks, "knowledge_points")],
         samples=[inventory.rows(texts) for texts in values(samples, "knowledge_points")],
-        sources=[aimed[name.partition("/")[0]] for name in values(samples, "id")],
+        sources=[places[name.partition("/")[0]] for name in values(samples, "id")],
     )
 
 

@@ -3,6 +3,8 @@
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +18,7 @@ from kdos.synthesize.draft import Desk, draft
 from kdos.synthesize.keep import Gate, keep, refuse_crowded
 from kdos.synthesize.library import Library
 from kdos.synthesize.loop import Candidate, Lack, State, Steps
+from kdos.synthesize.walking import Trails, trails_of, walk
 from kdos.target import measure_gap, quotas
 from kdos.tasks import Ask
 from kdos.verdict import Benchmarks, KnownQuestions
@@ -34,6 +37,9 @@ SAMPLES_A_DRAFT = 0.8
 
 ROUNDS = 16
 """Rounds that a run takes at least, so that feedback has turns to work in."""
+
+STRAYS_A_DRAFT = 1.0
+"""Knowledge points of a draft that are taken to drift, before any was read."""
 
 FEWEST_PICKS = 16
 """Picks below which a round is not worth its three waits for the model."""
@@ -55,6 +61,11 @@ class Workroom:
     shapes: ShapeCounts = field(default_factory=ShapeCounts)
     benchmarks: Benchmarks | None = None
     refuse_paraphrases: Callable[[Sequence[Draft]], list[Refusal | None]] | None = None
+
+    @cached_property
+    def trails(self) -> Trails:
+        """Where a walk can go, made when it is first asked for."""
+        return trails_of(self.links)
 
     def locate(self, texts: Sequence[str]) -> tuple[Points, npt.NDArray[np.int32]]:
         """New knowledge points' places in the space."""
@@ -116,27 +127,49 @@ def quota_budget(pool: Pool, *, wanted: int) -> int:
 
 def pick(state: State, lack: Lack, room: Workroom) -> list[Pick]:
     """The next batch: as many picks as the missing samples seem to take, in at least ROUNDS."""
-    settings = room.config.synthesize
-    number = state.rounds + 1
-    size = settings.picks_per_round or batch_size(state, room.config)
-    if not settings.steer:
+    config, number = room.config, state.rounds + 1
+    size = config.synthesize.picks_per_round or batch_size(state, config)
+    if config.picker == "scatter":
         return scatter(
             room.links,
             picks=size,
-            random_seed=room.config.random_seed,
+            random_seed=config.random_seed,
             round_number=number,
             asked=state.yields.asked,
         )
-    return steer(
-        np.where(lack.unreachable, 0, lack.gap.deficit),
-        state.yields,
-        room.links,
-        exposures=state.pool.exposures,
-        picks=size,
-        drafts=settings.drafts_per_call,
-        random_seed=room.config.random_seed,
-        round_number=number,
-    )
+    deficit = np.where(lack.unreachable, 0, lack.gap.deficit)
+    turn: dict[str, Any] = {
+        "exposures": state.pool.exposures,
+        "picks": size,
+        "drafts": config.synthesize.drafts_per_call,
+        "random_seed": config.random_seed,
+        "round_number": number,
+        "strays": expected_strays(state, room.links, config),
+    }
+    if config.picker == "walk":
+        return walk(deficit, state.yields, room.links, room.trails, **turn)
+    picks = steer(deficit, state.yields, room.links, **turn)
+    if config.picker == "walk-from-steer":
+        return walk(deficit, state.yields, room.links, room.trails, **turn, steered=picks)
+    return picks
+
+
+def expected_strays(state: State, links: Links, config: Config) -> npt.NDArray[np.float64]:
+    """What will come unasked into each cell until the pool has its size, shape (n_cells,).
+
+    Steering leaves room for it: a cell that drafts drift to fills by itself, and what drifts into a
+    full one is lost, with all that the draft holds beside it. Drafts still to come are taken to
+    drift as kept ones did, and to what is popular in the corpus for as long as little was seen.
+    """
+    strays, samples = state.yields.strays, state.pool.samples
+    asked = int(state.yields.tries.sum()) * config.synthesize.drafts_per_call
+    missing = max(config.budget.samples - samples, 0)
+    to_come = missing * (asked + FEWEST_PICKS) / (samples + FEWEST_PICKS)
+    each = (float(strays.sum()) + STRAYS_A_DRAFT * FEWEST_PICKS) / (samples + FEWEST_PICKS)
+    n_cells = len(strays)
+    popular = np.bincount(links.cells, minlength=n_cells) / len(links.cells)
+    share = (strays + n_cells * popular) / (float(strays.sum()) + n_cells)
+    return share * each * to_come
 
 
 def batch_size(state: State, config: Config) -> int:

@@ -45,8 +45,11 @@ def tempered_target(
     return _normalised(log_q if log_demand is None else log_q + log_demand)
 
 
-def demand_target(counts: Counts) -> Floats:
-    """As dense in each cell as a set of questions is, given its counts: log q, shape (n_cells,)."""
+def demand_target(counts: Counts | Floats) -> Floats:
+    """As dense in each cell as a set of questions is, given its counts: log q, shape (n_cells,).
+
+    A count may be a sum of weights, such as a model's losses.
+    """
     return _normalised(np.log(counts + HALF / len(counts)))
 
 
@@ -102,7 +105,7 @@ def read_target(
     log_volumes: Floats,
     counts: Counts,
     budget: int,
-    demand: Counts | None = None,
+    demand: Counts | Floats | None = None,
 ) -> Floats:
     """The target that a name stands for.
 

@@ -25,7 +25,7 @@ def read_value(text: str, schema: Mapping[str, Any]) -> Any:
     """The one JSON value in `text` that fits `schema`, or a `Refusal`.
 
     JSON is taken as it is. What is nearly JSON is mended where it has one reading (`mending.py`).
-    Of several values, and the list of them all, the one that fits counts; where two different ones
+    Of several values the one that fits counts, else the list of them all; where two different ones
     fit there is none. Keys that a closed schema does not know are left out.
     """
     check = checker(orjson.dumps(schema, option=orjson.OPT_SORT_KEYS))
@@ -45,8 +45,9 @@ def mended(text: str, schema: Mapping[str, Any], check: Check) -> Any:
         values = [filled(value, schema) for value in mend(text)]
     except UnreadableError as error:
         return refused(f"the reply must be JSON; {error}")
-    together = [values] if len(values) > 1 else []
-    fitting = distinct(value for value in [*values, *together] if not check(value))
+    fitting = distinct(value for value in values if not check(value))
+    if not fitting and len(values) > 1 and not check(values):
+        fitting = [values]
     if len(fitting) > 1:
         return refused("the reply must hold one value; it holds several")
     if not fitting:

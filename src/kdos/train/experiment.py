@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -10,10 +9,9 @@ from kdos.chance import generator
 from kdos.scaling import Cell, find_collapses, missing_facts
 from kdos.train.ensemble import parameters
 from kdos.train.facts import RELATIONS, VALUES
-from kdos.train.lab import TOGETHER, Lab
+from kdos.train.lab import TOGETHER, Lab, Row
 from kdos.train.trials import Trial, run_trials
 
-Row = dict[str, Any]
 FIRST_GUESS = (6144, 48_000, 800.0)
 """Parameters and presentations of a cell, and its K50 as first measured."""
 GUESS_EXPONENTS = (0.62, 0.66)

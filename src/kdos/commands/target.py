@@ -1,0 +1,57 @@
+"""`kdos target RUN`: what is still missing in a run, cell by cell, with examples."""
+
+import argparse
+from dataclasses import asdict
+from pathlib import Path
+
+from kdos.run import Missing, missing_in
+from kdos.terminal import say, show_json
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The arguments of the command."""
+    parser.add_argument(
+        "run", type=Path, metavar="RUN", help="the folder of a run, finished or still going"
+    )
+    parser.add_argument("--most", type=int, default=10, metavar="N", help="cells to show")
+    parser.add_argument(
+        "--examples", type=int, default=3, metavar="N", help="knowledge points of each"
+    )
+    parser.add_argument("--json", action="store_true", help="one line of JSON on stdout, all cells")
+
+
+def main(args: argparse.Namespace) -> None:
+    """Show what is missing."""
+    found = missing_in(args.run, examples=args.examples)
+    if args.json:
+        show_json(as_json(found))
+        return
+    gap = found.gap
+    say(
+        f"{found.samples:,} of {found.wanted:,} samples; KL {gap.kl:.4f} nats (noise floor "
+        f"{gap.floor:.4f}), total variation {gap.tv:.3f}; {found.unreachable_mass:.1%} of the "
+        f"target is out of reach."
+    )
+    for cell in found.cells[: args.most]:
+        state = "" if cell.reachable else ", unreachable"
+        say(
+            f"cell {cell.cell}: lacks {cell.missing:,} knowledge points ({cell.held:,} of "
+            f"{cell.quota:,}; {cell.picks:,} picks{state})"
+        )
+        for text in cell.examples:
+            say(f"    {text}")
+
+
+def as_json(found: Missing) -> dict[str, object]:
+    """The same by machine."""
+    gap = found.gap
+    return {
+        "samples": found.samples,
+        "wanted": found.wanted,
+        "kl": None if found.samples == 0 else gap.kl,
+        "kl_floor": None if found.samples == 0 else gap.floor,
+        "tv": gap.tv,
+        "unreachable_mass": found.unreachable_mass,
+        "missing": sum(cell.missing for cell in found.cells),
+        "cells": [asdict(cell) for cell in found.cells],
+    }

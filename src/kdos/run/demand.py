@@ -1,0 +1,74 @@
+"""Questions in a file, counted by cell: where a model, or a user, wants more knowledge."""
+
+import math
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from kdos.errors import InputError
+from kdos.rows import Rows, field_names, guess_field, read_rows
+from kdos.run.prepare import Prepared, embed_all
+
+DEMAND = "demand:"
+LOSS, CORRECT = "loss", "correct"
+
+
+def read_demand(target: str, prepared: Prepared) -> npt.NDArray[np.float64] | None:
+    """The demand for each cell under a ``demand:FILE`` target, shape (n_cells,); None otherwise.
+
+    Each row of the file is a question, placed in the run's space. One with a number `loss` (nats)
+    counts as much as that; of those with a truth value `correct` only the wrong ones count; others
+    count once each.
+
+    Raises:
+        InputError: There is no such file, no field holds questions, or none of them counts.
+    """
+    if not target.startswith(DEMAND):
+        return None
+    texts, weights = zip(*weighted_questions(demand_file(target)), strict=True)
+    space = prepared.space
+    cells = space.assign(space.project(embed_all(prepared.embedder, texts)))
+    return np.bincount(cells, weights=weights, minlength=space.n_cells).astype(np.float64)
+
+
+def demand_file(target: str) -> Path:
+    """The file of a ``demand:FILE`` target."""
+    return Path(target.removeprefix(DEMAND))
+
+
+def weighted_questions(path: Path) -> list[tuple[str, float]]:
+    """The questions that count, each with how much."""
+    found = [pair for pair in _questions(path) if pair[1] > 0]
+    if not found:
+        raise InputError.at(path, "must hold at least one question that counts. Got none")
+    return found
+
+
+def _questions(path: Path) -> Iterator[tuple[str, float]]:
+    """Each question with what it counts; rows without a text are passed over."""
+    names = field_names(path)
+    field = "question" if "question" in names else guess_field(names)
+    if field is None:
+        raise InputError.at(path, f"must have a field `question`. It has {', '.join(names)}")
+    weight = next((name for name in (LOSS, CORRECT) if name in names), None)
+    for rows in read_rows(path, columns=[field, *([weight] if weight else [])]):
+        found = rows.text(field).to_pylist()
+        values = rows.batch.column(weight).to_pylist() if weight else [None] * len(found)
+        for row, (text, value) in enumerate(zip(found, values, strict=True)):
+            if text is not None:
+                yield text, weight_of(value, weight, rows, row)
+
+
+def weight_of(value: Any, weight: str | None, rows: Rows, row: int) -> float:
+    """What one question counts."""
+    if value is None:
+        return 1.0
+    if weight == CORRECT and isinstance(value, bool):
+        return float(not value)
+    if weight == LOSS and isinstance(value, int | float) and 0 <= value < math.inf:
+        return float(value)
+    wanted = "a number of at least 0" if weight == LOSS else "true or false"
+    raise rows.error(row, f"must be {wanted}. Got {value!r:.60}", field=weight)

@@ -1,0 +1,140 @@
+"""What a run still lacks, cell by cell, read from what it has left on disk so far."""
+
+import math
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import yaml
+
+from kdos.config import Config, read_config
+from kdos.errors import InputError
+from kdos.pool import values
+from kdos.pool.grouping import fact_key
+from kdos.run.folder import RunFolder
+from kdos.store import read_parquet
+from kdos.synthesize import POINTS_A_SAMPLE
+from kdos.target import Gap, measure_gap, quotas
+
+Counts = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class MissingCell:
+    """One cell: its share of the target, what it is to hold, holds and still lacks.
+
+    `picks` have been aimed at it; `examples` are knowledge points of the source that lie in it,
+    those that samples hold least first.
+    """
+
+    cell: int
+    share: float
+    quota: int
+    held: int
+    missing: int
+    picks: int
+    reachable: bool
+    examples: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """A run against its target: the gap so far, and the cells that lack something, most first."""
+
+    samples: int
+    wanted: int
+    gap: Gap
+    unreachable_mass: float
+    cells: tuple[MissingCell, ...]
+
+
+def missing_in(path: Path, *, examples: int) -> Missing:
+    """What the run in `path` lacks; it may be finished, or going on.
+
+    Raises:
+        InputError: There is no run, or it has not come to its loop yet.
+    """
+    folder = RunFolder(path)
+    config = config_in(folder)
+    table = read_parquet(folder.target)
+    n_cells = table.num_rows
+    samples, held, picks, known = tally(folder, n_cells)
+    each = int(held.sum()) / samples if samples else POINTS_A_SAMPLE
+    q, reachable = table["q"].to_numpy(), table["reachable"].to_numpy(zero_copy_only=False)
+    budget = math.ceil(config.budget.samples * each)
+    gap, quota = gap_of(held, q, reachable, budget=budget)
+    lacking = np.flatnonzero((quota > held) | ~reachable)
+    order = lacking[np.lexsort((lacking, -(quota - held)[lacking]))]
+    points = read_parquet(folder.knowledge_points, ["text", "cell"])
+    by_cell = texts_by_cell(values(points, "text"), values(points, "cell"), n_cells)
+    cells = tuple(
+        MissingCell(
+            cell=int(cell),
+            share=float(q[cell]),
+            quota=int(quota[cell]),
+            held=int(held[cell]),
+            missing=max(int(quota[cell] - held[cell]), 0),
+            picks=int(picks[cell]),
+            reachable=bool(reachable[cell]),
+            examples=least_held(by_cell[cell], known, examples),
+        )
+        for cell in order
+    )
+    return Missing(samples, config.budget.samples, gap, float(q[~reachable].sum()), cells)
+
+
+def gap_of(
+    held: Counts, q: Floats, reachable: npt.NDArray[np.bool_], *, budget: int
+) -> tuple[Gap, Counts]:
+    """The gap over cells that can be reached, and every cell's quota of the budget."""
+    with np.errstate(divide="ignore"):
+        log_q: Floats = np.log(q)
+    quota = quotas(log_q, budget)
+    if not reachable.any():
+        return measure_gap(held, log_q, quota), quota
+    rest: Floats = np.where(reachable, log_q - np.log(q[reachable].sum()), -np.inf)
+    return measure_gap(held, rest, quota), np.where(reachable, quotas(rest, budget), quota)
+
+
+def config_in(folder: RunFolder) -> Config:
+    """The configuration of a run that has come to its loop."""
+    if not folder.config.is_file():
+        raise InputError(f"RUN must be the folder of a run. {folder.path} holds no run.yaml.")
+    if not folder.target.is_file():
+        raise InputError(f"{folder.path} has no target yet: the run has not come to its loop.")
+    value: Any = yaml.safe_load(folder.config.read_text("utf-8"))
+    return read_config({key: part for key, part in value.items() if key != "fingerprint"})
+
+
+def tally(folder: RunFolder, n_cells: int) -> tuple[int, Counts, Counts, Counter[str]]:
+    """Samples, knowledge points and picks by cell, and how often each knowledge point is held."""
+    samples, number = 0, 1
+    cells: list[int] = []
+    aimed: list[int] = []
+    known: Counter[str] = Counter()
+    while (path := folder.round(number)).exists():
+        held = read_parquet(path / "samples.parquet", ["knowledge_points", "cells"])
+        samples, number = samples + held.num_rows, number + 1
+        cells += [cell for row in values(held, "cells") for cell in row]
+        known.update(fact_key(text) for row in values(held, "knowledge_points") for text in row)
+        aimed += values(read_parquet(path / "picks.parquet", ["cell"]), "cell")
+    by_cell = [np.bincount(np.array(each, np.int64), minlength=n_cells) for each in (cells, aimed)]
+    return samples, by_cell[0], by_cell[1], known
+
+
+def texts_by_cell(texts: Sequence[str], cells: Sequence[int], n_cells: int) -> list[list[str]]:
+    """The knowledge points of each cell."""
+    found: list[list[str]] = [[] for _ in range(n_cells)]
+    for text, cell in zip(texts, cells, strict=True):
+        found[cell].append(text)
+    return found
+
+
+def least_held(texts: Sequence[str], known: Counter[str], count: int) -> tuple[str, ...]:
+    """The first `count` of the knowledge points that samples hold least."""
+    return tuple(sorted(texts, key=lambda text: known[fact_key(text)])[:count])

@@ -1,0 +1,64 @@
+"""How much of each discipline is wanted: quotas inside the target over cells (LinkSyn; our form).
+
+A discipline is a seed's domain; a cell belongs to those that the seeds of its knowledge points do.
+"""
+
+from collections.abc import Mapping
+
+import numpy as np
+import numpy.typing as npt
+
+from kdos.errors import ConfigError
+from kdos.graph import as_target, memberships, quota_target
+from kdos.pool import values
+from kdos.sampler import Links
+from kdos.synthesize.library import Library
+from kdos.synthesize.walking import trails_of
+
+Floats = npt.NDArray[np.float64]
+
+MOST_NAMED = 20
+"""Disciplines that a message names."""
+
+
+def discipline_target(
+    log_q: Floats, shares: Mapping[str, float], *, library: Library, links: Links
+) -> Floats:
+    """The target in which each named discipline has its share, shape (n_cells,), nats.
+
+    Disciplines that are not named keep their proportions in what is left. Inside a discipline the
+    target stays as it is.
+
+    Raises:
+        ConfigError: A name that no seed has as its domain.
+    """
+    names = sorted(set(values(library.seeds, "domain")))
+    unknown = [name for name in shares if name not in names]
+    if unknown:
+        known = ", ".join(names[:MOST_NAMED])
+        raise ConfigError(
+            f"`disciplines` must be domains of the source. Got {unknown[0]!r}. There are: {known}."
+        )
+    member = cell_memberships(names, n_cells=len(log_q), library=library, links=links)
+    q: Floats = np.exp(log_q)
+    held = q @ member
+    named = np.array([name in shares for name in names])
+    rest = 1.0 - sum(shares.values())
+    free = held * ~named
+    left = free * rest / free.sum() if free.sum() > 0 else free
+    quotas = left + np.array([shares.get(name, 0.0) for name in names])
+    with np.errstate(divide="ignore"):
+        wanted: Floats = np.log(as_target(quota_target(q, member, quotas)))
+    return wanted
+
+
+def cell_memberships(names: list[str], *, n_cells: int, library: Library, links: Links) -> Floats:
+    """How far each cell belongs to each discipline, shape (n_cells, n_disciplines)."""
+    numbers = {name: number for number, name in enumerate(names)}
+    domains = np.array([numbers[name] for name in values(library.seeds, "domain")])
+    graph = trails_of(links).graph
+    points = memberships(graph, domains, n_disciplines=len(names)) * graph.popularity[:, None]
+    cells = np.zeros((n_cells, len(names)))
+    np.add.at(cells, links.cells, points)
+    cells += cells.sum(axis=1, keepdims=True) == 0
+    return cells / cells.sum(axis=1, keepdims=True)

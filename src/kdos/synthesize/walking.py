@@ -1,0 +1,124 @@
+"""The second picker: linked seeds on paths through the graph of knowledge points (LinkSyn).
+
+Steering takes the partners of a seed from its document; a walk takes them from wherever the graph
+leads, so that one call sees several seeds that are linked. How LinkSyn samples its paths is not
+public; this is our design (docs/graph.md).
+"""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from kdos.chance import generator
+from kdos.graph import (
+    Incidence,
+    Routes,
+    as_target,
+    incidence_of,
+    linked_seeds,
+    routes,
+    sample_paths,
+    spread,
+)
+from kdos.sampler import Batch, Links, Pick, Yields
+
+Floats = npt.NDArray[np.float64]
+Counts = npt.NDArray[np.int64]
+
+LENGTH = 4
+"""Knowledge points on a path: it passes up to three seeds, as many as a steered group has."""
+
+FAINT = 0.01
+"""What a knowledge point that has more than its cell's level lacks, as a share of the level."""
+
+
+@dataclass(frozen=True)
+class Trails:
+    """Where a walk can go: which of a run's seeds hold which of its knowledge points."""
+
+    graph: Incidence
+    routes: Routes
+
+
+def trails_of(links: Links) -> Trails:
+    """The trails of a run's seeds."""
+    graph = incidence_of([points.tolist() for points in links.points_of], n_kps=len(links.cells))
+    return Trails(graph, routes(graph))
+
+
+def walk(
+    deficit: Counts,
+    yields: Yields,
+    links: Links,
+    trails: Trails,
+    *,
+    exposures: Counts,
+    picks: int,
+    drafts: int,
+    random_seed: int,
+    round_number: int,
+    strays: Floats | float = 0.0,
+    steered: list[Pick] | None = None,
+) -> list[Pick]:
+    """At most `picks` picks, a path each: its seeds, and its knowledge points to be used.
+
+    What each cell lacks, shared out over its knowledge points, is the target that the visits of the
+    paths are to meet; the rest is as in ``kdos.sampler.steer``.
+
+    Args:
+        deficit: Quota minus count, shape (n_cells,); cells at or below zero get nothing.
+        yields: What earlier picks brought.
+        links: What belongs together.
+        trails: Where a walk can go.
+        exposures: Occurrences of each knowledge point in the pool, shape (n_points,).
+        picks: The size of the batch.
+        drafts: Drafts asked for in one pick.
+        random_seed: With `round_number` it keys every choice.
+        round_number: The round, from 1.
+        strays: What is expected to come into each cell unasked, shape (n_cells,).
+        steered: Picks at whose knowledge points the paths begin, instead of where most is lacking.
+    """
+    lack = np.maximum(deficit - strays, 0) / yields.rate(drafts=drafts)
+    weights = point_lack(lack, links.cells, exposures[: len(links.cells)])
+    count = min(picks, math.ceil(weights.sum())) if steered is None else len(steered)
+    if not count or not weights.any():
+        return steered or []
+    paths = sample_paths(
+        trails.routes,
+        as_target(weights),
+        count=count,
+        length=LENGTH,
+        random_seed=random_seed,
+        first=int(yields.tries.sum()),
+        starts=None if steered is None else np.array([pick.use[0] for pick in steered], np.int32),
+    )
+    batch = Batch(
+        links,
+        deficit,
+        strays,
+        asked=yields.asked,
+        drafts=drafts,
+        round_number=round_number,
+        rng=generator(random_seed, "walk", round_number),
+    )
+    for path in linked_seeds(paths, trails.graph):
+        batch.add(tuple(dict.fromkeys(path.samples)), path.kps)
+    return batch.picks
+
+
+def point_lack(lack: Floats, cells: npt.NDArray[np.int32], exposures: Counts) -> Floats:
+    """What each knowledge point lacks, so that each cell's lack is met and its points come level.
+
+    Args:
+        lack: What each cell lacks, shape (n_cells,), >= 0; a cell without points is left out.
+        cells: The cell of each knowledge point, shape (n_points,).
+        exposures: What each has already, shape (n_points,).
+    """
+    held = np.bincount(cells, weights=exposures, minlength=len(lack))
+    level = spread(cells, held + lack)
+    below: Floats = np.where(lack[cells] > 0, np.maximum(level - exposures, FAINT * level), 0.0)
+    total = np.bincount(cells, weights=below, minlength=len(lack))
+    scale: Floats = np.divide(lack, total, out=np.zeros(len(lack)), where=total > 0)
+    return below * scale[cells]
