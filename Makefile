@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 .PHONY: env demo test check docs bench clean
 
@@ -11,8 +12,13 @@ env: $(READY)
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade "pip>=25.1"
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --group dev --group docs --editable ".[seed,export]"
-	touch $(READY)
+	$(INSTALL) --group dev --editable ".[seed,export]"
+	touch $@
+
+# Tests, types and the site need more than the demo does.
+$(READY)-train: $(READY)
+	$(INSTALL) --group docs --editable ".[train]"
+	touch $@
 
 demo: env
 	$(BIN)/kdos demo
@@ -20,13 +26,13 @@ demo: env
 test: check
 	$(BIN)/python -m pytest --numprocesses 2
 
-check: env
+check: $(READY)-train
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports
 	$(BIN)/basedpyright --pythonpath $(BIN)/python
 
-docs: env
+docs: $(READY)-train
 	$(BIN)/sphinx-build --builder html --fail-on-warning --keep-going --quiet docs site
 
 bench: env

@@ -17,6 +17,8 @@ COMMANDS = {
     "report": "write a run's report page",
     "evaluate": "score a model, or given answers, on a closed-book benchmark",
     "verify": "check and judge any question-answer table, and say what is wrong with it",
+    "sweep": "train small models at several densities of a run's knowledge, and compare",
+    "train": "teach facts to small models, or to one of yours, and probe what they remember",
     "doctor": "check that everything is there that a run will need, and what it will cost",
     "serve-rules": "put the built-in engine behind an OpenAI-compatible server, for rehearsal",
     "scaling": "find how much a model can be taught, from small ones, and plan with it",

@@ -46,7 +46,7 @@ class Spread:
         self._engine = engine
         self._workers = workers
         self._pool = ProcessPoolExecutor(
-            workers, mp_context=multiprocessing.get_context("spawn"), initializer=_end_with_parent
+            workers, mp_context=multiprocessing.get_context("spawn"), initializer=end_with_parent
         )
 
     @property
@@ -82,7 +82,7 @@ def _complete(engine: Completer, requests: tuple[Request, ...]) -> list[Reply]:
     return list(engine.complete(requests))
 
 
-def _end_with_parent() -> None:
+def end_with_parent() -> None:
     """A worker must not outlive a parent that was killed."""
     parent = multiprocessing.parent_process()
     if parent is not None:

@@ -17,10 +17,11 @@ import sys
 import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import islice
+from itertools import islice, product
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -33,6 +34,7 @@ from kdos.llm.rules import RulesEngine
 from kdos.llm.stand_in import StandIn, serving
 from kdos.pool import Document
 from kdos.run import run
+from kdos.scaling.collapse import recall_at
 from kdos.seed import cut, open_source
 from kdos.tasks import ask_seeds
 from kdos.tasks.extract import PROMPT as EXTRACT
@@ -59,10 +61,12 @@ NOT_RUN = {
     "pip install 'kdos[": "asks the package index; the extras must exist",
     "python benchmarks/": "minutes of work on a quiet machine; the file must exist",
     "kdos demo": "more than a minute; tests/run tests what it does",
+    "kdos train --proxy": "minutes of training; tests/train trains a few small ones",
+    "kdos train --model": "needs weights; tests/train teaches a tiny model with random ones",
+    "kdos sweep": "minutes of training; tests/train sweeps a small pool",
     "vllm serve": "needs a GPU and weights",
     "ollama pull": "needs Ollama and the network",
     "cd for-llamafactory && llamafactory-cli": "needs LLaMA-Factory and weights",
-    "kdos evaluate --benchmark nq_open": "asks the Hugging Face hub",
     "lm_eval run": "needs lm-evaluation-harness, weights and the network",
     "from trl import": "needs TRL and weights",
 }
@@ -74,6 +78,7 @@ INSTEAD = {
     '"source": {"kind": "pydocs"}': '"source": {"kind": "pydocs", "limit": 3}',
     "--budget 10000": "--budget 20",
     "--budget 20000": "--budget 20",
+    "--benchmark nq_open": "--benchmark questions.jsonl",
     "choose(20_000,": "choose(20,",
     "measured.select(100,": "measured.select(20,",
     "--paths 100000": "--paths 200",
@@ -189,6 +194,10 @@ def workshop(tmp_path_factory) -> Path:
     samples = read_samples(folder / "runs" / "corpus").to_pylist()
     write_questions(folder, samples)
     write_tables(folder, samples)
+    write_measurements(folder / "lab" / "measurements.csv")
+    law = ["--out", str(folder / "law.json"), "--json"]
+    assert main(["scaling", "fit", str(folder / "lab" / "measurements.csv"), *law]) == 0
+    (folder / "run.yaml").write_text("source: {kind: text, path: articles.jsonl.gz}\n")
     return folder
 
 
@@ -230,6 +239,18 @@ def write_tables(folder: Path, samples: list[dict[str, Any]]) -> None:
     (folder / "simpleqa.csv").write_text(
         "metadata,problem,answer\n{},In which year was the harbour of Port Alder opened?,1872\n"
     )
+
+
+def write_measurements(path: Path) -> None:
+    """Runs of made-up proxies that follow a power law."""
+    rows = ["params,presentations,facts,recall,random_seed"]
+    for params, shown in product((6144, 13_824, 24_576), (96_000, 192_000)):
+        k50 = 1400 * (params / 6144) ** 0.6 * (shown / 192_000) ** 0.4
+        for facts in (round(k50 / 4 * 2 ** (step / 2)) for step in range(7)):
+            recall = recall_at(np.log(facts), np.log(k50), np.array(0.25), values=64)
+            rows += [f"{params},{shown},{facts},{float(recall):.4f},{seed}" for seed in (0, 1)]
+    path.parent.mkdir()
+    path.write_text("\n".join(rows) + "\n", "utf-8")
 
 
 def write_lines(path: Path, rows: list[dict[str, Any]]) -> None:

@@ -5,6 +5,8 @@ import numpy as np
 import pytest
 
 from kdos.cli import main
+from kdos.commands.run import load_config
+from kdos.config import BudgetConfig
 from kdos.scaling.collapse import recall_at
 
 PILOT = Path(__file__).parents[2] / "../shared/data/infusion/pilot_runs.csv"
@@ -99,3 +101,38 @@ def test_a_cell_without_a_collapse_is_left_out_and_named(
 
     assert len(found["cells"]) == 3
     assert "55,296 parameters" in found["left_out"][0]
+
+
+def test_a_plan_and_the_run_that_it_writes(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = runs(6144, 13_824, 24_576) + [row.replace("192000", "96000") for row in runs(6144)]
+    law = str(tmp_path / "law.json")
+    fit(write(tmp_path / "runs.csv", rows), "--out", law, "--json", capsys=capsys)
+    articles = tmp_path / "articles.jsonl"
+    articles.write_text(
+        "\n".join(
+            json.dumps({"id": str(n), "text": f"Town {n} was founded by Ada Moor in {1700 + n}."})
+            for n in range(40)
+        )
+    )
+    config, planned = tmp_path / "run.yaml", tmp_path / "planned.yaml"
+    config.write_text(f"source: {{kind: text, path: {articles}}}\nbudget: {{calls: 500}}\n")
+
+    flags = ["--law", law, "--params", "6144", "--tokens", "40000", "--facts", "30"]
+    assert main(["scaling", "plan", *flags, "--config", str(config), "--out", str(planned)]) == 0
+    plan = json.loads(capsys.readouterr().out)
+    assert plan["taught"] == 30
+    assert load_config(planned).budget == BudgetConfig(samples=plan["samples"], calls=500)
+    assert main(["run", str(planned), "--out", str(tmp_path / "run")]) == 0
+    assert json.loads(capsys.readouterr().out)["samples"] <= plan["samples"]
+
+
+def test_flags_of_a_plan(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    law = tmp_path / "law.json"
+    plan = ("plan", "--law", str(law), "--tokens", "1e9", "--params")
+    assert "law.json: must be a law" in refused(*plan, "7e9", capsys=capsys)
+    law.write_text("{}")
+    assert "law.json: must be a law" in refused(*plan, "7e9", capsys=capsys)
+    assert "--params must be more than 0" in refused(*plan, "-1", capsys=capsys)
+    assert "go together" in refused(*plan, "7e9", "--config", "run.yaml", capsys=capsys)

@@ -2,20 +2,27 @@
 
 import argparse
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import yaml
 
 from kdos.chance import generator
-from kdos.errors import UsageError
+from kdos.commands.run import load_config
+from kdos.errors import InputError, StoreError, UsageError
 from kdos.rows import Rows, read_rows
 from kdos.scaling import (
+    FACTS_PER_SAMPLE,
+    REPLAY_SHARE,
+    TOKENS_PER_FACT,
     Cell,
     Collapse,
     HeldOut,
+    InfusionPlan,
+    Interval,
     Law,
     find_collapses,
     fit_law,
@@ -23,8 +30,9 @@ from kdos.scaling import (
     mean_recall,
     missing_facts,
     one_curve,
+    plan_infusion,
 )
-from kdos.store import write_json
+from kdos.store import read_json_file, whole_file, write_json
 from kdos.terminal import say, show_json
 
 COLUMNS = ("params", "presentations", "facts", "recall", "random_seed")
@@ -51,6 +59,39 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     fit.add_argument("--random-seed", type=int, default=0, help="of the intervals")
     fit.add_argument("--json", action="store_true", help="nothing for the eye on stderr")
     fit.set_defaults(act=main_fit)
+    add_plan(actions.add_parser("plan", help="from a law to what a large model is taught"))
+
+
+def add_plan(parser: argparse.ArgumentParser) -> None:
+    """The arguments of a plan."""
+    parser.add_argument("--law", type=Path, required=True, metavar="LAW.json")
+    parser.add_argument("--params", type=float, required=True, help="non-embedding parameters")
+    parser.add_argument("--tokens", type=float, required=True, help="the training's budget")
+    parser.add_argument("--facts", type=int, help="distinct facts that the corpus holds")
+    parser.add_argument(
+        "--tokens-per-fact",
+        type=float,
+        default=TOKENS_PER_FACT,
+        help=f"tokens that show a fact once (default: {TOKENS_PER_FACT})",
+    )
+    parser.add_argument(
+        "--facts-per-sample",
+        type=float,
+        default=FACTS_PER_SAMPLE,
+        help=f"facts that a sample links (default: {FACTS_PER_SAMPLE})",
+    )
+    parser.add_argument(
+        "--replay-share",
+        type=float,
+        default=REPLAY_SHARE,
+        help=f"share of tokens for what the model knew before (default: {REPLAY_SHARE})",
+    )
+    parser.add_argument("--config", type=Path, metavar="RUN.yaml", help="a run to plan for")
+    parser.add_argument(
+        "--out", type=Path, metavar="OUT.yaml", help="write that run with the plan's budget"
+    )
+    parser.add_argument("--json", action="store_true", help="nothing for the eye on stderr")
+    parser.set_defaults(act=main_plan)
 
 
 def main(args: argparse.Namespace) -> None:
@@ -79,6 +120,53 @@ def main_fit(args: argparse.Namespace) -> None:
     if not args.json:
         show_fit(summary)
     show_json(summary)
+
+
+def main_plan(args: argparse.Namespace) -> None:
+    """Say what to teach, and write the run that makes the data for it."""
+    check_plan(args)
+    config = load_config(args.config) if args.config else None
+    plan = plan_infusion(
+        read_law(args.law),
+        params=args.params,
+        tokens=args.tokens,
+        available=args.facts,
+        tokens_per_fact=args.tokens_per_fact,
+        facts_per_sample=args.facts_per_sample,
+        replay_share=args.replay_share,
+    )
+    if config:
+        budget = replace(config.budget, samples=plan.samples)
+        text = yaml.safe_dump(replace(config, budget=budget).to_dict(), sort_keys=False)
+        with whole_file(args.out) as file:
+            file.write(text.encode())
+    if not args.json:
+        show_plan(plan)
+    show_json(asdict(plan) | {"budget": {"samples": plan.samples}})
+
+
+def check_plan(args: argparse.Namespace) -> None:
+    """Refuse flags that cannot be meant."""
+    for name in ("params", "tokens", "facts", "tokens_per_fact", "facts_per_sample"):
+        value = getattr(args, name)
+        if value is not None and not 0 < value < np.inf:
+            raise UsageError(f"--{name.replace('_', '-')} must be more than 0. Got {value}.")
+    if not 0 <= args.replay_share < 1:
+        raise UsageError(f"--replay-share must be in [0, 1). Got {args.replay_share}.")
+    if (args.config is None) != (args.out is None):
+        raise UsageError("--config and --out go together: a run, and where the planned one goes.")
+
+
+def read_law(path: Path) -> Law:
+    """A law that `kdos scaling fit` wrote."""
+    try:
+        value = read_json_file(path)
+        value.update({name: np.array(value[name]) for name in ("parameters", "draws")})
+        value.update({name: tuple(value[name]) for name in ("sizes", "budgets")})
+        value.update(peak_ratio=Interval(**value["peak_ratio"]))
+        return Law(**value)
+    except (StoreError, KeyError, IndexError, TypeError) as error:
+        raise InputError.at(path, "must be a law. Write it with kdos scaling fit --out") from error
 
 
 def read_cells(path: str) -> list[Cell]:
@@ -157,6 +245,37 @@ def summarise(law: Law, collapses: Sequence[Collapse], held: Sequence[HeldOut]) 
         ],
         "holdout": [asdict(one) for one in held],
     }
+
+
+def show_plan(plan: InfusionPlan) -> None:
+    """The plan for the eye, on stderr."""
+    best, prediction = plan.facts, plan.prediction
+    say(
+        f"best: {best.value:,.0f} distinct facts (90 % between {best.low:,.0f} and "
+        f"{best.high:,.0f}); the model collapses at {prediction.k50.value:,.0f}."
+    )
+    say(
+        f"teach {plan.taught:,} facts {plan.exposures:,.1f} times each: {plan.samples:,} samples "
+        f"with each fact in {plan.wordings}, {plan.epochs:,.1f} epochs, {plan.tokens:,.0f} tokens, "
+        f"{plan.replay_share:.0%} of them replay."
+    )
+    if plan.available is not None and plan.available > plan.taught:
+        say(
+            f"the corpus holds {plan.available:,}: select {plan.taught / plan.available:.1%} of "
+            "them (kdos select), do not show all of them less often."
+        )
+    beyond = max(prediction.size_factor, prediction.budget_factor)
+    if beyond > 1:
+        say(
+            f"warning: this lies beyond the measurements, {prediction.size_factor:,.1f} times in "
+            f"parameters and {prediction.budget_factor:,.1f} times in presentations. Measure "
+            "larger models before you spend on it."
+        )
+    if prediction.capped:
+        say(
+            f"the law promised more than 2 bits a parameter: capped at "
+            f"{prediction.capacity:,.0f} facts."
+        )
 
 
 def show_fit(summary: dict[str, Any]) -> None:

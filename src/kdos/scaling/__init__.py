@@ -10,11 +10,22 @@ from kdos.scaling.collapse import (
     one_curve,
 )
 from kdos.scaling.law import HeldOut, Law, Prediction, fit_law, hold_out_largest, predict
+from kdos.scaling.plan import (
+    FACTS_PER_SAMPLE,
+    REPLAY_SHARE,
+    TOKENS_PER_FACT,
+    InfusionPlan,
+    plan_infusion,
+)
 
 __all__ = [
+    "FACTS_PER_SAMPLE",
+    "REPLAY_SHARE",
+    "TOKENS_PER_FACT",
     "Cell",
     "Collapse",
     "HeldOut",
+    "InfusionPlan",
     "Interval",
     "Law",
     "Prediction",
@@ -24,5 +35,6 @@ __all__ = [
     "mean_recall",
     "missing_facts",
     "one_curve",
+    "plan_infusion",
     "predict",
 ]

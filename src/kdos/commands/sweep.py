@@ -1,0 +1,97 @@
+"""`kdos sweep RUN --out DIR`: which density of its knowledge teaches small models most."""
+
+import argparse
+import os
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+from matplotlib.figure import Figure
+
+from kdos.commands.train import widths_of
+from kdos.errors import UsageError
+from kdos.store import whole_file, write_json
+from kdos.target import TARGETS
+from kdos.terminal import say, show_json
+from kdos.train import Lab, Sweep, run_sweep
+
+ARMS = ("blind", *TARGETS, "waterfill")
+WIDTHS = "16,32,48"
+PRESENTATIONS, SEEDS, FACTS = 192_000, 3, 4000
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The arguments of the command."""
+    parser.add_argument("run", type=Path, metavar="RUN", help="the folder of a finished demo")
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="resumes from here")
+    parser.add_argument(
+        "--arms", default=",".join(ARMS), help=f"blind, or targets (default: {','.join(ARMS)})"
+    )
+    parser.add_argument("--widths", default=WIDTHS, help=f"model widths (default: {WIDTHS})")
+    parser.add_argument(
+        "--presentations",
+        type=int,
+        default=PRESENTATIONS,
+        help=f"facts shown to each model, repeats counted (default: {PRESENTATIONS})",
+    )
+    parser.add_argument("--seeds", type=int, default=SEEDS, help=f"runs each (default: {SEEDS})")
+    parser.add_argument(
+        "--facts", type=int, default=FACTS, help=f"facts of the universe (default: {FACTS})"
+    )
+    parser.add_argument("--random-seed", type=int, default=0)
+    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="processes")
+
+
+def main(args: argparse.Namespace) -> None:
+    """Train, compare, draw; the last line on stdout is the table as JSON."""
+    for name in ("presentations", "seeds", "facts", "workers"):
+        if getattr(args, name) < 1:
+            raise UsageError(f"--{name} must be at least 1. Got {getattr(args, name)}.")
+    sweep = Sweep(
+        args.run,
+        arms=tuple(args.arms.split(",")),
+        widths=widths_of(args.widths),
+        presentations=args.presentations,
+        seeds=args.seeds,
+        facts=args.facts,
+        random_seed=args.random_seed,
+    )
+    with closing(Lab(args.out / "models", workers=args.workers)) as lab:
+        table = run_sweep(sweep, lab) | {"core_seconds": round(lab.core_seconds)}
+    write_json(args.out / "sweep.json", table)
+    draw(table, args.out / "sweep.png")
+    show_table(table)
+    show_json(table)
+
+
+def draw(table: dict[str, Any], path: Path) -> None:
+    """Recall and loss against the density of the pool, a line for each size."""
+    figure = Figure(figsize=(11, 4.5), layout="constrained")
+    panels = figure.subplots(1, 2)
+    for size in table["sizes"]:
+        arms = sorted(size["arms"], key=lambda row: row["log10_density"])
+        density = [row["log10_density"] for row in arms]
+        for axes, key in zip(panels, ("paraphrase_recall", "loss"), strict=True):
+            axes.plot(density, [row[key] for row in arms], "o-", label=f"{size['params']:,}")
+    for axes, label in zip(panels, ("recall of paraphrases", "loss, nats a value"), strict=True):
+        axes.set(xlabel="mean log10 density of the pool", ylabel=label)
+        axes.legend(title="parameters")
+    with whole_file(path) as file:
+        figure.savefig(file, format="png", dpi=150, metadata={"Software": None})
+
+
+def show_table(table: dict[str, Any]) -> None:
+    """The comparison for the eye, on stderr."""
+    say(f"{table['facts']:,} facts, {table['presentations']:,} presentations to each model")
+    for size in table["sizes"]:
+        say(f"{size['params']:,} parameters, best on the search split: {size['best']}")
+        for row in size["arms"]:
+            against = ""
+            if "against_blind" in row:
+                low, high = row["against_blind_interval"]
+                against = f"  {row['against_blind']:+.3f} against blind ({low:+.3f} to {high:+.3f})"
+            say(
+                f"  {row['arm']:<13} log10 density {row['log10_density']:+.2f}  shown "
+                f"{row['shown_share']:.0%}  recall {row['paraphrase_recall']:.3f}  "
+                f"loss {row['loss']:.2f}{against}"
+            )

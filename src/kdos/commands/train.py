@@ -1,0 +1,219 @@
+"""`kdos train --proxy|--model NAME --out DIR`: what a model remembers of the facts it is shown."""
+
+import argparse
+import csv
+import io
+import os
+from collections.abc import Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+from kdos.errors import InputError, UsageError
+from kdos.rows import read_rows
+from kdos.store import whole_file, write_json
+from kdos.terminal import say, show_json
+from kdos.train import (
+    SUBJECTS,
+    TOGETHER,
+    Course,
+    Design,
+    Lab,
+    Memory,
+    Row,
+    Student,
+    Triple,
+    run_design,
+)
+
+WIDTHS = "16,24,32,48"
+PRESENTATIONS = 192_000
+POINTS, SEEDS = 8, 3
+"""The standard experiment; from our pilot."""
+EXPOSURES, REPLAY_SHARE, RATE = 30, 0.1, 1e-4
+MEASUREMENTS = "measurements.csv"
+FEWEST_VALUES = 4
+"""A choice is between a fact's value and three others."""
+COUNTS = ("presentations", "points", "seeds", "subjects", "together", "workers", "exposures")
+FIELDS = ("subject", "relation", "object")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The arguments of the command."""
+    what = parser.add_mutually_exclusive_group(required=True)
+    what.add_argument("--proxy", action="store_true", help="small decoders, on made-up facts")
+    what.add_argument("--model", metavar="NAME", help="a causal model: a folder or name")
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="where results go")
+    parser.add_argument("--random-seed", type=int, default=0, help="of a model's course")
+    add_proxy(parser)
+    add_model(parser)
+
+
+def add_proxy(parser: argparse.ArgumentParser) -> None:
+    """The arguments of ``--proxy``, which resumes."""
+    parser.add_argument(
+        "--widths", default=WIDTHS, help=f"model widths, smallest first (default: {WIDTHS})"
+    )
+    parser.add_argument(
+        "--presentations",
+        type=int,
+        default=PRESENTATIONS,
+        help=f"facts shown to each model, repeats counted (default: {PRESENTATIONS})",
+    )
+    parser.add_argument(
+        "--points", type=int, default=POINTS, help=f"counts of facts a cell (default: {POINTS})"
+    )
+    parser.add_argument("--seeds", type=int, default=SEEDS, help=f"runs each (default: {SEEDS})")
+    parser.add_argument("--subjects", type=int, default=SUBJECTS, help="names of the made-up world")
+    parser.add_argument(
+        "--together", type=int, default=TOGETHER, help=f"models a program (default: {TOGETHER})"
+    )
+    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="processes")
+
+
+def add_model(parser: argparse.ArgumentParser) -> None:
+    """The arguments of ``--model``."""
+    parser.add_argument("--facts", metavar="FILE", help=f"a table of {', '.join(FIELDS)}")
+    parser.add_argument("--base", metavar="FILE", help="facts that the model is to keep, likewise")
+    parser.add_argument(
+        "--exposures", type=int, default=EXPOSURES, help=f"of each fact (default: {EXPOSURES})"
+    )
+    parser.add_argument(
+        "--replay-share",
+        type=float,
+        default=REPLAY_SHARE,
+        help=f"share of texts that show the base (default: {REPLAY_SHARE})",
+    )
+    parser.add_argument("--rate", type=float, default=RATE, help=f"of learning (default: {RATE})")
+
+
+def main(args: argparse.Namespace) -> None:
+    """Train and probe; the last line on stdout is JSON."""
+    for name in (
+        "presentations",
+        "points",
+        "seeds",
+        "subjects",
+        "together",
+        "workers",
+        "exposures",
+    ):
+        if getattr(args, name) < 1:
+            raise UsageError(f"--{name} must be at least 1. Got {getattr(args, name)}.")
+    if args.proxy:
+        main_proxy(args)
+    else:
+        main_model(args)
+
+
+def main_proxy(args: argparse.Namespace) -> None:
+    """Measure every cell of the design."""
+    with closing(Lab(args.out / "cells", workers=args.workers)) as lab:
+        rows = run_design(design_of(args), lab)
+        cost = round(lab.core_seconds)
+    path = args.out / MEASUREMENTS
+    write_rows(path, rows)
+    say(f"measurements: {path}")
+    say(f"next: kdos scaling fit {path} --holdout-largest --out {args.out / 'law.json'}")
+    show_json({"runs": len(rows), "core_seconds": cost, "measurements": str(path)})
+
+
+def design_of(args: argparse.Namespace) -> Design:
+    """What the flags ask for: half and twice the budget, too, at the smallest width."""
+    return Design(
+        widths=widths_of(args.widths),
+        presentations=args.presentations,
+        budgets=(args.presentations // 2, args.presentations * 2),
+        points=args.points,
+        seeds=args.seeds,
+        subjects=args.subjects,
+        together=args.together,
+    )
+
+
+def widths_of(text: str) -> tuple[int, ...]:
+    """The widths in a list like ``16,24,32``."""
+    try:
+        widths = tuple(int(part) for part in text.split(","))
+    except ValueError:
+        widths = ()
+    if not widths or min(widths) < 1 or list(widths) != sorted(set(widths)):
+        raise UsageError(f"--widths must be numbers like {WIDTHS}, smallest first. Got {text!r}.")
+    return widths
+
+
+def write_rows(path: Path, rows: Sequence[Row]) -> None:
+    """Write rows of measurements as CSV."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    with whole_file(path) as file:
+        file.write(text.getvalue().encode())
+
+
+def main_model(args: argparse.Namespace) -> None:
+    """Probe a model, teach it, probe it again, and keep it."""
+    course = course_of(args)
+    student = Student(args.model)
+    before = probed(student, course)
+    shown = student.learn(course)
+    after = probed(student, course)
+    student.save(args.out / "model")
+    summary = {"params": student.params, "presentations": shown, "facts": len(course.facts)}
+    summary |= {"share": course.share, "before": before, "after": after}
+    write_json(args.out / "memory.json", summary)
+    say(f"model: {args.out / 'model'}")
+    show_json(summary)
+
+
+def course_of(args: argparse.Namespace) -> Course:
+    """What the flags say is taught."""
+    if args.facts is None:
+        raise UsageError("--model needs --facts: the table of what it is taught.")
+    if not 0 <= args.replay_share < 1 or not args.rate > 0:
+        raise UsageError(
+            "--replay-share must be in [0, 1) and --rate more than 0. "
+            f"Got {args.replay_share} and {args.rate}."
+        )
+    return Course(
+        read_triples(args.facts),
+        base=read_triples(args.base) if args.base else [],
+        exposures=args.exposures,
+        share=args.replay_share if args.base else 0.0,
+        rate=args.rate,
+        random_seed=args.random_seed,
+    )
+
+
+def read_triples(path: str) -> list[Triple]:
+    """The facts of a table; one without words in a field is an `InputError`."""
+    found: list[Triple] = []
+    for rows in read_rows(path, columns=FIELDS):
+        columns = [rows.text(name).to_pylist() for name in FIELDS]
+        for row, parts in enumerate(zip(*columns, strict=True)):
+            if None in parts:
+                raise rows.error(row, f"must hold {', '.join(FIELDS)}. One is empty")
+            found.append(Triple(*parts))
+    if len({fact.value for fact in found}) < FEWEST_VALUES:
+        raise InputError.at(path, f"must hold {FEWEST_VALUES} different objects, to choose among")
+    return found
+
+
+def probed(student: Student, course: Course) -> dict[str, Any]:
+    """What a model knows of what it is taught, and of its base."""
+    found = figures(student.remember(course.facts, random_seed=course.random_seed))
+    if course.base:
+        base = figures(student.remember(course.base, random_seed=course.random_seed))
+        found |= {f"base_{name}": value for name, value in base.items()}
+    return found
+
+
+def figures(memory: Memory) -> dict[str, float]:
+    """A memory in numbers: shares in [0, 1], and nats a value."""
+    return {
+        "recall": float(memory.exact.mean()),
+        "paraphrase_recall": float(memory.paraphrase.mean()),
+        "choice": float(memory.choice.mean()),
+        "nats": float(memory.nats.mean()),
+    }

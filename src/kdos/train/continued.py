@@ -1,0 +1,180 @@
+"""The door to transformers: a causal language model taught facts on top of what it knows.
+
+It is shown what proxies are shown, in words: three wordings of each fact, the loss on the value,
+a share of base facts between them. And it is probed as they are.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch.nn import functional
+
+from kdos.chance import generator
+from kdos.errors import ConfigError
+from kdos.store import whole_folder
+from kdos.train.facts import WORDINGS, Triple, held_out, sentence
+from kdos.train.lessons import CHOICES, Ints, Memory, in_epochs
+
+BATCH = 16
+"""Texts in one step, and in one probe."""
+IGNORED = -100
+"""The label that a loss passes over."""
+
+
+@dataclass(frozen=True, slots=True)
+class Course:
+    """What a model is taught: `facts`, `exposures` times each at the learning rate `rate`.
+
+    `share` of what it is shown, in [0, 1), are `base` facts, which it is to keep.
+    """
+
+    facts: Sequence[Triple]
+    base: Sequence[Triple]
+    exposures: int
+    share: float
+    rate: float
+    random_seed: int
+
+
+class Student:
+    """A causal language model by its name on the hub or its folder."""
+
+    def __init__(self, name: str) -> None:
+        self._device = "cuda" if torch.cuda.is_available() else "cpu"
+        kind = torch.bfloat16 if self._device == "cuda" else torch.float32
+        transformers = _library()
+        try:
+            self._tokenizer: Any = transformers.AutoTokenizer.from_pretrained(name)
+            model: Any = transformers.AutoModelForCausalLM.from_pretrained(name, dtype=kind)
+        except (OSError, ValueError) as error:
+            raise ConfigError(
+                "--model must be a causal language model that can be loaded. "
+                f"{name}: {str(error).splitlines()[0]}"
+            ) from error
+        self._model: Any = model.to(self._device)
+
+    @property
+    def params(self) -> int:
+        """Its parameters, embeddings not counted."""
+        embedded = self._model.get_input_embeddings().weight.numel()
+        return int(self._model.num_parameters() - embedded)
+
+    def learn(self, course: Course) -> int:
+        """Teach the course; returns how many texts were shown."""
+        shown = texts_of(course)
+        optimizer = torch.optim.AdamW(self._model.parameters(), lr=course.rate, weight_decay=0.0)
+        self._model.train()
+        for low in range(0, len(shown), BATCH):
+            ids, labels = self._batch(shown[low : low + BATCH])
+            loss = functional.cross_entropy(self._scores(ids), labels.flatten())
+            optimizer.zero_grad(set_to_none=True)
+            loss.backward()
+            optimizer.step()
+        return len(shown)
+
+    def remember(self, facts: Sequence[Triple], *, random_seed: int) -> Memory:
+        """What it knows of some facts; nats are of the whole value."""
+        unseen = held_out(len(facts))
+        shown = list(zip(facts, (unseen + 1) % len(WORDINGS), strict=True))
+        exact, nats = self._probe(shown)
+        paraphrase, paraphrase_nats = self._probe(list(zip(facts, unseen, strict=True)))
+        best = np.full(len(facts), np.inf)
+        for rivals in rivals_of(facts, random_seed=random_seed):
+            other = [
+                (fact._replace(value=value), wording)
+                for (fact, wording), value in zip(shown, rivals, strict=True)
+            ]
+            best = np.minimum(best, self._probe(other)[1])
+        return Memory(exact, paraphrase, nats < best, nats, paraphrase_nats)
+
+    def save(self, folder: Path) -> None:
+        """Write the model and its tokenizer."""
+        with whole_folder(folder) as aside:
+            self._model.save_pretrained(aside)
+            self._tokenizer.save_pretrained(aside)
+
+    def _probe(self, texts: Sequence[tuple[Triple, int]]) -> tuple[Any, Any]:
+        """Whether each token of the value is the first choice, and the value's nats."""
+        right: list[Any] = []
+        nats: list[Any] = []
+        self._model.eval()
+        with torch.inference_mode():
+            for low in range(0, len(texts), BATCH):
+                ids, labels = self._batch(texts[low : low + BATCH])
+                scores = self._scores(ids)
+                loss = functional.cross_entropy(scores, labels.flatten(), reduction="none")
+                missed = (scores.argmax(-1).view_as(labels) != labels) & (labels != IGNORED)
+                right.append(~missed.any(dim=1).cpu().numpy())
+                nats.append(loss.view_as(labels).sum(dim=1).double().cpu().numpy())
+        return np.concatenate(right), np.concatenate(nats)
+
+    def _batch(self, texts: Sequence[tuple[Triple, int]]) -> tuple[Any, Any]:
+        """The tokens of some texts, padded, and those that are asked for, one place on."""
+        rows: list[list[int]] = []
+        starts: list[int] = []
+        for fact, wording in texts:
+            text = sentence(fact, wording)
+            ids = self._tokenizer(text, add_special_tokens=False)["input_ids"]
+            known = text.removesuffix(fact.value).rstrip()
+            starts.append(len(self._tokenizer(known, add_special_tokens=False)["input_ids"]))
+            rows.append(ids)
+        longest = max(map(len, rows))
+        ids = torch.zeros((len(rows), longest), dtype=torch.long)
+        labels = torch.full((len(rows), longest - 1), IGNORED)
+        for row, (found, start) in enumerate(zip(rows, starts, strict=True)):
+            ids[row, : len(found)] = torch.tensor(found)
+            labels[row, start - 1 : len(found) - 1] = ids[row, start : len(found)]
+        return ids.to(self._device), labels.to(self._device)
+
+    def _scores(self, ids: Any) -> Any:
+        """The scores of the token after each but the last; padding at the end changes none."""
+        return self._model(input_ids=ids).logits[:, :-1].float().flatten(0, 1)
+
+
+def texts_of(course: Course) -> list[tuple[Triple, int]]:
+    """Every text in the order of showing: a fact and one of its three wordings."""
+    rng = generator(course.random_seed, "course")
+    taught = len(course.facts)
+    total = round(taught * course.exposures / (1 - course.share))
+    replayed = rng.permutation(total) < total - taught * course.exposures
+    lesson = np.empty(total, np.int64)
+    lesson[~replayed] = in_epochs(np.arange(taught), int((~replayed).sum()), rng)
+    if replayed.any():
+        lesson[replayed] = in_epochs(np.arange(len(course.base)), int(replayed.sum()), rng)
+    turn = rng.integers(1, len(WORDINGS), total)
+    wording = (lesson + turn) % len(WORDINGS)
+    return [
+        ((course.base if again else course.facts)[fact], said)
+        for fact, said, again in zip(
+            lesson.tolist(), wording.tolist(), replayed.tolist(), strict=True
+        )
+    ]
+
+
+def rivals_of(facts: Sequence[Triple], *, random_seed: int) -> list[list[str]]:
+    """Three other values for each fact, those of its relation first, shape (3, n_facts)."""
+    rng = generator(random_seed, "rivals")
+    values = sorted({fact.value for fact in facts})
+    kin: dict[str, Ints] = {}
+    number = {value: place for place, value in enumerate(values)}
+    for relation in {fact.relation for fact in facts}:
+        same = {number[fact.value] for fact in facts if fact.relation == relation}
+        kin[relation] = np.array(sorted(same))
+    rows: list[list[str]] = []
+    for fact in facts:
+        among = kin[fact.relation] if len(kin[fact.relation]) >= CHOICES else np.arange(len(values))
+        others = rng.permutation(among[among != number[fact.value]])[: CHOICES - 1]
+        rows.append([values[place] for place in others])
+    return [list(column) for column in zip(*rows, strict=True)]
+
+
+def _library() -> Any:
+    try:
+        import transformers
+    except ImportError as error:
+        raise ConfigError("--model needs transformers: pip install 'kdos[train]'.") from error
+    return transformers

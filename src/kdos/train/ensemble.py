@@ -1,0 +1,163 @@
+"""The door to torch: many small decoders of one size, trained at once in batched products.
+
+On a GPU the products are compiled and in bfloat16; the data lie on the device either way.
+
+Two layers, one head, no bias, tied embeddings, learned places; normalised before each part. The
+second layer works at the last place alone, which is where the value is asked for.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from kdos.chance import generator
+from kdos.errors import ConfigError
+
+try:
+    import torch
+    from torch.nn import functional
+except ImportError as error:
+    raise ConfigError("Training needs torch: pip install 'kdos[train]'.") from error
+
+LAYERS = 2
+RATE, RATE_WIDTH = 6e-3, 16
+"""The learning rate is RATE·sqrt(RATE_WIDTH/width); from our pilot."""
+BETAS = (0.9, 0.98)
+WARM_STEPS = 40
+COOL_SHARE = 0.2
+"""The rate rises over so many steps, holds, and falls to nothing over the last share of them."""
+PROBED = 1024
+"""Facts that are probed at a time."""
+Ints = npt.NDArray[np.int64]
+Tokens = npt.NDArray[np.int16]
+Floats = npt.NDArray[np.float32]
+
+
+def parameters(width: int) -> int:
+    """The parameters of one decoder, embeddings not counted."""
+    return LAYERS * 12 * width**2
+
+
+class Ensemble:
+    """Decoders of one width; model i is `keys[i]`'s, whatever others there are."""
+
+    def __init__(
+        self, keys: Sequence[Sequence[str | int]], *, width: int, vocabulary: int, length: int
+    ) -> None:
+        self.width = width
+        self._device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        shapes = {
+            "token": ((vocabulary, width), 0.5),
+            "place": ((length - 1, width), 0.1),
+            "attend": ((width, 3 * width), width**-0.5),
+            "gather": ((width, width), width**-0.5 / 2),
+            "widen": ((width, 4 * width), width**-0.5),
+            "narrow": ((4 * width, width), width**-0.5 / 4),
+            "ask": ((width, width), width**-0.5),
+            "look": ((width, 2 * width), width**-0.5),
+            "gather2": ((width, width), width**-0.5 / 2),
+            "widen2": ((width, 4 * width), width**-0.5),
+            "narrow2": ((4 * width, width), width**-0.5 / 4),
+        }
+        self._weights = {
+            name: self._drawn(keys, name, shape, scale) for name, (shape, scale) in shapes.items()
+        }
+        self._forward: Any = self._scores
+        if self._device.type == "cuda":
+            self._forward = torch.compile(self._scores)
+        self._optimizer = torch.optim.AdamW(
+            self._weights.values(), lr=RATE, betas=BETAS, weight_decay=0.0, fused=True
+        )
+
+    def train(
+        self, texts: Tokens, facts: Ints, wordings: Ints, *, batch: int, rate: float = 1.0
+    ) -> None:
+        """Show each model its facts in their order, `batch` at a time; a rest is left out.
+
+        Args:
+            texts: Every fact in every wording, shape (n_models, n_facts, n_wordings, n_tokens).
+            facts: The fact of each presentation, shape (n_models, n_presentations).
+            wordings: Its wording, same shape.
+            batch: Presentations of a step, to each model.
+            rate: The learning rate's peak, of the usual one.
+        """
+        table = torch.as_tensor(texts, device=self._device)
+        order = torch.as_tensor(np.stack([facts, wordings]), device=self._device)
+        model = torch.arange(len(texts), device=self._device)[:, None]
+        peak = rate * RATE * (RATE_WIDTH / self.width) ** 0.5
+        steps = facts.shape[1] // batch
+        for step in range(steps):
+            cooling = (steps - step) / (COOL_SHARE * steps)
+            for group in self._optimizer.param_groups:
+                group["lr"] = peak * min(1.0, (step + 1) / WARM_STEPS, cooling)
+            fact, wording = order[:, :, step * batch : (step + 1) * batch]
+            self._learn(table[model, fact, wording].long())
+
+    def _learn(self, shown: Any) -> None:
+        """One step on texts, shape (n_models, n_facts, n_tokens); models do not touch another."""
+        with torch.autocast("cuda", torch.bfloat16, enabled=self._device.type == "cuda"):
+            scores = self._forward(shown[:, :, :-1]).float()
+        answers = shown[:, :, -1].flatten()
+        loss = functional.cross_entropy(scores.flatten(0, 1), answers, reduction="sum")
+        self._optimizer.zero_grad(set_to_none=True)
+        (loss / shown.shape[1]).backward()
+        self._optimizer.step()
+
+    def score(self, model: int, shown: Tokens, *, values: int) -> Floats:
+        """The log-probabilities of the values after each text of one model, shape (n, values).
+
+        `shown` has shape (n, n_tokens); what stands last in it is not looked at.
+        """
+        parts: list[Any] = []
+        with torch.inference_mode():
+            for low in range(0, len(shown), PROBED):
+                part = torch.as_tensor(shown[None, low : low + PROBED, :-1], device=self._device)
+                scores = self._scores(part.long(), models=slice(model, model + 1))[0]
+                parts.append(scores.float().log_softmax(-1)[:, :values].cpu().numpy())
+        return np.concatenate(parts)
+
+    def _drawn(
+        self, keys: Sequence[Sequence[str | int]], name: str, shape: tuple[int, int], scale: float
+    ) -> Any:
+        values = [generator(0, *key, name).normal(0, scale, shape) for key in keys]
+        stacked = np.stack(values).astype(np.float32)
+        return torch.tensor(stacked, device=self._device, requires_grad=True)
+
+    def _scores(self, shown: Any, *, models: slice = slice(None)) -> Any:
+        """The scores of every token at the last place, shape (n_models, n_facts, vocabulary)."""
+        w = {name: weight[models] for name, weight in self._weights.items()}
+        size, facts, length = shown.shape
+        vocabulary, width = w["token"].shape[1:]
+        offsets = vocabulary * torch.arange(size, device=shown.device)[:, None, None]
+        x = functional.embedding(shown + offsets, w["token"].flatten(0, 1)) + w["place"][:, None]
+        x = x.view(size, facts * length, width)
+        qkv = torch.bmm(_norm(x), w["attend"]).view(size * facts, length, 3, width)
+        x = torch.baddbmm(x, _attended(*qkv.unbind(2)).view_as(x), w["gather"])
+        x = torch.baddbmm(x, functional.gelu(torch.bmm(_norm(x), w["widen"])), w["narrow"])
+        seen = _norm(x)
+        keys = torch.bmm(seen, w["look"]).view(size, facts, length, 2, width)
+        last = seen.view(size, facts, length, width)[:, :, -1]
+        found = _looked_up(torch.bmm(last, w["ask"]), *keys.unbind(3))
+        y = torch.baddbmm(x.view(size, facts, length, width)[:, :, -1], found, w["gather2"])
+        y = torch.baddbmm(y, functional.gelu(torch.bmm(_norm(y), w["widen2"])), w["narrow2"])
+        return torch.bmm(_norm(y), w["token"].transpose(1, 2))
+
+
+def _norm(x: Any) -> Any:
+    return functional.rms_norm(x, x.shape[-1:])
+
+
+def _attended(query: Any, key: Any, value: Any) -> Any:
+    """What each place takes from those up to it; all of shape (n, length, width)."""
+    length, width = query.shape[1:]
+    ahead = torch.full((length, length), -1e9, device=query.device).triu(1)
+    weights = torch.baddbmm(ahead, query * width**-0.5, key.transpose(1, 2)).softmax(-1)
+    return torch.bmm(weights, value)
+
+
+def _looked_up(query: Any, key: Any, value: Any) -> Any:
+    """What the last place, shape (n_models, n_facts, width), takes from all places before it."""
+    scores = (query[:, :, None] * key).sum(-1, keepdim=True) * query.shape[-1] ** -0.5
+    return (scores.softmax(2) * value).sum(2)

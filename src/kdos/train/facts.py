@@ -1,0 +1,124 @@
+"""Facts as a proxy model meets them: a subject, a relation, a value, and four ways to say it.
+
+Names are spelled in digits, so that no entity has an embedding of its own to keep facts in. A
+fact is shown in three of the four wordings; the fourth, made of words that the other facts are
+shown in, is its held-out paraphrase. The value stands last in every wording.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from kdos.chance import generator
+
+BASE = 64
+"""Digits that names are spelled in."""
+WORDINGS = (
+    ("the", "{relation}", "of", "{subject}", "is", "{value}"),
+    ("{subject}", "has", "as", "{relation}", ",", "{value}"),
+    ("for", "{subject}", "the", "{relation}", "is", "{value}"),
+    ("as", "{relation}", ",", "{subject}", "has", "{value}"),
+)
+"""All equally long. The loss looks at the value alone, as a trainer's does at a completion."""
+WORDS = sorted({word for wording in WORDINGS for word in wording if not word.startswith("{")})
+SUBJECTS, RELATIONS, VALUES = 4096, 8, 64
+"""A made-up world, if nothing else is said: 32,768 facts of 6 bits each."""
+Ints = npt.NDArray[np.int64]
+Tokens = npt.NDArray[np.int16]
+
+
+class Triple(NamedTuple):
+    """A fact in words."""
+
+    subject: str
+    relation: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """Facts in numbers; row i of every array is fact i.
+
+    `subject` holds digits of base `BASE`, shape (n_facts, n_digits); `relation` and `value` have
+    shape (n_facts,) and count up to `relations` and `values`.
+    """
+
+    subject: Ints
+    relation: Ints
+    value: Ints
+    relations: int
+    values: int
+
+    @property
+    def vocabulary(self) -> int:
+        """Tokens there are: values first, then relations, words, and the digits by place."""
+        return self.values + self.relations + len(WORDS) + BASE * self.subject.shape[1]
+
+    def take(self, rows: Ints) -> "World":
+        """The same world with some of its facts."""
+        facts = self.subject[rows], self.relation[rows], self.value[rows]
+        return World(*facts, self.relations, self.values)
+
+
+def made_up_world(random_seed: int, *, subjects: int = SUBJECTS) -> World:
+    """Every subject with every relation, and values drawn at random."""
+    subject, relation = np.divmod(np.arange(subjects * RELATIONS), RELATIONS)
+    value = generator(random_seed, "world").integers(0, VALUES, len(subject))
+    return World(digits(subject), relation, value, RELATIONS, VALUES)
+
+
+def world_of(triples: Sequence[Triple]) -> World:
+    """The world of some facts; names are numbered in their order, so that kin look alike."""
+    subject, relation, value = (
+        np.unique(column, return_inverse=True) for column in zip(*triples, strict=True)
+    )
+    return World(digits(subject[1]), relation[1], value[1], len(relation[0]), len(value[0]))
+
+
+def with_common_values(triples: Sequence[Triple], most: int) -> list[Triple]:
+    """The facts whose value is among the `most` most frequent ones."""
+    counts = Counter(triple.value for triple in triples).items()
+    ranked = sorted(counts, key=lambda item: (-item[1], item[0]))
+    kept = {value for value, _ in ranked[:most]}
+    return [triple for triple in triples if triple.value in kept]
+
+
+def digits(numbers: Ints) -> Ints:
+    """Numbers in base `BASE`, two digits or more, shape (n, n_digits)."""
+    places = 2
+    while BASE**places <= numbers.max(initial=0):
+        places += 1
+    return numbers[:, None] // BASE ** np.arange(places - 1, -1, -1) % BASE
+
+
+def tokens(world: World) -> Tokens:
+    """Every fact in every wording, shape (n_facts, 4, n_tokens); the last token is the value."""
+    word = {text: world.values + world.relations + place for place, text in enumerate(WORDS)}
+    places = world.subject.shape[1]
+    first = world.values + world.relations + len(WORDS)
+    named = first + BASE * np.arange(places) + world.subject
+    slots = {
+        "{subject}": named,
+        "{relation}": world.values + world.relation[:, None],
+        "{value}": world.value[:, None],
+    }
+    count = len(world.value)
+    said = [
+        np.hstack([slots.get(part, np.full((count, 1), word.get(part, 0))) for part in wording])
+        for wording in WORDINGS
+    ]
+    return np.stack(said, axis=1).astype(np.int16)
+
+
+def held_out(count: int) -> Ints:
+    """The wording that each fact is never shown in, shape (count,)."""
+    return np.arange(count) % len(WORDINGS)
+
+
+def sentence(triple: Triple, wording: int) -> str:
+    """A fact in words."""
+    return " ".join(WORDINGS[wording]).replace(" ,", ",").format_map(triple._asdict())

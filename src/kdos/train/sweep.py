@@ -1,0 +1,172 @@
+"""The density sweep: the same knowledge at several densities, equal tokens, several sizes."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from kdos.chance import generator
+from kdos.scoring import compare, mean_interval
+from kdos.train.ensemble import parameters
+from kdos.train.facts import world_of
+from kdos.train.knowledge import BLIND, Knowledge, log10_density, pool_of, read_knowledge
+from kdos.train.lab import TOGETHER, Lab, Row
+from kdos.train.lessons import Pupil, in_epochs, remember, teach
+
+Floats = npt.NDArray[np.float64]
+PROBES = ("exact", "paraphrase", "paraphrase_nats")
+"""What is kept of each fact: asked in a wording it was shown in, in one it was not, and how
+unexpected the value was there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sweep:
+    """What is compared: pools drawn for each of `arms`, at `presentations` each, for each width."""
+
+    run: Path
+    arms: tuple[str, ...]
+    widths: tuple[int, ...]
+    presentations: int
+    seeds: int
+    facts: int
+    random_seed: int
+
+
+@dataclass(frozen=True, slots=True)
+class Lesson:
+    """Models of one width to train: an arm and a random seed each."""
+
+    sweep: Sweep
+    width: int
+    models: tuple[tuple[str, int], ...]
+
+
+def run_sweep(sweep: Sweep, lab: Lab) -> dict[str, Any]:
+    """Train every model of the sweep; a table for each size, and whether one arm is best in all.
+
+    Raises:
+        UsageError: The run is none, or an arm is neither blind nor a target; nothing is trained.
+    """
+    knowledge = read_knowledge(sweep.run, most=sweep.facts, random_seed=sweep.random_seed)
+    for arm in sweep.arms:
+        pool_of(knowledge, arm, rng=generator(sweep.random_seed, "sweep", arm))
+    models = [(arm, seed) for arm in sweep.arms for seed in range(sweep.seeds)]
+    lessons = [
+        Lesson(sweep, width, tuple(models[low : low + TOGETHER]))
+        for width in sweep.widths
+        for low in range(0, len(models), TOGETHER)
+    ]
+    rows = [row for part in lab.measure(teach_lesson, lessons, name="sweep") for row in part]
+    final = final_split(len(knowledge.triples), sweep.random_seed)
+    sizes = [size_table(rows, width, sweep, knowledge, final) for width in sweep.widths]
+    best = [size["best"] for size in sizes]
+    return {
+        "facts": len(knowledge.triples),
+        "left_out": knowledge.left_out,
+        "presentations": sweep.presentations,
+        "pool": int(knowledge.blind.sum()),
+        "seeds": sweep.seeds,
+        "recall_of_the_commonest_answer": commonest(knowledge),
+        "sizes": sizes,
+        "best_is_stable": len(set(best)) == 1,
+    }
+
+
+def teach_lesson(lesson: Lesson) -> list[Row]:
+    """What every model of a lesson knows of every fact of the universe."""
+    sweep = lesson.sweep
+    knowledge = read_knowledge(sweep.run, most=sweep.facts, random_seed=sweep.random_seed)
+    world, everything = world_of(knowledge.triples), np.arange(len(knowledge.triples))
+    pupils = [
+        Pupil(("sweep", seed, arm, lesson.width), world, (lesson_of(sweep, knowledge, arm, seed),))
+        for arm, seed in lesson.models
+    ]
+    ensemble = teach(pupils, width=lesson.width)
+    rows: list[Row] = []
+    for place, (pupil, (arm, seed)) in enumerate(zip(pupils, lesson.models, strict=True)):
+        memory = remember(ensemble, place, pupil, everything)
+        row: Row = {"width": lesson.width, "arm": arm, "seed": seed}
+        rows.append(row | {name: getattr(memory, name).astype(float).round(4) for name in PROBES})
+    return rows
+
+
+def lesson_of(sweep: Sweep, knowledge: Knowledge, arm: str, seed: int) -> npt.NDArray[np.int64]:
+    """The facts that a model is shown: a pool, over and over, until the presentations are spent."""
+    rng = generator(sweep.random_seed, "sweep", arm, seed)
+    pool = pool_of(knowledge, arm, rng=rng)
+    return in_epochs(np.repeat(np.arange(len(pool)), pool), sweep.presentations, rng)
+
+
+def final_split(facts: int, random_seed: int) -> npt.NDArray[np.bool_]:
+    """Which facts the figures are of, shape (n_facts,); the best arm is chosen on the others."""
+    return generator(random_seed, "final split").random(facts) < 0.5
+
+
+def size_table(
+    rows: Sequence[Row],
+    width: int,
+    sweep: Sweep,
+    knowledge: Knowledge,
+    final: npt.NDArray[np.bool_],
+) -> dict[str, Any]:
+    """One size: a row for each arm, and the arm that was best on the facts set apart to search."""
+    by_arm = {
+        arm: {name: over_seeds(rows, width, arm, name) for name in PROBES} for arm in sweep.arms
+    }
+    recall = {arm: known["paraphrase"].mean(axis=0) for arm, known in by_arm.items()}
+    return {
+        "params": parameters(width),
+        "width": width,
+        "best": max(sweep.arms, key=lambda arm: float(recall[arm][~final].mean())),
+        "arms": [arm_row(arm, by_arm, sweep, knowledge, final) for arm in sweep.arms],
+    }
+
+
+def over_seeds(rows: Sequence[Row], width: int, arm: str, name: str) -> Floats:
+    """One probe of one arm and size, shape (n_seeds, n_facts)."""
+    return np.array([row[name] for row in rows if (row["width"], row["arm"]) == (width, arm)])
+
+
+def arm_row(
+    arm: str,
+    by_arm: dict[str, dict[str, Floats]],
+    sweep: Sweep,
+    knowledge: Knowledge,
+    final: npt.NDArray[np.bool_],
+) -> dict[str, Any]:
+    """An arm in numbers, over the facts of the final split: shown or not, all count."""
+    rng = generator(sweep.random_seed, "sweep table", arm)
+    pool = pool_of(knowledge, arm, rng=rng)
+    known = {name: values[:, final].mean(axis=0) for name, values in by_arm[arm].items()}
+    recall = mean_interval(known["paraphrase"], rng)
+    row = {
+        "arm": arm,
+        "log10_density": log10_density(knowledge, pool),
+        "shown_share": float((pool > 0).mean()),
+        "exact_recall": float(known["exact"].mean()),
+        "paraphrase_recall": recall.mean,
+        "interval": [recall.low, recall.high],
+        "seeds": by_arm[arm]["paraphrase"][:, final].mean(axis=1).tolist(),
+        "loss": float(known["paraphrase_nats"].mean()),
+    }
+    if arm == BLIND or BLIND not in by_arm:
+        return row
+    blind = by_arm[BLIND]["paraphrase"][:, final].mean(axis=0)
+    against = compare(known["paraphrase"], blind, rng)
+    difference = against.difference
+    return row | {
+        "against_blind": difference.mean,
+        "against_blind_interval": [difference.low, difference.high],
+        "p_value": against.p_value,
+    }
+
+
+def commonest(knowledge: Knowledge) -> float:
+    """The recall of a model that knows no fact but each relation's most frequent value."""
+    world = world_of(knowledge.triples)
+    counts = np.zeros((world.relations, world.values))
+    np.add.at(counts, (world.relation, world.value), 1)
+    return float(counts.max(axis=1).sum() / len(world.value))
