@@ -244,7 +244,7 @@ def write_tables(folder: Path, samples: list[dict[str, Any]]) -> None:
 def write_measurements(path: Path) -> None:
     """Runs of made-up proxies that follow a power law."""
     rows = ["params,presentations,facts,recall,random_seed"]
-    for params, shown in product((6144, 13_824, 24_576), (96_000, 192_000)):
+    for params, shown in product((6144, 13_824, 24_576, 55_296), (96_000, 192_000)):
         k50 = 1400 * (params / 6144) ** 0.6 * (shown / 192_000) ** 0.4
         for facts in (round(k50 / 4 * 2 ** (step / 2)) for step in range(7)):
             recall = recall_at(np.log(facts), np.log(k50), np.array(0.25), values=64)
