@@ -28,6 +28,7 @@ import pytest
 import yaml
 
 from kdos.cli import main
+from kdos.commands.serve_rules import PROMPTS
 from kdos.config import SourceConfig, read_config
 from kdos.export import read_samples
 from kdos.llm.rules import RulesEngine
@@ -37,10 +38,6 @@ from kdos.run import run
 from kdos.scaling.collapse import recall_at
 from kdos.seed import cut, open_source
 from kdos.tasks import ask_seeds
-from kdos.tasks.extract import PROMPT as EXTRACT
-from kdos.tasks.judge import PROMPT as JUDGE
-from kdos.tasks.seed import PROMPT as SEED
-from kdos.tasks.synthesize import PROMPT as SYNTHESIZE
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted(
@@ -272,7 +269,7 @@ def given_names(folder: Path) -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def server() -> Iterator[str]:
     """The address of a stand-in for a model."""
-    with serving(StandIn(RulesEngine(), (SEED, EXTRACT, SYNTHESIZE, JUDGE)).app()) as url:
+    with serving(StandIn(RulesEngine(), PROMPTS).app()) as url:
         yield url
 
 
