@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: env demo test browser check bench clean
+.PHONY: env demo test browser check docs bench clean
 
 env: $(READY)
 
@@ -15,9 +15,9 @@ $(READY): pyproject.toml constraints.txt
 	$(INSTALL) --group dev --editable ".[seed,export]"
 	touch $@
 
-# Tests and types need torch as well; the demo does not.
+# Tests, types and the site need more than the demo does.
 $(READY)-train: $(READY)
-	$(INSTALL) --editable ".[train]"
+	$(INSTALL) --group docs --editable ".[train]"
 	touch $@
 
 demo: env
@@ -36,8 +36,11 @@ check: $(READY)-train
 	$(BIN)/lint-imports
 	$(BIN)/basedpyright --pythonpath $(BIN)/python
 
+docs: $(READY)-train
+	$(BIN)/sphinx-build --builder html --fail-on-warning --keep-going --quiet docs site
+
 bench: env
 	$(BIN)/python benchmarks/run_all.py
 
 clean:
-	rm -rf $(VENV) build dist
+	rm -rf $(VENV) build dist site

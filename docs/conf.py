@@ -14,6 +14,7 @@ exclude_patterns = ["extension"]
 
 myst_heading_anchors = 3
 default_role = "code"
+smartquotes = False
 autodoc_member_order = "bysource"
 autodoc_preserve_defaults = True
 autodoc_class_signature = "separated"

@@ -17,27 +17,27 @@ import sys
 import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import islice
+from itertools import islice, product
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import yaml
 
 from kdos.cli import main
+from kdos.commands.serve_rules import PROMPTS
 from kdos.config import SourceConfig, read_config
+from kdos.export import read_samples
 from kdos.llm.rules import RulesEngine
 from kdos.llm.stand_in import StandIn, serving
 from kdos.pool import Document
 from kdos.run import run
+from kdos.scaling.collapse import recall_at
 from kdos.seed import cut, open_source
 from kdos.tasks import ask_seeds
-from kdos.tasks.extract import PROMPT as EXTRACT
-from kdos.tasks.judge import PROMPT as JUDGE
-from kdos.tasks.seed import PROMPT as SEED
-from kdos.tasks.synthesize import PROMPT as SYNTHESIZE
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted(
@@ -58,6 +58,9 @@ NOT_RUN = {
     "pip install 'kdos[": "asks the package index; the extras must exist",
     "python benchmarks/": "minutes of work on a quiet machine; the file must exist",
     "kdos demo": "more than a minute; tests/run tests what it does",
+    "kdos train --proxy": "minutes of training; tests/train trains a few small ones",
+    "kdos train --model": "needs weights; tests/train teaches a tiny model with random ones",
+    "kdos sweep": "minutes of training; tests/train sweeps a small pool",
     "vllm serve": "needs a GPU and weights",
     "ollama pull": "needs Ollama and the network",
     "cd for-llamafactory && llamafactory-cli": "needs LLaMA-Factory and weights",
@@ -67,19 +70,21 @@ NOT_RUN = {
 """What a command or Python block that cannot be run begins with, and why it cannot."""
 
 INSTEAD = {
-    "budget: {samples: 5000": "budget: {samples: 40",
+    "budget: {samples: 5000": "budget: {samples: 12",
     '"budget": {"samples": 200}': '"budget": {"samples": 40}',
     '"source": {"kind": "pydocs"}': '"source": {"kind": "pydocs", "limit": 3}',
     "--budget 10000": "--budget 20",
     "--budget 20000": "--budget 20",
+    "--benchmark nq_open": "--benchmark questions.jsonl",
     "choose(20_000,": "choose(20,",
+    "measured.select(100,": "measured.select(20,",
     "--paths 100000": "--paths 200",
     "count=10_000": "count=100",
-    "--benchmark nq_open": "--benchmark questions.jsonl",
     "qwen3-32b": "rules",
     "Qwen/Qwen3-8B\n": "rules\n",
     "qwen3:8b\n": "rules\n",
     "deepseek-chat": "rules",
+    "--test-share 0.2": "--test-share 0.5",
     "--port 8000": "--port 0",
 }
 """Smaller budgets, and what stands in for models and downloads."""
@@ -179,18 +184,22 @@ def workshop(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("workshop")
     with gzip.open(folder / "articles.jsonl.gz", "wt", encoding="utf-8") as file:
         for document in some_documents():
-            file.write(json.dumps({"id": document.id, "text": document.text}) + "\n")
+            file.write(json.dumps({"id": document.id, "text": document.text[:2000]}) + "\n")
     source = {"kind": "pydocs", "limit": 3}
     run(read_config({"source": source, "budget": {"samples": 60}}), folder / "runs" / "corpus")
     shutil.copytree(folder / "runs" / "corpus", folder / "runs" / "articles")
-    samples = pq.read_table(folder / "runs" / "corpus" / "dataset").to_pylist()
+    samples = read_samples(folder / "runs" / "corpus").to_pylist()
     write_questions(folder, samples)
     write_tables(folder, samples)
+    write_measurements(folder / "lab" / "measurements.csv")
+    law = ["--out", str(folder / "law.json"), "--json"]
+    assert main(["scaling", "fit", str(folder / "lab" / "measurements.csv"), *law]) == 0
+    (folder / "run.yaml").write_text("source: {kind: text, path: articles.jsonl.gz}\n")
     return folder
 
 
 def some_documents() -> list[Document]:
-    """The first pages of this Python's documentation."""
+    """The first modules of this Python's documentation."""
     found = open_source(SourceConfig(kind="pydocs"))
     return [item for item in islice(found, 5) if isinstance(item, Document)]
 
@@ -229,6 +238,18 @@ def write_tables(folder: Path, samples: list[dict[str, Any]]) -> None:
     )
 
 
+def write_measurements(path: Path) -> None:
+    """Runs of made-up proxies that follow a power law."""
+    rows = ["params,presentations,facts,recall,random_seed"]
+    for params, shown in product((6144, 13_824, 24_576, 55_296), (96_000, 192_000)):
+        k50 = 1400 * (params / 6144) ** 0.6 * (shown / 192_000) ** 0.4
+        for facts in (round(k50 / 4 * 2 ** (step / 2)) for step in range(7)):
+            recall = recall_at(np.log(facts), np.log(k50), np.array(0.25), values=64)
+            rows += [f"{params},{shown},{facts},{float(recall):.4f},{seed}" for seed in (0, 1)]
+    path.parent.mkdir()
+    path.write_text("\n".join(rows) + "\n", "utf-8")
+
+
 def write_lines(path: Path, rows: list[dict[str, Any]]) -> None:
     path.write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
 
@@ -236,7 +257,7 @@ def write_lines(path: Path, rows: list[dict[str, Any]]) -> None:
 def given_names(folder: Path) -> dict[str, Any]:
     """What Python blocks take for granted."""
     passage = next(cut(some_documents()[0]))
-    samples = pq.read_table(folder / "runs" / "corpus" / "dataset")
+    samples = read_samples(folder / "runs" / "corpus")
     kps = {kp for row in samples.column("knowledge_points").to_pylist() for kp in row}
     return {
         "requests": [ask_seeds(passage, per_passage=2)],
@@ -248,7 +269,7 @@ def given_names(folder: Path) -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def server() -> Iterator[str]:
     """The address of a stand-in for a model."""
-    with serving(StandIn(RulesEngine(), (SEED, EXTRACT, SYNTHESIZE, JUDGE)).app()) as url:
+    with serving(StandIn(RulesEngine(), PROMPTS).app()) as url:
         yield url
 
 
@@ -325,14 +346,17 @@ def runs_something(page: str) -> bool:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("page", filter(runs_something, PAGES))
+@pytest.mark.parametrize("page", [page for page in PAGES if runs_something(page)])
 def test_a_page_does_what_it_says(page, workshop, server, tmp_path, monkeypatch):
+    text = (ROOT / page).read_text("utf-8")
     shutil.copytree(workshop, tmp_path, dirs_exist_ok=True)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
-    for key in re.findall(r"key_env: ([A-Z_]+)", (ROOT / page).read_text("utf-8")):
+    for key in re.findall(r"key_env: ([A-Z_]+)", text):
         monkeypatch.setenv(key, "a key that nobody asks for")
     reader = Reader(tmp_path, server, given_names(tmp_path))
+    for name in re.findall(r"^kdos run (\w+)\.yaml", text, re.MULTILINE):
+        shutil.rmtree(tmp_path / "runs" / name, ignore_errors=True)  # the page makes it itself
     for block in BLOCKS[page]:
         try:
             reader.follow(block)

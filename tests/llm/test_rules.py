@@ -356,6 +356,13 @@ def test_the_judge_sees_that_a_question_has_two_answers() -> None:
     assert judged(draft, passage(text.splitlines()[0], title="Paris"))["ambiguous"]
 
 
+def test_the_judge_takes_a_question_with_nothing_but_its_answer() -> None:
+    text = "Paris is married to Helen of Troy."
+    bare = Draft("d", "To whom is Paris married?", "Helen of Troy", (), (), "", (), ())
+    assert all(judged(bare, passage(text, title="Paris")).values())
+    assert not judged(bare, passage("Paris is a prince.", title="Paris"))["supported"]
+
+
 def test_triples_are_facts_in_running_text() -> None:
     text = (
         "Ada Lovelace was born in London. Ada Lovelace is married to William King-Noel. "

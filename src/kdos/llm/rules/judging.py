@@ -18,11 +18,12 @@ QUOTED = re.compile(r"“[^“”]*”|\"[^\"]*\"")
 
 
 def judge(inputs: Mapping[str, Any]) -> dict[str, Any]:
-    """Checks and criteria, each found by looking."""
+    """Checks and criteria, each found by looking; what a draft does not have cannot be wrong."""
     question, answer = inputs["question"], inputs["answer"]
     points: list[str] = inputs["knowledge_points"]
     quotes = [quoted(point, inputs["passages"]) for point in points]
-    proof = next((quote for quote in quotes if answer in quote), "")
+    claims = quotes if points else [quoted(answer, inputs["passages"])]
+    proof = next((quote for quote in claims if answer in quote), "")
     held = all(quotes)
     return {
         "answer_directly_in_question": bool(given_away(question, [answer])),
@@ -30,11 +31,13 @@ def judge(inputs: Mapping[str, Any]) -> dict[str, Any]:
         "not_self_contained": POINTS_AT_TEXT.search(QUOTED.sub("", question)) is not None,
         "criteria": {
             "supported": criterion(proof != "", proof),
-            "knowledge_points_true": criterion(held, quotes[0] if held else ""),
+            "knowledge_points_true": criterion(held, next(iter(quotes), "")),
             "entailed": criterion(
-                any(answer in p or words(answer) in words(p) for p in points), proof
+                not points or any(answer in p or words(answer) in words(p) for p in points), proof
             ),
-            "logic_valid": criterion(is_logic(inputs["logic"], points, answer)),
+            "logic_valid": criterion(
+                not inputs["logic"] or is_logic(inputs["logic"], points, answer)
+            ),
             "distractors_valid": criterion(are_wrong(inputs["distractors"], answer)),
         },
     }
