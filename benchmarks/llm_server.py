@@ -21,9 +21,9 @@ LENGTH = re.compile(rb"content-length: *(\d+)", re.IGNORECASE)
 SENTENCE = "The harbour was enlarged in 1872 and the old quay was kept for the fishing boats. "
 
 
-def answer(item: str) -> bytes:
-    """The HTTP response for one item."""
-    record = {
+def written(item: str) -> dict[str, object]:
+    """What is written about an item."""
+    return {
         "id": f"ITEM-{item}",
         "question": f"In which year was harbour {item} enlarged?",
         "answer": "1872",
@@ -31,6 +31,11 @@ def answer(item: str) -> bytes:
         "difficulty": "easy",
         "facts": [SENTENCE.strip(), SENTENCE.strip(), SENTENCE.strip()],
     }
+
+
+def answer(item: str) -> bytes:
+    """The HTTP response for one item; without an item, what curator asks a new server."""
+    record = written(item) if item else {"name": "Jason", "age": 25}
     body = json.dumps(
         {
             "id": f"chatcmpl-{item}",
@@ -109,7 +114,7 @@ class Connection(asyncio.Protocol):
             self.transport.write(respond(json.dumps(models).encode()))
         else:
             match = ITEM.search(body)
-            item = match.group(1) if match else b"0"
+            item = match.group(1) if match else b""
             counts.requests += 1
             counts.items.add(item)
             counts.flying += 1

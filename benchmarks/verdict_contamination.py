@@ -1,11 +1,12 @@
 """Planted contamination: benchmark questions hidden in clean drafts, found again or not.
 
-    python benchmarks/verdict_contamination.py --data ../shared/data [--vectors] [--out FILE]
+    python benchmarks/verdict_contamination.py --data ../shared/data [--embed minilm] [--out FILE]
 
 30,000 benchmark questions; 20,000 clean drafts, half of them made by the same templates about other
 entities; 1,000 benchmark questions planted four times: verbatim, re-cased, re-punctuated, lightly
 reworded. Rewording exchanges question words and verbs for synonyms, turns clauses around, adds or
-drops filler, and never touches the names. Prints one line of JSON.
+drops filler, and never touches the names. With `--embed`, 1,000 more are planted in quite other
+words, one way for each relation, and looked for by their vectors too. Prints one line of JSON.
 """
 
 import argparse
@@ -17,8 +18,9 @@ import time
 from pathlib import Path
 
 from kdos.chance import generator
+from kdos.embed import load_embedder
 from kdos.pool.grouping import normalise
-from kdos.verdict import Benchmarks
+from kdos.verdict import Asked, Benchmarks, paraphrased
 
 BENCHMARKS = (
     "simpleqa simpleqa_verified webquestions nq_open triviaqa entityquestions popqa".split()
@@ -76,6 +78,32 @@ SWAPS = [
     (r"\bbig(?:gest)?\b", ["large"]),
     (r"\bmarried\b", ["wed"]),
 ]
+OTHER_WORDS = {
+    "P106": "How does {} earn a living?",
+    "P112": "To whom does {} owe its existence?",
+    "P127": "In whose possession is {}?",
+    "P131": "In which administrative area does one find {}?",
+    "P136": "Under what musical style is {} usually filed?",
+    "P159": "From which city is {} run?",
+    "P17": "Within the borders of what nation does {} lie?",
+    "P170": "Whose creation is {}?",
+    "P175": "Which artist can be heard on {}?",
+    "P176": "Who manufactures {}?",
+    "P19": "What is the birthplace of {}?",
+    "P20": "What was the place of death of {}?",
+    "P26": "Name the husband or wife of {}.",
+    "P264": "On which record label did {} appear?",
+    "P276": "What was the site of {}?",
+    "P36": "Which town is the seat of government of {}?",
+    "P40": "Name the son or daughter of {}.",
+    "P407": "What tongue is the text of {} in?",
+    "P413": "On the field, what role has {}?",
+    "P495": "From what nation does {} originally come?",
+    "P50": "By whom was {} written?",
+    "P69": "At which school did {} study?",
+    "P740": "In what place did {} come into being?",
+    "P800": "For which work is {} best known?",
+}
 PREFIXES = ["Please tell me: ", "Do you know ", "I would like to know ", "", ""]
 SUFFIXES = [", exactly?", " please?", "?", "?"]
 
@@ -86,7 +114,7 @@ def rows(path):
 
 
 def asked(data):
-    """Benchmark questions and clean drafts, as (name, question, answers).
+    """Benchmark questions, clean drafts and paraphrases of the former: (name, question, answers).
 
     No draft is clean that asks about the same subject with the same answer as a benchmark question.
     """
@@ -112,7 +140,13 @@ def asked(data):
         and taken.isdisjoint(pairs(row))
         and row["id"] not in SAME_AFTER_ALL
     ]
-    return benchmark, drafts[: WANTED["clean"]]
+    facts = [row for row in held if row.get("relation") in OTHER_WORDS]
+    chosen = generator(4, "paraphrased").choice(len(facts), WANTED["planted"], replace=False)
+    paraphrases = [
+        (row["id"], OTHER_WORDS[row["relation"]].format(row["subject"]), row["answers"][:1])
+        for row in (facts[i] for i in chosen)
+    ]
+    return benchmark, drafts[: WANTED["clean"]], paraphrases
 
 
 def pairs(row):
@@ -159,37 +193,55 @@ WAYS = {
 }
 
 
+def flagged(drafts, held):
+    """Which drafts the words of a benchmark question betray, and how many seconds it took."""
+    start = time.perf_counter()
+    hits = [held.find(question, answers) for _, question, answers in drafts]
+    return hits, time.perf_counter() - start
+
+
+def by_vectors(drafts, benchmark, embed):
+    """The rows of drafts whose vectors betray them."""
+    ours, theirs = ([Asked(q, answers) for _, q, answers in each] for each in (drafts, benchmark))
+    vectors = [embed([each.question for each in asked]) for asked in (ours, theirs)]
+    found = paraphrased(ours, theirs, our_vectors=vectors[0], their_vectors=vectors[1])
+    return {one.row for one in found}
+
+
+def with_vectors(benchmark, clean, paraphrases, wrong, held, embed):
+    """Recall and precision on quite other words, by words alone and with vectors."""
+    by_words = {row for row, hit in enumerate(flagged(paraphrases, held)[0]) if hit}
+    rows = by_vectors([*clean, *paraphrases], benchmark, embed)
+    found = by_words | {row - len(clean) for row in rows if row >= len(clean)}
+    wrong = wrong | {row for row in rows if row < len(clean)}
+    return {
+        "recall_other_words_by_words_alone": len(by_words) / len(paraphrases),
+        "recall_other_words": len(found) / len(paraphrases),
+        "clean_flagged_with_vectors": len(wrong),
+        "precision_other_words": round(len(found) / (len(found) + len(wrong)), 4),
+    }
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--embed", help="an embedder that knows what words mean")
     parser.add_argument("--show", type=int, default=0, help="misses to print of each kind")
     parser.add_argument("--out", type=Path)
     args = parser.parse_args()
-    benchmark, clean = asked(args.data)
-    planted = [
-        benchmark[i]
-        for i in generator(2, "planted").choice(len(benchmark), WANTED["planted"], replace=False)
-    ]
+    benchmark, clean, paraphrases = asked(args.data)
+    rows = generator(2, "planted").choice(len(benchmark), WANTED["planted"], replace=False)
+    planted = [benchmark[row] for row in rows]
 
     start = time.perf_counter()
     held = Benchmarks()
     for name, question, answers in benchmark:
         held.add(question, answers, name=name)
     built = time.perf_counter() - start
-    start = time.perf_counter()
-    wrong = [(draft, hit) for draft in clean if (hit := held.find(draft[1], draft[2]))]
-    searched = time.perf_counter() - start
-    for draft, hit in wrong[: args.show]:
-        print(
-            "WRONG",
-            draft[0],
-            draft[1],
-            draft[2][:2],
-            "<>",
-            hit.question,
-            round(hit.likeness, 2),
-            file=sys.stderr,
-        )
+    hits, searched = flagged(clean, held)
+    wrong = {row for row, hit in enumerate(hits) if hit}
+    for row in sorted(wrong)[: args.show]:
+        print("WRONG", clean[row], "<>", hits[row], file=sys.stderr)
     result = {
         "benchmark_questions": len(held),
         "clean_drafts": len(clean),
@@ -198,17 +250,17 @@ def main() -> int:
         "seconds_search": round(searched, 2),
     }
     for way, change in WAYS.items():
-        missed = 0
-        for name, question, answers in planted:
-            text = change(question, generator(3, way, name))
-            if held.find(text, answers[:1]) is None:
-                missed += 1
-                if missed <= args.show:
-                    print("MISSED", way, "|", question, "|", text, file=sys.stderr)
-        result[f"recall_{way}"] = 1 - missed / len(planted)
-        result[f"precision_{way}"] = round(
-            (len(planted) - missed) / (len(planted) - missed + len(wrong)), 4
-        )
+        drafts = [(n, change(q, generator(3, way, n)), answers[:1]) for n, q, answers in planted]
+        hits, _ = flagged(drafts, held)
+        missed = [draft for draft, hit in zip(drafts, hits, strict=True) if hit is None]
+        for draft in missed[: args.show]:
+            print("MISSED", way, draft, file=sys.stderr)
+        found = len(planted) - len(missed)
+        result[f"recall_{way}"] = found / len(planted)
+        result[f"precision_{way}"] = round(found / (found + len(wrong)), 4)
+    if args.embed:
+        embed = load_embedder(args.embed).embed
+        result |= with_vectors(benchmark, clean, paraphrases, wrong, held, embed)
     print(json.dumps(result))
     if args.out:
         args.out.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")

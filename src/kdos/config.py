@@ -89,7 +89,9 @@ class SynthesizeConfig:
     """The loop: how drafts are asked for and which are kept.
 
     `steer: false` draws seeds at random and `accept: all` keeps every sound draft: both together
-    are the blind run that others do.
+    are the blind run that others do. `mend` asks once more for a draft with a fault of its writing.
+    `judges` see each draft, 0 for none; `attempts` answer its question unseen, and what they do not
+    agree with falls. `same_shape` is the share of the pool that one shape of logic may have.
     """
 
     steer: bool = True
@@ -97,7 +99,10 @@ class SynthesizeConfig:
     drafts_per_call: int = 2
     picks_per_round: int | None = None
     slack: float = 0.2
-    judge: bool = True
+    mend: bool = True
+    judges: int = 1
+    attempts: int = 0
+    same_shape: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,12 +118,17 @@ class BudgetConfig:
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """A whole run. `target` is the dial; the rest has defaults that are meant to be left alone."""
+    """A whole run. `target` is the dial; the rest has defaults that are meant to be left alone.
+
+    `benchmarks` are files of questions that nobody may train on, or names that `kdos evaluate`
+    knows: no sample is one of theirs.
+    """
 
     source: SourceConfig
     engine: EngineConfig = field(default_factory=EngineConfig)
     embed: str = "lexical"
     target: str = "sqrt"
+    benchmarks: list[str] = field(default_factory=list[str])
     budget: BudgetConfig = field(default_factory=BudgetConfig)
     space: SpaceConfig = field(default_factory=SpaceConfig)
     seed: SeedConfig = field(default_factory=SeedConfig)
@@ -157,6 +167,14 @@ def read_config(value: object) -> Config:
             number = number[part]
         if number < 1:
             raise ConfigError(f"`{key}` must be at least 1. Got {number}.")
+    settings = config.synthesize
+    if settings.judges < 0 or settings.attempts < 0:
+        raise ConfigError("`synthesize.judges` and `synthesize.attempts` must not be negative.")
+    if settings.attempts and config.engine.kind == "rules":
+        raise ConfigError(
+            "`synthesize.attempts` must have a model to answer: rules knows what it asked. "
+            "Give an engine of kind http, or 0 attempts."
+        )
     if config.engine.kind == "http" and not (config.engine.url and config.engine.model):
         raise ConfigError(
             "`engine` of kind http needs `url` and `model`, "
@@ -199,6 +217,10 @@ def _convert(hint: Any, value: object, *, at: str) -> Any:
             return value
         names = ", ".join(map(str, get_args(hint)))
         raise ConfigError(f"`{at}` must be one of {names}. Got {value!r}.")
+    if get_origin(hint) is list:
+        if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+            raise ConfigError(f"`{at}` must be a list of texts. Got {value!r}.")
+        return value
     if get_origin(hint) is dict:
         hint = dict
     if hint is float and isinstance(value, int) and not isinstance(value, bool):

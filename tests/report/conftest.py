@@ -271,6 +271,7 @@ class Loop:
             "floor": gap.floor,
             "log10_density": 1.5 - 0.01 * number,
             "effective_cells": 50.0 + number,
+            "effective_shapes": 2.0 + number,
             "samples": self.held,
             "knowledge_points": self.held * PER_SAMPLE,
             "failed": {},

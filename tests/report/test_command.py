@@ -1,4 +1,3 @@
-import builtins
 import json
 from pathlib import Path
 
@@ -39,18 +38,3 @@ def test_a_folder_that_is_no_run_is_wrong_use(
     lines = capsys.readouterr().err.splitlines()
     assert lines == [f"kdos: RUN must be the folder of a run. {tmp_path} holds no run.yaml."]
     assert list(tmp_path.iterdir()) == []
-
-
-def test_without_the_extra_the_error_names_it(
-    running_run: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    really = builtins.__import__
-
-    def missing(name: str, *rest: object) -> object:
-        if name == "kdos.report.page":
-            raise ImportError("No module named 'jinja2'")
-        return really(name, *rest)
-
-    monkeypatch.setattr(builtins, "__import__", missing)
-    assert main(["report", str(running_run)]) == 1
-    assert "pip install 'kdos[report]'" in capsys.readouterr().err

@@ -7,16 +7,21 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
 import yaml
 
+from kdos.commands.serve_rules import PROMPTS
 from kdos.config import read_config
 from kdos.errors import ConfigError, StoreError
+from kdos.llm.rules import RulesEngine
+from kdos.llm.stand_in import Faults, StandIn, serving
+from kdos.report import write_report
 from kdos.run import run, run_blind
-from kdos.store import run_lock
+from kdos.store import read_arrays, run_lock
 
 PLACES = (
     "Lisbon",
@@ -75,6 +80,24 @@ def dataset_hash(folder):
     for path in sorted((folder / "dataset").glob("*.parquet")):
         digest.update(path.name.encode() + path.read_bytes())
     return digest.hexdigest()
+
+
+def test_the_page_follows_the_run(corpus, tmp_path, monkeypatch):
+    pages = []
+
+    def written(folder):
+        write_report(folder)
+        pages.append((folder / "report" / "index.html").read_text())
+
+    monkeypatch.setattr("kdos.report.live.write_report", written)
+    monkeypatch.setattr("kdos.report.live.REFRESH_SECONDS", 0)
+    monkeypatch.setattr("kdos.report.live.MOST_SHARE", float("inf"))
+    summary = run(read_config(config_of(corpus)), tmp_path / "run")
+    assert len(pages) == summary["rounds"] + 1
+    assert "The run is preparing" in pages[0]
+    assert "samples after round 1." in pages[1]
+    assert all('http-equiv="refresh"' in page for page in pages)
+    assert 'http-equiv="refresh"' not in (tmp_path / "run" / "report" / "index.html").read_text()
 
 
 def samples_of(folder):
@@ -139,6 +162,35 @@ def test_two_workers_write_the_same_bytes(finished, corpus, tmp_path):
     assert dataset_hash(tmp_path / "two") == dataset_hash(folder)
 
 
+def test_over_http_with_faults_it_writes_the_same_bytes(finished, corpus, tmp_path, monkeypatch):
+    monkeypatch.setattr("kdos.llm.flight.BACKOFF_FIRST", 0.01)
+    folder, summary = finished
+    faults = Faults(fail={429: 0.05, 500: 0.05}, truncate=0.05, reset=0.05, retry_after=0.01)
+    stand_in = StandIn(RulesEngine(), PROMPTS, faults=faults)
+    with serving(stand_in.app()) as url:
+        engine = {"kind": "http", "url": url, "model": "rules", "concurrency": 16}
+        over_http = run(read_config(config_of(corpus, engine=engine)), tmp_path / "http")
+    assert dataset_hash(tmp_path / "http") == dataset_hash(folder)
+    assert over_http["samples"] == summary["samples"]
+    assert over_http["llm_calls"] == stand_in.counts.answered
+    assert stand_in.counts.twice == 0
+
+
+def test_an_endpoint_may_embed(corpus, tmp_path):
+    with serving(StandIn(RulesEngine(), PROMPTS).app()) as url:
+        changes = {"embed": "endpoint:hashed", "engine": {"embed_url": url}}
+        summary = run(read_config(config_of(corpus, **changes)), tmp_path / "run")
+    assert summary["samples"] > 100
+    assert read_arrays(tmp_path / "run" / "space")[0]["embedder"] == "endpoint:hashed"
+
+
+def test_an_embedder_that_is_not_there_is_found_out_first(corpus, tmp_path):
+    for embed, complaint in (("endpoint:hashed", "embed_url"), ("lexicall", "must be lexical")):
+        with pytest.raises(ConfigError, match=complaint):
+            run(read_config(config_of(corpus, embed=embed)), tmp_path / "run")
+        assert not (tmp_path / "run").exists()
+
+
 def test_a_raised_budget_goes_on_from_where_it_was(finished, corpus, tmp_path):
     few = config_of(corpus, budget={"samples": 40})
     first = run(read_config(few), tmp_path / "run")
@@ -161,6 +213,40 @@ def test_blind_lies_beside_the_run_in_the_same_space(finished, corpus):
     assert blind["samples"] == 120
     assert blind["kl"] > summary["kl"]
     assert not (folder / "blind" / "dataset").exists()
+
+
+def test_benchmark_questions_are_kept_out_and_told(finished, corpus, tmp_path):
+    folder, _ = finished
+    ours = [{"question": s["question"], "answers": s["answers"]} for s in samples_of(folder)[:20]]
+    test_set = tmp_path / "exam.jsonl"
+    test_set.write_text("".join(f"{json.dumps(row)}\n" for row in ours))
+    summary = run(read_config(config_of(corpus, benchmarks=[str(test_set)])), tmp_path / "run")
+    kept_out = {row["question"] for row in ours}
+    assert kept_out.isdisjoint(sample["question"] for sample in samples_of(tmp_path / "run"))
+    told = json.loads((tmp_path / "run/decontamination.json").read_text())
+    removed = summary["stages"]["drafts"]["refused"]["contaminated"]
+    assert len(told["removed"]) == removed >= 10
+    assert told["benchmarks"] == {"exam": {"questions": 20, "drafts": removed}}
+    assert f"| exam | 20 | {removed} |" in (tmp_path / "run/dataset/README.md").read_text()
+
+
+def test_the_error_classes_are_counted_alike_everywhere(finished):
+    folder, summary = finished
+    classes, reasons = Counter(), Counter()
+    for path in sorted(folder.glob("synthesize/round-*")):
+        facts = json.loads((path / "round.json").read_text())
+        refused = [row for row in rows_of(path / "verdicts.parquet") if not row["accepted"]]
+        assert facts["classes"] == Counter(row["error_class"] for row in refused)
+        assert facts["refused"] == Counter(row["reason"] for row in refused)
+        classes.update(facts["classes"])
+        reasons.update(facts["refused"])
+    assert summary["stages"]["drafts"]["refused"] == reasons
+    card = (folder / "dataset/README.md").read_text()
+    page = (folder / "report/index.html").read_text()
+    for name, drafts in classes.items():
+        shown = name.replace("_", "\\_")
+        assert f"| {shown} | {drafts} |" in card
+        assert name.replace("_", " ") in page
 
 
 def killed_and_resumed(config, out, *, after):

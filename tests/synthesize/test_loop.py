@@ -80,6 +80,7 @@ class Drafter:
     links: Links
     drift: float = 0.25
     barren: frozenset[int] = frozenset()
+    faulty: frozenset[int] = frozenset()
     verified: float = 0.8
 
     def draft(self, picks, state, lack):
@@ -93,7 +94,7 @@ class Drafter:
             near = np.arange(N_POINTS) if drifts else self.links.points_in[pick.cell]
             points = tuple(int(k) for k in rng.choice(near, min(4, len(near)), replace=False))
             refusal = None
-            if rng.random() > self.verified:
+            if pick.cell in self.faulty or rng.random() > self.verified:
                 refusal = Refusal("supported", ErrorClass.ANSWER)
             draft = Draft(f"{pick.id}/0", f"What is {pick.id}?", pick.id, (), (), "", (), ())
             candidates.append(Candidate(draft, pick, refusal=refusal, points=points))
@@ -152,6 +153,16 @@ def test_cells_that_yield_nothing_are_named_and_the_rest_is_on_target():
     assert 0 < lack.unreachable_mass < 1
     assert state.pool.samples == 3000
     assert reason == "noise_floor"
+
+
+def test_cells_whose_drafts_fail_again_and_again_are_given_up():
+    faulty = frozenset({2, 17})
+    turns, state, lack, _ = play(faulty=faulty)
+    assert set(np.flatnonzero(lack.unreachable)) == set(faulty)
+    rates = state.yields.rate(drafts=1)
+    assert rates[list(faulty)].max() < 0.1
+    assert np.median(rates) > 0.5
+    assert any(candidate.refusal for turn, _, _ in turns for candidate in turn.candidates)
 
 
 def test_nothing_works_at_all():

@@ -9,7 +9,7 @@ import orjson
 import pytest
 
 from kdos.chance import generator
-from kdos.verdict import Benchmarks, paraphrased
+from kdos.verdict import Asked, Benchmarks, paraphrased
 
 ROOT = Path(__file__).parents[2]
 DATA = ROOT / "../shared/data"
@@ -48,11 +48,23 @@ def test_planted_questions_are_found_and_clean_ones_let_through():
 
 def test_paraphrases_need_close_vectors_and_an_answer_that_agrees():
     theirs = np.eye(4, dtype=np.float32)
+    answers = ["Paris", "Rome", "Paris"]
     near = np.array([[0.9, 0.436, 0, 0], [0.99, 0.141, 0, 0], [0.5, 0.5, 0.5, 0.5]], np.float32)
-    answers = [["Paris"], ["Rome"], ["Paris"]]
-    found = paraphrased(near, theirs, our_answers=answers, their_answers=[["Paris"]] * 4)
+    held = [Asked("Which city is the capital of France?", ["Paris"])] * 4
+    ours = [Asked("What is the seat of government of France?", [a]) for a in answers]
+    found = paraphrased(ours, held, our_vectors=near, their_vectors=theirs)
     assert [(one.row, one.other) for one in found] == [(0, 0), (1, 0)]
     assert found[0].cosine == pytest.approx(0.9)
+
+
+def test_names_part_two_questions_however_close_their_vectors():
+    one, other = (
+        Asked("Where was Marie Curie born?", ["X"]),
+        Asked("Where was Ada Lovelace born?", ["X"]),
+    )
+    ones = np.ones((1, 1), np.float32)
+    assert paraphrased([one], [other], our_vectors=ones, their_vectors=ones) == []
+    assert paraphrased([one], [one], our_vectors=ones, their_vectors=ones) != []
 
 
 @pytest.mark.slow

@@ -43,7 +43,12 @@ SOUND = Draft(
     evidence=(Evidence(PASSAGE.id, "The Eiffel Tower stands in Paris"),),
 )
 SEED = Seed(
-    "s0", "Where does the tower by Gustave Eiffel stand?", ("Paris",), PASSAGE.id, "eiffel", ""
+    "s0",
+    "Where does the tower by Gustave Eiffel stand?",
+    ("Paris", "City of Light"),
+    PASSAGE.id,
+    "eiffel",
+    "",
 )
 
 
@@ -84,6 +89,17 @@ def test_a_sound_draft_passes():
             "abstract_knowledge_point",
         ),
         ({"answer": "Dijon"}, "answer_directly_in_question"),
+        (
+            {"question": "Which capital, the City of Light, has the tower by Gustave Eiffel?"},
+            "answer_directly_in_question",
+        ),
+        (
+            {
+                "question": "How many came when the tower by Eiffel drew 1953122 visitors?",
+                "answer": "1,953,122",
+            },
+            "answer_directly_in_question",
+        ),
         ({"logic": "graph TD\nA -->"}, "logic_unreadable"),
         ({"logic": LOGIC.replace("was born in Dijon", "…")}, "knowledge_point_not_in_logic"),
         ({"logic": LOGIC + "\nA --> Q"}, "logic_circular"),
@@ -147,11 +163,11 @@ def test_only_plain_contradictions_count(one, other, against):
 
 
 def test_a_shape_is_refused_only_past_its_share_and_only_in_a_pool_of_some_size():
-    own, other = shape(parse(LOGIC)), shape(parse("graph TD\nA --> B"))
+    own, other = shape(parse(LOGIC)).name, shape(parse("graph TD\nA --> B")).name
     shapes = ShapeCounts()
     shapes.add([own] * (SHAPES_COUNTED - 1))
-    assert check_shape(SOUND, shapes, most=0.5) is None
+    assert check_shape(own, shapes, most=0.5) is None
     shapes.add([other])
-    assert check_shape(SOUND, shapes, most=0.5).reason == "same_shape_again"
-    assert check_shape(SOUND, shapes, most=1.0) is None
-    assert check_shape(replace(SOUND, logic="graph TD\nX --> Y"), shapes, most=0.5) is None
+    assert check_shape(own, shapes, most=0.5).reason == "same_shape_again"
+    assert check_shape(own, shapes, most=1.0) is None
+    assert check_shape(other, shapes, most=0.5) is None

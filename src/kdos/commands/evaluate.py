@@ -19,6 +19,7 @@ from kdos.evaluate import (
     by_density,
     compare_marks,
     draw_examples,
+    grade_marks,
     mark_asked,
     mark_given,
     measure_losses,
@@ -29,10 +30,13 @@ from kdos.evaluate import (
     summarise,
     write_evaluation,
 )
-from kdos.llm import Ledger
+from kdos.llm import HttpEngine, HttpSettings, Ledger
 from kdos.scoring import Question
 from kdos.terminal import say, show_json
 
+CONCURRENCY = 64
+MAX_TOKENS = 4096
+"""Room for a reply, with what a reasoning model thinks before it."""
 SHOTS = 5
 """Examples before each question where a file of them is given: what the papers use for most."""
 
@@ -73,7 +77,21 @@ def add_models(parser: argparse.ArgumentParser) -> None:
     """Who answers."""
     who = parser.add_mutually_exclusive_group(required=True)
     who.add_argument("--answers", type=Path, metavar="FILE", help="rows with id, answer")
+    who.add_argument("--endpoint", metavar="URL", help="an OpenAI-compatible server, up to /v1")
     who.add_argument("--transformers", metavar="MODEL", help="a causal model: a folder or name")
+    parser.add_argument("--model", metavar="NAME", help="the model's name at --endpoint")
+    parser.add_argument("--key-env", metavar="VAR", help="environment variable with its key")
+    parser.add_argument(
+        "--judge-endpoint", metavar="URL", help="a server whose model grades the answers"
+    )
+    parser.add_argument("--judge-model", metavar="NAME", help="the model that grades")
+    parser.add_argument("--judge-key-env", metavar="VAR", help="environment variable with its key")
+    parser.add_argument(
+        "--concurrency",
+        type=int,
+        default=CONCURRENCY,
+        help=f"requests in flight at most (default: {CONCURRENCY})",
+    )
 
 
 def main(args: argparse.Namespace) -> None:
@@ -105,18 +123,52 @@ def check(args: argparse.Namespace) -> None:
     for name in ("limit", "shots"):
         if getattr(args, name) < 0:
             raise UsageError(f"--{name} must be 0 or more. Got {getattr(args, name)}.")
+    if args.concurrency < 1:
+        raise UsageError(f"--concurrency must be 1 or more. Got {args.concurrency}.")
+    for url, model in (("endpoint", "model"), ("judge_endpoint", "judge_model")):
+        if (getattr(args, url) is None) != (getattr(args, model) is None):
+            flags = [f"--{name.replace('_', '-')}" for name in (url, model)]
+            raise UsageError(f"{flags[0]} and {flags[1]} belong together. Give both or neither.")
 
 
 def answered(args: argparse.Namespace, questions: Sequence[Question]) -> list[Mark]:
-    """The marks of the answers that were given, or of a model's."""
-    if args.answers:
+    """The marks of the answers that were given, or of a model's; graded where a judge is named."""
+    if args.answers and not args.judge_endpoint:
         return answered_by_file(args.answers, questions)
     examples = read_examples(args, questions)
-    model = CausalModel(args.transformers)
     args.out.mkdir(parents=True, exist_ok=True)
     with Ledger(args.out / LEDGER) as ledger:
-        asked = mark_asked(questions, ask=partial(ledger.ask, model), examples=examples)
-        return measure_losses(list(asked), model, examples=examples)
+        if args.answers:
+            marks = answered_by_file(args.answers, questions)
+        elif args.transformers:
+            model = CausalModel(args.transformers)
+            asked = mark_asked(questions, ask=partial(ledger.ask, model), examples=examples)
+            marks = measure_losses(list(asked), model, examples=examples)
+        else:
+            with server(args.endpoint, args.model, args.key_env, args.concurrency) as engine:
+                ask = partial(ledger.ask, engine)
+                marks = list(mark_asked(questions, ask=ask, examples=examples))
+        return graded(args, marks, ledger) if args.judge_endpoint else marks
+
+
+def graded(args: argparse.Namespace, marks: Sequence[Mark], ledger: Ledger) -> list[Mark]:
+    """The marks with the judge's grades."""
+    judge = server(args.judge_endpoint, args.judge_model, args.judge_key_env, args.concurrency)
+    with judge as engine:
+        return list(grade_marks(marks, ask=partial(ledger.ask, engine)))
+
+
+def server(url: str, model: str, key_env: str | None, concurrency: int) -> HttpEngine:
+    """A model behind a server; answers are the likeliest ones."""
+    settings = HttpSettings(
+        url=url,
+        model=model,
+        key_env=key_env,
+        concurrency=concurrency,
+        temperature=0.0,
+        max_tokens=MAX_TOKENS,
+    )
+    return HttpEngine(settings)
 
 
 def answered_by_file(path: Path, questions: Sequence[Question]) -> list[Mark]:
@@ -145,6 +197,9 @@ def show_table(summary: Mapping[str, Any]) -> None:
         if summary[name] is not None:
             low, high = summary["intervals"][name]
             say(f"  {name:<9} {summary[name]:.3f}  (95 % between {low:.3f} and {high:.3f})")
+    if "grades" in summary:
+        shares = (f"{share:.3f} {grade}" for grade, share in summary["grades"].items())
+        say(f"  the judge: {', '.join(shares)}")
     if "loss" in summary:
         low, high = summary["loss_interval"]
         say(f"  loss      {summary['loss']:.3f} nats a token  ({low:.3f} to {high:.3f})")

@@ -7,12 +7,14 @@ from kdos.errors import UsageError
 from kdos.llm.rules import RulesEngine
 from kdos.llm.stand_in import Faults, StandIn, serving
 from kdos.tasks.extract import PROMPT as EXTRACT
+from kdos.tasks.grade import PROMPT as GRADE
 from kdos.tasks.judge import PROMPT as JUDGE
+from kdos.tasks.recall import PROMPT as RECALL
 from kdos.tasks.seed import PROMPT as SEED
 from kdos.tasks.synthesize import PROMPT as SYNTHESIZE
 from kdos.terminal import say, show_json
 
-PROMPTS = (SEED, EXTRACT, SYNTHESIZE, JUDGE)
+PROMPTS = (SEED, EXTRACT, SYNTHESIZE, JUDGE, RECALL, GRADE)
 SHARES = {
     "truncate": "answers that are cut off (finish reason length)",
     "garble": "answers whose JSON is damaged",

@@ -13,6 +13,7 @@ from kdos.errors import UsageError
 from kdos.llm import Ledger
 from kdos.logic import ShapeCounts
 from kdos.rows import field_names
+from kdos.run.benchmarks import benchmarks_of, read_questions
 from kdos.run.run import open_engine
 from kdos.store import write_json
 from kdos.terminal import Progress, console, say, show_json
@@ -25,7 +26,6 @@ from kdos.verify import (
     find_fields,
     judge,
     keep_accepted,
-    read_benchmarks,
     read_items,
     summarise,
     write_verdicts,
@@ -46,11 +46,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--limit", type=int, metavar="N", help="check the first N rows only")
     parser.add_argument(
         "--benchmark",
-        type=Path,
         action="append",
         default=[],
         metavar="FILE",
-        help="questions nobody may train on; may be given again",
+        help="a file, folder or name of questions nobody may train on; may be given again",
     )
     parser.add_argument(
         "--judges", type=int, default=0, metavar="K", help="ask K judges; needs a passage"
@@ -72,7 +71,8 @@ def main(args: argparse.Namespace) -> None:
     given = {part: getattr(args, part) for part in PARTS if getattr(args, part)}
     options = Options(find_fields(field_names(args.file), given), args.lang)
     check_flags(args, options)
-    options = Options(options.fields, args.lang, read_benchmarks(args.benchmark) or None)
+    benchmarks = benchmarks_of(read_questions(args.benchmark))
+    options = Options(options.fields, args.lang, benchmarks)
     tally, shapes = Tally(), ShapeCounts()
     checked = check_items(
         read_items(args.file, options.fields, limit=args.limit), options, shapes=shapes

@@ -56,6 +56,7 @@ COLUMNS = {
     "topic_entities": "what the question is about",
     "knowledge_points": "the 3 to 5 facts that lead to the answer",
     "logic": "how the knowledge points lead to the answer, as a Mermaid diagram",
+    "shape": "the name of the diagram's shape: equal where two samples reason alike",
     "distractors": "plausible wrong answers from the same source",
     "domain": "the part of the source that it belongs to",
     "lang": "language (BCP 47)",
@@ -74,7 +75,8 @@ class Card:
     """What a card says beyond what stands in the rows; None or empty where it is not known.
 
     `space` is the space's fingerprint, `kl` in nats, `log10_density` in log10, `refused` counts
-    drafts by error class, `licences` counts source documents by licence.
+    drafts by error class, `licences` counts source documents by licence. `benchmarks` holds, for
+    each whose questions were kept out, how many these are and how many drafts were one of them.
     """
 
     name: str
@@ -85,6 +87,7 @@ class Card:
     tv: float | None = None
     log10_density: float | None = None
     unreachable_mass: float | None = None
+    effective_shapes: float | None = None
     drafts: int | None = None
     llm_calls: int | None = None
     prompt_tokens: int | None = None
@@ -92,6 +95,7 @@ class Card:
     cost_usd: float | None = None
     refused: Mapping[str, int] = field(default_factory=dict)
     licences: Mapping[str, int] = field(default_factory=dict)
+    benchmarks: Mapping[str, tuple[int, int]] = field(default_factory=dict)
 
 
 def render_card(card: Card, splits: Mapping[str, pa.Table]) -> str:
@@ -152,6 +156,9 @@ def sections(card: Card, splits: Mapping[str, pa.Table]) -> list[str]:
         section("Knowledge", ("measure", "value"), measures(card)),
         section("Domains", ("domain", "samples"), domains),
         section("Licences of the sources", ("licence", "documents"), largest(card.licences)),
+        section(
+            "Benchmarks kept out", ("benchmark", "questions", "drafts removed"), kept_out(card)
+        ),
         section("Refused drafts", ("error class", "drafts"), largest(card.refused)),
         section("Cost", ("measure", "value"), costs(card)),
         section("Columns", ("column", "meaning"), [(f"`{n}`", COLUMNS[n]) for n in columns]),
@@ -168,8 +175,15 @@ def measures(card: Card) -> list[tuple[str, str]]:
         ("total variation to the target", figure(card.tv)),
         ("log10 density (comparable inside this space only)", figure(card.log10_density)),
         ("share of the target out of reach", figure(card.unreachable_mass)),
+        ("effective number of shapes of logic", figure(card.effective_shapes)),
     ]
     return [row for row in rows if row[1]]
+
+
+def kept_out(card: Card) -> list[tuple[str, str, str]]:
+    """The benchmarks that samples were held against, as rows of a table."""
+    held = card.benchmarks.items()
+    return [(as_text(name), f"{asked:,}", f"{removed:,}") for name, (asked, removed) in held]
 
 
 def costs(card: Card) -> list[tuple[str, str]]:

@@ -1,10 +1,12 @@
 """Ask for each seed's knowledge points and merge those that say the same."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
-from kdos.pool import Extraction, Passage, Refusal, Seed, fields_of, group_texts, values
+from kdos.pool import Extraction, Grouping, Passage, Refusal, Seed, fields_of, group_texts, values
 from kdos.tasks import Ask, Request, ask_extraction, in_order, read_extraction
 
 EXTRACTIONS = pa.schema(
@@ -16,8 +18,14 @@ EXTRACTIONS = pa.schema(
     ]
 )
 KNOWLEDGE_POINTS = pa.schema(
-    [("text", pa.string()), ("multiplicity", pa.int64()), ("seeds", pa.list_(pa.string()))]
+    [
+        ("text", pa.string()),
+        ("multiplicity", pa.int64()),
+        ("seeds", pa.list_(pa.string())),
+        ("wordings", pa.list_(pa.string())),
+    ]
 )
+"""One row a knowledge point; `wordings` are the other wordings that were merged into it."""
 
 
 def extract(
@@ -50,7 +58,25 @@ def merge_points(extractions: pa.Table) -> pa.Table:
     )
     for group, name in zip(grouping.group, names, strict=True):
         seeds[group].append(name)
-    columns = ([texts[i] for i in grouping.first], grouping.size, seeds)
+    first = [texts[i] for i in grouping.first]
+    return _points_table(first, grouping.size, seeds, [[] for _ in first])
+
+
+def merge_paraphrases(points: pa.Table, grouping: Grouping) -> pa.Table:
+    """The knowledge points with each group in the row of its first."""
+    texts, seeds = values(points, "text"), values(points, "seeds")
+    merged_seeds: list[list[str]] = [[] for _ in grouping.first]
+    wordings: list[list[str]] = [[] for _ in grouping.first]
+    times = np.zeros(len(grouping.first), np.int64)
+    np.add.at(times, grouping.group, points["multiplicity"].to_numpy())
+    for row, group in enumerate(grouping.group.tolist()):
+        merged_seeds[group] += seeds[row]
+        if row != grouping.first[group]:
+            wordings[group].append(texts[row])
+    return _points_table([texts[i] for i in grouping.first], times, merged_seeds, wordings)
+
+
+def _points_table(*columns: Any) -> pa.Table:
     arrays = [pa.array(c, kind) for c, kind in zip(columns, KNOWLEDGE_POINTS.types, strict=True)]
     return pa.table(arrays, schema=KNOWLEDGE_POINTS)
 

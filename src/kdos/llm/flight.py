@@ -11,6 +11,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, MutableMapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import count
 from typing import Any
@@ -98,6 +99,7 @@ class Flight:
     delayed: list[tuple[float, int, Job]] = field(default_factory=list[tuple[float, int, Job]])
     tasks: set[asyncio.Task[None]] = field(default_factory=set[asyncio.Task[None]])
     arrived: list[Reply] = field(default_factory=list[Reply])
+    landed: asyncio.Event = field(default_factory=asyncio.Event)
     keeping: asyncio.Task[None] | None = None
     timer: asyncio.TimerHandle | None = None
     began: float = field(default_factory=time.monotonic)
@@ -211,6 +213,8 @@ class Flight:
         """An attempt is over; an error of ours in it ends everything."""
         self.plane.pace.flying -= 1
         self.tasks.discard(task)
+        if not self.tasks:
+            self.landed.set()
         if not task.cancelled() and (error := task.exception()):
             self._fail(error)
         self._pump()
@@ -344,12 +348,19 @@ class Flight:
                 await loop.run_in_executor(keeper, self.keep, lot)
                 self.kept.extend(lot)
                 self._notify()
-                await asyncio.sleep(KEEP_EVERY)
+                await self._gather_more()
         except Exception as error:  # the caller must hear of it in its own thread
             self._fail(error)
         finally:
             self.keeping = None
             self._notify()
+
+    async def _gather_more(self) -> None:
+        """Let replies gather for the next lot, unless none can come."""
+        self.landed.clear()
+        if self.tasks:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self.landed.wait(), KEEP_EVERY)
 
     async def _abandon(self) -> None:
         """The caller has left: cancel what flies, keep what has come."""

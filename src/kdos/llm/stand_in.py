@@ -167,15 +167,19 @@ class StandIn:
     def answer(self, chat: Mapping[str, Any]) -> str:
         """The engine's reply to the request that a chat stands for.
 
-        Its task is known by the prompt's text, its inputs are the JSON block of the next message.
+        Its task is known by the prompt's text. Its inputs are the JSON block of the next message;
+        where the answer is plain text, the last message is the question.
         """
         contents = [str(message["content"]) for message in chat["messages"]]
         prompts = [prompt for prompt in self.prompts if contents[:1] and prompt.text in contents[0]]
         block = BLOCK.search(contents[1]) if len(contents) > 1 else None
-        if not prompts or block is None:
+        if prompts and not prompts[0].schema:
+            inputs = {"question": contents[-1]}
+        elif prompts and block:
+            inputs = orjson.loads(block.group(1))
+        else:
             return UNKNOWN
-        asked = Request(id="", prompt=prompts[0], inputs=orjson.loads(block.group(1)))
-        (reply,) = self.engine.complete([asked])
+        (reply,) = self.engine.complete([Request(id="", prompt=prompts[0], inputs=inputs)])
         return reply.text
 
     def failure(self, status: int) -> web.Response:

@@ -55,17 +55,17 @@ def overlap(one: Shape, other: Shape) -> float:
 
 @dataclass(slots=True)
 class ShapeCounts:
-    """How often each shape occurs; counts of two pools add up."""
+    """How often each shape occurs, by its name; counts of two pools add up."""
 
     counts: Counter[str] = field(default_factory=Counter[str])
 
-    def add(self, shapes: Iterable[Shape]) -> None:
-        """Count these shapes too."""
-        self.counts.update(one.name for one in shapes)
+    def add(self, names: Iterable[str]) -> None:
+        """Count the shapes of these names too."""
+        self.counts.update(names)
 
-    def share(self, one: Shape) -> float:
+    def share(self, name: str) -> float:
         """Share of all diagrams that have this shape, in [0, 1]; 0 before any is counted."""
-        return self.counts[one.name] / max(1, self.counts.total())
+        return self.counts[name] / max(1, self.counts.total())
 
     def effective(self) -> float:
         """As how many equally frequent shapes the counts are worth: exp of their entropy."""

@@ -3,6 +3,7 @@
 from kdos.pool.columns import fields_of, row_of, values
 from kdos.pool.grouping import Grouping, group_texts, normalise
 from kdos.pool.inventory import Inventory
+from kdos.pool.paraphrase import group_paraphrases
 from kdos.pool.pool import Pool
 from kdos.pool.sample import (
     Document,
@@ -32,6 +33,7 @@ __all__ = [
     "Seed",
     "Verdict",
     "fields_of",
+    "group_paraphrases",
     "group_texts",
     "normalise",
     "row_of",

@@ -14,14 +14,23 @@ Cells = npt.NDArray[np.int32]
 class Inventory:
     """Knowledge points by row: `texts`, `points` shape (n, dim) and `cells` shape (n,).
 
-    Two texts with one `fact_key` are one knowledge point.
+    Two texts with one `fact_key` are one knowledge point; so are other `wordings` of a row's text.
     """
 
-    def __init__(self, texts: Sequence[str], *, points: Points, cells: Cells) -> None:
+    def __init__(
+        self,
+        texts: Sequence[str],
+        *,
+        points: Points,
+        cells: Cells,
+        wordings: Sequence[Sequence[str]] = (),
+    ) -> None:
         self.texts = list(texts)
         self.points = points
         self.cells = cells
         self._rows = {fact_key(text): row for row, text in enumerate(self.texts)}
+        for row, others in enumerate(wordings):
+            self._rows |= {fact_key(text): row for text in others}
 
     def __len__(self) -> int:
         return len(self.texts)

@@ -131,6 +131,7 @@ class Sample:
     topic_entities: tuple[str, ...]
     knowledge_points: tuple[str, ...]
     logic: str
+    shape: str
     distractors: tuple[str, ...]
     domain: str
     lang: str

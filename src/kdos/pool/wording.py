@@ -72,10 +72,10 @@ def read_wording(sentence: str) -> Wording:
         capital = cased and start > 0 and raw != lowered
         if lowered in SMALL_WORDS and not (capital and text[start - 2] not in _STOPS):
             continue
-        stem = _stem(lowered)
-        order.append(stem)
+        plain = stem(lowered)
+        order.append(plain)
         if capital or not raw.isalpha() or (start > 0 and text[start - 1] in _QUOTES):
-            names.append(stem)
+            names.append(plain)
     said = tuple(normalise(text).split())
     return Wording(frozenset(order), frozenset(names), tuple(order), said)
 
@@ -85,7 +85,7 @@ def _begins_small(word: re.Match[str]) -> bool:
     return word[0][0].islower()
 
 
-def _stem(word: str) -> str:
+def stem(word: str) -> str:
     """The word without dots, apostrophes and a common English ending: U.K. is UK."""
     word = _INNER.sub("", word)
     if len(word) < 4 or not word.isalpha():

@@ -79,7 +79,8 @@ def map_layers(artefacts: Artefacts) -> list[Layer]:
     if drafts is None:
         return layers
     n_rounds = len(artefacts.loop.rounds)
-    return [*layers, draft_layer(drafts, artefacts.source, plane, n_rounds=n_rounds)]
+    layers.append(draft_layer(drafts, artefacts.source, plane, n_rounds=n_rounds))
+    return [layer for layer in layers if layer.text]
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,9 @@
   async function unpack() {
     const bytes = Uint8Array.from(atob(at("points").textContent), (c) => c.charCodeAt(0));
     const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"));
-    return JSON.parse(await new Response(stream).text());
+    const unpacked = JSON.parse(await new Response(stream).text());
+    for (const layer of unpacked) [layer.x, layer.y] = [Uint16Array.from(layer.x), Uint16Array.from(layer.y)];
+    return unpacked;
   }
 
   let layers;
@@ -18,7 +20,7 @@
     return;
   }
   let layer = layers[0], colouring = layer.colourings[0];
-  let single = null, words = "", hits = null, hovered = -1, view = d3.zoomIdentity;
+  let single = null, hits = null, hovered = -1, view = d3.zoomIdentity;
   let width = 1, height = 1, ratio = 1, image, pixels, palette, asked = false;
   let order = [], front = [], back = [], inks = [];
 
@@ -132,7 +134,7 @@
     redraw();
   }
 
-  // The nearest dot by looking at all of them: 100,000 take less than a millisecond.
+  // The nearest dot by looking at all of them: 100,000 take a few milliseconds.
   function nearest(x, y, reach) {
     const place = projection();
     const px = (x - place.x) / place.scale, py = (y - place.y) / place.scale;
@@ -205,7 +207,7 @@
   }
 
   function search() {
-    words = at("search").value.trim().toLowerCase();
+    const words = at("search").value.trim().toLowerCase();
     const rows = [];
     if (words) layer.text.forEach((text, row) => text.toLowerCase().includes(words) && rows.push(row));
     hits = words ? new Set(rows) : null;

@@ -3,11 +3,9 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from kdos.errors import KdosError
 from kdos.report.artefacts import Artefacts, read_run
+from kdos.report.page import render_page
 from kdos.store import whole_file
-
-MISSING = "The report needs Jinja2 and Matplotlib. {}. pip install 'kdos[report]'"
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,11 +22,10 @@ def write_report(run: Path, *, png: bool = False) -> Written:
 
     Raises:
         InputError: The folder is no run.
-        KdosError: The extra `report` is not installed.
     """
     artefacts = read_run(run)
     folder = run / "report"
-    page = rendered(artefacts).encode()
+    page = render_page(artefacts).encode()
     write(folder / "index.html", page)
     figures = drawn(artefacts) if png else {}
     for name, data in figures.items():
@@ -36,21 +33,10 @@ def write_report(run: Path, *, png: bool = False) -> Written:
     return Written(folder / "index.html", len(page), [folder / name for name in figures])
 
 
-def rendered(artefacts: Artefacts) -> str:
-    """The page."""
-    try:
-        from kdos.report.page import render_page
-    except ImportError as error:
-        raise KdosError(MISSING.format(error)) from error
-    return render_page(artefacts)
-
-
 def drawn(artefacts: Artefacts) -> dict[str, bytes]:
     """The figures by file name; Matplotlib is slow to load, and the page does without."""
-    try:
-        from kdos.report.figures import draw_figures
-    except ImportError as error:
-        raise KdosError(MISSING.format(error)) from error
+    from kdos.report.figures import draw_figures
+
     return draw_figures(artefacts)
 
 

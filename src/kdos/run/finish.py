@@ -13,6 +13,7 @@ from kdos.density import measure
 from kdos.export import Card, write_dataset
 from kdos.llm import Spending
 from kdos.pool import values
+from kdos.run.benchmarks import told
 from kdos.run.folder import RunFolder
 from kdos.run.prepare import Prepared
 from kdos.run.turns import Balanced, all_samples, finite, pool_log10_density, stages_of
@@ -34,7 +35,12 @@ def finish(
     samples = all_samples(folder, balanced.state.rounds)
     write_target(folder, balanced)
     write_pool_points(folder, prepared, balanced)
-    write_dataset(samples, card_of(folder, summary), folder.dataset)
+    kept_out: dict[str, Any] = {}
+    if balanced.room.benchmarks:
+        told_of = told(folder, balanced.state.rounds, balanced.room.benchmarks)
+        write_json(folder.decontamination, told_of)
+        kept_out = told_of["benchmarks"]
+    write_dataset(samples, card_of(folder, summary, kept_out), folder.dataset)
     write_json(folder.summary, summary)
     return summary
 
@@ -67,6 +73,7 @@ def summarise(
         "cost_usd": spending.cost_usd,
         "seconds": round(seconds, 3),
         "knowledge_points": pool.knowledge_points,
+        "effective_shapes": balanced.room.shapes.effective(),
         "rounds": balanced.state.rounds,
         "target": config.target,
         "space": prepared.space.fingerprint,
@@ -75,11 +82,24 @@ def summarise(
             "prompt_tokens": spending.prompt_tokens,
             "completion_tokens": spending.completion_tokens,
         },
+        "reference": reference_facts(prepared.reference),
         "stages": stages,
     }
 
 
-def card_of(folder: RunFolder, summary: dict[str, Any]) -> Card:
+def reference_facts(reference: pa.Table) -> dict[str, int]:
+    """How often knowledge points were stated in the seeds, how many they are, how many once."""
+    times = reference["multiplicity"].to_numpy()
+    return {
+        "statements": int(times.sum()),
+        "knowledge_points": len(times),
+        "merged_wordings": sum(map(len, values(reference, "wordings"))),
+        "stated_once": int((times == 1).sum()),
+        "most_often": int(times.max()),
+    }
+
+
+def card_of(folder: RunFolder, summary: dict[str, Any], kept_out: dict[str, Any]) -> Card:
     """The dataset card's facts."""
     classes: Counter[str] = Counter()
     for number in range(1, summary["rounds"] + 1):
@@ -96,7 +116,9 @@ def card_of(folder: RunFolder, summary: dict[str, Any]) -> Card:
         unreachable_mass=summary["unreachable_mass"],
         drafts=summary["drafts"],
         llm_calls=summary["llm_calls"],
+        effective_shapes=summary["effective_shapes"],
         refused=dict(sorted(classes.items())),
+        benchmarks={name: (each["questions"], each["drafts"]) for name, each in kept_out.items()},
         licences=Counter(values(documents, "licence")),
     )
 

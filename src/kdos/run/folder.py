@@ -91,6 +91,11 @@ class RunFolder:
         return self.path / "dataset"
 
     @property
+    def decontamination(self) -> Path:
+        """The benchmarks that were kept out, and the drafts that were theirs."""
+        return self.path / "decontamination.json"
+
+    @property
     def summary(self) -> Path:
         """What the run came to; there once it has ended."""
         return self.path / "summary.json"

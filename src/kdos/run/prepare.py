@@ -14,8 +14,8 @@ from kdos.config import Config
 from kdos.density import Space, fit_space
 from kdos.embed import Embedder, LexicalEmbedder
 from kdos.errors import UsageError
-from kdos.extract import extract, extraction_table, merge_points
-from kdos.pool import Extraction, Inventory, Refusal, Seed, values
+from kdos.extract import extract, extraction_table, merge_paraphrases, merge_points
+from kdos.pool import Extraction, Inventory, Refusal, Seed, group_paraphrases, values
 from kdos.run.folder import RunFolder
 from kdos.seed import DOCUMENTS, PASSAGES, SEEDS, gather_seeds
 from kdos.store import (
@@ -71,6 +71,7 @@ def prepare(
             values(reference, "text"),
             points=read_arrays(folder.reference)[1]["points"],
             cells=reference["cell"].to_numpy().astype(np.int32),
+            wordings=values(reference, "wordings"),
         ),
         space=space,
         embedder=embedder,
@@ -179,6 +180,8 @@ def space_stage(
     if not folder.knowledge_points.exists():
         with progress.stage("space"):
             vectors = embed_all(embedder, values(points, "text"))
+            if embedder.name != LexicalEmbedder.name:
+                points, vectors = without_paraphrases(points, vectors)
             space, reference = fit_space(
                 vectors,
                 embedder=embedder.name,
@@ -199,6 +202,16 @@ def space_stage(
             write_parquet(folder.knowledge_points, table, table.schema)
     space = Space.from_arrays(*read_arrays(folder.space))
     return space, read_parquet(folder.knowledge_points)
+
+
+def without_paraphrases(points: pa.Table, vectors: Points) -> tuple[pa.Table, Points]:
+    """The knowledge points with all wordings of one fact in one row, and their vectors.
+
+    Only vectors that know what words mean can tell; the lexical embedder's do not.
+    """
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    grouping = group_paraphrases(values(points, "text"), vectors / np.maximum(lengths, 1e-12))
+    return merge_paraphrases(points, grouping), vectors[grouping.first]
 
 
 def embed_all(embedder: Embedder, texts: Sequence[str]) -> Points:

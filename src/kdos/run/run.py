@@ -16,7 +16,7 @@ from kdos.llm import Budget, Engine, HttpEngine, Ledger
 from kdos.llm.embeddings import ENDPOINT, endpoint_embedder
 from kdos.llm.http import settings_from
 from kdos.llm.rules import RulesEngine
-from kdos.report import write_report
+from kdos.report import LivePage, write_report
 from kdos.run.finish import finish, summarise, write_pool_points
 from kdos.run.folder import RunFolder
 from kdos.run.prepare import prepare
@@ -36,10 +36,11 @@ def run(config: Config, path: Path) -> dict[str, Any]:
         StoreError: Another process is working in it.
     """
     begun = monotonic()
-    folder, progress = RunFolder(path), Progress()
+    folder, progress, page = RunFolder(path), Progress(), LivePage(path)
     with run_lock(path):
         if folder.claim(config) and folder.summary.exists():
             return read_json_file(folder.summary)
+        page.refresh()
         with (
             left_clean(folder),
             open_ledger(folder, config) as ledger,
@@ -49,7 +50,13 @@ def run(config: Config, path: Path) -> dict[str, Any]:
             ask = partial(ledger.ask, engine)
             prepared = prepare(config, folder, ask=ask, embedder=embedder, progress=progress)
             pool = balance_pool(
-                config, folder, prepared, ask=ask, engine=engine.name, progress=progress
+                config,
+                folder,
+                prepared,
+                ask=ask,
+                engine=engine.name,
+                progress=progress,
+                page=page,
             )
             spending = ledger.spending
         summary = finish(config, folder, prepared, pool, spending, seconds=monotonic() - begun)

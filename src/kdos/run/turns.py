@@ -12,8 +12,11 @@ import pyarrow as pa
 from kdos.config import Config
 from kdos.density import Space, cell_log_density
 from kdos.density.profile import effective_cells
+from kdos.embed import LexicalEmbedder
 from kdos.llm import BudgetSpentError
-from kdos.pool import Pool
+from kdos.pool import Pool, values
+from kdos.report import LivePage
+from kdos.run.benchmarks import benchmarks_of, paraphrase_check, read_questions
 from kdos.run.folder import RunFolder
 from kdos.run.prepare import Prepared, Tally, count, new_tally
 from kdos.sampler import Yields
@@ -60,8 +63,9 @@ def balance_pool(
     ask: Ask,
     engine: str,
     progress: Progress,
+    page: LivePage | None = None,
 ) -> Balanced:
-    """Turn the loop until it stops; each turn is on disk before the next begins."""
+    """Turn the loop until it stops; each turn is on disk, and on the page, before the next."""
     room = workroom(config, prepared, ask=ask)
     warn_of_outliers(room)
     state = past_turns(folder, room)
@@ -78,7 +82,7 @@ def balance_pool(
             except BudgetSpentError as spent:
                 say(f"{spent}")
                 return Balanced(state, lack, room, stop_reason="budget")
-            facts = turn_facts(turn, state, lack, room.space)
+            facts = turn_facts(turn, state, lack, room)
             facts |= {"kl_before": finite(kl), "seconds": round(monotonic() - begun, 3)}
             tables = round_tables(
                 turn,
@@ -90,11 +94,15 @@ def balance_pool(
             )
             write_turn(folder, turn.number, facts, tables)
             progress.count(state.pool.samples, note(facts))
+            if page:
+                page.refresh()
 
 
 def workroom(config: Config, prepared: Prepared, *, ask: Ask) -> Workroom:
     """What the loop works with, at its very beginning."""
     space, inventory = prepared.space, prepared.inventory
+    questions, embedder = read_questions(config.benchmarks), prepared.embedder
+    knows_meaning = embedder.name != LexicalEmbedder.name
     return Workroom(
         config=config,
         space=space,
@@ -109,7 +117,11 @@ def workroom(config: Config, prepared: Prepared, *, ask: Ask) -> Workroom:
         inventory=inventory,
         known=KnownQuestions(),
         ask=ask,
-        embed=prepared.embedder.embed,
+        embed=embedder.embed,
+        benchmarks=benchmarks_of(questions),
+        refuse_paraphrases=(
+            paraphrase_check(questions, embedder.embed) if questions and knows_meaning else None
+        ),
     )
 
 
@@ -139,6 +151,7 @@ def past_turns(folder: RunFolder, room: Workroom) -> State:
         state = state.after(outcome, cells=room.inventory.cells, kl=kl)
         for row in tables["samples"].select(["question", "answer", "id"]).to_pylist():
             room.known.add(row["question"], [row["answer"]], name=row["id"])
+        room.shapes.add(values(tables["samples"], "shape"))
     return state
 
 
@@ -152,12 +165,13 @@ def write_turn(
         write_json(aside / "round.json", facts)
 
 
-def turn_facts(turn: Round, state: State, lack: Lack, space: Space) -> dict[str, Any]:
+def turn_facts(turn: Round, state: State, lack: Lack, room: Workroom) -> dict[str, Any]:
     """What ``round.json`` says: the turn's balance, and the pool and its gap after it."""
     failed = Counter(refusal.reason for refusal in turn.failed)
     return {
         "round": turn.number,
         "picks": len(turn.picks),
+        "calls": turn.calls,
         "failed": dict(sorted(failed.items())),
         "drafts": len(turn.candidates),
         "accepted": len(turn.accepted),
@@ -168,8 +182,9 @@ def turn_facts(turn: Round, state: State, lack: Lack, space: Space) -> dict[str,
         "kl": finite(lack.gap.kl),
         "tv": lack.gap.tv,
         "floor": finite(lack.gap.floor),
-        "log10_density": pool_log10_density(state.pool, space),
+        "log10_density": pool_log10_density(state.pool, room.space),
         "effective_cells": effective_cells(state.pool.counts) if state.pool.samples else 0.0,
+        "effective_shapes": room.shapes.effective(),
         "unreachable_mass": lack.unreachable_mass,
     }
 
@@ -179,7 +194,7 @@ def stages_of(folder: RunFolder, rounds: int) -> dict[str, Tally]:
     calls, drafts = new_tally(), new_tally()
     for number in range(1, rounds + 1):
         facts = read_json_file(folder.round(number) / "round.json")
-        count(calls, kept=facts["picks"] - sum(facts["failed"].values()))
+        count(calls, kept=facts["calls"] - sum(facts["failed"].values()))
         count(drafts, kept=facts["accepted"])
         for tally, refused in ((calls, facts["failed"]), (drafts, facts["refused"])):
             for reason, times in refused.items():

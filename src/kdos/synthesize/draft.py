@@ -1,13 +1,16 @@
 """From picks to candidates: write, check for nothing, judge, and see what each draft really holds.
 
 A stage asks for all of its candidates at once; a candidate that has fallen is carried along with
-its refusal, so that drafts in are candidates out.
+its refusal, so that drafts in are candidates out. One that fell for a fault of its writing is
+written once more, with the reason, and goes the same way as a candidate of its own; after that it
+is abandoned (KDoS, synthesis prompt: regenerate, then abandon).
 """
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from kdos.pool import ErrorClass, Inventory, Passage, Refusal, Seed
+from kdos.logic import Logic, parse, shape
+from kdos.pool import Draft, ErrorClass, Extraction, Inventory, Passage, Refusal, Seed
 from kdos.sampler import Pick
 from kdos.synthesize.library import Library
 from kdos.synthesize.loop import Candidate
@@ -16,22 +19,39 @@ from kdos.tasks import (
     Group,
     Reply,
     Request,
+    ask_again,
+    ask_answer,
     ask_drafts,
     ask_extraction,
     ask_judgement,
+    once_more,
+    read_answer,
     read_drafts,
     read_extraction,
     read_judgement,
 )
-from kdos.verdict import KnownQuestions, answer_place, check, check_knowledge_points, check_logic
+from kdos.verdict import (
+    Benchmarks,
+    KnownQuestions,
+    aliases,
+    answer_place,
+    answered_alike,
+    check,
+    check_knowledge_points,
+    check_logic,
+    mendable,
+    rule,
+)
 
 
 @dataclass(frozen=True)
 class Desk:
     """What drafting works with.
 
-    `ask` sends requests, `known` are the questions of the pool; `refuse_crowded` says whether
+    `ask` sends requests, `known` are the questions of the pool, `benchmarks` those nobody may train
+    on; `refuse_paraphrases` looks for the latter in other words. `refuse_crowded` says whether
     knowledge points that a draft claims are crowded by now, before anybody is paid to judge it.
+    `judges` and `attempts` are how many are asked about each draft.
     """
 
     ask: Ask
@@ -40,16 +60,28 @@ class Desk:
     known: KnownQuestions
     refuse_crowded: Callable[[Sequence[str]], Refusal | None]
     drafts_per_call: int
-    judge: bool
+    judges: int
+    attempts: int
+    mend: bool
+    benchmarks: Benchmarks | None = None
+    refuse_paraphrases: Callable[[Sequence[Draft]], list[Refusal | None]] | None = None
 
 
 def draft(picks: Sequence[Pick], desk: Desk) -> tuple[list[Candidate], list[Refusal]]:
     """The candidates that picks lead to, in the order of the picks, and the calls that failed."""
     candidates, failed = write(picks, desk)
-    candidates = [check_candidate(candidate, desk) for candidate in candidates]
-    if desk.judge:
-        candidates = judge(candidates, desk)
-    return extract_again(candidates, desk), failed
+    candidates = examine(candidates, desk)
+    if not desk.mend:
+        return candidates, failed
+    candidates, rewritten, failed_again = write_again(candidates, desk)
+    return [*candidates, *examine(rewritten, desk)], [*failed, *failed_again]
+
+
+def examine(candidates: Sequence[Candidate], desk: Desk) -> list[Candidate]:
+    """The candidates after all that can be found out about them."""
+    checked = [check_candidate(candidate, desk) for candidate in candidates]
+    checked = check_paraphrases(checked, desk)
+    return extract_again(attempt(judge(checked, desk), desk), desk)
 
 
 def write(picks: Sequence[Pick], desk: Desk) -> tuple[list[Candidate], list[Refusal]]:
@@ -67,6 +99,30 @@ def write(picks: Sequence[Pick], desk: Desk) -> tuple[list[Candidate], list[Refu
         else:
             candidates += [Candidate(draft=each, pick=pick) for each in drafts]
     return candidates, failed
+
+
+def write_again(
+    candidates: Sequence[Candidate], desk: Desk
+) -> tuple[list[Candidate], list[Candidate], list[Refusal]]:
+    """Ask once more for each draft that fell for a fault of its writing.
+
+    Returns the candidates, those asked again marked; the new ones; and the calls without any.
+    """
+    marked = [replace(c, again=c.refusal is not None and mendable(c.refusal)) for c in candidates]
+    replies = _replies(desk.ask, (_mending_request(c, desk) for c in marked if c.again))
+    rewritten: list[Candidate] = []
+    failed: list[Refusal] = []
+    for candidate in marked:
+        if candidate.again:
+            group = once_more(group_of(candidate.pick, desk), candidate.draft)
+            drafts = read_drafts(replies[f"synthesize/{group.id}"], group)
+            if isinstance(drafts, Refusal):
+                failed.append(drafts)
+            elif not drafts:
+                failed.append(Refusal("no_draft", ErrorClass.KNOWLEDGE_GAP, group.id))
+            else:
+                rewritten += [Candidate(draft=each, pick=candidate.pick) for each in drafts[:1]]
+    return marked, rewritten, failed
 
 
 def group_of(pick: Pick, desk: Desk) -> Group:
@@ -88,27 +144,68 @@ def check_candidate(candidate: Candidate, desk: Desk) -> Candidate:
     passages = {passage.id: passage for passage in desk.library.shelf(seeds)}
     lang = seeds[0].lang
     refusal = check(
-        candidate.draft, passages=passages, seeds=seeds, known=desk.known, lang=lang
+        candidate.draft,
+        passages=passages,
+        seeds=seeds,
+        known=desk.known,
+        benchmarks=desk.benchmarks,
+        lang=lang,
     ) or desk.refuse_crowded(candidate.draft.knowledge_points)
     place = answer_place(candidate.draft.evidence, candidate.draft.answer, passages)
     return replace(candidate, refusal=refusal, place=place)
 
 
+def check_paraphrases(candidates: Sequence[Candidate], desk: Desk) -> list[Candidate]:
+    """The candidates after a look for benchmark questions in other words, all at once."""
+    if desk.refuse_paraphrases is None:
+        return list(candidates)
+    sound = [candidate.draft for candidate in candidates if candidate.refusal is None]
+    found = dict(zip((d.id for d in sound), desk.refuse_paraphrases(sound), strict=True))
+    return [replace(c, refusal=c.refusal or found.get(c.draft.id)) for c in candidates]
+
+
 def judge(candidates: Sequence[Candidate], desk: Desk) -> list[Candidate]:
-    """The candidates after a second call has judged them against their passages."""
-    requests = (
-        ask_judgement(c.draft, passages=_cited(c, desk)) for c in candidates if c.refusal is None
-    )
-    replies = _replies(desk.ask, requests)
+    """The candidates after judges have seen them with their passages; dissent is kept."""
+    asked = {
+        c.draft.id: [
+            ask_judgement(c.draft, passages=_cited(c, desk), judge=n) for n in range(desk.judges)
+        ]
+        for c in candidates
+        if c.refusal is None and desk.judges
+    }
+    replies = _replies(desk.ask, (request for each in asked.values() for request in each))
 
     def judged(candidate: Candidate) -> Candidate:
-        if candidate.refusal is not None:
+        requests = asked.get(candidate.draft.id)
+        if requests is None:
             return candidate
-        judgement = read_judgement(replies[f"judge/{candidate.draft.id}"])
-        refusal = judgement if isinstance(judgement, Refusal) else judgement.refusal
-        return replace(candidate, refusal=refusal)
+        judgements = [read_judgement(replies[request.id]) for request in requests]
+        ruling = rule(judgements, passages=_cited(candidate, desk))
+        return replace(candidate, refusal=ruling.refusal, passed=ruling.passed)
 
     return [judged(candidate) for candidate in candidates]
+
+
+def attempt(candidates: Sequence[Candidate], desk: Desk) -> list[Candidate]:
+    """The candidates whose question was answered alike by those who did not see the answer."""
+    asked = {
+        c.draft.id: [
+            ask_answer(c.draft, passages=_cited(c, desk), attempt=n) for n in range(desk.attempts)
+        ]
+        for c in candidates
+        if c.refusal is None and desk.attempts
+    }
+    replies = _replies(desk.ask, (request for each in asked.values() for request in each))
+
+    def attempted(candidate: Candidate) -> Candidate:
+        requests = asked.get(candidate.draft.id)
+        if requests is None:
+            return candidate
+        answers = [read_answer(replies[request.id]) for request in requests]
+        forms = aliases(candidate.draft.answer, _seeds(candidate, desk))
+        return replace(candidate, refusal=answered_alike(forms, answers))
+
+    return [attempted(candidate) for candidate in candidates]
 
 
 def extract_again(candidates: Sequence[Candidate], desk: Desk) -> list[Candidate]:
@@ -127,19 +224,35 @@ def extract_again(candidates: Sequence[Candidate], desk: Desk) -> list[Candidate
             knowledge_points=extraction.knowledge_points,
             logic=extraction.logic,
         )
-        refusal = check_knowledge_points(held) or check_logic(held)
-        return replace(candidate, extraction=extraction, refusal=refusal)
+        logic = parse(held.logic)
+        refusal = check_knowledge_points(held) or check_logic(held, logic)
+        name = shape(logic).name if isinstance(logic, Logic) else ""
+        return replace(candidate, extraction=extraction, refusal=refusal, shape=name)
 
     return [read(candidate) for candidate in candidates]
 
 
 def _drafts_request(pick: Pick, group: Group, desk: Desk) -> Request:
-    extractions = {
-        seed.id: desk.library.extraction(row)
-        for row, seed in zip(pick.seeds, group.seeds, strict=True)
-    }
     passages = desk.library.shelf(group.seeds)
-    return ask_drafts(group, extractions=extractions, passages=passages)
+    return ask_drafts(group, extractions=_extractions(pick, group, desk), passages=passages)
+
+
+def _mending_request(candidate: Candidate, desk: Desk) -> Request:
+    assert candidate.refusal is not None
+    group = group_of(candidate.pick, desk)
+    return ask_again(
+        group,
+        candidate.draft,
+        candidate.refusal,
+        extractions=_extractions(candidate.pick, group, desk),
+        passages=desk.library.shelf(group.seeds),
+    )
+
+
+def _extractions(pick: Pick, group: Group, desk: Desk) -> dict[str, Extraction]:
+    """What each seed of the group holds."""
+    rows = zip(pick.seeds, group.seeds, strict=True)
+    return {seed.id: desk.library.extraction(row) for row, seed in rows}
 
 
 def _extraction_request(candidate: Candidate, desk: Desk) -> Request:

@@ -3,21 +3,27 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from kdos.logic import ShapeCounts
 from kdos.pool import ErrorClass, Inventory, Refusal, Verdict
 from kdos.sampler import decide
 from kdos.synthesize.loop import Candidate, Lack, State
-from kdos.verdict import KnownQuestions, check_new
+from kdos.verdict import KnownQuestions, check_new, check_shape
 
 
 @dataclass(frozen=True)
 class Gate:
-    """The rule for staying, and the questions that are in the pool already."""
+    """The rule for staying, and what is in the pool already: questions, and shapes of logic.
+
+    `same_shape` is the share of the pool that may have one shape.
+    """
 
     rule: str
     slack: float
     wanted: int
     inventory: Inventory
     known: KnownQuestions
+    shapes: ShapeCounts
+    same_shape: float
 
     def slack_at(self, samples: int) -> float:
         """The slack for a pool of this size: it falls to nothing as the pool fills."""
@@ -50,6 +56,8 @@ def keep(candidates: Sequence[Candidate], state: State, lack: Lack, gate: Gate) 
         refusal, deficit = candidate.refusal, float("nan")
         if refusal is None:
             refusal = check_new(candidate.draft, [candidate.draft.answer], gate.known)
+        if refusal is None:
+            refusal = check_shape(candidate.shape, gate.shapes, most=gate.same_shape)
         if refusal is None and samples >= gate.wanted:
             refusal = Refusal("pool_full", ErrorClass.DISTRIBUTION)
         if refusal is None:
@@ -61,6 +69,7 @@ def keep(candidates: Sequence[Candidate], state: State, lack: Lack, gate: Gate) 
             samples += 1
             draft = candidate.draft
             gate.known.add(draft.question, [draft.answer], name=draft.id)
+            gate.shapes.add([candidate.shape])
             for cell in cells:
                 counts[cell] += 1
         verdicts.append(Verdict(candidate.draft.id, refusal, cells=cells, deficit=deficit))

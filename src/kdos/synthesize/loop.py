@@ -5,8 +5,8 @@ its steps are not public, and these are our design. The loop touches nothing but
 an ablation replaces one of them.
 """
 
-from collections.abc import Callable, Generator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Generator, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -25,7 +25,9 @@ class Candidate:
     """A draft on its way: what it really holds, where its answer stands, or why it fell.
 
     `points` are the rows of its re-extracted knowledge points in the inventory, `place` is where
-    its answer stands in a document.
+    its answer stands in a document, `shape` names the shape of its logic. `passed` is the share of
+    judges by criterion. `again` says that it fell and was asked for once more; what came then is a
+    candidate of its own.
     """
 
     draft: Draft
@@ -34,6 +36,9 @@ class Candidate:
     extraction: Extraction | None = None
     points: tuple[int, ...] = ()
     place: Place | None = None
+    shape: str = ""
+    passed: Mapping[str, float] = field(default_factory=dict[str, float])
+    again: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +78,11 @@ class Round:
     failed: Sequence[Refusal]
     candidates: Sequence[Candidate]
     verdicts: Sequence[Verdict]
+
+    @property
+    def calls(self) -> int:
+        """How often drafts were asked for: for each pick, and again for what could be mended."""
+        return len(self.picks) + sum(candidate.again for candidate in self.candidates)
 
     @property
     def accepted(self) -> list[Candidate]:

@@ -21,6 +21,7 @@ SAMPLES = pa.schema(
         ("topic_entities", pa.list_(pa.string())),
         ("knowledge_points", pa.list_(pa.string())),
         ("logic", pa.string()),
+        ("shape", pa.string()),
         ("distractors", pa.list_(pa.string())),
         ("domain", pa.string()),
         ("lang", pa.string()),
@@ -47,6 +48,8 @@ VERDICTS = pa.schema(
         ("cells", pa.list_(pa.int32())),
         ("deficit", pa.float64()),
         ("domain", pa.string()),
+        ("again", pa.bool_()),
+        ("passed", pa.map_(pa.string(), pa.float32())),
     ]
 )
 PICKS = pa.schema([("id", pa.string()), ("cell", pa.int32()), ("knowledge_point", pa.int64())])
@@ -110,6 +113,7 @@ def sample_of(
         topic_entities=extraction.topic_entities,
         knowledge_points=extraction.knowledge_points,
         logic=extraction.logic,
+        shape=candidate.shape,
         distractors=draft.distractors,
         domain=seeds[0].domain,
         lang=seeds[0].lang,
@@ -150,7 +154,7 @@ def read_outcome(tables: Mapping[str, pa.Table], inventory: Inventory) -> Outcom
         aimed=picks["cell"].to_numpy().astype(np.int64),
         asked=picks["knowledge_point"].to_numpy().astype(np.int64),
         samples=[inventory.rows(texts) for texts in values(samples, "knowledge_points")],
-        sources=[aimed[name.rpartition("/")[0]] for name in values(samples, "id")],
+        sources=[aimed[name.partition("/")[0]] for name in values(samples, "id")],
     )
 
 
@@ -167,6 +171,8 @@ def _verdict_rows(turn: Round, seeds: Mapping[str, Sequence[Seed]]) -> list[dict
             "cells": list(verdict.cells),
             "deficit": verdict.deficit,
             "domain": seeds[candidate.pick.id][0].domain,
+            "again": candidate.again,
+            "passed": list(candidate.passed.items()),
         }
         for candidate, verdict in zip(turn.candidates, turn.verdicts, strict=True)
     ]

@@ -2,14 +2,15 @@
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
 
 from kdos.config import Config
 from kdos.density import Space
-from kdos.pool import Inventory, Pool, Refusal
+from kdos.logic import ShapeCounts
+from kdos.pool import Draft, Inventory, Pool, Refusal
 from kdos.sampler import Links, Pick, scatter, steer, stop_reason, unreachable_cells
 from kdos.synthesize.draft import Desk, draft
 from kdos.synthesize.keep import Gate, keep, refuse_crowded
@@ -17,7 +18,7 @@ from kdos.synthesize.library import Library
 from kdos.synthesize.loop import Candidate, Lack, State, Steps
 from kdos.target import measure_gap, quotas
 from kdos.tasks import Ask
-from kdos.verdict import KnownQuestions
+from kdos.verdict import Benchmarks, KnownQuestions
 
 Points = npt.NDArray[np.float32]
 
@@ -51,6 +52,9 @@ class Workroom:
     known: KnownQuestions
     ask: Ask
     embed: Callable[[Sequence[str]], Points]
+    shapes: ShapeCounts = field(default_factory=ShapeCounts)
+    benchmarks: Benchmarks | None = None
+    refuse_paraphrases: Callable[[Sequence[Draft]], list[Refusal | None]] | None = None
 
     def locate(self, texts: Sequence[str]) -> tuple[Points, npt.NDArray[np.int32]]:
         """New knowledge points' places in the space."""
@@ -67,6 +71,8 @@ def steps_of(room: Workroom) -> Steps:
         wanted=wanted,
         inventory=room.inventory,
         known=room.known,
+        shapes=room.shapes,
+        same_shape=settings.same_shape,
     )
     return Steps(
         measure=lambda state: measure(state, room),
@@ -147,14 +153,19 @@ def draft_and_place(
     picks: Sequence[Pick], state: State, lack: Lack, *, room: Workroom, gate: Gate
 ) -> tuple[list[Candidate], list[Refusal]]:
     """Draft, then find each candidate's knowledge points in the inventory, new ones added."""
+    settings = room.config.synthesize
     desk = Desk(
         ask=room.ask,
         library=room.library,
         inventory=room.inventory,
         known=room.known,
         refuse_crowded=lambda texts: refuse_crowded(texts, state, lack, gate),
-        drafts_per_call=room.config.synthesize.drafts_per_call,
-        judge=room.config.synthesize.judge,
+        drafts_per_call=settings.drafts_per_call,
+        judges=settings.judges,
+        attempts=settings.attempts,
+        mend=settings.mend,
+        benchmarks=room.benchmarks,
+        refuse_paraphrases=room.refuse_paraphrases,
     )
     candidates, failed = draft(picks, desk)
     held = [

@@ -1,6 +1,6 @@
 """What becomes of a draft: drafts in; refusals, each with a reason and a class, out."""
 
-from kdos.verdict.benchmarks import Benchmarks, Paraphrase, paraphrased
+from kdos.verdict.benchmarks import Asked, Benchmarks, Paraphrase, paraphrased
 from kdos.verdict.checks import (
     aliases,
     check,
@@ -22,6 +22,7 @@ from kdos.verdict.taxonomy import REASONS, count_classes, count_reasons, mendabl
 
 __all__ = [
     "REASONS",
+    "Asked",
     "Benchmarks",
     "Known",
     "KnownQuestions",

@@ -19,6 +19,7 @@ from kdos.verdict.known import (
     Known,
     KnownQuestions,
     agree,
+    parted,
     plain_answers,
 )
 
@@ -26,7 +27,9 @@ RUN = 6
 """Words of a run. A question with fewer is not looked for inside others."""
 INSIDE = 0.6
 """Share of a benchmark question's runs that make it stand inside another question."""
-BLOCK = 4096
+CLOSE, SAME = 0.8, 0.95
+"""Cosines from which two questions are one: where their answers agree, and whatever these are."""
+BLOCK = 1024
 """Rows of one matrix product."""
 
 
@@ -50,6 +53,10 @@ class Benchmarks:
             self._runs.setdefault(run, []).append(len(self._added))
         self._added.append((name, question, len(runs), plain_answers(answers)))
 
+    def sizes(self) -> dict[str, int]:
+        """How many questions were added of each benchmark: their names up to a colon."""
+        return dict(Counter(name.partition(":")[0] for name, *_ in self._added))
+
     def find(self, question: str, answers: Sequence[str] = ()) -> Known | None:
         """The benchmark question that this one is, or None."""
         return self.questions.find(question, answers) or self._inside(question, answers)
@@ -72,6 +79,14 @@ class Benchmarks:
 
 
 @dataclass(frozen=True, slots=True)
+class Asked:
+    """A question with every form of its answer."""
+
+    question: str
+    answers: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
 class Paraphrase:
     """Row `row` of ours says what row `other` of the benchmark says, at this cosine."""
 
@@ -81,33 +96,37 @@ class Paraphrase:
 
 
 def paraphrased(
-    ours: npt.NDArray[np.float32],
-    theirs: npt.NDArray[np.float32],
+    ours: Sequence[Asked],
+    theirs: Sequence[Asked],
     *,
-    our_answers: Sequence[Sequence[str]],
-    their_answers: Sequence[Sequence[str]],
-    same_answer: float = 0.8,
-    any_answer: float = 0.95,
+    our_vectors: npt.NDArray[np.float32],
+    their_vectors: npt.NDArray[np.float32],
 ) -> list[Paraphrase]:
-    """Our rows that paraphrase one of theirs; unit vectors, shapes (n, dim) and (m, dim).
+    """Our questions that paraphrase one of theirs; unit vectors, shapes (n, dim) and (m, dim).
 
-    A row counts at cosine `same_answer` where the answers agree, and at `any_answer` anyway.
+    A pair counts from cosine CLOSE on where the answers agree, and from SAME on anyway; never where
+    names part the two.
     """
     found: list[Paraphrase] = []
-    plain = [plain_answers(answers) for answers in their_answers]
     for start in range(0, len(ours), BLOCK):
-        cosines = ours[start : start + BLOCK] @ theirs.T
+        cosines = our_vectors[start : start + BLOCK] @ their_vectors.T
         best: dict[int, Paraphrase] = {}
-        rows, others = np.nonzero(cosines >= same_answer)
+        rows, others = np.nonzero(cosines >= CLOSE)
         for row, other in zip(rows.tolist(), others.tolist(), strict=True):
             cosine = float(cosines[row, other])
-            given = plain_answers(our_answers[start + row])
-            if cosine < any_answer and not agree(given, plain[other]):
+            if row in best and cosine <= best[row].cosine:
                 continue
-            if row not in best or cosine > best[row].cosine:
+            if _same_question(ours[start + row], theirs[other], cosine):
                 best[row] = Paraphrase(start + row, other, cosine)
         found += best.values()
     return found
+
+
+def _same_question(one: Asked, other: Asked, cosine: float) -> bool:
+    """Is it one question, at this cosine?"""
+    if parted(read_wording(one.question), read_wording(other.question)):
+        return False
+    return cosine >= SAME or agree(plain_answers(one.answers), plain_answers(other.answers)) is True
 
 
 def _runs(question: str) -> list[str]:

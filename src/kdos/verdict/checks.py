@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping, Sequence
 from itertools import combinations
 
-from kdos.logic import Fault, ShapeCounts, faults, parse, shape
+from kdos.logic import Fault, Logic, ShapeCounts, faults, parse
 from kdos.pool import Draft, Passage, Refusal, Seed
 from kdos.pool.grouping import fact_key, normalise
 from kdos.pool.wording import read_wording
@@ -83,7 +83,7 @@ def check(
         or check_independent(draft, answers)
         or check_instances(draft)
         or check_language(draft, lang)
-        or check_logic(draft)
+        or check_logic(draft, parse(draft.logic))
         or check_evidence(draft, passages)
         or check_own_words(draft, answers, seeds)
         or check_uncontaminated(draft, answers, benchmarks)
@@ -184,9 +184,8 @@ def check_language(draft: Draft, lang: str) -> Refusal | None:
     return refuse("wrong_language", f"{other}, not {lang}") if other else None
 
 
-def check_logic(draft: Draft) -> Refusal | None:
+def check_logic(draft: Draft, logic: Logic | Fault) -> Refusal | None:
     """The Mermaid diagram can be read and leads from the knowledge points to the answer."""
-    logic = parse(draft.logic)
     if isinstance(logic, Fault):
         where = f"line {logic.line}: " if logic.line else ""
         return refuse(logic.reason, where + logic.detail)
@@ -194,15 +193,14 @@ def check_logic(draft: Draft) -> Refusal | None:
     return refuse(found[0].reason, found[0].detail) if found else None
 
 
-def check_shape(draft: Draft, shapes: ShapeCounts, *, most: float) -> Refusal | None:
-    """The shape of the logic is not that of more than a share `most` of the pool's already.
+def check_shape(name: str, shapes: ShapeCounts, *, most: float) -> Refusal | None:
+    """The shape of this name is not that of more than a share `most` of the pool's already.
 
     Nothing is refused for it before SHAPES_COUNTED samples: early on every shape is frequent.
     """
-    logic = parse(draft.logic)
-    if isinstance(logic, Fault) or shapes.counts.total() < SHAPES_COUNTED:
+    if most >= 1 or shapes.counts.total() < SHAPES_COUNTED:
         return None
-    share = shapes.share(shape(logic))
+    share = shapes.share(name)
     return refuse("same_shape_again", f"{share:.0%} of the pool") if share > most else None
 
 

@@ -1,7 +1,7 @@
 """A table of questions and answers in, a verdict on every row and the error analysis out."""
 
 from kdos.verify.fields import Fields, find_fields
-from kdos.verify.items import Item, read_benchmarks, read_items
+from kdos.verify.items import Item, read_items
 from kdos.verify.judges import Panel, judge
 from kdos.verify.verify import Checked, Options, check_items
 from kdos.verify.write import VERDICTS, Tally, keep_accepted, summarise, write_verdicts
@@ -18,7 +18,6 @@ __all__ = [
     "find_fields",
     "judge",
     "keep_accepted",
-    "read_benchmarks",
     "read_items",
     "summarise",
     "write_verdicts",

@@ -1,15 +1,14 @@
 """Rows of any question-answer table as drafts that the checks understand."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from kdos.pool import Draft, Evidence, Passage
-from kdos.rows import Rows, field_names, read_rows
-from kdos.verdict import Benchmarks
-from kdos.verify.fields import Fields, find_fields
+from kdos.rows import Rows, read_rows
+from kdos.verify.fields import Fields
 
 DEFAULT_LANG = "en"
 
@@ -28,18 +27,6 @@ class Item:
 def read_items(path: Path, fields: Fields, *, limit: int | None = None) -> Iterator[Item]:
     """The rows of a table, at most `limit` of them."""
     return islice(_items(path, fields), limit)
-
-
-def read_benchmarks(paths: Sequence[Path]) -> Benchmarks:
-    """The questions and answers of benchmark files, each named by its file and row."""
-    benchmarks = Benchmarks()
-    for path in paths:
-        names = field_names(path)
-        known = find_fields(names, {})
-        for item in _items(path, Fields(known.question, known.answers, id=known.id)):
-            name = f"{path.name.partition('.')[0]}:{item.draft.id}"
-            benchmarks.add(item.draft.question, item.answers, name=name)
-    return benchmarks
 
 
 def _items(path: Path, fields: Fields) -> Iterator[Item]:

@@ -53,7 +53,7 @@ def check_items(
             known.add(item.draft.question, item.answers, name=item.draft.id)
             if options.fields.logic:
                 logic = parse(item.draft.logic)
-                shapes.add([shape(logic)] if isinstance(logic, Logic) else [])
+                shapes.add([shape(logic).name] if isinstance(logic, Logic) else [])
         yield Checked(item, refusal)
 
 
@@ -68,7 +68,7 @@ def check_item(item: Item, options: Options, known: KnownQuestions) -> Refusal |
         or check_independent(draft, item.answers)
         or check_instances(draft)
         or check_language(draft, lang)
-        or (check_logic(draft) if fields.logic else None)
+        or (check_logic(draft, parse(draft.logic)) if fields.logic else None)
         or (check_passage(item) if fields.passage else None)
         or check_uncontaminated(draft, item.answers, options.benchmarks)
         or check_new(draft, item.answers, known)

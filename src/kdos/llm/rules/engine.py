@@ -12,7 +12,8 @@ from kdos.llm.rules.prose_tasks import extract_bare, extract_prose, seed_prose, 
 from kdos.llm.rules.seeding import seed_facts
 from kdos.llm.rules.shelf import shelve
 from kdos.llm.rules.synthesizing import synthesize_facts
-from kdos.tasks import Reply, Request
+from kdos.scoring import attempted, is_correct
+from kdos.tasks import Grade, Reply, Request
 
 VERSION = "1"
 """Changes whenever any reply may change: it is part of the ledger's keys."""
@@ -33,8 +34,9 @@ class RulesEngine:
 
 
 def answer(task: str, inputs: Inputs) -> str:
-    """The reply to one task, as JSON that fits the task's schema."""
-    return orjson.dumps(TASKS[task](inputs)).decode()
+    """The reply to one task: JSON that fits the task's schema, or text where it has none."""
+    value = TASKS[task](inputs)
+    return value if isinstance(value, str) else orjson.dumps(value).decode()
 
 
 def seed(inputs: Inputs) -> dict[str, Any]:
@@ -59,9 +61,25 @@ def synthesize(inputs: Inputs) -> dict[str, Any]:
     return {"drafts": synthesize_prose(inputs, lay_out(inputs["passages"]))}
 
 
-TASKS: Mapping[str, Callable[[Inputs], dict[str, Any]]] = {
+def recall(_: Inputs) -> str:
+    """An answer without any passage: the rules have no memory to draw on."""
+    return "I don't know."
+
+
+def grade(inputs: Inputs) -> dict[str, Any]:
+    """The grade of an answer, by the rule that `correct` stands for."""
+    given, golds = inputs["answer"], inputs["gold_answers"]
+    if not attempted(given):
+        return {"grade": Grade.NOT_ATTEMPTED}
+    right = is_correct(given, golds, question=inputs["question"])
+    return {"grade": Grade.CORRECT if right else Grade.INCORRECT}
+
+
+TASKS: Mapping[str, Callable[[Inputs], dict[str, Any] | str]] = {
     "seed": seed,
     "extract": extract,
     "synthesize": synthesize,
     "judge": judge,
+    "recall": recall,
+    "grade": grade,
 }

@@ -16,7 +16,13 @@ from kdos.llm.rules.prose import (
 )
 from kdos.llm.rules.prose_questions import Asked, ask_instance
 from kdos.llm.rules.questions import Wording
-from kdos.llm.rules.synthesizing import FEWEST_CLUES, SPREAD, TRIES, clue_sets
+from kdos.llm.rules.synthesizing import (
+    FEWEST_CLUES,
+    SPREAD,
+    TRIES,
+    clue_sets,
+    draft_numbers,
+)
 from kdos.verdict.answers import given_away
 from kdos.verdict.checks import MAX_QUESTION
 
@@ -58,11 +64,10 @@ def sound(asked: Asked) -> bool:
 
 def synthesize_prose(inputs: Inputs, sheet: Sheet) -> list[dict[str, Any]]:
     """Up to `drafts` drafts that ask for an instance, with other statements as clues."""
-    wanted: int = inputs["drafts"]
     key = crc32("|".join(seed["question"] for seed in inputs["seeds"]).encode())
     drafts: dict[str, dict[str, Any]] = {}
     focuses = focus_statements(inputs, sheet)
-    for number in range(inputs["variant"] * wanted, (inputs["variant"] + 1) * wanted):
+    for number in draft_numbers(inputs):
         for focus in focuses[:TRIES]:
             asked = write(focus, sheet, inputs, number=number, key=key)
             if asked and asked.text not in drafts:

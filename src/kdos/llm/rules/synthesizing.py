@@ -20,6 +20,7 @@ NEIGHBOURS_ASKED = 3  # facts near the one a draft is about that may be asked ab
 AVOIDED = 3  # rank of a fact to avoid
 TRIES = 12  # wordings tried for one draft
 MOST_DISTRACTORS = 3
+SECOND_TRIES = 997  # drafts in place of failed ones are numbered from here
 SPREAD = 2_654_435_761  # Knuth's multiplier: neighbouring numbers land far apart in 32 bits
 
 Inputs = Mapping[str, Any]
@@ -57,9 +58,8 @@ class Brief:
     def of(cls, inputs: Inputs) -> "Brief":
         """The brief in a call's inputs."""
         questions = [seed["question"] for seed in inputs["seeds"]]
-        first = inputs["variant"] * inputs["drafts"]
         return cls(
-            numbers=range(first, first + inputs["drafts"]),
+            numbers=draft_numbers(inputs),
             use=frozenset(inputs["use"]),
             avoid=frozenset(inputs["avoid"]),
             taken=frozenset(questions),
@@ -73,6 +73,12 @@ class Brief:
         if fact.sentence in self.avoid:
             return AVOIDED
         return 1 if fact.sentence in self.use else 2
+
+
+def draft_numbers(inputs: Inputs) -> range:
+    """Which of a group's drafts are asked for; in place of one that failed, another one."""
+    first = inputs["variant"] * inputs["drafts"] + (SECOND_TRIES if "failed" in inputs else 0)
+    return range(first, first + inputs["drafts"])
 
 
 def focus_facts(inputs: Inputs, shelf: Shelf) -> list[Fact]:

@@ -1,0 +1,162 @@
+"""Which knowledge points say the same in other words: precision first (our design).
+
+Two knowledge points merge where the same names and numbers stand in both, no word speaks for
+another relation or another value, and their vectors are close. A table of relation words says which
+verbs and nouns stand for one relation; beyond it only very close vectors count.
+"""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence, Set
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import pairwise
+
+import numpy as np
+import numpy.typing as npt
+
+from kdos.pool.grouping import Grouping
+from kdos.pool.wording import Wording, read_wording, stem
+
+Vectors = npt.NDArray[np.float32]
+
+SAME_RELATION = 0.6
+"""Least cosine where both name the same relation and say nothing else."""
+SAYS_MORE = 0.85
+"""Least cosine where they do and one of them says more."""
+CLOSE = 0.93
+"""Least cosine where the table does not know the relation."""
+ANCHORS = 3
+"""Rarest words of a knowledge point under which it is looked for."""
+MOST_UNDER_ANCHOR = 512
+"""Groups looked at under one word: bounds the time where a word stands everywhere."""
+
+_RELATIONS = """
+born birth birthplace
+died death dead passed
+married spouse wife husband wed
+child son daughter
+parent father mother
+sibling brother sister
+founded founder founding established formed
+owned owner own owns belongs
+headquarters headquartered based
+located location lies situated stands found finds takes
+wrote written author writer penned
+written language
+created creator creation
+created origin originates comes
+performed performer sang sung singer
+genre plays performs makes music
+plays position field
+produced producer produces manufacturer manufactured made
+directed director
+composed composer
+designed designer architect
+invented inventor
+discovered discoverer
+published publisher
+released release
+built built construction constructed
+opened opening inaugurated
+closed closing
+occupation profession works work trade job career
+educated studied attended alumnus student education
+label record represented
+famous known notable work
+employed employer employee works
+capital
+country borders
+citizen citizenship nationality
+won award received prize
+elected election
+succeeded successor followed
+preceded predecessor
+population inhabitants
+named eponym
+"""
+_SENSES: dict[str, set[int]] = {}
+for _number, _line in enumerate(_RELATIONS.split("\n")):
+    for _word in _line.split():
+        _SENSES.setdefault(stem(_word), set()).add(_number)
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """A knowledge point's words, and those of them that may name a relation, by its number."""
+
+    wording: Wording
+    relations: Mapping[int, Set[str]]
+
+
+def group_paraphrases(texts: Sequence[str], vectors: Vectors) -> Grouping:
+    """Group texts that state one fact; unit vectors of shape (n_texts, n_features).
+
+    A text joins the group whose first text it is closest to among those it may merge with, and
+    begins one of its own where there is none: groups do not grow by chains of small steps.
+    """
+    statements = [read_statement(text) for text in texts]
+    held_by = Counter(word for each in statements for word in each.wording.words)
+    under: dict[str, list[int]] = {}
+    first: list[int] = []
+    group = np.empty(len(texts), np.int64)
+    for row, statement in enumerate(statements):
+        anchors = sorted(statement.wording.words, key=lambda word: (held_by[word], word))[:ANCHORS]
+        near = dict.fromkeys(g for word in anchors for g in under.get(word, ())[:MOST_UNDER_ANCHOR])
+        best, closest = -1, 0.0
+        for other in near:
+            cosine = float(vectors[row] @ vectors[first[other]])
+            if cosine > closest and says_same(statement, statements[first[other]], cosine):
+                best, closest = other, cosine
+        if best < 0:
+            best = len(first)
+            first.append(row)
+            for word in anchors:
+                under.setdefault(word, []).append(best)
+        group[row] = best
+    return Grouping(group, np.array(first, np.int64), np.bincount(group, minlength=len(first)))
+
+
+def says_same(one: Statement, other: Statement, cosine: float) -> bool:
+    """Do two knowledge points at this cosine state one fact?"""
+    ours, theirs = one.wording, other.wording
+    if not (ours.names <= theirs.words and theirs.names <= ours.words):
+        return False
+    if one.relations and other.relations and one.relations.keys().isdisjoint(other.relations):
+        return False
+    if sorted(ours.said) == sorted(theirs.said):
+        return not _exchanged(ours, theirs)
+    shared = one.relations.keys() & other.relations.keys()
+    ours_alone, theirs_alone = _alone(one, theirs, shared), _alone(other, ours, shared)
+    if not shared or (ours_alone and theirs_alone):
+        return cosine >= CLOSE and not shared
+    return cosine >= (SAYS_MORE if ours_alone or theirs_alone else SAME_RELATION)
+
+
+@lru_cache(maxsize=8192)
+def read_statement(text: str) -> Statement:
+    """The words of a knowledge point, and the relations that they may name."""
+    wording = read_wording(text)
+    relations: dict[int, set[str]] = {}
+    for word in wording.words - wording.names:
+        for number in _SENSES.get(word, ()):
+            relations.setdefault(number, set()).add(word)
+    return Statement(wording, relations)
+
+
+def _alone(one: Statement, other: Wording, shared: Set[int]) -> Set[str]:
+    """The words that only one says, but for those that name a relation both speak of."""
+    speaking = {word for number in shared for word in one.relations[number]}
+    return one.wording.words - other.words - speaking
+
+
+def _exchanged(one: Wording, other: Wording) -> bool:
+    """In the same words, does a name stand behind another word, as in A beat B and B beat A?"""
+    ours, theirs = _before_names(one, other), _before_names(other, one)
+    return not (ours <= theirs or theirs <= ours)
+
+
+def _before_names(one: Wording, other: Wording) -> set[tuple[str, str]]:
+    """Every name in a sentence with the word before it that is none."""
+    names = one.names | other.names
+    plain = [stem(word) for word in one.said]
+    return {(a, b) for a, b in pairwise(plain) if b in names and a not in names}

@@ -1,0 +1,79 @@
+"""The questions that no sample may be: read, looked for in other words, and told at the end."""
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from kdos.evaluate import open_benchmark
+from kdos.pool import Draft, Refusal
+from kdos.run.folder import RunFolder
+from kdos.scoring import Question
+from kdos.store import read_parquet
+from kdos.verdict import Asked, Benchmarks, paraphrased, refuse
+
+Vectors = npt.NDArray[np.float32]
+Embed = Callable[[Sequence[str]], Vectors]
+
+
+def read_questions(names: Sequence[str]) -> list[Question]:
+    """All questions of these files, or of benchmarks known by name."""
+    return [question for name in names for question in open_benchmark(name)]
+
+
+def benchmarks_of(questions: Sequence[Question]) -> Benchmarks | None:
+    """The questions by their words; None where there are none."""
+    benchmarks = Benchmarks()
+    for each in questions:
+        benchmarks.add(each.question, each.answers, name=_name(each))
+    return benchmarks or None
+
+
+def paraphrase_check(
+    questions: Sequence[Question], embed: Embed
+) -> Callable[[Sequence[Draft]], list[Refusal | None]]:
+    """A check of many drafts at once by the vectors of their questions."""
+    theirs = [Asked(each.question, each.answers) for each in questions]
+    vectors = _unit(embed([each.question for each in questions]))
+
+    def refusals(drafts: Sequence[Draft]) -> list[Refusal | None]:
+        if not drafts:
+            return []
+        ours = [Asked(each.question, [each.answer]) for each in drafts]
+        our_vectors = _unit(embed([each.question for each in drafts]))
+        found = paraphrased(ours, theirs, our_vectors=our_vectors, their_vectors=vectors)
+        same = {one.row: questions[one.other] for one in found}
+        return [_refusal(same[row]) if row in same else None for row in range(len(drafts))]
+
+    return refusals
+
+
+def told(folder: RunFolder, rounds: int, benchmarks: Benchmarks) -> dict[str, Any]:
+    """What was looked for and what was removed: ``decontamination.json``."""
+    removed = [
+        {"draft": row["draft"], "question": row["question"], "is": row["detail"]}
+        for number in range(1, rounds + 1)
+        for row in read_parquet(folder.round(number) / "verdicts.parquet").to_pylist()
+        if row["reason"] == "contaminated"
+    ]
+    drafts = Counter(each["is"].partition(":")[0] for each in removed)
+    sizes = benchmarks.sizes()
+    return {
+        "benchmarks": {name: {"questions": n, "drafts": drafts[name]} for name, n in sizes.items()},
+        "removed": removed,
+    }
+
+
+def _name(question: Question) -> str:
+    return f"{question.benchmark}:{question.id}"
+
+
+def _refusal(question: Question) -> Refusal:
+    return refuse("contaminated", f"{_name(question)}: {question.question}")
+
+
+def _unit(vectors: Vectors) -> Vectors:
+    """The vectors at length one."""
+    return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
