@@ -5,10 +5,18 @@ An engine never raises for a single request: a request that fails for good is a 
 model, no such host).
 """
 
-from collections.abc import Iterable, Iterator
-from typing import Protocol
+from collections.abc import Callable, Iterable, Iterator, MutableMapping, Sequence
+from typing import Protocol, runtime_checkable
 
-from kdos.tasks import Reply, Request
+from kdos.errors import EngineError
+from kdos.tasks import Reply, Request, Usage
+
+Keep = Callable[[Sequence[Reply]], None]
+"""Puts replies where a crash cannot reach them; may be called from any thread."""
+
+
+class OutOfTimeError(EngineError):
+    """The time that was given is over, and requests are left without an answer."""
 
 
 class Engine(Protocol):
@@ -25,5 +33,38 @@ class Engine(Protocol):
         ...
 
     def complete(self, requests: Iterable[Request]) -> Iterator[Reply]:
-        """One reply for each request, in the order in which they are ready."""
+        """One reply for each request, in the order in which they are ready.
+
+        Requests are drawn in the caller's thread, as there is room for them.
+        """
+        ...
+
+
+@runtime_checkable
+class RemoteEngine(Engine, Protocol):
+    """An engine elsewhere: its replies cost time and money, and come while nobody looks."""
+
+    @property
+    def findings(self) -> MutableMapping[str, str]:
+        """What the engine found out about its server and would have to find out again."""
+        ...
+
+    @property
+    def priced(self) -> bool:
+        """Whether it knows what a token costs."""
+        ...
+
+    def most(self, request: Request) -> Usage:
+        """The most that a request can come to."""
+        ...
+
+    def complete_kept(
+        self, requests: Iterable[Request], keep: Keep, *, until: float = float("inf")
+    ) -> Iterator[Reply]:
+        """Like `complete`, but each reply is kept before it is given out.
+
+        It is kept within a fifth of a second of its coming, also while nobody asks for the next.
+        After `until`, on the monotonic clock, it starts nothing more, and raises `OutOfTimeError`
+        when all that is in flight has landed and was given out.
+        """
         ...

@@ -156,7 +156,13 @@ def count_fates(verdicts: Sequence[Path]) -> Counter[tuple[str, str]]:
 
 def read_examples(folder: Path) -> list[dict[str, Any]]:
     """A few samples from rounds spread over the run, one of each."""
+<<<<<<< HEAD
+    files = [
+        path.with_name("samples.parquet") for path in sorted(folder.glob("round-*/round.json"))
+    ]
+=======
     files = [path.with_name("samples.parquet") for path in finished_rounds(folder)]
+>>>>>>> main
     filled = [path for path in files if file_rows(path)]
     spread = np.unique(np.linspace(0, len(filled) - 1, EXAMPLES).round().astype(int))
     chosen = [filled[i] for i in spread] if filled else []

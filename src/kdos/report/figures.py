@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 
-from kdos.report import sections
+from kdos.report import sections, tables
 from kdos.report.artefacts import Artefacts, Loop
 from kdos.report.picture import (
     COLUMNS,
@@ -125,7 +125,7 @@ def draw_line(ax: Axes, loop: Loop, key: str, **style: Any) -> None:
 
 def drafts_figure(run: Artefacts) -> Figure | None:
     """What became of the drafts, as bars."""
-    rows = [fate for fate in sections.fates(run.loop) if fate.outcome]
+    rows = [fate for fate in tables.fates(run.loop) if fate.outcome]
     if not rows:
         return None
     figure = Figure(figsize=(6, 0.6 + 0.35 * len(rows)), layout="constrained")

@@ -7,7 +7,7 @@ from importlib.resources import files
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 
 from kdos import __version__
-from kdos.report import sections
+from kdos.report import sections, tables
 from kdos.report.artefacts import Artefacts
 from kdos.report.atlas import map_layers, packed
 from kdos.report.wording import figure, percent
@@ -42,13 +42,13 @@ def render_page(run: Artefacts) -> str:
         tv=sections.tv_chart(run),
         fullness=sections.fullness(run),
         comparison=sections.comparison(run),
-        fates=sections.fates(run.loop),
-        cells=sections.cell_tables(run),
+        fates=tables.fates(run.loop),
+        cells=tables.cell_tables(run),
         layers=layers,
         points=packed(layers),
         examples=sections.examples(run),
-        balance=sections.balance(run.summary),
-        costs=sections.costs(run.summary),
+        balance=tables.balance(run.summary),
+        costs=tables.costs(run.summary),
         style=style,
         script=script,
         library=library,

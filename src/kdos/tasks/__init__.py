@@ -14,7 +14,7 @@ from kdos.tasks.judge import (
 )
 from kdos.tasks.order import WINDOW, in_order
 from kdos.tasks.recall import ask_recall, read_recall
-from kdos.tasks.request import Ask, Prompt, Reply, Request, Usage, digest
+from kdos.tasks.request import Ask, Attempt, Prompt, Reply, Request, Usage, digest
 from kdos.tasks.seed import ask_seeds, read_seeds
 from kdos.tasks.synthesize import PROMPT as SYNTHESIZE
 from kdos.tasks.synthesize import Group, ask_again, ask_drafts, once_more, read_drafts
@@ -26,6 +26,7 @@ __all__ = [
     "SYNTHESIZE",
     "WINDOW",
     "Ask",
+    "Attempt",
     "Grade",
     "Group",
     "Judgement",

@@ -22,6 +22,28 @@ class Prompt:
         """16 hexadecimal digits that name this very wording and schema."""
         return digest([self.task, self.text, self.schema])[:16]
 
+    @cached_property
+    def instructions(self) -> str:
+        """The text with the form of the answer: a server that forces a schema does not show it."""
+        schema = orjson.dumps(self.schema).decode()
+        return (
+            f"{self.text}\n\nAnswer with one JSON object and nothing else. "
+            f"It fits this JSON schema:\n\n```json\n{schema}\n```"
+        )
+
+    @cached_property
+    def form(self) -> dict[str, Any]:
+        """The schema without lengths of texts: a server may refuse to force those."""
+        return without_lengths(self.schema)
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """An earlier reply to the same request, and what was wrong with it."""
+
+    text: str
+    problem: str
+
 
 @dataclass(frozen=True)
 class Request:
@@ -29,12 +51,16 @@ class Request:
 
     `id` names the request within a run and orders replies; it shapes no reply and is no part of
     `key`. `inputs` is JSON: it reaches the model as one fenced block after the prompt's text.
+    `room` multiplies the tokens that a reply may have. `earlier` is the attempt that is to be
+    mended, if there was one.
     """
 
     id: str
     prompt: Prompt
     inputs: Mapping[str, Any]
     params: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    room: int = 1
+    earlier: Attempt | None = None
 
     @property
     def task(self) -> str:
@@ -44,16 +70,24 @@ class Request:
     @cached_property
     def key(self) -> str:
         """Hash of everything in the request that shapes the reply (the ledger adds the engine)."""
-        return digest([self.prompt.hash, self.inputs, self.params])
+        parts: list[object] = [self.prompt.hash, self.inputs, self.params]
+        if self.room > 1 or self.earlier:
+            parts += [self.room, self.earlier]
+        return digest(parts)
 
     @property
     def messages(self) -> list[dict[str, str]]:
-        """The chat that is sent: the prompt, then the inputs as one JSON block."""
+        """The chat that is sent: the prompt, the inputs as one JSON block, and what went wrong."""
         block = orjson.dumps(self.inputs, option=orjson.OPT_INDENT_2).decode()
-        return [
-            {"role": "system", "content": self.prompt.text},
+        chat = [
+            {"role": "system", "content": self.prompt.instructions},
             {"role": "user", "content": f"```json\n{block}\n```"},
         ]
+        if self.earlier:
+            complaint = f"That cannot be used: {self.earlier.problem}. Answer again, in full."
+            chat.append({"role": "assistant", "content": self.earlier.text})
+            chat.append({"role": "user", "content": complaint})
+        return chat
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +117,17 @@ class Reply:
     usage: Usage = Usage()
     latency: float = 0.0
     attempts: int = 1
+
+
+def without_lengths(schema: Mapping[str, Any]) -> dict[str, Any]:
+    """A JSON schema without `minLength` and `maxLength`, at any depth."""
+    plain: dict[str, Any] = {}
+    for key, value in schema.items():
+        if key == "properties":
+            plain[key] = {name: without_lengths(item) for name, item in value.items()}
+        elif key not in {"minLength", "maxLength"}:
+            plain[key] = without_lengths(value) if key == "items" else value
+    return plain
 
 
 def digest(value: object) -> str:

@@ -13,13 +13,13 @@ import numpy as np
 import numpy.typing as npt
 
 from kdos.pool.grouping import normalise
+from kdos.pool.wording import read_wording
 from kdos.verdict.known import (
     IN_BENCHMARK,
     Known,
     KnownQuestions,
     agree,
     plain_answers,
-    read_wording,
 )
 
 RUN = 6

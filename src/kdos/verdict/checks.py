@@ -12,6 +12,7 @@ from itertools import combinations
 from kdos.logic import Fault, faults, parse
 from kdos.pool import Draft, Passage, Refusal, Seed
 from kdos.pool.grouping import fact_key, normalise
+from kdos.pool.wording import read_wording
 from kdos.verdict.answers import given_away
 from kdos.verdict.benchmarks import Benchmarks
 from kdos.verdict.evidence import answer_place, misquoted
@@ -23,7 +24,6 @@ from kdos.verdict.known import (
     nearly_verbatim,
     parted,
     plain_answers,
-    read_wording,
 )
 from kdos.verdict.language import in_other_language, is_wide
 from kdos.verdict.taxonomy import refuse

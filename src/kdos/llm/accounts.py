@@ -1,0 +1,96 @@
+"""What is kept and what was spent: a run's own book, and one that several runs share."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from threading import Lock
+from time import monotonic
+
+from kdos.llm.book import Book, Kept, Spending
+from kdos.llm.budget import Budget
+from kdos.llm.engine import Engine, RemoteEngine
+from kdos.tasks import Reply, Request
+
+BORROWED = 512  # replies out of the cache that are written into the run's own file at once
+
+
+class Accounts:
+    """Replies by key, totals, and the budget they count against.
+
+    `shared` is a second file: what it holds is not asked again, what this run asks goes into it.
+    """
+
+    def __init__(self, path: Path, *, shared: Path | None, budget: Budget) -> None:
+        self.budget = budget
+        self._own = Book(path, alone=True)
+        self._shared = Book(shared, alone=False) if shared else None
+        self._borrowed: list[tuple[Engine, Kept]] = []
+        self._lock = Lock()
+        self._cached = 0
+        self._spending = self._own.spending()
+        self._opened = monotonic()
+
+    def close(self) -> None:
+        """Close the files."""
+        self._write_borrowed()
+        self._own.close()
+        if self._shared:
+            self._shared.close()
+
+    @property
+    def spending(self) -> Spending:
+        """Totals so far."""
+        return replace(self._spending, cached=self._cached)
+
+    @property
+    def seconds(self) -> float:
+        """How long the ledger has been open."""
+        return monotonic() - self._opened
+
+    @property
+    def until(self) -> float:
+        """When the budget's time is spent, on the monotonic clock."""
+        return self._opened + (float("inf") if self.budget.seconds is None else self.budget.seconds)
+
+    def find(self, engine: Engine, key: bytes, request: Request) -> Reply | None:
+        """The kept reply to `request`, whose key is `key`."""
+        reply = self._own.find(key, request)
+        if reply is None and self._shared:
+            reply = self._shared.find(key, request)
+            if reply is not None:
+                self._borrowed.append((engine, (key, reply)))
+                if len(self._borrowed) >= BORROWED:
+                    self._write_borrowed()
+        self._cached += reply is not None
+        return reply
+
+    def keep(self, engine: Engine, replies: Sequence[Kept]) -> None:
+        """Commit replies with their keys; when this returns they survive a crash."""
+        by_task: dict[str, list[Reply]] = {}
+        for _, reply in replies:
+            by_task.setdefault(reply.request.task, []).append(reply)
+        spent = {task: Spending.on(those) for task, those in by_task.items()}
+        self._own.keep(self._own.register(engine), replies, spent)
+        if self._shared:
+            self._shared.keep(self._shared.register(engine), replies, spent)
+        with self._lock:
+            self._spending = sum(spent.values(), self._spending)
+
+    def recall(self, engine: RemoteEngine) -> None:
+        """Tell the engine what it found out before."""
+        for name, value in self._own.findings(self._own.register(engine)).items():
+            engine.findings.setdefault(name, value)
+
+    def remember(self, engine: RemoteEngine) -> None:
+        """Keep what the engine has found out."""
+        number = self._own.register(engine)
+        if dict(engine.findings) != self._own.findings(number):
+            self._own.keep_findings(number, engine.findings)
+
+    def _write_borrowed(self) -> None:
+        """Write what came out of the cache into the run's own file: it cost nothing here."""
+        engines = {engine.fingerprint: engine for engine, _ in self._borrowed}
+        for fingerprint, engine in engines.items():
+            kept = [one for other, one in self._borrowed if other.fingerprint == fingerprint]
+            self._own.keep(self._own.register(engine), kept, {})
+        self._borrowed.clear()

@@ -1,0 +1,320 @@
+"""One SQLite file of replies: prompts once, a row for each reply, totals, findings."""
+
+import sqlite3
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+from threading import RLock
+from typing import Any
+
+import orjson
+
+from kdos.errors import StoreError
+from kdos.llm.engine import Engine
+from kdos.tasks import Reply, Request, Usage
+
+FORMAT = 1
+PAGE_BYTES = 16384  # rows have 2-4 KB: a fifth less file than with pages of 4096
+BUSY_SECONDS = 60.0  # how long to wait for another process that writes to a shared file
+LOT = 64
+"""Rows that one statement inserts. SQLite works without Python's lock only inside a statement, so
+a row each would wait for the lock as often as the event loop holds it."""
+
+TABLES = """
+CREATE TABLE prompts (hash TEXT PRIMARY KEY, task TEXT, text TEXT, schema TEXT) WITHOUT ROWID;
+CREATE TABLE engines (id INTEGER PRIMARY KEY, fingerprint TEXT UNIQUE, name TEXT);
+CREATE TABLE findings (
+    engine INTEGER REFERENCES engines, name TEXT, value TEXT, PRIMARY KEY (engine, name)
+) WITHOUT ROWID;
+CREATE TABLE spending (
+    engine INTEGER REFERENCES engines, task TEXT, calls INTEGER, failed INTEGER,
+    prompt_tokens INTEGER, completion_tokens INTEGER, cost_usd REAL, PRIMARY KEY (engine, task)
+) WITHOUT ROWID;
+CREATE TABLE replies (
+    id INTEGER PRIMARY KEY, key BLOB UNIQUE, engine INTEGER REFERENCES engines,
+    prompt TEXT REFERENCES prompts, request TEXT, error TEXT, passing INTEGER, finish TEXT,
+    prompt_tokens INTEGER, completion_tokens INTEGER, cost_usd REAL, latency REAL,
+    attempts INTEGER, params TEXT, inputs TEXT, reasoning TEXT, text TEXT
+);
+"""
+COLUMNS = 16
+ROW = "(NULL" + ", ?" * COLUMNS + ")"
+KEEP = "INSERT OR REPLACE INTO replies VALUES "
+FIND = """
+SELECT text, error, reasoning, finish, prompt_tokens, completion_tokens, cost_usd, latency, attempts
+FROM replies WHERE key = ? AND NOT passing
+"""
+SPEND = """
+INSERT INTO spending VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET
+    calls = calls + excluded.calls, failed = failed + excluded.failed,
+    prompt_tokens = prompt_tokens + excluded.prompt_tokens,
+    completion_tokens = completion_tokens + excluded.completion_tokens,
+    cost_usd = cost_usd + excluded.cost_usd
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Spending:
+    """What was asked and paid for. USD.
+
+    `calls` counts the requests that an engine was asked, `failed` those of them that got no answer;
+    both, like tokens and money, over all runs that shared the file. `cached` counts the requests of
+    this run that a kept reply answered.
+    """
+
+    calls: int = 0
+    failed: int = 0
+    cached: int = 0
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    cost_usd: float = 0.0
+
+    @property
+    def tokens(self) -> int:
+        """Prompt and completion tokens together."""
+        return self.prompt_tokens + self.completion_tokens
+
+    def __add__(self, other: "Spending") -> "Spending":
+        return Spending(
+            calls=self.calls + other.calls,
+            failed=self.failed + other.failed,
+            cached=self.cached + other.cached,
+            prompt_tokens=self.prompt_tokens + other.prompt_tokens,
+            completion_tokens=self.completion_tokens + other.completion_tokens,
+            cost_usd=self.cost_usd + other.cost_usd,
+        )
+
+    @classmethod
+    def on(cls, replies: Sequence[Reply]) -> "Spending":
+        """What these replies of an engine cost."""
+        return cls(
+            calls=len(replies),
+            failed=sum(1 for reply in replies if reply.error),
+            prompt_tokens=sum(reply.usage.prompt_tokens for reply in replies),
+            completion_tokens=sum(reply.usage.completion_tokens for reply in replies),
+            cost_usd=sum(reply.usage.cost_usd for reply in replies),
+        )
+
+
+Kept = tuple[bytes, Reply]
+"""A reply with its 16-byte key."""
+
+
+class Book:
+    """An open file. `alone`: nobody else may open it meanwhile. Any thread may use it."""
+
+    def __init__(self, path: Path, *, alone: bool) -> None:
+        self.path = path
+        self._lock = RLock()
+        self._prompts: set[str] = set()
+        self._engines: dict[str, int] = {}
+        self._connection = connect(path, alone=alone)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._connection.close()
+
+    def find(self, key: bytes, request: Request) -> Reply | None:
+        """The kept reply to `request`, whose key is `key`; a failure that may pass is none."""
+        with self._lock:
+            row = self._connection.execute(FIND, (key,)).fetchone()
+        if row is None:
+            return None
+        text, error, reasoning, finish, prompt, completion, cost, latency, attempts = row
+        return Reply(
+            request=request,
+            text=text,
+            error=error,
+            reasoning=reasoning,
+            finish=finish,
+            usage=Usage(prompt, completion, cost),
+            latency=latency,
+            attempts=attempts,
+        )
+
+    def keep(self, engine: int, replies: Sequence[Kept], spent: Mapping[str, Spending]) -> None:
+        """Commit replies, and by task what they cost; when this returns they survive a crash."""
+        rows = [as_row(key, engine, reply) for key, reply in replies]
+        with self._lock, self._all_or_nothing() as connection:
+            for _, reply in replies:
+                self._keep_prompt(reply.request)
+            for start in range(0, len(rows), LOT):
+                lot = rows[start : start + LOT]
+                values = ", ".join([ROW] * len(lot))
+                connection.execute(KEEP + values, list(chain.from_iterable(lot)))
+            totals = [spending_row(engine, task, spending) for task, spending in spent.items()]
+            connection.executemany(SPEND, totals)
+
+    def register(self, engine: Engine) -> int:
+        """The number that stands for an engine in this file."""
+        number = self._engines.get(engine.fingerprint)
+        if number is None:
+            with self._lock, self._all_or_nothing() as connection:
+                connection.execute(
+                    "INSERT OR IGNORE INTO engines (fingerprint, name) VALUES (?, ?)",
+                    (engine.fingerprint, engine.name),
+                )
+                query = "SELECT id FROM engines WHERE fingerprint = ?"
+                number = connection.execute(query, (engine.fingerprint,)).fetchone()[0]
+                self._engines[engine.fingerprint] = number
+        return number
+
+    def findings(self, engine: int) -> dict[str, str]:
+        """What an engine found out about its server."""
+        query = "SELECT name, value FROM findings WHERE engine = ?"
+        with self._lock:
+            return dict(self._connection.execute(query, (engine,)).fetchall())
+
+    def keep_findings(self, engine: int, findings: Mapping[str, str]) -> None:
+        """Remember what an engine found out."""
+        rows = [(engine, name, value) for name, value in findings.items()]
+        with self._lock, self._all_or_nothing() as connection:
+            connection.executemany("INSERT OR REPLACE INTO findings VALUES (?, ?, ?)", rows)
+
+    def spending(self) -> Spending:
+        """Totals over all runs so far."""
+        query = """
+        SELECT sum(calls), sum(failed), sum(prompt_tokens), sum(completion_tokens), sum(cost_usd)
+        FROM spending
+        """
+        with self._lock:
+            row = self._connection.execute(query).fetchone()
+        calls, failed, prompt, completion, cost = (value or 0 for value in row)
+        return Spending(
+            calls=calls,
+            failed=failed,
+            prompt_tokens=prompt,
+            completion_tokens=completion,
+            cost_usd=float(cost),
+        )
+
+    def _keep_prompt(self, request: Request) -> None:
+        """Store the prompt's text the first time it is used."""
+        prompt = request.prompt
+        if prompt.hash not in self._prompts:
+            self._connection.execute(
+                "INSERT OR IGNORE INTO prompts VALUES (?, ?, ?, ?)",
+                (prompt.hash, prompt.task, prompt.text, as_json(prompt.schema)),
+            )
+            self._prompts.add(prompt.hash)
+
+    @contextmanager
+    def _all_or_nothing(self) -> Generator[sqlite3.Connection]:
+        """One transaction.
+
+        Raises:
+            StoreError: The file cannot be written.
+        """
+        connection = self._connection
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield connection
+            except BaseException:
+                connection.execute("ROLLBACK")
+                raise
+            connection.execute("COMMIT")
+        except sqlite3.Error as error:
+            raise StoreError(
+                f"{self.path} must take every reply before it is used. {error}. "
+                "Make room or mend the disk and run the same command again."
+            ) from error
+
+
+def connect(path: Path, *, alone: bool) -> sqlite3.Connection:
+    """The open file, made if it is new."""
+    timeout = 0.0 if alone else BUSY_SECONDS
+    try:
+        connection = sqlite3.connect(
+            path, isolation_level=None, check_same_thread=False, timeout=timeout
+        )
+        prepare(connection, alone=alone)
+    except sqlite3.DatabaseError as error:
+        raise StoreError(complaint(path, error)) from error
+    return connection
+
+
+def prepare(connection: sqlite3.Connection, *, alone: bool) -> None:
+    """Set the file's ways, and its tables if it is new."""
+    connection.execute(f"PRAGMA page_size = {PAGE_BYTES}")
+    if alone:
+        connection.execute("PRAGMA locking_mode = EXCLUSIVE")
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = FULL")
+    connection.execute("BEGIN IMMEDIATE")
+    version = connection.execute("PRAGMA user_version").fetchone()[0]
+    if version == 0:
+        for statement in TABLES.split(";"):
+            connection.execute(statement)
+        connection.execute(f"PRAGMA user_version = {FORMAT}")
+    elif version != FORMAT:
+        raise sqlite3.DatabaseError(f"Its format is {version}, this kdos reads {FORMAT}")
+    connection.execute("COMMIT")
+
+
+def complaint(path: Path, error: sqlite3.DatabaseError) -> str:
+    """What to tell about a file that cannot be opened."""
+    if "locked" in str(error):
+        return (
+            f"{path} must be ours alone. Another process is using it. "
+            "Wait until that run has ended, or give this one another folder."
+        )
+    return f"{path} must be a ledger of kdos. {error}. Move it away to start a new one."
+
+
+def as_row(key: bytes, engine: int, reply: Reply) -> tuple[Any, ...]:
+    """A reply as its row of `replies`."""
+    request, usage = reply.request, reply.usage
+    return (
+        key,
+        engine,
+        request.prompt.hash,
+        request.id,
+        storable(reply.error),
+        reply.passing,
+        reply.finish,
+        usage.prompt_tokens,
+        usage.completion_tokens,
+        usage.cost_usd,
+        reply.latency,
+        reply.attempts,
+        as_json(params_of(request)),
+        as_json(request.inputs),
+        storable(reply.reasoning),
+        storable(reply.text),
+    )
+
+
+def params_of(request: Request) -> dict[str, Any]:
+    """What shapes the reply beside prompt and inputs."""
+    params = dict(request.params)
+    if request.room > 1:
+        params["room"] = request.room
+    if request.earlier:
+        params["earlier"] = request.earlier
+    return params
+
+
+def spending_row(engine: int, task: str, spending: Spending) -> tuple[Any, ...]:
+    """What one commit adds to the totals of a task."""
+    return (
+        engine,
+        task,
+        spending.calls,
+        spending.failed,
+        spending.prompt_tokens,
+        spending.completion_tokens,
+        spending.cost_usd,
+    )
+
+
+def storable(text: str) -> str:
+    """The text with nothing in it that has no UTF-8 form (a surrogate without its partner)."""
+    return text if text.isascii() else text.encode(errors="replace").decode()
+
+
+def as_json(value: object) -> str:
+    """JSON text."""
+    return orjson.dumps(value).decode()

@@ -1,0 +1,222 @@
+"""What goes over the wire to an OpenAI-compatible server, and what comes back. No I/O here."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from email.utils import parsedate_to_datetime
+from enum import StrEnum
+from typing import Any, cast
+
+import orjson
+
+from kdos.tasks import Request, Usage
+
+VERSION = 1
+"""Changes whenever the same request is put to a model in other words; part of fingerprints."""
+
+MILLION = 1_000_000
+BYTES_A_TOKEN = 2
+"""No text we know of has more tokens than half its UTF-8 bytes; English has about a quarter."""
+
+LIKELY_BYTES_A_TOKEN = 4
+"""What is assumed where a server does not say how many tokens it read and wrote."""
+
+AGAIN = frozenset({408, 409, 425, 429})
+"""Statuses after which the same request may succeed, beside 5xx."""
+
+THINKING = re.compile(r"\s*<think(?:ing)?>(.*?)</think(?:ing)?>\s*", re.DOTALL)
+PARTS = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
+SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+
+
+@dataclass(frozen=True, slots=True)
+class Prices:
+    """What a token costs, in USD for a million tokens."""
+
+    prompt: float
+    completion: float
+
+    def cost(self, prompt_tokens: int, completion_tokens: int) -> float:
+        """USD."""
+        return (prompt_tokens * self.prompt + completion_tokens * self.completion) / MILLION
+
+
+class Form(StrEnum):
+    """How a server can be made to answer in JSON, best first."""
+
+    SCHEMA = "json_schema"
+    OBJECT = "json_object"
+    NONE = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a server answered: the text, the reasoning before it, why it stopped, tokens."""
+
+    text: str
+    reasoning: str
+    finish: str
+    prompt_tokens: int | None
+    completion_tokens: int | None
+
+
+class WireError(ValueError):
+    """The server's reply is not what an OpenAI-compatible server sends."""
+
+
+def body_of(request: Request, settings: Mapping[str, Any], *, max_tokens: int, form: Form) -> bytes:
+    """The body of a chat completion; `settings` has the model and what the user added."""
+    body: dict[str, Any] = {
+        **settings,
+        "messages": request.messages,
+        "max_tokens": max_tokens * request.room,
+        **request.params,
+    }
+    if form is Form.SCHEMA:
+        named = {"name": request.task, "schema": request.prompt.form, "strict": True}
+        body["response_format"] = {"type": "json_schema", "json_schema": named}
+    elif form is Form.OBJECT:
+        body["response_format"] = {"type": "json_object"}
+    return orjson.dumps(body)
+
+
+def read_answer(raw: bytes) -> Answer:
+    """The answer in the body of a reply.
+
+    Raises:
+        WireError: It is no chat completion.
+    """
+    try:
+        value = orjson.loads(raw)
+        choice = value["choices"][0]
+        message = choice["message"]
+        text = as_text(message.get("content")) or message.get("refusal") or ""
+        reasoning = message.get("reasoning_content") or message.get("reasoning") or ""
+        usage = value.get("usage") or {}
+    except (orjson.JSONDecodeError, KeyError, IndexError, TypeError, AttributeError) as error:
+        raise WireError(f"it sent {excerpt(raw)}") from error
+    thinking = THINKING.match(text) if "<think" in text else None
+    if thinking:
+        text, reasoning = text[thinking.end() :], reasoning or thinking.group(1).strip()
+    return Answer(
+        text=text,
+        reasoning=str(reasoning),
+        finish=choice.get("finish_reason") or "stop",
+        prompt_tokens=usage.get("prompt_tokens"),
+        completion_tokens=usage.get("completion_tokens"),
+    )
+
+
+def as_text(content: object) -> str:
+    """A message's content as one text; some servers send it in parts."""
+    if isinstance(content, list):
+        parts = cast("list[dict[str, Any]]", content)
+        return "".join(part.get("text", "") for part in parts)
+    return content if isinstance(content, str) else ""
+
+
+def usage_of(answer: Answer, request_bytes: int, prices: Prices | None) -> Usage:
+    """Tokens and money of an answer; tokens that the server does not count are estimated."""
+    written = len(answer.text.encode(errors="replace")) + len(answer.reasoning)
+    prompt, completion = answer.prompt_tokens, answer.completion_tokens
+    if prompt is None:
+        prompt = request_bytes // LIKELY_BYTES_A_TOKEN
+    if completion is None:
+        completion = written // LIKELY_BYTES_A_TOKEN
+    return Usage(prompt, completion, prices.cost(prompt, completion) if prices else 0.0)
+
+
+def most_usage(request: Request, *, max_tokens: int, prices: Prices | None) -> Usage:
+    """The most that a request can come to; used to stay under a cap."""
+    chat = sum(len(message["content"].encode(errors="replace")) for message in request.messages)
+    prompt, completion = chat // BYTES_A_TOKEN, max_tokens * request.room
+    return Usage(prompt, completion, prices.cost(prompt, completion) if prices else 0.0)
+
+
+def words_of(raw: bytes) -> str:
+    """The server's own words in the body of an error."""
+    try:
+        value = orjson.loads(raw)
+    except orjson.JSONDecodeError:
+        return excerpt(raw)
+    for key in ("error", "message", "detail"):
+        if isinstance(value, dict):
+            pairs = cast("dict[str, Any]", value)
+            value = pairs.get(key, pairs)
+    return excerpt(value.encode() if isinstance(value, str) else orjson.dumps(value))
+
+
+def excerpt(raw: bytes, limit: int = 300) -> str:
+    """The beginning of a body on one line; a web page is named as such."""
+    text = " ".join(raw[: limit * 4].decode(errors="replace").split())
+    if text[:1] == "<":
+        title = re.search(r"<title>(.*?)</title>", text, re.IGNORECASE)
+        return f"a web page{f' ({title.group(1)[:80]})' if title else ''}"
+    if not text:
+        return "nothing"
+    return text if len(text) <= limit else f"{text[:limit]}…"
+
+
+def retry_after(headers: Mapping[str, str], *, now: float) -> float:
+    """How many seconds the server asks to wait; 0 if it does not say. `now` is Unix time."""
+    millis = headers.get("retry-after-ms")
+    if millis is not None and is_number(millis):
+        return max(0.0, float(millis) / 1000)
+    value = headers.get("retry-after")
+    if value is None:
+        return 0.0
+    if is_number(value):
+        return max(0.0, float(value))
+    try:
+        return max(0.0, parsedate_to_datetime(value).timestamp() - now)
+    except ValueError:
+        return 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """What a rate limit leaves: how many more, and in how many seconds it is full again."""
+
+    remaining: float
+    reset: float
+
+
+def allowances(headers: Mapping[str, str]) -> dict[str, Allowance]:
+    """The rate limits that a reply's headers tell of, `requests` and `tokens`."""
+    found: dict[str, Allowance] = {}
+    for kind in ("requests", "tokens"):
+        remaining = headers.get(f"x-ratelimit-remaining-{kind}")
+        if remaining is not None and is_number(remaining):
+            reset = headers.get(f"x-ratelimit-reset-{kind}", "")
+            found[kind] = Allowance(float(remaining), as_seconds(reset))
+    return found
+
+
+def as_seconds(text: str) -> float:
+    """A duration as rate limits are told: `6m0s`, `20ms`, `1.5`; 1 second if it is none."""
+    if is_number(text):
+        return float(text)
+    return sum(float(number) * SECONDS[unit] for number, unit in PARTS.findall(text)) or 1.0
+
+
+def is_number(text: str) -> bool:
+    """Whether it is a plain number."""
+    return bool(re.fullmatch(r"\d+(?:\.\d+)?", text.strip()))
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """A server's address with its paths; a path that was given with it is not doubled."""
+
+    url: str
+    root: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        root = self.url.rstrip("/")
+        for path in ("/chat/completions", "/embeddings", "/models"):
+            root = root.removesuffix(path)
+        object.__setattr__(self, "root", root)
+
+    def at(self, path: str) -> str:
+        """The address of `chat/completions`, `models`, …"""
+        return f"{self.root}/{path}"

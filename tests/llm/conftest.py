@@ -1,0 +1,61 @@
+"""A small task of our own, and stand-in servers for it."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+
+import pytest
+
+from kdos.llm import HttpEngine, HttpSettings, ScriptedEngine
+from kdos.llm.stand_in import Faults, StandIn, serving
+from kdos.tasks import Prompt, Request
+from kdos.tasks.prompt import TEXT, an_object
+
+PROMPT = Prompt(task="seed", text="Say the number twice.", schema=an_object(answer=TEXT))
+
+
+Ask = Callable[[int], Request]
+
+
+@pytest.fixture
+def ask_for() -> Ask:
+    """The request for a number."""
+    return lambda number: Request(id=f"seed/{number}", prompt=PROMPT, inputs={"number": number})
+
+
+def twice(request: Request) -> dict[str, str]:
+    number = request.inputs["number"]
+    return {"answer": f"{number} and {number} again, as it was asked for"}
+
+
+@pytest.fixture
+def stack() -> Iterator[ExitStack]:
+    with ExitStack() as stack:
+        yield stack
+
+
+Start = Callable[..., tuple[StandIn, str]]
+
+
+@pytest.fixture
+def start(stack: ExitStack) -> Start:
+    """Start a stand-in; gives it and its address."""
+
+    def start(faults: Faults | None = None, *, key: str = "") -> tuple[StandIn, str]:
+        stand_in = StandIn(ScriptedEngine(twice), [PROMPT], faults=faults, key=key)
+        return stand_in, stack.enter_context(serving(stand_in.app()))
+
+    return start
+
+
+Connect = Callable[..., HttpEngine]
+
+
+@pytest.fixture
+def connect(stack: ExitStack) -> Connect:
+    """An engine on an address, closed at the end."""
+
+    def connect(url: str, **settings: object) -> HttpEngine:
+        made = HttpSettings(url=url, model="scripted", **settings)  # pyright: ignore[reportArgumentType]
+        return stack.enter_context(HttpEngine(made))
+
+    return connect
