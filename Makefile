@@ -24,7 +24,7 @@ demo: env
 	$(BIN)/kdos demo
 
 test: check
-	$(BIN)/python -m pytest --numprocesses 2
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
 # The report's tests open it in a browser where there is one; this needs Debian and its root.
 browser:

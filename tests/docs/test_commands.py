@@ -47,7 +47,7 @@ PAGES = sorted(
 RUN = {"bash", "console"}
 SHOWN = {"text", "json", "mermaid"}
 """Languages of blocks that are for reading; `yaml` is read as a configuration besides."""
-DIRECTIVE = re.compile(r"\{[a-z]+\}")
+DIRECTIVE = re.compile(r"\{[a-z-]+\}")
 """The language of a block that the site fills in; building the site is its test."""
 
 FENCE = re.compile(r"^```([^\n`]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)

@@ -25,7 +25,7 @@ def run(tmp_path_factory):
     write_arrays(folder / "space", *space.to_arrays())
     write_arrays(folder / "embed", {"name": embedder.name}, embedder.to_arrays())
     write_arrays(folder / "extract" / "reference", {}, {"points": reference.points})
-    (folder / "run.yaml").write_text("embed: lexical\n")
+    (folder / "run.yaml").write_text("source: {kind: pydocs}\nembed: lexical\n")
     return folder
 
 

@@ -62,5 +62,6 @@ def test_keys_are_stable(text):
 
 @given(st.text(st.characters(codec="ascii"), max_size=60))
 def test_the_quick_way_gives_what_the_careful_way_gives(text):
-    """A letter beyond ASCII at the end forces the careful way of both functions."""
+    """A letter beyond ASCII forces the careful way of both functions."""
     assert normalise(text + " é") == f"{normalise(text)} é".strip()
+    assert fact_key(f"é {text}") == f"é {fact_key(text)}".strip()

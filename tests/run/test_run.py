@@ -176,7 +176,7 @@ def test_two_workers_write_the_same_bytes(finished, corpus, tmp_path):
 def test_over_http_with_faults_it_writes_the_same_bytes(finished, corpus, tmp_path, monkeypatch):
     monkeypatch.setattr("kdos.llm.flight.BACKOFF_FIRST", 0.01)
     folder, summary = finished
-    faults = Faults(fail={429: 0.05, 500: 0.05}, truncate=0.05, reset=0.05, retry_after=0.01)
+    faults = Faults(fail={429: 0.05, 500: 0.05}, reset=0.05, retry_after=0.01)
     stand_in = StandIn(RulesEngine(), PROMPTS, faults=faults)
     with serving(stand_in.app()) as url:
         engine = {"kind": "http", "url": url, "model": "rules", "concurrency": 16}

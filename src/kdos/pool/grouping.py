@@ -16,7 +16,8 @@ _ASCII = _SPACES + bytes(range(128, 256))
 _OPENING = "([{\"'`“‘«„¿¡"
 _CLOSING = ")]}\"'`”’»,;:.!?…。、"
 _HYPHEN = re.compile(r"(?<=[^\W_])[-‐‑–](?=[^\W_])")
-_PLAIN = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789 ,;!?.-"
+_WORDS = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789 "
+_USUAL = re.compile(r"(?:[a-zA-Z0-9]++(?:[,;]? |-))*+[a-zA-Z0-9]++")
 _SYMBOLS = frozenset(bytes([code]) for code in b"bcdefghjklmnopqrstuvwxyz")
 
 
@@ -66,9 +67,10 @@ def fact_key(text: str) -> str:
     """
     if "," in text:
         text = _DIGIT_GROUPS.sub("", text)
-    if text.isascii() and "." not in text[:-1] and " -" not in text:
-        data = text.encode()
-        if not data.translate(None, _PLAIN):
+    said = text[:-1] if text.endswith((".", "!", "?")) else text
+    if said.isascii() and said[-1:].isalnum():
+        data = said.encode()
+        if not data.translate(None, _WORDS) or _USUAL.fullmatch(said):
             words = data.translate(_ASCII).split()
             if _SYMBOLS.isdisjoint(words):
                 return b" ".join(words).decode()
