@@ -17,7 +17,7 @@ $(READY): pyproject.toml constraints.txt
 
 # Tests, types and the site need more than the demo does.
 $(READY)-train: $(READY)
-	$(INSTALL) --group docs --editable ".[train]"
+	$(INSTALL) --group docs --group trainers --editable ".[train]"
 	touch $@
 
 demo: env

@@ -46,3 +46,12 @@ def test_a_corpus_is_built(tmp_path: Path) -> None:
     assert said.startswith("stopped by ")
     assert "Q: " in said
     assert (tmp_path / "run" / "report" / "index.html").exists()
+
+
+@pytest.mark.slow
+def test_how_much_to_infuse(tmp_path: Path) -> None:
+    pytest.importorskip("torch")
+    said = run("how_much_to_infuse.py", tmp_path / "lab", "1e6", "1e7")
+    assert said.count("half of") == 4
+    assert "teach " in said
+    assert "take it as a guess" in said

@@ -57,6 +57,7 @@ def tiny_llama(n_tokens: int) -> Any:
     return transformers.LlamaForCausalLM(config)
 
 
+@pytest.mark.filterwarnings("default")
 @pytest.mark.parametrize("kind", ["prompt_completion", "conversational"])
 def test_trl_trains_on_both_layouts(
     tmp_path: Path, some_samples: Make, tokenizer: Path, kind: str

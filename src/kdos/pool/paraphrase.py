@@ -123,7 +123,7 @@ def says_same(one: Statement, other: Statement, cosine: float) -> bool:
         return False
     if one.relations and other.relations and one.relations.keys().isdisjoint(other.relations):
         return False
-    if sorted(ours.said) == sorted(theirs.said):
+    if sorted(ours.said()) == sorted(theirs.said()):
         return not _exchanged(ours, theirs)
     shared = one.relations.keys() & other.relations.keys()
     ours_alone, theirs_alone = _alone(one, theirs, shared), _alone(other, ours, shared)
@@ -158,5 +158,5 @@ def _exchanged(one: Wording, other: Wording) -> bool:
 def _before_names(one: Wording, other: Wording) -> set[tuple[str, str]]:
     """Every name in a sentence with the word before it that is none."""
     names = one.names | other.names
-    plain = [stem(word) for word in one.said]
+    plain = [stem(word) for word in one.said()]
     return {(a, b) for a, b in pairwise(plain) if b in names and a not in names}

@@ -38,13 +38,17 @@ class Wording:
     """How a sentence says it.
 
     `words` are its words without the small ones, `names` those that pin it down, `order` the words
-    in order, `said` all of them as they are.
+    in order. `text` is the sentence without accents.
     """
 
+    text: str
     words: frozenset[str]
     names: frozenset[str]
     order: tuple[str, ...]
-    said: tuple[str, ...]
+
+    def said(self) -> list[str]:
+        """All its words as they are, in order."""
+        return normalise(self.text).split()
 
     def beyond(self, held: Container[str]) -> list[str]:
         """The words that `held` lacks, each once, in order."""
@@ -60,30 +64,31 @@ def read_wording(sentence: str) -> Wording:
     """
     ascii_only = sentence.isascii()
     text = sentence if ascii_only else _without_accents(sentence)
-    found = list(_WORD.finditer(text))
-    cased = any(map(_begins_small, found))
+    found = _WORD.findall(text)
+    cased = any(word[0].islower() for word in found)
     quoted = _QUOTE.search(text) is not None
     names: list[str] = []
     order: list[str] = []
+    end = 0
     for word in found:
-        raw = word[0]
-        if not ascii_only and _WIDE_RUN.search(raw):
-            order += [raw[start : start + 2] for start in range(max(1, len(raw) - 1))]
+        if not ascii_only and _WIDE_RUN.search(word):
+            order += [word[start : start + 2] for start in range(max(1, len(word) - 1))]
+            end = text.index(word, end) + len(word)
             continue
-        plain, small, uncased, letters = _read_word(raw)
+        plain, small, uncased, letters = _read_word(word)
         if uncased and letters and not quoted:
             if not small:
                 order.append(plain)
             continue
-        start = word.start()
+        start = text.index(word, end)  # no word that was passed over holds one of these
+        end = start + len(word)
         capital = cased and start > 0 and not uncased
         if small and not (capital and text[start - 2] not in _STOPS):
             continue
         order.append(plain)
         if capital or not letters or (start > 0 and text[start - 1] in _QUOTES):
             names.append(plain)
-    said = tuple(normalise(text).split())
-    return Wording(frozenset(order), frozenset(names), tuple(order), said)
+    return Wording(text, frozenset(order), frozenset(names), tuple(order))
 
 
 @lru_cache(maxsize=1 << 16)
@@ -93,14 +98,10 @@ def _read_word(word: str) -> tuple[str, bool, bool, bool]:
     return stem(lowered), lowered in SMALL_WORDS, lowered == word, word.isalpha()
 
 
-def _begins_small(word: re.Match[str]) -> bool:
-    """Does the word begin with a small letter?"""
-    return word[0][0].islower()
-
-
 def stem(word: str) -> str:
     """The word without dots, apostrophes and a common English ending: U.K. is UK."""
-    word = _INNER.sub("", word)
+    if not word.isalpha():
+        word = _INNER.sub("", word)
     if len(word) < 4 or not word.isalpha():
         return word
     word = word.rstrip("s")

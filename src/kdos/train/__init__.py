@@ -2,7 +2,7 @@
 
 from kdos.train.continued import Course, Student
 from kdos.train.ensemble import parameters
-from kdos.train.experiment import Design, run_design
+from kdos.train.experiment import Design, cells_of, run_design
 from kdos.train.facts import (
     RELATIONS,
     SUBJECTS,
@@ -37,6 +37,7 @@ __all__ = [
     "Trial",
     "Triple",
     "World",
+    "cells_of",
     "in_epochs",
     "made_up_world",
     "parameters",

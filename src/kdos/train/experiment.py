@@ -85,6 +85,14 @@ def run_cell(
     return rows
 
 
+def cells_of(rows: Sequence[Row]) -> list[Cell]:
+    """The rows of an experiment as cells, in the order in which they were measured."""
+    parts: dict[tuple[int, int], list[Row]] = {}
+    for row in rows:
+        parts.setdefault((row["params"], row["presentations"]), []).append(row)
+    return [cell_of(part) for part in parts.values()]
+
+
 def cell_of(rows: Sequence[Row]) -> Cell:
     """The rows of one size and budget as a cell."""
     facts, recall, seeds = (

@@ -10,6 +10,7 @@ import math
 from array import array
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from kdos.pool.grouping import normalise
 from kdos.pool.wording import Wording, read_wording
@@ -154,11 +155,10 @@ def nearly_verbatim(one: Wording, other: Wording) -> bool:
     """
     if not (one.names <= other.words and other.names <= one.words):
         return False
-    pairs = set(zip(one.said, one.said[1:], strict=False))
-    others = set(zip(other.said, other.said[1:], strict=False))
-    return likeness(one, other) >= SAME_WORDS and len(pairs & others) >= SAME_ORDER * max(
-        len(pairs), len(others)
-    )
+    if likeness(one, other) < SAME_WORDS:
+        return False
+    pairs, others = set(pairwise(one.said())), set(pairwise(other.said()))
+    return len(pairs & others) >= SAME_ORDER * max(len(pairs), len(others))
 
 
 def likeness(one: Wording, other: Wording) -> float:
