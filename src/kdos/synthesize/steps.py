@@ -44,6 +44,9 @@ STRAYS_A_DRAFT = 1.0
 FEWEST_PICKS = 16
 """Picks below which a round is not worth its three waits for the model."""
 
+SHARE_IN_FLIGHT = 0.5
+"""Share of the picks still needed that a round may ask for (our design)."""
+
 
 @dataclass(frozen=True)
 class Workroom:
@@ -126,9 +129,9 @@ def quota_budget(pool: Pool, *, wanted: int) -> int:
 
 
 def pick(state: State, lack: Lack, room: Workroom) -> list[Pick]:
-    """The next batch: as many picks as the missing samples seem to take, in at least ROUNDS."""
+    """The next batch."""
     config, number = room.config, state.rounds + 1
-    size = config.synthesize.picks_per_round or batch_size(state, config)
+    size = batch_size(state, config)
     if config.picker == "scatter":
         return scatter(
             room.links,
@@ -173,13 +176,19 @@ def expected_strays(state: State, links: Links, config: Config) -> npt.NDArray[n
 
 
 def batch_size(state: State, config: Config) -> int:
-    """Picks for the next round."""
+    """Picks for the next round: few at first and at last, so that rounds learn from each other.
+
+    What is in flight together cannot know what came beside it. Early rounds do not know yet what
+    drafts are like, so none asks for more than all before it; nothing comes after the last ones to
+    mend what they overshoot, so none asks for more than a share of what still seems to be needed.
+    """
     wanted, drafts = config.budget.samples, config.synthesize.drafts_per_call
     asked = int(state.yields.tries.sum())
     prior = wanted / ROUNDS / (SAMPLES_A_DRAFT * drafts)
     each = (state.pool.samples + prior * SAMPLES_A_DRAFT * drafts) / (asked + prior)
     needed = (wanted - state.pool.samples) / max(each, 0.01)
-    return max(FEWEST_PICKS, math.ceil(min(needed, wanted / ROUNDS / drafts * 2)))
+    most = config.synthesize.picks_per_round or max(FEWEST_PICKS, wanted / ROUNDS / drafts * 2)
+    return math.ceil(min(most, max(FEWEST_PICKS, min(asked, SHARE_IN_FLIGHT * needed))))
 
 
 def draft_and_place(

@@ -22,8 +22,8 @@ except ImportError as error:
     raise ConfigError("Training needs torch: pip install 'kdos[train]'.") from error
 
 LAYERS = 2
-RATE, RATE_WIDTH = 6e-3, 16
-"""The learning rate is RATE·sqrt(RATE_WIDTH/width); from our pilot."""
+RATE = 0.16
+"""The learning rate is RATE/width: the best of five at each width (LOG.md, 2026-11-21)."""
 BETAS = (0.9, 0.98)
 WARM_STEPS = 40
 COOL_SHARE = 0.2
@@ -68,7 +68,7 @@ class Ensemble:
         if self._device.type == "cuda":
             self._forward = torch.compile(self._scores)
         self._optimizer = torch.optim.AdamW(
-            self._weights.values(), lr=RATE, betas=BETAS, weight_decay=0.0, fused=True
+            self._weights.values(), lr=RATE / width, betas=BETAS, weight_decay=0.0, fused=True
         )
 
     def train(
@@ -86,7 +86,7 @@ class Ensemble:
         table = torch.as_tensor(texts, device=self._device)
         order = torch.as_tensor(np.stack([facts, wordings]), device=self._device)
         model = torch.arange(len(texts), device=self._device)[:, None]
-        peak = rate * RATE * (RATE_WIDTH / self.width) ** 0.5
+        peak = rate * RATE / self.width
         steps = facts.shape[1] // batch
         for step in range(steps):
             cooling = (steps - step) / (COOL_SHARE * steps)
