@@ -11,7 +11,7 @@ import orjson
 
 from kdos.errors import ConfigError, EngineError
 from kdos.llm.accounts import Accounts
-from kdos.llm.budget import BudgetSpentError
+from kdos.llm.budget import Budget, BudgetSpentError
 from kdos.llm.engine import Engine, OutOfTimeError, RemoteEngine
 from kdos.pool import Refusal
 from kdos.tasks import Attempt, Reply, Request, Usage
@@ -21,6 +21,7 @@ COMMIT_SECONDS = 0.1  # a reply of an engine in this process waits at most this 
 COMMIT_REPLIES = 4096
 READY_REPLIES = 4096  # kept replies that may pile up before the reader gets them
 MORE_ROOM = 2  # times the tokens, for a reply that was cut off
+NO_BUDGET = Budget()
 
 
 @dataclass(slots=True, eq=False)
@@ -154,7 +155,10 @@ class Asking:
 
     def cap_before(self, request: Request) -> str:
         """Which cap the request could pass, with what is spent and in flight; empty if none."""
-        budget, spending = self.accounts.budget, self.accounts.spending
+        budget = self.accounts.budget
+        if budget == NO_BUDGET:
+            return ""
+        spending = self.accounts.spending
         flying = list(self.most.values())
         if budget.counts_tokens and self.remote is not None:
             self.most[request.key] = self.remote.most(request)

@@ -127,11 +127,11 @@ def as_text(content: object) -> str:
 
 def usage_of(answer: Answer, request_bytes: int, prices: Prices | None) -> Usage:
     """Tokens and money of an answer; tokens that the server does not count are estimated."""
-    written = len(answer.text.encode(errors="replace")) + len(answer.reasoning)
     prompt, completion = answer.prompt_tokens, answer.completion_tokens
     if prompt is None:
         prompt = request_bytes // LIKELY_BYTES_A_TOKEN
     if completion is None:
+        written = len(answer.text.encode(errors="replace")) + len(answer.reasoning)
         completion = written // LIKELY_BYTES_A_TOKEN
     return Usage(prompt, completion, prices.cost(prompt, completion) if prices else 0.0)
 
