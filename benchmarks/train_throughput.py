@@ -64,7 +64,9 @@ def plain(width: int) -> float:
     texts = torch.as_tensor(tokens(WORLD)).long()
     facts, wordings = torch.as_tensor(LESSON), torch.randint(0, 4, (len(LESSON),))
     model = Decoder(width, WORLD.vocabulary, texts.shape[2] - 1)
-    optimizer = torch.optim.AdamW(model.parameters(), lr=RATE / width, betas=BETAS, weight_decay=0.0)
+    optimizer = torch.optim.AdamW(
+        model.parameters(), lr=RATE / width, betas=BETAS, weight_decay=0.0
+    )
     begun = process_time()
     for low in range(0, len(LESSON), FACTS_A_STEP):
         step = slice(low, low + FACTS_A_STEP)

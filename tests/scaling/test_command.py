@@ -44,8 +44,7 @@ def test_from_measurements_to_a_law(tmp_path: Path, capsys: pytest.CaptureFixtur
     file = write(tmp_path / "runs.csv", runs(6144, 13_824, 24_576, 55_296))
     found = fit(file, "--holdout-largest", "--out", str(tmp_path / "law.json"), capsys=capsys)
 
-    assert found["form"] == "power"
-    assert found["parameters"][1] == pytest.approx(0.6, abs=0.02)
+    assert found["forms"]["power"][1] == pytest.approx(0.6, abs=0.02)
     assert found["holdout"][0]["error"] == pytest.approx(0, abs=0.02)
     assert found["one_curve"]["r2"] > 0.99
     assert json.loads((tmp_path / "law.json").read_bytes())["sizes"] == [6144, 55_296]

@@ -4,12 +4,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kdos.errors import UsageError
-from kdos.scaling import Interval, Law, plan_infusion
+from kdos.scaling import Fit, Interval, Law, plan_infusion
 
 LAW = Law(
-    form="power",
-    parameters=np.array([7.1, 0.6, 0.65]),
-    draws=np.array([[7.1, 0.6, 0.65], [7.2, 0.61, 0.64], [7.0, 0.59, 0.66]]),
+    (
+        Fit(
+            "power",
+            parameters=np.array([7.1, 0.6, 0.65]),
+            draws=np.array([[7.1, 0.6, 0.65], [7.2, 0.61, 0.64], [7.0, 0.59, 0.66]]),
+        ),
+    ),
     spread=0.05,
     residual=0.1,
     freedom=8,

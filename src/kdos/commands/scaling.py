@@ -20,6 +20,7 @@ from kdos.scaling import (
     TOKENS_PER_FACT,
     Cell,
     Collapse,
+    Fit,
     HeldOut,
     InfusionPlan,
     Interval,
@@ -161,7 +162,10 @@ def read_law(path: Path) -> Law:
     """A law that `kdos scaling fit` wrote."""
     try:
         value = read_json_file(path)
-        value.update({name: np.array(value[name]) for name in ("parameters", "draws")})
+        value["fits"] = tuple(
+            Fit(fit["form"], np.array(fit["parameters"]), np.array(fit["draws"]))
+            for fit in value["fits"]
+        )
         value.update({name: tuple(value[name]) for name in ("sizes", "budgets")})
         value.update(peak_ratio=Interval(**value["peak_ratio"]))
         return Law(**value)
@@ -234,9 +238,8 @@ def advice(cell: Cell, values: int) -> str:
 def summarise(law: Law, collapses: Sequence[Collapse], held: Sequence[HeldOut]) -> dict[str, Any]:
     """A fit in numbers; counts are of distinct facts."""
     return {
-        "form": law.form,
-        "parameters": law.parameters,
-        "left_out_error": {form: e for form, e in law.errors.items() if np.isfinite(e)},
+        "forms": {fit.form: fit.parameters for fit in law.fits},
+        "left_out_error": law.errors,
         "residual": law.residual,
         "peak_ratio": asdict(law.peak_ratio),
         "cells": [
@@ -290,8 +293,9 @@ def show_fit(summary: dict[str, Any]) -> None:
         )
     for text in summary["left_out"]:
         say(f"left out: {text}")
-    constants = ", ".join(f"{value:.3f}" for value in summary["parameters"])
-    say(f"law: {summary['form']} ({constants}); residual {summary['residual']:.1%}")
+    for form, parameters in summary["forms"].items():
+        say(f"law: {form} ({', '.join(f'{value:.3f}' for value in parameters)})")
+    say(f"error at sizes left out: {summary['residual']:.1%}")
     curve = summary["one_curve"]
     say(f"one curve in K/K50: R² {curve['r2']:.3f}, rmse {curve['rmse']:.3f}")
     for one in summary["holdout"]:

@@ -16,6 +16,7 @@ from kdos.terminal import say, show_json
 from kdos.train import Lab, Sweep, run_sweep
 
 ARMS = ("blind", *TARGETS, "waterfill")
+BESIDE = {"blind": "X", "waterfill": "s"}
 WIDTHS = "16,32,48"
 PRESENTATIONS, SEEDS, FACTS = 192_000, 3, 4000
 
@@ -65,16 +66,30 @@ def main(args: argparse.Namespace) -> None:
 
 
 def draw(table: dict[str, Any], path: Path) -> None:
-    """Recall and loss against the density of the pool, a line for each size."""
+    """Recall and loss against the density of the pool: a line of targets for each size.
+
+    `blind` and `waterfill` are no steps of the dial and stand beside the line.
+    """
     figure = Figure(figsize=(11, 4.5), layout="constrained")
     panels = figure.subplots(1, 2)
     for size in table["sizes"]:
-        arms = sorted(size["arms"], key=lambda row: row["log10_density"])
-        density = [row["log10_density"] for row in arms]
+        rows = {row["arm"]: row for row in size["arms"]}
+        dial = sorted((rows[a] for a in rows if a in TARGETS), key=lambda r: r["log10_density"])
         for axes, key in zip(panels, ("paraphrase_recall", "loss"), strict=True):
-            axes.plot(density, [row[key] for row in arms], "o-", label=f"{size['params']:,}")
+            (line,) = axes.plot(
+                [row["log10_density"] for row in dial],
+                [row[key] for row in dial],
+                "o-",
+                label=f"{size['params']:,}",
+            )
+            for arm, mark in BESIDE.items():
+                if arm in rows:
+                    place = rows[arm]["log10_density"], rows[arm][key]
+                    axes.plot(*place, mark, color=line.get_color(), fillstyle="none")
     for axes, label in zip(panels, ("recall of paraphrases", "loss, nats a value"), strict=True):
         axes.set(xlabel="mean log10 density of the pool", ylabel=label)
+        for arm, mark in BESIDE.items():
+            axes.plot([], [], mark, color="grey", fillstyle="none", label=arm)
         axes.legend(title="parameters")
     with whole_file(path) as file:
         figure.savefig(file, format="png", dpi=150, metadata={"Software": None})

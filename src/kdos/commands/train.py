@@ -27,9 +27,9 @@ from kdos.train import (
 )
 
 WIDTHS = "16,24,32,48"
-PRESENTATIONS = 480_000
+PRESENTATIONS = 192_000
 POINTS, SEEDS = 8, 3
-"""The standard experiment: most of the time that it may take on two cores."""
+"""The standard experiment."""
 EXPOSURES, REPLAY_SHARE, RATE = 30, 0.1, 1e-4
 MEASUREMENTS = "measurements.csv"
 FEWEST_VALUES = 4

@@ -9,7 +9,7 @@ from kdos.scaling.collapse import (
     missing_facts,
     one_curve,
 )
-from kdos.scaling.law import HeldOut, Law, Prediction, fit_law, hold_out_largest, predict
+from kdos.scaling.law import Fit, HeldOut, Law, Prediction, fit_law, hold_out_largest, predict
 from kdos.scaling.plan import (
     FACTS_PER_SAMPLE,
     REPLAY_SHARE,
@@ -24,6 +24,7 @@ __all__ = [
     "TOKENS_PER_FACT",
     "Cell",
     "Collapse",
+    "Fit",
     "HeldOut",
     "InfusionPlan",
     "Interval",

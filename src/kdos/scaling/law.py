@@ -1,13 +1,15 @@
 """The law: from collapses of small models to that of a large one (our design).
 
-The seed paper's own formula is not public beyond its abstract. Two forms compete, both in N,
+The seed paper's own formula is not public beyond its abstract. Two forms are fitted, both in N,
 the non-embedding parameters, and M, the presentations of any fact:
 
 - ``power``: log K50 = c + a·log N + b·log M, parameters (c, a, b);
 - ``softmin``: K50⁻² = (κ·N)⁻² + (e·M·N^g)⁻², a limit by capacity and one by exposure, parameters
   (log κ, log e, g).
 
-Neither may promise more than `CAPACITY` bits a parameter.
+Beyond what was measured they part, and which of them is nearer cannot be told from a few sizes.
+So they are averaged unless one is plainly worse at sizes left out, and a prediction's interval
+spans them. Nothing is promised beyond `CAPACITY` bits a parameter.
 """
 
 from collections.abc import Callable, Sequence
@@ -25,24 +27,33 @@ SIZE, BUDGET = 1e4, 1e5
 """The parameters and presentations that the forms count in, so that their constants are tame."""
 OUTLIER = 0.1
 """How far a cell's log K50 may be off the law before it counts as an outlier."""
+N_PARAMETERS = 3
+PLAINLY_WORSE = 3.0
+"""How many times larger an error at sizes left out tells that a form is the wrong one."""
 Form = Callable[[Floats, Floats, Floats], Floats]
 
 
 @dataclass(frozen=True, slots=True)
-class Law:
-    """A fitted law.
-
-    `parameters`, shape (p,), are those of `form`, and `draws`, shape (n_draws, p), those of its
-    bootstrap. `spread` is the standard error of a cell's log K50 and `residual` the error at sizes
-    left out, 0 where none could be; `freedom` are the degrees of freedom of the measurements,
-    `values` how many answers a fact's answer is one of.
-    `peak_ratio` is K*/K50. `sizes` and `budgets` are the ranges measured, each lowest first.
-    `errors` are the leave-one-size-out errors of every form that could be tried.
-    """
+class Fit:
+    """One form fitted: its `parameters`, shape (p,), and their `draws`, shape (n_draws, p)."""
 
     form: str
     parameters: Floats
     draws: Floats
+
+
+@dataclass(frozen=True, slots=True)
+class Law:
+    """A fitted law: the mean of its `fits` in log K50.
+
+    `spread` is the standard error of a cell's log K50 and `residual` the law's error at sizes left
+    out, 0 where none could be; `freedom` are the degrees of freedom of the measurements, `values`
+    how many answers a fact's answer is one of.
+    `peak_ratio` is K*/K50. `sizes` and `budgets` are the ranges measured, each lowest first.
+    `errors` are the leave-one-size-out errors of every form that could be tried.
+    """
+
+    fits: tuple[Fit, ...]
     spread: float
     residual: float
     freedom: int
@@ -90,8 +101,8 @@ STARTS = {
 def fit_law(collapses: Sequence[Collapse], *, values: int) -> Law:
     """The law behind the collapses of several cells.
 
-    The form with the smaller leave-one-size-out error is taken; with two sizes, where nothing can
-    be left out, the power law.
+    A form whose leave-one-size-out error is `PLAINLY_WORSE` times another's is left out. With no
+    more cells than parameters, the power law stands alone.
 
     Raises:
         UsageError: All cells are of one size.
@@ -102,24 +113,29 @@ def fit_law(collapses: Sequence[Collapse], *, values: int) -> Law:
             f"A law needs cells of at least 2 sizes, and 3 to be tested. Got {sizes}. "
             "Measure a model of twice that size, and one of half."
         )
-    errors = {form: left_out_error(form, collapses) for form in FORMS}
-    form = min(errors, key=lambda name: errors[name])
+    errors = {form: left_out_error([form], collapses) for form in FORMS}
+    forms = [form for form in FORMS if errors[form] <= PLAINLY_WORSE * min(errors.values())]
+    if len(collapses) <= N_PARAMETERS:
+        forms = ["power"]
+    residual = left_out_error(forms, collapses)
+    estimates, drawn = _estimates(collapses), _drawn(collapses)
     return Law(
-        form,
-        parameters=_fitted(form, collapses, _estimates(collapses))[0],
-        draws=_fitted(form, collapses, _drawn(collapses)),
-        spread=float(np.sqrt(_drawn(collapses).var(axis=0).mean())),
-        residual=errors[form] if np.isfinite(errors[form]) else 0.0,
+        tuple(
+            Fit(form, _fitted(form, collapses, estimates)[0], _fitted(form, collapses, drawn))
+            for form in forms
+        ),
+        spread=float(np.sqrt(drawn.var(axis=0).mean())),
+        residual=residual if np.isfinite(residual) else 0.0,
         freedom=sum(one.seeds - 1 for one in collapses),
         values=values,
         peak_ratio=ratio(collapses),
         sizes=_range(sizes),
         budgets=_range([one.presentations for one in collapses]),
-        errors=errors,
+        errors={form: error for form, error in errors.items() if np.isfinite(error)},
     )
 
 
-def left_out_error(form: str, collapses: Sequence[Collapse]) -> float:
+def left_out_error(forms: Sequence[str], collapses: Sequence[Collapse]) -> float:
     """The root mean square error in log K50 of each size predicted by the others.
 
     Only budgets that the others were measured at are judged. Infinite where fewer than two sizes
@@ -130,10 +146,10 @@ def left_out_error(form: str, collapses: Sequence[Collapse]) -> float:
         kept = [one for one in collapses if one.params != size]
         if len({one.params for one in kept}) < 2:
             return np.inf
-        theta = _fitted(form, kept, _estimates(kept))
         low, high = _range([one.presentations for one in kept])
         out = [one for one in collapses if one.params == size and low <= one.presentations <= high]
-        misses.append((_log_k50(form, theta, out) - _estimates(out))[0])
+        found = [_log_k50(form, _fitted(form, kept, _estimates(kept)), out) for form in forms]
+        misses.append((np.mean(found, axis=0) - _estimates(out))[0])
     every = np.concatenate(misses)
     return float(np.sqrt(np.mean(every**2))) if len(every) else np.inf
 
@@ -150,9 +166,15 @@ def predict(law: Law, *, params: float, presentations: float) -> Prediction:
             f"{presentations:,.0f} do. Measure one size at half and at twice that budget."
         )
     size, budget = np.log([[params / SIZE], [presentations / BUDGET]])
-    curves = np.concatenate([law.parameters[None], law.draws])
-    log_k50 = FORMS[law.form](curves, size, budget)[:, 0]
-    spread = max(float(np.hypot(log_k50[1:].std(), law.spread)), law.residual)
+    by_form = np.stack(
+        [
+            FORMS[fit.form](np.concatenate([fit.parameters[None], fit.draws]), size, budget)[:, 0]
+            for fit in law.fits
+        ]
+    )
+    log_k50 = by_form.mean(axis=0)
+    drawn = float(np.hypot(log_k50[1:].std(), law.spread))
+    spread = float(np.hypot(max(drawn, law.residual), by_form[:, 0].std()))
     capacity = float(CAPACITY * params / np.log2(law.values))
     found = around(float(log_k50[0]), spread * quantile(law.freedom))
     return Prediction(
