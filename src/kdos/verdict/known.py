@@ -8,7 +8,7 @@ one side has parts them; and where their answers differ, they must agree nearly 
 
 import math
 from array import array
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -88,7 +88,7 @@ class KnownQuestions:
         if row is not None:
             return Known(self._names[row], self._questions[row], 1.0)
         wording, given = read_wording(question), plain_answers(answers)
-        weights = {word: self._weight(word) for word in dict.fromkeys(wording.order)}
+        weights = self._weights(wording.order)
         best, most = -1, 0.0
         for row in self._candidates(wording, weights):
             alike = self._alike(wording, weights, given, row)
@@ -106,7 +106,7 @@ class KnownQuestions:
         close = self.least.same_fact if same_names(wording, other) else self.least.same_answer
         if not shared or shared < close * ours or parted(wording, other):
             return 0.0
-        theirs = sum(self._weight(word) for word in other.beyond(weights))
+        theirs = sum(self._weights(other.beyond(weights)).values())
         alike = shared / (ours + theirs)
         same = agree(given, self._answers[row])
         least = close if same else self.least.answer_unknown
@@ -114,10 +114,14 @@ class KnownQuestions:
             least = self.least.other_answer if nearly_verbatim(wording, other) else math.inf
         return alike if alike >= least else 0.0
 
-    def _weight(self, word: str) -> float:
-        """How much a word tells: the log of how rare it is among the known questions."""
-        held = len(self._rows_with.get(word, ()))
-        return math.log((PRIOR_QUESTIONS + len(self._questions) + 1) / (held + 1))
+    def _weights(self, words: Iterable[str]) -> dict[str, float]:
+        """How much each word tells: the log of how rare it is among the known questions."""
+        most = PRIOR_QUESTIONS + len(self._questions) + 1
+        unseen, rows_with, log = math.log(most), self._rows_with, math.log
+        return {
+            word: log(most / (len(rows_with[word]) + 1)) if word in rows_with else unseen
+            for word in words
+        }
 
     def _candidates(self, wording: Wording, weights: Mapping[str, float]) -> list[int]:
         """Every row that may be alike enough.
