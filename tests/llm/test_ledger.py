@@ -1,5 +1,6 @@
 """The ledger: nothing asked twice, nothing lost, one reply for each request."""
 
+import hashlib
 import sqlite3
 import subprocess
 import sys
