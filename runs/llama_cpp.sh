@@ -53,8 +53,8 @@ engine:
   concurrency: 4
   max_tokens: 1024
   extra: {logit_bias: $(cat tiny.bias.json), cache_prompt: false}
-budget: {samples: 20, calls: 120}
-space: {cells: 4}
+budget: {samples: 20, calls: 90}
+space: {cells: 2, k: 2}
 YAML
 rm -rf run
 "$python" -m kdos doctor config.yaml --out run || true
