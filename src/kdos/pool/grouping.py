@@ -9,8 +9,8 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
-_NOT_WORD = re.compile(r"[\W_]+")
-_DIGIT_GROUPS = re.compile(r"(?<=\d)[,\u00a0\u2009\u202f](?=\d{3}(?!\d))")
+_WORD = re.compile(r"[^\W_]+")
+_DIGIT_GROUPS = re.compile(r"[,\u00a0\u2009\u202f](?<=\d.)(?=\d{3}(?!\d))")
 _SPACES = bytes(ord(chr(code).lower()) if chr(code).isalnum() else 32 for code in range(128))
 _ASCII = _SPACES + bytes(range(128, 256))
 _OPENING = "([{\"'`“‘«„¿¡"
@@ -52,7 +52,7 @@ def normalise(text: str) -> str:
     """
     if not text.isascii():
         text = _DIGIT_GROUPS.sub("", unicodedata.normalize("NFKC", _DIGIT_GROUPS.sub("", text)))
-        return _NOT_WORD.sub(" ", text.casefold()).strip()
+        return " ".join(_WORD.findall(text.casefold()))
     if "," in text:
         text = _DIGIT_GROUPS.sub("", text)
     return b" ".join(text.encode().translate(_ASCII).split()).decode()
@@ -86,6 +86,7 @@ def _careful_key(text: str) -> str:
     return " ".join(filter(None, map(_word_key, words)))
 
 
+@lru_cache(maxsize=1 << 14)
 def _word_key(word: str) -> str:
     """One word without the punctuation around it; a word of signs alone stays as it is."""
     bare = word.lstrip(_OPENING).rstrip(_CLOSING)

@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from collections.abc import Container
+from collections.abc import Container, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -12,10 +12,11 @@ _WORD = re.compile(r"\d+(?:,\d{3})+\b|\w+(?:[.'’&]\w+)*[+#]*")
 _INNER = re.compile("[.,'’]")
 _ACCENTS = re.compile("[\u0300-\u036f]")
 _WIDE_RUN = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]+")
+REMEMBERED = 1 << 15
+"""Words that are remembered with what there is to know about them."""
 _ENDINGS = ("ing", "ed", "e")
 _STOPS = frozenset(":.?!")
 _QUOTES = frozenset("`'\"“‘«")
-_QUOTE = re.compile(f"[{''.join(sorted(_QUOTES))}]")
 
 
 def _words(listed: str) -> frozenset[str]:
@@ -62,40 +63,55 @@ def read_wording(sentence: str) -> Wording:
     A name is a word with a capital that does not begin the sentence, with a digit or a sign inside,
     or in quotes; a small word may be part of one. Capitals say nothing where all words have them.
     """
-    ascii_only = sentence.isascii()
-    text = sentence if ascii_only else _without_accents(sentence)
-    found = _WORD.findall(text)
-    cased = any(word[0].islower() for word in found)
-    quoted = _QUOTE.search(text) is not None
+    text = sentence if sentence.isascii() else _without_accents(sentence)
+    parts = text.split(" ")
+    read = list(map(_parts.__getitem__, parts))
+    cased = any(word[0] for words in read for word in words)
     names: list[str] = []
     order: list[str] = []
-    end = 0
-    for word in found:
-        if not ascii_only and _WIDE_RUN.search(word):
-            order += [word[start : start + 2] for start in range(max(1, len(word) - 1))]
-            end = text.index(word, end) + len(word)
-            continue
-        plain, small, uncased, letters = _read_word(word)
-        if uncased and letters and not quoted:
-            if not small:
-                order.append(plain)
-            continue
-        start = text.index(word, end)  # no word that was passed over holds one of these
-        end = start + len(word)
-        capital = cased and start > 0 and not uncased
-        if small and not (capital and text[start - 2] not in _STOPS):
-            continue
-        order.append(plain)
-        if capital or not letters or (start > 0 and text[start - 1] in _QUOTES):
-            names.append(plain)
+    for number, words in enumerate(read):
+        for _, plain, small, capital, pinned, place in words:
+            named = capital and cased and (number > 0 or place > 0)
+            if small:
+                at = sum(map(len, parts[:number]), number) + place if named else 0
+                if not named or text[at - 2] in _STOPS:
+                    continue
+            order.append(plain)
+            if named or pinned:
+                names.append(plain)
     return Wording(text, frozenset(order), frozenset(names), tuple(order))
 
 
-@lru_cache(maxsize=1 << 16)
-def _read_word(word: str) -> tuple[str, bool, bool, bool]:
-    """A word's stem; is it a small word, without capitals, of letters alone?"""
-    lowered = word.casefold()
-    return stem(lowered), lowered in SMALL_WORDS, lowered == word, word.isalpha()
+_Word = tuple[bool, str, bool, bool, bool, int]
+"""Of a word: does it begin small; its stem; is it a small word, has it capitals, has it a digit or
+a sign inside or a quote before it; where it starts in what stands between two spaces."""
+
+
+class _Parts(dict[str, tuple[_Word, ...]]):
+    """The words of whatever stands between two spaces, nearly always one; read once."""
+
+    def __missing__(self, part: str) -> tuple[_Word, ...]:
+        if len(self) >= REMEMBERED:
+            self.clear()
+        words = self[part] = tuple(_read_part(part))
+        return words
+
+
+_parts = _Parts()
+
+
+def _read_part(part: str) -> Iterator[_Word]:
+    """The words of what stands between two spaces."""
+    for found in _WORD.finditer(part):
+        word, at = found[0], found.start()
+        begins_small = word[0].islower()
+        if not word.isascii() and _WIDE_RUN.search(word):
+            for start in range(max(1, len(word) - 1)):
+                yield begins_small, word[start : start + 2], False, False, False, at
+            continue
+        lowered = word.casefold()
+        pinned = not word.isalpha() or (at > 0 and part[at - 1] in _QUOTES)
+        yield begins_small, stem(lowered), lowered in SMALL_WORDS, lowered != word, pinned, at
 
 
 def stem(word: str) -> str:
