@@ -7,7 +7,6 @@ those are read by a single expression, and whatever it does not match takes the 
 """
 
 import re
-from dataclasses import dataclass, field
 
 from kdos.logic.diagram import Edge, LogicError, Node
 from kdos.logic.label import clean_label, unquoted
@@ -70,15 +69,15 @@ _CLOSING = {close: re.compile(r'`?["“”]\s*' + re.escape(close)) for _, close
 _ARROW = re.compile(rf"(?:{_DASH}|=)>")
 
 
-@dataclass(slots=True)
 class Flowchart:
     """What has been read so far; `members` lists each subgraph's nodes by the subgraph's name."""
 
-    text: str
-    labels: dict[str, str] = field(default_factory=dict[str, str])
-    edges: list[Edge] = field(default_factory=list[Edge])
-    members: dict[str, list[str]] = field(default_factory=dict[str, list[str]])
-    open_subgraphs: list[str] = field(default_factory=list[str])
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.labels: dict[str, str] = {}
+        self.edges: list[Edge] = []
+        self.members: dict[str, list[str]] = {}
+        self.open_subgraphs: list[str] = []
 
     def read(self, position: int) -> tuple[tuple[Node, ...], tuple[Edge, ...]]:
         """Read all statements from `position` on."""
@@ -96,7 +95,7 @@ class Flowchart:
         edges = self.edges
         if self.members:
             edges = expand_subgraphs(edges, self.members, self.labels)
-        return tuple(Node(name, label) for name, label in self.labels.items()), tuple(edges)
+        return tuple(map(Node._make, self.labels.items())), tuple(edges)
 
     def usual(self, found: re.Match[str]) -> None:
         """Add the node, or the two nodes and the arrow, of a usual line."""

@@ -14,7 +14,7 @@ _MARK = re.compile(r"[<&#\\`]")
 
 def clean_label(label: str) -> str:
     """The label without HTML, Mermaid's character codes, Markdown's backticks and extra space."""
-    if _MARK.search(label) is None and " ".join(label.split()) == label:
+    if _MARK.search(label) is None and _evenly_spaced(label):
         return label
     text = label.strip()
     if len(text) > 1 and text[0] == text[-1] == "`" and text.count("`") == 2:
@@ -27,6 +27,13 @@ def unquoted(label: str) -> str:
     """The label without one pair of quotes around all of it."""
     found = _QUOTED.fullmatch(label.strip())
     return found[2] if found and found[1] not in found[2] else label
+
+
+def _evenly_spaced(label: str) -> bool:
+    """Are there single spaces between words and no other white space, which is not printable?"""
+    if not label.isprintable() or "  " in label:
+        return False
+    return not label.startswith(" ") and not label.endswith(" ")
 
 
 def _entity(code: re.Match[str]) -> str:

@@ -23,7 +23,7 @@ _CODED = re.compile(r'["<]|#(?=\w+;)|&(?=#?\w+;)|\\(?=[n"])|^`(?=[^`]*`$)')
 _INVISIBLE = re.compile("[\u200b\u200c\u200d\u2060\ufeff]")
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=256)  # read again soon or never; more would only burden the memory
 def parse(text: str) -> Logic | Fault:
     """Read a `flowchart`, `graph` or `mindmap`; a Fault with line and reason where that fails."""
     if len(text) > MAX_CHARACTERS:
