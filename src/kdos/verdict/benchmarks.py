@@ -6,14 +6,15 @@ Paraphrases in quite other words need sentence vectors: `paraphrased`.
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache, partial
 
 import numpy as np
 import numpy.typing as npt
 
 from kdos.pool.grouping import normalise
-from kdos.pool.wording import read_wording
+from kdos.pool.wording import Wording, read_wording
 from kdos.verdict.known import (
     IN_BENCHMARK,
     Known,
@@ -27,6 +28,8 @@ RUN = 6
 """Words of a run. A question with fewer is not looked for inside others."""
 INSIDE = 0.6
 """Share of a benchmark question's runs that make it stand inside another question."""
+Run = tuple[str, ...]
+"""RUN words that follow each other."""
 CLOSE, SAME = 0.8, 0.95
 """Cosines from which two questions are one: where their answers agree, and whatever these are."""
 BLOCK = 1024
@@ -38,7 +41,7 @@ class Benchmarks:
 
     def __init__(self) -> None:
         self.questions = KnownQuestions(IN_BENCHMARK)
-        self._runs: dict[str, list[int]] = {}
+        self._runs: dict[Run, tuple[int, ...]] = {}
         self._added: list[tuple[str, str, int, frozenset[str]]] = []
 
     def __len__(self) -> int:
@@ -50,7 +53,7 @@ class Benchmarks:
         self.questions.add(question, answers, name=name)
         runs = set(_runs(question))
         for run in runs:
-            self._runs.setdefault(run, []).append(len(self._added))
+            self._runs[run] = (*self._runs.get(run, ()), len(self._added))
         self._added.append((name, question, len(runs), plain_answers(answers)))
 
     def sizes(self) -> dict[str, int]:
@@ -66,7 +69,7 @@ class Benchmarks:
 
         With names added to it, it is another question unless the answers agree.
         """
-        known = self._runs.keys() & _runs(question)
+        known = {run for run in _runs(question) if run in self._runs}
         if not known:
             return None
         rows = Counter(row for run in sorted(known) for row in self._runs[run])
@@ -111,6 +114,7 @@ def paraphrased(
     names part the two.
     """
     found: list[Paraphrase] = []
+    our_fact, their_fact = (cache(partial(_fact, asked)) for asked in (ours, theirs))
     for start in range(0, len(ours), BLOCK):
         cosines = our_vectors[start : start + BLOCK] @ their_vectors.T
         best: dict[int, Paraphrase] = {}
@@ -119,20 +123,27 @@ def paraphrased(
             cosine = float(cosines[row, other])
             if row in best and cosine <= best[row].cosine:
                 continue
-            if _same_question(ours[start + row], theirs[other], cosine):
+            if _same_fact(our_fact(start + row), their_fact(other), cosine):
                 best[row] = Paraphrase(start + row, other, cosine)
         found += best.values()
     return found
 
 
-def _same_question(one: Asked, other: Asked, cosine: float) -> bool:
+def _fact(asked: Sequence[Asked], row: int) -> tuple[Wording, frozenset[str]]:
+    """The words of the question in this row, and its normalised answers."""
+    return read_wording(asked[row].question), plain_answers(asked[row].answers)
+
+
+def _same_fact(
+    one: tuple[Wording, frozenset[str]], other: tuple[Wording, frozenset[str]], cosine: float
+) -> bool:
     """Is it one question, at this cosine?"""
-    if parted(read_wording(one.question), read_wording(other.question)):
+    if parted(one[0], other[0]):
         return False
-    return cosine >= SAME or agree(plain_answers(one.answers), plain_answers(other.answers)) is True
+    return cosine >= SAME or agree(one[1], other[1]) is True
 
 
-def _runs(question: str) -> list[str]:
+def _runs(question: str) -> Iterator[Run]:
     """The runs of RUN words of a question; none where it is shorter."""
     words = normalise(question).split()
-    return [" ".join(words[at : at + RUN]) for at in range(len(words) - RUN + 1)]
+    return zip(*(words[start:] for start in range(RUN)), strict=False)
