@@ -4,6 +4,7 @@ import re
 import unicodedata
 from collections.abc import Iterable
 
+from kdos.pool.grouping import normalise
 from kdos.verdict.language import is_wide
 
 _MONTHS: dict[str, int] = {
@@ -18,7 +19,16 @@ _MONTHS: dict[str, int] = {
     )
     for name in names.split()
 }  # fmt: skip
-_MONTH = "|".join(sorted(_MONTHS, key=len, reverse=True))
+
+
+def _one_of(words: Iterable[str]) -> str:
+    """A pattern for one of the words; the first letter alone rules most others out."""
+    longest_first = sorted(words, key=len, reverse=True)
+    initials = "".join(sorted({word[0] for word in longest_first}))
+    return f"(?=[{initials}])(?:{'|'.join(longest_first)})"
+
+
+_MONTH = _one_of(_MONTHS)
 _DAY_FIRST = re.compile(rf"\b(\d{{1,2}})(?:st|nd|rd|th)?(?: of)? ({_MONTH})\.?,? (\d{{4}})\b")
 _MONTH_FIRST = re.compile(rf"\b({_MONTH})\.? (\d{{1,2}})(?:st|nd|rd|th)?,? (\d{{4}})\b")
 _UNITS = (
@@ -34,14 +44,16 @@ _LARGE: dict[str, int] = {"hundred": 100, "thousand": 1_000, "million": 10**6, "
 _RANKS = "first second third fourth fifth sixth seventh eighth ninth tenth"
 _RANK_FORMS = "1st 2nd 3rd 4th 5th 6th 7th 8th 9th 10th"
 _ORDINALS: dict[str, str] = dict(zip(_RANKS.split(), _RANK_FORMS.split(), strict=True))
-_NUMBER_WORD = "|".join(sorted([*_SMALL, *_LARGE], key=len, reverse=True))
-_SPELT = re.compile(rf"\b(?:{_NUMBER_WORD})(?:(?:-| and | )(?:{_NUMBER_WORD}))*\b")
+_CARDINALS = frozenset([*_SMALL, *_LARGE])
+_CARDINAL = _one_of([*_SMALL, *_LARGE])
+_SPELT = re.compile(rf"\b{_CARDINAL}(?:(?:-| and | ){_CARDINAL})*\b")
 _SCALED = re.compile(r"\b(\d+(?:\.\d+)?)[ -](thousand|million|billion)\b")
-_ORDINAL = re.compile(rf"\b(?:{'|'.join(_ORDINALS)})\b")
-_GROUPED = re.compile(r"(?<=\d)[, \u2009\u202f'](?=\d{3}(?!\d))")
+_ORDINAL = re.compile(rf"\b{_one_of(_ORDINALS)}\b")
+_GROUPED = re.compile(r"[, \u2009\u202f'](?<=\d.)(?=\d{3}(?!\d))")
 _TRAILING_ZEROS = re.compile(r"(?<=\d)\.0+(?!\d)")
-_WORDY = re.compile(rf"\b(?:{_NUMBER_WORD}|{'|'.join(_ORDINALS)})\b")
-_NUMERIC = re.compile(rf"\d|{_WORDY.pattern}")
+_NUMBER_WORDS = frozenset([*_CARDINALS, *_ORDINALS])
+_WORD = re.compile(r"\w+")
+_DIGIT = re.compile(r"\d")
 _ARTICLE = re.compile(r"^(?:the|a|an) (?=.)")
 _CAPITALISED = re.compile(
     r"\b[A-Z][\w'’]*(?:[ -](?:of|the|and|for|de|du|des|la)?[ -]?[A-Z][\w'’]*)+"
@@ -51,15 +63,21 @@ _INITIALS = re.compile(r"\b[A-Z][A-Z.&]{1,9}\b\.?")
 
 def canonical(text: str) -> str:
     """The text in NFKC without case; dates as 1776-07-04, numbers as digits, spaces single."""
+    words = normalise(text).split()  # what is not among them need not be looked for
     text = unicodedata.normalize("NFKC", text).casefold()
-    numbers = any(letter.isdigit() for letter in text)
+    numbers = _DIGIT.search(text) is not None
     if numbers:
-        text = _SCALED.sub(_scaled, _GROUPED.sub("", text))
-    if _WORDY.search(text):
-        text = _ORDINAL.sub(lambda found: _ORDINALS[found[0]], _SPELT.sub(_in_digits, text))
-    if numbers:
+        text = _GROUPED.sub("", text)
+        if not _LARGE.keys().isdisjoint(words):
+            text = _SCALED.sub(_scaled, text)
+    if not _CARDINALS.isdisjoint(words):
+        text = _SPELT.sub(_in_digits, text)
+    if not _ORDINALS.keys().isdisjoint(words):
+        text = _ORDINAL.sub(lambda found: _ORDINALS[found[0]], text)
+    if numbers and not _MONTHS.keys().isdisjoint(words):
         text = _DAY_FIRST.sub(lambda d: f"{d[3]}-{_MONTHS[d[2]]:02}-{int(d[1]):02}", text)
         text = _MONTH_FIRST.sub(lambda d: f"{d[3]}-{_MONTHS[d[1]]:02}-{int(d[2]):02}", text)
+    if numbers and ".0" in text:
         text = _TRAILING_ZEROS.sub("", text)
     return " ".join(text.split())
 
@@ -85,13 +103,21 @@ def find_whole(part: str, text: str) -> int:
 def given_away(question: str, answers: Iterable[str]) -> str:
     """The answer that stands in the question, in any dress, or the empty string."""
     plain = unicodedata.normalize("NFKC", question).casefold()
+    in_digits = None
     for answer in answers:
         bare = unicodedata.normalize("NFKC", answer).casefold()
         if stands_in(bare, plain) or _abbreviated(answer, question):
             return answer
-        if _NUMERIC.search(bare) and stands_in(canonical(answer), canonical(question)):
-            return answer
+        if _is_numeric(bare):
+            in_digits = canonical(question) if in_digits is None else in_digits
+            if stands_in(canonical(answer), in_digits):
+                return answer
     return ""
+
+
+def _is_numeric(text: str) -> bool:
+    """Does the text hold a number in digits or words?"""
+    return bool(_DIGIT.search(text)) or not _NUMBER_WORDS.isdisjoint(_WORD.findall(text))
 
 
 def _is_whole(text: str, start: int, end: int) -> bool:

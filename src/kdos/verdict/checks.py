@@ -7,6 +7,7 @@ rule plainly convicts goes on to the judge.
 
 import re
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from itertools import combinations
 
 from kdos.logic import Fault, Logic, ShapeCounts, faults, parse
@@ -25,7 +26,7 @@ from kdos.verdict.known import (
     parted,
     plain_answers,
 )
-from kdos.verdict.language import in_other_language, is_wide
+from kdos.verdict.language import in_language, in_other_language, is_wide
 from kdos.verdict.taxonomy import refuse
 
 MIN_KNOWLEDGE_POINTS, MAX_KNOWLEDGE_POINTS = 3, 5
@@ -37,6 +38,8 @@ MIN_KNOWLEDGE_POINT, MAX_KNOWLEDGE_POINT = 8, 500
 COPIED = 0.7
 """Share of a seed question's words, small ones aside, that make the draft a copy (our design)."""
 
+REMEMBERED = 8192
+"""Knowledge points of which is remembered what they say: they come in many drafts."""
 SHAPES_COUNTED = 100
 """Samples before shapes are compared (our design)."""
 
@@ -52,9 +55,9 @@ _OPTION_ANSWER = re.compile(
     r"[(（]?[A-E][)）:：](?:\s|$)|[A-E]\.$|(?:option|choice|answer) [A-E]\b", re.IGNORECASE
 )
 _DENIALS = ("not", "n't", "never", "no longer", "不", "未", "没")
-_NEGATION = re.compile(r"\b(?:not|never|no longer)\b|n't\b|[不未没]")
+_NEGATION = re.compile(r"n(?:(?<=\bn)(?:ot|ever|o longer)|'t)\b|[不未没]")
 _DIGIT = re.compile(r"\d")
-_NUMBER = re.compile(r"(?<![\w.])(?:\d[\d,.]*\d|\d)(?!\w)")
+_NUMBER = re.compile(r"\d(?<![\w.]\d)(?:[\d,.]*\d)?(?!\w)")
 _ONE_VALUED = re.compile(
     r"\b(?:born|died|founded|established|built|completed|published|released|population|capital|"
     r"tall|high|long|deep|elevation|default|created|invented|discovered)\b|出生|逝世|去世|成立|人口|建于",
@@ -96,10 +99,7 @@ def aliases(answer: str, seeds: Sequence[Seed]) -> tuple[str, ...]:
     """The answer, and every other form in which a seed with the same answer gives it."""
     wanted = normalise(answer)
     others = [
-        form
-        for seed in seeds
-        if any(normalise(form) == wanted for form in seed.answers)
-        for form in seed.answers
+        form for seed in seeds if wanted in map(normalise, seed.answers) for form in seed.answers
     ]
     return tuple(dict.fromkeys([answer, *others]))
 
@@ -129,8 +129,8 @@ def check_knowledge_points(draft: Draft) -> Refusal | None:
     if len(set(map(fact_key, points))) < len(points):
         return refuse("knowledge_points_repeated", " | ".join(points))
     said = "\n".join(points)
-    suspects = points if any(denial in said for denial in _DENIALS) else numbered(points)
-    for one, other in combinations(suspects, 2):
+    denied = any(map(said.__contains__, _DENIALS)) and _NEGATION.search(said)
+    for one, other in combinations(points if denied else numbered(points), 2):
         if contradict(one, other):
             return refuse("knowledge_points_contradict", f"{one} | {other}")
     return None
@@ -143,14 +143,26 @@ def numbered(points: Sequence[str]) -> list[str]:
 
 def contradict(one: str, other: str) -> bool:
     """Is one the other's denial, or do they give one property of one thing two numbers?"""
-    denials = [_NEGATION.sub("", text) for text in (one, other)]
-    if denials != [one, other] and normalise(denials[0]) == normalise(denials[1]):
+    if _affirmed(one) == _affirmed(other) and (_NEGATION.search(one) or _NEGATION.search(other)):
         return True
-    said = _ONE_VALUED.search(one)
-    if said is None or one[: said.end()] != other[: said.end()]:
+    said = _one_valued(one)
+    if one == other or not said or not other.startswith(said):
         return False
-    rests = [_NUMBER.sub("0", text[said.end() :]) for text in (one, other)]
-    return rests[0] == rests[1] and one != other
+    rests = [_NUMBER.sub("0", text.removeprefix(said)) for text in (one, other)]
+    return rests[0] == rests[1]
+
+
+@lru_cache(maxsize=REMEMBERED)
+def _affirmed(point: str) -> str:
+    """The knowledge point, normalised, without what denies it."""
+    return normalise(_NEGATION.sub("", point))
+
+
+@lru_cache(maxsize=REMEMBERED)
+def _one_valued(point: str) -> str:
+    """The knowledge point up to a property that has one value, or the empty string."""
+    found = _ONE_VALUED.search(point)
+    return point[: found.end()] if found else ""
 
 
 def check_plain_question(draft: Draft) -> Refusal | None:
@@ -161,7 +173,7 @@ def check_plain_question(draft: Draft) -> Refusal | None:
         if "A" in letters and "B" in letters[letters.index("A") :]:
             return refuse("multiple_choice", "the question lists options")
     lowered = question.lower()
-    if any(cue in lowered for cue in _CHOICE_CUES) and (found := _CHOICE.search(lowered)):
+    if any(map(lowered.__contains__, _CHOICE_CUES)) and (found := _CHOICE.search(lowered)):
         return refuse("multiple_choice", found[0])
     if _OPTION_ANSWER.match(draft.answer):
         return refuse("multiple_choice", f"the answer is an option: {draft.answer}")
@@ -186,6 +198,8 @@ def check_instances(draft: Draft) -> Refusal | None:
 
 def check_language(draft: Draft, lang: str) -> Refusal | None:
     """The question and its knowledge points are in the language of the source."""
+    if in_language(draft.question, lang):  # then more words do not change that
+        return None
     text = " ".join([draft.question, *draft.knowledge_points])
     other = in_other_language(draft.question, lang) or in_other_language(text, lang)
     return refuse("wrong_language", f"{other}, not {lang}") if other else None

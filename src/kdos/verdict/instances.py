@@ -8,6 +8,7 @@ _NAME = re.compile(
     r"(?<=[^\s.!?:])[ \t(\"'“‘«-]+[A-ZÀ-ÖØ-ÞΑ-ΩЀ-Я]|\d|[A-Za-z]_[A-Za-z]|\w\.\w|[a-z][A-Z]|`|__"
     r"|[\"“«‘'《「『]\w|^[A-Z]{2,}"
 )
+_USUAL_NAME = re.compile(r" (?<=[^\s.!?:] )[A-Z]")
 _ASKS_FOR_INSTANCE = re.compile(
     r"\b(?:who|whom|whose|when|where|how (?:many|much|long|old|tall|far|deep|high|often)|(?:what|"
     r"which)(?: \w+){0,2} (?:year|date|day|month|century|decade|person|man|woman|city|town|country|"
@@ -33,7 +34,9 @@ def is_abstract(sentence: str, entities: Sequence[str], *, asked_for: str) -> bo
     question, asking for an instance (who, when, which year) or being answered by one. Of a sentence
     in small letters only, which shows no names, the wording must be abstract as well.
     """
-    if _names_entity(sentence, entities) or _NAME.search(sentence):
+    if _USUAL_NAME.search(sentence) or _names_entity(sentence, entities):
+        return False
+    if _NAME.search(sentence):
         return False
     answered = asked_for != "" and is_instance(asked_for)
     if sentence.islower() or not _CASED.search(sentence):
@@ -52,10 +55,11 @@ def is_instance(text: str) -> bool:
 
 def _names_entity(sentence: str, entities: Sequence[str]) -> bool:
     """Does the sentence hold a topic entity that is a name?"""
-    if any(entity in sentence and is_instance(entity) for entity in entities):
-        return True
+    for entity in entities:
+        if entity in sentence and is_instance(entity):
+            return True
     lowered = sentence.casefold()
-    return any(is_instance(entity) and entity.casefold() in lowered for entity in entities)
+    return any(entity.casefold() in lowered and is_instance(entity) for entity in entities)
 
 
 def _begins_with_name(sentence: str, entities: Sequence[str]) -> bool:

@@ -101,10 +101,12 @@ class KnownQuestions:
     ) -> float:
         """How alike a known question is; 0 where it is another one."""
         other = self._wordings[row]
+        if parted(wording, other):  # nearly all are
+            return 0.0
         shared = sum(weight for word, weight in weights.items() if word in other.words)
         ours = sum(weights.values())
         close = self.least.same_fact if same_names(wording, other) else self.least.same_answer
-        if not shared or shared < close * ours or parted(wording, other):
+        if not shared or shared < close * ours:
             return 0.0
         theirs = sum(self._weights(other.beyond(weights)).values())
         alike = shared / (ours + theirs)
@@ -117,11 +119,8 @@ class KnownQuestions:
     def _weights(self, words: Iterable[str]) -> dict[str, float]:
         """How much each word tells: the log of how rare it is among the known questions."""
         most = PRIOR_QUESTIONS + len(self._questions) + 1
-        unseen, rows_with, log = math.log(most), self._rows_with, math.log
-        return {
-            word: log(most / (len(rows_with[word]) + 1)) if word in rows_with else unseen
-            for word in words
-        }
+        rows_with, log = self._rows_with.get, math.log
+        return {word: log(most / (len(rows_with(word, ())) + 1)) for word in words}
 
     def _candidates(self, wording: Wording, weights: Mapping[str, float]) -> list[int]:
         """Every row that may be alike enough.
@@ -129,7 +128,7 @@ class KnownQuestions:
         A row that shares `same_answer` of our weight holds one of our rarest words; one that is
         alike by its names holds our rarest name.
         """
-        rarest = sorted(weights, key=lambda word: (-weights[word], word))
+        rarest = sorted(sorted(weights), key=weights.__getitem__, reverse=True)
         left = sum(weights.values())
         enough = self.least.same_answer * left
         name = next((word for word in rarest if word in wording.names), "")
@@ -167,7 +166,8 @@ def nearly_verbatim(one: Wording, other: Wording) -> bool:
 
 def likeness(one: Wording, other: Wording) -> float:
     """Share of all their words that both questions hold, in [0, 1]."""
-    return len(one.words & other.words) / max(1, len(one.words | other.words))
+    shared = len(one.words & other.words)
+    return shared / max(1, len(one.words) + len(other.words) - shared)
 
 
 def same_names(one: Wording, other: Wording) -> bool:

@@ -40,8 +40,16 @@ def is_wide(text: str) -> bool:
     return not text.isascii() and _WIDE.search(text) is not None
 
 
+def in_language(text: str, lang: str) -> bool:
+    """Do its small words show that the text is in a language in Latin letters?"""
+    small = _LANGUAGES.get(lang)
+    return small is not None and len(small.intersection(text.casefold().split())) >= PLAINLY
+
+
 def in_other_language(text: str, lang: str) -> str:
     """The language the text is plainly in, if that is not `lang`; else the empty string."""
+    if in_language(text, lang):
+        return ""
     if text.isascii() and lang == "en":
         return _other_latin(text, lang)
     letters = len(_LETTER.findall(text))
@@ -50,8 +58,7 @@ def in_other_language(text: str, lang: str) -> str:
     script = _script(text, letters)
     wanted = _SCRIPT_OF.get(lang, lang)
     if script:
-        same = script == wanted or (script, wanted) == ("zh", "ja")
-        return "" if same or _small_words(text, lang) >= PLAINLY else script
+        return "" if script == wanted or (script, wanted) == ("zh", "ja") else script
     if wanted in _SCRIPTS or wanted == "cyrillic":
         return "latin"
     return _other_latin(text, lang)
@@ -67,19 +74,14 @@ def _script(text: str, letters: int) -> str:
     return ""
 
 
-def _small_words(text: str, lang: str) -> int:
-    """How many of the language's small words the text holds."""
-    return len(_LANGUAGES.get(lang, frozenset()).intersection(text.casefold().split()))
-
-
 def _other_latin(text: str, lang: str) -> str:
     """Another language in Latin letters whose small words are plainly in the lead."""
     if lang not in _LANGUAGES:
         return ""
     words = text.casefold().split()
-    own = len(_LANGUAGES[lang].intersection(words))
-    if own >= PLAINLY or len(words) < 4:
+    if len(words) < 4:
         return ""
+    own = len(_LANGUAGES[lang].intersection(words))
     scores = {
         name: len(small.intersection(words)) for name, small in _LANGUAGES.items() if name != lang
     }
