@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from kdos.logic import ShapeCounts, parse, shape
+from kdos.logic.mermaid import MAX_CHARACTERS
 from kdos.pool import Draft, Evidence, Passage, Seed
 from kdos.verdict import REASONS, KnownQuestions, answer_place, check
 from kdos.verdict.checks import SHAPES_COUNTED, check_shape, contradict
@@ -114,6 +115,9 @@ def test_a_sound_draft_passes():
         ({"question": "Dijon?"}, "question_length"),
         ({"question": "Which city in " + "Burgundy " * 80 + "?"}, "question_length"),
         ({"answer": " "}, "answer_length"),
+        ({"knowledge_points": (*POINTS[:2], "Paris.")}, "knowledge_point_length"),
+        ({"answer": "B) Paris"}, "multiple_choice"),
+        ({"logic": LOGIC + "\n%%" + "…" * MAX_CHARACTERS}, "logic_too_long"),
         (
             {"question": "Dans quelle ville est la tour dont le bâtisseur est né à Dijon?"},
             "wrong_language",
