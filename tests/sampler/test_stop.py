@@ -25,6 +25,21 @@ def test_a_pool_that_is_not_full_goes_on_however_near_it_is():
     assert reason(0.0, samples=99) is None
 
 
+@pytest.mark.parametrize(
+    ("samples", "kl", "tv", "expected"),
+    [
+        (99, 0.01, 0.5, "noise_floor"),
+        (99, 0.02, 0.02, "total_variation"),
+        (99, 0.02, 0.5, "no_gain"),
+        (98, 0.01, 0.5, "no_gain"),
+    ],
+)
+def test_a_pool_a_sample_short_that_stands_still_at_the_target_is_there(samples, kl, tv, expected):
+    past = [Past(10 * i, samples, kl) for i in range(6)]
+    assert reason(kl, samples=samples, tv=tv, history=past) == expected
+    assert reason(kl, samples=samples, tv=tv, history=past[:5]) is None
+
+
 def test_nothing_left_to_reach_stops():
     assert reason(1.0, samples=50, reachable=False) == "unreachable"
 

@@ -13,7 +13,7 @@ from kdos.pool import Draft, ErrorClass, Inventory, Pool, Refusal
 from kdos.sampler import Links, Yields
 from kdos.synthesize import Library, State, Workroom, balance, steps_of
 from kdos.synthesize.loop import Candidate
-from kdos.synthesize.steps import measure
+from kdos.synthesize.steps import measure, room_for_strays
 from kdos.target import tempered_target
 from kdos.verdict import KnownQuestions
 
@@ -187,6 +187,21 @@ def test_no_cell_is_filled_beyond_its_quota_by_more_than_the_slack(accept, slack
     for (_, before, lack), (_, after, _) in pairwise(turns):
         limit = np.floor((1 + slack) * lack.quotas)
         assert (after.pool.counts <= np.maximum(before.pool.counts, limit)).all()
+
+
+def test_a_cell_that_drift_fills_is_asked_for_last():
+    deficit, strays = np.array([40, 40, 40]), np.array([0.0, 10.0, 20.0])
+    settings = SynthesizeConfig(drafts_per_call=1)
+    config = Config(source=SourceConfig(kind="pydocs"), synthesize=settings)
+
+    def asked(picks, deficit=deficit):
+        return np.maximum(deficit - room_for_strays(deficit, strays, picks, config), 0).tolist()
+
+    assert asked(10) == [40, 10, 0]
+    assert asked(11) == [40, 20, 0]
+    assert asked(17) == [40, 30, 20]
+    assert asked(19) == [40, 40, 40]
+    assert asked(1, deficit=np.array([0, 10, 20])) == [0, 10, 20]
 
 
 def test_the_same_seed_gives_the_same_pool():

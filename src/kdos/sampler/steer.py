@@ -95,7 +95,7 @@ class Pick:
 class Batch:
     """The picks of one round as they are made: what one is to use counts as filled for the next.
 
-    `deficit` is what each cell lacks at the start and `strays` what of it will come by itself, both
+    `deficit` is what each cell lacks at the start and `strays` what of it is left to drift, both
     of shape (n_cells,): the rest is to be used, and what lacks nothing is to be avoided. `asked`
     counts earlier picks from each knowledge point and `drafts` are asked for in one pick.
     """
@@ -163,7 +163,7 @@ class Batch:
         return (*points, *used.tolist()), tuple(others[full].tolist())
 
     def _lack(self, points: Counts) -> Floats:
-        """What the cells of knowledge points lack that will not come by itself."""
+        """What the cells of knowledge points lack that is not left to drift."""
         cells = self._links.cells[points]
         return np.maximum(self._left[cells] - self._strays[cells], 0.0)
 
@@ -195,7 +195,7 @@ def steer(
         drafts: Drafts asked for in one pick.
         random_seed: With `round_number` it keys every choice.
         round_number: The round, from 1.
-        strays: What is expected to come into each cell unasked, shape (n_cells,).
+        strays: What of it is left to drift, shape (n_cells,).
     """
     rng = generator(random_seed, "steer", round_number)
     supply = np.array([len(points) > 0 for points in links.points_in])

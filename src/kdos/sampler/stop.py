@@ -52,7 +52,8 @@ def stop_reason(
     `total_variation`: it is within 0.02 of it. Both are asked once the pool has its wanted size;
     a full pool that meets neither ends with `budget`. `unreachable`: no cell that lacks something
     can be filled. `no_gain`: in five rounds, or as many more as ask for 5 % of the wanted pool,
-    neither the gap nor the pool moved by 1 %.
+    neither the gap nor the pool moved by 1 %. A pool that wants less than that to its size cannot
+    grow by it any more: if it is at the target it has stopped there, not for want of gain.
 
     Args:
         gap: The gap now.
@@ -62,12 +63,20 @@ def stop_reason(
         reachable: Whether any cell with a deficit can still be reached.
     """
     if samples >= wanted:
-        if gap.kl <= gap.floor:
-            return "noise_floor"
-        return "total_variation" if gap.tv <= ENOUGH_TV else "budget"
+        return _arrived(gap) or "budget"
     if not reachable:
         return "unreachable"
-    return "no_gain" if _stalled(history, LEAST_PICKS * wanted) else None
+    if not _stalled(history, LEAST_PICKS * wanted):
+        return None
+    nearly_full = samples >= wanted * (1 - LEAST_GAIN)
+    return (nearly_full and _arrived(gap)) or "no_gain"
+
+
+def _arrived(gap: Gap) -> str | None:
+    """The reason that says that the target is met, or None if it is not."""
+    if gap.kl <= gap.floor:
+        return "noise_floor"
+    return "total_variation" if gap.tv <= ENOUGH_TV else None
 
 
 def _stalled(history: Sequence[Past], least_picks: float) -> bool:

@@ -13,7 +13,7 @@ from kdos.config import Config
 from kdos.density import Space
 from kdos.logic import ShapeCounts
 from kdos.pool import Draft, Inventory, Pool, Refusal
-from kdos.sampler import Links, Pick, scatter, steer, stop_reason, unreachable_cells
+from kdos.sampler import MOST_USED, Links, Pick, scatter, steer, stop_reason, unreachable_cells
 from kdos.synthesize.draft import Desk, draft
 from kdos.synthesize.keep import Gate, keep, refuse_crowded
 from kdos.synthesize.library import Library
@@ -40,6 +40,10 @@ ROUNDS = 16
 
 STRAYS_A_DRAFT = 1.0
 """Knowledge points of a draft that are taken to drift, before any was read."""
+
+ROOM_FOR_STRAYS = (3.0, 2.0, 1.0)
+"""Room that is left in a cell, in times what is expected to drift there; the first of these for
+which a round finds enough to ask for elsewhere."""
 
 FEWEST_PICKS = 16
 """Picks below which a round is not worth its three waits for the model."""
@@ -141,13 +145,14 @@ def pick(state: State, lack: Lack, room: Workroom) -> list[Pick]:
             asked=state.yields.asked,
         )
     deficit = np.where(lack.unreachable, 0, lack.gap.deficit)
+    strays = expected_strays(state, room.links, config)
     turn: dict[str, Any] = {
         "exposures": state.pool.exposures,
         "picks": size,
         "drafts": config.synthesize.drafts_per_call,
         "random_seed": config.random_seed,
         "round_number": number,
-        "strays": expected_strays(state, room.links, config),
+        "strays": room_for_strays(deficit, strays, size, config),
     }
     if config.picker == "walk":
         return walk(deficit, state.yields, room.links, room.trails, **turn)
@@ -155,6 +160,21 @@ def pick(state: State, lack: Lack, room: Workroom) -> list[Pick]:
     if config.picker == "walk-from-steer":
         return walk(deficit, state.yields, room.links, room.trails, **turn, steered=picks)
     return picks
+
+
+def room_for_strays(
+    deficit: npt.NDArray[np.int64], strays: npt.NDArray[np.float64], picks: int, config: Config
+) -> npt.NDArray[np.float64]:
+    """How much of what each cell lacks is left to drift for now, shape (n_cells,).
+
+    A place that drift may fill is asked for last, for a draft that strays into a full cell is lost:
+    so more is left free than is expected to come, as long as enough else is lacking.
+    """
+    places = picks * config.synthesize.drafts_per_call * MOST_USED
+    for times in ROOM_FOR_STRAYS:
+        if np.maximum(deficit - times * strays, 0).sum() >= places:
+            return times * strays
+    return np.zeros(len(strays))
 
 
 def expected_strays(state: State, links: Links, config: Config) -> npt.NDArray[np.float64]:

@@ -77,7 +77,7 @@ def walk(
         drafts: Drafts asked for in one pick.
         random_seed: With `round_number` it keys every choice.
         round_number: The round, from 1.
-        strays: What is expected to come into each cell unasked, shape (n_cells,).
+        strays: What of it is left to drift, shape (n_cells,).
         steered: Picks at whose knowledge points the paths begin, instead of where most is lacking.
     """
     lack = np.maximum(deficit - strays, 0) / yields.rate(drafts=drafts)
