@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from kdos.density.codebook import Codebook, train_codebook, with_itself, without_empty_cells
 from kdos.density.copies import find_copies
 from kdos.density.estimator import Pool, neighbours
-from kdos.density.neighbours import Lists, join, nearest_flat, shelve
+from kdos.density.nearest import nearest, nearest_of_all
+from kdos.density.neighbours import Lists, nearest_among_cells, nearest_flat, shelve
 
 
 def cloud(n: int, dim: int, *, seed: int = 0) -> np.ndarray:
@@ -59,13 +60,78 @@ def test_only_shelves_that_are_near_are_looked_at() -> None:
     cells = (np.arange(400) % 7).astype(np.int32)
     shelves = shelve(cells, 7)
     itself = Lists(np.arange(8), np.arange(7))
-    found = join(
-        points, shelves, points, shelves, near=itself, origins=cloud(7, 4), k=2, among_itself=True
-    )
+    found = nearest_among_cells(
+        points, shelves, points, shelves,
+        centroids=cloud(7, 4), near=itself, cells=1, k=2, among_itself=True,
+    )  # fmt: skip
     slow = all_distances(points, points)
     slow[cells[:, None] != cells] = np.inf
     np.fill_diagonal(slow, np.inf)
     np.testing.assert_allclose(found.distances, np.sort(slow, axis=1)[:, :2], rtol=1e-9)
+
+
+@settings(deadline=None, max_examples=25)
+@given(
+    n=st.integers(30, 400), cells=st.integers(1, 6), k=st.integers(1, 9), seed=st.integers(0, 99)
+)
+def test_a_query_looks_into_the_cells_it_is_nearest_to(n, cells, k, seed) -> None:
+    queries, pool, centroids = cloud(50, 3, seed=seed), cloud(n, 3, seed=seed + 1), cloud(12, 3)
+    of_query, of_pool = (all_distances(rows, centroids).argmin(1) for rows in (queries, pool))
+    near = with_itself(centroids, 7)
+    found = nearest_among_cells(
+        queries, shelve(of_query, 12), pool, shelve(of_pool, 12),
+        centroids=centroids, near=near, cells=cells, k=k,
+    )  # fmt: skip
+    slow = all_distances(queries, pool)
+    for query, cell in enumerate(of_query):
+        listed = near.items[near.offsets[cell] : near.offsets[cell + 1]]
+        order = listed[all_distances(queries[[query]], centroids[listed])[0].argsort()]
+        held = np.isin(of_pool, order[:cells])
+        if held.sum() < k + 1:
+            held = np.isin(of_pool, listed)
+        slow[query, ~held] = np.inf
+    expected = np.full((50, k), np.inf)
+    expected[:, : min(k, n)] = np.sort(slow, axis=1)[:, :k]
+    np.testing.assert_allclose(found.distances, expected, rtol=1e-9)
+
+
+def test_ranks_are_columns_of_all() -> None:
+    points = np.concatenate([cloud(300, 4), cloud(300, 4)[:50]])  # ties
+    whole = nearest_flat(points, points, k=6, among_itself=True)
+    some = nearest_flat(points, points, k=6, among_itself=True, ranks=(2, 6))
+    np.testing.assert_array_equal(some.distances, whole.distances[:, [1, 5]])
+    np.testing.assert_array_equal(some.rows, whole.rows[:, [1, 5]])
+
+
+@settings(deadline=None, max_examples=25)
+@given(
+    n=st.integers(1, 200),
+    m=st.integers(1, 300),
+    dim=st.integers(1, 40),
+    away=st.sampled_from([0, 3000]),
+    seed=st.integers(0, 99),
+)
+def test_the_nearest_is_the_slow_twins_nearest(n, m, dim, away, seed) -> None:
+    queries, pool = cloud(n, dim, seed=seed) + away, cloud(m, dim, seed=seed + 1) + away
+    queries, pool = queries.astype(np.float32), np.tile(pool, (2, 1)).astype(np.float32)
+    slow = all_distances(queries, pool)
+    found = nearest_of_all(queries, pool)
+    np.testing.assert_allclose(slow[np.arange(n), found], slow.min(1), rtol=1e-12)
+    assert (found < m).all()  # of equals the lower
+
+
+def test_the_nearest_is_looked_for_on_near_shelves_only() -> None:
+    points, centroids = cloud(100, 4), cloud(9, 4, seed=1)
+    groups = shelve(np.arange(9) // 3, 4)  # the last shelf is empty
+    found = nearest(
+        points, shelve(np.arange(100) % 2, 2), centroids, groups,
+        near=Lists(np.array([0, 2, 3]), np.array([0, 2, 3])), origins=cloud(2, 4),
+    )  # fmt: skip
+    slow = all_distances(points, centroids)
+    slow[:, 3:6] = np.inf
+    even = np.arange(0, 100, 2)
+    np.testing.assert_array_equal(found[even], slow[even].argmin(1))
+    assert (found[1::2] == -1).all()
 
 
 def test_far_from_the_origin_distances_stay_exact() -> None:
@@ -84,7 +150,7 @@ def test_probing_every_cell_is_exact_and_fewer_only_look_less() -> None:
     exact = nearest_flat(points, points, k=10, among_itself=True).distances[:, -1]
     before = None
     for probes in (0, 3, 15, 99):
-        radius = neighbours(pool, pool, book, k=10, probes=probes, last_only=True).distances[:, 0]
+        radius = neighbours(pool, pool, book, k=10, probes=probes, ranks=(10,)).distances[:, 0]
         assert (radius >= exact * (1 - 1e-12)).all()
         assert before is None or (radius <= before * (1 + 1e-12)).all()
         before = radius
@@ -103,8 +169,8 @@ def test_a_pool_sparse_for_its_codebook_is_joined_group_by_group() -> None:
     points = cloud(90_000, 3)
     book = train_codebook(points, 9000, rng=np.random.default_rng(0), normalize=False)
     sparse = Pool(points[:5000], book.nearest(points[:5000]))
-    found = neighbours(sparse, sparse, book, k=10, probes=None, last_only=True).distances[:, 0]
-    exact = nearest_flat(points[:5000], points[:5000], k=10, among_itself=True, last_only=True)
+    found = neighbours(sparse, sparse, book, k=10, probes=None, ranks=(10,)).distances[:, 0]
+    exact = nearest_flat(points[:5000], points[:5000], k=10, among_itself=True, ranks=(10,))
     assert np.mean(found <= exact.distances[:, 0] * (1 + 1e-9)) > 0.99
 
 

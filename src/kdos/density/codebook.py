@@ -7,11 +7,12 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
+from kdos.density.nearest import nearest, nearest_of_all
 from kdos.density.neighbours import (
     Lists,
     Points,
     Whole,
-    join,
+    in_parts,
     nearest_flat,
     one_shelf,
     shelve,
@@ -28,6 +29,8 @@ ITERATIONS = 6
 """Lloyd's iterations."""
 SAMPLE_PER_CELL = 32
 """Training points per cell at most."""
+BLOCK = 2048
+"""Points of one group that are assigned together."""
 
 
 @dataclass(frozen=True)
@@ -67,33 +70,26 @@ class Codebook:
     def nearest(self, points: Points) -> Cells:
         """The cell of each point, shape (n,)."""
         if len(self.groups) == 2:
-            return nearest_flat(points, self.centroids, k=1).rows[:, 0].astype(np.int32)
-        found = join(
+            return nearest_of_all(points, self.centroids).astype(np.int32)
+        found = nearest(
             points,
-            shelve(nearest_flat(points, self._centres, k=1).rows[:, 0], len(self.groups) - 1),
+            shelve(nearest_of_all(points, self._centres), len(self.groups) - 1),
             self.centroids,
             self._shelves,
             near=self._near_groups,
             origins=self._centres,
-            k=1,
         )
-        return found.rows[:, 0].astype(np.int32)
+        return found.astype(np.int32)
 
     def near(self, probes: int) -> Lists:
         """Each cell followed by its `probes` nearest cells."""
-        if probes == 0 or len(self.groups) == 2:
-            return with_itself(self.centroids, probes)
-        found = join(
-            self.centroids,
-            self._shelves,
-            self.centroids,
-            self._shelves,
-            near=self._near_groups,
-            origins=self._centres,
-            k=probes,
-            among_itself=True,
-        )
-        return _led_by_itself(found.rows)
+        if probes not in self._near:
+            self._near[probes] = with_itself(self.centroids, probes)
+        return self._near[probes]
+
+    @cached_property
+    def _near(self) -> dict[int, Lists]:
+        return {}
 
 
 def with_itself(points: Points, probes: int) -> Lists:
@@ -128,7 +124,7 @@ def train_codebook(
     start = _sample(training, n_groups, rng)
     shelves = one_shelf(len(training)), one_shelf(n_groups)
     centres = lloyd(training, shelves[0], start, shelves[1], normalize=normalize)
-    members = shelve(nearest_flat(sample, centres, k=1).rows[:, 0], n_groups)
+    members = shelve(nearest_of_all(sample, centres), n_groups)
     sizes = shares(members.sizes, n_cells)
     groups = np.concatenate([[0], np.cumsum(sizes)])
     first = [
@@ -172,23 +168,15 @@ def lloyd(
 
     A centroid that loses all its points stays where it is.
     """
-    blocks, near = _in_parts(members)
+    blocks, group = in_parts(members, BLOCK)
+    near = Lists(np.arange(len(blocks) + 1), group)
     for _ in range(ITERATIONS):
         origins = _middles(centroids, within)[near.items]
-        found = join(points, blocks, centroids, within, near=near, origins=origins, k=1)
-        centroids = cell_means(points, shelve(found.rows[:, 0], len(centroids)), centroids)
+        found = nearest(points, blocks, centroids, within, near=near, origins=origins)
+        centroids = cell_means(points, shelve(found, len(centroids)), centroids)
         if normalize:
             centroids = unit_rows(centroids)
     return centroids
-
-
-def _in_parts(members: Lists, *, most: int = 2048) -> tuple[Lists, Lists]:
-    """Groups cut into shelves of at most `most` rows, and the group of each shelf."""
-    counts = -(-members.sizes // most)
-    group = np.repeat(np.arange(len(members)), counts)
-    nth = np.arange(len(group)) - np.repeat(np.cumsum(counts) - counts, counts)
-    offsets = np.append(members.offsets[:-1][group] + nth * most, members.offsets[-1])
-    return Lists(offsets, members.items), Lists(np.arange(len(group) + 1), group)
 
 
 def _middles(centroids: Points, within: Lists) -> Points:

@@ -1,23 +1,26 @@
 """The density of points: k nearest neighbours, counted in the space's intrinsic dimension."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from kdos.density.codebook import Codebook
 from kdos.density.copies import find_copies
-from kdos.density.neighbours import Found, Lists, join, nearest_flat, shelve
+from kdos.density.neighbours import Found, Lists, nearest_among_cells, nearest_flat, shelve
 from kdos.density.space import Cells, Floats, Points, Space, Whole
 from kdos.errors import UsageError
 
 EULER = 0.5772156649015329
-CANDIDATES = 1024, 4096
+CANDIDATES = 1536, 4096
 PAIRS = 2**28
 """How many points a join looks at for each point, about, unless the caller names `probes`: as many
 as PAIRS in all allow for, within these bounds. Small pools are joined more thoroughly."""
 PROBES_AT_MOST = 64
-"""Past so many neighbour cells, groups of cells are joined instead."""
+"""Past so many neighbour cells, groups of cells are probed instead."""
+NEAR_PER_PROBE = 8
+"""Cells next to a query's own that it chooses from, for each that it looks into."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +77,7 @@ def radii(queries: Pool, pool: Pool | None, space: Space, *, probes: int | None 
     """
     if pool is None:
         found = neighbours(
-            queries, queries, space.codebook, k=space.k, probes=probes, last_only=True
+            queries, queries, space.codebook, k=space.k, probes=probes, ranks=(space.k,)
         )
         return found.distances[:, 0]
     k = min(space.k + 1, len(pool.points))
@@ -96,12 +99,12 @@ def neighbours(
     *,
     k: int,
     probes: int | None,
-    last_only: bool = False,
+    ranks: Sequence[int] | None = None,
 ) -> Found:
     """The k nearest of `pool` in the query's cell and its `probes` nearest cells.
 
     Where `queries` is `pool`, none is its own neighbour. Left out, `probes` brings about
-    1,024 to 4,096 points to each query. Where cells hold too few, as many more are looked at as it
+    1,536 to 4,096 points to each query. Where cells hold too few, as many more are looked at as it
     takes to find k.
     """
     among_itself = queries is pool
@@ -113,7 +116,7 @@ def neighbours(
         )
     if probes is None and n_pool <= candidates_for(n_pool):
         return nearest_flat(
-            queries.points, pool.points, k=k, among_itself=among_itself, last_only=last_only
+            queries.points, pool.points, k=k, among_itself=among_itself, ranks=ranks
         )
     query_cells, pool_cells = queries.cells, pool.cells
     wanted = probes_for(n_pool, len(codebook)) if probes is None else probes
@@ -123,17 +126,18 @@ def neighbours(
         wanted = probes_for(n_pool, len(codebook))
     query_shelves = shelve(query_cells, len(codebook))
     pool_shelves = shelve(pool_cells, len(codebook))
-    near = codebook.near(min(wanted, len(codebook) - 1))
-    return join(
+    near = codebook.near(min(NEAR_PER_PROBE * wanted, len(codebook) - 1))
+    return nearest_among_cells(
         queries.points,
         query_shelves,
         pool.points,
         pool_shelves,
+        centroids=codebook.centroids,
         near=far_enough(near, codebook.centroids, query_shelves, pool_shelves, needed=needed),
-        origins=codebook.centroids,
+        cells=min(wanted, len(codebook) - 1) + 1,
         k=k,
         among_itself=among_itself,
-        last_only=last_only,
+        ranks=ranks,
     )
 
 

@@ -66,7 +66,7 @@ def fit_space(
     codebook = train_codebook(distinct, n_cells, rng=rng, normalize=normalize)
     codebook, cells = without_empty_cells(codebook, codebook.nearest(distinct))
     pool = Pool(distinct, cells)
-    joined = neighbours(pool, pool, codebook, k=k, probes=None, last_only=True)
+    joined = neighbours(pool, pool, codebook, k=k, probes=None, ranks=(k,))
     radius = joined.distances[:, 0]
     r_min = NEAREST_SHARE * float(np.median(radius))
     dimension = intrinsic_dimension(distinct, generator(random_seed, "density", "dimension"))

@@ -1,10 +1,13 @@
-"""Nearest neighbours by blocked matrix products: shelves of rows joined with shelves of rows.
+"""Nearest neighbours by matrix products, among the cells whose centroids a query is nearest to.
 
-One compiled join serves the k-NN density, the nearest centroid of a point and the nearest cells of
-a cell. It selects candidates in single precision around the shelf's own origin and measures the
-chosen ones in double precision, so that a distance depends on its two points alone.
+The cells next to a query's own cell are known beforehand; which of them to look into, each query
+decides for itself, which finds as many true neighbours as several times as many candidates do that
+are chosen for the cell as a whole (`docs/density.md`). Candidates are selected in single precision,
+seen from the centroid of their cell, and measured in double wherever single cannot tell who comes
+first: a distance depends on its two points alone.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,12 +21,14 @@ Floats = npt.NDArray[np.float64]
 Whole = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.uint8]
 
+PART = 128
+"""Queries of one cell that are looked after together."""
 TILE = 1024
-"""Candidates gathered at a time: 64 dimensions of them fill a quarter of a megabyte of cache."""
-QUERIES = 128
-"""Queries multiplied with a tile at a time."""
+"""Candidates multiplied with them at a time."""
 SPARE = 2
 """Candidates chosen beyond k, so that single precision does not decide who is k-th."""
+UNIT = 2.0**-24
+"""The relative error of one operation in single precision."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +49,9 @@ class Lists:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """The nearest of each query, nearest first; `distances` and `rows` shape (n, k or 1).
+    """The nearest of each query, nearest first; `distances` and `rows` shape (n, n_ranks).
 
-    A query with fewer than k candidates has infinity and -1 in the places that are left.
+    A query with too few candidates has infinity and -1 in the places that are left.
     """
 
     distances: Floats
@@ -69,62 +74,105 @@ def in_blocks(n: int, *, block: int = 512) -> Lists:
     return Lists(np.append(np.arange(0, n, block), n), np.arange(n))
 
 
-def join(
+def in_parts(shelves: Lists, most: int) -> tuple[Lists, Whole]:
+    """Shelves cut into parts of at most `most` rows, and the shelf of each part."""
+    counts = -(-shelves.sizes // most)
+    shelf = np.repeat(np.arange(len(shelves)), counts)
+    nth = np.arange(len(shelf)) - np.repeat(np.cumsum(counts) - counts, counts)
+    offsets = np.append(shelves.offsets[:-1][shelf] + nth * most, shelves.offsets[-1])
+    return Lists(offsets, shelves.items), shelf
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """Points in the order of their cells, each as seen from its cell's centroid.
+
+    `seen` shape (n, dim), `half_square` shape (n,) of half its square length, `reach` shape
+    (n_cells,) the longest in each cell.
+    """
+
+    seen: Points
+    half_square: Points
+    reach: Floats
+
+
+def seen_from(points: Points, shelves: Lists, centroids: Points) -> Seen:
+    """Put points on their shelves."""
+    seen, half_square = np.empty_like(points), np.empty(len(points), np.float32)
+    reach = np.zeros(len(shelves))
+
+    def work(start: int, end: int) -> None:
+        _see(start, end, points, shelves.offsets, shelves.items, centroids, seen, half_square)
+
+    in_spans(work, shelves.sizes + 1)
+    held = shelves.sizes > 0
+    most = np.maximum.reduceat(half_square, shelves.offsets[:-1][held])
+    reach[held] = np.sqrt(2.0 * most)
+    return Seen(seen, half_square, reach)
+
+
+def nearest_among_cells(
     queries: Points,
     query_shelves: Lists,
     pool: Points,
     pool_shelves: Lists,
     *,
+    centroids: Points,
     near: Lists,
-    origins: Points,
+    cells: int,
     k: int,
     among_itself: bool = False,
-    last_only: bool = False,
+    ranks: Sequence[int] | None = None,
 ) -> Found:
-    """The k nearest points of `pool` to each query, looked for on the shelves that are near.
+    """The k nearest points of `pool` to each query in the `cells` cells that it is nearest to.
 
-    `near` lists, for each query shelf, the pool shelves to look at; `origins`, shape
-    (n_query_shelves, dim), is a place in the midst of each query shelf. With `among_itself` the
-    queries are the pool, and none is its own neighbour. With `last_only` just the k-th is kept.
+    Cells are chosen among those that `near` lists for the query's own cell, by the distance of
+    their centroids; all of these are looked into where the chosen ones hold too few points. With
+    `among_itself` the queries are the pool, and none is its own neighbour. `ranks` of 1 to k says
+    which of the k to keep, all unless given.
     """
-    kept = 1 if last_only else k
-    distances = np.full((len(queries), kept), np.inf)
-    rows = np.full((len(queries), kept), -1, np.int64)
-    looked_at = np.concatenate([[0], np.cumsum(pool_shelves.sizes[near.items])])
-    cost = query_shelves.sizes * np.diff(looked_at[near.offsets]) + query_shelves.sizes
+    kept = np.arange(k) if ranks is None else np.array(ranks) - 1
+    distances = np.full((len(queries), len(kept)), np.inf)
+    rows = np.full((len(queries), len(kept)), -1, np.int64)
+    parts, part_cell = in_parts(query_shelves, PART)
+    there = seen_from(pool, pool_shelves, centroids)
 
     def work(start: int, end: int) -> None:
-        _join_shelves(
+        _search_parts(
             (start, end),
-            (queries, query_shelves.offsets, query_shelves.items),
+            (queries, parts.offsets, parts.items, part_cell),
             (pool, pool_shelves.offsets, pool_shelves.items),
-            (near.offsets, near.items),
-            origins,
-            (k, among_itself),
+            (there.seen, there.half_square, there.reach),
+            (near.offsets, near.items, centroids),
+            (k, cells, among_itself, kept),
             distances,
             rows,
         )
 
-    in_spans(work, cost)
+    in_spans(work, parts.sizes + 1)
     return Found(distances, rows)
 
 
 def nearest_flat(
-    queries: Points, pool: Points, *, k: int, among_itself: bool = False, last_only: bool = False
+    queries: Points,
+    pool: Points,
+    *,
+    k: int,
+    among_itself: bool = False,
+    ranks: Sequence[int] | None = None,
 ) -> Found:
     """The k nearest points of the whole pool to each query: exact."""
-    shelves = in_blocks(len(queries))
-    origin = pool.mean(0, dtype=np.float64).astype(np.float32)
-    return join(
+    return nearest_among_cells(
         queries,
-        shelves,
+        one_shelf(len(queries)),
         pool,
         one_shelf(len(pool)),
-        near=Lists(np.arange(len(shelves) + 1), np.zeros(len(shelves), np.int64)),
-        origins=np.tile(origin, (len(shelves), 1)),
+        centroids=pool.mean(0, dtype=np.float64, keepdims=True).astype(np.float32),
+        near=one_shelf(1),
+        cells=1,
         k=k,
         among_itself=among_itself,
-        last_only=last_only,
+        ranks=ranks,
     )
 
 
@@ -133,65 +181,134 @@ def nearest_flat(
 
 
 @njit(nogil=True, cache=True)
-def _join_shelves(
+def _see(
+    start: int,
+    end: int,
+    points: Points,
+    offsets: Whole,
+    items: Whole,
+    centroids: Points,
+    seen: Points,
+    half_square: Points,
+) -> None:
+    for cell in range(start, end):
+        for at in range(offsets[cell], offsets[cell + 1]):
+            half_square[at] = centre(points, items[at], centroids, cell, seen, at)
+
+
+@njit(nogil=True, cache=True)
+def _search_parts(
     span: tuple[int, int],
-    query_side: tuple[Points, Whole, Whole],
+    query_side: tuple[Points, Whole, Whole, Whole],
     pool_side: tuple[Points, Whole, Whole],
-    near_side: tuple[Whole, Whole],
-    origins: Points,
-    how: tuple[int, bool],
+    seen_side: tuple[Points, Points, Floats],
+    near_side: tuple[Whole, Whole, Points],
+    how: tuple[int, int, bool, Whole],
     distances: Floats,
     rows: Whole,
 ) -> None:
-    queries, query_offsets, query_rows = query_side
+    queries, part_offsets, query_rows, part_cell = query_side
     pool, pool_offsets, pool_rows = pool_side
-    near_offsets, near = near_side
-    k, among_itself = how
+    seen, half_square, reach = seen_side
+    near_offsets, near, centroids = near_side
+    k, cells, among_itself, ranks = how
+    dim = pool.shape[1]
     most = 1
-    for shelf in range(span[0], span[1]):
-        most = max(most, query_offsets[shelf + 1] - query_offsets[shelf])
-    centred = np.empty((most, pool.shape[1]), np.float32)
-    best = np.empty((most, k + SPARE), np.float32), np.empty((most, k + SPARE), np.int64)
-    tile = np.zeros((TILE, pool.shape[1]), np.float32)
-    half_square = np.empty(TILE, np.float32)
-    tile_rows = np.empty(TILE, np.int64)
-    products, flags = np.empty(QUERIES * TILE, np.float32), np.empty(TILE, np.uint8)
-    sorting = np.empty(k + 1), np.empty(k + 1, np.int64)
-    for shelf in range(span[0], span[1]):
-        start, count = query_offsets[shelf], query_offsets[shelf + 1] - query_offsets[shelf]
-        if count == 0:
-            continue
+    for part in range(span[0], span[1]):
+        cell = part_cell[part]
+        most = max(most, near_offsets[cell + 1] - near_offsets[cell])
+    centred, there = np.empty((PART, dim), np.float32), np.empty((most, dim), np.float32)
+    half_there, apart = np.empty(most, np.float32), np.empty(PART * most, np.float32)
+    looked_into = np.empty((most, PART), np.uint8)
+    leading = np.empty(cells, np.float32), np.empty(cells, np.int64)
+    best = np.empty((PART, k + SPARE), np.float32), np.empty((PART, k + SPARE), np.int64)
+    farthest, asking, half = np.empty(PART), np.empty(PART, np.int64), np.empty(PART, np.float32)
+    products, half_tile = np.empty(PART * TILE, np.float32), np.empty(TILE, np.float32)
+    flags = np.zeros(TILE, np.uint8)
+    sorting = np.empty(k + SPARE), np.empty(k + SPARE, np.int64)
+    for part in range(span[0], span[1]):
+        cell, first = int(part_cell[part]), int(part_offsets[part])
+        count = int(part_offsets[part + 1]) - first
+        listed = near[near_offsets[cell] : near_offsets[cell + 1]]
+        n_near = len(listed)
         for i in range(count):
-            _centre(queries, int(query_rows[start + i]), origins, shelf, centred, i)
+            centre(queries, query_rows[first + i], centroids, cell, centred, i)
+        for j in range(n_near):
+            half_there[j] = centre(centroids, listed[j], centroids, cell, there, j)
+        nearness = apart[: count * n_near].reshape((count, n_near))
+        np.dot(centred[:count], there[:n_near].T, nearness)
+        looked_into[:n_near] = 0
+        for i in range(count):
+            _choose(nearness, i, half_there, listed, pool_offsets, k + 1, leading, looked_into)
         best[0][:count] = -np.inf
         best[1][:count] = -1
-        barred = query_rows[start : start + count] if among_itself else query_rows[:0]
-        filled = 0
-        for at_item in range(near_offsets[shelf], near_offsets[shelf + 1]):
-            item = near[at_item]
-            for at in range(pool_offsets[item], pool_offsets[item + 1]):
-                row = pool_rows[at]
-                half_square[filled] = _centre(pool, row, origins, shelf, tile, filled)
-                tile_rows[filled] = row
-                filled += 1
-                if filled == TILE:
-                    _scan(
-                        centred[:count], barred, tile, half_square, tile_rows, products, flags, best
+        farthest[:count] = 0
+        for j in range(n_near):
+            other = listed[j]
+            begin, end = pool_offsets[other], pool_offsets[other + 1]
+            n_asking = 0
+            for i in range(count):
+                if looked_into[j, i] and begin < end:
+                    half[n_asking] = centre(
+                        queries, query_rows[first + i], centroids, other, centred, n_asking
                     )
-                    filled = 0
-        if filled:
-            whole = (filled + 7) // 8 * 8
-            half_square[filled:whole] = np.inf
-            _scan(
-                centred[:count], barred, tile[:whole], half_square, tile_rows, products, flags, best
-            )
+                    farthest[i] = max(farthest[i], np.sqrt(2.0 * half[n_asking]) + reach[other])
+                    asking[n_asking] = i
+                    n_asking += 1
+            if n_asking == 0:
+                continue
+            for tile in range(begin, end, TILE):
+                width = min(TILE, end - tile)
+                found = products[: n_asking * width].reshape((n_asking, width))
+                np.dot(centred[:n_asking], seen[tile : tile + width].T, found)
+                for j in range(width):
+                    half_tile[j] = half_square[tile + j]
+                for at in range(n_asking):
+                    i = asking[at]
+                    own = int(query_rows[first + i]) if among_itself else -1
+                    _keep(found, at, half[at], half_tile, pool_rows, tile, own, flags, best, i)
         for i in range(count):
-            query = int(query_rows[start + i])
-            _measure(queries, query, pool, best[1], i, sorting, distances, rows)
+            slack = 2 * (dim + 8) * UNIT * farthest[i] * farthest[i]
+            query = query_rows[first + i]
+            _write_ranks(queries, query, pool, best, i, slack, ranks, sorting, distances, rows)
+
+
+@njit(nogil=True, cache=True)
+def _choose(
+    nearness: Points,
+    i: int,
+    half_there: Points,
+    listed: Whole,
+    pool_offsets: Whole,
+    needed: int,
+    leading: tuple[Points, Whole],
+    looked_into: Flags,
+) -> None:
+    """Mark the cells whose centroids are nearest to a query; all, where they hold too few."""
+    values, places = leading
+    values[:] = -np.inf
+    last = len(values) - 1
+    for j in range(len(listed)):
+        value = nearness[i, j] - half_there[j]
+        if value <= values[last]:
+            continue
+        place = last
+        while place > 0 and values[place - 1] < value:
+            values[place], places[place] = values[place - 1], places[place - 1]
+            place -= 1
+        values[place], places[place] = value, j
+    held = 0
+    for place in range(min(len(values), len(listed))):
+        j = places[place]
+        looked_into[j, i] = 1
+        held += pool_offsets[listed[j] + 1] - pool_offsets[listed[j]]
+    if held < needed:
+        for j in range(len(listed)):
+            looked_into[j, i] = 1
 
 
 @njit(nogil=True, cache=True, fastmath=True)
-def _centre(
+def centre(
     points: Points, row: int, origins: Points, origin: int, centred: Points, place: int
 ) -> np.float32:
     """Write a point as seen from an origin; gives half its square."""
@@ -204,106 +321,97 @@ def _centre(
 
 
 @njit(nogil=True, cache=True)
-def _scan(
-    centred: Points,
-    barred: Whole,
-    tile: Points,
-    half_square: Points,
-    tile_rows: Whole,
-    products: Points,
-    flags: Flags,
-    best: tuple[Points, Whole],
-) -> None:
-    """Look through one tile for all queries. Nearness is x.y - y.y/2: the larger, the nearer."""
-    width = len(tile)
-    for start in range(0, len(centred), QUERIES):
-        part = centred[start : start + QUERIES]
-        found = products[: len(part) * width].reshape((len(part), width))
-        np.dot(part, tile.T, found)
-        for i in range(len(part)):
-            own = barred[start + i] if len(barred) else -1
-            _keep(found, i, half_square, tile_rows, own, flags[:width], best, start + i)
-
-
-@njit(nogil=True, cache=True)
 def _keep(
     found: Points,
-    i: int,
-    half_square: Points,
-    tile_rows: Whole,
+    at: int,
+    half: np.float32,
+    half_tile: Points,
+    rows: Whole,
+    start: int,
     own: int,
     flags: Flags,
     best: tuple[Points, Whole],
     query: int,
 ) -> None:
-    """Keep the nearest; eight candidates at a time are passed over when none beats the last."""
+    """Keep the nearest, nearest first; eight candidates are passed over when none is near enough.
+
+    x.y - y.y/2: the larger, the nearer. Less `half`, x.x/2, it is minus half the squared distance,
+    and candidates seen from different places compare. Candidate j is row `rows[start + j]`.
+    """
     nearness, chosen = best
-    last = _least(nearness, query)
+    last = nearness.shape[1] - 1
     least = nearness[query, last]
-    for j in range(len(flags)):
-        value = found[i, j] - half_square[j]
-        found[i, j] = value
+    width = found.shape[1]
+    for j in range(width):
+        value = found[at, j] - half_tile[j] - half
+        found[at, j] = value
         flags[j] = value > least
+    n_words = (width + 7) // 8
+    flags[width : 8 * n_words] = 0
     words = flags.view(np.uint64)
-    for word in range(len(words)):
+    for word in range(n_words):
         if words[word] == 0:
             continue
-        for j in range(8 * word, 8 * word + 8):
-            if found[i, j] > least and tile_rows[j] != own:
-                nearness[query, last] = found[i, j]
-                chosen[query, last] = tile_rows[j]
-                last = _least(nearness, query)
-                least = nearness[query, last]
+        for j in range(8 * word, min(8 * word + 8, width)):
+            value = found[at, j]
+            if value <= least or rows[start + j] == own:
+                continue
+            place = last
+            while place > 0 and nearness[query, place - 1] < value:
+                nearness[query, place] = nearness[query, place - 1]
+                chosen[query, place] = chosen[query, place - 1]
+                place -= 1
+            nearness[query, place], chosen[query, place] = value, rows[start + j]
+            least = nearness[query, last]
 
 
 @njit(nogil=True, cache=True)
-def _least(nearness: Points, query: int) -> int:
-    """Where the smallest of a query's values is."""
-    last = 0
-    least = nearness[query, 0]
-    for place in range(1, nearness.shape[1]):
-        if nearness[query, place] < least:
-            last, least = place, nearness[query, place]
-    return last
-
-
-@njit(nogil=True, cache=True)
-def _measure(
+def _write_ranks(
     queries: Points,
     query: int,
     pool: Points,
-    chosen: Whole,
+    best: tuple[Points, Whole],
     i: int,
+    slack: float,
+    ranks: Whole,
     sorting: tuple[Floats, Whole],
     distances: Floats,
     rows: Whole,
 ) -> None:
-    """Sort the chosen by their distance in double precision, then by row; write the last ones."""
+    """Write the ranks that are kept: what is within `slack` of one is sorted in double precision,
+    equals by row."""
+    nearness, chosen = best
     near, near_rows = sorting
-    k = len(near) - 1
-    near[:] = np.inf
-    near_rows[:] = -1
-    for at in range(chosen.shape[1]):
-        row = chosen[i, at]
-        if row < 0:
+    held = 0
+    while held < chosen.shape[1] and chosen[i, held] >= 0:
+        held += 1
+    for kept in range(len(ranks)):
+        rank = ranks[kept]
+        if rank >= held:
             continue
-        distance = np.sqrt(_square(queries, query, pool, row))
-        place = k
-        while place > 0 and (
-            distance < near[place - 1]
-            or (distance == near[place - 1] and row < near_rows[place - 1])
-        ):
-            near[place], near_rows[place] = near[place - 1], near_rows[place - 1]
-            place -= 1
-        near[place], near_rows[place] = distance, row
-    kept = distances.shape[1]
-    for place in range(kept):
-        distances[query, place] = near[k - kept + place]
-        rows[query, place] = near_rows[k - kept + place]
+        first, end = rank, rank + 1
+        while first > 0 and nearness[i, first - 1] - nearness[i, rank] <= slack:
+            first -= 1
+        while end < held and nearness[i, rank] - nearness[i, end] <= slack:
+            end += 1
+        for at in range(first, end):
+            row = chosen[i, at]
+            distance = square(queries, query, pool, row)
+            place = at - first
+            while place > 0 and (
+                distance < near[place - 1]
+                or (distance == near[place - 1] and row < near_rows[place - 1])
+            ):
+                near[place], near_rows[place] = near[place - 1], near_rows[place - 1]
+                place -= 1
+            near[place], near_rows[place] = distance, row
+        distances[query, kept] = np.sqrt(near[rank - first])
+        rows[query, kept] = near_rows[rank - first]
 
 
 @njit(nogil=True, cache=True, fastmath=True)
-def _square(left: Points, i: int, right: Points, j: int) -> float:
+def square(left: Points, i: int, right: Points, j: int) -> float:
+    """The squared distance of two points in double precision."""
     total = 0.0
     for axis in range(left.shape[1]):
         apart = np.float64(left[i, axis]) - np.float64(right[j, axis])

@@ -1,0 +1,169 @@
+"""The nearest of a few candidates, as of centroids: one matrix product and two passes over it."""
+
+import numpy as np
+from numba import njit
+
+from kdos.density.neighbours import UNIT, Flags, Lists, Points, Whole, centre, in_blocks, square
+from kdos.threads import in_spans
+
+QUERIES = 64
+"""Queries multiplied with all candidates of their shelf at a time."""
+LANES = 8
+"""Candidates come in multiples of so many, filled up with places that are barred."""
+BARRED = np.float32(1e38)
+"""What a place that only fills up a row is taken to be away."""
+
+
+def nearest(
+    queries: Points,
+    query_shelves: Lists,
+    pool: Points,
+    pool_shelves: Lists,
+    *,
+    near: Lists,
+    origins: Points,
+) -> Whole:
+    """The row of the pool's point that is nearest to each query, the lower of equals, shape (n,).
+
+    Looked for on the shelves that are near, as `neighbours.join` does; -1 where these are empty.
+    Exact: whatever single precision cannot tell from the nearest is measured in double.
+    """
+    rows = np.full(len(queries), -1, np.int64)
+    looked_at = np.concatenate([[0], np.cumsum(pool_shelves.sizes[near.items])])
+    candidates = np.diff(looked_at[near.offsets])
+
+    def work(start: int, end: int) -> None:
+        _nearest_on_shelves(
+            (start, end, int(candidates[start:end].max())),
+            (queries, query_shelves.offsets, query_shelves.items),
+            (pool, pool_shelves.offsets, pool_shelves.items),
+            (near.offsets, near.items),
+            origins,
+            rows,
+        )
+
+    in_spans(work, (query_shelves.sizes + 1) * (candidates + 1))
+    return rows
+
+
+def nearest_of_all(queries: Points, pool: Points) -> Whole:
+    """The row of the whole pool's point that is nearest to each query, shape (n,)."""
+    shelves = in_blocks(len(queries))
+    origin = pool.mean(0, dtype=np.float64).astype(np.float32)
+    return nearest(
+        queries,
+        shelves,
+        pool,
+        Lists(np.array([0, len(pool)]), np.arange(len(pool))),
+        near=Lists(np.arange(len(shelves) + 1), np.zeros(len(shelves), np.int64)),
+        origins=np.tile(origin, (len(shelves), 1)),
+    )
+
+
+@njit(nogil=True, cache=True)
+def _nearest_on_shelves(
+    span: tuple[int, int, int],
+    query_side: tuple[Points, Whole, Whole],
+    pool_side: tuple[Points, Whole, Whole],
+    near_side: tuple[Whole, Whole],
+    origins: Points,
+    rows: Whole,
+) -> None:
+    first, end, most = span
+    queries, query_offsets, query_rows = query_side
+    pool, pool_offsets, pool_rows = pool_side
+    near_offsets, near = near_side
+    dim = pool.shape[1]
+    places = (most + LANES - 1) // LANES * LANES
+    held, held_rows = np.zeros((places, dim), np.float32), np.zeros(places, np.int64)
+    half_square, flags = np.empty(places, np.float32), np.empty(places, np.uint8)
+    centred, slack = np.empty((QUERIES, dim), np.float32), np.empty(QUERIES, np.float32)
+    products, lanes = np.empty(QUERIES * places, np.float32), np.empty(places, np.float32)
+    for shelf in range(first, end):
+        start, count = query_offsets[shelf], query_offsets[shelf + 1] - query_offsets[shelf]
+        filled, longest = 0, np.float32(0)
+        for at_item in range(near_offsets[shelf], near_offsets[shelf + 1]):
+            item = near[at_item]
+            for at in range(pool_offsets[item], pool_offsets[item + 1]):
+                half_square[filled] = centre(pool, pool_rows[at], origins, shelf, held, filled)
+                longest = max(longest, half_square[filled])
+                held_rows[filled] = pool_rows[at]
+                filled += 1
+        if filled == 0:
+            continue
+        whole = (filled + LANES - 1) // LANES * LANES
+        half_square[filled:whole] = BARRED
+        reach = np.sqrt(2.0 * longest)
+        for part in range(start, start + count, QUERIES):
+            n = min(QUERIES, start + count - part)
+            for i in range(n):
+                half = centre(queries, query_rows[part + i], origins, shelf, centred, i)
+                slack[i] = 2 * (dim + 8) * UNIT * reach * (np.sqrt(2.0 * half) + reach)
+            found = products[: n * whole].reshape((n, whole))
+            np.dot(centred[:n], held[:whole].T, found)
+            for i in range(n):
+                row = query_rows[part + i]
+                least = _greatest(found, i, half_square[:whole], lanes) - slack[i]
+                rows[row] = _nearest_above(
+                    least, found, i, flags[:whole], held_rows, queries, row, pool
+                )
+
+
+@njit(nogil=True, cache=True, fastmath=True)
+def _greatest(found: Points, i: int, half_square: Points, lanes: Points) -> np.float32:
+    """Take the half squares off a row of products; gives the largest that is left.
+
+    x.y - y.y/2: the larger, the nearer. In `LANES` lanes, which compile to vector instructions as
+    one running maximum would not.
+    """
+    width = len(half_square) // LANES
+    for j in range(width):
+        value = found[i, j] - half_square[j]
+        found[i, j] = value
+        lanes[j] = value
+    for lane in range(1, LANES):
+        start = lane * width
+        for j in range(width):
+            value = found[i, start + j] - half_square[start + j]
+            found[i, start + j] = value
+            lanes[j] = value if value > lanes[j] else lanes[j]
+    top = lanes[0]
+    for j in range(width):
+        if lanes[j] > top:
+            top = lanes[j]
+    return top
+
+
+@njit(nogil=True, cache=True)
+def _nearest_above(
+    least: np.float32,
+    found: Points,
+    i: int,
+    flags: Flags,
+    held_rows: Whole,
+    queries: Points,
+    query: int,
+    pool: Points,
+) -> int:
+    """The nearest of the candidates that reach `least`; eight are passed over at a time."""
+    for j in range(len(flags)):
+        flags[j] = found[i, j] >= least
+    words = flags.view(np.uint64)
+    nearest_row, nearest_square, seen = -1, np.inf, 0
+    for word in range(len(words)):
+        if words[word] == 0:
+            continue
+        for j in range(8 * word, 8 * word + 8):
+            if flags[j] == 0:
+                continue
+            row = held_rows[j]
+            if seen == 1:
+                nearest_square = square(queries, query, pool, nearest_row)
+            seen += 1
+            if seen == 1:
+                nearest_row = row
+                continue
+            apart = square(queries, query, pool, row)
+            if apart < nearest_square or (apart == nearest_square and row < nearest_row):
+                nearest_row, nearest_square = row, apart
+    return nearest_row
