@@ -141,7 +141,12 @@ def first_not_finite(rows: Points, *, block: int = 65_536) -> int | None:
 def projected(
     rows: Points, mean: Points, components: Points, *, normalize: bool, block: int = 65_536
 ) -> Points:
-    """Centre, reduce and scale to unit length, block by block; a row of zeros stays zero."""
+    """Centre, reduce and scale to unit length, block by block; a row of zeros stays zero.
+
+    The rows themselves, not copied, where nothing of this is to be done.
+    """
+    if not (mean.size or components.size or normalize):
+        return rows
     reduced = components.shape[1] if components.size else rows.shape[1]
     points = np.empty((len(rows), reduced), np.float32)
     for start in range(0, len(rows), block):
