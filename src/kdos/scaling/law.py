@@ -9,7 +9,8 @@ the non-embedding parameters, and M, the presentations of any fact:
 
 Beyond what was measured they part, and which of them is nearer cannot be told from a few sizes.
 So they are averaged unless one is plainly worse at sizes left out, and a prediction's interval
-spans them. Nothing is promised beyond `CAPACITY` bits a parameter.
+takes the truth to lie anywhere between them, evenly. Nothing is promised beyond `CAPACITY` bits a
+parameter.
 """
 
 from collections.abc import Callable, Sequence
@@ -30,6 +31,8 @@ OUTLIER = 0.1
 N_PARAMETERS = 3
 PLAINLY_WORSE = 3.0
 """How many times larger an error at sizes left out tells that a form is the wrong one."""
+EVEN = 12**-0.5
+"""The standard deviation of what lies evenly between 0 and 1."""
 Form = Callable[[Floats, Floats, Floats], Floats]
 
 
@@ -174,7 +177,8 @@ def predict(law: Law, *, params: float, presentations: float) -> Prediction:
     )
     log_k50 = by_form.mean(axis=0)
     drawn = float(np.hypot(log_k50[1:].std(), law.spread))
-    spread = float(np.hypot(max(drawn, law.residual), by_form[:, 0].std()))
+    between = float(np.ptp(by_form[:, 0])) * EVEN
+    spread = float(np.hypot(max(drawn, law.residual), between))
     capacity = float(CAPACITY * params / np.log2(law.values))
     found = around(float(log_k50[0]), spread * quantile(law.freedom))
     return Prediction(

@@ -26,7 +26,7 @@ class Design:
     """What is measured: a cell for each width, and for the first one at other budgets too.
 
     `presentations` is the budget; `points` counts of facts are tried in each cell, `seeds` times,
-    `together` models in one program.
+    `together` models at once.
     """
 
     widths: tuple[int, ...]

@@ -17,7 +17,7 @@ from kdos.workers import end_with_parent
 Row = dict[str, Any]
 Group = TypeVar("Group")
 TOGETHER = 12
-"""Models trained in one program: past that, a core gains nothing more."""
+"""Models that a process measures before it writes down what they did; a GPU trains them at once."""
 
 
 class Lab:

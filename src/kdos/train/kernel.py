@@ -1,0 +1,263 @@
+"""The parts of a decoder's step that are no matrix products, compiled; see `Learner`.
+
+Each is one pass over what is still in the cache. Row i of every array is one place in one fact, all
+numbers are in single precision, and every result is written into an array that the caller owns.
+"""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from numba import njit
+
+EPSILON = np.float32(np.finfo(np.float32).eps)
+"""What torch's norm adds to the mean square."""
+TINY = np.float32(1e-8)
+"""What AdamW adds to the root of the second moment."""
+ZERO, HALF, ONE = np.float32(0), np.float32(0.5), np.float32(1)
+BITS_A_NAT = np.float32(1.44269504)
+NATS_A_BIT = np.float32(0.69314718)
+LEAST = np.float32(-87)
+"""Below it, the exponential is no normal number any more."""
+E2, E3, E4, E5, E6, E7 = (
+    np.float32(value)
+    for value in (
+        5.0000001201e-1,
+        1.6666665459e-1,
+        4.1665795894e-2,
+        8.3334519073e-3,
+        1.3981999507e-3,
+        1.9875691500e-4,
+    )
+)
+"""The exponential within half a bit of 1 (Cephes, expf)."""
+P = np.float32(0.3275911)
+P1, P2, P3, P4, P5 = (
+    np.float32(value)
+    for value in (0.254829592, -0.284496736, 1.421413741, -1.453152027, 1.061405429)
+)
+"""The error function within 1.5e-7 (Abramowitz and Stegun, 7.1.26)."""
+ROOT_HALF = np.float32(0.5**0.5)
+PEAK = np.float32((2 * np.pi) ** -0.5)
+"""The normal density at 0."""
+
+Array = npt.NDArray[Any]
+compiled = njit(nogil=True, cache=True, fastmath=True, error_model="numpy")
+"""Sums in whatever order is fastest; a division by zero is infinite, so that loops need no exit."""
+
+
+@njit(inline="always")
+def exponential(x: Any) -> Any:
+    """Of a number not above 0; made of steps that a vector unit has."""
+    x = max(x, LEAST)
+    power = np.int32(x * BITS_A_NAT - HALF)
+    x = x - np.float32(power) * NATS_A_BIT
+    rest = ((((E7 * x + E6) * x + E5) * x + E4) * x + E3) * x + E2
+    scale = np.int32((power + np.int32(127)) << np.int32(23)).view(np.float32)
+    return (rest * x * x + x + ONE) * scale
+
+
+@compiled
+def gelu(x: Array, slope: Array) -> None:
+    """Of each number, in its place, and its slope there."""
+    at, by = x.reshape(-1), slope.reshape(-1)
+    for i in range(len(at)):
+        bell = exponential(-HALF * at[i] * at[i])
+        t = ONE / (ONE + P * ROOT_HALF * abs(at[i]))
+        tail = HALF * bell * t * ((((P5 * t + P4) * t + P3) * t + P2) * t + P1)
+        below = ONE - tail if at[i] > ZERO else tail
+        by[i] = below + at[i] * PEAK * bell
+        at[i] *= below
+
+
+@compiled
+def norm(x: Array, to: Array, scale: Array) -> None:
+    """Each row over the root of its mean square, and what it was multiplied by."""
+    for row in range(len(x)):
+        total = ZERO
+        for i in range(x.shape[1]):
+            total += x[row, i] * x[row, i]
+        scale[row] = ONE / np.sqrt(total / np.float32(x.shape[1]) + EPSILON)
+        for i in range(x.shape[1]):
+            to[row, i] = x[row, i] * scale[row]
+
+
+@compiled
+def add_norm_back(to: Array, slope: Array, y: Array, scale: Array) -> None:
+    """Add to the slopes at a norm's input what `slope` at its output `y` makes of them."""
+    for row in range(len(y)):
+        along = ZERO
+        for i in range(y.shape[1]):
+            along += slope[row, i] * y[row, i]
+        along /= np.float32(y.shape[1])
+        for i in range(y.shape[1]):
+            to[row, i] += scale[row] * (slope[row, i] - along * y[row, i])
+
+
+@compiled
+def softmax(scores: Array) -> None:
+    """Of a vector, in its place."""
+    top = scores[0]
+    for i in range(1, len(scores)):
+        top = max(top, scores[i])
+    total = ZERO
+    for i in range(len(scores)):
+        scores[i] = exponential(scores[i] - top)
+        total += scores[i]
+    for i in range(len(scores)):
+        scores[i] /= total
+
+
+@compiled
+def product(a: Array, b: Array) -> Any:
+    """The scalar product of two vectors."""
+    total = ZERO
+    for i in range(len(a)):
+        total += a[i] * b[i]
+    return total
+
+
+@compiled
+def add(to: Array, factor: Any, what: Array) -> None:
+    """Add so many times a vector to another."""
+    for i in range(len(to)):
+        to[i] += factor * what[i]
+
+
+@compiled
+def attend(qkv: Array, to: Array, weights: Array) -> None:
+    """What each place takes from those up to it, and the weights it takes it with.
+
+    `qkv` has shape (rows, 3·width), `to` (rows, width) and `weights` (n_facts, length, length).
+    """
+    facts, length, width = *weights.shape[:2], to.shape[1]
+    parts, taken = qkv.reshape(facts, length, 3, width), to.reshape(facts, length, width)
+    scale = ONE / np.sqrt(np.float32(width))
+    to[:] = ZERO
+    for fact in range(facts):
+        for here in range(length):
+            for at in range(here + 1):
+                weights[fact, here, at] = scale * product(parts[fact, here, 0], parts[fact, at, 1])
+            softmax(weights[fact, here, : here + 1])
+            for at in range(here + 1):
+                add(taken[fact, here], weights[fact, here, at], parts[fact, at, 2])
+
+
+@compiled
+def attend_back(slope: Array, qkv: Array, weights: Array, to: Array) -> None:
+    """The slopes at `qkv` from those at what was taken."""
+    facts, length, width = *weights.shape[:2], slope.shape[1]
+    parts, by = qkv.reshape(facts, length, 3, width), slope.reshape(facts, length, width)
+    back = to.reshape(facts, length, 3, width)
+    drawn = np.empty(length, np.float32)
+    scale = ONE / np.sqrt(np.float32(width))
+    to[:] = ZERO
+    for fact in range(facts):
+        for here in range(length):
+            mean = ZERO
+            for at in range(here + 1):
+                drawn[at] = product(by[fact, here], parts[fact, at, 2])
+                mean += weights[fact, here, at] * drawn[at]
+                add(back[fact, at, 2], weights[fact, here, at], by[fact, here])
+            for at in range(here + 1):
+                pull = scale * weights[fact, here, at] * (drawn[at] - mean)
+                add(back[fact, here, 0], pull, parts[fact, at, 1])
+                add(back[fact, at, 1], pull, parts[fact, here, 0])
+
+
+@compiled
+def look(query: Array, kv: Array, to: Array, weights: Array) -> None:
+    """What the last places, shape (n_facts, width), take from all, and the weights.
+
+    `kv` has shape (rows, 2·width) and `weights` (n_facts, length).
+    """
+    facts, length, width = *weights.shape, query.shape[1]
+    parts = kv.reshape(facts, length, 2, width)
+    scale = ONE / np.sqrt(np.float32(width))
+    to[:] = ZERO
+    for fact in range(facts):
+        for at in range(length):
+            weights[fact, at] = scale * product(query[fact], parts[fact, at, 0])
+        softmax(weights[fact])
+        for at in range(length):
+            add(to[fact], weights[fact, at], parts[fact, at, 1])
+
+
+@compiled
+def look_back(
+    slope: Array, query: Array, kv: Array, weights: Array, to_query: Array, to: Array
+) -> None:
+    """The slopes at `query` and `kv` from those at what was taken."""
+    facts, length, width = *weights.shape, query.shape[1]
+    parts, back = kv.reshape(facts, length, 2, width), to.reshape(facts, length, 2, width)
+    drawn = np.empty(length, np.float32)
+    scale = ONE / np.sqrt(np.float32(width))
+    for fact in range(facts):
+        mean = ZERO
+        for at in range(length):
+            drawn[at] = product(slope[fact], parts[fact, at, 1])
+            mean += weights[fact, at] * drawn[at]
+        to_query[fact] = ZERO
+        for at in range(length):
+            pull = scale * weights[fact, at] * (drawn[at] - mean)
+            add(to_query[fact], pull, parts[fact, at, 0])
+            for i in range(width):
+                back[fact, at, 0, i] = pull * query[fact, i]
+                back[fact, at, 1, i] = weights[fact, at] * slope[fact, i]
+
+
+@compiled
+def surprise_back(scores: Array, texts: Array) -> None:
+    """From the scores of all tokens, in their place, to the slopes of the mean surprise at them.
+
+    What is expected stands last in each of the texts, shape (n_facts, length + 1).
+    """
+    share = ONE / np.float32(len(texts))
+    for row in range(len(scores)):
+        softmax(scores[row])
+        scores[row, texts[row, -1]] -= ONE
+        for i in range(scores.shape[1]):
+            scores[row, i] *= share
+
+
+@compiled
+def embed(texts: Array, token: Array, place: Array, to: Array) -> None:
+    """The embeddings of all tokens but the last, shape (rows, width)."""
+    length, width = place.shape
+    for fact in range(len(texts)):
+        for at in range(length):
+            for i in range(width):
+                to[fact * length + at, i] = token[texts[fact, at], i] + place[at, i]
+
+
+@compiled
+def add_embed_back(slope: Array, texts: Array, to_token: Array, to_place: Array) -> None:
+    """Add to the slopes at the embeddings those at what they made."""
+    length, width = to_place.shape
+    for fact in range(len(texts)):
+        for at in range(length):
+            for i in range(width):
+                to_token[texts[fact, at], i] += slope[fact * length + at, i]
+                to_place[at, i] += slope[fact * length + at, i]
+
+
+@compiled
+def adam(
+    weights: Array,
+    slopes: Array,
+    first: Array,
+    second: Array,
+    rate: float,
+    betas: tuple[float, float],
+    step: int,
+) -> None:
+    """AdamW without decay on vectors, in their place; the slopes are emptied."""
+    keep, keep2 = np.float32(betas[0]), np.float32(betas[1])
+    take, take2 = np.float32(1 - betas[0]), np.float32(1 - betas[1])
+    size = np.float32(rate / (1 - betas[0] ** step))
+    root = np.float32(1 / np.sqrt(1 - betas[1] ** step))
+    for i in range(len(weights)):
+        first[i] = keep * first[i] + take * slopes[i]
+        second[i] = keep2 * second[i] + take2 * slopes[i] * slopes[i]
+        weights[i] -= size * first[i] / (np.sqrt(second[i]) * root + TINY)
+        slopes[i] = ZERO
