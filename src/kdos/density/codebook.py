@@ -12,7 +12,6 @@ from kdos.density.neighbours import (
     Lists,
     Points,
     Whole,
-    in_parts,
     nearest_flat,
     one_shelf,
     shelve,
@@ -29,8 +28,6 @@ ITERATIONS = 6
 """Lloyd's iterations."""
 SAMPLE_PER_CELL = 32
 """Training points per cell at most."""
-BLOCK = 2048
-"""Points of one group that are assigned together."""
 
 
 @dataclass(frozen=True)
@@ -168,11 +165,10 @@ def lloyd(
 
     A centroid that loses all its points stays where it is.
     """
-    blocks, group = in_parts(members, BLOCK)
-    near = Lists(np.arange(len(blocks) + 1), group)
+    own = Lists(np.arange(len(members) + 1), np.arange(len(members)))
     for _ in range(ITERATIONS):
-        origins = _middles(centroids, within)[near.items]
-        found = nearest(points, blocks, centroids, within, near=near, origins=origins)
+        origins = _middles(centroids, within)
+        found = nearest(points, members, centroids, within, near=own, origins=origins)
         centroids = cell_means(points, shelve(found, len(centroids)), centroids)
         if normalize:
             centroids = unit_rows(centroids)

@@ -3,9 +3,21 @@
 import numpy as np
 from numba import njit
 
-from kdos.density.neighbours import UNIT, Flags, Lists, Points, Whole, centre, in_blocks, square
+from kdos.density.neighbours import (
+    UNIT,
+    Flags,
+    Lists,
+    Points,
+    Whole,
+    centre,
+    in_parts,
+    one_shelf,
+    square,
+)
 from kdos.threads import in_spans
 
+PART = 2048
+"""Queries of one shelf for which its candidates are gathered once."""
 QUERIES = 64
 """Queries multiplied with all candidates of their shelf at a time."""
 LANES = 8
@@ -25,52 +37,52 @@ def nearest(
 ) -> Whole:
     """The row of the pool's point that is nearest to each query, the lower of equals, shape (n,).
 
-    Looked for on the shelves that are near, as `neighbours.join` does; -1 where these are empty.
-    Exact: whatever single precision cannot tell from the nearest is measured in double.
+    `near` lists, for each query shelf, the pool shelves to look at, -1 where these are empty;
+    `origins`, shape (n_query_shelves, dim), is a place in the midst of each query shelf. Exact:
+    whatever single precision cannot tell from the nearest is measured in double.
     """
     rows = np.full(len(queries), -1, np.int64)
     looked_at = np.concatenate([[0], np.cumsum(pool_shelves.sizes[near.items])])
-    candidates = np.diff(looked_at[near.offsets])
+    parts, part_shelf = in_parts(query_shelves, PART)
+    candidates = np.diff(looked_at[near.offsets])[part_shelf]
 
     def work(start: int, end: int) -> None:
         _nearest_on_shelves(
             (start, end, int(candidates[start:end].max())),
-            (queries, query_shelves.offsets, query_shelves.items),
+            (queries, parts.offsets, parts.items, part_shelf),
             (pool, pool_shelves.offsets, pool_shelves.items),
             (near.offsets, near.items),
             origins,
             rows,
         )
 
-    in_spans(work, (query_shelves.sizes + 1) * (candidates + 1))
+    in_spans(work, parts.sizes * (candidates + 1))
     return rows
 
 
 def nearest_of_all(queries: Points, pool: Points) -> Whole:
     """The row of the whole pool's point that is nearest to each query, shape (n,)."""
-    shelves = in_blocks(len(queries))
-    origin = pool.mean(0, dtype=np.float64).astype(np.float32)
     return nearest(
         queries,
-        shelves,
+        one_shelf(len(queries)),
         pool,
-        Lists(np.array([0, len(pool)]), np.arange(len(pool))),
-        near=Lists(np.arange(len(shelves) + 1), np.zeros(len(shelves), np.int64)),
-        origins=np.tile(origin, (len(shelves), 1)),
+        one_shelf(len(pool)),
+        near=one_shelf(1),
+        origins=pool.mean(0, dtype=np.float64, keepdims=True).astype(np.float32),
     )
 
 
 @njit(nogil=True, cache=True)
 def _nearest_on_shelves(
     span: tuple[int, int, int],
-    query_side: tuple[Points, Whole, Whole],
+    query_side: tuple[Points, Whole, Whole, Whole],
     pool_side: tuple[Points, Whole, Whole],
     near_side: tuple[Whole, Whole],
     origins: Points,
     rows: Whole,
 ) -> None:
     first, end, most = span
-    queries, query_offsets, query_rows = query_side
+    queries, part_offsets, query_rows, part_shelf = query_side
     pool, pool_offsets, pool_rows = pool_side
     near_offsets, near = near_side
     dim = pool.shape[1]
@@ -79,8 +91,8 @@ def _nearest_on_shelves(
     half_square, flags = np.empty(places, np.float32), np.empty(places, np.uint8)
     centred, slack = np.empty((QUERIES, dim), np.float32), np.empty(QUERIES, np.float32)
     products, lanes = np.empty(QUERIES * places, np.float32), np.empty(places, np.float32)
-    for shelf in range(first, end):
-        start, count = query_offsets[shelf], query_offsets[shelf + 1] - query_offsets[shelf]
+    for part in range(first, end):
+        shelf = part_shelf[part]
         filled, longest = 0, np.float32(0)
         for at_item in range(near_offsets[shelf], near_offsets[shelf + 1]):
             item = near[at_item]
@@ -94,15 +106,15 @@ def _nearest_on_shelves(
         whole = (filled + LANES - 1) // LANES * LANES
         half_square[filled:whole] = BARRED
         reach = np.sqrt(2.0 * longest)
-        for part in range(start, start + count, QUERIES):
-            n = min(QUERIES, start + count - part)
+        for start in range(part_offsets[part], part_offsets[part + 1], QUERIES):
+            n = min(QUERIES, part_offsets[part + 1] - start)
             for i in range(n):
-                half = centre(queries, query_rows[part + i], origins, shelf, centred, i)
+                half = centre(queries, query_rows[start + i], origins, shelf, centred, i)
                 slack[i] = 2 * (dim + 8) * UNIT * reach * (np.sqrt(2.0 * half) + reach)
             found = products[: n * whole].reshape((n, whole))
             np.dot(centred[:n], held[:whole].T, found)
             for i in range(n):
-                row = query_rows[part + i]
+                row = query_rows[start + i]
                 least = _greatest(found, i, half_square[:whole], lanes) - slack[i]
                 rows[row] = _nearest_above(
                     least, found, i, flags[:whole], held_rows, queries, row, pool

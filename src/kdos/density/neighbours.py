@@ -69,11 +69,6 @@ def one_shelf(n: int) -> Lists:
     return Lists(np.array([0, n]), np.arange(n))
 
 
-def in_blocks(n: int, *, block: int = 512) -> Lists:
-    """All rows, in shelves of equal size."""
-    return Lists(np.append(np.arange(0, n, block), n), np.arange(n))
-
-
 def in_parts(shelves: Lists, most: int) -> tuple[Lists, Whole]:
     """Shelves cut into parts of at most `most` rows, and the shelf of each part."""
     counts = -(-shelves.sizes // most)
