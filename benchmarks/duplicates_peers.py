@@ -3,7 +3,7 @@
     python benchmarks/duplicates_peers.py [--n 1000000] [--peers 100000]
 
 Libraries run on the first `--peers` questions, kdos on those too, so that ratios come from one run.
-An original counts as wrongly removed when no earlier question is similar to it at Jaccard 0.7.
+Originals that are removed are all counted, those too that are like an earlier one by chance.
 """
 
 import argparse
