@@ -62,7 +62,7 @@ def test_only_shelves_that_are_near_are_looked_at() -> None:
     itself = Lists(np.arange(8), np.arange(7))
     found = nearest_among_cells(
         points, shelves, points, shelves,
-        centroids=cloud(7, 4), near=itself, cells=1, k=2, among_itself=True,
+        centroids=cloud(7, 4), blocks=np.arange(8), near=itself, cells=1, k=2, among_itself=True,
     )  # fmt: skip
     slow = all_distances(points, points)
     slow[cells[:, None] != cells] = np.inf
@@ -77,14 +77,16 @@ def test_only_shelves_that_are_near_are_looked_at() -> None:
 def test_a_query_looks_into_the_cells_it_is_nearest_to(n, cells, k, seed) -> None:
     queries, pool, centroids = cloud(50, 3, seed=seed), cloud(n, 3, seed=seed + 1), cloud(12, 3)
     of_query, of_pool = (all_distances(rows, centroids).argmin(1) for rows in (queries, pool))
-    near = with_itself(centroids, 7)
+    blocks = np.array([0, 5, 6, 12])
+    near = Lists(np.array([0, 7, 9, 21]), np.r_[0:7, 5, 11, 0:12])
     found = nearest_among_cells(
         queries, shelve(of_query, 12), pool, shelve(of_pool, 12),
-        centroids=centroids, near=near, cells=cells, k=k,
+        centroids=centroids, blocks=blocks, near=near, cells=cells, k=k,
     )  # fmt: skip
     slow = all_distances(queries, pool)
     for query, cell in enumerate(of_query):
-        listed = near.items[near.offsets[cell] : near.offsets[cell + 1]]
+        block = np.searchsorted(blocks, cell, side="right") - 1
+        listed = near.items[near.offsets[block] : near.offsets[block + 1]]
         order = listed[all_distances(queries[[query]], centroids[listed])[0].argsort()]
         held = np.isin(of_pool, order[:cells])
         if held.sum() < k + 1:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +13,8 @@ from kdos.density.neighbours import (
     Lists,
     Points,
     Whole,
+    as_lists,
+    in_parts,
     nearest_flat,
     one_shelf,
     shelve,
@@ -28,6 +31,8 @@ ITERATIONS = 6
 """Lloyd's iterations."""
 SAMPLE_PER_CELL = 32
 """Training points per cell at most."""
+BLOCK = 16
+"""Cells of one block at most."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +40,9 @@ class Codebook:
     """Centroids, shape (n_cells, dim), in groups: group g is `centroids[groups[g]:groups[g + 1]]`.
 
     The cell of a point is that of the nearest centroid in the `GROUP_PROBES + 1` groups that are
-    nearest to the point's nearest group; ties go to the lower cell.
+    nearest to the point's nearest group; ties go to the lower cell. Training numbers cells, and
+    groups, so that those with numbers close by are close by; each group's cells, in runs of up to
+    `BLOCK`, make blocks, whose points are looked after together.
     """
 
     centroids: Points
@@ -78,10 +85,18 @@ class Codebook:
         )
         return found.astype(np.int32)
 
+    @cached_property
+    def blocks(self) -> Whole:
+        """Block b is cells `blocks[b]` to `blocks[b + 1]`."""
+        return in_parts(self._shelves, BLOCK)[0].offsets
+
     def near(self, probes: int) -> Lists:
-        """Each cell followed by its `probes` nearest cells."""
+        """For each block its cells and each one's `probes` nearest cells, in order."""
         if probes not in self._near:
-            self._near[probes] = with_itself(self.centroids, probes)
+            each = with_itself(self.centroids, probes)
+            bounds = each.offsets[self.blocks]
+            runs = [np.unique(each.items[start:end]) for start, end in pairwise(bounds)]
+            self._near[probes] = as_lists(runs)
         return self._near[probes]
 
     @cached_property
@@ -91,14 +106,32 @@ class Codebook:
 
 def with_itself(points: Points, probes: int) -> Lists:
     """Each row followed by the rows of its `probes` nearest points."""
-    if probes == 0:
-        return _led_by_itself(np.zeros((len(points), 0), np.int64))
-    return _led_by_itself(nearest_flat(points, points, k=probes, among_itself=True).rows)
+    table = np.arange(len(points))[:, None]
+    if probes:
+        near = nearest_flat(points, points, k=probes, among_itself=True).rows
+        table = np.concatenate([table, near], 1)
+    return Lists(np.arange(len(points) + 1) * table.shape[1], table.reshape(-1))
 
 
-def _led_by_itself(rows: Whole) -> Lists:
-    table = np.concatenate([np.arange(len(rows))[:, None], rows], 1)
-    return Lists(np.arange(len(rows) + 1) * table.shape[1], table.reshape(-1))
+def side_by_side(points: Points) -> Whole:
+    """The rows of points so that rows close by in this order are close by, shape (n,).
+
+    Halved between two points that are far apart, and each half again.
+    """
+    order = np.arange(len(points))
+    halves = [(0, len(points))]
+    while halves:
+        start, end = halves.pop()
+        if end - start <= BLOCK:
+            continue
+        rows = order[start:end]
+        away = points[rows].astype(np.float64)
+        away -= away[np.square(away - away.mean(0)).sum(1).argmax()]
+        across = away[np.square(away).sum(1).argmax()]
+        order[start:end] = rows[np.argsort((away * across).sum(1), kind="stable")]
+        middle = (start + end) // 2
+        halves += [(start, middle), (middle, end)]
+    return order
 
 
 def train_codebook(
@@ -112,15 +145,15 @@ def train_codebook(
     sample = _sample(points, SAMPLE_PER_CELL * n_cells, rng)
     if n_cells <= FLAT_CELLS:
         start = _sample(sample, n_cells, rng)
-        return Codebook(
-            lloyd(sample, one_shelf(len(sample)), start, one_shelf(n_cells), normalize=normalize),
-            np.array([0, n_cells]),
-        )
+        shelves = one_shelf(len(sample)), one_shelf(n_cells)
+        centroids = lloyd(sample, shelves[0], start, shelves[1], normalize=normalize)
+        return Codebook(centroids[side_by_side(centroids)], np.array([0, n_cells]))
     n_groups = round(n_cells**0.5)
     training = _sample(sample, SAMPLE_PER_CELL * n_groups, rng)
     start = _sample(training, n_groups, rng)
     shelves = one_shelf(len(training)), one_shelf(n_groups)
     centres = lloyd(training, shelves[0], start, shelves[1], normalize=normalize)
+    centres = centres[side_by_side(centres)]
     members = shelve(nearest_of_all(sample, centres), n_groups)
     sizes = shares(members.sizes, n_cells)
     groups = np.concatenate([[0], np.cumsum(sizes)])
@@ -130,7 +163,8 @@ def train_codebook(
     ]
     within = Lists(groups, np.arange(n_cells))
     centroids = lloyd(sample, members, sample[np.concatenate(first)], within, normalize=normalize)
-    return Codebook(centroids, np.unique(groups))
+    order = [start + side_by_side(centroids[start:end]) for start, end in pairwise(groups)]
+    return Codebook(centroids[np.concatenate(order)], np.unique(groups))
 
 
 def without_empty_cells(codebook: Codebook, cells: Cells) -> tuple[Codebook, Cells]:

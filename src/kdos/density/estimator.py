@@ -8,7 +8,14 @@ import numpy as np
 
 from kdos.density.codebook import Codebook
 from kdos.density.copies import find_copies
-from kdos.density.neighbours import Found, Lists, nearest_among_cells, nearest_flat, shelve
+from kdos.density.neighbours import (
+    Found,
+    Lists,
+    as_lists,
+    nearest_among_cells,
+    nearest_flat,
+    shelve,
+)
 from kdos.density.space import Cells, Floats, Points, Space, Whole
 from kdos.errors import UsageError
 
@@ -19,8 +26,8 @@ PAIRS = 2**28
 as PAIRS in all allow for, within these bounds. Small pools are joined more thoroughly."""
 PROBES_AT_MOST = 64
 """Past so many neighbour cells, groups of cells are probed instead."""
-NEAR_PER_PROBE = 8
-"""Cells next to a query's own that it chooses from, for each that it looks into."""
+NEAR_PER_PROBE = 4
+"""Cells next to each cell of a block that its points choose from, for each that they look into."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,12 +107,13 @@ def neighbours(
     k: int,
     probes: int | None,
     ranks: Sequence[int] | None = None,
+    widely: bool = False,
 ) -> Found:
-    """The k nearest of `pool` in the query's cell and its `probes` nearest cells.
+    """The k nearest of `pool` in the `probes` + 1 cells that a query is nearest to.
 
     Where `queries` is `pool`, none is its own neighbour. Left out, `probes` brings about
     1,536 to 4,096 points to each query. Where cells hold too few, as many more are looked at as it
-    takes to find k.
+    takes to find k. `widely` looks into all cells that are chosen among: about ten times as many.
     """
     among_itself = queries is pool
     n_pool, needed = len(pool.points), k + among_itself
@@ -133,8 +141,9 @@ def neighbours(
         pool.points,
         pool_shelves,
         centroids=codebook.centroids,
-        near=far_enough(near, codebook.centroids, query_shelves, pool_shelves, needed=needed),
-        cells=min(wanted, len(codebook) - 1) + 1,
+        blocks=codebook.blocks,
+        near=far_enough(near, codebook, query_shelves, pool_shelves, needed=needed),
+        cells=len(codebook) if widely else min(wanted, len(codebook) - 1) + 1,
         k=k,
         among_itself=among_itself,
         ranks=ranks,
@@ -154,19 +163,22 @@ def candidates_for(n_points: int) -> int:
 
 
 def far_enough(
-    near: Lists, centroids: Points, query_shelves: Lists, pool_shelves: Lists, *, needed: int
+    near: Lists, codebook: Codebook, query_shelves: Lists, pool_shelves: Lists, *, needed: int
 ) -> Lists:
     """The lists of near cells, made longer where they hold fewer than `needed` points."""
     reached = np.add.reduceat(pool_shelves.sizes[near.items], near.offsets[:-1])
-    short = np.flatnonzero((reached < needed) & (query_shelves.sizes > 0))
+    asking = np.diff(query_shelves.offsets[codebook.blocks])
+    short = np.flatnonzero((reached < needed) & (asking > 0))
+    if len(short) == 0:
+        return near
     lists: list[Whole] = np.split(near.items, near.offsets[1:-1])
-    for cell in short:
-        apart = np.square(centroids - centroids[cell], dtype=np.float64).sum(1)
+    for block in short:
+        middle = codebook.centroids[codebook.blocks[block] : codebook.blocks[block + 1]].mean(0)
+        apart = np.square(codebook.centroids - middle, dtype=np.float64).sum(1)
         order = np.argsort(apart, kind="stable")
         enough = np.searchsorted(np.cumsum(pool_shelves.sizes[order]), needed) + 1
-        lists[cell] = order[: max(enough, len(lists[cell]))]
-    sizes = [len(items) for items in lists]
-    return Lists(np.concatenate([[0], np.cumsum(sizes)]), np.concatenate(lists))
+        lists[block] = np.union1d(lists[block], order[:enough])
+    return as_lists(lists)
 
 
 def radius_log_density(radius: Floats, intrinsic_dim: float, *, k: int, r_min: float) -> Floats:

@@ -7,11 +7,10 @@ import numpy.typing as npt
 
 from kdos.chance import generator
 from kdos.density.cells import log_volumes
-from kdos.density.codebook import train_codebook, without_empty_cells
+from kdos.density.codebook import Codebook, train_codebook, without_empty_cells
 from kdos.density.copies import find_copies
 from kdos.density.dimension import two_nn
 from kdos.density.estimator import Pool, neighbours, radius_log_density
-from kdos.density.neighbours import nearest_flat
 from kdos.density.space import Cells, Floats, Points, Space, checked_vectors, projected
 from kdos.errors import UsageError
 
@@ -20,10 +19,8 @@ NOVEL_QUANTILE = 0.99
 NEAREST_SHARE = 0.01
 """r_min as a share of the median k-th neighbour distance: nearer ones count as this near."""
 PCA_ROWS = 131_072
-DIMENSION_PAIRS = 2 * 10**9
-DIMENSION_SAMPLE = 1024, 8192
-"""The dimension is read from so many points, as many as DIMENSION_PAIRS distances allow for; its
-standard error is one over the square root of their number."""
+DIMENSION_SAMPLE = 8192
+"""The dimension is read from so many points: its standard error is one over their square root."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +66,8 @@ def fit_space(
     joined = neighbours(pool, pool, codebook, k=k, probes=None, ranks=(k,))
     radius = joined.distances[:, 0]
     r_min = NEAREST_SHARE * float(np.median(radius))
-    dimension = intrinsic_dimension(distinct, generator(random_seed, "density", "dimension"))
+    rng = generator(random_seed, "density", "dimension")
+    dimension = intrinsic_dimension(pool, codebook, rng=rng)
     log_rho = radius_log_density(radius, dimension, k=k, r_min=r_min)
     space = Space(
         embedder=embedder,
@@ -91,15 +89,14 @@ def fit_space(
     return space, Reference(points, cells[each], log_rho[each], radius[each], counts)
 
 
-def intrinsic_dimension(points: Points, rng: np.random.Generator) -> float:
-    """2NN on a sample whose neighbours are looked for among all distinct points: exact."""
-    if len(points) < 3:
+def intrinsic_dimension(pool: Pool, codebook: Codebook, *, rng: np.random.Generator) -> float:
+    """2NN on a sample whose neighbours are widely looked for among all distinct points."""
+    if len(pool.points) < 3:
         return 1.0
-    least, most = DIMENSION_SAMPLE
-    n_sample = min(max(DIMENSION_PAIRS // len(points), least), most, len(points))
-    rows = np.sort(rng.choice(len(points), n_sample, replace=False))
-    distances = nearest_flat(points[rows], points, k=3).distances[:, 1:]
-    return min(two_nn(distances), float(points.shape[1]))
+    rows = np.sort(rng.choice(len(pool.points), min(DIMENSION_SAMPLE, len(pool.points)), False))
+    sample = Pool(pool.points[rows], pool.cells[rows])
+    found = neighbours(sample, pool, codebook, k=3, probes=None, ranks=(2, 3), widely=True)
+    return min(two_nn(found.distances), float(pool.points.shape[1]))
 
 
 def checked_size(n_distinct: int, *, n_cells: int | None, k: int) -> int:

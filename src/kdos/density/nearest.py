@@ -18,9 +18,9 @@ from kdos.threads import in_spans
 
 PART = 2048
 """Queries of one shelf for which its candidates are gathered once."""
-QUERIES = 64
+QUERIES = 256
 """Queries multiplied with all candidates of their shelf at a time."""
-LANES = 8
+LANES = 16
 """Candidates come in multiples of so many, filled up with places that are barred."""
 BARRED = np.float32(1e38)
 """What a place that only fills up a row is taken to be away."""
@@ -115,10 +115,8 @@ def _nearest_on_shelves(
             np.dot(centred[:n], held[:whole].T, found)
             for i in range(n):
                 row = query_rows[start + i]
-                least = _greatest(found, i, half_square[:whole], lanes) - slack[i]
-                rows[row] = _nearest_above(
-                    least, found, i, flags[:whole], held_rows, queries, row, pool
-                )
+                least = _greatest(found, i, half_square, lanes) - slack[i]
+                rows[row] = _nearest_above(least, found, i, flags, held_rows, queries, row, pool)
 
 
 @njit(nogil=True, cache=True, fastmath=True)
@@ -128,16 +126,17 @@ def _greatest(found: Points, i: int, half_square: Points, lanes: Points) -> np.f
     x.y - y.y/2: the larger, the nearer. In `LANES` lanes, which compile to vector instructions as
     one running maximum would not.
     """
-    width = len(half_square) // LANES
+    width = found.shape[1] // LANES
     for j in range(width):
         value = found[i, j] - half_square[j]
         found[i, j] = value
         lanes[j] = value
     for lane in range(1, LANES):
-        start = lane * width
+        start = np.uint64(lane * width)
         for j in range(width):
-            value = found[i, start + j] - half_square[start + j]
-            found[i, start + j] = value
+            place = start + np.uint64(j)
+            value = found[i, place] - half_square[place]
+            found[i, place] = value
             lanes[j] = value if value > lanes[j] else lanes[j]
     top = lanes[0]
     for j in range(width):
@@ -158,11 +157,12 @@ def _nearest_above(
     pool: Points,
 ) -> int:
     """The nearest of the candidates that reach `least`; eight are passed over at a time."""
-    for j in range(len(flags)):
+    width = found.shape[1]
+    for j in range(width):
         flags[j] = found[i, j] >= least
     words = flags.view(np.uint64)
     nearest_row, nearest_square, seen = -1, np.inf, 0
-    for word in range(len(words)):
+    for word in range(width // 8):
         if words[word] == 0:
             continue
         for j in range(8 * word, 8 * word + 8):

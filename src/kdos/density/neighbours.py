@@ -21,10 +21,13 @@ Floats = npt.NDArray[np.float64]
 Whole = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.uint8]
 
-PART = 128
-"""Queries of one cell that are looked after together."""
+PART = 256
+"""Queries of one block that are looked after together."""
 TILE = 1024
-"""Candidates multiplied with them at a time."""
+"""Candidates multiplied with them at a time, and held for each of them before the nearest are
+taken."""
+WORD = 8
+"""Candidates that are passed over together where none is near enough."""
 SPARE = 2
 """Candidates chosen beyond k, so that single precision does not decide who is k-th."""
 UNIT = 2.0**-24
@@ -56,6 +59,11 @@ class Found:
 
     distances: Floats
     rows: Whole
+
+
+def as_lists(runs: Sequence[Whole]) -> Lists:
+    """Several arrays of whole numbers as lists."""
+    return Lists(np.cumsum([0, *map(len, runs)]), np.concatenate(runs))
 
 
 def shelve(cells: npt.NDArray[np.integer], n_cells: int) -> Lists:
@@ -113,6 +121,7 @@ def nearest_among_cells(
     pool_shelves: Lists,
     *,
     centroids: Points,
+    blocks: Whole,
     near: Lists,
     cells: int,
     k: int,
@@ -121,21 +130,23 @@ def nearest_among_cells(
 ) -> Found:
     """The k nearest points of `pool` to each query in the `cells` cells that it is nearest to.
 
-    Cells are chosen among those that `near` lists for the query's own cell, by the distance of
-    their centroids; all of these are looked into where the chosen ones hold too few points. With
-    `among_itself` the queries are the pool, and none is its own neighbour. `ranks` of 1 to k says
-    which of the k to keep, all unless given.
+    Block b is cells `blocks[b]` to `blocks[b + 1]`, and its queries choose among the cells that
+    `near` lists for it, by the distance of their centroids; all of these are looked into where the
+    chosen ones hold too few points. With `among_itself` the queries are the pool, on the same
+    shelves, and none is its own neighbour. `ranks` of 1 to k says which of the k to keep, all
+    unless given.
     """
     kept = np.arange(k) if ranks is None else np.array(ranks) - 1
     distances = np.full((len(queries), len(kept)), np.inf)
     rows = np.full((len(queries), len(kept)), -1, np.int64)
-    parts, part_cell = in_parts(query_shelves, PART)
+    block_shelves = Lists(query_shelves.offsets[blocks], query_shelves.items)
+    parts, part_block = in_parts(block_shelves, PART)
     there = seen_from(pool, pool_shelves, centroids)
 
     def work(start: int, end: int) -> None:
         _search_parts(
             (start, end),
-            (queries, parts.offsets, parts.items, part_cell),
+            (queries, parts.offsets, parts.items, part_block, blocks),
             (pool, pool_shelves.offsets, pool_shelves.items),
             (there.seen, there.half_square, there.reach),
             (near.offsets, near.items, centroids),
@@ -163,6 +174,7 @@ def nearest_flat(
         pool,
         one_shelf(len(pool)),
         centroids=pool.mean(0, dtype=np.float64, keepdims=True).astype(np.float32),
+        blocks=np.array([0, 1]),
         near=one_shelf(1),
         cells=1,
         k=k,
@@ -194,7 +206,7 @@ def _see(
 @njit(nogil=True, cache=True)
 def _search_parts(
     span: tuple[int, int],
-    query_side: tuple[Points, Whole, Whole, Whole],
+    query_side: tuple[Points, Whole, Whole, Whole, Whole],
     pool_side: tuple[Points, Whole, Whole],
     seen_side: tuple[Points, Points, Floats],
     near_side: tuple[Whole, Whole, Points],
@@ -202,7 +214,7 @@ def _search_parts(
     distances: Floats,
     rows: Whole,
 ) -> None:
-    queries, part_offsets, query_rows, part_cell = query_side
+    queries, part_offsets, query_rows, part_block, blocks = query_side
     pool, pool_offsets, pool_rows = pool_side
     seen, half_square, reach = seen_side
     near_offsets, near, centroids = near_side
@@ -210,62 +222,73 @@ def _search_parts(
     dim = pool.shape[1]
     most = 1
     for part in range(span[0], span[1]):
-        cell = part_cell[part]
-        most = max(most, near_offsets[cell + 1] - near_offsets[cell])
-    centred, there = np.empty((PART, dim), np.float32), np.empty((most, dim), np.float32)
-    half_there, apart = np.empty(most, np.float32), np.empty(PART * most, np.float32)
-    looked_into = np.empty((most, PART), np.uint8)
-    leading = np.empty(cells, np.float32), np.empty(cells, np.int64)
+        block = part_block[part]
+        most = max(most, near_offsets[block + 1] - near_offsets[block])
+    asking_rows, centred = np.empty((PART, dim), np.float32), np.empty((PART, dim), np.float32)
+    there, half_there = np.empty((most, dim), np.float32), np.empty(most, np.float32)
+    apart = np.empty(PART * most, np.float32)
+    chosen, n_chosen = np.empty((PART, most), np.int64), np.empty(PART, np.int64)
+    asking, asking_offsets = np.empty(PART * most, np.int64), np.empty(most + 1, np.int64)
     best = np.empty((PART, k + SPARE), np.float32), np.empty((PART, k + SPARE), np.int64)
-    farthest, asking, half = np.empty(PART), np.empty(PART, np.int64), np.empty(PART, np.float32)
+    farthest, half = np.empty(PART), np.empty(PART, np.float32)
     products, half_tile = np.empty(PART * TILE, np.float32), np.empty(TILE, np.float32)
-    flags = np.zeros(TILE, np.uint8)
+    held, n_held = np.empty((PART, TILE), np.float32), np.zeros(PART, np.int64)
+    places = np.empty((PART, TILE // WORD), np.int64)
+    room = max(TILE, (most + WORD - 1) // WORD * WORD)
+    lanes, flags = np.empty((2, room), np.float32), np.zeros(room, np.uint8)
     sorting = np.empty(k + SPARE), np.empty(k + SPARE, np.int64)
     for part in range(span[0], span[1]):
-        cell, first = int(part_cell[part]), int(part_offsets[part])
+        block, first = int(part_block[part]), int(part_offsets[part])
         count = int(part_offsets[part + 1]) - first
-        listed = near[near_offsets[cell] : near_offsets[cell + 1]]
-        n_near = len(listed)
+        listed = near[near_offsets[block] : near_offsets[block + 1]]
+        n_near, origin = len(listed), blocks[block]
         for i in range(count):
-            centre(queries, query_rows[first + i], centroids, cell, centred, i)
+            row = query_rows[first + i]
+            for axis in range(dim):
+                asking_rows[i, axis] = queries[row, axis]
+            centre(asking_rows, i, centroids, origin, centred, i)
         for j in range(n_near):
-            half_there[j] = centre(centroids, listed[j], centroids, cell, there, j)
+            half_there[j] = centre(centroids, listed[j], centroids, origin, there, j)
         nearness = apart[: count * n_near].reshape((count, n_near))
         np.dot(centred[:count], there[:n_near].T, nearness)
-        looked_into[:n_near] = 0
         for i in range(count):
-            _choose(nearness, i, half_there, listed, pool_offsets, k + 1, leading, looked_into)
+            n_chosen[i] = _choose(
+                nearness, i, half_there, listed, pool_offsets, cells, k + 1, lanes, flags, chosen
+            )
+        _turn(chosen, n_chosen, count, asking, asking_offsets, n_near)
         best[0][:count] = -np.inf
-        best[1][:count] = -1
         farthest[:count] = 0
         for j in range(n_near):
             other = listed[j]
             begin, end = pool_offsets[other], pool_offsets[other + 1]
-            n_asking = 0
-            for i in range(count):
-                if looked_into[j, i] and begin < end:
-                    half[n_asking] = centre(
-                        queries, query_rows[first + i], centroids, other, centred, n_asking
-                    )
-                    farthest[i] = max(farthest[i], np.sqrt(2.0 * half[n_asking]) + reach[other])
-                    asking[n_asking] = i
-                    n_asking += 1
-            if n_asking == 0:
+            first_asking = asking_offsets[j]
+            n_asking = asking_offsets[j + 1] - first_asking
+            if n_asking == 0 or begin == end:
                 continue
+            for at in range(n_asking):
+                i = asking[first_asking + at]
+                half[at] = centre(asking_rows, i, centroids, other, centred, at)
+                farthest[i] = max(farthest[i], np.sqrt(2.0 * half[at]) + reach[other])
             for tile in range(begin, end, TILE):
                 width = min(TILE, end - tile)
                 found = products[: n_asking * width].reshape((n_asking, width))
                 np.dot(centred[:n_asking], seen[tile : tile + width].T, found)
-                for j in range(width):
-                    half_tile[j] = half_square[tile + j]
+                for place in range(width):
+                    half_tile[place] = half_square[tile + place]
                 for at in range(n_asking):
-                    i = asking[at]
-                    own = int(query_rows[first + i]) if among_itself else -1
-                    _keep(found, at, half[at], half_tile, pool_rows, tile, own, flags, best, i)
+                    i = asking[first_asking + at]
+                    if n_held[i] + width > TILE:
+                        own = first + i if among_itself else -1
+                        _take(held, n_held, places, i, own, lanes, flags, best)
+                    _hold(found, at, half[at], half_tile, tile, held, n_held, places, i)
         for i in range(count):
+            own = first + i if among_itself else -1
+            _take(held, n_held, places, i, own, lanes, flags, best)
             slack = 2 * (dim + 8) * UNIT * farthest[i] * farthest[i]
             query = query_rows[first + i]
-            _write_ranks(queries, query, pool, best, i, slack, ranks, sorting, distances, rows)
+            _write_ranks(
+                queries, query, pool, pool_rows, best, i, slack, ranks, sorting, distances, rows
+            )
 
 
 @njit(nogil=True, cache=True)
@@ -275,31 +298,98 @@ def _choose(
     half_there: Points,
     listed: Whole,
     pool_offsets: Whole,
+    cells: int,
     needed: int,
-    leading: tuple[Points, Whole],
-    looked_into: Flags,
-) -> None:
-    """Mark the cells whose centroids are nearest to a query; all, where they hold too few."""
-    values, places = leading
-    values[:] = -np.inf
-    last = len(values) - 1
-    for j in range(len(listed)):
-        value = nearness[i, j] - half_there[j]
-        if value <= values[last]:
+    lanes: Points,
+    flags: Flags,
+    chosen: Whole,
+) -> int:
+    """Write down the cells whose centroids are nearest to a query; all, where they hold too few."""
+    n_near = len(listed)
+    for j in range(n_near):
+        nearness[i, j] -= half_there[j]
+    least = _reached_by(nearness, i, n_near, cells, lanes[1])
+    for j in range(n_near):
+        flags[j] = nearness[i, j] >= least
+    count = held = 0
+    words = flags.view(np.uint64)
+    for word in range((n_near + WORD - 1) // WORD):
+        if words[word] == 0:
             continue
-        place = last
-        while place > 0 and values[place - 1] < value:
-            values[place], places[place] = values[place - 1], places[place - 1]
-            place -= 1
-        values[place], places[place] = value, j
-    held = 0
-    for place in range(min(len(values), len(listed))):
-        j = places[place]
-        looked_into[j, i] = 1
-        held += pool_offsets[listed[j] + 1] - pool_offsets[listed[j]]
-    if held < needed:
-        for j in range(len(listed)):
-            looked_into[j, i] = 1
+        for j in range(WORD * word, min(WORD * word + WORD, n_near)):
+            if flags[j]:
+                chosen[i, count] = j
+                count += 1
+                held += pool_offsets[listed[j] + 1] - pool_offsets[listed[j]]
+    if held >= needed:
+        return count
+    for j in range(n_near):
+        chosen[i, j] = j
+    return n_near
+
+
+@njit(nogil=True, cache=True)
+def _turn(
+    chosen: Whole, n_chosen: Whole, count: int, asking: Whole, offsets: Whole, n_near: int
+) -> None:
+    """From the cells that each query chose, the queries that ask each cell."""
+    offsets[: n_near + 1] = 0
+    for i in range(count):
+        for at in range(n_chosen[i]):
+            offsets[chosen[i, at]] += 1
+    for j in range(n_near):
+        offsets[j + 1] += offsets[j]
+    for i in range(count - 1, -1, -1):
+        for at in range(n_chosen[i]):
+            j = chosen[i, at]
+            offsets[j] -= 1
+            asking[offsets[j]] = i
+
+
+@njit(nogil=True, cache=True)
+def _reached_by(values: Points, i: int, n: int, wanted: int, lanes: Points) -> np.float32:
+    """A number that `wanted` of n values reach, and no more of them if they are all different.
+
+    Minus infinity where there are not more of them in all.
+    """
+    if n <= wanted:
+        return np.float32(-np.inf)
+    width = n
+    for j in range(n):
+        lanes[j] = values[i, j]
+    while width // 2 >= wanted:
+        width = _fold(lanes, width)
+    low = high = lanes[0]
+    for j in range(width):
+        low, high = min(low, lanes[j]), max(high, lanes[j])
+    if low == -np.inf:
+        return low
+    while True:
+        middle = np.float32(0.5) * low + np.float32(0.5) * high
+        if not low < middle < high:
+            return low
+        reaching = np.int32(0)
+        for j in range(n):
+            reaching = np.int32(reaching + np.int32(values[i, j] >= middle))
+        if reaching >= wanted:
+            low = middle
+            if reaching == wanted:
+                return low
+        else:
+            high = middle
+
+
+@njit(nogil=True, cache=True)
+def _fold(values: Points, width: int) -> int:
+    """Keep, of each of the first `width` values and one in their second half, the larger."""
+    half = width // 2
+    on = np.uint64(half)
+    for j in range(half):
+        other = values[on + np.uint64(j)]
+        values[j] = values[j] if values[j] > other else other
+    if width % 2:
+        values[0] = max(values[0], values[width - 1])
+    return half
 
 
 @njit(nogil=True, cache=True, fastmath=True)
@@ -316,48 +406,79 @@ def centre(
 
 
 @njit(nogil=True, cache=True)
-def _keep(
+def _hold(
     found: Points,
     at: int,
     half: np.float32,
     half_tile: Points,
-    rows: Whole,
-    start: int,
-    own: int,
-    flags: Flags,
-    best: tuple[Points, Whole],
-    query: int,
+    tile: int,
+    held: Points,
+    n_held: Whole,
+    places: Whole,
+    i: int,
 ) -> None:
-    """Keep the nearest, nearest first; eight candidates are passed over when none is near enough.
+    """Hold a tile of candidates for a query, filled up with places that are infinitely far.
 
     x.y - y.y/2: the larger, the nearer. Less `half`, x.x/2, it is minus half the squared distance,
-    and candidates seen from different places compare. Candidate j is row `rows[start + j]`.
+    and candidates seen from different places compare. Unsigned places compile to vector
+    instructions as signed ones would not.
+    """
+    width, start = found.shape[1], np.uint64(n_held[i])
+    end = n_held[i] + (width + WORD - 1) // WORD * WORD
+    for j in range(width):
+        held[i, start + np.uint64(j)] = found[at, j] - half_tile[j] - half
+    for j in range(n_held[i] + width, end):
+        held[i, j] = -np.inf
+    for word in range(n_held[i] // WORD, end // WORD):
+        places[i, word] = tile - n_held[i]
+    n_held[i] = end
+
+
+@njit(nogil=True, cache=True)
+def _take(
+    held: Points,
+    n_held: Whole,
+    places: Whole,
+    i: int,
+    own: int,
+    lanes: Points,
+    flags: Flags,
+    best: tuple[Points, Whole],
+) -> None:
+    """Take the nearest of what is held into the best, nearest first.
+
+    While there are no best yet, what is held is put into lanes: as many as are wanted are no
+    farther than the nearest of as many lanes.
     """
     nearness, chosen = best
-    last = nearness.shape[1] - 1
-    least = nearness[query, last]
-    width = found.shape[1]
-    for j in range(width):
-        value = found[at, j] - half_tile[j] - half
-        found[at, j] = value
-        flags[j] = value > least
-    n_words = (width + 7) // 8
-    flags[width : 8 * n_words] = 0
+    last, n = nearness.shape[1] - 1, n_held[i]
+    n_held[i] = 0
+    least = nearness[i, last]
+    if least == -np.inf:
+        wanted, width = last + 2, n
+        for j in range(n):
+            lanes[0, j] = held[i, j]
+        while width // 2 >= 4 * wanted:
+            width = _fold(lanes[0], width)
+        least = _reached_by(lanes, 0, width, wanted, lanes[1])
+    for j in range(n):
+        flags[j] = held[i, j] >= least
     words = flags.view(np.uint64)
-    for word in range(n_words):
+    for word in range(n // WORD):
         if words[word] == 0:
             continue
-        for j in range(8 * word, min(8 * word + 8, width)):
-            value = found[at, j]
-            if value <= least or rows[start + j] == own:
+        for j in range(WORD * word, WORD * word + WORD):
+            if flags[j] == 0:
+                continue
+            value, at = held[i, j], places[i, word] + j
+            if value <= nearness[i, last] or at == own:
                 continue
             place = last
-            while place > 0 and nearness[query, place - 1] < value:
-                nearness[query, place] = nearness[query, place - 1]
-                chosen[query, place] = chosen[query, place - 1]
+            while place > 0 and nearness[i, place - 1] < value:
+                nearness[i, place] = nearness[i, place - 1]
+                chosen[i, place] = chosen[i, place - 1]
                 place -= 1
-            nearness[query, place], chosen[query, place] = value, rows[start + j]
-            least = nearness[query, last]
+            nearness[i, place], chosen[i, place] = value, at
 
 
 @njit(nogil=True, cache=True)
@@ -365,6 +486,7 @@ def _write_ranks(
     queries: Points,
     query: int,
     pool: Points,
+    pool_rows: Whole,
     best: tuple[Points, Whole],
     i: int,
     slack: float,
@@ -378,7 +500,7 @@ def _write_ranks(
     nearness, chosen = best
     near, near_rows = sorting
     held = 0
-    while held < chosen.shape[1] and chosen[i, held] >= 0:
+    while held < chosen.shape[1] and nearness[i, held] > -np.inf:
         held += 1
     for kept in range(len(ranks)):
         rank = ranks[kept]
@@ -390,7 +512,7 @@ def _write_ranks(
         while end < held and nearness[i, rank] - nearness[i, end] <= slack:
             end += 1
         for at in range(first, end):
-            row = chosen[i, at]
+            row = pool_rows[chosen[i, at]]
             distance = square(queries, query, pool, row)
             place = at - first
             while place > 0 and (
