@@ -25,11 +25,11 @@ Cells = npt.NDArray[np.int32]
 
 FLAT_CELLS = 1024
 """Up to so many cells the codebook has one group and the nearest centroid is exact."""
-GROUP_PROBES = 8
+GROUP_PROBES = 6
 """Groups looked at for the nearest centroid beside the point's own."""
-ITERATIONS = 6
+ITERATIONS = 5
 """Lloyd's iterations."""
-SAMPLE_PER_CELL = 32
+SAMPLE_PER_CELL = 16
 """Training points per cell at most."""
 BLOCK = 16
 """Cells of one block at most."""

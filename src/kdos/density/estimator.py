@@ -133,7 +133,7 @@ def neighbours(
         query_cells, pool_cells = group_of[query_cells], group_of[pool_cells]
         wanted = probes_for(n_pool, len(codebook))
     query_shelves = shelve(query_cells, len(codebook))
-    pool_shelves = shelve(pool_cells, len(codebook))
+    pool_shelves = query_shelves if among_itself else shelve(pool_cells, len(codebook))
     near = codebook.near(min(NEAR_PER_PROBE * wanted, len(codebook) - 1))
     return nearest_among_cells(
         queries.points,

@@ -19,7 +19,7 @@ NOVEL_QUANTILE = 0.99
 NEAREST_SHARE = 0.01
 """r_min as a share of the median k-th neighbour distance: nearer ones count as this near."""
 PCA_ROWS = 131_072
-DIMENSION_SAMPLE = 8192
+DIMENSION_SAMPLE = 4096
 """The dimension is read from so many points: its standard error is one over their square root."""
 
 

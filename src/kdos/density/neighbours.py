@@ -28,6 +28,8 @@ TILE = 1024
 taken."""
 WORD = 8
 """Candidates that are passed over together where none is near enough."""
+LANES = 4
+"""Lanes for each of the nearest that are wanted, at least, where not all that is held is sorted."""
 SPARE = 2
 """Candidates chosen beyond k, so that single precision does not decide who is k-th."""
 UNIT = 2.0**-24
@@ -68,8 +70,8 @@ def as_lists(runs: Sequence[Whole]) -> Lists:
 
 def shelve(cells: npt.NDArray[np.integer], n_cells: int) -> Lists:
     """The rows in each cell, in order."""
-    counts = np.bincount(cells, minlength=n_cells)
-    return Lists(np.concatenate([[0], np.cumsum(counts)]), np.argsort(cells, kind="stable"))
+    offsets = np.concatenate([[0], np.cumsum(np.bincount(cells, minlength=n_cells))])
+    return Lists(offsets, _in_order(np.asarray(cells, np.int64), offsets[:-1].copy()))
 
 
 def one_shelf(n: int) -> Lists:
@@ -183,6 +185,15 @@ def nearest_flat(
     )
 
 
+@njit(nogil=True, cache=True)
+def _in_order(cells: Whole, places: Whole) -> Whole:
+    items = np.empty(len(cells), np.int64)
+    for row in range(len(cells)):
+        items[places[cells[row]]] = row
+        places[cells[row]] += 1
+    return items
+
+
 # The kernels index whole arrays instead of taking views of their rows: a view of an array that
 # threads share counts references, and the threads would wait for each other at every count.
 
@@ -287,7 +298,7 @@ def _search_parts(
             slack = 2 * (dim + 8) * UNIT * farthest[i] * farthest[i]
             query = query_rows[first + i]
             _write_ranks(
-                queries, query, pool, pool_rows, best, i, slack, ranks, sorting, distances, rows
+                asking_rows, i, pool, pool_rows, best, slack, ranks, sorting, query, distances, rows
             )
 
 
@@ -308,7 +319,7 @@ def _choose(
     n_near = len(listed)
     for j in range(n_near):
         nearness[i, j] -= half_there[j]
-    least = _reached_by(nearness, i, n_near, cells, lanes[1])
+    least = _reached_by(nearness, i, n_near, cells, lanes)
     for j in range(n_near):
         flags[j] = nearness[i, j] >= least
     count = held = 0
@@ -354,14 +365,10 @@ def _reached_by(values: Points, i: int, n: int, wanted: int, lanes: Points) -> n
     """
     if n <= wanted:
         return np.float32(-np.inf)
-    width = n
-    for j in range(n):
-        lanes[j] = values[i, j]
-    while width // 2 >= wanted:
-        width = _fold(lanes, width)
-    low = high = lanes[0]
+    width = _fold(values, i, n, wanted, lanes, 1)
+    low = high = lanes[1, 0]
     for j in range(width):
-        low, high = min(low, lanes[j]), max(high, lanes[j])
+        low, high = min(low, lanes[1, j]), max(high, lanes[1, j])
     if low == -np.inf:
         return low
     while True:
@@ -380,15 +387,27 @@ def _reached_by(values: Points, i: int, n: int, wanted: int, lanes: Points) -> n
 
 
 @njit(nogil=True, cache=True)
-def _fold(values: Points, width: int) -> int:
-    """Keep, of each of the first `width` values and one in their second half, the larger."""
-    half = width // 2
+def _fold(values: Points, i: int, n: int, least: int, lanes: Points, row: int) -> int:
+    """Put n values into lanes, `least` or more, and keep the largest of each; gives how many."""
+    if n // 2 < least:
+        for j in range(n):
+            lanes[row, j] = values[i, j]
+        return n
+    width = _halve(values, i, n, lanes, row)
+    while width // 2 >= least:
+        width = _halve(lanes, row, width, lanes, row)
+    return width
+
+
+@njit(nogil=True, cache=True)
+def _halve(values: Points, i: int, n: int, lanes: Points, row: int) -> int:
+    half = n // 2
     on = np.uint64(half)
     for j in range(half):
-        other = values[on + np.uint64(j)]
-        values[j] = values[j] if values[j] > other else other
-    if width % 2:
-        values[0] = max(values[0], values[width - 1])
+        value, other = values[i, j], values[i, on + np.uint64(j)]
+        lanes[row, j] = value if value > other else other
+    if n % 2:
+        lanes[row, 0] = max(lanes[row, 0], values[i, n - 1])
     return half
 
 
@@ -455,12 +474,9 @@ def _take(
     n_held[i] = 0
     least = nearness[i, last]
     if least == -np.inf:
-        wanted, width = last + 2, n
-        for j in range(n):
-            lanes[0, j] = held[i, j]
-        while width // 2 >= 4 * wanted:
-            width = _fold(lanes[0], width)
-        least = _reached_by(lanes, 0, width, wanted, lanes[1])
+        wanted = last + 2
+        width = _fold(held, i, n, LANES * wanted, lanes, 0)
+        least = _reached_by(lanes, 0, width, wanted, lanes)
     for j in range(n):
         flags[j] = held[i, j] >= least
     words = flags.view(np.uint64)
@@ -484,14 +500,14 @@ def _take(
 @njit(nogil=True, cache=True)
 def _write_ranks(
     queries: Points,
-    query: int,
+    i: int,
     pool: Points,
     pool_rows: Whole,
     best: tuple[Points, Whole],
-    i: int,
     slack: float,
     ranks: Whole,
     sorting: tuple[Floats, Whole],
+    query: int,
     distances: Floats,
     rows: Whole,
 ) -> None:
@@ -513,7 +529,7 @@ def _write_ranks(
             end += 1
         for at in range(first, end):
             row = pool_rows[chosen[i, at]]
-            distance = square(queries, query, pool, row)
+            distance = square(queries, i, pool, row)
             place = at - first
             while place > 0 and (
                 distance < near[place - 1]
