@@ -25,7 +25,7 @@ Cells = npt.NDArray[np.int32]
 
 FLAT_CELLS = 1024
 """Up to so many cells the codebook has one group and the nearest centroid is exact."""
-GROUP_PROBES = 6
+GROUP_PROBES = 8
 """Groups looked at for the nearest centroid beside the point's own."""
 ITERATIONS = 5
 """Lloyd's iterations."""
