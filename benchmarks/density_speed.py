@@ -46,7 +46,8 @@ def kdos_sampled(points):
     from kdos.density.fit import reduction
     from kdos.density.space import projected
 
-    mean, components = reduction(points, 64, generator(0, "reduction"))
+    dim = 64 if points.shape[1] > 64 else None
+    mean, components = reduction(points, dim, generator(0, "reduction"))
     flat = projected(points, mean, components, normalize=False)
     book = train_codebook(flat, min(2000, len(points) // 64), rng=generator(0), normalize=False)
     cells = book.nearest(flat)

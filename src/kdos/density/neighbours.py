@@ -277,7 +277,7 @@ def _search_parts(
             if n_asking == 0 or begin == end:
                 continue
             for at in range(n_asking):
-                i = asking[first_asking + at]
+                i = int(asking[first_asking + at])
                 half[at] = centre(asking_rows, i, centroids, other, centred, at)
                 farthest[i] = max(farthest[i], np.sqrt(2.0 * half[at]) + reach[other])
             for tile in range(begin, end, TILE):
@@ -287,7 +287,7 @@ def _search_parts(
                 for place in range(width):
                     half_tile[place] = half_square[tile + place]
                 for at in range(n_asking):
-                    i = asking[first_asking + at]
+                    i = int(asking[first_asking + at])
                     if n_held[i] + width > TILE:
                         own = first + i if among_itself else -1
                         _take(held, n_held, places, i, own, lanes, flags, best)
@@ -528,7 +528,7 @@ def _write_ranks(
         while end < held and nearness[i, rank] - nearness[i, end] <= slack:
             end += 1
         for at in range(first, end):
-            row = pool_rows[chosen[i, at]]
+            row = int(pool_rows[chosen[i, at]])
             distance = square(queries, i, pool, row)
             place = at - first
             while place > 0 and (

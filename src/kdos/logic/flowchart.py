@@ -84,7 +84,12 @@ class Flowchart:
         text = self.text
         while position < len(text):
             if usual := _USUAL.match(text, position):
-                self.usual(usual)
+                source, source_label, said, target, target_label = usual.groups()
+                self.remember(source, source_label)
+                if target is not None:
+                    self.remember(target, target_label)
+                    label = clean_label(unquoted(said)) if said else ""
+                    self.edges.append(Edge(source, target, label))
                 position = usual.end()
             elif gap := _GAP.match(text, position):
                 position = gap.end()
@@ -96,15 +101,6 @@ class Flowchart:
         if self.members:
             edges = expand_subgraphs(edges, self.members, self.labels)
         return tuple(map(Node._make, self.labels.items())), tuple(edges)
-
-    def usual(self, found: re.Match[str]) -> None:
-        """Add the node, or the two nodes and the arrow, of a usual line."""
-        source, source_label, said, target, target_label = found.groups()
-        self.remember(source, source_label)
-        if target is not None:
-            self.remember(target, target_label)
-            label = clean_label(unquoted(said)) if said else ""
-            self.edges.append(Edge(source, target, label))
 
     def statement(self, position: int) -> int:
         """Read one statement and return where it ends."""

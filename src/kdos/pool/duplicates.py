@@ -36,7 +36,7 @@ SKETCH = 2**22
 """Counters that 4-grams are counted in; a collision makes a rare 4-gram look common, no more."""
 COUNTED = 131_072
 """Texts, evenly spread, that tell how common a 4-gram is."""
-LOOK_BACK = 64
+LOOK_BACK = 256
 """Earlier texts of the same band that a text is compared with at most."""
 
 

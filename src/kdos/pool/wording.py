@@ -16,6 +16,7 @@ REMEMBERED = 1 << 15
 """Words that are remembered with what there is to know about them."""
 _ENDINGS = ("ing", "ed", "e")
 _STOPS = frozenset(":.?!")
+_ENDS = ("?", ",", ".", ":", ";", "!")
 _QUOTES = frozenset("`'\"“‘«")
 
 
@@ -56,7 +57,7 @@ class Wording:
         return [word for word in dict.fromkeys(self.order) if word not in held]
 
 
-@lru_cache(maxsize=8192)
+@lru_cache(maxsize=2048)
 def read_wording(sentence: str) -> Wording:
     """The words of a sentence, stemmed and without case; and which are names or numbers.
 
@@ -93,11 +94,24 @@ class _Parts(dict[str, tuple[_Word, ...]]):
     def __missing__(self, part: str) -> tuple[_Word, ...]:
         if len(self) >= REMEMBERED:
             self.clear()
-        words = self[part] = tuple(_read_part(part))
+        words = self[part] = _read_usual(part) or tuple(_read_part(part))
         return words
 
 
 _parts = _Parts()
+
+
+def _read_usual(part: str) -> tuple[_Word, ...]:
+    """The one word of a part that is nothing but ASCII letters, a sign after them aside; or none.
+
+    What `_read_part` gives for it, sooner.
+    """
+    word = part[:-1] if part.endswith(_ENDS) else part
+    if not (word.isascii() and word.isalpha()):
+        return ()
+    lowered = word.lower()
+    small = lowered in SMALL_WORDS
+    return ((word[0].islower(), stem(lowered), small, lowered != word, False, 0),)
 
 
 def _read_part(part: str) -> Iterator[_Word]:

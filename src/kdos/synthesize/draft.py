@@ -32,11 +32,12 @@ from kdos.tasks import (
 )
 from kdos.verdict import (
     Benchmarks,
+    Case,
     KnownQuestions,
     aliases,
     answer_place,
     answered_alike,
-    check,
+    check_all,
     check_knowledge_points,
     check_logic,
     mendable,
@@ -79,8 +80,7 @@ def draft(picks: Sequence[Pick], desk: Desk) -> tuple[list[Candidate], list[Refu
 
 def examine(candidates: Sequence[Candidate], desk: Desk) -> list[Candidate]:
     """The candidates after all that can be found out about them."""
-    checked = [check_candidate(candidate, desk) for candidate in candidates]
-    checked = check_paraphrases(checked, desk)
+    checked = check_paraphrases(check_candidates(candidates, desk), desk)
     return extract_again(attempt(judge(checked, desk), desk), desk)
 
 
@@ -138,21 +138,25 @@ def group_of(pick: Pick, desk: Desk) -> Group:
     )
 
 
-def check_candidate(candidate: Candidate, desk: Desk) -> Candidate:
-    """The candidate after every check that costs nothing."""
+def check_candidates(candidates: Sequence[Candidate], desk: Desk) -> list[Candidate]:
+    """The candidates after every check that costs nothing."""
+    cases = [case_of(candidate, desk) for candidate in candidates]
+    refusals = check_all(cases, known=desk.known, benchmarks=desk.benchmarks)
+    checked: list[Candidate] = []
+    for candidate, case, refusal in zip(candidates, cases, refusals, strict=True):
+        draft = candidate.draft
+        refusal = refusal or desk.refuse_crowded(draft.knowledge_points)
+        place = answer_place(draft.evidence, draft.answer, case.passages)
+        checked.append(replace(candidate, refusal=refusal, place=place))
+    return checked
+
+
+def case_of(candidate: Candidate, desk: Desk) -> Case:
+    """A candidate's draft and what it is held against."""
     seeds = _seeds(candidate, desk)
     passages = {passage.id: passage for passage in desk.library.shelf(seeds)}
-    lang = seeds[0].lang
-    refusal = check(
-        candidate.draft,
-        passages=passages,
-        seeds=seeds,
-        known=desk.known,
-        benchmarks=desk.benchmarks,
-        lang=lang,
-    ) or desk.refuse_crowded(candidate.draft.knowledge_points)
-    place = answer_place(candidate.draft.evidence, candidate.draft.answer, passages)
-    return replace(candidate, refusal=refusal, place=place)
+    answers = aliases(candidate.draft.answer, seeds)
+    return Case(candidate.draft, answers, passages, seeds, seeds[0].lang)
 
 
 def check_paraphrases(candidates: Sequence[Candidate], desk: Desk) -> list[Candidate]:

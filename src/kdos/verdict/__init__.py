@@ -2,8 +2,10 @@
 
 from kdos.verdict.benchmarks import Asked, Benchmarks, Paraphrase, paraphrased
 from kdos.verdict.checks import (
+    Case,
     aliases,
     check,
+    check_all,
     check_independent,
     check_instances,
     check_knowledge_points,
@@ -14,6 +16,7 @@ from kdos.verdict.checks import (
     check_plain_question,
     check_shape,
     check_uncontaminated,
+    first_refusals,
 )
 from kdos.verdict.evidence import Place, answer_place, find_quote
 from kdos.verdict.judging import Ruling, answered_alike, rule
@@ -24,6 +27,7 @@ __all__ = [
     "REASONS",
     "Asked",
     "Benchmarks",
+    "Case",
     "Known",
     "KnownQuestions",
     "Paraphrase",
@@ -33,6 +37,7 @@ __all__ = [
     "answer_place",
     "answered_alike",
     "check",
+    "check_all",
     "check_independent",
     "check_instances",
     "check_knowledge_points",
@@ -46,6 +51,7 @@ __all__ = [
     "count_classes",
     "count_reasons",
     "find_quote",
+    "first_refusals",
     "mendable",
     "paraphrased",
     "refuse",

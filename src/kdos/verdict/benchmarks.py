@@ -42,7 +42,7 @@ class Benchmarks:
     def __init__(self) -> None:
         self.questions = KnownQuestions(IN_BENCHMARK)
         self._runs: dict[Run, tuple[int, ...]] = {}
-        self._added: list[tuple[str, str, int, frozenset[str]]] = []
+        self._added: list[tuple[str, str, int, tuple[str, ...]]] = []
 
     def __len__(self) -> int:
         """How many distinct questions there are."""
@@ -54,7 +54,7 @@ class Benchmarks:
         runs = set(_runs(question))
         for run in runs:
             self._runs[run] = (*self._runs.get(run, ()), len(self._added))
-        self._added.append((name, question, len(runs), plain_answers(answers)))
+        self._added.append((name, question, len(runs), tuple(plain_answers(answers))))
 
     def sizes(self) -> dict[str, int]:
         """How many questions were added of each benchmark: their names up to a colon."""

@@ -1,14 +1,16 @@
 """The checks that cost nothing: what a draft must satisfy before any judge is paid (KDoS §9).
 
-Each check takes a draft with what it needs and gives a refusal or None. `check` runs them in
-order, and the first failure is the verdict. They flag obvious violations only: a draft that no
-rule plainly convicts goes on to the judge.
+Each check takes a draft with what it needs and gives a refusal or None; they have an order, and the
+first failure is the verdict. They flag obvious violations only: a draft that no rule plainly
+convicts goes on to the judge.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from itertools import combinations
+from typing import TypeVar
 
 from kdos.logic import Fault, Logic, ShapeCounts, faults, parse
 from kdos.pool import Draft, Passage, Refusal, Seed
@@ -28,6 +30,8 @@ from kdos.verdict.known import (
 )
 from kdos.verdict.language import in_language, in_other_language, is_wide
 from kdos.verdict.taxonomy import refuse
+
+T = TypeVar("T")
 
 MIN_KNOWLEDGE_POINTS, MAX_KNOWLEDGE_POINTS = 3, 5
 """KDoS, synthesis prompt: 3 to 5 knowledge points a sample."""
@@ -65,6 +69,45 @@ _ONE_VALUED = re.compile(
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A draft and what it is held against.
+
+    `answers` is every form of its answer, `passages` those its evidence may cite, `seeds` those it
+    was made from.
+    """
+
+    draft: Draft
+    answers: Sequence[str]
+    passages: Mapping[str, Passage]
+    seeds: Sequence[Seed]
+    lang: str = "en"
+
+
+def check_all(
+    cases: Sequence[Case], *, known: KnownQuestions, benchmarks: Benchmarks | None = None
+) -> list[Refusal | None]:
+    """The first thing that speaks against each draft, or None.
+
+    `known` are the questions of the pool, `benchmarks` the questions nobody may train on. Drafts
+    are not held against each other: add one to `known` before the next is checked for that.
+    """
+    checks: list[Callable[[Case], Refusal | None]] = [
+        lambda case: check_lengths(case.draft),
+        lambda case: check_knowledge_points(case.draft),
+        lambda case: check_plain_question(case.draft),
+        lambda case: check_independent(case.draft, case.answers),
+        lambda case: check_instances(case.draft),
+        lambda case: check_language(case.draft, case.lang),
+        lambda case: check_logic(case.draft, parse(case.draft.logic)),
+        lambda case: check_evidence(case.draft, case.passages),
+        lambda case: check_own_words(case.draft, case.answers, case.seeds),
+        lambda case: check_uncontaminated(case.draft, case.answers, benchmarks),
+        lambda case: check_new(case.draft, case.answers, known),
+    ]
+    return first_refusals(cases, checks)
+
+
 def check(
     draft: Draft,
     *,
@@ -74,25 +117,26 @@ def check(
     benchmarks: Benchmarks | None = None,
     lang: str = "en",
 ) -> Refusal | None:
-    """The first thing that speaks against the draft, or None.
+    """The first thing that speaks against one draft, or None: `check_all` for a single one."""
+    case = Case(draft, aliases(draft.answer, seeds), passages, seeds, lang)
+    return check_all([case], known=known, benchmarks=benchmarks)[0]
 
-    `passages` are those its evidence may cite, `seeds` those it was made from, `known` the
-    questions of the pool, `benchmarks` the questions nobody may train on.
+
+def first_refusals(
+    cases: Sequence[T], checks: Iterable[Callable[[T], Refusal | None]]
+) -> list[Refusal | None]:
+    """The first refusal that the checks have for each case, or None.
+
+    Check after check over all cases, not case after case: what a check needs is then at hand for
+    the next case, which makes them half as fast again.
     """
-    answers = aliases(draft.answer, seeds)
-    return (
-        check_lengths(draft)
-        or check_knowledge_points(draft)
-        or check_plain_question(draft)
-        or check_independent(draft, answers)
-        or check_instances(draft)
-        or check_language(draft, lang)
-        or check_logic(draft, parse(draft.logic))
-        or check_evidence(draft, passages)
-        or check_own_words(draft, answers, seeds)
-        or check_uncontaminated(draft, answers, benchmarks)
-        or check_new(draft, answers, known)
-    )
+    found: list[Refusal | None] = [None] * len(cases)
+    standing = range(len(cases))
+    for check in checks:
+        for place in standing:
+            found[place] = check(cases[place])
+        standing = [place for place in standing if found[place] is None]
+    return found
 
 
 def aliases(answer: str, seeds: Sequence[Seed]) -> tuple[str, ...]:

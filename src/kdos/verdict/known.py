@@ -8,7 +8,7 @@ one side has parts them; and where their answers differ, they must agree nearly 
 
 import math
 from array import array
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -62,8 +62,10 @@ class KnownQuestions:
         self._rows_with: dict[str, array[int]] = {}
         self._names: list[str] = []
         self._questions: list[str] = []
-        self._wordings: list[Wording] = []
-        self._answers: list[frozenset[str]] = []
+        # tuples of texts, which the garbage collector soon stops visiting; sets it visits for ever
+        self._words: list[tuple[str, ...]] = []
+        self._pinned: list[tuple[str, ...]] = []
+        self._answers: list[tuple[str, ...]] = []
 
     def __len__(self) -> int:
         """How many questions are known."""
@@ -77,8 +79,9 @@ class KnownQuestions:
         wording = read_wording(question)
         self._names.append(name or str(row))
         self._questions.append(question)
-        self._wordings.append(wording)
-        self._answers.append(plain_answers(answers))
+        self._words.append(tuple(wording.words))
+        self._pinned.append(tuple(wording.names))
+        self._answers.append(tuple(plain_answers(answers)))
         for word in wording.words:
             self._rows_with.setdefault(word, array("I")).append(row)
 
@@ -100,9 +103,11 @@ class KnownQuestions:
         self, wording: Wording, weights: Mapping[str, float], given: frozenset[str], row: int
     ) -> float:
         """How alike a known question is; 0 where it is another one."""
-        other = self._wordings[row]
-        if parted(wording, other):  # nearly all are
+        words, names = self._words[row], self._pinned[row]
+        ours = [name for name in wording.names if name not in words]
+        if _part(ours, [name for name in names if name not in wording.words]):  # nearly all do
             return 0.0
+        other = read_wording(self._questions[row])
         shared = sum(weight for word, weight in weights.items() if word in other.words)
         ours = sum(weights.values())
         close = self.least.same_fact if same_names(wording, other) else self.least.same_answer
@@ -128,7 +133,7 @@ class KnownQuestions:
         A row that shares `same_answer` of our weight holds one of our rarest words; one that is
         alike by its names holds our rarest name.
         """
-        rarest = sorted(sorted(weights), key=weights.__getitem__, reverse=True)
+        rarest = sorted(weights, key=weights.__getitem__, reverse=True)
         left = sum(weights.values())
         enough = self.least.same_answer * left
         name = next((word for word in rarest if word in wording.names), "")
@@ -146,7 +151,11 @@ def parted(one: Wording, other: Wording) -> bool:
 
     Names on both sides that the other lacks do, and so does a number or identifier on one side.
     """
-    ours, theirs = one.names - other.words, other.names - one.words
+    return _part(one.names - other.words, other.names - one.words)
+
+
+def _part(ours: Collection[str], theirs: Collection[str]) -> bool:
+    """Do names that only we have and names that only they have part two questions?"""
     return bool(ours and theirs) or any(map(_pins, ours or theirs))
 
 
@@ -181,7 +190,7 @@ def plain_answers(answers: Sequence[str]) -> frozenset[str]:
     return frozenset(filter(None, map(normalise, answers)))
 
 
-def agree(ours: frozenset[str], theirs: frozenset[str]) -> bool | None:
+def agree(ours: frozenset[str], theirs: Collection[str]) -> bool | None:
     """Do the normalised answers agree? None where one side has none.
 
     One may hold the other where it adds no more words than there are: Paris, France is Paris.

@@ -1,7 +1,8 @@
 """The free checks on rows of any table: those that its fields allow, in order."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 
 from kdos.logic import Logic, ShapeCounts, parse, shape
 from kdos.pool import Refusal
@@ -17,11 +18,15 @@ from kdos.verdict import (
     check_new,
     check_plain_question,
     check_uncontaminated,
+    first_refusals,
     refuse,
 )
 from kdos.verdict.evidence import find_answer
 from kdos.verify.fields import Fields
 from kdos.verify.items import Item
+
+AT_ONCE = 128
+"""Rows that are checked together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,33 +51,33 @@ def check_items(
     items: Iterable[Item], options: Options, *, shapes: ShapeCounts
 ) -> Iterator[Checked]:
     """Each item after the free checks; questions that pass are known to those after them."""
-    known = KnownQuestions()
-    for item in items:
-        refusal = check_item(item, options, known)
-        if refusal is None:
-            known.add(item.draft.question, item.answers, name=item.draft.id)
-            if options.fields.logic:
-                logic = parse(item.draft.logic)
-                shapes.add([shape(logic).name] if isinstance(logic, Logic) else [])
-        yield Checked(item, refusal)
+    known, waiting = KnownQuestions(), iter(items)
+    while some := list(islice(waiting, AT_ONCE)):
+        for item, refusal in zip(some, check_alone(some, options), strict=True):
+            refusal = refusal or check_new(item.draft, item.answers, known)
+            if refusal is None:
+                known.add(item.draft.question, item.answers, name=item.draft.id)
+                if options.fields.logic:
+                    logic = parse(item.draft.logic)
+                    shapes.add([shape(logic).name] if isinstance(logic, Logic) else [])
+            yield Checked(item, refusal)
 
 
-def check_item(item: Item, options: Options, known: KnownQuestions) -> Refusal | None:
-    """The first thing that speaks against one row, or None."""
-    draft, fields = item.draft, options.fields
-    lang = options.lang or item.lang
-    return (
-        check_lengths(draft)
-        or (check_knowledge_points(draft) if fields.knowledge_points else None)
-        or check_plain_question(draft)
-        or check_independent(draft, item.answers)
-        or check_instances(draft)
-        or check_language(draft, lang)
-        or (check_logic(draft, parse(draft.logic)) if fields.logic else None)
-        or (check_passage(item) if fields.passage else None)
-        or check_uncontaminated(draft, item.answers, options.benchmarks)
-        or check_new(draft, item.answers, known)
-    )
+def check_alone(items: Sequence[Item], options: Options) -> list[Refusal | None]:
+    """The first thing that speaks against each row, other rows aside, or None."""
+    fields = options.fields
+    checks: list[tuple[bool, Callable[[Item], Refusal | None]]] = [
+        (True, lambda item: check_lengths(item.draft)),
+        (bool(fields.knowledge_points), lambda item: check_knowledge_points(item.draft)),
+        (True, lambda item: check_plain_question(item.draft)),
+        (True, lambda item: check_independent(item.draft, item.answers)),
+        (True, lambda item: check_instances(item.draft)),
+        (True, lambda item: check_language(item.draft, options.lang or item.lang)),
+        (bool(fields.logic), lambda item: check_logic(item.draft, parse(item.draft.logic))),
+        (bool(fields.passage), check_passage),
+        (True, lambda item: check_uncontaminated(item.draft, item.answers, options.benchmarks)),
+    ]
+    return first_refusals(items, [check for allowed, check in checks if allowed])
 
 
 def check_passage(item: Item) -> Refusal | None:
