@@ -1,12 +1,20 @@
 """The compiled join against the obvious one, and what it promises about order and threads."""
 
+from itertools import pairwise
+
 import numba
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kdos.density.codebook import Codebook, train_codebook, with_itself, without_empty_cells
+from kdos.density.codebook import (
+    Codebook,
+    side_by_side,
+    train_codebook,
+    with_itself,
+    without_empty_cells,
+)
 from kdos.density.copies import find_copies
 from kdos.density.estimator import Pool, neighbours
 from kdos.density.nearest import nearest, nearest_of_all
@@ -228,6 +236,25 @@ def test_empty_cells_are_dropped_and_the_rest_renumbered() -> None:
     np.testing.assert_array_equal(smaller.centroids, np.eye(4)[[0, 3]])
     np.testing.assert_array_equal(cells, [1, 0, 1])
     np.testing.assert_array_equal(smaller.groups, [0, 1, 2])
+
+
+def test_rows_side_by_side_are_close_by() -> None:
+    points = cloud(1000, 3)
+    order = side_by_side(points)
+    np.testing.assert_array_equal(np.sort(order), np.arange(1000))
+    apart = np.linalg.norm(np.diff(points[order], axis=0), axis=1).mean()
+    assert apart < 0.5 * np.linalg.norm(np.diff(points, axis=0), axis=1).mean()
+    np.testing.assert_array_equal(np.sort(side_by_side(np.ones((50, 3), np.float32))), range(50))
+
+
+def test_a_block_chooses_from_its_cells_and_those_next_to_them() -> None:
+    book = Codebook(cloud(100, 4), np.array([0, 30, 100]))
+    each = with_itself(book.centroids, 5)
+    np.testing.assert_array_equal(book.blocks, [0, 16, 30, 46, 62, 78, 94, 100])
+    near = book.near(5)
+    for block, (start, end) in enumerate(pairwise(book.blocks)):
+        listed = near.items[near.offsets[block] : near.offsets[block + 1]]
+        np.testing.assert_array_equal(listed, np.unique(each.items.reshape(100, 6)[start:end]))
 
 
 def test_near_cells_begin_with_the_cell_itself() -> None:

@@ -1,8 +1,9 @@
 """Nearest neighbours by matrix products, among the cells whose centroids a query is nearest to.
 
-The cells next to a query's own cell are known beforehand; which of them to look into, each query
-decides for itself, which finds as many true neighbours as several times as many candidates do that
-are chosen for the cell as a whole (`docs/density.md`). Candidates are selected in single precision,
+The cells next to a block, which is some cells side by side, are known beforehand; which of them to
+look into, each query decides for itself, which finds as many true neighbours as several times as
+many candidates do that are chosen for a cell as a whole (`docs/density.md`). Each cell is then
+multiplied with all queries of the block that chose it. Candidates are selected in single precision,
 seen from the centroid of their cell, and measured in double wherever single cannot tell who comes
 first: a distance depends on its two points alone.
 """
