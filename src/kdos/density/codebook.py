@@ -29,8 +29,9 @@ GROUP_PROBES = 8
 """Groups looked at for the nearest centroid beside the point's own."""
 ITERATIONS = 5
 """Lloyd's iterations."""
-SAMPLE_PER_CELL = 16
-"""Training points per cell at most."""
+SAMPLE_PER_CELL = 16, 32
+SAMPLE = 2**18
+"""Training points: 32 for each cell, but where these would be more than SAMPLE, down to 16."""
 BLOCK = 16
 """Cells of one block at most."""
 
@@ -142,14 +143,15 @@ def train_codebook(
     Past `FLAT_CELLS` cells the points are first cut into about sqrt(n_cells) groups, and each group
     gets cells in proportion to its points.
     """
-    sample = _sample(points, SAMPLE_PER_CELL * n_cells, rng)
+    least, most = SAMPLE_PER_CELL
+    sample = _sample(points, min(most * n_cells, max(SAMPLE, least * n_cells)), rng)
     if n_cells <= FLAT_CELLS:
         start = _sample(sample, n_cells, rng)
         shelves = one_shelf(len(sample)), one_shelf(n_cells)
         centroids = lloyd(sample, shelves[0], start, shelves[1], normalize=normalize)
         return Codebook(centroids[side_by_side(centroids)], np.array([0, n_cells]))
     n_groups = round(n_cells**0.5)
-    training = _sample(sample, SAMPLE_PER_CELL * n_groups, rng)
+    training = _sample(sample, most * n_groups, rng)
     start = _sample(training, n_groups, rng)
     shelves = one_shelf(len(training)), one_shelf(n_groups)
     centres = lloyd(training, shelves[0], start, shelves[1], normalize=normalize)
