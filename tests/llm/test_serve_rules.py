@@ -25,7 +25,10 @@ def served(*flags: str) -> Generator[str]:
     """A server of its own process; gives its address."""
     command = [sys.executable, "-c", "import sys; from kdos.cli import main; sys.exit(main())"]
     server = subprocess.Popen(
-        [*command, "serve-rules", "--port", "0", *flags], stdout=subprocess.PIPE, text=True
+        [*command, "serve-rules", "--port", "0", *flags],
+        stdout=subprocess.PIPE,
+        text=True,
+        preexec_fn=heed_interrupts,
     )
     assert server.stdout
     try:
@@ -34,6 +37,11 @@ def served(*flags: str) -> Generator[str]:
         server.send_signal(signal.SIGINT)
         assert server.wait(20) == 130
         server.stdout.close()
+
+
+def heed_interrupts() -> None:
+    """A shell's background jobs ignore interrupts, and so would all that they start."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def passage(number: int) -> Passage:
