@@ -5,6 +5,7 @@ from numba import njit
 
 from kdos.density.neighbours import (
     UNIT,
+    WORD,
     Flags,
     Lists,
     Points,
@@ -162,10 +163,10 @@ def _nearest_above(
         flags[j] = found[i, j] >= least
     words = flags.view(np.uint64)
     nearest_row, nearest_square, seen = -1, np.inf, 0
-    for word in range(width // 8):
+    for word in range(width // WORD):
         if words[word] == 0:
             continue
-        for j in range(8 * word, 8 * word + 8):
+        for j in range(WORD * word, WORD * word + WORD):
             if flags[j] == 0:
                 continue
             row = held_rows[j]

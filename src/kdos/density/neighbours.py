@@ -29,7 +29,7 @@ TILE = 1024
 taken."""
 WORD = 8
 """Candidates that are passed over together where none is near enough."""
-LANES = 4
+LANES_EACH = 4
 """Lanes for each of the nearest that are wanted, at least, where not all that is held is sorted."""
 SPARE = 2
 """Candidates chosen beyond k, so that single precision does not decide who is k-th."""
@@ -476,7 +476,7 @@ def _take(
     least = nearness[i, last]
     if least == -np.inf:
         wanted = last + 2
-        width = _fold(held, i, n, LANES * wanted, lanes, 0)
+        width = _fold(held, i, n, LANES_EACH * wanted, lanes, 0)
         least = _reached_by(lanes, 0, width, wanted, lanes)
     for j in range(n):
         flags[j] = held[i, j] >= least

@@ -128,7 +128,7 @@ def first_refusals(
     """The first refusal that the checks have for each case, or None.
 
     Check after check over all cases, not case after case: what a check needs is then at hand for
-    the next case, which makes them half as fast again.
+    the next case, which saves time.
     """
     found: list[Refusal | None] = [None] * len(cases)
     standing = range(len(cases))

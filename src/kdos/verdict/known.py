@@ -104,8 +104,9 @@ class KnownQuestions:
     ) -> float:
         """How alike a known question is; 0 where it is another one."""
         words, names = self._words[row], self._pinned[row]
-        ours = [name for name in wording.names if name not in words]
-        if _part(ours, [name for name in names if name not in wording.words]):  # nearly all do
+        only_ours = [name for name in wording.names if name not in words]
+        only_theirs = [name for name in names if name not in wording.words]
+        if _part(only_ours, only_theirs):  # nearly all do
             return 0.0
         other = read_wording(self._questions[row])
         shared = sum(weight for word, weight in weights.items() if word in other.words)
