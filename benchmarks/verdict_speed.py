@@ -80,7 +80,7 @@ def sample(number):
 def one_run(first, drafts, benchmarks):
     """Seconds of processor time for all drafts; each is added to the pool after it passed.
 
-    Drafts come as many at a time as a run may hold, and the clock stands still while they are made.
+    They are checked IN_FLIGHT together, and the clock stands still while these are made.
     """
     known = KnownQuestions()
     gc.collect()
