@@ -3,9 +3,10 @@
 The cells next to a block, which is some cells side by side, are known beforehand; which of them to
 look into, each query decides for itself, which finds as many true neighbours as several times as
 many candidates do that are chosen for a cell as a whole (`docs/density.md`). Each cell is then
-multiplied with all queries of the block that chose it. Candidates are selected in single precision,
-seen from the centroid of their cell, and measured in double wherever single cannot tell who comes
-first: a distance depends on its two points alone.
+multiplied with all queries of the block that chose it, and what is near enough sorted in among
+their best at once. Candidates are selected in single precision, seen from the centroid of their
+cell, and measured in double wherever single cannot tell who comes first: a distance depends on its
+two points alone.
 """
 
 from collections.abc import Sequence
@@ -22,15 +23,18 @@ Floats = npt.NDArray[np.float64]
 Whole = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.uint8]
 
-PART = 256
-"""Queries of one block that are looked after together."""
-TILE = 1024
-"""Candidates multiplied with them at a time, and held for each of them before the nearest are
-taken."""
+PART = 1024
+"""Queries of one block that are looked after together, at most."""
+ROOM = 2**20
+"""Queries times the cells that they choose among, at most."""
+TILE = 256
+"""Points of one cell that are multiplied with them at a time, at most."""
 WORD = 8
 """Candidates that are passed over together where none is near enough."""
-LANES_EACH = 4
-"""Lanes for each of the nearest that are wanted, at least, where not all that is held is sorted."""
+GATHER = np.uint64(0x0102040810204080)
+"""Times eight bytes that are 0 or 1, this has them side by side, as bits, in its highest byte."""
+FIRST = np.array([0, *((bits & -bits).bit_length() - 1 for bits in range(1, 256))], np.uint64)
+"""The place of the lowest bit of a byte."""
 SPARE = 2
 """Candidates chosen beyond k, so that single precision does not decide who is k-th."""
 UNIT = 2.0**-24
@@ -93,28 +97,26 @@ def in_parts(shelves: Lists, most: int) -> tuple[Lists, Whole]:
 class Seen:
     """Points in the order of their cells, each as seen from its cell's centroid.
 
-    `seen` shape (n, dim), `half_square` shape (n,) of half its square length, `reach` shape
-    (n_cells,) the longest in each cell.
+    `seen`, flat, holds tiles of up to `TILE` points of one cell: that of the w points from the t-th
+    on lies from t * (dim + 1) on with shape (dim + 1, w), which is the way round in which small
+    products of matrices are fast: the coordinates, and minus half of the square. `reach` shape
+    (n_cells,): half of the largest square in each cell.
     """
 
     seen: Points
-    half_square: Points
-    reach: Floats
+    reach: Points
 
 
 def seen_from(points: Points, shelves: Lists, centroids: Points) -> Seen:
     """Put points on their shelves."""
-    seen, half_square = np.empty_like(points), np.empty(len(points), np.float32)
-    reach = np.zeros(len(shelves))
+    n, dim = points.shape
+    seen, reach = np.empty(n * (dim + 1), np.float32), np.zeros(len(shelves), np.float32)
 
     def work(start: int, end: int) -> None:
-        _see(start, end, points, shelves.offsets, shelves.items, centroids, seen, half_square)
+        _see(start, end, points, shelves.offsets, shelves.items, centroids, seen, reach)
 
     in_spans(work, shelves.sizes + 1)
-    held = shelves.sizes > 0
-    most = np.maximum.reduceat(half_square, shelves.offsets[:-1][held])
-    reach[held] = np.sqrt(2.0 * most)
-    return Seen(seen, half_square, reach)
+    return Seen(seen, reach)
 
 
 def nearest_among_cells(
@@ -140,10 +142,11 @@ def nearest_among_cells(
     unless given.
     """
     kept = np.arange(k) if ranks is None else np.array(ranks) - 1
+    part = min(PART, max(1, ROOM // int(near.sizes.max())))
     distances = np.full((len(queries), len(kept)), np.inf)
     rows = np.full((len(queries), len(kept)), -1, np.int64)
     block_shelves = Lists(query_shelves.offsets[blocks], query_shelves.items)
-    parts, part_block = in_parts(block_shelves, PART)
+    parts, part_block = in_parts(block_shelves, part)
     there = seen_from(pool, pool_shelves, centroids)
 
     def work(start: int, end: int) -> None:
@@ -151,9 +154,9 @@ def nearest_among_cells(
             (start, end),
             (queries, parts.offsets, parts.items, part_block, blocks),
             (pool, pool_shelves.offsets, pool_shelves.items),
-            (there.seen, there.half_square, there.reach),
+            (there.seen, there.reach),
             (near.offsets, near.items, centroids),
-            (k, cells, among_itself, kept),
+            (part, k, cells, among_itself, kept),
             distances,
             rows,
         )
@@ -208,11 +211,23 @@ def _see(
     items: Whole,
     centroids: Points,
     seen: Points,
-    half_square: Points,
+    reach: Points,
 ) -> None:
+    dim = points.shape[1]
+    rows = np.empty((TILE, dim), np.float32)
     for cell in range(start, end):
-        for at in range(offsets[cell], offsets[cell + 1]):
-            half_square[at] = centre(points, items[at], centroids, cell, seen, at)
+        for tile in range(offsets[cell], offsets[cell + 1], TILE):
+            width = min(TILE, offsets[cell + 1] - tile)
+            place = np.uint64(tile * (dim + 1))
+            below = place + np.uint64(dim * width)
+            for at in range(width):
+                half = centre(points, items[tile + at], centroids, cell, rows, at)
+                seen[below + np.uint64(at)] = -half
+                reach[cell] = max(reach[cell], half)
+            for axis in range(dim):
+                for at in range(width):
+                    seen[place + np.uint64(at)] = rows[at, axis]
+                place += np.uint64(width)
 
 
 @njit(nogil=True, cache=True)
@@ -220,40 +235,37 @@ def _search_parts(
     span: tuple[int, int],
     query_side: tuple[Points, Whole, Whole, Whole, Whole],
     pool_side: tuple[Points, Whole, Whole],
-    seen_side: tuple[Points, Points, Floats],
+    seen_side: tuple[Points, Points],
     near_side: tuple[Whole, Whole, Points],
-    how: tuple[int, int, bool, Whole],
+    how: tuple[int, int, int, bool, Whole],
     distances: Floats,
     rows: Whole,
 ) -> None:
     queries, part_offsets, query_rows, part_block, blocks = query_side
     pool, pool_offsets, pool_rows = pool_side
-    seen, half_square, reach = seen_side
+    seen, reach = seen_side
     near_offsets, near, centroids = near_side
-    k, cells, among_itself, ranks = how
-    dim = pool.shape[1]
+    part_size, k, cells, among_itself, ranks = how
+    dim, wanted = pool.shape[1], k + SPARE
     most = 1
     for part in range(span[0], span[1]):
         block = part_block[part]
         most = max(most, near_offsets[block + 1] - near_offsets[block])
-    asking_rows, centred = np.empty((PART, dim), np.float32), np.empty((PART, dim), np.float32)
+    asking_rows = np.empty((part_size, dim), np.float32)
+    centred, asked = np.empty_like(asking_rows), np.ones((part_size, dim + 1), np.float32)
     there, half_there = np.empty((most, dim), np.float32), np.empty(most, np.float32)
-    apart = np.empty(PART * most, np.float32)
-    chosen, n_chosen = np.empty((PART, most), np.int64), np.empty(PART, np.int64)
-    asking, asking_offsets = np.empty(PART * most, np.int64), np.empty(most + 1, np.int64)
-    best = np.empty((PART, k + SPARE), np.float32), np.empty((PART, k + SPARE), np.int64)
-    farthest, half = np.empty(PART), np.empty(PART, np.float32)
-    products, half_tile = np.empty(PART * TILE, np.float32), np.empty(TILE, np.float32)
-    held, n_held = np.empty((PART, TILE), np.float32), np.zeros(PART, np.int64)
-    places = np.empty((PART, TILE // WORD), np.int64)
-    room = max(TILE, (most + WORD - 1) // WORD * WORD)
-    lanes, flags = np.empty((2, room), np.float32), np.zeros(room, np.uint8)
-    sorting = np.empty(k + SPARE), np.empty(k + SPARE, np.int64)
+    products = np.empty(part_size * max(TILE, most), np.float32)
+    chosen, n_chosen = np.empty((part_size, most), np.int64), np.empty(part_size, np.int64)
+    asking, asking_offsets = np.empty(part_size * most, np.int64), np.empty(most + 1, np.int64)
+    best = np.empty(part_size * wanted, np.float32), np.empty(part_size * wanted, np.int64)
+    half, farthest = np.empty(part_size, np.float32), np.empty(part_size, np.float32)
+    flags = np.zeros(max(TILE, (most + WORD - 1) // WORD * WORD), np.uint8)
+    sorting = np.empty(wanted), np.empty(wanted, np.int64)
     for part in range(span[0], span[1]):
         block, first = int(part_block[part]), int(part_offsets[part])
         count = int(part_offsets[part + 1]) - first
         listed = near[near_offsets[block] : near_offsets[block + 1]]
-        n_near, origin = len(listed), blocks[block]
+        n_near, origin = len(listed), int(blocks[block])
         for i in range(count):
             row = query_rows[first + i]
             for axis in range(dim):
@@ -261,42 +273,37 @@ def _search_parts(
             centre(asking_rows, i, centroids, origin, centred, i)
         for j in range(n_near):
             half_there[j] = centre(centroids, listed[j], centroids, origin, there, j)
-        nearness = apart[: count * n_near].reshape((count, n_near))
+        nearness = products[: count * n_near].reshape((count, n_near))
         np.dot(centred[:count], there[:n_near].T, nearness)
         for i in range(count):
             n_chosen[i] = _choose(
-                nearness, i, half_there, listed, pool_offsets, cells, k + 1, lanes, flags, chosen
+                nearness, i, half_there, listed, pool_offsets, cells, k + 1, flags, chosen
             )
         _turn(chosen, n_chosen, count, asking, asking_offsets, n_near)
-        best[0][:count] = -np.inf
+        best[0][: count * wanted] = -np.inf
         farthest[:count] = 0
-        for j in range(n_near):
+        own_cells = np.searchsorted(listed, origin)  # first, since most of the nearest are there
+        for step in range(n_near):
+            j = (own_cells + step) % n_near
             other = listed[j]
             begin, end = pool_offsets[other], pool_offsets[other + 1]
-            first_asking = asking_offsets[j]
-            n_asking = asking_offsets[j + 1] - first_asking
-            if n_asking == 0 or begin == end:
+            those = asking[asking_offsets[j] : asking_offsets[j + 1]]
+            n_those = len(those)
+            if n_those == 0 or begin == end:
                 continue
-            for at in range(n_asking):
-                i = int(asking[first_asking + at])
-                half[at] = centre(asking_rows, i, centroids, other, centred, at)
-                farthest[i] = max(farthest[i], np.sqrt(2.0 * half[at]) + reach[other])
+            for at in range(n_those):
+                i = those[at]
+                half[at] = centre(asking_rows, i, centroids, other, asked, at)
+                farthest[i] = max(farthest[i], half[at] + reach[other])
             for tile in range(begin, end, TILE):
                 width = min(TILE, end - tile)
-                found = products[: n_asking * width].reshape((n_asking, width))
-                np.dot(centred[:n_asking], seen[tile : tile + width].T, found)
-                for place in range(width):
-                    half_tile[place] = half_square[tile + place]
-                for at in range(n_asking):
-                    i = int(asking[first_asking + at])
-                    if n_held[i] + width > TILE:
-                        own = first + i if among_itself else -1
-                        _take(held, n_held, places, i, own, lanes, flags, best)
-                    _hold(found, at, half[at], half_tile, tile, held, n_held, places, i)
+                there_seen = seen[tile * (dim + 1) : (tile + width) * (dim + 1)]
+                found = products[: n_those * width].reshape((n_those, width))
+                np.dot(asked[:n_those], there_seen.reshape((dim + 1, width)), found)
+                own = first - tile if among_itself else -part_size
+                _sift(found, tile, own, those, half, flags, best, wanted)
         for i in range(count):
-            own = first + i if among_itself else -1
-            _take(held, n_held, places, i, own, lanes, flags, best)
-            slack = 2 * (dim + 8) * UNIT * farthest[i] * farthest[i]
+            slack = 8 * (dim + 10) * UNIT * farthest[i]  # (a + b)^2 <= 4 (a^2 / 2 + b^2 / 2)
             query = query_rows[first + i]
             _write_ranks(
                 asking_rows, i, pool, pool_rows, best, slack, ranks, sorting, query, distances, rows
@@ -312,7 +319,6 @@ def _choose(
     pool_offsets: Whole,
     cells: int,
     needed: int,
-    lanes: Points,
     flags: Flags,
     chosen: Whole,
 ) -> int:
@@ -320,19 +326,22 @@ def _choose(
     n_near = len(listed)
     for j in range(n_near):
         nearness[i, j] -= half_there[j]
-    least = _reached_by(nearness, i, n_near, cells, lanes)
+    least = _reached_by(nearness, i, cells, cells)
     for j in range(n_near):
         flags[j] = nearness[i, j] >= least
+    n_words = (n_near + WORD - 1) // WORD
+    for j in range(n_near, n_words * WORD):
+        flags[j] = 0
     count = held = 0
     words = flags.view(np.uint64)
-    for word in range((n_near + WORD - 1) // WORD):
-        if words[word] == 0:
-            continue
-        for j in range(WORD * word, min(WORD * word + WORD, n_near)):
-            if flags[j]:
-                chosen[i, count] = j
-                count += 1
-                held += pool_offsets[listed[j] + 1] - pool_offsets[listed[j]]
+    for word in range(n_words):
+        bits = (words[word] * GATHER) >> np.uint64(56)
+        while bits:
+            j = WORD * word + np.int64(FIRST[bits])
+            bits &= bits - np.uint64(1)
+            chosen[i, count] = j
+            count += 1
+            held += pool_offsets[listed[j] + 1] - pool_offsets[listed[j]]
     if held >= needed:
         return count
     for j in range(n_near):
@@ -358,20 +367,20 @@ def _turn(
             asking[offsets[j]] = i
 
 
-@njit(nogil=True, cache=True)
-def _reached_by(values: Points, i: int, n: int, wanted: int, lanes: Points) -> np.float32:
-    """A number that `wanted` of n values reach, and no more of them if they are all different.
+@njit(nogil=True, cache=True, fastmath={"nnan", "nsz"})
+def _reached_by(values: Points, i: int, wanted: int, most: int) -> np.float32:
+    """A number that `wanted` to `most` of row i reach; more where too many are the same.
 
-    Minus infinity where there are not more of them in all.
+    Minus infinity where the row is no longer than `wanted`.
     """
+    n = values.shape[1]
     if n <= wanted:
         return np.float32(-np.inf)
-    width = _fold(values, i, n, wanted, lanes, 1)
-    low = high = lanes[1, 0]
-    for j in range(width):
-        low, high = min(low, lanes[1, j]), max(high, lanes[1, j])
-    if low == -np.inf:
-        return low
+    low = high = values[i, 0]
+    for j in range(n):
+        value = values[i, j]
+        low = value if value < low else low
+        high = value if value > high else high
     while True:
         middle = np.float32(0.5) * low + np.float32(0.5) * high
         if not low < middle < high:
@@ -381,35 +390,58 @@ def _reached_by(values: Points, i: int, n: int, wanted: int, lanes: Points) -> n
             reaching = np.int32(reaching + np.int32(values[i, j] >= middle))
         if reaching >= wanted:
             low = middle
-            if reaching == wanted:
+            if reaching <= most:
                 return low
         else:
             high = middle
 
 
 @njit(nogil=True, cache=True)
-def _fold(values: Points, i: int, n: int, least: int, lanes: Points, row: int) -> int:
-    """Put n values into lanes, `least` or more, and keep the largest of each; gives how many."""
-    if n // 2 < least:
-        for j in range(n):
-            lanes[row, j] = values[i, j]
-        return n
-    width = _halve(values, i, n, lanes, row)
-    while width // 2 >= least:
-        width = _halve(lanes, row, width, lanes, row)
-    return width
+def _sift(
+    found: Points,
+    tile: int,
+    own: int,
+    those: Whole,
+    half: Points,
+    flags: Flags,
+    best: tuple[Points, Whole],
+    wanted: int,
+) -> None:
+    """Put the candidates of a tile among the best, nearest first, of the queries that ask for it.
 
-
-@njit(nogil=True, cache=True)
-def _halve(values: Points, i: int, n: int, lanes: Points, row: int) -> int:
-    half = n // 2
-    on = np.uint64(half)
-    for j in range(half):
-        value, other = values[i, j], values[i, on + np.uint64(j)]
-        lanes[row, j] = value if value > other else other
-    if n % 2:
-        lanes[row, 0] = max(lanes[row, 0], values[i, n - 1])
-    return half
+    `found`, less `half`, is minus half the squared distance: the larger, the nearer. `own` is where
+    in the tile query 0 is itself. Unsigned places save a look at their sign.
+    """
+    nearness, chosen = best
+    width, one = found.shape[1], np.uint64(1)
+    n_words = (width + WORD - 1) // WORD
+    words = flags.view(np.uint64)
+    for j in range(width, n_words * WORD):
+        flags[j] = 0
+    for at in range(len(those)):
+        first = np.uint64(those[at] * wanted)
+        last = first + np.uint64(wanted - 1)
+        least = nearness[last] + half[at]
+        if least == -np.inf:
+            least = _reached_by(found, at, wanted + 1, wanted + wanted // 2)
+        for j in range(width):
+            flags[j] = found[at, j] >= least
+        if 0 <= own + those[at] < width:
+            flags[own + those[at]] = 0
+        for word in range(n_words):
+            if words[word] == 0:
+                continue
+            bits = (words[word] * GATHER) >> np.uint64(56)
+            while bits:
+                j = np.uint64(WORD * word) + FIRST[bits]
+                bits &= bits - one
+                value, place = found[at, j] - half[at], last
+                if value <= nearness[last]:
+                    continue
+                while place > first and nearness[place - one] < value:
+                    nearness[place], chosen[place] = nearness[place - one], chosen[place - one]
+                    place -= one
+                nearness[place], chosen[place] = value, tile + np.int64(j)
 
 
 @njit(nogil=True, cache=True, fastmath=True)
@@ -423,79 +455,6 @@ def centre(
         centred[place, axis] = value
         square += value * value
     return square * np.float32(0.5)
-
-
-@njit(nogil=True, cache=True)
-def _hold(
-    found: Points,
-    at: int,
-    half: np.float32,
-    half_tile: Points,
-    tile: int,
-    held: Points,
-    n_held: Whole,
-    places: Whole,
-    i: int,
-) -> None:
-    """Hold a tile of candidates for a query, filled up with places that are infinitely far.
-
-    x.y - y.y/2: the larger, the nearer. Less `half`, x.x/2, it is minus half the squared distance,
-    and candidates seen from different places compare. Unsigned places compile to vector
-    instructions as signed ones would not.
-    """
-    width, start = found.shape[1], np.uint64(n_held[i])
-    end = n_held[i] + (width + WORD - 1) // WORD * WORD
-    for j in range(width):
-        held[i, start + np.uint64(j)] = found[at, j] - half_tile[j] - half
-    for j in range(n_held[i] + width, end):
-        held[i, j] = -np.inf
-    for word in range(n_held[i] // WORD, end // WORD):
-        places[i, word] = tile - n_held[i]
-    n_held[i] = end
-
-
-@njit(nogil=True, cache=True)
-def _take(
-    held: Points,
-    n_held: Whole,
-    places: Whole,
-    i: int,
-    own: int,
-    lanes: Points,
-    flags: Flags,
-    best: tuple[Points, Whole],
-) -> None:
-    """Take the nearest of what is held into the best, nearest first.
-
-    While there are no best yet, what is held is put into lanes: as many as are wanted are no
-    farther than the nearest of as many lanes.
-    """
-    nearness, chosen = best
-    last, n = nearness.shape[1] - 1, n_held[i]
-    n_held[i] = 0
-    least = nearness[i, last]
-    if least == -np.inf:
-        wanted = last + 2
-        width = _fold(held, i, n, LANES_EACH * wanted, lanes, 0)
-        least = _reached_by(lanes, 0, width, wanted, lanes)
-    for j in range(n):
-        flags[j] = held[i, j] >= least
-    words = flags.view(np.uint64)
-    for word in range(n // WORD):
-        if words[word] == 0:
-            continue
-        for j in range(WORD * word, WORD * word + WORD):
-            if flags[j] == 0:
-                continue
-            value, at = held[i, j], places[i, word] + j
-            if value <= nearness[i, last] or at == own:
-                continue
-            place = last
-            while place > 0 and nearness[i, place - 1] < value:
-                nearness[i, place] = nearness[i, place - 1]
-                chosen[i, place] = chosen[i, place - 1]
-                place -= 1
-            nearness[i, place], chosen[i, place] = value, at
 
 
 @njit(nogil=True, cache=True)
@@ -514,22 +473,23 @@ def _write_ranks(
 ) -> None:
     """Write the ranks that are kept: what is within `slack` of one is sorted in double precision,
     equals by row."""
-    nearness, chosen = best
     near, near_rows = sorting
+    nearness = best[0][i * len(near) : (i + 1) * len(near)]
+    chosen = best[1][i * len(near) : (i + 1) * len(near)]
     held = 0
-    while held < chosen.shape[1] and nearness[i, held] > -np.inf:
+    while held < len(near) and nearness[held] > -np.inf:
         held += 1
     for kept in range(len(ranks)):
         rank = ranks[kept]
         if rank >= held:
             continue
         first, end = rank, rank + 1
-        while first > 0 and nearness[i, first - 1] - nearness[i, rank] <= slack:
+        while first > 0 and nearness[first - 1] - nearness[rank] <= slack:
             first -= 1
-        while end < held and nearness[i, rank] - nearness[i, end] <= slack:
+        while end < held and nearness[rank] - nearness[end] <= slack:
             end += 1
         for at in range(first, end):
-            row = int(pool_rows[chosen[i, at]])
+            row = int(pool_rows[chosen[at]])
             distance = square(queries, i, pool, row)
             place = at - first
             while place > 0 and (
