@@ -257,6 +257,19 @@ def test_a_block_chooses_from_its_cells_and_those_next_to_them() -> None:
         np.testing.assert_array_equal(listed, np.unique(each.items.reshape(100, 6)[start:end]))
 
 
+def test_cells_near_a_block_are_found_through_the_groups() -> None:
+    points = cloud(20_000, 6)
+    book = train_codebook(points, 2000, rng=np.random.default_rng(1), normalize=False)
+    exact = Codebook(book.centroids, np.array([0, len(book)]))
+    through, whole = book.near(20), with_itself(exact.centroids, 20).items.reshape(2000, 21)
+    found = 0
+    for block, (start, end) in enumerate(pairwise(book.blocks)):
+        listed = through.items[through.offsets[block] : through.offsets[block + 1]]
+        assert np.isin(np.arange(start, end), listed).all()
+        found += np.isin(whole[start:end], listed).sum()
+    assert found > 0.99 * whole.size
+
+
 def test_near_cells_begin_with_the_cell_itself() -> None:
     near = with_itself(cloud(30, 4), 5)
     table = near.items.reshape(30, 6)

@@ -15,7 +15,9 @@ from kdos.density.neighbours import (
     Whole,
     as_lists,
     in_parts,
+    nearest_among_cells,
     nearest_flat,
+    one_each,
     one_shelf,
     shelve,
 )
@@ -25,8 +27,10 @@ Cells = npt.NDArray[np.int32]
 
 FLAT_CELLS = 1024
 """Up to so many cells the codebook has one group and the nearest centroid is exact."""
-GROUP_PROBES = 8
-"""Groups looked at for the nearest centroid beside the point's own."""
+GROUPS = 16
+"""Groups that the nearest cells of a cell are looked for in."""
+NEAR_CELLS = 48
+"""Cells next to each cell of a block that are looked at for the nearest centroid."""
 ITERATIONS = 5
 """Lloyd's iterations."""
 SAMPLE_PER_CELL = 16, 32
@@ -34,16 +38,20 @@ SAMPLE = 2**18
 """Training points: 32 for each cell, but where these would be more than SAMPLE, down to 16."""
 BLOCK = 16
 """Cells of one block at most."""
+NEAR_PER_PROBE = 6
+"""Cells next to each cell of a block that its points choose from, for each that they look into."""
 
 
 @dataclass(frozen=True)
 class Codebook:
     """Centroids, shape (n_cells, dim), in groups: group g is `centroids[groups[g]:groups[g + 1]]`.
 
-    The cell of a point is that of the nearest centroid in the `GROUP_PROBES + 1` groups that are
-    nearest to the point's nearest group; ties go to the lower cell. Training numbers cells, and
-    groups, so that those with numbers close by are close by; each group's cells, in runs of up to
-    `BLOCK`, make blocks, whose points are looked after together.
+    Training numbers cells, and groups, so that those with numbers close by are close by; each
+    group's cells, in runs of up to `BLOCK`, make blocks, whose points are looked after together.
+
+    The cell of a point is that of the nearest centroid among the cells of a block and the
+    `NEAR_CELLS` next to each of them: the block of the nearest centroid in the nearest group. Ties
+    go to the lower cell. Where there is one group, it is simply the nearest centroid.
     """
 
     centroids: Points
@@ -56,11 +64,6 @@ class Codebook:
     def _centres(self) -> Points:
         sums = np.add.reduceat(self.centroids.astype(np.float64), self.groups[:-1])
         return (sums / np.diff(self.groups)[:, None]).astype(np.float32)
-
-    @cached_property
-    def _near_groups(self) -> Lists:
-        n_groups = len(self.groups) - 1
-        return with_itself(self._centres, min(GROUP_PROBES, n_groups - 1))
 
     def coarse(self) -> tuple["Codebook", Cells]:
         """The groups as a codebook of their own, and the group of each cell, shape (n_cells,)."""
@@ -76,13 +79,24 @@ class Codebook:
         """The cell of each point, shape (n,)."""
         if len(self.groups) == 2:
             return nearest_of_all(points, self.centroids).astype(np.int32)
-        found = nearest(
+        n_groups = len(self.groups) - 1
+        in_group = nearest(
             points,
-            shelve(nearest_of_all(points, self._centres), len(self.groups) - 1),
+            shelve(nearest_of_all(points, self._centres), n_groups),
             self.centroids,
             self._shelves,
-            near=self._near_groups,
+            near=one_each(n_groups),
             origins=self._centres,
+        )
+        n_blocks = len(self.blocks) - 1
+        block_of = np.repeat(np.arange(n_blocks), np.diff(self.blocks))
+        found = nearest(
+            points,
+            shelve(block_of[in_group], n_blocks),
+            self.centroids,
+            one_each(len(self)),
+            near=self.near(min(NEAR_CELLS, len(self) - 1)),
+            origins=self.centroids[self.blocks[:-1]],
         )
         return found.astype(np.int32)
 
@@ -94,7 +108,7 @@ class Codebook:
     def near(self, probes: int) -> Lists:
         """For each block its cells and each one's `probes` nearest cells, in order."""
         if probes not in self._near:
-            each = with_itself(self.centroids, probes)
+            each = self._with_near(probes)
             bounds = each.offsets[self.blocks]
             runs = [np.unique(each.items[start:end]) for start, end in pairwise(bounds)]
             self._near[probes] = as_lists(runs)
@@ -104,14 +118,57 @@ class Codebook:
     def _near(self) -> dict[int, Lists]:
         return {}
 
+    def _with_near(self, probes: int) -> Lists:
+        """Each cell followed by its `probes` nearest, looked for in the groups next to its own."""
+        if len(self.groups) == 2 or not probes:
+            return with_itself(self.centroids, probes)
+        groups, _ = self.coarse()
+        near = groups.near(min(NEAR_PER_PROBE * GROUPS, len(groups) - 1))
+        found = nearest_among_cells(
+            self.centroids,
+            self._shelves,
+            self.centroids,
+            self._shelves,
+            centroids=groups.centroids,
+            blocks=groups.blocks,
+            near=far_enough(near, groups, self._shelves, self._shelves, needed=probes + 1),
+            cells=GROUPS,
+            k=probes,
+            among_itself=True,
+        )
+        return followed_by(found.rows)
+
 
 def with_itself(points: Points, probes: int) -> Lists:
     """Each row followed by the rows of its `probes` nearest points."""
-    table = np.arange(len(points))[:, None]
-    if probes:
-        near = nearest_flat(points, points, k=probes, among_itself=True).rows
-        table = np.concatenate([table, near], 1)
-    return Lists(np.arange(len(points) + 1) * table.shape[1], table.reshape(-1))
+    if not probes:
+        return one_each(len(points))
+    return followed_by(nearest_flat(points, points, k=probes, among_itself=True).rows)
+
+
+def followed_by(table: Whole) -> Lists:
+    """Each row's number followed by what the table, shape (n, n_near), has in that row."""
+    items = np.concatenate([np.arange(len(table))[:, None], table], 1)
+    return Lists(np.arange(len(items) + 1) * items.shape[1], items.reshape(-1))
+
+
+def far_enough(
+    near: Lists, codebook: Codebook, query_shelves: Lists, pool_shelves: Lists, *, needed: int
+) -> Lists:
+    """The lists of near cells, made longer where they hold fewer than `needed` points."""
+    reached = np.add.reduceat(pool_shelves.sizes[near.items], near.offsets[:-1])
+    asking = np.diff(query_shelves.offsets[codebook.blocks])
+    short = np.flatnonzero((reached < needed) & (asking > 0))
+    if len(short) == 0:
+        return near
+    lists: list[Whole] = np.split(near.items, near.offsets[1:-1])
+    for block in short:
+        middle = codebook.centroids[codebook.blocks[block] : codebook.blocks[block + 1]].mean(0)
+        apart = np.square(codebook.centroids - middle, dtype=np.float64).sum(1)
+        order = np.argsort(apart, kind="stable")
+        enough = np.searchsorted(np.cumsum(pool_shelves.sizes[order]), needed) + 1
+        lists[block] = np.union1d(lists[block], order[:enough])
+    return as_lists(lists)
 
 
 def side_by_side(points: Points) -> Whole:
@@ -157,11 +214,12 @@ def train_codebook(
     centres = lloyd(training, shelves[0], start, shelves[1], normalize=normalize)
     centres = centres[side_by_side(centres)]
     members = shelve(nearest_of_all(sample, centres), n_groups)
+    sample, members = sample[members.items], Lists(members.offsets, np.arange(len(sample)))
     sizes = shares(members.sizes, n_cells)
     groups = np.concatenate([[0], np.cumsum(sizes)])
     first = [
-        np.sort(rng.choice(members.items[start:end], size, replace=False))
-        for start, end, size in zip(members.offsets, members.offsets[1:], sizes, strict=False)
+        start + np.sort(rng.choice(held, size, replace=False))
+        for start, held, size in zip(members.offsets, members.sizes, sizes, strict=False)
     ]
     within = Lists(groups, np.arange(n_cells))
     centroids = lloyd(sample, members, sample[np.concatenate(first)], within, normalize=normalize)
@@ -201,7 +259,7 @@ def lloyd(
 
     A centroid that loses all its points stays where it is.
     """
-    own = Lists(np.arange(len(members) + 1), np.arange(len(members)))
+    own = one_each(len(members))
     for _ in range(ITERATIONS):
         origins = _middles(centroids, within)
         found = nearest(points, members, centroids, within, near=own, origins=origins)

@@ -6,17 +6,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from kdos.density.codebook import Codebook
+from kdos.density.codebook import NEAR_PER_PROBE, Codebook, far_enough
 from kdos.density.copies import find_copies
 from kdos.density.neighbours import (
     Found,
-    Lists,
-    as_lists,
     nearest_among_cells,
     nearest_flat,
     shelve,
 )
-from kdos.density.space import Cells, Floats, Points, Space, Whole
+from kdos.density.space import Cells, Floats, Points, Space
 from kdos.errors import UsageError
 
 EULER = 0.5772156649015329
@@ -26,8 +24,6 @@ PAIRS = 2**28
 as PAIRS in all allow for, within these bounds. Small pools are joined more thoroughly."""
 PROBES_AT_MOST = 64
 """Past so many neighbour cells, groups of cells are probed instead."""
-NEAR_PER_PROBE = 4
-"""Cells next to each cell of a block that its points choose from, for each that they look into."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,25 +156,6 @@ def candidates_for(n_points: int) -> int:
     """How many points of a pool each query is compared with, about."""
     least, most = CANDIDATES
     return min(max(PAIRS // n_points, least), most)
-
-
-def far_enough(
-    near: Lists, codebook: Codebook, query_shelves: Lists, pool_shelves: Lists, *, needed: int
-) -> Lists:
-    """The lists of near cells, made longer where they hold fewer than `needed` points."""
-    reached = np.add.reduceat(pool_shelves.sizes[near.items], near.offsets[:-1])
-    asking = np.diff(query_shelves.offsets[codebook.blocks])
-    short = np.flatnonzero((reached < needed) & (asking > 0))
-    if len(short) == 0:
-        return near
-    lists: list[Whole] = np.split(near.items, near.offsets[1:-1])
-    for block in short:
-        middle = codebook.centroids[codebook.blocks[block] : codebook.blocks[block + 1]].mean(0)
-        apart = np.square(codebook.centroids - middle, dtype=np.float64).sum(1)
-        order = np.argsort(apart, kind="stable")
-        enough = np.searchsorted(np.cumsum(pool_shelves.sizes[order]), needed) + 1
-        lists[block] = np.union1d(lists[block], order[:enough])
-    return as_lists(lists)
 
 
 def radius_log_density(radius: Floats, intrinsic_dim: float, *, k: int, r_min: float) -> Floats:

@@ -84,6 +84,11 @@ def one_shelf(n: int) -> Lists:
     return Lists(np.array([0, n]), np.arange(n))
 
 
+def one_each(n: int) -> Lists:
+    """Every row on a shelf of its own."""
+    return Lists(np.arange(n + 1), np.arange(n))
+
+
 def in_parts(shelves: Lists, most: int) -> tuple[Lists, Whole]:
     """Shelves cut into parts of at most `most` rows, and the shelf of each part."""
     counts = -(-shelves.sizes // most)
