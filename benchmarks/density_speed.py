@@ -82,7 +82,7 @@ def faiss_hnsw(points):
     index = faiss.IndexHNSWFlat(points.shape[1], 16)
     index.hnsw.efConstruction = 60
     index.add(points)
-    index.hnsw.efSearch = 40
+    index.hnsw.efSearch = 64
     return np.sqrt(np.maximum(index.search(points, K + 1)[0][:, K], 0))
 
 
@@ -92,7 +92,7 @@ def hnswlib(points):
     index = hnswlib.Index("l2", points.shape[1])
     index.init_index(len(points), M=16, ef_construction=60)
     index.add_items(points, num_threads=2)
-    index.set_ef(40)
+    index.set_ef(128)
     return np.sqrt(np.sort(index.knn_query(points, K + 1, num_threads=2)[1], 1)[:, K])
 
 
@@ -112,9 +112,9 @@ def scann(points):
     leaves = int(len(points) ** 0.5)
     index = (
         scann.scann_ops_pybind.builder(points, K + 1, "squared_l2")
-        .tree(num_leaves=leaves, num_leaves_to_search=30, training_sample_size=100_000)
+        .tree(num_leaves=leaves, num_leaves_to_search=100, training_sample_size=100_000)
         .score_ah(2)
-        .reorder(60)
+        .reorder(150)
         .build()
     )
     return np.sqrt(np.maximum(index.search_batched_parallel(points)[1][:, K], 0))

@@ -12,6 +12,7 @@ from kdos.density.nearest import nearest, nearest_of_all
 from kdos.density.neighbours import (
     Lists,
     Points,
+    Short,
     Whole,
     as_lists,
     in_parts,
@@ -73,12 +74,12 @@ class Codebook:
 
     @property
     def _shelves(self) -> Lists:
-        return Lists(self.groups, np.arange(len(self)))
+        return Lists(self.groups, np.arange(len(self), dtype=np.int32))
 
     def nearest(self, points: Points) -> Cells:
         """The cell of each point, shape (n,)."""
         if len(self.groups) == 2:
-            return nearest_of_all(points, self.centroids).astype(np.int32)
+            return nearest_of_all(points, self.centroids)
         n_groups = len(self.groups) - 1
         in_group = nearest(
             points,
@@ -89,8 +90,8 @@ class Codebook:
             origins=self._centres,
         )
         n_blocks = len(self.blocks) - 1
-        block_of = np.repeat(np.arange(n_blocks), np.diff(self.blocks))
-        found = nearest(
+        block_of = np.repeat(np.arange(n_blocks, dtype=np.int32), np.diff(self.blocks))
+        return nearest(
             points,
             shelve(block_of[in_group], n_blocks),
             self.centroids,
@@ -98,7 +99,6 @@ class Codebook:
             near=self.near(min(NEAR_CELLS, len(self) - 1)),
             origins=self.centroids[self.blocks[:-1]],
         )
-        return found.astype(np.int32)
 
     @cached_property
     def blocks(self) -> Whole:
@@ -146,9 +146,9 @@ def with_itself(points: Points, probes: int) -> Lists:
     return followed_by(nearest_flat(points, points, k=probes, among_itself=True).rows)
 
 
-def followed_by(table: Whole) -> Lists:
+def followed_by(table: Short) -> Lists:
     """Each row's number followed by what the table, shape (n, n_near), has in that row."""
-    items = np.concatenate([np.arange(len(table))[:, None], table], 1)
+    items = np.concatenate([np.arange(len(table))[:, None], table], 1, dtype=np.int32)
     return Lists(np.arange(len(items) + 1) * items.shape[1], items.reshape(-1))
 
 
@@ -161,11 +161,11 @@ def far_enough(
     short = np.flatnonzero((reached < needed) & (asking > 0))
     if len(short) == 0:
         return near
-    lists: list[Whole] = np.split(near.items, near.offsets[1:-1])
+    lists: list[Short] = np.split(near.items, near.offsets[1:-1])
     for block in short:
         middle = codebook.centroids[codebook.blocks[block] : codebook.blocks[block + 1]].mean(0)
         apart = np.square(codebook.centroids - middle, dtype=np.float64).sum(1)
-        order = np.argsort(apart, kind="stable")
+        order = np.argsort(apart, kind="stable").astype(np.int32)
         enough = np.searchsorted(np.cumsum(pool_shelves.sizes[order]), needed) + 1
         lists[block] = np.union1d(lists[block], order[:enough])
     return as_lists(lists)
@@ -214,14 +214,17 @@ def train_codebook(
     centres = lloyd(training, shelves[0], start, shelves[1], normalize=normalize)
     centres = centres[side_by_side(centres)]
     members = shelve(nearest_of_all(sample, centres), n_groups)
-    sample, members = sample[members.items], Lists(members.offsets, np.arange(len(sample)))
+    sample, members = (
+        sample[members.items],
+        Lists(members.offsets, np.arange(len(sample), dtype=np.int32)),
+    )
     sizes = shares(members.sizes, n_cells)
     groups = np.concatenate([[0], np.cumsum(sizes)])
     first = [
         start + np.sort(rng.choice(held, size, replace=False))
         for start, held, size in zip(members.offsets, members.sizes, sizes, strict=False)
     ]
-    within = Lists(groups, np.arange(n_cells))
+    within = Lists(groups, np.arange(n_cells, dtype=np.int32))
     centroids = lloyd(sample, members, sample[np.concatenate(first)], within, normalize=normalize)
     order = [start + side_by_side(centroids[start:end]) for start, end in pairwise(groups)]
     return Codebook(centroids[np.concatenate(order)], np.unique(groups))
@@ -291,7 +294,7 @@ def cell_means(points: Points, shelves: Lists, before: Points) -> Points:
 
 @njit(nogil=True, cache=True)
 def _mean_shelves(
-    start: int, end: int, points: Points, offsets: Whole, rows: Whole, means: Points
+    start: int, end: int, points: Points, offsets: Whole, rows: Short, means: Points
 ) -> None:
     total = np.empty(points.shape[1], np.float64)
     for shelf in range(start, end):

@@ -57,17 +57,18 @@ def fit_space(
     mean, components = reduction(rows, dim, generator(random_seed, "density", "reduction"))
     points = projected(rows, mean, components, normalize=normalize)
     copies = find_copies(points)
-    distinct = points if len(copies.first) == len(points) else points[copies.first]
+    each = None if len(copies.first) == len(points) else copies.of
+    distinct = points if each is None else points[copies.first]
+    del copies
     n_cells = checked_size(len(distinct), n_cells=n_cells, k=k)
     rng = generator(random_seed, "density", "codebook")
     codebook = train_codebook(distinct, n_cells, rng=rng, normalize=normalize)
     codebook, cells = without_empty_cells(codebook, codebook.nearest(distinct))
     pool = Pool(distinct, cells)
-    joined = neighbours(pool, pool, codebook, k=k, probes=None, ranks=(k,))
-    radius = joined.distances[:, 0]
-    r_min = NEAREST_SHARE * float(np.median(radius))
     rng = generator(random_seed, "density", "dimension")
     dimension = intrinsic_dimension(pool, codebook, rng=rng)
+    radius = neighbours(pool, pool, codebook, k=k, probes=None, ranks=(k,)).distances[:, 0]
+    r_min = NEAREST_SHARE * float(np.median(radius))
     log_rho = radius_log_density(radius, dimension, k=k, r_min=r_min)
     space = Space(
         embedder=embedder,
@@ -83,9 +84,8 @@ def fit_space(
         novel_radius=float(np.quantile(radius, NOVEL_QUANTILE)),
     )
     counts = np.bincount(cells, minlength=space.n_cells)
-    if distinct is points:
+    if each is None:
         return space, Reference(points, cells, log_rho, radius, counts)
-    each = copies.of
     return space, Reference(points, cells[each], log_rho[each], radius[each], counts)
 
 

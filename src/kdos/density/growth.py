@@ -7,12 +7,12 @@ import numpy.typing as npt
 from numba import njit
 
 from kdos.density.estimator import Pool, neighbours, radius_log_density
-from kdos.density.space import Cells, Floats, Points, Space, Whole
+from kdos.density.space import Cells, Floats, Points, Space
 
 Narrow = npt.NDArray[np.float32]
 
 REACH = 32
-"""How many of the old points nearest to a new one are asked whether it is now among their own k.
+"""How many of the points nearest to a new one are asked whether it is now among their own k.
 
 A point can have farther ones that count it among theirs; of 10 neighbours these hold nearly all.
 """
@@ -41,30 +41,28 @@ def neighbourhood(points: Points, space: Space) -> Neighbourhood:
 
 def grown(old: Neighbourhood, points: Points, space: Space) -> Neighbourhood:
     """The neighbourhood with more points, none of which may be in it already."""
-    before, fresh = Pool(old.points, old.cells), Pool(points, space.assign(points))
-    reach = min(max(REACH, space.k), len(old.points))
-    across = neighbours(fresh, before, space.codebook, k=reach, probes=None)
-    old_distances = old.distances.copy()
-    _welcome(old_distances, across.rows, across.distances.astype(np.float32))
-    near = [across.distances[:, : space.k]]
-    if len(points) > space.k:
-        near.append(neighbours(fresh, fresh, space.codebook, k=space.k, probes=None).distances)
-    new_distances = np.sort(np.concatenate(near, 1), axis=1)[:, : space.k].astype(np.float32)
-    return Neighbourhood(
-        np.concatenate([old.points, points]),
-        np.concatenate([old.cells, fresh.cells]),
-        np.concatenate([old_distances, new_distances]),
-    )
+    fresh = Pool(points, space.assign(points))
+    everyone = Pool(np.concatenate([old.points, points]), np.concatenate([old.cells, fresh.cells]))
+    reach = min(max(REACH, space.k) + 1, len(everyone.points))
+    found = neighbours(fresh, everyone, space.codebook, k=reach, probes=None)
+    rows, across = (
+        found.rows[:, 1:],
+        found.distances[:, 1:].astype(np.float32),
+    )  # itself comes first
+    distances = old.distances.copy()
+    _welcome(distances, rows, across)
+    distances = np.concatenate([distances, across[:, : space.k]])
+    return Neighbourhood(everyone.points, everyone.cells, distances)
 
 
 @njit(nogil=True, cache=True)
-def _welcome(distances: Narrow, rows: Whole, across: Narrow) -> None:
+def _welcome(distances: Narrow, rows: Cells, across: Narrow) -> None:
     """Put each new point into the lists of the old ones that it is near enough to."""
-    last = distances.shape[1] - 1
+    n, last = distances.shape[0], distances.shape[1] - 1
     for new in range(rows.shape[0]):
         for place in range(rows.shape[1]):
             old, apart = rows[new, place], across[new, place]
-            if apart >= distances[old, last]:
+            if old >= n or apart >= distances[old, last]:
                 continue
             at = last
             while at > 0 and distances[old, at - 1] > apart:

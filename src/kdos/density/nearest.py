@@ -9,6 +9,7 @@ from kdos.density.neighbours import (
     Flags,
     Lists,
     Points,
+    Short,
     Whole,
     centre,
     in_parts,
@@ -35,14 +36,14 @@ def nearest(
     *,
     near: Lists,
     origins: Points,
-) -> Whole:
+) -> Short:
     """The row of the pool's point that is nearest to each query, the lower of equals, shape (n,).
 
     `near` lists, for each query shelf, the pool shelves to look at, -1 where these are empty;
     `origins`, shape (n_query_shelves, dim), is a place in the midst of each query shelf. Exact:
     whatever single precision cannot tell from the nearest is measured in double.
     """
-    rows = np.full(len(queries), -1, np.int64)
+    rows = np.full(len(queries), -1, np.int32)
     looked_at = np.concatenate([[0], np.cumsum(pool_shelves.sizes[near.items])])
     parts, part_shelf = in_parts(query_shelves, PART)
     candidates = np.diff(looked_at[near.offsets])[part_shelf]
@@ -61,7 +62,7 @@ def nearest(
     return rows
 
 
-def nearest_of_all(queries: Points, pool: Points) -> Whole:
+def nearest_of_all(queries: Points, pool: Points) -> Short:
     """The row of the whole pool's point that is nearest to each query, shape (n,)."""
     return nearest(
         queries,
@@ -76,11 +77,11 @@ def nearest_of_all(queries: Points, pool: Points) -> Whole:
 @njit(nogil=True, cache=True)
 def _nearest_on_shelves(
     span: tuple[int, int, int],
-    query_side: tuple[Points, Whole, Whole, Whole],
-    pool_side: tuple[Points, Whole, Whole],
-    near_side: tuple[Whole, Whole],
+    query_side: tuple[Points, Whole, Short, Whole],
+    pool_side: tuple[Points, Whole, Short],
+    near_side: tuple[Whole, Short],
     origins: Points,
-    rows: Whole,
+    rows: Short,
 ) -> None:
     first, end, most = span
     queries, part_offsets, query_rows, part_shelf = query_side

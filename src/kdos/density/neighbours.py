@@ -21,6 +21,7 @@ from kdos.threads import in_spans
 Points = npt.NDArray[np.float32]
 Floats = npt.NDArray[np.float64]
 Whole = npt.NDArray[np.int64]
+Short = npt.NDArray[np.int32]
 Flags = npt.NDArray[np.uint8]
 
 PART = 1024
@@ -46,7 +47,7 @@ class Lists:
     """Lists of whole numbers: list i is `items[offsets[i]:offsets[i + 1]]`."""
 
     offsets: Whole
-    items: Whole
+    items: Short
 
     def __len__(self) -> int:
         return len(self.offsets) - 1
@@ -65,10 +66,10 @@ class Found:
     """
 
     distances: Floats
-    rows: Whole
+    rows: Short
 
 
-def as_lists(runs: Sequence[Whole]) -> Lists:
+def as_lists(runs: Sequence[Short]) -> Lists:
     """Several arrays of whole numbers as lists."""
     return Lists(np.cumsum([0, *map(len, runs)]), np.concatenate(runs))
 
@@ -76,25 +77,26 @@ def as_lists(runs: Sequence[Whole]) -> Lists:
 def shelve(cells: npt.NDArray[np.integer], n_cells: int) -> Lists:
     """The rows in each cell, in order."""
     offsets = np.concatenate([[0], np.cumsum(np.bincount(cells, minlength=n_cells))])
-    return Lists(offsets, _in_order(np.asarray(cells, np.int64), offsets[:-1].copy()))
+    return Lists(offsets, _in_order(cells, offsets[:-1].copy()))
 
 
 def one_shelf(n: int) -> Lists:
     """All rows on one shelf."""
-    return Lists(np.array([0, n]), np.arange(n))
+    return Lists(np.array([0, n]), np.arange(n, dtype=np.int32))
 
 
 def one_each(n: int) -> Lists:
     """Every row on a shelf of its own."""
-    return Lists(np.arange(n + 1), np.arange(n))
+    return Lists(np.arange(n + 1), np.arange(n, dtype=np.int32))
 
 
-def in_parts(shelves: Lists, most: int) -> tuple[Lists, Whole]:
+def in_parts(shelves: Lists, most: int | Whole) -> tuple[Lists, Whole]:
     """Shelves cut into parts of at most `most` rows, and the shelf of each part."""
+    most = np.broadcast_to(most, len(shelves))
     counts = -(-shelves.sizes // most)
     shelf = np.repeat(np.arange(len(shelves)), counts)
     nth = np.arange(len(shelf)) - np.repeat(np.cumsum(counts) - counts, counts)
-    offsets = np.append(shelves.offsets[:-1][shelf] + nth * most, shelves.offsets[-1])
+    offsets = np.append(shelves.offsets[:-1][shelf] + nth * most[shelf], shelves.offsets[-1])
     return Lists(offsets, shelves.items), shelf
 
 
@@ -147,11 +149,10 @@ def nearest_among_cells(
     unless given.
     """
     kept = np.arange(k) if ranks is None else np.array(ranks) - 1
-    part = min(PART, max(1, ROOM // int(near.sizes.max())))
     distances = np.full((len(queries), len(kept)), np.inf)
-    rows = np.full((len(queries), len(kept)), -1, np.int64)
+    rows = np.full((len(queries), len(kept)), -1, np.int32)
     block_shelves = Lists(query_shelves.offsets[blocks], query_shelves.items)
-    parts, part_block = in_parts(block_shelves, part)
+    parts, part_block = in_parts(block_shelves, np.clip(ROOM // near.sizes, 1, PART))
     there = seen_from(pool, pool_shelves, centroids)
 
     def work(start: int, end: int) -> None:
@@ -161,7 +162,7 @@ def nearest_among_cells(
             (pool, pool_shelves.offsets, pool_shelves.items),
             (there.seen, there.reach),
             (near.offsets, near.items, centroids),
-            (part, k, cells, among_itself, kept),
+            (k, cells, among_itself, kept),
             distances,
             rows,
         )
@@ -195,8 +196,8 @@ def nearest_flat(
 
 
 @njit(nogil=True, cache=True)
-def _in_order(cells: Whole, places: Whole) -> Whole:
-    items = np.empty(len(cells), np.int64)
+def _in_order(cells: npt.NDArray[np.integer], places: Whole) -> Short:
+    items = np.empty(len(cells), np.int32)
     for row in range(len(cells)):
         items[places[cells[row]]] = row
         places[cells[row]] += 1
@@ -213,7 +214,7 @@ def _see(
     end: int,
     points: Points,
     offsets: Whole,
-    items: Whole,
+    items: Short,
     centroids: Points,
     seen: Points,
     reach: Points,
@@ -238,32 +239,33 @@ def _see(
 @njit(nogil=True, cache=True)
 def _search_parts(
     span: tuple[int, int],
-    query_side: tuple[Points, Whole, Whole, Whole, Whole],
-    pool_side: tuple[Points, Whole, Whole],
+    query_side: tuple[Points, Whole, Short, Whole, Whole],
+    pool_side: tuple[Points, Whole, Short],
     seen_side: tuple[Points, Points],
-    near_side: tuple[Whole, Whole, Points],
-    how: tuple[int, int, int, bool, Whole],
+    near_side: tuple[Whole, Short, Points],
+    how: tuple[int, int, bool, Whole],
     distances: Floats,
-    rows: Whole,
+    rows: Short,
 ) -> None:
     queries, part_offsets, query_rows, part_block, blocks = query_side
     pool, pool_offsets, pool_rows = pool_side
     seen, reach = seen_side
     near_offsets, near, centroids = near_side
-    part_size, k, cells, among_itself, ranks = how
+    k, cells, among_itself, ranks = how
     dim, wanted = pool.shape[1], k + SPARE
-    most = 1
+    most = pairs = 1
     for part in range(span[0], span[1]):
-        block = part_block[part]
-        most = max(most, near_offsets[block + 1] - near_offsets[block])
-    asking_rows = np.empty((part_size, dim), np.float32)
-    centred, asked = np.empty_like(asking_rows), np.ones((part_size, dim + 1), np.float32)
+        n_near = near_offsets[part_block[part] + 1] - near_offsets[part_block[part]]
+        most = max(most, n_near)
+        pairs = max(pairs, n_near * (part_offsets[part + 1] - part_offsets[part]))
+    asking_rows, centred = np.empty((PART, dim), np.float32), np.empty((PART, dim), np.float32)
+    asked = np.ones((PART, dim + 1), np.float32)
+    products = np.empty(max(PART * TILE, pairs), np.float32)
     there, half_there = np.empty((most, dim), np.float32), np.empty(most, np.float32)
-    products = np.empty(part_size * max(TILE, most), np.float32)
-    chosen, n_chosen = np.empty((part_size, most), np.int64), np.empty(part_size, np.int64)
-    asking, asking_offsets = np.empty(part_size * most, np.int64), np.empty(most + 1, np.int64)
-    best = np.empty(part_size * wanted, np.float32), np.empty(part_size * wanted, np.int64)
-    half, farthest = np.empty(part_size, np.float32), np.empty(part_size, np.float32)
+    chosen, n_chosen = np.empty(pairs, np.int32), np.empty(PART, np.int64)
+    asking, asking_offsets = np.empty(pairs, np.int32), np.empty(most + 1, np.int64)
+    best = np.empty(PART * wanted, np.float32), np.empty(PART * wanted, np.int64)
+    half, farthest = np.empty(PART, np.float32), np.empty(PART, np.float32)
     flags = np.zeros(max(TILE, (most + WORD - 1) // WORD * WORD), np.uint8)
     sorting = np.empty(wanted), np.empty(wanted, np.int64)
     for part in range(span[0], span[1]):
@@ -305,7 +307,7 @@ def _search_parts(
                 there_seen = seen[tile * (dim + 1) : (tile + width) * (dim + 1)]
                 found = products[: n_those * width].reshape((n_those, width))
                 np.dot(asked[:n_those], there_seen.reshape((dim + 1, width)), found)
-                own = first - tile if among_itself else -part_size
+                own = first - tile if among_itself else -PART
                 _sift(found, tile, own, those, half, flags, best, wanted)
         for i in range(count):
             slack = 8 * (dim + 10) * UNIT * farthest[i]  # (a + b)^2 <= 4 (a^2 / 2 + b^2 / 2)
@@ -320,15 +322,15 @@ def _choose(
     nearness: Points,
     i: int,
     half_there: Points,
-    listed: Whole,
+    listed: Short,
     pool_offsets: Whole,
     cells: int,
     needed: int,
     flags: Flags,
-    chosen: Whole,
+    chosen: Short,
 ) -> int:
     """Write down the cells whose centroids are nearest to a query; all, where they hold too few."""
-    n_near = len(listed)
+    n_near, first = len(listed), i * len(listed)
     for j in range(n_near):
         nearness[i, j] -= half_there[j]
     least = _reached_by(nearness, i, cells, cells)
@@ -344,30 +346,30 @@ def _choose(
         while bits:
             j = WORD * word + np.int64(FIRST[bits])
             bits &= bits - np.uint64(1)
-            chosen[i, count] = j
+            chosen[first + count] = j
             count += 1
             held += pool_offsets[listed[j] + 1] - pool_offsets[listed[j]]
     if held >= needed:
         return count
     for j in range(n_near):
-        chosen[i, j] = j
+        chosen[first + j] = j
     return n_near
 
 
 @njit(nogil=True, cache=True)
 def _turn(
-    chosen: Whole, n_chosen: Whole, count: int, asking: Whole, offsets: Whole, n_near: int
+    chosen: Short, n_chosen: Whole, count: int, asking: Short, offsets: Whole, n_near: int
 ) -> None:
     """From the cells that each query chose, the queries that ask each cell."""
     offsets[: n_near + 1] = 0
     for i in range(count):
         for at in range(n_chosen[i]):
-            offsets[chosen[i, at]] += 1
+            offsets[chosen[i * n_near + at]] += 1
     for j in range(n_near):
         offsets[j + 1] += offsets[j]
     for i in range(count - 1, -1, -1):
         for at in range(n_chosen[i]):
-            j = chosen[i, at]
+            j = chosen[i * n_near + at]
             offsets[j] -= 1
             asking[offsets[j]] = i
 
@@ -406,7 +408,7 @@ def _sift(
     found: Points,
     tile: int,
     own: int,
-    those: Whole,
+    those: Short,
     half: Points,
     flags: Flags,
     best: tuple[Points, Whole],
@@ -424,7 +426,7 @@ def _sift(
     for j in range(width, n_words * WORD):
         flags[j] = 0
     for at in range(len(those)):
-        first = np.uint64(those[at] * wanted)
+        first = np.uint64(those[at]) * np.uint64(wanted)
         last = first + np.uint64(wanted - 1)
         least = nearness[last] + half[at]
         if least == -np.inf:
@@ -467,14 +469,14 @@ def _write_ranks(
     queries: Points,
     i: int,
     pool: Points,
-    pool_rows: Whole,
+    pool_rows: Short,
     best: tuple[Points, Whole],
     slack: float,
     ranks: Whole,
     sorting: tuple[Floats, Whole],
     query: int,
     distances: Floats,
-    rows: Whole,
+    rows: Short,
 ) -> None:
     """Write the ranks that are kept: what is within `slack` of one is sorted in double precision,
     equals by row."""
