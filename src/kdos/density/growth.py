@@ -45,10 +45,8 @@ def grown(old: Neighbourhood, points: Points, space: Space) -> Neighbourhood:
     everyone = Pool(np.concatenate([old.points, points]), np.concatenate([old.cells, fresh.cells]))
     reach = min(max(REACH, space.k) + 1, len(everyone.points))
     found = neighbours(fresh, everyone, space.codebook, k=reach, probes=None)
-    rows, across = (
-        found.rows[:, 1:],
-        found.distances[:, 1:].astype(np.float32),
-    )  # itself comes first
+    # The nearest of all is the point itself.
+    rows, across = found.rows[:, 1:], found.distances[:, 1:].astype(np.float32)
     distances = old.distances.copy()
     _welcome(distances, rows, across)
     distances = np.concatenate([distances, across[:, : space.k]])
