@@ -336,13 +336,10 @@ def _choose(
     least = _reached_by(nearness, i, cells, cells)
     for j in range(n_near):
         flags[j] = nearness[i, j] >= least
-    n_words = (n_near + WORD - 1) // WORD
-    for j in range(n_near, n_words * WORD):
-        flags[j] = 0
     count = held = 0
     words = flags.view(np.uint64)
-    for word in range(n_words):
-        bits = (words[word] * GATHER) >> np.uint64(56)
+    for word in range(_filled_up(flags, n_near)):
+        bits = _bits(words[word])
         while bits:
             j = WORD * word + np.int64(FIRST[bits])
             bits &= bits - np.uint64(1)
@@ -421,10 +418,7 @@ def _sift(
     """
     nearness, chosen = best
     width, one = found.shape[1], np.uint64(1)
-    n_words = (width + WORD - 1) // WORD
-    words = flags.view(np.uint64)
-    for j in range(width, n_words * WORD):
-        flags[j] = 0
+    n_words, words = _filled_up(flags, width), flags.view(np.uint64)
     for at in range(len(those)):
         first = np.uint64(those[at]) * np.uint64(wanted)
         last = first + np.uint64(wanted - 1)
@@ -438,7 +432,7 @@ def _sift(
         for word in range(n_words):
             if words[word] == 0:
                 continue
-            bits = (words[word] * GATHER) >> np.uint64(56)
+            bits = _bits(words[word])
             while bits:
                 j = np.uint64(WORD * word) + FIRST[bits]
                 bits &= bits - one
@@ -449,6 +443,21 @@ def _sift(
                     nearness[place], chosen[place] = nearness[place - one], chosen[place - one]
                     place -= one
                 nearness[place], chosen[place] = value, tile + np.int64(j)
+
+
+@njit(nogil=True, cache=True)
+def _filled_up(flags: Flags, n: int) -> int:
+    """Clear what follows n flags in the last of their words; gives how many words there are."""
+    n_words = (n + WORD - 1) // WORD
+    for j in range(n, n_words * WORD):
+        flags[j] = 0
+    return n_words
+
+
+@njit(nogil=True, cache=True)
+def _bits(word: np.uint64) -> np.uint64:
+    """The eight flags of a word as bits, the first one lowest."""
+    return (word * GATHER) >> np.uint64(56)
 
 
 @njit(nogil=True, cache=True, fastmath=True)
