@@ -37,6 +37,9 @@ NOUNS = (
 )
 TRAIT = rf"the (?P<noun>{NOUNS}) whose documentation says “(?P<trait>[^”]+)”"
 TOPIC = rf"(?:{NAME}|{TRAIT})"
+CLASS, ENUMERATION, MODULE = (
+    rf"(?:the {noun} {NAME}|{TRAIT})" for noun in ("class", "enumeration", "module")
+)
 ORDINAL = rf"(?P<ordinal>{'|'.join(ORDINALS)})"
 SELF = r"(?P<besides>(?: besides `self`)?)"
 CLAUSES = r"(?:, (?:which|whose) .*?,)?"
@@ -140,7 +143,7 @@ QUESTIONS: list[tuple[str, str]] = [
     ("base at", rf"among the direct bases of {TOPIC}{CLAUSES},? which class is the {ORDINAL}"),
     ("method count", rf"how many public methods (?:does|stand) [a-z ]*?{TOPIC}"),
     ("method count", rf"number of public methods that {TOPIC}"),
-    ("method count", rf"the class {TOPIC}{CLAUSES} itself defines how many public methods"),
+    ("method count", rf"{CLASS}{CLAUSES} itself defines how many public methods"),
     ("value", rf"what is the value of the (?:constant|class attribute) {TOPIC}"),
     ("value", rf"which value does the (?:constant|class attribute) {TOPIC}"),
     ("value", rf"what value does {TOPIC}{CLAUSES} stand for"),
@@ -148,32 +151,32 @@ QUESTIONS: list[tuple[str, str]] = [
     ("value", rf"to which value does its class set the attribute {TOPIC}"),
     ("value", rf"the (?:constant|class attribute) {TOPIC}{CLAUSES} holds which value"),
     ("value", rf"what does the class attribute {TOPIC}{CLAUSES} hold before"),
-    ("member value", rf"value of the member `(?P<member>\w+)` of the enumeration {TOPIC}"),
-    ("member value", rf"which value does `(?P<member>\w+)` have in the enumeration {TOPIC}"),
+    ("member value", rf"value of the member `(?P<member>\w+)` of {ENUMERATION}"),
+    ("member value", rf"which value does `(?P<member>\w+)` have in {ENUMERATION}"),
     (
         "member value",
-        rf"in the enumeration {TOPIC}{CLAUSES},? which value belongs to `(?P<member>\w+)`",
+        rf"in {ENUMERATION}{CLAUSES},? which value belongs to `(?P<member>\w+)`",
     ),
     ("member value", rf"which value stands behind `(?P<member>\w+)` in {TOPIC}"),
     (
         "member of value",
-        rf"which member of the enumeration {TOPIC}{CLAUSES} has the value `(?P<it>[^`]+)`",
+        rf"which member of {ENUMERATION}{CLAUSES} has the value `(?P<it>[^`]+)`",
     ),
     (
         "member of value",
-        rf"name of the member with the value `(?P<it>[^`]+)` in the enumeration {TOPIC}",
+        rf"name of the member with the value `(?P<it>[^`]+)` in {ENUMERATION}",
     ),
     (
         "member of value",
-        rf"in the enumeration {TOPIC}{CLAUSES},? to which member does the value `(?P<it>[^`]+)`",
+        rf"in {ENUMERATION}{CLAUSES},? to which member does the value `(?P<it>[^`]+)`",
     ),
     (
         "member of value",
-        rf"which name does the enumeration {TOPIC}{CLAUSES} hold the value `(?P<it>[^`]+)`",
+        rf"which name does {ENUMERATION}{CLAUSES} hold the value `(?P<it>[^`]+)`",
     ),
-    ("member count", rf"how many members (?:does|are there in) the enumeration {TOPIC}"),
-    ("member count", rf"number of members of the enumeration {TOPIC}"),
-    ("member count", rf"the enumeration {TOPIC}{CLAUSES} consists of how many members"),
+    ("member count", rf"how many members (?:does|are there in) {ENUMERATION}"),
+    ("member count", rf"number of members of {ENUMERATION}"),
+    ("member count", rf"{ENUMERATION}{CLAUSES} consists of how many members"),
     ("field at", rf"what is the {ORDINAL} field of {TOPIC}"),
     ("field at", rf"which field of {TOPIC}{CLAUSES} comes {ORDINAL}"),
     ("field at", rf"name of the {ORDINAL} entry among the fields of {TOPIC}"),
@@ -183,9 +186,9 @@ QUESTIONS: list[tuple[str, str]] = [
         r"(?:which position does|which place does|which position is|which place does) "
         rf"`(?P<it>\w+)` (?:stand |hold |come )?among the fields of {TOPIC}",
     ),
-    ("export count", rf"how many names does the module {TOPIC}"),
-    ("export count", rf"length of the list `__all__` of the module {TOPIC}"),
-    ("export count", rf"`__all__` of the module {TOPIC}{CLAUSES} holds how many names"),
+    ("export count", rf"how many names does {MODULE}"),
+    ("export count", rf"length of the list `__all__` of {MODULE}"),
+    ("export count", rf"`__all__` of {MODULE}{CLAUSES} holds how many names"),
     (
         "documented",
         rf"which (?P<noun>{NOUNS})(?:,.*,)? has documentation that says “(?P<it>[^”]+)”",

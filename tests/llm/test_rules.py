@@ -1,5 +1,6 @@
 """The rules engine on facts: every reply fits its schema, and every sample is true."""
 
+import cmd
 import json
 import random
 import re
@@ -298,6 +299,17 @@ def test_the_checker_finds_a_wrong_answer() -> None:
     draft = next(d for d in random_drafts(40) if d.answer.isdigit())
     wrong = sample_of(draft) | {"answer": str(int(draft.answer) + 1)}
     assert len(untrue([wrong])) == 1
+
+
+def test_the_checker_knows_a_module_by_its_documentation() -> None:
+    told = "the module whose documentation says “A generic class to build line-oriented command"
+    sample = {
+        "question": f"What is the length of the list `__all__` of {told} interpreters”?",
+        "answer": str(len(cmd.__all__)),
+        "knowledge_points": [],
+    }
+    assert untrue([sample]) == []
+    assert len(untrue([sample | {"answer": "17"}])) == 1
 
 
 def test_free_checks_let_nearly_all_drafts_pass() -> None:
