@@ -13,11 +13,9 @@ from scipy.stats import spearmanr
 from kdos.density import (
     cell_log_density,
     fit_space,
-    grown,
     log_density,
     measure,
     nball_log_density,
-    neighbourhood,
     pool_level,
     profile,
     sampled_log_density,
@@ -187,20 +185,6 @@ def test_volumes_add_up_to_one_over_density() -> None:
         low, high = np.quantile(reference.log_density, [0.005, 0.995])
         slow = np.exp(-np.clip(reference.log_density[rows], low, high)).sum()
         assert space.log_volumes[cell] == pytest.approx(math.log(slow))
-
-
-def test_growing_gives_what_measuring_anew_gives() -> None:
-    vectors = cloud(2600, 4)
-    space, _ = fitted(vectors)
-    points = space.project(vectors)
-    old = neighbourhood(points[:2500], space)
-    new, anew = grown(old, points[2500:], space), neighbourhood(points, space)
-    np.testing.assert_array_equal(new.cells, anew.cells)
-    apart = np.abs(new.log_density(space) - anew.log_density(space))
-    assert np.mean(apart > 1e-6) < 0.02
-    assert (
-        apart.mean() < 0.2 * np.abs(old.log_density(space) - anew.log_density(space)[:2500]).mean()
-    )
 
 
 def test_summary_numbers_on_counts_known_by_hand() -> None:

@@ -17,8 +17,9 @@ from kdos.density.codebook import (
 )
 from kdos.density.copies import find_copies
 from kdos.density.estimator import Pool, neighbours
+from kdos.density.lists import Lists, shelve
 from kdos.density.nearest import nearest, nearest_of_all
-from kdos.density.neighbours import Lists, nearest_among_cells, nearest_flat, shelve
+from kdos.density.neighbours import nearest_among_cells, nearest_flat
 
 
 def cloud(n: int, dim: int, *, seed: int = 0) -> np.ndarray:

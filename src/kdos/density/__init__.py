@@ -7,7 +7,7 @@ from kdos.density.cells import cell_log_density, nball_log_density, sampled_log_
 from kdos.density.copies import find_copies, row_hashes
 from kdos.density.estimator import Measurement, Pool, log_density, measure, pool_of
 from kdos.density.fit import Reference, fit_space
-from kdos.density.growth import Neighbourhood, grown, neighbourhood
+from kdos.density.growth import Neighbourhood
 from kdos.density.profile import PoolLevel, Profile, pool_level, profile
 from kdos.density.space import Space
 
@@ -22,11 +22,9 @@ __all__ = [
     "cell_log_density",
     "find_copies",
     "fit_space",
-    "grown",
     "log_density",
     "measure",
     "nball_log_density",
-    "neighbourhood",
     "pool_level",
     "pool_of",
     "profile",

@@ -8,20 +8,19 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
-from kdos.density.nearest import nearest, nearest_of_all
-from kdos.density.neighbours import (
+from kdos.density.lists import (
     Lists,
-    Points,
     Short,
     Whole,
     as_lists,
     in_parts,
-    nearest_among_cells,
-    nearest_flat,
     one_each,
     one_shelf,
     shelve,
 )
+from kdos.density.nearest import nearest, nearest_of_all
+from kdos.density.neighbours import nearest_among_cells, nearest_flat
+from kdos.density.tiles import Points
 from kdos.threads import in_spans
 
 Cells = npt.NDArray[np.int32]
@@ -131,7 +130,7 @@ class Codebook:
             self._shelves,
             centroids=groups.centroids,
             blocks=groups.blocks,
-            near=far_enough(near, groups, self._shelves, self._shelves, needed=probes + 1),
+            near=far_enough(near, groups, self._shelves.sizes, self._shelves.sizes, probes + 1),
             cells=GROUPS,
             k=probes,
             among_itself=True,
@@ -152,13 +151,13 @@ def followed_by(table: Short) -> Lists:
     return Lists(np.arange(len(items) + 1) * items.shape[1], items.reshape(-1))
 
 
-def far_enough(
-    near: Lists, codebook: Codebook, query_shelves: Lists, pool_shelves: Lists, *, needed: int
-) -> Lists:
-    """The lists of near cells, made longer where they hold fewer than `needed` points."""
-    reached = np.add.reduceat(pool_shelves.sizes[near.items], near.offsets[:-1])
-    asking = np.diff(query_shelves.offsets[codebook.blocks])
-    short = np.flatnonzero((reached < needed) & (asking > 0))
+def far_enough(near: Lists, codebook: Codebook, asking: Whole, held: Whole, needed: int) -> Lists:
+    """The lists of near cells, longer where a block that asks would find too few points.
+
+    `asking` and `held` are how many queries and points there are in each cell.
+    """
+    reached = np.add.reduceat(held[near.items], near.offsets[:-1])
+    short = np.flatnonzero((reached < needed) & (np.add.reduceat(asking, codebook.blocks[:-1]) > 0))
     if len(short) == 0:
         return near
     lists: list[Short] = np.split(near.items, near.offsets[1:-1])
@@ -166,7 +165,7 @@ def far_enough(
         middle = codebook.centroids[codebook.blocks[block] : codebook.blocks[block + 1]].mean(0)
         apart = np.square(codebook.centroids - middle, dtype=np.float64).sum(1)
         order = np.argsort(apart, kind="stable").astype(np.int32)
-        enough = np.searchsorted(np.cumsum(pool_shelves.sizes[order]), needed) + 1
+        enough = np.searchsorted(np.cumsum(held[order]), needed) + 1
         lists[block] = np.union1d(lists[block], order[:enough])
     return as_lists(lists)
 

@@ -8,12 +8,8 @@ import numpy as np
 
 from kdos.density.codebook import NEAR_PER_PROBE, Codebook, far_enough
 from kdos.density.copies import find_copies
-from kdos.density.neighbours import (
-    Found,
-    nearest_among_cells,
-    nearest_flat,
-    shelve,
-)
+from kdos.density.lists import Lists, shelve
+from kdos.density.neighbours import Found, nearest_among_cells
 from kdos.density.space import Cells, Floats, Points, Space
 from kdos.errors import UsageError
 
@@ -118,19 +114,10 @@ def neighbours(
             f"a density with k = {k} needs at least {needed} distinct points. Got {n_pool}. "
             "Lower k, or give more points."
         )
-    if probes is None and n_pool <= candidates_for(n_pool):
-        return nearest_flat(
-            queries.points, pool.points, k=k, among_itself=among_itself, ranks=ranks
-        )
-    query_cells, pool_cells = queries.cells, pool.cells
-    wanted = probes_for(n_pool, len(codebook)) if probes is None else probes
-    if probes is None and wanted > PROBES_AT_MOST:
-        codebook, group_of = codebook.coarse()
-        query_cells, pool_cells = group_of[query_cells], group_of[pool_cells]
-        wanted = probes_for(n_pool, len(codebook))
-    query_shelves = shelve(query_cells, len(codebook))
-    pool_shelves = query_shelves if among_itself else shelve(pool_cells, len(codebook))
-    near = codebook.near(min(NEAR_PER_PROBE * wanted, len(codebook) - 1))
+    search = search_for(pool, codebook, probes=probes)
+    codebook, n_cells = search.codebook, len(search.codebook)
+    query_shelves = shelve(search.cells_of(queries.cells), n_cells)
+    pool_shelves = query_shelves if among_itself else shelve(search.cells_of(pool.cells), n_cells)
     return nearest_among_cells(
         queries.points,
         query_shelves,
@@ -138,12 +125,46 @@ def neighbours(
         pool_shelves,
         centroids=codebook.centroids,
         blocks=codebook.blocks,
-        near=far_enough(near, codebook, query_shelves, pool_shelves, needed=needed),
-        cells=len(codebook) if widely else min(wanted, len(codebook) - 1) + 1,
+        near=far_enough(search.near, codebook, query_shelves.sizes, pool_shelves.sizes, needed),
+        cells=n_cells if widely else search.probes + 1,
         k=k,
         among_itself=among_itself,
         ranks=ranks,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """How a pool is searched: in the cells of `codebook`, whose number `merged` has for each cell
+    of the space unless they are the same, and in `probes` cells besides the nearest."""
+
+    codebook: Codebook
+    merged: Cells | None
+    probes: int
+
+    def cells_of(self, cells: Cells) -> Cells:
+        """The cells to be searched, for cells of the space."""
+        return cells if self.merged is None else self.merged[cells]
+
+    @property
+    def near(self) -> Lists:
+        """The cells that the points of each block choose from."""
+        return self.codebook.near(min(NEAR_PER_PROBE * self.probes, len(self.codebook) - 1))
+
+
+def search_for(pool: Pool, codebook: Codebook, *, probes: int | None = None) -> Search:
+    """Few points are searched as one cell; many cells with few points each, group by group."""
+    n_pool, n_cells = len(pool.points), len(codebook)
+    if probes is not None:
+        return Search(codebook, None, min(probes, n_cells - 1))
+    if n_pool <= candidates_for(n_pool):
+        middle = pool.points.mean(0, dtype=np.float64, keepdims=True).astype(np.float32)
+        return Search(Codebook(middle, np.array([0, 1])), np.zeros(n_cells, np.int32), 0)
+    merged, wanted = None, probes_for(n_pool, n_cells)
+    if wanted > PROBES_AT_MOST:
+        codebook, merged = codebook.coarse()
+        wanted = probes_for(n_pool, len(codebook))
+    return Search(codebook, merged, wanted)
 
 
 def probes_for(n_points: int, n_cells: int) -> int:

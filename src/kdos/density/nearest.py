@@ -3,19 +3,9 @@
 import numpy as np
 from numba import njit
 
-from kdos.density.neighbours import (
-    UNIT,
-    WORD,
-    Flags,
-    Lists,
-    Points,
-    Short,
-    Whole,
-    centre,
-    in_parts,
-    one_shelf,
-    square,
-)
+from kdos.density.lists import Lists, Short, Whole, in_parts, one_shelf
+from kdos.density.sifting import WORD, Flags
+from kdos.density.tiles import FEW, UNIT, Points, centre, multiply, square
 from kdos.threads import in_spans
 
 PART = 2048
@@ -91,15 +81,17 @@ def _nearest_on_shelves(
     places = (most + LANES - 1) // LANES * LANES
     held, held_rows = np.zeros((places, dim), np.float32), np.zeros(places, np.int64)
     half_square, flags = np.empty(places, np.float32), np.empty(places, np.uint8)
-    centred, slack = np.empty((QUERIES, dim), np.float32), np.empty(QUERIES, np.float32)
+    centred, half = np.empty((QUERIES, dim), np.float32), np.empty(QUERIES, np.float32)
+    slack, turned = np.empty(QUERIES, np.float32), np.empty(FEW * (dim + places), np.float32)
     products, lanes = np.empty(QUERIES * places, np.float32), np.empty(places, np.float32)
     for part in range(first, end):
         shelf = part_shelf[part]
         filled, longest = 0, np.float32(0)
         for at_item in range(near_offsets[shelf], near_offsets[shelf + 1]):
             item = near[at_item]
-            for at in range(pool_offsets[item], pool_offsets[item + 1]):
-                half_square[filled] = centre(pool, pool_rows[at], origins, shelf, held, filled)
+            start, end = int(pool_offsets[item]), int(pool_offsets[item + 1])
+            centre(pool, pool_rows, start, end - start, origins, shelf, held, half_square, filled)
+            for at in range(start, end):
                 longest = max(longest, half_square[filled])
                 held_rows[filled] = pool_rows[at]
                 filled += 1
@@ -110,11 +102,11 @@ def _nearest_on_shelves(
         reach = np.sqrt(2.0 * longest)
         for start in range(part_offsets[part], part_offsets[part + 1], QUERIES):
             n = min(QUERIES, part_offsets[part + 1] - start)
+            centre(queries, query_rows, start, n, origins, shelf, centred, half, 0)
             for i in range(n):
-                half = centre(queries, query_rows[start + i], origins, shelf, centred, i)
-                slack[i] = 2 * (dim + 8) * UNIT * reach * (np.sqrt(2.0 * half) + reach)
+                slack[i] = 2 * (dim + 8) * UNIT * reach * (np.sqrt(2.0 * half[i]) + reach)
             found = products[: n * whole].reshape((n, whole))
-            np.dot(centred[:n], held[:whole].T, found)
+            multiply(centred[:n], held[:whole], found, turned)
             for i in range(n):
                 row = query_rows[start + i]
                 least = _greatest(found, i, half_square, lanes) - slack[i]

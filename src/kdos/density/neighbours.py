@@ -16,114 +16,36 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
+from kdos.density.lists import Lists, Short, Whole, in_parts, one_shelf, together
+from kdos.density.sifting import FIRST, WORD, Flags, bits_of, choose, filled_up, sift
+from kdos.density.tiles import FEW, TILE, UNIT, Points, Tiles, centre, laid_out, multiply, square
 from kdos.threads import in_spans
 
-Points = npt.NDArray[np.float32]
 Floats = npt.NDArray[np.float64]
-Whole = npt.NDArray[np.int64]
-Short = npt.NDArray[np.int32]
-Flags = npt.NDArray[np.uint8]
 
 PART = 1024
 """Queries of one block that are looked after together, at most."""
 ROOM = 2**20
 """Queries times the cells that they choose among, at most."""
-TILE = 256
-"""Points of one cell that are multiplied with them at a time, at most."""
-WORD = 8
-"""Candidates that are passed over together where none is near enough."""
-GATHER = np.uint64(0x0102040810204080)
-"""Times eight bytes that are 0 or 1, this has them side by side, as bits, in its highest byte."""
-FIRST = np.array([0, *((bits & -bits).bit_length() - 1 for bits in range(1, 256))], np.uint64)
-"""The place of the lowest bit of a byte."""
+BATCH = 8192
+"""Queries of blocks side by side that each cell is multiplied with at once, at most, if a part of
+one block is not more."""
 SPARE = 2
 """Candidates chosen beyond k, so that single precision does not decide who is k-th."""
-UNIT = 2.0**-24
-"""The relative error of one operation in single precision."""
-
-
-@dataclass(frozen=True, slots=True)
-class Lists:
-    """Lists of whole numbers: list i is `items[offsets[i]:offsets[i + 1]]`."""
-
-    offsets: Whole
-    items: Short
-
-    def __len__(self) -> int:
-        return len(self.offsets) - 1
-
-    @property
-    def sizes(self) -> Whole:
-        """The length of each list."""
-        return np.diff(self.offsets)
+NO_BARS = np.empty(0, np.float32)
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
     """The nearest of each query, nearest first; `distances` and `rows` shape (n, n_ranks).
 
-    A query with too few candidates has infinity and -1 in the places that are left.
+    A query with too few candidates has infinity and -1 in the places that are left. `links` shape
+    (n_links, 2), where they were asked for: a query and a place of the tiles.
     """
 
     distances: Floats
     rows: Short
-
-
-def as_lists(runs: Sequence[Short]) -> Lists:
-    """Several arrays of whole numbers as lists."""
-    return Lists(np.cumsum([0, *map(len, runs)]), np.concatenate(runs))
-
-
-def shelve(cells: npt.NDArray[np.integer], n_cells: int) -> Lists:
-    """The rows in each cell, in order."""
-    offsets = np.concatenate([[0], np.cumsum(np.bincount(cells, minlength=n_cells))])
-    return Lists(offsets, _in_order(cells, offsets[:-1].copy()))
-
-
-def one_shelf(n: int) -> Lists:
-    """All rows on one shelf."""
-    return Lists(np.array([0, n]), np.arange(n, dtype=np.int32))
-
-
-def one_each(n: int) -> Lists:
-    """Every row on a shelf of its own."""
-    return Lists(np.arange(n + 1), np.arange(n, dtype=np.int32))
-
-
-def in_parts(shelves: Lists, most: int | Whole) -> tuple[Lists, Whole]:
-    """Shelves cut into parts of at most `most` rows, and the shelf of each part."""
-    most = np.broadcast_to(most, len(shelves))
-    counts = -(-shelves.sizes // most)
-    shelf = np.repeat(np.arange(len(shelves)), counts)
-    nth = np.arange(len(shelf)) - np.repeat(np.cumsum(counts) - counts, counts)
-    offsets = np.append(shelves.offsets[:-1][shelf] + nth * most[shelf], shelves.offsets[-1])
-    return Lists(offsets, shelves.items), shelf
-
-
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """Points in the order of their cells, each as seen from its cell's centroid.
-
-    `seen`, flat, holds tiles of up to `TILE` points of one cell: that of the w points from the t-th
-    on lies from t * (dim + 1) on with shape (dim + 1, w), which is the way round in which small
-    products of matrices are fast: the coordinates, and minus half of the square. `reach` shape
-    (n_cells,): half of the largest square in each cell.
-    """
-
-    seen: Points
-    reach: Points
-
-
-def seen_from(points: Points, shelves: Lists, centroids: Points) -> Seen:
-    """Put points on their shelves."""
-    n, dim = points.shape
-    seen, reach = np.empty(n * (dim + 1), np.float32), np.zeros(len(shelves), np.float32)
-
-    def work(start: int, end: int) -> None:
-        _see(start, end, points, shelves.offsets, shelves.items, centroids, seen, reach)
-
-    in_spans(work, shelves.sizes + 1)
-    return Seen(seen, reach)
+    links: Whole
 
 
 def nearest_among_cells(
@@ -148,27 +70,65 @@ def nearest_among_cells(
     shelves, and none is its own neighbour. `ranks` of 1 to k says which of the k to keep, all
     unless given.
     """
+    return nearest_in_tiles(
+        queries,
+        query_shelves,
+        pool,
+        laid_out(pool, pool_shelves, centroids),
+        centroids=centroids,
+        blocks=blocks,
+        near=near,
+        cells=cells,
+        k=k,
+        among_itself=among_itself,
+        ranks=ranks,
+    )
+
+
+def nearest_in_tiles(
+    queries: Points,
+    query_shelves: Lists,
+    pool: Points,
+    tiles: Tiles,
+    *,
+    centroids: Points,
+    blocks: Whole,
+    near: Lists,
+    cells: int,
+    k: int,
+    among_itself: bool = False,
+    ranks: Sequence[int] | None = None,
+    bars: Points = NO_BARS,
+) -> Found:
+    """The same of a pool that is laid out in tiles, with no room for more if `among_itself`.
+
+    With `bars`, minus half of a squared distance for each place of the tiles, the links are all
+    places whose point is no farther from a query than that, as single precision has it.
+    """
     kept = np.arange(k) if ranks is None else np.array(ranks) - 1
     distances = np.full((len(queries), len(kept)), np.inf)
     rows = np.full((len(queries), len(kept)), -1, np.int32)
     block_shelves = Lists(query_shelves.offsets[blocks], query_shelves.items)
     parts, part_block = in_parts(block_shelves, np.clip(ROOM // near.sizes, 1, PART))
-    there = seen_from(pool, pool_shelves, centroids)
+    batches = together(parts.sizes, BATCH)
+    links = {-1: np.empty((0, 2), np.int64)}
 
     def work(start: int, end: int) -> None:
-        _search_parts(
+        links[start] = _search_batches(
             (start, end),
-            (queries, parts.offsets, parts.items, part_block, blocks),
-            (pool, pool_shelves.offsets, pool_shelves.items),
-            (there.seen, there.reach),
+            (queries, batches, parts.offsets, parts.items, part_block, blocks),
+            (pool, tiles.begins, tiles.ends, tiles.limits, tiles.rows),
+            (tiles.seen, tiles.reach, bars),
             (near.offsets, near.items, centroids),
             (k, cells, among_itself, kept),
             distances,
             rows,
         )
 
-    in_spans(work, parts.sizes + 1)
-    return Found(distances, rows)
+    in_spans(work, np.diff(parts.offsets[batches]) + 1)
+    all_links = np.concatenate([links[start] for start in sorted(links)])
+    all_links[:, 0] = parts.items[all_links[:, 0]]
+    return Found(distances, rows, all_links)
 
 
 def nearest_flat(
@@ -196,281 +156,162 @@ def nearest_flat(
 
 
 @njit(nogil=True, cache=True)
-def _in_order(cells: npt.NDArray[np.integer], places: Whole) -> Short:
-    items = np.empty(len(cells), np.int32)
-    for row in range(len(cells)):
-        items[places[cells[row]]] = row
-        places[cells[row]] += 1
-    return items
-
-
-# The kernels index whole arrays instead of taking views of their rows: a view of an array that
-# threads share counts references, and the threads would wait for each other at every count.
-
-
-@njit(nogil=True, cache=True)
-def _see(
-    start: int,
-    end: int,
-    points: Points,
-    offsets: Whole,
-    items: Short,
-    centroids: Points,
-    seen: Points,
-    reach: Points,
-) -> None:
-    dim = points.shape[1]
-    rows = np.empty((TILE, dim), np.float32)
-    for cell in range(start, end):
-        for tile in range(offsets[cell], offsets[cell + 1], TILE):
-            width = min(TILE, offsets[cell + 1] - tile)
-            place = np.uint64(tile * (dim + 1))
-            below = place + np.uint64(dim * width)
-            for at in range(width):
-                half = centre(points, items[tile + at], centroids, cell, rows, at)
-                seen[below + np.uint64(at)] = -half
-                reach[cell] = max(reach[cell], half)
-            for axis in range(dim):
-                for at in range(width):
-                    seen[place + np.uint64(at)] = rows[at, axis]
-                place += np.uint64(width)
-
-
-@njit(nogil=True, cache=True)
-def _search_parts(
+def _search_batches(
     span: tuple[int, int],
-    query_side: tuple[Points, Whole, Short, Whole, Whole],
-    pool_side: tuple[Points, Whole, Short],
-    seen_side: tuple[Points, Points],
+    query_side: tuple[Points, Whole, Whole, Short, Whole, Whole],
+    pool_side: tuple[Points, Whole, Whole, Whole, Short],
+    seen_side: tuple[Points, Points, Points],
     near_side: tuple[Whole, Short, Points],
     how: tuple[int, int, bool, Whole],
     distances: Floats,
     rows: Short,
-) -> None:
-    queries, part_offsets, query_rows, part_block, blocks = query_side
-    pool, pool_offsets, pool_rows = pool_side
-    seen, reach = seen_side
+) -> Whole:
+    queries, batches, part_offsets, query_rows, part_block, blocks = query_side
+    pool, begins, ends, limits, pool_rows = pool_side
+    seen, reach, bars = seen_side
     near_offsets, near, centroids = near_side
     k, cells, among_itself, ranks = how
-    dim, wanted = pool.shape[1], k + SPARE
-    most = pairs = 1
-    for part in range(span[0], span[1]):
-        n_near = near_offsets[part_block[part] + 1] - near_offsets[part_block[part]]
-        most = max(most, n_near)
-        pairs = max(pairs, n_near * (part_offsets[part + 1] - part_offsets[part]))
-    asking_rows, centred = np.empty((PART, dim), np.float32), np.empty((PART, dim), np.float32)
-    asked = np.ones((PART, dim + 1), np.float32)
-    products = np.empty(max(PART * TILE, pairs), np.float32)
+    dim, wanted, n_cells = pool.shape[1], k + SPARE, len(centroids)
+    most = pairs = together = 1
+    for batch in range(span[0], span[1]):
+        held = 0
+        for part in range(batches[batch], batches[batch + 1]):
+            n_near = near_offsets[part_block[part] + 1] - near_offsets[part_block[part]]
+            most = max(most, n_near)
+            held += n_near * (part_offsets[part + 1] - part_offsets[part])
+        pairs = max(pairs, held)
+        n_together = part_offsets[batches[batch + 1]] - part_offsets[batches[batch]]
+        together = max(together, n_together)
+    asking_rows = np.empty((together, dim), np.float32)
+    centred = np.empty((together, dim), np.float32)
+    asked = np.ones((together, dim + 1), np.float32)
+    products = np.empty(max(together * TILE, PART * most), np.float32)
     there, half_there = np.empty((most, dim), np.float32), np.empty(most, np.float32)
-    chosen, n_chosen = np.empty(pairs, np.int32), np.empty(PART, np.int64)
-    asking, asking_offsets = np.empty(pairs, np.int32), np.empty(most + 1, np.int64)
-    best = np.empty(PART * wanted, np.float32), np.empty(PART * wanted, np.int64)
-    half, farthest = np.empty(PART, np.float32), np.empty(PART, np.float32)
+    chosen, chosen_offsets = np.empty(pairs, np.int32), np.zeros(together + 1, np.int64)
+    asking, asking_offsets = np.empty(pairs, np.int32), np.empty(n_cells + 1, np.int64)
+    best = np.empty(together * wanted, np.float32), np.empty(together * wanted, np.int64)
+    half, farthest = np.empty(together, np.float32), np.empty(together, np.float32)
     flags = np.zeros(max(TILE, (most + WORD - 1) // WORD * WORD), np.uint8)
     sorting = np.empty(wanted), np.empty(wanted, np.int64)
-    for part in range(span[0], span[1]):
-        block, first = int(part_block[part]), int(part_offsets[part])
-        count = int(part_offsets[part + 1]) - first
-        listed = near[near_offsets[block] : near_offsets[block + 1]]
-        n_near, origin = len(listed), int(blocks[block])
-        for i in range(count):
-            row = query_rows[first + i]
-            for axis in range(dim):
-                asking_rows[i, axis] = queries[row, axis]
-            centre(asking_rows, i, centroids, origin, centred, i)
-        for j in range(n_near):
-            half_there[j] = centre(centroids, listed[j], centroids, origin, there, j)
-        nearness = products[: count * n_near].reshape((count, n_near))
-        np.dot(centred[:count], there[:n_near].T, nearness)
-        for i in range(count):
-            n_chosen[i] = _choose(
-                nearness, i, half_there, listed, pool_offsets, cells, k + 1, flags, chosen
+    guesses, turned = np.ones((2, 2), np.float32), np.empty(FEW * (dim + most), np.float32)
+    links, n_links = np.empty((0, 2), np.int64), 0
+    error = 8 * (dim + 10) * UNIT  # of half squares: (a + b)^2 <= 4 (a^2 / 2 + b^2 / 2)
+    for batch in range(span[0], span[1]):
+        first, count = int(part_offsets[batches[batch]]), 0
+        for part in range(batches[batch], batches[batch + 1]):
+            block, n_part = int(part_block[part]), int(part_offsets[part + 1] - part_offsets[part])
+            listed = near[near_offsets[block] : near_offsets[block + 1]]
+            n_near, origin = len(listed), int(blocks[block])
+            for i in range(n_part):
+                row = query_rows[first + count + i]
+                for axis in range(dim):
+                    asking_rows[count + i, axis] = queries[row, axis]
+            centre(queries, query_rows, first + count, n_part, centroids, origin, centred, half, 0)
+            centre(
+                centroids,
+                near,
+                near_offsets[block],
+                n_near,
+                centroids,
+                origin,
+                there,
+                half_there,
+                0,
             )
-        _turn(chosen, n_chosen, count, asking, asking_offsets, n_near)
+            nearness = products[: n_part * n_near].reshape((n_part, n_near))
+            multiply(centred[:n_part], there[:n_near], nearness, turned)
+            for i in range(n_part):
+                chosen_offsets[count + i + 1] = choose(
+                    nearness, i, half_there, listed, begins, ends, cells, k + 1, guesses[0],
+                    flags, chosen, chosen_offsets[count + i],
+                )  # fmt: skip
+            count += n_part
+        _turn(chosen, chosen_offsets, count, asking, asking_offsets)
         best[0][: count * wanted] = -np.inf
         farthest[:count] = 0
-        own_cells = np.searchsorted(listed, origin)  # first, since most of the nearest are there
-        for step in range(n_near):
-            j = (own_cells + step) % n_near
-            other = listed[j]
-            begin, end = pool_offsets[other], pool_offsets[other + 1]
-            those = asking[asking_offsets[j] : asking_offsets[j + 1]]
+        own_cells = int(blocks[part_block[batches[batch]]])  # first: most of the nearest are there
+        for step in range(n_cells):
+            other = (own_cells + step) % n_cells
+            those = asking[asking_offsets[other] : asking_offsets[other + 1]]
             n_those = len(those)
-            if n_those == 0 or begin == end:
+            if n_those == 0:
                 continue
+            centre(asking_rows, those, 0, n_those, centroids, other, asked, half, 0)
             for at in range(n_those):
-                i = those[at]
-                half[at] = centre(asking_rows, i, centroids, other, asked, at)
-                farthest[i] = max(farthest[i], half[at] + reach[other])
-            for tile in range(begin, end, TILE):
-                width = min(TILE, end - tile)
+                farthest[those[at]] = max(farthest[those[at]], half[at] + reach[other])
+            for tile in range(begins[other], ends[other], TILE):
+                width = min(TILE, limits[other] - tile)
+                taken = min(width, ends[other] - tile)
                 there_seen = seen[tile * (dim + 1) : (tile + width) * (dim + 1)]
                 found = products[: n_those * width].reshape((n_those, width))
                 np.dot(asked[:n_those], there_seen.reshape((dim + 1, width)), found)
-                own = first - tile if among_itself else -PART
-                _sift(found, tile, own, those, half, flags, best, wanted)
+                own = first - int(tile) if among_itself else -int(together)
+                sift(found, taken, tile, own, those, half, guesses[1], flags, best, wanted)
+                if len(bars):
+                    links, n_links = _link(
+                        found, taken, tile, first, those, half, reach[other], bars, flags, error,
+                        links, n_links,
+                    )  # fmt: skip
         for i in range(count):
-            slack = 8 * (dim + 10) * UNIT * farthest[i]  # (a + b)^2 <= 4 (a^2 / 2 + b^2 / 2)
+            slack = error * farthest[i]
             query = query_rows[first + i]
             _write_ranks(
                 asking_rows, i, pool, pool_rows, best, slack, ranks, sorting, query, distances, rows
             )
+    return links[:n_links]
 
 
 @njit(nogil=True, cache=True)
-def _choose(
-    nearness: Points,
-    i: int,
-    half_there: Points,
-    listed: Short,
-    pool_offsets: Whole,
-    cells: int,
-    needed: int,
-    flags: Flags,
-    chosen: Short,
-) -> int:
-    """Write down the cells whose centroids are nearest to a query; all, where they hold too few."""
-    n_near, first = len(listed), i * len(listed)
-    for j in range(n_near):
-        nearness[i, j] -= half_there[j]
-    least = _reached_by(nearness, i, cells, cells)
-    for j in range(n_near):
-        flags[j] = nearness[i, j] >= least
-    count = held = 0
-    words = flags.view(np.uint64)
-    for word in range(_filled_up(flags, n_near)):
-        bits = _bits(words[word])
-        while bits:
-            j = WORD * word + np.int64(FIRST[bits])
-            bits &= bits - np.uint64(1)
-            chosen[first + count] = j
-            count += 1
-            held += pool_offsets[listed[j] + 1] - pool_offsets[listed[j]]
-    if held >= needed:
-        return count
-    for j in range(n_near):
-        chosen[first + j] = j
-    return n_near
-
-
-@njit(nogil=True, cache=True)
-def _turn(
-    chosen: Short, n_chosen: Whole, count: int, asking: Short, offsets: Whole, n_near: int
-) -> None:
+def _turn(chosen: Short, chosen_offsets: Whole, count: int, asking: Short, offsets: Whole) -> None:
     """From the cells that each query chose, the queries that ask each cell."""
-    offsets[: n_near + 1] = 0
-    for i in range(count):
-        for at in range(n_chosen[i]):
-            offsets[chosen[i * n_near + at]] += 1
-    for j in range(n_near):
-        offsets[j + 1] += offsets[j]
+    offsets[:] = 0
+    for at in range(chosen_offsets[count]):
+        offsets[chosen[at]] += 1
+    for cell in range(1, len(offsets)):
+        offsets[cell] += offsets[cell - 1]
     for i in range(count - 1, -1, -1):
-        for at in range(n_chosen[i]):
-            j = chosen[i * n_near + at]
-            offsets[j] -= 1
-            asking[offsets[j]] = i
-
-
-@njit(nogil=True, cache=True, fastmath={"nnan", "nsz"})
-def _reached_by(values: Points, i: int, wanted: int, most: int) -> np.float32:
-    """A number that `wanted` to `most` of row i reach; more where too many are the same.
-
-    Minus infinity where the row is no longer than `wanted`.
-    """
-    n = values.shape[1]
-    if n <= wanted:
-        return np.float32(-np.inf)
-    low = high = values[i, 0]
-    for j in range(n):
-        value = values[i, j]
-        low = value if value < low else low
-        high = value if value > high else high
-    while True:
-        middle = np.float32(0.5) * low + np.float32(0.5) * high
-        if not low < middle < high:
-            return low
-        reaching = np.int32(0)
-        for j in range(n):
-            reaching = np.int32(reaching + np.int32(values[i, j] >= middle))
-        if reaching >= wanted:
-            low = middle
-            if reaching <= most:
-                return low
-        else:
-            high = middle
+        for at in range(chosen_offsets[i], chosen_offsets[i + 1]):
+            offsets[chosen[at]] -= 1
+            asking[offsets[chosen[at]]] = i
 
 
 @njit(nogil=True, cache=True)
-def _sift(
+def _link(
     found: Points,
+    taken: int,
     tile: int,
-    own: int,
+    first: int,
     those: Short,
     half: Points,
+    reach: np.float32,
+    bars: Points,
     flags: Flags,
-    best: tuple[Points, Whole],
-    wanted: int,
-) -> None:
-    """Put the candidates of a tile among the best, nearest first, of the queries that ask for it.
+    error: float,
+    links: Whole,
+    n_links: int,
+) -> tuple[Whole, int]:
+    """Note the places of a tile that a query comes up to the bars of, as `first` plus its number.
 
-    `found`, less `half`, is minus half the squared distance: the larger, the nearer. `own` is where
-    in the tile query 0 is itself. Unsigned places save a look at their sign.
+    Gives the notes, in a larger array where they need one, and how many there are.
     """
-    nearness, chosen = best
-    width, one = found.shape[1], np.uint64(1)
-    n_words, words = _filled_up(flags, width), flags.view(np.uint64)
+    n_words, words = filled_up(flags, taken), flags.view(np.uint64)
+    there = bars[tile : tile + taken]
     for at in range(len(those)):
-        first = np.uint64(those[at]) * np.uint64(wanted)
-        last = first + np.uint64(wanted - 1)
-        least = nearness[last] + half[at]
-        if least == -np.inf:
-            least = _reached_by(found, at, wanted + 1, wanted + wanted // 2)
-        for j in range(width):
-            flags[j] = found[at, j] >= least
-        if 0 <= own + those[at] < width:
-            flags[own + those[at]] = 0
+        low = half[at] - np.float32(error) * (half[at] + reach)
+        for j in range(taken):
+            flags[j] = found[at, j] >= there[j] + low
+        if n_links + taken > len(links):
+            more = np.empty((2 * len(links) + TILE, 2), np.int64)
+            more[:n_links] = links[:n_links]
+            links = more
         for word in range(n_words):
-            if words[word] == 0:
-                continue
-            bits = _bits(words[word])
+            bits = bits_of(words[word])
             while bits:
-                j = np.uint64(WORD * word) + FIRST[bits]
-                bits &= bits - one
-                value, place = found[at, j] - half[at], last
-                if value <= nearness[last]:
-                    continue
-                while place > first and nearness[place - one] < value:
-                    nearness[place], chosen[place] = nearness[place - one], chosen[place - one]
-                    place -= one
-                nearness[place], chosen[place] = value, tile + np.int64(j)
-
-
-@njit(nogil=True, cache=True)
-def _filled_up(flags: Flags, n: int) -> int:
-    """Clear what follows n flags in the last of their words; gives how many words there are."""
-    n_words = (n + WORD - 1) // WORD
-    for j in range(n, n_words * WORD):
-        flags[j] = 0
-    return n_words
-
-
-@njit(nogil=True, cache=True)
-def _bits(word: np.uint64) -> np.uint64:
-    """The eight flags of a word as bits, the first one lowest."""
-    return (word * GATHER) >> np.uint64(56)
-
-
-@njit(nogil=True, cache=True, fastmath=True)
-def centre(
-    points: Points, row: int, origins: Points, origin: int, centred: Points, place: int
-) -> np.float32:
-    """Write a point as seen from an origin; gives half its square."""
-    square = np.float32(0)
-    for axis in range(points.shape[1]):
-        value = points[row, axis] - origins[origin, axis]
-        centred[place, axis] = value
-        square += value * value
-    return square * np.float32(0.5)
+                links[n_links, 0] = first + those[at]
+                links[n_links, 1] = tile + WORD * word + np.int64(FIRST[bits])
+                bits &= bits - np.uint64(1)
+                n_links += 1
+    return links, n_links
 
 
 @njit(nogil=True, cache=True)
@@ -517,13 +358,3 @@ def _write_ranks(
             near[place], near_rows[place] = distance, row
         distances[query, kept] = np.sqrt(near[rank - first])
         rows[query, kept] = near_rows[rank - first]
-
-
-@njit(nogil=True, cache=True, fastmath=True)
-def square(left: Points, i: int, right: Points, j: int) -> float:
-    """The squared distance of two points in double precision."""
-    total = 0.0
-    for axis in range(left.shape[1]):
-        apart = np.float64(left[i, axis]) - np.float64(right[j, axis])
-        total += apart * apart
-    return total
