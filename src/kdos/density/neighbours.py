@@ -3,10 +3,10 @@
 The cells next to a block, which is some cells side by side, are known beforehand; which of them to
 look into, each query decides for itself, which finds as many true neighbours as several times as
 many candidates do that are chosen for a cell as a whole (`docs/density.md`). Each cell is then
-multiplied with all queries of the block that chose it, and what is near enough sorted in among
-their best at once. Candidates are selected in single precision, seen from the centroid of their
-cell, and measured in double wherever single cannot tell who comes first: a distance depends on its
-two points alone.
+multiplied with all queries that chose it, and what is near enough sorted in among their best at
+once. Candidates are selected in single precision, seen from the centroid of their cell, and
+measured in double wherever single cannot tell who comes first: a distance depends on its two points
+alone.
 """
 
 from collections.abc import Sequence
@@ -27,9 +27,10 @@ PART = 1024
 """Queries of one block that are looked after together, at most."""
 ROOM = 2**20
 """Queries times the cells that they choose among, at most."""
-BATCH = 8192
-"""Queries of blocks side by side that each cell is multiplied with at once, at most, if a part of
-one block is not more."""
+PAIRS = 2**17
+"""Queries times the cells that they look into, about, that are looked after together where queries
+are few beside the pool: to fetch a cell from memory takes longer than to multiply it with those of
+a single block."""
 SPARE = 2
 """Candidates chosen beyond k, so that single precision does not decide who is k-th."""
 NO_BARS = np.empty(0, np.float32)
@@ -110,7 +111,8 @@ def nearest_in_tiles(
     rows = np.full((len(queries), len(kept)), -1, np.int32)
     block_shelves = Lists(query_shelves.offsets[blocks], query_shelves.items)
     parts, part_block = in_parts(block_shelves, np.clip(ROOM // near.sizes, 1, PART))
-    batches = together(parts.sizes, BATCH)
+    few = 8 * len(queries) < len(pool)
+    batches = together(parts.sizes, max(PART, PAIRS // cells) if few else PART)
     links = {-1: np.empty((0, 2), np.int64)}
 
     def work(start: int, end: int) -> None:
@@ -183,7 +185,7 @@ def _search_batches(
         n_together = part_offsets[batches[batch + 1]] - part_offsets[batches[batch]]
         together = max(together, n_together)
     asking_rows = np.empty((together, dim), np.float32)
-    centred = np.empty((together, dim), np.float32)
+    centred = np.empty((min(together, PART), dim), np.float32)
     asked = np.ones((together, dim + 1), np.float32)
     products = np.empty(max(together * TILE, PART * most), np.float32)
     there, half_there = np.empty((most, dim), np.float32), np.empty(most, np.float32)
