@@ -111,7 +111,7 @@ def nearest_in_tiles(
     rows = np.full((len(queries), len(kept)), -1, np.int32)
     block_shelves = Lists(query_shelves.offsets[blocks], query_shelves.items)
     parts, part_block = in_parts(block_shelves, np.clip(ROOM // near.sizes, 1, PART))
-    few = 8 * len(queries) < len(pool)
+    few = 32 * len(queries) < len(pool)
     batches = together(parts.sizes, max(PART, PAIRS // cells) if few else PART)
     links = {-1: np.empty((0, 2), np.int64)}
 

@@ -57,14 +57,14 @@ def laid_out(points: Points, shelves: Lists, centroids: Points) -> Tiles:
 def room_for(sizes: Whole, dim: int) -> Tiles:
     """Empty tiles for cells of these sizes and an eighth more, and places for some to move to."""
     limits = np.cumsum(_roomy(sizes))
-    places = int(_roomy(limits[-1]))
+    n_places = int(_roomy(limits[-1]))
     begins = np.concatenate([[0], limits[:-1]])
     return Tiles(
         begins,
         begins,
         limits,
-        rows=np.empty(places, np.int32),
-        seen=np.empty(places * (dim + 1), np.float32),
+        rows=np.empty(n_places, np.int32),
+        seen=np.empty(n_places * (dim + 1), np.float32),
         reach=np.zeros(len(sizes), np.float32),
     )
 
