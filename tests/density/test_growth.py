@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from kdos.density import Neighbourhood, Space, fit_space
 from kdos.density.lists import Lists, Whole, one_each, one_shelf, shelve, together
-from kdos.density.neighbours import nearest_flat, nearest_in_tiles
+from kdos.density.neighbours import nearest_among_cells, nearest_flat
 from kdos.density.sifting import reached_by
 from kdos.density.tiles import Tiles, laid_out, multiply, room_for, with_more
 from kdos.errors import UsageError
@@ -157,7 +157,7 @@ def test_links_are_the_places_that_come_up_to_their_bars(barred: float) -> None:
     )
     tiles = laid_out(points, shelve(of_point, 8), centroids)
     radius = barred * np.random.default_rng(0).random(900)
-    found = nearest_in_tiles(
+    found = nearest_among_cells(
         queries, shelve(of_query, 8), points, tiles,
         centroids=centroids, blocks=np.array([0, 3, 8]),
         near=Lists(np.array([0, 8, 16]), np.r_[0:8, 0:8]), cells=8, k=3,
@@ -224,7 +224,7 @@ def test_runs_hold_every_part_once_and_are_not_much_too_long(sizes, most) -> Non
 def test_no_queries_find_nothing() -> None:
     points = cloud(30, 3)
     tiles = laid_out(points, one_shelf(30), points[:1])
-    found = nearest_in_tiles(
+    found = nearest_among_cells(
         points[:0], one_shelf(0), points, tiles,
         centroids=points[:1], blocks=np.array([0, 1]), near=one_each(1), cells=1, k=2,
     )  # fmt: skip

@@ -20,6 +20,7 @@ from kdos.density.estimator import Pool, neighbours
 from kdos.density.lists import Lists, shelve
 from kdos.density.nearest import nearest, nearest_of_all
 from kdos.density.neighbours import nearest_among_cells, nearest_flat
+from kdos.density.tiles import laid_out
 
 
 def cloud(n: int, dim: int, *, seed: int = 0) -> np.ndarray:
@@ -68,10 +69,10 @@ def test_only_shelves_that_are_near_are_looked_at() -> None:
     points = cloud(400, 4)
     cells = (np.arange(400) % 7).astype(np.int32)
     shelves = shelve(cells, 7)
-    itself = Lists(np.arange(8), np.arange(7))
+    itself, centroids = Lists(np.arange(8), np.arange(7)), cloud(7, 4)
     found = nearest_among_cells(
-        points, shelves, points, shelves,
-        centroids=cloud(7, 4), blocks=np.arange(8), near=itself, cells=1, k=2, among_itself=True,
+        points, shelves, points, laid_out(points, shelves, centroids),
+        centroids=centroids, blocks=np.arange(8), near=itself, cells=1, k=2, among_itself=True,
     )  # fmt: skip
     slow = all_distances(points, points)
     slow[cells[:, None] != cells] = np.inf
@@ -89,7 +90,7 @@ def test_a_query_looks_into_the_cells_it_is_nearest_to(n, cells, k, seed) -> Non
     blocks = np.array([0, 5, 6, 12])
     near = Lists(np.array([0, 7, 9, 21]), np.r_[0:7, 5, 11, 0:12])
     found = nearest_among_cells(
-        queries, shelve(of_query, 12), pool, shelve(of_pool, 12),
+        queries, shelve(of_query, 12), pool, laid_out(pool, shelve(of_pool, 12), centroids),
         centroids=centroids, blocks=blocks, near=near, cells=cells, k=k,
     )  # fmt: skip
     slow = all_distances(queries, pool)

@@ -20,7 +20,7 @@ from kdos.density.lists import (
 )
 from kdos.density.nearest import nearest, nearest_of_all
 from kdos.density.neighbours import nearest_among_cells, nearest_flat
-from kdos.density.tiles import Points
+from kdos.density.tiles import Points, laid_out
 from kdos.threads import in_spans
 
 Cells = npt.NDArray[np.int32]
@@ -127,7 +127,7 @@ class Codebook:
             self.centroids,
             self._shelves,
             self.centroids,
-            self._shelves,
+            laid_out(self.centroids, self._shelves, groups.centroids),
             centroids=groups.centroids,
             blocks=groups.blocks,
             near=far_enough(near, groups, self._shelves.sizes, self._shelves.sizes, probes + 1),

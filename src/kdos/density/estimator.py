@@ -11,6 +11,7 @@ from kdos.density.copies import find_copies
 from kdos.density.lists import Lists, shelve
 from kdos.density.neighbours import Found, nearest_among_cells
 from kdos.density.space import Cells, Floats, Points, Space
+from kdos.density.tiles import laid_out
 from kdos.errors import UsageError
 
 EULER = 0.5772156649015329
@@ -118,14 +119,15 @@ def neighbours(
     codebook, n_cells = search.codebook, len(search.codebook)
     query_shelves = shelve(search.cells_of(queries.cells), n_cells)
     pool_shelves = query_shelves if among_itself else shelve(search.cells_of(pool.cells), n_cells)
+    near = far_enough(search.near, codebook, query_shelves.sizes, pool_shelves.sizes, needed)
     return nearest_among_cells(
         queries.points,
         query_shelves,
         pool.points,
-        pool_shelves,
+        laid_out(pool.points, pool_shelves, codebook.centroids),
         centroids=codebook.centroids,
         blocks=codebook.blocks,
-        near=far_enough(search.near, codebook, query_shelves.sizes, pool_shelves.sizes, needed),
+        near=near,
         cells=n_cells if widely else search.probes + 1,
         k=k,
         among_itself=among_itself,

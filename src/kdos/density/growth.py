@@ -10,7 +10,7 @@ from numba import njit
 from kdos.density.codebook import far_enough
 from kdos.density.estimator import Pool, Search, neighbours, radius_log_density, search_for
 from kdos.density.lists import Lists, Short, Whole, shelve
-from kdos.density.neighbours import nearest_in_tiles
+from kdos.density.neighbours import nearest_among_cells
 from kdos.density.space import Cells, Floats, Points, Space
 from kdos.density.tiles import Tiles, places, room_for, square, with_more
 from kdos.errors import UsageError
@@ -83,7 +83,7 @@ class Neighbourhood:
         index = self._with_more(end) or self._indexed(end)
         codebook, k = index.search.codebook, self.space.k
         asking = shelve(index.search.cells_of(cells), len(codebook))
-        found = nearest_in_tiles(
+        found = nearest_among_cells(
             points,
             asking,
             self._points,

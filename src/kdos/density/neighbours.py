@@ -53,43 +53,6 @@ def nearest_among_cells(
     queries: Points,
     query_shelves: Lists,
     pool: Points,
-    pool_shelves: Lists,
-    *,
-    centroids: Points,
-    blocks: Whole,
-    near: Lists,
-    cells: int,
-    k: int,
-    among_itself: bool = False,
-    ranks: Sequence[int] | None = None,
-) -> Found:
-    """The k nearest points of `pool` to each query in the `cells` cells that it is nearest to.
-
-    Block b is cells `blocks[b]` to `blocks[b + 1]`, and its queries choose among the cells that
-    `near` lists for it, by the distance of their centroids; all of these are looked into where the
-    chosen ones hold too few points. With `among_itself` the queries are the pool, on the same
-    shelves, and none is its own neighbour. `ranks` of 1 to k says which of the k to keep, all
-    unless given.
-    """
-    return nearest_in_tiles(
-        queries,
-        query_shelves,
-        pool,
-        laid_out(pool, pool_shelves, centroids),
-        centroids=centroids,
-        blocks=blocks,
-        near=near,
-        cells=cells,
-        k=k,
-        among_itself=among_itself,
-        ranks=ranks,
-    )
-
-
-def nearest_in_tiles(
-    queries: Points,
-    query_shelves: Lists,
-    pool: Points,
     tiles: Tiles,
     *,
     centroids: Points,
@@ -101,10 +64,15 @@ def nearest_in_tiles(
     ranks: Sequence[int] | None = None,
     bars: Points = NO_BARS,
 ) -> Found:
-    """The same of a pool that is laid out in tiles, with no room for more if `among_itself`.
+    """The k nearest points of a pool laid out in tiles to each query, in its `cells` nearest cells.
 
-    With `bars`, minus half of a squared distance for each place of the tiles, the links are all
-    places whose point is no farther from a query than that, as single precision has it.
+    Block b is cells `blocks[b]` to `blocks[b + 1]`, and its queries choose among the cells that
+    `near` lists for it, by the distance of their centroids; all of these are looked into where the
+    chosen ones hold too few points. With `among_itself` the queries are the pool, on the same
+    shelves, with no room for more, and none is its own neighbour. `ranks` of 1 to k says which of
+    the k to keep, all unless given. With `bars`, minus half of a squared distance for each place of
+    the tiles, the links are all places whose point is no farther from a query than that, as single
+    precision has it.
     """
     kept = np.arange(k) if ranks is None else np.array(ranks) - 1
     distances = np.full((len(queries), len(kept)), np.inf)
@@ -142,12 +110,13 @@ def nearest_flat(
     ranks: Sequence[int] | None = None,
 ) -> Found:
     """The k nearest points of the whole pool to each query: exact."""
+    middle = pool.mean(0, dtype=np.float64, keepdims=True).astype(np.float32)
     return nearest_among_cells(
         queries,
         one_shelf(len(queries)),
         pool,
-        one_shelf(len(pool)),
-        centroids=pool.mean(0, dtype=np.float64, keepdims=True).astype(np.float32),
+        laid_out(pool, one_shelf(len(pool)), middle),
+        centroids=middle,
         blocks=np.array([0, 1]),
         near=one_shelf(1),
         cells=1,
