@@ -1,15 +1,19 @@
-"""Compiled work spread over threads; the same numbers come out for any count of them."""
+"""Work on threads: the same numbers, in the same order, come out for any count of them."""
 
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from itertools import pairwise
+from typing import TypeVar
 
 import numba
 import numpy as np
 import numpy.typing as npt
 import scipy.linalg.cython_blas  # noqa: F401  # compiled matrix products use it; load it before the limit
 from threadpoolctl import ThreadpoolController
+
+Item = TypeVar("Item")
 
 PARTS_PER_THREAD = 8
 """More parts than threads, so that no thread waits long for the last one."""
@@ -28,6 +32,15 @@ def in_spans(work: Callable[[int, int], None], cost: npt.ArrayLike) -> None:
     with _controller().limit(limits=1, user_api="blas"), ThreadPoolExecutor(threads) as pool:
         for done in [pool.submit(work, start, end) for start, end in pairwise(bounds)]:
             done.result()
+
+
+def ahead(items: Iterator[Item], count: int = 1) -> Iterator[Item]:
+    """The same items, up to `count` of them fetched on a thread while others are in use."""
+    with ThreadPoolExecutor(1) as fetcher:
+        coming = deque(fetcher.submit(next, items, None) for _ in range(count))
+        while (item := coming.popleft().result()) is not None:
+            coming.append(fetcher.submit(next, items, None))
+            yield item
 
 
 @cache

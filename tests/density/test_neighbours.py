@@ -16,7 +16,7 @@ from kdos.density.codebook import (
     without_empty_cells,
 )
 from kdos.density.copies import find_copies
-from kdos.density.estimator import Pool, neighbours
+from kdos.density.estimator import Pool, index_of, neighbours
 from kdos.density.lists import Lists, shelve
 from kdos.density.nearest import nearest, nearest_of_all
 from kdos.density.neighbours import nearest_among_cells, nearest_flat
@@ -162,7 +162,8 @@ def test_probing_every_cell_is_exact_and_fewer_only_look_less() -> None:
     exact = nearest_flat(points, points, k=10, among_itself=True).distances[:, -1]
     before = None
     for probes in (3, 7, 15, 99):
-        radius = neighbours(pool, pool, book, k=10, probes=probes, ranks=(10,)).distances[:, 0]
+        index = index_of(pool, book, probes=probes)
+        radius = neighbours(pool, index, k=10, ranks=(10,)).distances[:, 0]
         assert (radius >= exact * (1 - 1e-12)).all()
         assert before is None or (radius <= before * (1 + 1e-12)).all()
         before = radius
@@ -173,7 +174,7 @@ def test_sparse_pools_reach_far_enough() -> None:
     points = cloud(5000, 3)
     book = train_codebook(points, 1500, rng=np.random.default_rng(0), normalize=False)
     few = Pool(points[:30], book.nearest(points[:30]))
-    found = neighbours(few, few, book, k=10, probes=0)
+    found = neighbours(few, index_of(few, book, probes=0), k=10)
     assert np.isfinite(found.distances).all()
 
 
@@ -181,7 +182,7 @@ def test_a_pool_sparse_for_its_codebook_is_joined_group_by_group() -> None:
     points = cloud(90_000, 3)
     book = train_codebook(points, 9000, rng=np.random.default_rng(0), normalize=False)
     sparse = Pool(points[:5000], book.nearest(points[:5000]))
-    found = neighbours(sparse, sparse, book, k=10, probes=None, ranks=(10,)).distances[:, 0]
+    found = neighbours(sparse, index_of(sparse, book), k=10, ranks=(10,)).distances[:, 0]
     exact = nearest_flat(points[:5000], points[:5000], k=10, among_itself=True, ranks=(10,))
     assert np.mean(found <= exact.distances[:, 0] * (1 + 1e-9)) > 0.99
 
@@ -195,7 +196,7 @@ def test_codebook_is_the_same_for_any_number_of_threads(n_cells: int) -> None:
         rng = np.random.default_rng(5)
         book = train_codebook(points, n_cells, rng=rng, normalize=True)
         pool = Pool(points, book.nearest(points))
-        found.append((book, pool, neighbours(pool, pool, book, k=10, probes=None)))
+        found.append((book, pool, neighbours(pool, index_of(pool, book), k=10)))
     numba.set_num_threads(numba.config.NUMBA_NUM_THREADS)
     (one, in_one, near), (two, in_two, also_near) = found
     np.testing.assert_array_equal(one.centroids, two.centroids)

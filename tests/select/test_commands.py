@@ -1,6 +1,7 @@
 """`kdos density` and `kdos select` from outside: contract, bad input, rows in = rows out."""
 
 import json
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from kdos.cli import main
+from kdos.density import measure
 from kdos.select import Options, open_dataset, placed, placed_in, survey
 
 KEYS = {
@@ -110,7 +112,9 @@ def test_half_precision_is_read(capsys, vectors: Path, tmp_path: Path) -> None:
     assert summary(capsys, "density", path)["n"] == 500
 
 
-def test_a_larger_dataset_is_measured_among_a_sample(vectors: Path) -> None:
+def test_a_larger_dataset_is_measured_among_a_sample(vectors: Path, monkeypatch) -> None:
+    monkeypatch.setattr(import_module("kdos.select.dataset"), "BATCH_ROWS", 16)
+    monkeypatch.setattr(import_module("kdos.select.survey"), "AT_ONCE", 100)
     whole = survey(open_dataset(str(vectors)), Options())
     part = survey(open_dataset(str(vectors)), Options(reference_rows=250))
     assert len(part.sample) == 250
@@ -120,9 +124,11 @@ def test_a_larger_dataset_is_measured_among_a_sample(vectors: Path) -> None:
     assert np.isfinite(at.log_density).all()
     assert abs(at.log_density.mean() - exact.log_density.mean()) < 0.3
     assert np.corrcoef(at.log_density, exact.log_density)[0, 1] > 0.8
-    inside = np.isin(np.arange(500), part.sample)
-    apart = at.log_density[inside].mean() - at.log_density[~inside].mean()
-    assert abs(apart) < 0.6
+    among = part.reference.points
+    twin = measure(np.load(vectors), part.space, among=among, rate=part.rate)
+    np.testing.assert_array_equal(at.cells, twin.cells)
+    np.testing.assert_allclose(at.log_density, twin.log_density, rtol=1e-12)
+    np.testing.assert_array_equal(at.novel, twin.radius > part.space.novel_radius)
 
 
 def test_another_dataset_in_the_same_space(table: Path, tmp_path: Path) -> None:
@@ -132,6 +138,14 @@ def test_another_dataset_in_the_same_space(table: Path, tmp_path: Path) -> None:
     at = placed_in(open_dataset(str(other)), found)
     assert at.pool.n_points == 2
     assert at.pool.space == found.space.fingerprint
+
+
+def test_a_second_dataset_with_nothing_to_measure_is_refused(capsys, table: Path, tmp_path) -> None:
+    blank = tmp_path / "blank.jsonl"
+    blank.write_text('{"question": null}\n{"question": " "}\n')
+    code, out, err = run(capsys, "density", table, "--compare", blank, "--json")
+    assert (code, out) == (2, "")
+    assert "must hold at least one row to measure" in err
 
 
 def test_picture(capsys, vectors: Path, tmp_path: Path) -> None:

@@ -5,13 +5,22 @@ import sys
 from kdos import Room
 from kdos.density.cells import cell_log_density, nball_log_density, sampled_log_density
 from kdos.density.copies import find_copies, row_hashes
-from kdos.density.estimator import Measurement, Pool, log_density, measure, pool_of
+from kdos.density.estimator import (
+    Index,
+    Measurement,
+    Pool,
+    index_of,
+    log_density,
+    measure,
+    pool_of,
+)
 from kdos.density.fit import Reference, fit_space
 from kdos.density.growth import Neighbourhood
 from kdos.density.profile import PoolLevel, Profile, pool_level, profile
 from kdos.density.space import Space
 
 __all__ = [
+    "Index",
     "Measurement",
     "Neighbourhood",
     "Pool",
@@ -22,6 +31,7 @@ __all__ = [
     "cell_log_density",
     "find_copies",
     "fit_space",
+    "index_of",
     "log_density",
     "measure",
     "nball_log_density",

@@ -3,7 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
-from kdos.density.estimator import Pool, log_ball, radii, radius_log_density
+from kdos.density.estimator import Pool, index_of, log_ball, radii, radius_log_density
 from kdos.density.space import Cells, Floats, Points, Space
 
 WINSOR = 0.005
@@ -48,7 +48,8 @@ def sampled_log_density(
     held = np.bincount(cells, minlength=space.n_cells)
     nth = np.arange(len(points)) - np.repeat(np.cumsum(held) - held, held)
     rows = np.sort(order[nth < members])
-    radius = radii(Pool(points[rows], cells[rows]), Pool(points, cells), space)
+    index = index_of(Pool(points, cells), space.codebook)
+    radius = radii(Pool(points[rows], cells[rows]), index, space)
     log_rho = radius_log_density(radius, space.intrinsic_dim, k=space.k, r_min=space.r_min)
     sums = np.bincount(cells[rows], log_rho, minlength=space.n_cells)
     with np.errstate(invalid="ignore"):

@@ -11,7 +11,7 @@ from kdos.density.copies import find_copies
 from kdos.density.lists import Lists, shelve
 from kdos.density.neighbours import Found, nearest_among_cells
 from kdos.density.space import Cells, Floats, Points, Space
-from kdos.density.tiles import laid_out
+from kdos.density.tiles import Tiles, laid_out
 from kdos.errors import UsageError
 
 EULER = 0.5772156649015329
@@ -34,10 +34,20 @@ class Measurement:
 
 @dataclass(frozen=True, slots=True)
 class Pool:
-    """Distinct points and their cells, for others to be measured among."""
+    """Distinct points and their cells."""
 
     points: Points
     cells: Cells
+
+
+@dataclass(frozen=True, slots=True)
+class Index:
+    """A pool laid out to be searched as `search` says, in tiles, on the shelves of its cells."""
+
+    pool: Pool
+    search: "Search"
+    shelves: Lists
+    tiles: Tiles
 
 
 def pool_of(points: Points, space: Space) -> Pool:
@@ -51,7 +61,7 @@ def measure(
     points: Points,
     space: Space,
     *,
-    among: Points | Pool | None = None,
+    among: Points | Index | None = None,
     probes: int | None = None,
     rate: float = 1.0,
 ) -> Measurement:
@@ -59,29 +69,26 @@ def measure(
 
     Exact copies of a point are not its neighbours: they are the same point. `rate` is the share, in
     (0, 1], of the pool that `among` was drawn from it at: densities are those of the whole pool.
+    `probes` is left to an index if `among` is one.
     """
     copies = find_copies(points)
     distinct = points[copies.first]
     queries = Pool(distinct, space.assign(distinct))
-    pool = pool_of(among, space) if isinstance(among, np.ndarray) else among
-    radius = radii(queries, pool, space, probes=probes)
+    if not isinstance(among, Index):
+        pool = queries if among is None else pool_of(among, space)
+        among = index_of(pool, space.codebook, probes=probes)
+    radius = radii(queries, among, space)
     log_rho = radius_log_density(radius, space.intrinsic_dim, k=space.k, r_min=space.r_min)
     each = copies.of
     return Measurement(queries.cells[each], radius[each], (log_rho - math.log(rate))[each])
 
 
-def radii(queries: Pool, pool: Pool | None, space: Space, *, probes: int | None = None) -> Floats:
-    """The k-th neighbour distance of each query in a pool, or among all of them where it is None.
-
-    A query's own copy in the pool is left out.
-    """
-    if pool is None:
-        found = neighbours(
-            queries, queries, space.codebook, k=space.k, probes=probes, ranks=(space.k,)
-        )
-        return found.distances[:, 0]
-    k = min(space.k + 1, len(pool.points))
-    near = neighbours(queries, pool, space.codebook, k=k, probes=probes).distances
+def radii(queries: Pool, index: Index, space: Space) -> Floats:
+    """The k-th neighbour distance of each query in a pool, shape (n,); its own copy is left out."""
+    if queries is index.pool:
+        return neighbours(queries, index, k=space.k, ranks=(space.k,)).distances[:, 0]
+    k = min(space.k + 1, len(index.pool.points))
+    near = neighbours(queries, index, k=k).distances
     return np.where(near[:, 0] == 0, near[:, -1], near[:, space.k - 1])
 
 
@@ -92,22 +99,33 @@ def log_density(
     return measure(points, space, probes=probes, rate=rate).log_density
 
 
+def index_of(pool: Pool, codebook: Codebook, *, probes: int | None = None) -> Index:
+    """An index of a pool, where each query looks into the `probes` + 1 cells it is nearest to.
+
+    Left out, `probes` brings about 1,536 to 4,096 points to each query.
+    """
+    if len(pool.points) == 0:
+        raise UsageError("a pool must hold at least one point. Got none.")
+    search = search_for(pool, codebook, probes=probes)
+    shelves = shelve(search.cells_of(pool.cells), len(search.codebook))
+    return Index(pool, search, shelves, laid_out(pool.points, shelves, search.codebook.centroids))
+
+
 def neighbours(
     queries: Pool,
-    pool: Pool,
-    codebook: Codebook,
+    index: Index,
     *,
     k: int,
-    probes: int | None,
     ranks: Sequence[int] | None = None,
     widely: bool = False,
 ) -> Found:
-    """The k nearest of `pool` in the `probes` + 1 cells that a query is nearest to.
+    """The k nearest of a pool in the cells that a query looks into.
 
-    Where `queries` is `pool`, none is its own neighbour. Left out, `probes` brings about
-    1,536 to 4,096 points to each query. Where cells hold too few, as many more are looked at as it
-    takes to find k. `widely` looks into all cells that are chosen among: about ten times as many.
+    Where `queries` is the pool, none is its own neighbour. Where cells hold too few, as many more
+    are looked at as it takes to find k. `widely` looks into all cells that are chosen among: about
+    ten times as many.
     """
+    pool, search, tiles = index.pool, index.search, index.tiles
     among_itself = queries is pool
     n_pool, needed = len(pool.points), k + among_itself
     if n_pool < needed:
@@ -115,20 +133,18 @@ def neighbours(
             f"a density with k = {k} needs at least {needed} distinct points. Got {n_pool}. "
             "Lower k, or give more points."
         )
-    search = search_for(pool, codebook, probes=probes)
-    codebook, n_cells = search.codebook, len(search.codebook)
-    query_shelves = shelve(search.cells_of(queries.cells), n_cells)
-    pool_shelves = query_shelves if among_itself else shelve(search.cells_of(pool.cells), n_cells)
-    near = far_enough(search.near, codebook, query_shelves.sizes, pool_shelves.sizes, needed)
+    codebook, shelves = search.codebook, index.shelves
+    if not among_itself:
+        shelves = shelve(search.cells_of(queries.cells), len(codebook))
     return nearest_among_cells(
         queries.points,
-        query_shelves,
+        shelves,
         pool.points,
-        laid_out(pool.points, pool_shelves, codebook.centroids),
+        tiles,
         centroids=codebook.centroids,
         blocks=codebook.blocks,
-        near=near,
-        cells=n_cells if widely else search.probes + 1,
+        near=far_enough(search.near, codebook, shelves.sizes, tiles.sizes, needed),
+        cells=len(codebook) if widely else search.probes + 1,
         k=k,
         among_itself=among_itself,
         ranks=ranks,

@@ -7,10 +7,10 @@ import numpy.typing as npt
 
 from kdos.chance import generator
 from kdos.density.cells import log_volumes
-from kdos.density.codebook import Codebook, train_codebook, without_empty_cells
+from kdos.density.codebook import train_codebook, without_empty_cells
 from kdos.density.copies import find_copies
 from kdos.density.dimension import two_nn
-from kdos.density.estimator import Pool, neighbours, radius_log_density
+from kdos.density.estimator import Index, Pool, index_of, neighbours, radius_log_density
 from kdos.density.space import Cells, Floats, Points, Space, checked_vectors, projected
 from kdos.errors import UsageError
 
@@ -36,6 +36,13 @@ class Reference:
     log_density: Floats
     radius: Floats
     counts: npt.NDArray[np.int64]
+
+    def distinct(self) -> Pool:
+        """The distinct points and their cells."""
+        first = find_copies(self.points).first
+        if len(first) == len(self.points):
+            return Pool(self.points, self.cells)
+        return Pool(self.points[first], self.cells[first])
 
 
 def fit_space(
@@ -66,8 +73,10 @@ def fit_space(
     codebook, cells = without_empty_cells(codebook, codebook.nearest(distinct))
     pool = Pool(distinct, cells)
     rng = generator(random_seed, "density", "dimension")
-    dimension = intrinsic_dimension(pool, codebook, rng=rng)
-    radius = neighbours(pool, pool, codebook, k=k, probes=None, ranks=(k,)).distances[:, 0]
+    index = index_of(pool, codebook)
+    dimension = intrinsic_dimension(index, rng=rng)
+    radius = neighbours(pool, index, k=k, ranks=(k,)).distances[:, 0]
+    del index
     r_min = NEAREST_SHARE * float(np.median(radius))
     log_rho = radius_log_density(radius, dimension, k=k, r_min=r_min)
     space = Space(
@@ -89,14 +98,14 @@ def fit_space(
     return space, Reference(points, cells[each], log_rho[each], radius[each], counts)
 
 
-def intrinsic_dimension(pool: Pool, codebook: Codebook, *, rng: np.random.Generator) -> float:
+def intrinsic_dimension(index: Index, *, rng: np.random.Generator) -> float:
     """2NN on a sample whose neighbours are widely looked for among all distinct points."""
-    if len(pool.points) < 3:
+    points, cells = index.pool.points, index.pool.cells
+    if len(points) < 3:
         return 1.0
-    rows = np.sort(rng.choice(len(pool.points), min(DIMENSION_SAMPLE, len(pool.points)), False))
-    sample = Pool(pool.points[rows], pool.cells[rows])
-    found = neighbours(sample, pool, codebook, k=3, probes=None, ranks=(2, 3), widely=True)
-    return min(two_nn(found.distances), float(pool.points.shape[1]))
+    rows = np.sort(rng.choice(len(points), min(DIMENSION_SAMPLE, len(points)), False))
+    found = neighbours(Pool(points[rows], cells[rows]), index, k=3, ranks=(2, 3), widely=True)
+    return min(two_nn(found.distances), float(points.shape[1]))
 
 
 def checked_size(n_distinct: int, *, n_cells: int | None, k: int) -> int:

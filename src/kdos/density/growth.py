@@ -8,7 +8,14 @@ import numpy.typing as npt
 from numba import njit
 
 from kdos.density.codebook import far_enough
-from kdos.density.estimator import Pool, Search, neighbours, radius_log_density, search_for
+from kdos.density.estimator import (
+    Pool,
+    Search,
+    index_of,
+    neighbours,
+    radius_log_density,
+    search_for,
+)
 from kdos.density.lists import Lists, Short, Whole, shelve
 from kdos.density.neighbours import nearest_among_cells
 from kdos.density.space import Cells, Floats, Points, Space
@@ -20,7 +27,7 @@ Number = TypeVar("Number", bound=np.generic)
 
 
 @dataclass(frozen=True, slots=True)
-class Index:
+class Roomy:
     """Points laid out to be searched, up to `most` of them, and the bar of each place.
 
     A new point that comes up to a bar, minus half of the squared distance to the k-th neighbour, is
@@ -43,7 +50,7 @@ class Neighbourhood:
     def __init__(self, points: Points, space: Space) -> None:
         self.space = space
         pool = Pool(points, space.assign(points))
-        found = neighbours(pool, pool, space.codebook, k=space.k, probes=None)
+        found = neighbours(pool, index_of(pool, space.codebook), k=space.k)
         self._n, roomy = len(points), len(points) + len(points) // 4
         self._points = _enlarged(points, roomy)
         self._cells = _enlarged(pool.cells, roomy)
@@ -107,7 +114,7 @@ class Neighbourhood:
         index.bars[fresh] = _bars(self._distances[rows[fresh]])
         self._n, self._index = end, index
 
-    def _indexed(self, end: int) -> Index:
+    def _indexed(self, end: int) -> Roomy:
         """An index of all points, and of those behind them, up to row `end`."""
         pool = Pool(self._points[:end], self._cells[:end])
         search = search_for(pool, self.space.codebook)
@@ -119,9 +126,9 @@ class Neighbourhood:
         taken = _last(tiles, shelves.sizes)
         old = taken[tiles.rows[taken] < self._n]
         bars[old] = _bars(self._distances[tiles.rows[old]])
-        return Index(search, tiles, bars, most=end + end // 8)
+        return Roomy(search, tiles, bars, most=end + end // 8)
 
-    def _with_more(self, end: int) -> Index | None:
+    def _with_more(self, end: int) -> Roomy | None:
         """The index with the points up to row `end`, or None where it is time for another."""
         index, before = self._index, self._index.tiles
         if end > index.most:
@@ -138,7 +145,7 @@ class Neighbourhood:
             places(before.begins[moved], held)
         ]
         index.bars[_last(tiles, shelves.sizes)] = np.inf
-        return Index(index.search, tiles, index.bars, index.most)
+        return Roomy(index.search, tiles, index.bars, index.most)
 
 
 def _enlarged(rows: npt.NDArray[Number], n: int) -> npt.NDArray[Number]:

@@ -1,8 +1,9 @@
 """A dataset measured: a space fitted on it, and where each of its rows lies."""
 
-from collections.abc import Iterator, Sequence
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import chain
+from itertools import compress
 
 import numpy as np
 import numpy.typing as npt
@@ -10,12 +11,11 @@ import numpy.typing as npt
 from kdos.chance import generator
 from kdos.density import (
     Measurement,
-    Pool,
     Profile,
     Reference,
     Space,
-    find_copies,
     fit_space,
+    index_of,
     measure,
     profile,
     row_hashes,
@@ -23,6 +23,7 @@ from kdos.density import (
 from kdos.embed import Embedder, LexicalEmbedder, load_embedder
 from kdos.errors import UsageError
 from kdos.select.dataset import Batch, Dataset, Flags, Vectors
+from kdos.threads import ahead
 
 Whole = npt.NDArray[np.int64]
 Points = npt.NDArray[np.float32]
@@ -33,6 +34,8 @@ FITTED_TEXTS = 100_000
 """Texts that the lexical embedder learns from at most."""
 AT_ONCE = 1 << 19
 """Points that are measured at a time: enough to fill the cells they are joined in."""
+READ_AHEAD = 8
+"""Batches that are read while points are measured."""
 NO_CELL = -1
 """The cell of a row that holds nothing to measure."""
 
@@ -72,9 +75,9 @@ class Survey:
         """The share of usable rows that the space was fitted on."""
         return len(self.sample) / int(self.usable.sum())
 
-    def points(self, batch: Batch) -> npt.NDArray[np.float32]:
-        """The usable rows of a batch as points of the space."""
-        return self.space.project(vectors_of(batch, self.embedder))
+    def points(self, batch: Batch, wanted: Flags) -> Points:
+        """The wanted ones of a batch's usable rows as points of the space."""
+        return self.space.project(vectors_of(batch, wanted, self.embedder))
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,24 +95,24 @@ class Placed:
     levels: npt.NDArray[np.float64]
 
 
-def vectors_of(batch: Batch, embedder: Embedder | None) -> Vectors:
-    """The vectors of a batch's usable rows, embedded where they are texts."""
+def vectors_of(batch: Batch, wanted: Flags, embedder: Embedder | None) -> Vectors:
+    """The vectors of the wanted ones of a batch's usable rows, embedded where they are texts."""
     if batch.vectors is not None:
-        return batch.vectors
+        return batch.vectors[wanted]
     if embedder is None:
         raise UsageError("a dataset of vectors compares only with vectors. Got texts.")
-    return embedder.embed(batch.texts or ())
+    return embedder.embed(list(compress(batch.texts or (), wanted)))
 
 
 def survey(dataset: Dataset, options: Options) -> Survey:
     """Fit a space on a dataset, in one pass; memory is bounded by the sample and one batch."""
     held = _Reservoir(options.reference_rows, options.random_seed)
     usable: list[Flags] = []
-    for batch in dataset.batches():
+    for batch in ahead(dataset.batches()):
         held.add(batch)
         usable.append(batch.usable)
     if held.seen == 0:
-        raise UsageError(f"{dataset.path} must hold at least one row to measure. Got none.")
+        raise _empty(dataset)
     texts = held.texts()
     embedder = None if held.vectors() is not None else fitted_embedder(texts, options)
     vectors = held.vectors() if embedder is None else embedder.embed(texts)
@@ -192,74 +195,78 @@ class _Reservoir:
         return self._parts[0] if self._parts else None
 
 
-def measured_points(
-    dataset: Dataset, found: Survey, *, rate: float
-) -> Iterator[tuple[Points, Measurement]]:
-    """Usable rows as points of a survey's space, measured among its reference, in order."""
-    copies = find_copies(found.reference.points).first
-    pool = Pool(found.reference.points[copies], found.reference.cells[copies])
-    held: list[Points] = []
-    for batch in chain(dataset.batches(), [None]):
-        if batch is not None:
-            held.append(found.points(batch))
-        if held and (batch is None or sum(map(len, held)) >= AT_ONCE):
-            points, held = np.concatenate(held), []
-            yield points, measure(points, found.space, among=pool, rate=rate)
-
-
 def placed(found: Survey) -> Placed:
-    """Where each row of the dataset lies; rows are measured anew only where a sample was drawn."""
-    if len(found.sample) == found.usable.sum():
-        return _placed_all(found)
-    place = _Placing(found.space)
-    for points, measured in measured_points(found.dataset, found, rate=found.rate):
-        place.add(points, measured)
-    return place.finish(found.usable)
+    """Where each row of the dataset lies; what the space was not fitted on is measured now."""
+    at, reference = _Placing(found, found.usable), found.reference
+    known = Measurement(reference.cells, reference.radius, reference.log_density)
+    at.put(found.sample, reference.points, known)
+    wanted = np.ones(at.n, bool)
+    wanted[found.sample] = False
+    at.measure(found.dataset, wanted)
+    return at.finish()
 
 
 def placed_in(dataset: Dataset, found: Survey) -> Placed:
     """Where each row of another dataset lies in a survey's space, measured among its reference."""
-    place = _Placing(found.space)
     usable = [batch.usable for batch in dataset.batches()]
-    for points, measured in measured_points(dataset, found, rate=found.rate):
-        place.add(points, measured)
-    return place.finish(np.concatenate(usable))
+    if not any(part.any() for part in usable):
+        raise _empty(dataset)
+    at = _Placing(found, np.concatenate(usable))
+    at.measure(dataset, np.ones(at.n, bool))
+    return at.finish()
 
 
-def _placed_all(found: Survey) -> Placed:
-    """The reference is the whole dataset, and was measured when the space was fitted."""
-    reference = found.reference
-    place = _Placing(found.space)
-    place.add(
-        reference.points, Measurement(reference.cells, reference.radius, reference.log_density)
-    )
-    return place.finish(found.usable)
+def _empty(dataset: Dataset) -> UsageError:
+    return UsageError(f"{dataset.path} must hold at least one row to measure. Got none.")
 
 
 class _Placing:
-    """Measurements put together part by part; a point counts once, where it first appears."""
+    """Measurements of `n` usable rows, put together part by part."""
 
-    def __init__(self, space: Space) -> None:
-        self._space = space
-        self._parts: list[Measurement] = []
-        self._levels: list[npt.NDArray[np.float64]] = []
-        self._pool = Profile.empty(space)
-        self._seen = np.zeros(0, np.uint64)
+    def __init__(self, found: Survey, usable: Flags) -> None:
+        self.n = int(usable.sum())
+        self._found = found
+        self._usable = usable
+        self._cells = np.empty(self.n, np.int32)
+        self._log_density = np.empty(self.n)
+        self._novel = np.empty(self.n, bool)
+        self._hashes = np.empty(self.n, np.uint64)
 
-    def add(self, points: Points, part: Measurement) -> None:
-        hashes, first = np.unique(row_hashes(points), return_index=True)
-        fresh = np.sort(first[~np.isin(hashes, self._seen, assume_unique=True)])
-        self._seen = np.union1d(self._seen, hashes)
-        self._parts.append(part)
-        self._levels.append(part.log_density[fresh])
-        self._pool += profile(part.cells, self._space, log_density=part.log_density, distinct=fresh)
+    def put(self, rows: Whole, points: Points, measured: Measurement) -> None:
+        """What was measured for some rows among the survey's reference."""
+        self._cells[rows] = measured.cells
+        self._log_density[rows] = measured.log_density - math.log(self._found.rate)
+        self._novel[rows] = measured.radius > self._found.space.novel_radius
+        self._hashes[rows] = row_hashes(points)
 
-    def finish(self, usable: Flags) -> Placed:
+    def measure(self, dataset: Dataset, wanted: Flags) -> None:
+        """Measure the wanted ones of a dataset's usable rows, reading on meanwhile."""
+        if not wanted.any():
+            return
+        found = self._found
+        index = index_of(found.reference.distinct(), found.space.codebook)
+        rows, seen = np.flatnonzero(wanted), 0
+        held: list[Points] = []
+        for batch in ahead(dataset.batches(), READ_AHEAD):
+            here = wanted[seen : seen + int(batch.usable.sum())]
+            seen += len(here)
+            if here.any():
+                held.append(found.points(batch, here))
+            if held and sum(map(len, held)) >= min(AT_ONCE, len(rows)):
+                points, held = np.concatenate(held), []
+                self.put(rows[: len(points)], points, measure(points, found.space, among=index))
+                rows = rows[len(points) :]
+
+    def finish(self) -> Placed:
+        """Where the rows lie; of equal points only the first counts for the pool."""
+        space, usable = self._found.space, self._usable
+        _, first = np.unique(self._hashes, return_index=True)
+        first.sort()
+        levels = self._log_density[first]
+        pool = profile(self._cells, space, log_density=self._log_density, distinct=first)
         cells = np.full(len(usable), NO_CELL, np.int32)
         log_density = np.full(len(usable), np.nan)
         novel = np.zeros(len(usable), bool)
-        cells[usable] = np.concatenate([part.cells for part in self._parts])
-        log_density[usable] = np.concatenate([part.log_density for part in self._parts])
-        radius = np.concatenate([part.radius for part in self._parts])
-        novel[usable] = radius > self._space.novel_radius
-        return Placed(cells, log_density, novel, self._pool, np.concatenate(self._levels))
+        cells[usable], log_density[usable] = self._cells, self._log_density
+        novel[usable] = self._novel
+        return Placed(cells, log_density, novel, pool, levels)
