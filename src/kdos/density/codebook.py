@@ -94,8 +94,8 @@ class Codebook:
             points,
             shelve(block_of[in_group], n_blocks),
             self.centroids,
-            one_each(len(self)),
-            near=self.near(min(NEAR_CELLS, len(self) - 1)),
+            self.near(min(NEAR_CELLS, len(self) - 1)),
+            near=one_each(n_blocks),
             origins=self.centroids[self.blocks[:-1]],
         )
 
