@@ -156,9 +156,14 @@ def far_enough(near: Lists, codebook: Codebook, asking: Whole, held: Whole, need
 
     `asking` and `held` are how many queries and points there are in each cell.
     """
-    reached = np.add.reduceat(held[near.items], near.offsets[:-1])
-    short = np.flatnonzero((reached < needed) & (np.add.reduceat(asking, codebook.blocks[:-1]) > 0))
-    if len(short) == 0:
+    starts = codebook.blocks[:-1]
+    doubtful = (np.add.reduceat(held, starts) < needed) & (np.add.reduceat(asking, starts) > 0)
+    short = [
+        block
+        for block in np.flatnonzero(doubtful)
+        if held[near.items[near.offsets[block] : near.offsets[block + 1]]].sum() < needed
+    ]
+    if not short:
         return near
     lists: list[Short] = np.split(near.items, near.offsets[1:-1])
     for block in short:
