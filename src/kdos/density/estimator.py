@@ -42,10 +42,14 @@ class Pool:
 
 @dataclass(frozen=True, slots=True)
 class Index:
-    """A pool laid out to be searched as `search` says, in tiles, on the shelves of its cells."""
+    """A pool laid out in tiles, on the shelves of its cells, to be searched as `search` says.
+
+    `near` lists the cells that the queries of each block choose from.
+    """
 
     pool: Pool
     search: "Search"
+    near: Lists
     shelves: Lists
     tiles: Tiles
 
@@ -107,8 +111,10 @@ def index_of(pool: Pool, codebook: Codebook, *, probes: int | None = None) -> In
     if len(pool.points) == 0:
         raise UsageError("a pool must hold at least one point. Got none.")
     search = search_for(pool, codebook, probes=probes)
+    near = search.near  # before the tiles, which leave less room for what it takes
     shelves = shelve(search.cells_of(pool.cells), len(search.codebook))
-    return Index(pool, search, shelves, laid_out(pool.points, shelves, search.codebook.centroids))
+    tiles = laid_out(pool.points, shelves, search.codebook.centroids)
+    return Index(pool, search, near, shelves, tiles)
 
 
 def neighbours(
@@ -143,7 +149,7 @@ def neighbours(
         tiles,
         centroids=codebook.centroids,
         blocks=codebook.blocks,
-        near=far_enough(search.near, codebook, shelves.sizes, tiles.sizes, needed),
+        near=far_enough(index.near, codebook, shelves.sizes, tiles.sizes, needed),
         cells=len(codebook) if widely else search.probes + 1,
         k=k,
         among_itself=among_itself,
