@@ -35,7 +35,7 @@ def in_spans(work: Callable[[int, int], None], cost: npt.ArrayLike) -> None:
 
 
 def ahead(items: Iterator[Item], count: int = 1) -> Iterator[Item]:
-    """The same items, up to `count` of them fetched on a thread while others are in use."""
+    """The same items, none of them None; up to `count` are fetched while others are in use."""
     with ThreadPoolExecutor(1) as fetcher:
         coming = deque(fetcher.submit(next, items, None) for _ in range(count))
         while (item := coming.popleft().result()) is not None:

@@ -1,6 +1,7 @@
 """Which rows are exact copies of one another."""
 
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +12,7 @@ from kdos.threads import in_spans
 
 Bits = npt.NDArray[np.uint32]
 Hashes = npt.NDArray[np.uint64]
+Number = TypeVar("Number", bound=np.generic)
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +24,10 @@ class Copies:
 
     first: Whole
     of: Whole
+
+    def distinct(self, rows: npt.NDArray[Number]) -> npt.NDArray[Number]:
+        """What belongs to the distinct rows, in order; the same array where all are distinct."""
+        return rows if len(self.first) == len(self.of) else rows[self.first]
 
     @property
     def multiplicity(self) -> Whole:

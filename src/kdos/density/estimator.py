@@ -41,6 +41,25 @@ class Pool:
 
 
 @dataclass(frozen=True, slots=True)
+class Search:
+    """How a pool is searched: in the cells of `codebook`, whose number `merged` has for each cell
+    of the space unless they are the same, and in `probes` cells besides the nearest."""
+
+    codebook: Codebook
+    merged: Cells | None
+    probes: int
+
+    def cells_of(self, cells: Cells) -> Cells:
+        """The cells to be searched, for cells of the space."""
+        return cells if self.merged is None else self.merged[cells]
+
+    @property
+    def near(self) -> Lists:
+        """The cells that the points of each block choose from."""
+        return self.codebook.near(min(NEAR_PER_PROBE * self.probes, len(self.codebook) - 1))
+
+
+@dataclass(frozen=True, slots=True)
 class Index:
     """A pool laid out in tiles, on the shelves of its cells, to be searched as `search` says.
 
@@ -48,7 +67,7 @@ class Index:
     """
 
     pool: Pool
-    search: "Search"
+    search: Search
     near: Lists
     shelves: Lists
     tiles: Tiles
@@ -56,8 +75,7 @@ class Index:
 
 def pool_of(points: Points, space: Space) -> Pool:
     """The distinct ones of some points."""
-    copies = find_copies(points)
-    distinct = points if len(copies.first) == len(points) else points[copies.first]
+    distinct = find_copies(points).distinct(points)
     return Pool(distinct, space.assign(distinct))
 
 
@@ -76,7 +94,7 @@ def measure(
     `probes` is left to an index if `among` is one.
     """
     copies = find_copies(points)
-    distinct = points[copies.first]
+    distinct = np.ascontiguousarray(copies.distinct(points))
     queries = Pool(distinct, space.assign(distinct))
     if not isinstance(among, Index):
         pool = queries if among is None else pool_of(among, space)
@@ -155,25 +173,6 @@ def neighbours(
         among_itself=among_itself,
         ranks=ranks,
     )
-
-
-@dataclass(frozen=True, slots=True)
-class Search:
-    """How a pool is searched: in the cells of `codebook`, whose number `merged` has for each cell
-    of the space unless they are the same, and in `probes` cells besides the nearest."""
-
-    codebook: Codebook
-    merged: Cells | None
-    probes: int
-
-    def cells_of(self, cells: Cells) -> Cells:
-        """The cells to be searched, for cells of the space."""
-        return cells if self.merged is None else self.merged[cells]
-
-    @property
-    def near(self) -> Lists:
-        """The cells that the points of each block choose from."""
-        return self.codebook.near(min(NEAR_PER_PROBE * self.probes, len(self.codebook) - 1))
 
 
 def search_for(pool: Pool, codebook: Codebook, *, probes: int | None = None) -> Search:

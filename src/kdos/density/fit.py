@@ -39,10 +39,8 @@ class Reference:
 
     def distinct(self) -> Pool:
         """The distinct points and their cells."""
-        first = find_copies(self.points).first
-        if len(first) == len(self.points):
-            return Pool(self.points, self.cells)
-        return Pool(self.points[first], self.cells[first])
+        copies = find_copies(self.points)
+        return Pool(copies.distinct(self.points), copies.distinct(self.cells))
 
 
 def fit_space(
@@ -64,8 +62,8 @@ def fit_space(
     mean, components = reduction(rows, dim, generator(random_seed, "density", "reduction"))
     points = projected(rows, mean, components, normalize=normalize)
     copies = find_copies(points)
-    each = None if len(copies.first) == len(points) else copies.of
-    distinct = points if each is None else points[copies.first]
+    distinct = copies.distinct(points)
+    each = None if len(distinct) == len(points) else copies.of
     del copies
     n_cells = checked_size(len(distinct), n_cells=n_cells, k=k)
     rng = generator(random_seed, "density", "codebook")

@@ -27,7 +27,7 @@ PART = 1024
 """Queries of one block that are looked after together, at most."""
 ROOM = 2**20
 """Queries times the cells that they choose among, at most."""
-PAIRS = 2**17
+LOOKS = 2**17
 """Queries times the cells that they look into, about, that are looked after together where queries
 are few beside the pool: to fetch a cell from memory takes longer than to multiply it with those of
 a single block."""
@@ -80,7 +80,7 @@ def nearest_among_cells(
     block_shelves = Lists(query_shelves.offsets[blocks], query_shelves.items)
     parts, part_block = in_parts(block_shelves, np.clip(ROOM // near.sizes, 1, PART))
     few = 32 * len(queries) < len(pool)
-    batches = together(parts.sizes, max(PART, PAIRS // cells) if few else PART)
+    batches = together(parts.sizes, max(PART, LOOKS // cells) if few else PART)
     links = {-1: np.empty((0, 2), np.int64)}
 
     def work(start: int, end: int) -> None:

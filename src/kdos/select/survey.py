@@ -198,8 +198,7 @@ class _Reservoir:
 def placed(found: Survey) -> Placed:
     """Where each row of the dataset lies; what the space was not fitted on is measured now."""
     at, reference = _Placing(found, found.usable), found.reference
-    known = Measurement(reference.cells, reference.radius, reference.log_density)
-    at.put(found.sample, reference.points, known)
+    at.put(found.sample, reference.points, reference)
     wanted = np.ones(at.n, bool)
     wanted[found.sample] = False
     at.measure(found.dataset, wanted)
@@ -232,7 +231,7 @@ class _Placing:
         self._novel = np.empty(self.n, bool)
         self._hashes = np.empty(self.n, np.uint64)
 
-    def put(self, rows: Whole, points: Points, measured: Measurement) -> None:
+    def put(self, rows: Whole, points: Points, measured: Measurement | Reference) -> None:
         """What was measured for some rows among the survey's reference."""
         self._cells[rows] = measured.cells
         self._log_density[rows] = measured.log_density - math.log(self._found.rate)
