@@ -38,8 +38,8 @@ from kdos.pool import Draft, ErrorClass, Pool, Refusal
 from kdos.sampler import Links, Pick, Yields, steer
 from kdos.synthesize import State, Workroom, balance, steps_of
 from kdos.synthesize.loop import Candidate, Lack, Steps
-from kdos.target import level_target, noise_floor, tempered_target
-from kdos.target.shape import target_level
+from kdos.targets import level_target, noise_floor, tempered_target
+from kdos.targets.shape import target_level
 
 Floats = npt.NDArray[np.float64]
 Counts = npt.NDArray[np.int64]

@@ -10,7 +10,7 @@ from density_worlds import write_down
 
 from kdos.density import Space
 from kdos.select import Candidates
-from kdos.target import measure_gap, read_target
+from kdos.targets import measure_gap, read_target
 
 N, CELLS, BUDGET = 1_000_000, 4000, 100_000
 

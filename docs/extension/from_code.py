@@ -20,7 +20,7 @@ from sphinx.util.docutils import SphinxDirective
 import kdos
 from kdos.cli import COMMANDS
 from kdos.logic import Fault, draw, parse
-from kdos.target.shape import TARGETS, tempered_target
+from kdos.targets.shape import TARGETS, tempered_target
 
 BAR, HEIGHT, GAP = 9, 60, 24
 """Pixels: a bar's width, the tallest bar, space between panels."""

@@ -18,7 +18,7 @@ from kdos.density import Reference, Space, fit_space
 from kdos.pool import ErrorClass
 from kdos.sampler import decide
 from kdos.store import write_arrays, write_json, write_parquet
-from kdos.target import Gap, measure_gap, quotas, tempered_target
+from kdos.targets import Gap, measure_gap, quotas, tempered_target
 
 PER_SAMPLE = 3
 DRAFTS_PER_ROUND = 200

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from kdos.sampler import Past, stop_reason
-from kdos.target import Gap
+from kdos.targets import Gap
 
 
 def gap(kl, *, tv=0.5, floor=0.01):

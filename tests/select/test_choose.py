@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from kdos.density import fit_space
 from kdos.errors import UsageError
 from kdos.select import Candidates, draw
-from kdos.target import measure_gap, quotas
+from kdos.targets import measure_gap, quotas
 
 VECTORS = np.random.default_rng(0).standard_normal((900, 4)).astype(np.float32)
 SPACE, REFERENCE = fit_space(VECTORS, embedder="test", dim=None, n_cells=30, normalize=False)

@@ -14,7 +14,7 @@ from kdos.sampler import Links, Yields
 from kdos.synthesize import Library, State, Workroom, balance, steps_of
 from kdos.synthesize.loop import Candidate
 from kdos.synthesize.steps import measure, room_for_strays
-from kdos.target import tempered_target
+from kdos.targets import tempered_target
 from kdos.verdict import KnownQuestions
 
 N_CELLS, N_POINTS = 64, 3200

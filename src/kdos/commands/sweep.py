@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from kdos.commands.train import widths_of
 from kdos.errors import UsageError
 from kdos.store import whole_file, write_json
-from kdos.target import TARGETS
+from kdos.targets import TARGETS
 from kdos.terminal import say, show_json
 from kdos.train import Lab, Sweep, run_sweep
 

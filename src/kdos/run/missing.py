@@ -18,7 +18,7 @@ from kdos.pool.grouping import fact_key
 from kdos.run.folder import RunFolder
 from kdos.store import read_parquet
 from kdos.synthesize import POINTS_A_SAMPLE
-from kdos.target import Gap, measure_gap, quotas
+from kdos.targets import Gap, measure_gap, quotas
 
 Counts = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]

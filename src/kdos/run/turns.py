@@ -40,7 +40,7 @@ from kdos.synthesize import (
     round_tables,
     steps_of,
 )
-from kdos.target import effective_points, quotas, read_target
+from kdos.targets import effective_points, quotas, read_target
 from kdos.tasks import SYNTHESIZE, Ask
 from kdos.terminal import Progress, say
 from kdos.verdict import KnownQuestions

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from kdos.target import Gap
+from kdos.targets import Gap
 
 ENOUGH_TV = 0.02
 """A total variation to the target at which nobody could tell the two apart in use."""

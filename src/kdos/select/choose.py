@@ -9,7 +9,7 @@ from numba import njit
 from kdos.chance import generator
 from kdos.density import Space
 from kdos.errors import UsageError
-from kdos.target import measure_gap, quotas, read_target
+from kdos.targets import measure_gap, quotas, read_target
 
 Floats = npt.NDArray[np.float64]
 Counts = npt.NDArray[np.int64]
@@ -44,7 +44,7 @@ class Candidates:
 
         Args:
             budget: How many rows to keep.
-            target: Its name, as `kdos.target.read_target` knows it.
+            target: Its name, as `kdos.targets.read_target` knows it.
             demand: Questions counted by cell, for the target ``demand:<file>``.
             cap: The most rows that one cell may give; all of its rows by default.
         """

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from kdos.pool import Draft, Extraction, Pool, Refusal, Verdict
 from kdos.sampler import Past, Pick, Yields
-from kdos.target import Gap
+from kdos.targets import Gap
 from kdos.verdict import Place
 
 Counts = npt.NDArray[np.int64]

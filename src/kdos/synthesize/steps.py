@@ -19,7 +19,7 @@ from kdos.synthesize.keep import Gate, keep, refuse_crowded
 from kdos.synthesize.library import Library
 from kdos.synthesize.loop import Candidate, Lack, State, Steps
 from kdos.synthesize.walking import Trails, trails_of, walk
-from kdos.target import measure_gap, quotas
+from kdos.targets import measure_gap, quotas
 from kdos.tasks import Ask
 from kdos.verdict import Benchmarks, KnownQuestions
 

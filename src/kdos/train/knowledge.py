@@ -15,7 +15,7 @@ from kdos.errors import InputError
 from kdos.llm.rules.facts import read_fact
 from kdos.pool import values
 from kdos.store import read_arrays, read_parquet
-from kdos.target import quotas, read_target
+from kdos.targets import quotas, read_target
 from kdos.train.facts import Triple, with_common_values
 
 VALUES_KEPT = 256

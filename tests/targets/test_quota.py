@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from kdos.errors import UsageError
-from kdos.target import measure_gap, quotas
+from kdos.targets import measure_gap, quotas
 
 CELLS = 9
 weight = st.just(0.0) | st.floats(1e-9, 1)

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from kdos.errors import UsageError
-from kdos.target import (
+from kdos.targets import (
     TARGETS,
     demand_target,
     effective_points,
@@ -16,7 +16,7 @@ from kdos.target import (
     tempered_target,
     waterfill_target,
 )
-from kdos.target.shape import target_level
+from kdos.targets.shape import target_level
 
 CELLS = 12
 volumes = arrays(np.float64, CELLS, elements=st.floats(-20, 20))

@@ -1,8 +1,8 @@
 """Where the pool should be, and what it lacks: a distribution over cells in, quotas and gap out."""
 
-from kdos.target.deficit import Gap, measure_gap, noise_floor
-from kdos.target.quota import quotas
-from kdos.target.shape import (
+from kdos.targets.deficit import Gap, measure_gap, noise_floor
+from kdos.targets.quota import quotas
+from kdos.targets.shape import (
     TARGETS,
     demand_target,
     effective_points,
