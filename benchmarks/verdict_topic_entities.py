@@ -13,9 +13,9 @@ import sys
 from collections import defaultdict
 from pathlib import Path
 
-from kdos.llm.rules import RulesEngine
 from kdos.pool import Extraction
 from kdos.pool.grouping import normalise
+from kdos.rules import RulesEngine
 from kdos.tasks import ask_extraction, read_extraction
 
 

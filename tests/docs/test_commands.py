@@ -31,9 +31,9 @@ from kdos.cli import main
 from kdos.commands.serve_rules import PROMPTS
 from kdos.config import SourceConfig, read_config
 from kdos.export import read_samples
-from kdos.llm.rules import RulesEngine
 from kdos.llm.stand_in import StandIn, serving
 from kdos.pool import Document
+from kdos.rules import RulesEngine
 from kdos.run import run
 from kdos.scaling.collapse import recall_at
 from kdos.seed import cut, open_source

@@ -10,8 +10,8 @@ import pytest
 
 from kdos.cli import main
 from kdos.llm import ScriptedEngine
-from kdos.llm.rules import RulesEngine
 from kdos.llm.stand_in import Faults, StandIn, serving
+from kdos.rules import RulesEngine
 from kdos.tasks.grade import PROMPT as GRADE
 from kdos.tasks.recall import PROMPT as RECALL
 

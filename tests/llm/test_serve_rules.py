@@ -13,8 +13,8 @@ import pytest
 
 from kdos.cli import main
 from kdos.llm import HttpEngine, HttpSettings, Ledger
-from kdos.llm.rules import RulesEngine
 from kdos.pool import Passage
+from kdos.rules import RulesEngine
 from kdos.tasks import ask_seeds
 
 TEXT = "The Eiffel Tower was built in Paris in 1889. It is 330 metres high."

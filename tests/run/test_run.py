@@ -21,9 +21,9 @@ from kdos.config import read_config
 from kdos.errors import ConfigError, InputError, StoreError
 from kdos.evaluate import place_questions
 from kdos.llm import ScriptedEngine
-from kdos.llm.rules import RulesEngine
 from kdos.llm.stand_in import Faults, StandIn, serving
 from kdos.report import write_report
+from kdos.rules import RulesEngine
 from kdos.run import missing_in, run, run_blind
 from kdos.scoring import Question
 from kdos.store import read_arrays, run_lock

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from kdos.errors import UsageError
-from kdos.llm.rules.facts import read_fact
 from kdos.pool import Document
+from kdos.rules.facts import read_fact
 from kdos.seed import pydocs
 from kdos.seed.passages import cut
 

@@ -4,8 +4,8 @@ import argparse
 from threading import Event
 
 from kdos.errors import UsageError
-from kdos.llm.rules import RulesEngine
 from kdos.llm.stand_in import Faults, StandIn, serving
+from kdos.rules import RulesEngine
 from kdos.tasks.extract import PROMPT as EXTRACT
 from kdos.tasks.grade import PROMPT as GRADE
 from kdos.tasks.judge import PROMPT as JUDGE

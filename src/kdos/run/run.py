@@ -15,8 +15,8 @@ from kdos.errors import UsageError
 from kdos.llm import Budget, Engine, HttpEngine, Ledger
 from kdos.llm.embeddings import ENDPOINT, endpoint_embedder
 from kdos.llm.http import settings_from
-from kdos.llm.rules import RulesEngine
 from kdos.report import LivePage, write_report
+from kdos.rules import RulesEngine
 from kdos.run.demand import DEMAND, demand_file, weighted_questions
 from kdos.run.finish import finish, summarise, write_pool_points
 from kdos.run.folder import RunFolder

@@ -1,7 +1,7 @@
 """The embedded source: the standard library of the Python that runs us, as documents of facts.
 
 A document is a module. A paragraph is one of its objects, a line in it one fact, in the wording
-that the rules engine reads (``kdos.llm.rules.relations``). Facts come by introspection in a
+that the rules engine reads (``kdos.rules.relations``). Facts come by introspection in a
 process of its own (``introspect.py``), so nothing is imported here.
 """
 
@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from kdos.errors import UsageError
-from kdos.llm.rules.relations import ORDINALS, PYTHON
 from kdos.pool import Document
+from kdos.rules.relations import ORDINALS, PYTHON
 from kdos.seed.pydocs_sections import section
 
 SOURCE = "pydocs"

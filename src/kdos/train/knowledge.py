@@ -12,8 +12,8 @@ import numpy.typing as npt
 from kdos.chance import generator
 from kdos.density import Space
 from kdos.errors import InputError
-from kdos.llm.rules.facts import read_fact
 from kdos.pool import values
+from kdos.rules.facts import read_fact
 from kdos.store import read_arrays, read_parquet
 from kdos.targets import quotas, read_target
 from kdos.train.facts import Triple, with_common_values

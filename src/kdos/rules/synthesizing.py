@@ -7,10 +7,10 @@ from itertools import combinations
 from typing import Any
 from zlib import crc32
 
-from kdos.llm.rules.diagrams import steps
-from kdos.llm.rules.facts import Fact, parent, words
-from kdos.llm.rules.questions import Question, Wording, ask
-from kdos.llm.rules.shelf import Distance, Shelf
+from kdos.rules.diagrams import steps
+from kdos.rules.facts import Fact, parent, words
+from kdos.rules.questions import Question, Wording, ask
+from kdos.rules.shelf import Distance, Shelf
 from kdos.verdict.checks import MAX_QUESTION
 
 MOST_CLUES, FEWEST_CLUES = 4, 2

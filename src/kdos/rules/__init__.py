@@ -1,5 +1,5 @@
 """The built-in engine: requests in, replies by rule out."""
 
-from kdos.llm.rules.engine import RulesEngine, answer
+from kdos.rules.engine import RulesEngine, answer
 
 __all__ = ["RulesEngine", "answer"]

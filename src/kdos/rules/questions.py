@@ -4,8 +4,8 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from kdos.llm.rules.facts import Fact, stands_in
-from kdos.llm.rules.relations import ORDINALS, shown
+from kdos.rules.facts import Fact, stands_in
+from kdos.rules.relations import ORDINALS, shown
 
 TWICE = re.compile(r"\bthe (?:class|enumeration|module|constant|class attribute|attribute) the ")
 NO_NAME = re.compile(

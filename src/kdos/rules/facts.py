@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
-from kdos.llm.rules.relations import PYTHON, Relation
-from kdos.llm.rules.sentences import sentences_of
-from kdos.llm.rules.triples import TRIPLES
+from kdos.rules.relations import PYTHON, Relation
+from kdos.rules.sentences import sentences_of
+from kdos.rules.triples import TRIPLES
 
 SENTENCES_KEPT = 65_536
 PASSAGES_KEPT = 4_096

@@ -6,7 +6,7 @@ from enum import IntEnum
 from functools import lru_cache
 from typing import Any
 
-from kdos.llm.rules.facts import Fact, read_facts
+from kdos.rules.facts import Fact, read_facts
 
 SHELVES_KEPT = 1_024
 

@@ -11,13 +11,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kdos.llm.rules import RulesEngine
-from kdos.llm.rules.entities import question_entities
-from kdos.llm.rules.instances import find_instances, find_wide_instances
-from kdos.llm.rules.prose import read_statements
-from kdos.llm.rules.prose_questions import in_place
-from kdos.llm.rules.sentences import split_sentences
 from kdos.pool import Document, Draft, Extraction, Passage, Refusal, Seed
+from kdos.rules import RulesEngine
+from kdos.rules.entities import question_entities
+from kdos.rules.instances import find_instances, find_wide_instances
+from kdos.rules.prose import read_statements
+from kdos.rules.prose_questions import in_place
+from kdos.rules.sentences import split_sentences
 from kdos.seed.passages import cut
 from kdos.tasks import (
     Group,

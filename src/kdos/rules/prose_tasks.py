@@ -4,19 +4,19 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 from zlib import crc32
 
-from kdos.llm.rules.diagrams import steps
-from kdos.llm.rules.entities import question_entities
-from kdos.llm.rules.instances import Instance
-from kdos.llm.rules.prose import (
+from kdos.rules.diagrams import steps
+from kdos.rules.entities import question_entities
+from kdos.rules.instances import Instance
+from kdos.rules.prose import (
     Sheet,
     Statement,
     longer_words,
     mentions,
     read_statements,
 )
-from kdos.llm.rules.prose_questions import Asked, ask_instance
-from kdos.llm.rules.questions import Wording
-from kdos.llm.rules.synthesizing import (
+from kdos.rules.prose_questions import Asked, ask_instance
+from kdos.rules.questions import Wording
+from kdos.rules.synthesizing import (
     FEWEST_CLUES,
     SPREAD,
     TRIES,

@@ -3,10 +3,10 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from kdos.llm.rules.facts import Fact, read_fact, words
-from kdos.llm.rules.questions import Question
-from kdos.llm.rules.shelf import Distance, Shelf
-from kdos.llm.rules.synthesizing import entities, logic
+from kdos.rules.facts import Fact, read_fact, words
+from kdos.rules.questions import Question
+from kdos.rules.shelf import Distance, Shelf
+from kdos.rules.synthesizing import entities, logic
 
 FEWEST_POINTS, MOST_POINTS = 3, 5
 

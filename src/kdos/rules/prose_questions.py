@@ -4,9 +4,9 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from kdos.llm.rules.instances import Instance
-from kdos.llm.rules.prose import Statement, ended
-from kdos.llm.rules.questions import Wording, join
+from kdos.rules.instances import Instance
+from kdos.rules.prose import Statement, ended
+from kdos.rules.questions import Wording, join
 
 FRONTED = re.compile(r"(In|On|By|Since|After|Before|During|From|Until|At|Throughout) (?:the )?$")
 SMALL = re.compile(

@@ -18,13 +18,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kdos.llm import Engine
-from kdos.llm.rules import RulesEngine, answer
-from kdos.llm.rules.facts import read_fact, read_facts
-from kdos.llm.rules.questions import Wording, ask
-from kdos.llm.rules.relations import PYTHON, Relation
-from kdos.llm.rules.triples import TRIPLES
 from kdos.logic import Fault, faults, parse
 from kdos.pool import Draft, Extraction, Passage, Refusal, Seed
+from kdos.rules import RulesEngine, answer
+from kdos.rules.facts import read_fact, read_facts
+from kdos.rules.questions import Wording, ask
+from kdos.rules.relations import PYTHON, Relation
+from kdos.rules.triples import TRIPLES
 from kdos.seed.passages import cut
 from kdos.seed.pydocs import documents
 from kdos.tasks import (

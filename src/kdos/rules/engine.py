@@ -5,13 +5,13 @@ from typing import Any
 
 import orjson
 
-from kdos.llm.rules.extracting import extract_facts
-from kdos.llm.rules.judging import judge
-from kdos.llm.rules.prose import lay_out
-from kdos.llm.rules.prose_tasks import extract_bare, extract_prose, seed_prose, synthesize_prose
-from kdos.llm.rules.seeding import seed_facts
-from kdos.llm.rules.shelf import shelve
-from kdos.llm.rules.synthesizing import synthesize_facts
+from kdos.rules.extracting import extract_facts
+from kdos.rules.judging import judge
+from kdos.rules.prose import lay_out
+from kdos.rules.prose_tasks import extract_bare, extract_prose, seed_prose, synthesize_prose
+from kdos.rules.seeding import seed_facts
+from kdos.rules.shelf import shelve
+from kdos.rules.synthesizing import synthesize_facts
 from kdos.scoring import attempted, is_correct
 from kdos.tasks import Grade, Reply, Request
 

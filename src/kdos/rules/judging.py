@@ -4,10 +4,10 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from kdos.llm.rules.facts import Fact, read_fact, words
-from kdos.llm.rules.shelf import Shelf, shelve
 from kdos.logic import Fault, faults, parse
 from kdos.pool.grouping import normalise
+from kdos.rules.facts import Fact, read_fact, words
+from kdos.rules.shelf import Shelf, shelve
 from kdos.verdict.answers import given_away
 
 POINTS_AT_TEXT = re.compile(

@@ -5,9 +5,9 @@ from collections.abc import Container, Sequence
 from typing import Any
 from zlib import crc32
 
-from kdos.llm.rules.facts import Fact, read_facts
-from kdos.llm.rules.questions import Question, Wording, ask
-from kdos.llm.rules.shelf import Distance, Shelf, shelve
+from kdos.rules.facts import Fact, read_facts
+from kdos.rules.questions import Question, Wording, ask
+from kdos.rules.shelf import Distance, Shelf, shelve
 
 MOST_HELPERS = 2
 Seed = dict[str, Any]

@@ -6,14 +6,14 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
-from kdos.llm.rules.instances import (
+from kdos.rules.instances import (
     NAME,
     NO_NAMES,
     Instance,
     find_instances,
     find_wide_instances,
 )
-from kdos.llm.rules.sentences import is_wide, split_sentences
+from kdos.rules.sentences import is_wide, split_sentences
 from kdos.verdict.instances import is_abstract
 
 PASSAGES_KEPT = 4_096

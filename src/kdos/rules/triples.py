@@ -4,7 +4,7 @@ They are among those of EntityQuestions (Sciavolino et al. 2021), with wordings 
 has a `subject` and an `object`; only the object is asked for.
 """
 
-from kdos.llm.rules.relations import Relation
+from kdos.rules.relations import Relation
 
 
 def triple(name: str, sentence: str, clause: str, *asks: str) -> Relation:
