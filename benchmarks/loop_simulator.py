@@ -26,12 +26,12 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 import numpy as np
-import numpy.typing as npt
 import orjson
 from scipy.optimize import linprog
 from scipy.sparse import csr_array, diags_array, hstack, vstack
 from scipy.stats import t as student
 
+from kdos.arrays import BoolArray, Float64Array, Int32Array, Int64Array
 from kdos.chance import generator
 from kdos.config import BudgetConfig, Config, SourceConfig, SynthesizeConfig
 from kdos.pool import Draft, ErrorClass, Pool, Refusal
@@ -40,9 +40,6 @@ from kdos.synthesize import State, Workroom, balance, steps_of
 from kdos.synthesize.loop import Candidate, Lack, Steps
 from kdos.targets import level_target, noise_floor, tempered_target
 from kdos.targets.shape import target_level
-
-Floats = npt.NDArray[np.float64]
-Counts = npt.NDArray[np.int64]
 
 DRIFT = 0.25
 SOUND = (16.0, 4.0)
@@ -67,11 +64,11 @@ class World:
     """The ground truth. `popular` holds rows of KPs as often as they are drifted to."""
 
     links: Links
-    counts: Counts
-    log_volumes: Floats
-    sound: Floats
-    dead: npt.NDArray[np.bool_]
-    popular: Counts
+    counts: Int64Array
+    log_volumes: Float64Array
+    sound: Float64Array
+    dead: BoolArray
+    popular: Int64Array
 
 
 @dataclass(frozen=True)
@@ -92,7 +89,7 @@ class Outcome:
     rises: int
     seconds: float
     oracle: float = float("nan")
-    counts: Counts = field(default_factory=lambda: np.zeros(0, np.int64), repr=False)
+    counts: Int64Array = field(default_factory=lambda: np.zeros(0, np.int64), repr=False)
     unreachable: tuple[int, ...] = ()
 
 
@@ -173,12 +170,12 @@ def make_world(n_cells: int, *, random_seed: int, many: bool, unreachable: float
     )
 
 
-def grouped(keys: npt.NDArray[np.int32], n_keys: int) -> list[Counts]:
+def grouped(keys: Int32Array, n_keys: int) -> list[Int64Array]:
     order = np.argsort(keys, kind="stable")
     return np.split(order, np.searchsorted(keys[order], np.arange(1, n_keys)))
 
 
-def target_of(world: World, name: str, *, budget: int) -> Floats:
+def target_of(world: World, name: str, *, budget: int) -> Float64Array:
     """log q of a named target; `level` is the level that tau = 1/4 has, found by bisection."""
     tau = {"natural": 1.0, "sqrt": 0.5, "uniform": 0.0}.get(name)
     if tau is not None:
@@ -280,7 +277,11 @@ def smallest_first(
 
 
 def resampled(
-    result: Outcome, held: Sequence[tuple[int, ...]], world: World, log_q: Floats, samples: int
+    result: Outcome,
+    held: Sequence[tuple[int, ...]],
+    world: World,
+    log_q: Float64Array,
+    samples: int,
 ) -> Outcome:
     """DSIR's rule on a blind pool: keep by importance, log q - log p, with Gumbel noise."""
     cells = [world.links.cells[list(points)] for points in held]
@@ -302,7 +303,9 @@ def resampled(
     )
 
 
-def oracle(world: World, counts: Counts, samples: int, *, random_seed: int, many: bool) -> float:
+def oracle(
+    world: World, counts: Int64Array, samples: int, *, random_seed: int, many: bool
+) -> float:
     """The fewest calls for this very pool, by one who knows all rates (docs/simulator.md)."""
     popular = np.bincount(world.links.cells[world.popular], minlength=len(counts))
     pi = popular / popular.sum()
@@ -311,7 +314,7 @@ def oracle(world: World, counts: Counts, samples: int, *, random_seed: int, many
     return oracle_one(world, counts, pi)
 
 
-def oracle_one(world: World, counts: Counts, pi: Floats) -> float:
+def oracle_one(world: World, counts: Int64Array, pi: Float64Array) -> float:
     """One knowledge point a draft: a linear program in the calls to each cell.
 
     a_c (1 - d) s_c + d pi_c S >= n_c with S = sum a_c s_c the sound drafts; least sum a_c.
@@ -327,7 +330,7 @@ def oracle_one(world: World, counts: Counts, pi: Floats) -> float:
 
 
 def oracle_many(
-    world: World, counts: Counts, samples: int, pi: Floats, *, random_seed: int
+    world: World, counts: Int64Array, samples: int, pi: Float64Array, *, random_seed: int
 ) -> float:
     """3 to 5 a draft, kept or refused as a whole: a bound from below, in hindsight.
 

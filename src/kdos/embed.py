@@ -14,14 +14,12 @@ from typing import Any, Protocol
 from zlib import crc32
 
 import numpy as np
-import numpy.typing as npt
 from scipy import sparse
 
+from kdos.arrays import Float32Array, UInt64Array
 from kdos.chance import generator
 from kdos.errors import ConfigError, UsageError
 
-Vectors = npt.NDArray[np.float32]
-Hashes = npt.NDArray[np.uint64]
 Sparse = Any
 """A scipy.sparse CSR matrix, which has no types to speak of."""
 
@@ -63,7 +61,7 @@ class Embedder(Protocol):
         """What made the vectors: part of the space's fingerprint."""
         ...
 
-    def embed(self, texts: Sequence[str]) -> Vectors:
+    def embed(self, texts: Sequence[str]) -> Float32Array:
         """Vectors of the texts, shape (n_texts, n_features)."""
         ...
 
@@ -73,7 +71,7 @@ class LexicalEmbedder:
 
     name = "lexical"
 
-    def __init__(self, idf: Vectors, components: Vectors) -> None:
+    def __init__(self, idf: Float32Array, components: Float32Array) -> None:
         self.idf = idf
         self.components = components
 
@@ -95,11 +93,11 @@ class LexicalEmbedder:
         rank = min(RANK, len(learned) - 1)
         return cls(idf, _components(_weigh(counts[learned], idf), rank, random_seed=random_seed))
 
-    def embed(self, texts: Sequence[str]) -> Vectors:
+    def embed(self, texts: Sequence[str]) -> Float32Array:
         """Vectors of the texts, shape (n_texts, rank)."""
         return np.asarray(_weigh(_hash(texts), self.idf) @ self.components.T, np.float32)
 
-    def to_arrays(self) -> dict[str, Vectors]:
+    def to_arrays(self) -> dict[str, Float32Array]:
         """What `LexicalEmbedder(**arrays)` needs to be the same embedder again."""
         return {"idf": self.idf, "components": self.components}
 
@@ -119,7 +117,7 @@ class SentenceTransformerEmbedder:
         self.name = f"sentence-transformers:{model}"
         self._model: Any = SentenceTransformer(model, device=None)
 
-    def embed(self, texts: Sequence[str]) -> Vectors:
+    def embed(self, texts: Sequence[str]) -> Float32Array:
         """Unit vectors of the texts, shape (n_texts, n_features)."""
         return np.asarray(
             self._model.encode(list(texts), normalize_embeddings=True, show_progress_bar=False),
@@ -175,7 +173,7 @@ def _hash(texts: Sequence[str]) -> Sparse:
     return sparse.coo_array((ones, (rows, columns.astype(np.int64))), shape=shape).tocsr()
 
 
-def _hashed_words(texts: Sequence[str]) -> tuple[Hashes, Hashes]:
+def _hashed_words(texts: Sequence[str]) -> tuple[UInt64Array, UInt64Array]:
     """Row and hash of every word and of every pair of neighbouring words."""
     rows: list[int] = []
     hashes: list[int] = []
@@ -187,13 +185,13 @@ def _hashed_words(texts: Sequence[str]) -> tuple[Hashes, Hashes]:
     return np.array(rows, np.uint64), np.array(hashes, np.uint64)
 
 
-def _hashed_runs(texts: Sequence[str]) -> tuple[Hashes, Hashes]:
+def _hashed_runs(texts: Sequence[str]) -> tuple[UInt64Array, UInt64Array]:
     """Row and hash of every run of 3 to 4 characters; a text begins and ends with a space."""
     padded = [f" {text.casefold()} " for text in texts]
     codes = np.frombuffer("".join(padded).encode("utf-32-le"), np.uint32).astype(np.uint64)
     owner = np.repeat(np.arange(len(texts), dtype=np.uint64), [len(text) for text in padded])
-    rows: list[Hashes] = []
-    hashes: list[Hashes] = []
+    rows: list[UInt64Array] = []
+    hashes: list[UInt64Array] = []
     for length in range(SHORTEST_RUN, LONGEST_RUN + 1):
         last = len(codes) - length + 1
         inside = owner[:last] == owner[length - 1 :]
@@ -205,7 +203,7 @@ def _hashed_runs(texts: Sequence[str]) -> tuple[Hashes, Hashes]:
     return np.concatenate(rows), np.concatenate(hashes)
 
 
-def _weigh(counts: Sparse, idf: Vectors) -> Sparse:
+def _weigh(counts: Sparse, idf: Float32Array) -> Sparse:
     """TF-IDF with logarithmic term frequency and unit rows."""
     weighted = counts.astype(np.float32)
     weighted.data = (1 + np.log(weighted.data)) * idf[weighted.indices]
@@ -213,7 +211,7 @@ def _weigh(counts: Sparse, idf: Vectors) -> Sparse:
     return sparse.diags_array(1 / np.maximum(norms, 1e-12)).astype(np.float32) @ weighted
 
 
-def _components(weighted: Sparse, rank: int, *, random_seed: int) -> Vectors:
+def _components(weighted: Sparse, rank: int, *, random_seed: int) -> Float32Array:
     """The leading right singular vectors of rows, shape (rank, n_features).
 
     Randomised truncated SVD: Halko, Martinsson and Tropp (2011), algorithms 4.4 and 5.1, with the

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
+from kdos.arrays import Float64Array, Int32Array, Int64Array
 from kdos.commands.run import load_config
 from kdos.commands.select import DEMAND
 from kdos.config import read_config
@@ -39,8 +39,6 @@ from kdos.select.dataset import Dataset
 from kdos.select.describe import CellView, thin_and_crowded
 from kdos.select.numbers import compared, summarise
 from kdos.store import read_json_file, read_parquet, write_parquet
-
-Numbers = npt.NDArray[np.float64]
 
 SHOWN = 5
 """Cells of each kind, and samples, in a notebook's view."""
@@ -99,12 +97,12 @@ class Density:
     placed: Placed
 
     @property
-    def log10_density(self) -> Numbers:
+    def log10_density(self) -> Float64Array:
         """Of every row, shape (n_rows,); NaN where a row holds nothing."""
         return self.placed.log_density / np.log(10)
 
     @property
-    def cells(self) -> npt.NDArray[np.int32]:
+    def cells(self) -> Int32Array:
         """Of every row, shape (n_rows,); -1 where a row holds nothing."""
         return self.placed.cells
 
@@ -170,7 +168,7 @@ class Chosen:
         return self.candidates.choose(self.budget, self.target, demand=self._demand(), cap=self.cap)
 
     @property
-    def rows(self) -> npt.NDArray[np.int64]:
+    def rows(self) -> Int64Array:
         """Numbers of the chosen rows, ascending."""
         return self.selection.rows
 
@@ -201,7 +199,7 @@ class Chosen:
         table = self.table()
         return write_parquet(Path(path), table, table.schema)
 
-    def _demand(self) -> npt.NDArray[np.int64] | None:
+    def _demand(self) -> Int64Array | None:
         if not self.target.startswith(DEMAND):
             return None
         wanted = open_dataset(self.target.removeprefix(DEMAND))

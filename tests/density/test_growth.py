@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from kdos.arrays import Int64Array
 from kdos.density import Neighbourhood, Space, fit_space
-from kdos.density.lists import Lists, Whole, one_each, one_shelf, shelve, together
+from kdos.density.lists import Lists, one_each, one_shelf, shelve, together
 from kdos.density.neighbours import nearest_among_cells, nearest_flat
 from kdos.density.sifting import reached_by
 from kdos.density.tiles import Tiles, laid_out, multiply, room_for, with_more
@@ -212,7 +213,7 @@ def test_products_of_few_rows_are_those_of_many(n: int) -> None:
 
 @given(sizes=st.lists(st.integers(0, 50), max_size=30), most=st.integers(1, 120))
 def test_runs_hold_every_part_once_and_are_not_much_too_long(sizes, most) -> None:
-    held_by: Whole = np.array(sizes, np.int64)
+    held_by: Int64Array = np.array(sizes, np.int64)
     bounds = together(held_by, most)
     assert bounds[0] == 0
     assert bounds[-1] == len(sizes)

@@ -5,12 +5,12 @@ from itertools import accumulate, pairwise
 
 import numba
 import numpy as np
-import numpy.typing as npt
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import chisquare
 
+from kdos.arrays import Float64Array, Int64Array
 from kdos.errors import UsageError
 from kdos.graph import (
     PLAIN,
@@ -29,13 +29,12 @@ from kdos.graph import (
 )
 from kdos.graph.kernel import walk_paths
 
-Floats = npt.NDArray[np.float64]
 MASK = 2**64 - 1
 GOLDEN = 0x9E3779B97F4A7C15
 
 
 @st.composite
-def graphs(draw: st.DrawFn) -> tuple[Incidence, Floats]:
+def graphs(draw: st.DrawFn) -> tuple[Incidence, Float64Array]:
     """Any graph of up to 12 KPs, disconnected or with a hub in every sample, and a target."""
     n_kps = draw(st.integers(1, 12))
     kp = st.integers(0, n_kps - 1)
@@ -65,9 +64,15 @@ class Chance:
 
 
 def slow_step(
-    kps: list[int], used: list[int], lists: list[list[int]], weights: Floats | None, chance: Chance,
-    *, value: Floats, width: int,
-) -> tuple[int, int] | None:  # fmt: skip
+    kps: list[int],
+    used: list[int],
+    lists: list[list[int]],
+    weights: Float64Array | None,
+    chance: Chance,
+    *,
+    value: Float64Array,
+    width: int,
+) -> tuple[int, int] | None:
     """The sample and KP that a path goes on to."""
     here = kps[-1]
     own = [s for s, held in enumerate(lists) if here in held and len(held) > 1]
@@ -91,9 +96,16 @@ def slow_step(
 
 
 def slow_path(
-    graph: Incidence, weights: Floats | None, value: Floats, start: int, number: int, key: int,
-    *, length: int, rules: Rules,
-) -> tuple[list[int], list[int], float]:  # fmt: skip
+    graph: Incidence,
+    weights: Float64Array | None,
+    value: Float64Array,
+    start: int,
+    number: int,
+    key: int,
+    *,
+    length: int,
+    rules: Rules,
+) -> tuple[list[int], list[int], float]:
     """The best of the attempts at one path."""
     lists = [part.tolist() for part in np.split(graph.sample_kps, graph.sample_starts[1:-1])]
     ranked: list[tuple[int, float, int, list[int], list[int]]] = []
@@ -113,18 +125,33 @@ def slow_path(
 
 
 def fast_paths(
-    way: Routes, value: Floats, starts: Sequence[int], *, length: int, rules: Rules, key: int = 5
+    way: Routes,
+    value: Float64Array,
+    starts: Sequence[int],
+    *,
+    length: int,
+    rules: Rules,
+    key: int = 5,
 ) -> Paths:
     n = len(starts)
     paths = Paths(np.empty((n, length), np.int32), np.empty((n, length - 1), np.int32), np.empty(n))
     walk_paths(
-        way, value, np.log(value), np.array(starts, np.int32), np.uint64(key), (0, n), 3,
-        (rules.attempts, rules.candidates), paths.kps, paths.samples, paths.value,
-    )  # fmt: skip
+        way,
+        value,
+        np.log(value),
+        np.array(starts, np.int32),
+        np.uint64(key),
+        (0, n),
+        3,
+        (rules.attempts, rules.candidates),
+        paths.kps,
+        paths.samples,
+        paths.value,
+    )
     return paths
 
 
-def off_target(visits: npt.NDArray[np.int64], target: Floats) -> float:
+def off_target(visits: Int64Array, target: Float64Array) -> float:
     return 0.5 * float(np.abs(visits / visits.sum() - target).sum())
 
 
@@ -136,7 +163,7 @@ def off_target(visits: npt.NDArray[np.int64], target: Floats) -> float:
     st.integers(0, MASK),
 )
 def test_the_compiled_walk_is_the_plain_one(
-    case: tuple[Incidence, Floats], weighted: bool, rules: Rules, key: int
+    case: tuple[Incidence, Float64Array], weighted: bool, rules: Rules, key: int
 ) -> None:
     graph, target = case
     weights = np.arange(graph.n_samples) % 4 * 0.5 if weighted else None
@@ -156,7 +183,7 @@ def test_the_compiled_walk_is_the_plain_one(
 @settings(deadline=None)
 @given(graphs(), st.integers(0, 60), st.integers(1, 5), st.integers(0, 3))
 def test_every_quota_is_met_and_every_link_is_witnessed(
-    case: tuple[Incidence, Floats], count: int, length: int, random_seed: int
+    case: tuple[Incidence, Float64Array], count: int, length: int, random_seed: int
 ) -> None:
     graph, target = case
     paths = sample_paths(routes(graph), target, count=count, length=length, random_seed=random_seed)
@@ -179,7 +206,7 @@ def test_every_quota_is_met_and_every_link_is_witnessed(
 @settings(deadline=None)
 @given(graphs(), st.integers(0, 60), st.data())
 def test_strata_start_their_exact_share(
-    case: tuple[Incidence, Floats], count: int, data: st.DataObject
+    case: tuple[Incidence, Float64Array], count: int, data: st.DataObject
 ) -> None:
     graph, target = case
     labels = st.lists(st.integers(0, 3), min_size=graph.n_kps, max_size=graph.n_kps)
@@ -257,7 +284,7 @@ def test_what_was_seen_before_is_passed_by(topical: Incidence) -> None:
     assert paths.visits(topical.n_kps)[:1000].sum() < 0.2 * (paths.kps >= 0).sum()
 
 
-def exact_law(graph: Incidence, target: Floats) -> Floats:
+def exact_law(graph: Incidence, target: Float64Array) -> Float64Array:
     """The stationary law of the chain at alpha = 0, from its transition matrix."""
     n, way = graph.n_kps, routes(graph)
     walk = np.zeros((n, n))
@@ -281,17 +308,19 @@ def test_the_long_chain_comes_to_its_exact_law_faster_with_alpha() -> None:
     np.testing.assert_allclose(law, target, atol=1e-10)
 
     tv = [
-        np.mean([
-            off_target(
-                long_chain(
-                    routes(graph), target, steps=20_000, start=0, alpha=alpha, random_seed=seed
-                ).visits,
-                law,
-            )
-            for seed in range(8)
-        ])
+        np.mean(
+            [
+                off_target(
+                    long_chain(
+                        routes(graph), target, steps=20_000, start=0, alpha=alpha, random_seed=seed
+                    ).visits,
+                    law,
+                )
+                for seed in range(8)
+            ]
+        )
         for alpha in (0.0, 1.0, 5.0)
-    ]  # fmt: skip
+    ]
     assert tv[0] > 1.2 * tv[1] > 1.2 * 1.2 * tv[2]
     assert tv[2] < 0.02
 
@@ -301,8 +330,12 @@ def test_the_long_chain_keeps_count_and_goes_by_weight() -> None:
     target = as_target([4, 2, 1, 0, 3])
     chain = long_chain(
         routes(graph, weights=np.array([5.0, 1.0, 1.0, 1.0])),
-        target, steps=30_000, start=1, alpha=2.0, random_seed=2,
-    )  # fmt: skip
+        target,
+        steps=30_000,
+        start=1,
+        alpha=2.0,
+        random_seed=2,
+    )
 
     assert chain.visits.sum() == 30_000
     assert 0 < chain.moves < 30_000

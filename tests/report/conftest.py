@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pytest
 
+from kdos.arrays import Float64Array
 from kdos.chance import generator
 from kdos.density import Reference, Space, fit_space
 from kdos.pool import ErrorClass
@@ -137,7 +137,7 @@ def write_run(
     write_json(run / "summary.json", summarise(rounds, space))
 
 
-def a_vector(fact: Fact) -> npt.NDArray[np.float64]:
+def a_vector(fact: Fact) -> Float64Array:
     """Facts of one domain lie together."""
     near = generator(5, fact.text).normal(scale=0.4, size=16)
     return generator(5, fact.domain).normal(size=16) + near

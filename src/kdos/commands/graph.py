@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from kdos.arrays import Float64Array, Int64Array, IntegerArray
 from kdos.errors import InputError, UsageError
 from kdos.graph import (
     Incidence,
@@ -49,7 +49,7 @@ class Linked:
 
     graph: Incidence
     names: "pa.Array[Any]"
-    disciplines: npt.NDArray[np.int64]
+    disciplines: Int64Array
     labels: list[str]
 
 
@@ -144,7 +144,7 @@ def kp_lists(rows: Rows, field: str) -> "pa.ListArray[Any]":
     return column
 
 
-def boosts(given: list[str], labels: list[str]) -> npt.NDArray[np.float64]:
+def boosts(given: list[str], labels: list[str]) -> Float64Array:
     """The factor of each discipline, shape (n_disciplines,); 1 where none is given."""
     factors = np.ones(len(labels))
     for text in given:
@@ -161,7 +161,7 @@ def boosts(given: list[str], labels: list[str]) -> npt.NDArray[np.float64]:
 
 
 def walk(
-    linked: Linked, factors: npt.NDArray[np.float64], args: argparse.Namespace
+    linked: Linked, factors: Float64Array, args: argparse.Namespace
 ) -> tuple[Paths, dict[str, Any]]:
     """The paths, and how near their visits come to the target."""
     graph = linked.graph
@@ -215,7 +215,7 @@ def write_paths(paths: Paths, names: "pa.Array[Any]", out: Path) -> None:
     write_parquet(out, (batch(low) for low in range(0, len(paths.kps), ROWS_A_BATCH)), PATHS)
 
 
-def offsets(ids: npt.NDArray[np.integer[Any]]) -> pa.Int32Array:
+def offsets(ids: IntegerArray) -> pa.Int32Array:
     """Where each row's list begins once its padding is gone."""
     return pa.array(np.concatenate([[0], np.cumsum((ids >= 0).sum(axis=1))]), pa.int32())
 

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import yaml
 
+from kdos.arrays import Float64Array
 from kdos.chance import generator
 from kdos.commands.run import load_config
 from kdos.errors import InputError, StoreError, UsageError
@@ -39,7 +39,6 @@ from kdos.terminal import say, show_json
 COLUMNS = ("params", "presentations", "facts", "recall", "random_seed")
 VALUES = 64
 """Answers that a fact's answer is one of, in the proxy lab."""
-Floats = npt.NDArray[np.float64]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -195,12 +194,12 @@ def read_cells(path: str) -> list[Cell]:
     return cells
 
 
-def columns(rows: Rows) -> dict[str, Floats]:
+def columns(rows: Rows) -> dict[str, Float64Array]:
     """The columns of a batch as numbers; a value that cannot be is an `InputError`."""
     return {name: numbers(rows, name) for name in COLUMNS}
 
 
-def numbers(rows: Rows, name: str) -> Floats:
+def numbers(rows: Rows, name: str) -> Float64Array:
     """One column as numbers, shape (n_rows,)."""
     found: list[float] = []
     for row, text in enumerate(rows.labels(name).to_pylist()):

@@ -3,8 +3,9 @@
 import numpy as np
 import numpy.typing as npt
 
+from kdos.arrays import Float32Array, Float64Array, Int32Array
 from kdos.density.estimator import Pool, index_of, log_ball, radii, radius_log_density
-from kdos.density.space import Cells, Floats, Points, Space
+from kdos.density.space import Space
 
 WINSOR = 0.005
 """The share of reference densities at either end that is pulled in before they make volumes."""
@@ -13,12 +14,12 @@ MEMBERS = 32
 """Points of a cell that speak for it: Spearman 0.987 with the truth in our prototype."""
 
 
-def cell_log_density(counts: npt.ArrayLike, space: Space) -> Floats:
+def cell_log_density(counts: npt.ArrayLike, space: Space) -> Float64Array:
     """log rho_c = log(n_c + 1/2) - log V_c in nats, shape (n_cells,) (our design §6)."""
     return np.log(np.asarray(counts, np.float64) + 0.5) - space.log_volumes
 
 
-def log_volumes(log_density: Floats, cells: Cells, n_cells: int) -> Floats:
+def log_volumes(log_density: Float64Array, cells: Int32Array, n_cells: int) -> Float64Array:
     """log V_c = logsumexp of -log rho over a cell's reference points, nats, shape (n_cells,).
 
     Each point stands for a volume of one over its density; the most extreme are winsorised.
@@ -32,13 +33,13 @@ def log_volumes(log_density: Floats, cells: Cells, n_cells: int) -> Floats:
 
 
 def sampled_log_density(
-    points: Points,
-    cells: Cells,
+    points: Float32Array,
+    cells: Int32Array,
     space: Space,
     *,
     members: int = MEMBERS,
     rng: np.random.Generator,
-) -> Floats:
+) -> Float64Array:
     """The mean log density (nats) of each cell, from a few of its points; shape (n_cells,).
 
     Each of them finds its k-th neighbour among all points. NaN where a cell is empty.
@@ -56,7 +57,7 @@ def sampled_log_density(
         return sums / np.bincount(cells[rows], minlength=space.n_cells)
 
 
-def nball_log_density(points: Points, cells: Cells, space: Space) -> Floats:
+def nball_log_density(points: Float32Array, cells: Int32Array, space: Space) -> Float64Array:
     """Count over the volume of an n-ball of the cell's rms radius, nats, shape (n_cells,).
 
     The per-cluster density that the KDoS paper cites (Chen et al. 2025), with our choice of radius;

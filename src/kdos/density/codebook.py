@@ -5,25 +5,14 @@ from functools import cached_property
 from itertools import pairwise
 
 import numpy as np
-import numpy.typing as npt
 from numba import njit
 
-from kdos.density.lists import (
-    Lists,
-    Short,
-    Whole,
-    as_lists,
-    in_parts,
-    one_each,
-    one_shelf,
-    shelve,
-)
+from kdos.arrays import Float32Array, Int32Array, Int64Array
+from kdos.density.lists import Lists, as_lists, in_parts, one_each, one_shelf, shelve
 from kdos.density.nearest import nearest, nearest_of_all
 from kdos.density.neighbours import nearest_among_cells, nearest_flat
-from kdos.density.tiles import Points, laid_out
+from kdos.density.tiles import laid_out
 from kdos.threads import in_spans
-
-Cells = npt.NDArray[np.int32]
 
 FLAT_CELLS = 1024
 """Up to so many cells the codebook has one group and the nearest centroid is exact."""
@@ -54,18 +43,18 @@ class Codebook:
     go to the lower cell. Where there is one group, it is simply the nearest centroid.
     """
 
-    centroids: Points
-    groups: Whole
+    centroids: Float32Array
+    groups: Int64Array
 
     def __len__(self) -> int:
         return len(self.centroids)
 
     @cached_property
-    def _centres(self) -> Points:
+    def _centres(self) -> Float32Array:
         sums = np.add.reduceat(self.centroids.astype(np.float64), self.groups[:-1])
         return (sums / np.diff(self.groups)[:, None]).astype(np.float32)
 
-    def coarse(self) -> tuple["Codebook", Cells]:
+    def coarse(self) -> tuple["Codebook", Int32Array]:
         """The groups as a codebook of their own, and the group of each cell, shape (n_cells,)."""
         n_groups = len(self.groups) - 1
         group_of = np.repeat(np.arange(n_groups, dtype=np.int32), np.diff(self.groups))
@@ -75,7 +64,7 @@ class Codebook:
     def _shelves(self) -> Lists:
         return Lists(self.groups, np.arange(len(self), dtype=np.int32))
 
-    def nearest(self, points: Points) -> Cells:
+    def nearest(self, points: Float32Array) -> Int32Array:
         """The cell of each point, shape (n,)."""
         if len(self.groups) == 2:
             return nearest_of_all(points, self.centroids)
@@ -100,7 +89,7 @@ class Codebook:
         )
 
     @cached_property
-    def blocks(self) -> Whole:
+    def blocks(self) -> Int64Array:
         """Block b is cells `blocks[b]` to `blocks[b + 1]`."""
         return in_parts(self._shelves, BLOCK)[0].offsets
 
@@ -138,20 +127,22 @@ class Codebook:
         return followed_by(found.rows)
 
 
-def with_itself(points: Points, probes: int) -> Lists:
+def with_itself(points: Float32Array, probes: int) -> Lists:
     """Each row followed by the rows of its `probes` nearest points."""
     if not probes:
         return one_each(len(points))
     return followed_by(nearest_flat(points, points, k=probes, among_itself=True).rows)
 
 
-def followed_by(table: Short) -> Lists:
+def followed_by(table: Int32Array) -> Lists:
     """Each row's number followed by what the table, shape (n, n_near), has in that row."""
     items = np.concatenate([np.arange(len(table))[:, None], table], 1, dtype=np.int32)
     return Lists(np.arange(len(items) + 1) * items.shape[1], items.reshape(-1))
 
 
-def far_enough(near: Lists, codebook: Codebook, asking: Whole, held: Whole, needed: int) -> Lists:
+def far_enough(
+    near: Lists, codebook: Codebook, asking: Int64Array, held: Int64Array, needed: int
+) -> Lists:
     """The lists of near cells, longer where a block that asks would find too few points.
 
     `asking` and `held` are how many queries and points there are in each cell.
@@ -165,7 +156,7 @@ def far_enough(near: Lists, codebook: Codebook, asking: Whole, held: Whole, need
     ]
     if not short:
         return near
-    lists: list[Short] = np.split(near.items, near.offsets[1:-1])
+    lists: list[Int32Array] = np.split(near.items, near.offsets[1:-1])
     for block in short:
         middle = codebook.centroids[codebook.blocks[block] : codebook.blocks[block + 1]].mean(0)
         apart = np.square(codebook.centroids - middle, dtype=np.float64).sum(1)
@@ -175,7 +166,7 @@ def far_enough(near: Lists, codebook: Codebook, asking: Whole, held: Whole, need
     return as_lists(lists)
 
 
-def side_by_side(points: Points) -> Whole:
+def side_by_side(points: Float32Array) -> Int64Array:
     """The rows of points so that rows close by in this order are close by, shape (n,).
 
     Halved between two points that are far apart, and each half again.
@@ -197,7 +188,7 @@ def side_by_side(points: Points) -> Whole:
 
 
 def train_codebook(
-    points: Points, n_cells: int, *, rng: np.random.Generator, normalize: bool
+    points: Float32Array, n_cells: int, *, rng: np.random.Generator, normalize: bool
 ) -> Codebook:
     """A codebook of `n_cells` cells for distinct points, by k-means on a sample of them.
 
@@ -234,7 +225,7 @@ def train_codebook(
     return Codebook(centroids[np.concatenate(order)], np.unique(groups))
 
 
-def without_empty_cells(codebook: Codebook, cells: Cells) -> tuple[Codebook, Cells]:
+def without_empty_cells(codebook: Codebook, cells: Int32Array) -> tuple[Codebook, Int32Array]:
     """The codebook without the cells that none of `cells` names, and `cells` numbered anew."""
     held = np.bincount(cells, minlength=len(codebook)) > 0
     if held.all():
@@ -245,7 +236,7 @@ def without_empty_cells(codebook: Codebook, cells: Cells) -> tuple[Codebook, Cel
     return smaller, renumbered[cells].astype(np.int32)
 
 
-def shares(held: Whole, wanted: int) -> Whole:
+def shares(held: Int64Array, wanted: int) -> Int64Array:
     """`wanted` shared out: one to each group that holds anything, the rest in proportion.
 
     No group gets more than it holds; fractions go to the largest remainders.
@@ -260,8 +251,8 @@ def shares(held: Whole, wanted: int) -> Whole:
 
 
 def lloyd(
-    points: Points, members: Lists, centroids: Points, within: Lists, *, normalize: bool
-) -> Points:
+    points: Float32Array, members: Lists, centroids: Float32Array, within: Lists, *, normalize: bool
+) -> Float32Array:
     """Lloyd's algorithm in every group at once: `members` lists its points, `within` its centroids.
 
     A centroid that loses all its points stays where it is.
@@ -276,7 +267,7 @@ def lloyd(
     return centroids
 
 
-def _middles(centroids: Points, within: Lists) -> Points:
+def _middles(centroids: Float32Array, within: Lists) -> Float32Array:
     """The mean centroid of each group; of an empty group, zero."""
     middles = np.zeros((len(within), centroids.shape[1]), np.float32)
     held = within.sizes > 0
@@ -285,7 +276,7 @@ def _middles(centroids: Points, within: Lists) -> Points:
     return middles
 
 
-def cell_means(points: Points, shelves: Lists, before: Points) -> Points:
+def cell_means(points: Float32Array, shelves: Lists, before: Float32Array) -> Float32Array:
     """The mean of the points on each shelf, shape (n_shelves, dim); `before` where it is empty."""
     means = before.copy()
 
@@ -298,7 +289,12 @@ def cell_means(points: Points, shelves: Lists, before: Points) -> Points:
 
 @njit(nogil=True, cache=True)
 def _mean_shelves(
-    start: int, end: int, points: Points, offsets: Whole, rows: Short, means: Points
+    start: int,
+    end: int,
+    points: Float32Array,
+    offsets: Int64Array,
+    rows: Int32Array,
+    means: Float32Array,
 ) -> None:
     total = np.empty(points.shape[1], np.float64)
     for shelf in range(start, end):
@@ -312,13 +308,13 @@ def _mean_shelves(
                 means[shelf, axis] = total[axis] / count
 
 
-def unit_rows(rows: Points) -> Points:
+def unit_rows(rows: Float32Array) -> Float32Array:
     """The rows at unit length; a row of zeros stays as it is."""
     length = np.linalg.norm(rows, axis=1, keepdims=True)
     return np.asarray(rows / np.where(length > 0, length, 1), np.float32)
 
 
-def _sample(points: Points, most: int, rng: np.random.Generator) -> Points:
+def _sample(points: Float32Array, most: int, rng: np.random.Generator) -> Float32Array:
     """At most so many of the points, in their order."""
     if len(points) <= most:
         return points

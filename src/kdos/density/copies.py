@@ -7,11 +7,9 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
-from kdos.density.neighbours import Points, Whole
+from kdos.arrays import Float32Array, Int64Array, UInt32Array, UInt64Array
 from kdos.threads import in_spans
 
-Bits = npt.NDArray[np.uint32]
-Hashes = npt.NDArray[np.uint64]
 Number = TypeVar("Number", bound=np.generic)
 
 
@@ -22,20 +20,20 @@ class Copies:
     `of`, shape (n,), says which distinct row each row is a copy of.
     """
 
-    first: Whole
-    of: Whole
+    first: Int64Array
+    of: Int64Array
 
     def distinct(self, rows: npt.NDArray[Number]) -> npt.NDArray[Number]:
         """What belongs to the distinct rows, in order; the same array where all are distinct."""
         return rows if len(self.first) == len(self.of) else rows[self.first]
 
     @property
-    def multiplicity(self) -> Whole:
+    def multiplicity(self) -> Int64Array:
         """How often each distinct row occurs, shape (n_distinct,)."""
         return np.bincount(self.of, minlength=len(self.first))
 
 
-def find_copies(points: Points) -> Copies:
+def find_copies(points: Float32Array) -> Copies:
     """Group equal rows."""
     hashes = row_hashes(points)
     ranked = np.sort(hashes)
@@ -53,7 +51,7 @@ def find_copies(points: Points) -> Copies:
     return Copies(first, np.searchsorted(first, leader_of))
 
 
-def row_hashes(points: Points) -> Hashes:
+def row_hashes(points: Float32Array) -> UInt64Array:
     """64 bits for each row, equal for equal rows, shape (n,)."""
     hashes = np.empty(len(points), np.uint64)
     in_spans(
@@ -64,7 +62,7 @@ def row_hashes(points: Points) -> Hashes:
 
 
 @njit(nogil=True, cache=True)
-def _hash_rows(start: int, end: int, bits: Bits, hashes: Hashes) -> None:
+def _hash_rows(start: int, end: int, bits: UInt32Array, hashes: UInt64Array) -> None:
     """64 mixed bits of each row (the finaliser of SplitMix64 over running products)."""
     for row in range(start, end):
         state = np.uint64(0x9E3779B97F4A7C15)

@@ -1,15 +1,14 @@
 """The intrinsic dimension of a cloud of points, from the distances to their neighbours."""
 
 import numpy as np
-import numpy.typing as npt
 
-Floats = npt.NDArray[np.float64]
+from kdos.arrays import Float64Array
 
 DISCARDED = 0.1
 """The largest ratios that 2NN leaves out (Facco et al. 2017)."""
 
 
-def two_nn(distances: Floats) -> float:
+def two_nn(distances: Float64Array) -> float:
     """Facco et al. 2017: from the ratio of the second neighbour's distance to the first's.
 
     `distances` has shape (n, >= 2), ascending and positive. Maximum likelihood on the ratios below
@@ -21,7 +20,7 @@ def two_nn(distances: Floats) -> float:
     return kept / total if total > 0 else float("inf")
 
 
-def levina_bickel(distances: Floats) -> float:
+def levina_bickel(distances: Float64Array) -> float:
     """Levina and Bickel 2004 at k, averaged as MacKay and Ghahramani 2005 correct it.
 
     `distances` has shape (n, k >= 3), ascending and positive.

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from kdos.arrays import Float32Array, Float64Array, Int32Array
 from kdos.density.codebook import NEAR_PER_PROBE, Codebook, far_enough
 from kdos.density.copies import find_copies
 from kdos.density.lists import Lists, shelve
 from kdos.density.neighbours import Found, nearest_among_cells
-from kdos.density.space import Cells, Floats, Points, Space
+from kdos.density.space import Space
 from kdos.density.tiles import Tiles, laid_out
 from kdos.errors import UsageError
 
@@ -27,17 +28,17 @@ PROBES_AT_MOST = 64
 class Measurement:
     """What was found for each point: its cell, k-th neighbour distance and log density (nats)."""
 
-    cells: Cells
-    radius: Floats
-    log_density: Floats
+    cells: Int32Array
+    radius: Float64Array
+    log_density: Float64Array
 
 
 @dataclass(frozen=True, slots=True)
 class Pool:
     """Distinct points and their cells."""
 
-    points: Points
-    cells: Cells
+    points: Float32Array
+    cells: Int32Array
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,10 +47,10 @@ class Search:
     of the space unless they are the same, and in `probes` cells besides the nearest."""
 
     codebook: Codebook
-    merged: Cells | None
+    merged: Int32Array | None
     probes: int
 
-    def cells_of(self, cells: Cells) -> Cells:
+    def cells_of(self, cells: Int32Array) -> Int32Array:
         """The cells to be searched, for cells of the space."""
         return cells if self.merged is None else self.merged[cells]
 
@@ -73,17 +74,17 @@ class Index:
     tiles: Tiles
 
 
-def pool_of(points: Points, space: Space) -> Pool:
+def pool_of(points: Float32Array, space: Space) -> Pool:
     """The distinct ones of some points."""
     distinct = find_copies(points).distinct(points)
     return Pool(distinct, space.assign(distinct))
 
 
 def measure(
-    points: Points,
+    points: Float32Array,
     space: Space,
     *,
-    among: Points | Index | None = None,
+    among: Float32Array | Index | None = None,
     probes: int | None = None,
     rate: float = 1.0,
 ) -> Measurement:
@@ -105,7 +106,7 @@ def measure(
     return Measurement(queries.cells[each], radius[each], (log_rho - math.log(rate))[each])
 
 
-def radii(queries: Pool, index: Index, space: Space) -> Floats:
+def radii(queries: Pool, index: Index, space: Space) -> Float64Array:
     """The k-th neighbour distance of each query in a pool, shape (n,); its own copy is left out."""
     if queries is index.pool:
         return neighbours(queries, index, k=space.k, ranks=(space.k,)).distances[:, 0]
@@ -115,8 +116,8 @@ def radii(queries: Pool, index: Index, space: Space) -> Floats:
 
 
 def log_density(
-    points: Points, space: Space, *, probes: int | None = None, rate: float = 1.0
-) -> Floats:
+    points: Float32Array, space: Space, *, probes: int | None = None, rate: float = 1.0
+) -> Float64Array:
     """The log density (nats) of each point among all of them, shape (n,)."""
     return measure(points, space, probes=probes, rate=rate).log_density
 
@@ -202,7 +203,9 @@ def candidates_for(n_points: int) -> int:
     return min(max(PAIRS // n_points, least), most)
 
 
-def radius_log_density(radius: Floats, intrinsic_dim: float, *, k: int, r_min: float) -> Floats:
+def radius_log_density(
+    radius: Float64Array, intrinsic_dim: float, *, k: int, r_min: float
+) -> Float64Array:
     """log rho = psi(k) - log V_d - d log max(r_k, r_min) in nats (our design §6).
 
     psi(k) makes the mean unbiased (Kozachenko and Leonenko 1987).

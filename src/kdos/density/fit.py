@@ -5,13 +5,14 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from kdos.arrays import Float32Array, Float64Array, Int32Array, Int64Array
 from kdos.chance import generator
 from kdos.density.cells import log_volumes
 from kdos.density.codebook import train_codebook, without_empty_cells
 from kdos.density.copies import find_copies
 from kdos.density.dimension import two_nn
 from kdos.density.estimator import Index, Pool, index_of, neighbours, radius_log_density
-from kdos.density.space import Cells, Floats, Points, Space, checked_vectors, projected
+from kdos.density.space import Space, checked_vectors, projected
 from kdos.errors import UsageError
 
 CELLS_AT_LEAST, CELLS_AT_MOST, POINTS_PER_CELL = 64, 65_536, 64
@@ -31,11 +32,11 @@ class Reference:
     shape (n,), `counts` of distinct points shape (n_cells,).
     """
 
-    points: Points
-    cells: Cells
-    log_density: Floats
-    radius: Floats
-    counts: npt.NDArray[np.int64]
+    points: Float32Array
+    cells: Int32Array
+    log_density: Float64Array
+    radius: Float64Array
+    counts: Int64Array
 
     def distinct(self) -> Pool:
         """The distinct points and their cells."""
@@ -124,7 +125,9 @@ def checked_size(n_distinct: int, *, n_cells: int | None, k: int) -> int:
     return n_cells
 
 
-def reduction(rows: Points, dim: int | None, rng: np.random.Generator) -> tuple[Points, Points]:
+def reduction(
+    rows: Float32Array, dim: int | None, rng: np.random.Generator
+) -> tuple[Float32Array, Float32Array]:
     """Mean, shape (n_features,), and principal components, shape (n_features, dim).
 
     Both are empty for `dim=None`. A `dim` of n_features or more keeps every direction.

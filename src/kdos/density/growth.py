@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
+from kdos.arrays import Float32Array, Float64Array, Int32Array, Int64Array
 from kdos.density.codebook import far_enough
 from kdos.density.estimator import (
     Pool,
@@ -16,13 +17,12 @@ from kdos.density.estimator import (
     radius_log_density,
     search_for,
 )
-from kdos.density.lists import Lists, Short, Whole, shelve
+from kdos.density.lists import Lists, shelve
 from kdos.density.neighbours import nearest_among_cells
-from kdos.density.space import Cells, Floats, Points, Space
+from kdos.density.space import Space
 from kdos.density.tiles import Tiles, places, room_for, square, with_more
 from kdos.errors import UsageError
 
-Narrow = npt.NDArray[np.float32]
 Number = TypeVar("Number", bound=np.generic)
 
 
@@ -36,7 +36,7 @@ class Roomy:
 
     search: Search
     tiles: Tiles
-    bars: Narrow
+    bars: Float32Array
     most: int
 
 
@@ -47,7 +47,7 @@ class Neighbourhood:
     `points`, `cells` and `distances` give is good until the next `add`.
     """
 
-    def __init__(self, points: Points, space: Space) -> None:
+    def __init__(self, points: Float32Array, space: Space) -> None:
         self.space = space
         pool = Pool(points, space.assign(points))
         found = neighbours(pool, index_of(pool, space.codebook), k=space.k)
@@ -61,26 +61,26 @@ class Neighbourhood:
         return self._n
 
     @property
-    def points(self) -> Points:
+    def points(self) -> Float32Array:
         """The points, in the order in which they came, shape (n, dim)."""
         return self._points[: self._n]
 
     @property
-    def cells(self) -> Cells:
+    def cells(self) -> Int32Array:
         """The cell of each point, shape (n,)."""
         return self._cells[: self._n]
 
     @property
-    def distances(self) -> Narrow:
+    def distances(self) -> Float32Array:
         """The distances of each point to its k nearest, ascending, shape (n, k)."""
         return self._distances[: self._n]
 
-    def log_density(self) -> Floats:
+    def log_density(self) -> Float64Array:
         """The log density (nats) of each point, shape (n,)."""
         radius, space = self.distances[:, -1].astype(np.float64), self.space
         return radius_log_density(radius, space.intrinsic_dim, k=space.k, r_min=space.r_min)
 
-    def add(self, points: Points) -> None:
+    def add(self, points: Float32Array) -> None:
         """Add points of the space; raises, and stays as it was, if one of them is there already."""
         n, end = self._n, self._n + len(points)
         cells = self.space.assign(points)
@@ -157,18 +157,23 @@ def _enlarged(rows: npt.NDArray[Number], n: int) -> npt.NDArray[Number]:
     return larger
 
 
-def _bars(distances: Narrow) -> Narrow:
+def _bars(distances: Float32Array) -> Float32Array:
     return np.float32(-0.5) * np.square(distances[:, -1])
 
 
-def _last(tiles: Tiles, counts: Whole) -> Whole:
+def _last(tiles: Tiles, counts: Int64Array) -> Int64Array:
     """The places of so many points of each cell that came last."""
     return places(tiles.ends - counts, counts)
 
 
 @njit(nogil=True, cache=True)
 def _welcome(
-    fresh: Points, points: Points, rows: Short, links: Whole, distances: Narrow, bars: Narrow
+    fresh: Float32Array,
+    points: Float32Array,
+    rows: Int32Array,
+    links: Int64Array,
+    distances: Float32Array,
+    bars: Float32Array,
 ) -> None:
     """Put each new point into the lists of the old ones that it is near enough to."""
     last = distances.shape[1] - 1

@@ -4,35 +4,33 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 from numba import njit
 
-Whole = npt.NDArray[np.int64]
-Short = npt.NDArray[np.int32]
+from kdos.arrays import Int32Array, Int64Array, IntegerArray
 
 
 @dataclass(frozen=True, slots=True)
 class Lists:
     """Lists of whole numbers: list i is `items[offsets[i]:offsets[i + 1]]`."""
 
-    offsets: Whole
-    items: Short
+    offsets: Int64Array
+    items: Int32Array
 
     def __len__(self) -> int:
         return len(self.offsets) - 1
 
     @property
-    def sizes(self) -> Whole:
+    def sizes(self) -> Int64Array:
         """The length of each list."""
         return np.diff(self.offsets)
 
 
-def as_lists(runs: Sequence[Short]) -> Lists:
+def as_lists(runs: Sequence[Int32Array]) -> Lists:
     """Several arrays of whole numbers as lists."""
     return Lists(np.cumsum([0, *map(len, runs)]), np.concatenate(runs))
 
 
-def shelve(cells: npt.NDArray[np.integer], n_cells: int) -> Lists:
+def shelve(cells: IntegerArray, n_cells: int) -> Lists:
     """The rows in each cell, in order."""
     offsets = np.concatenate([[0], np.cumsum(np.bincount(cells, minlength=n_cells))])
     return Lists(offsets, _in_order(cells, offsets[:-1].copy()))
@@ -48,7 +46,7 @@ def one_each(n: int) -> Lists:
     return Lists(np.arange(n + 1), np.arange(n, dtype=np.int32))
 
 
-def in_parts(shelves: Lists, most: int | Whole) -> tuple[Lists, Whole]:
+def in_parts(shelves: Lists, most: int | Int64Array) -> tuple[Lists, Int64Array]:
     """Shelves cut into parts of at most `most` rows, and the shelf of each part."""
     most = np.broadcast_to(most, len(shelves))
     counts = -(-shelves.sizes // most)
@@ -58,7 +56,7 @@ def in_parts(shelves: Lists, most: int | Whole) -> tuple[Lists, Whole]:
     return Lists(offsets, shelves.items), shelf
 
 
-def together(sizes: Whole, most: int) -> Whole:
+def together(sizes: Int64Array, most: int) -> Int64Array:
     """Runs of parts side by side, equal but for what parts allow, and about as few as can be of at
     most `most` rows: run r is parts `bounds[r]` to `bounds[r + 1]`."""
     ends = np.cumsum(sizes)
@@ -69,7 +67,7 @@ def together(sizes: Whole, most: int) -> Whole:
 
 
 @njit(nogil=True, cache=True)
-def _in_order(cells: npt.NDArray[np.integer], places: Whole) -> Short:
+def _in_order(cells: IntegerArray, places: Int64Array) -> Int32Array:
     items = np.empty(len(cells), np.int32)
     for row in range(len(cells)):
         items[places[cells[row]]] = row

@@ -3,9 +3,10 @@
 import numpy as np
 from numba import njit
 
-from kdos.density.lists import Lists, Short, Whole, in_parts, one_shelf
-from kdos.density.sifting import WORD, Flags
-from kdos.density.tiles import FEW, UNIT, Points, centre, multiply, square
+from kdos.arrays import Float32Array, Int32Array, Int64Array, UInt8Array
+from kdos.density.lists import Lists, in_parts, one_shelf
+from kdos.density.sifting import WORD
+from kdos.density.tiles import FEW, UNIT, centre, multiply, square
 from kdos.threads import in_spans
 
 PART = 2048
@@ -19,14 +20,14 @@ BARRED = np.float32(1e38)
 
 
 def nearest(
-    queries: Points,
+    queries: Float32Array,
     query_shelves: Lists,
-    pool: Points,
+    pool: Float32Array,
     pool_shelves: Lists,
     *,
     near: Lists,
-    origins: Points,
-) -> Short:
+    origins: Float32Array,
+) -> Int32Array:
     """The row of the pool's point that is nearest to each query, the lower of equals, shape (n,).
 
     `near` lists, for each query shelf, the pool shelves to look at, -1 where these are empty;
@@ -52,7 +53,7 @@ def nearest(
     return rows
 
 
-def nearest_of_all(queries: Points, pool: Points) -> Short:
+def nearest_of_all(queries: Float32Array, pool: Float32Array) -> Int32Array:
     """The row of the whole pool's point that is nearest to each query, shape (n,)."""
     return nearest(
         queries,
@@ -67,11 +68,11 @@ def nearest_of_all(queries: Points, pool: Points) -> Short:
 @njit(nogil=True, cache=True)
 def _nearest_on_shelves(
     span: tuple[int, int, int],
-    query_side: tuple[Points, Whole, Short, Whole],
-    pool_side: tuple[Points, Whole, Short],
-    near_side: tuple[Whole, Short],
-    origins: Points,
-    rows: Short,
+    query_side: tuple[Float32Array, Int64Array, Int32Array, Int64Array],
+    pool_side: tuple[Float32Array, Int64Array, Int32Array],
+    near_side: tuple[Int64Array, Int32Array],
+    origins: Float32Array,
+    rows: Int32Array,
 ) -> None:
     first, end, most = span
     queries, part_offsets, query_rows, part_shelf = query_side
@@ -114,7 +115,9 @@ def _nearest_on_shelves(
 
 
 @njit(nogil=True, cache=True, fastmath=True)
-def _greatest(found: Points, i: int, half_square: Points, lanes: Points) -> np.float32:
+def _greatest(
+    found: Float32Array, i: int, half_square: Float32Array, lanes: Float32Array
+) -> np.float32:
     """Take the half squares off a row of products; gives the largest that is left.
 
     x.y - y.y/2: the larger, the nearer. In `LANES` lanes, which compile to vector instructions as
@@ -142,13 +145,13 @@ def _greatest(found: Points, i: int, half_square: Points, lanes: Points) -> np.f
 @njit(nogil=True, cache=True)
 def _nearest_above(
     least: np.float32,
-    found: Points,
+    found: Float32Array,
     i: int,
-    flags: Flags,
-    held_rows: Whole,
-    queries: Points,
+    flags: UInt8Array,
+    held_rows: Int64Array,
+    queries: Float32Array,
     query: int,
-    pool: Points,
+    pool: Float32Array,
 ) -> int:
     """The nearest of the candidates that reach `least`; eight are passed over at a time."""
     width = found.shape[1]

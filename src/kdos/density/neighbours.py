@@ -13,15 +13,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 from numba import njit
 
-from kdos.density.lists import Lists, Short, Whole, in_parts, one_shelf, together
-from kdos.density.sifting import FIRST, WORD, Flags, bits_of, choose, filled_up, sift
-from kdos.density.tiles import FEW, TILE, UNIT, Points, Tiles, centre, laid_out, multiply, square
+from kdos.arrays import Float32Array, Float64Array, Int32Array, Int64Array, UInt8Array
+from kdos.density.lists import Lists, in_parts, one_shelf, together
+from kdos.density.sifting import FIRST, WORD, bits_of, choose, filled_up, sift
+from kdos.density.tiles import FEW, TILE, UNIT, Tiles, centre, laid_out, multiply, square
 from kdos.threads import in_spans
-
-Floats = npt.NDArray[np.float64]
 
 PART = 1024
 """Queries of one block that are looked after together, at most."""
@@ -44,25 +42,25 @@ class Found:
     (n_links, 2), where they were asked for: a query and a place of the tiles.
     """
 
-    distances: Floats
-    rows: Short
-    links: Whole
+    distances: Float64Array
+    rows: Int32Array
+    links: Int64Array
 
 
 def nearest_among_cells(
-    queries: Points,
+    queries: Float32Array,
     query_shelves: Lists,
-    pool: Points,
+    pool: Float32Array,
     tiles: Tiles,
     *,
-    centroids: Points,
-    blocks: Whole,
+    centroids: Float32Array,
+    blocks: Int64Array,
     near: Lists,
     cells: int,
     k: int,
     among_itself: bool = False,
     ranks: Sequence[int] | None = None,
-    bars: Points = NO_BARS,
+    bars: Float32Array = NO_BARS,
 ) -> Found:
     """The k nearest points of a pool laid out in tiles to each query, in its `cells` nearest cells.
 
@@ -102,8 +100,8 @@ def nearest_among_cells(
 
 
 def nearest_flat(
-    queries: Points,
-    pool: Points,
+    queries: Float32Array,
+    pool: Float32Array,
     *,
     k: int,
     among_itself: bool = False,
@@ -129,14 +127,14 @@ def nearest_flat(
 @njit(nogil=True, cache=True)
 def _search_batches(
     span: tuple[int, int],
-    query_side: tuple[Points, Whole, Whole, Short, Whole, Whole],
-    pool_side: tuple[Points, Whole, Whole, Whole, Short],
-    seen_side: tuple[Points, Points, Points],
-    near_side: tuple[Whole, Short, Points],
-    how: tuple[int, int, bool, Whole],
-    distances: Floats,
-    rows: Short,
-) -> Whole:
+    query_side: tuple[Float32Array, Int64Array, Int64Array, Int32Array, Int64Array, Int64Array],
+    pool_side: tuple[Float32Array, Int64Array, Int64Array, Int64Array, Int32Array],
+    seen_side: tuple[Float32Array, Float32Array, Float32Array],
+    near_side: tuple[Int64Array, Int32Array, Float32Array],
+    how: tuple[int, int, bool, Int64Array],
+    distances: Float64Array,
+    rows: Int32Array,
+) -> Int64Array:
     queries, batches, part_offsets, query_rows, part_block, blocks = query_side
     pool, begins, ends, limits, pool_rows = pool_side
     seen, reach, bars = seen_side
@@ -233,7 +231,13 @@ def _search_batches(
 
 
 @njit(nogil=True, cache=True)
-def _turn(chosen: Short, chosen_offsets: Whole, count: int, asking: Short, offsets: Whole) -> None:
+def _turn(
+    chosen: Int32Array,
+    chosen_offsets: Int64Array,
+    count: int,
+    asking: Int32Array,
+    offsets: Int64Array,
+) -> None:
     """From the cells that each query chose, the queries that ask each cell."""
     offsets[:] = 0
     for at in range(chosen_offsets[count]):
@@ -248,19 +252,19 @@ def _turn(chosen: Short, chosen_offsets: Whole, count: int, asking: Short, offse
 
 @njit(nogil=True, cache=True)
 def _link(
-    found: Points,
+    found: Float32Array,
     taken: int,
     tile: int,
     first: int,
-    those: Short,
-    half: Points,
+    those: Int32Array,
+    half: Float32Array,
     reach: np.float32,
-    bars: Points,
-    flags: Flags,
+    bars: Float32Array,
+    flags: UInt8Array,
     error: float,
-    links: Whole,
+    links: Int64Array,
     n_links: int,
-) -> tuple[Whole, int]:
+) -> tuple[Int64Array, int]:
     """Note the places of a tile that a query comes up to the bars of, as `first` plus its number.
 
     Gives the notes, in a larger array where they need one, and how many there are.
@@ -287,17 +291,17 @@ def _link(
 
 @njit(nogil=True, cache=True)
 def _write_ranks(
-    queries: Points,
+    queries: Float32Array,
     i: int,
-    pool: Points,
-    pool_rows: Short,
-    best: tuple[Points, Whole],
+    pool: Float32Array,
+    pool_rows: Int32Array,
+    best: tuple[Float32Array, Int64Array],
     slack: float,
-    ranks: Whole,
-    sorting: tuple[Floats, Whole],
+    ranks: Int64Array,
+    sorting: tuple[Float64Array, Int64Array],
     query: int,
-    distances: Floats,
-    rows: Short,
+    distances: Float64Array,
+    rows: Int32Array,
 ) -> None:
     """Write the ranks that are kept: what is within `slack` of one is sorted in double precision,
     equals by row."""

@@ -5,9 +5,8 @@ density; colour the picture by the density that was measured in the space itself
 """
 
 import numpy as np
-import numpy.typing as npt
 
-from kdos.density.space import Floats, Points
+from kdos.arrays import Float32Array, Float64Array
 
 PICTURED = 100_000
 """Points that the two directions are found from at most."""
@@ -15,7 +14,7 @@ WIDEST = 0.9
 """Scott's rule gives the bandwidth; this share of the grid must hold the points."""
 
 
-def flatten(points: Points) -> Floats:
+def flatten(points: Float32Array) -> Float64Array:
     """Points along their two directions of largest variance, shape (n, 2)."""
     step = -(-len(points) // PICTURED)
     sample = points[::step].astype(np.float64)
@@ -27,7 +26,7 @@ def flatten(points: Points) -> Floats:
     return np.pad(flat, ((0, 0), (0, 2 - flat.shape[1])))
 
 
-def plane_density(flat: Floats, *, cells: int = 256) -> tuple[Floats, npt.NDArray[np.float64]]:
+def plane_density(flat: Float64Array, *, cells: int = 256) -> tuple[Float64Array, Float64Array]:
     """Kernel density in the plane by linear binning and FFT: log10 on a grid, and its extent.
 
     The grid has shape (cells, cells), the first axis along the first direction; the extent is
@@ -45,7 +44,7 @@ def plane_density(flat: Floats, *, cells: int = 256) -> tuple[Floats, npt.NDArra
     return np.log10(np.maximum(smooth, 1e-12 * smooth.max()) / area), extent
 
 
-def binned(places: Floats, cells: int) -> Floats:
+def binned(places: Float64Array, cells: int) -> Float64Array:
     """Each point shared out over the four corners around it, by nearness; shape (cells, cells)."""
     corner = np.clip(np.floor(places).astype(np.int64), 0, cells - 2)
     right = places - corner
@@ -58,7 +57,7 @@ def binned(places: Floats, cells: int) -> Floats:
     return grid.reshape(cells, cells)
 
 
-def smoothed(grid: Floats, width: Floats) -> Floats:
+def smoothed(grid: Float64Array, width: Float64Array) -> Float64Array:
     """The grid under a Gaussian of standard deviations `width` (grid steps), padded with zeros."""
     shape = [2 * side for side in grid.shape]
     steps = [np.fft.fftfreq(shape[0]), np.fft.rfftfreq(shape[1])]

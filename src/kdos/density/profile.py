@@ -6,11 +6,10 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 
+from kdos.arrays import Float64Array, Int32Array, Int64Array
 from kdos.chance import generator
-from kdos.density.space import Cells, Floats, Space
+from kdos.density.space import Space
 from kdos.errors import SpaceMismatchError
-
-Counts = npt.NDArray[np.int64]
 
 NATS = 2**20
 """Log densities are summed as whole numbers of 1/NATS nats, so that no order of adding matters."""
@@ -28,9 +27,9 @@ class Profile:
     """
 
     space: str
-    counts: Counts
-    exposures: Counts
-    log_density: Counts
+    counts: Int64Array
+    exposures: Int64Array
+    log_density: Int64Array
 
     @classmethod
     def empty(cls, space: Space) -> Self:
@@ -67,12 +66,12 @@ class Profile:
 
 
 def profile(
-    cells: Cells,
+    cells: Int32Array,
     space: Space,
     *,
     multiplicity: npt.ArrayLike | None = None,
-    log_density: Floats | None = None,
-    distinct: Counts | None = None,
+    log_density: Float64Array | None = None,
+    distinct: Int64Array | None = None,
 ) -> Profile:
     """The profile of points that lie in `cells`, each repeated `multiplicity` times.
 
@@ -109,7 +108,7 @@ class PoolLevel:
     gini: float
 
 
-def pool_level(pool: Profile, log_density: Floats, *, random_seed: int = 0) -> PoolLevel:
+def pool_level(pool: Profile, log_density: Float64Array, *, random_seed: int = 0) -> PoolLevel:
     """Sum a pool up: its profile, and the log density (nats) of each distinct point."""
     rng = generator(random_seed, "density", "pool_level")
     log10 = np.asarray(log_density) / np.log(10)
@@ -124,7 +123,7 @@ def pool_level(pool: Profile, log_density: Floats, *, random_seed: int = 0) -> P
     )
 
 
-def mean_interval(values: Floats, *, rng: np.random.Generator) -> tuple[float, float]:
+def mean_interval(values: Float64Array, *, rng: np.random.Generator) -> tuple[float, float]:
     """The 95 % bootstrap interval of the mean, from groups of like values."""
     groups = np.array_split(np.sort(values), min(BINS, len(values)))
     sizes = np.array([len(group) for group in groups])

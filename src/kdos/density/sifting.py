@@ -1,13 +1,9 @@
 """Those of many numbers that are large enough, found eight at a time."""
 
 import numpy as np
-import numpy.typing as npt
 from numba import njit
 
-from kdos.density.lists import Short, Whole
-from kdos.density.tiles import Points
-
-Flags = npt.NDArray[np.uint8]
+from kdos.arrays import Float32Array, Int32Array, Int64Array, UInt8Array
 
 WORD = 8
 """Candidates that are passed over together where none is near enough."""
@@ -23,17 +19,17 @@ LEAST_STEP = np.float32(1e-30)
 
 @njit(nogil=True, cache=True)
 def choose(
-    nearness: Points,
+    nearness: Float32Array,
     i: int,
-    half_there: Points,
-    listed: Short,
-    begins: Whole,
-    ends: Whole,
+    half_there: Float32Array,
+    listed: Int32Array,
+    begins: Int64Array,
+    ends: Int64Array,
     cells: int,
     needed: int,
-    guess: Points,
-    flags: Flags,
-    chosen: Short,
+    guess: Float32Array,
+    flags: UInt8Array,
+    chosen: Int32Array,
     first: int,
 ) -> int:
     """Write down, from place `first` on, the cells whose centroids are nearest to a query, or all
@@ -62,7 +58,13 @@ def choose(
 
 @njit(nogil=True, cache=True)
 def reached_by(
-    values: Points, i: int, n: int, wanted: int, most: int, guess: Points, less: np.float32
+    values: Float32Array,
+    i: int,
+    n: int,
+    wanted: int,
+    most: int,
+    guess: Float32Array,
+    less: np.float32,
 ) -> np.float32:
     """A number that `wanted` to `most` of row i's first n reach; more where too many are the same.
 
@@ -99,15 +101,15 @@ def reached_by(
 
 @njit(nogil=True, cache=True)
 def sift(
-    found: Points,
+    found: Float32Array,
     taken: int,
     tile: int,
     own: int,
-    those: Short,
-    half: Points,
-    guess: Points,
-    flags: Flags,
-    best: tuple[Points, Whole],
+    those: Int32Array,
+    half: Float32Array,
+    guess: Float32Array,
+    flags: UInt8Array,
+    best: tuple[Float32Array, Int64Array],
     wanted: int,
 ) -> None:
     """Put the candidates of a tile among the best, nearest first, of the queries that ask for it.
@@ -147,7 +149,7 @@ def sift(
 
 
 @njit(nogil=True, cache=True)
-def filled_up(flags: Flags, n: int) -> int:
+def filled_up(flags: UInt8Array, n: int) -> int:
     """Clear what follows n flags in the last of their words; gives how many words there are."""
     n_words = (n + WORD - 1) // WORD
     for j in range(n, n_words * WORD):

@@ -10,13 +10,9 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
+from kdos.arrays import AnyArray, Float32Array, Float64Array, Int32Array, Int64Array
 from kdos.density.codebook import Codebook, unit_rows
 from kdos.errors import SpaceMismatchError, UsageError
-
-Floats = npt.NDArray[np.float64]
-Points = npt.NDArray[np.float32]
-Cells = npt.NDArray[np.int32]
-Whole = npt.NDArray[np.int64]
 
 _ARRAYS = ("mean", "components", "centroids", "groups", "log_volumes")
 _NUMBERS = ("embedder", "normalize", "intrinsic_dim", "k", "r_min", "novel_radius")
@@ -35,12 +31,12 @@ class Space:
     """
 
     embedder: str
-    mean: Points
-    components: Points
+    mean: Float32Array
+    components: Float32Array
     normalize: bool
-    centroids: Points
-    groups: Whole
-    log_volumes: Floats
+    centroids: Float32Array
+    groups: Int64Array
+    log_volumes: Float64Array
     intrinsic_dim: float
     k: int
     r_min: float
@@ -76,7 +72,7 @@ class Space:
             digest.update(np.ascontiguousarray(arrays[name]).tobytes())
         return digest.hexdigest()
 
-    def project(self, vectors: npt.ArrayLike) -> Points:
+    def project(self, vectors: npt.ArrayLike) -> Float32Array:
         """Vectors, shape (n, n_features), as points of the space, shape (n, dim)."""
         rows = checked_vectors(vectors)
         if rows.shape[1] != self.n_features:
@@ -86,7 +82,7 @@ class Space:
             )
         return projected(rows, self.mean, self.components, normalize=self.normalize)
 
-    def assign(self, points: Points) -> Cells:
+    def assign(self, points: Float32Array) -> Int32Array:
         """The cell of each point, shape (n,): that of the nearest centroid, the first of equals."""
         return self.codebook.nearest(points)
 
@@ -98,20 +94,20 @@ class Space:
                 f"Got {fingerprint} beside {self.fingerprint}. Measure both pools in one space."
             )
 
-    def to_arrays(self) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
+    def to_arrays(self) -> tuple[dict[str, Any], dict[str, AnyArray]]:
         """The space as a header that JSON can hold and plain arrays."""
         header = {name: getattr(self, name) for name in _NUMBERS}
         return header, {name: getattr(self, name) for name in _ARRAYS}
 
     @classmethod
-    def from_arrays(cls, header: Mapping[str, Any], arrays: Mapping[str, npt.NDArray[Any]]) -> Self:
+    def from_arrays(cls, header: Mapping[str, Any], arrays: Mapping[str, AnyArray]) -> Self:
         """The space that `to_arrays` took apart."""
         fields: dict[str, Any] = {name: header[name] for name in _NUMBERS}
         fields |= {name: arrays[name] for name in _ARRAYS}
         return cls(**fields)
 
 
-def checked_vectors(vectors: npt.ArrayLike) -> Points:
+def checked_vectors(vectors: npt.ArrayLike) -> Float32Array:
     """The vectors as float32, shape (n, n_features); raises unless they are finite numbers."""
     rows = np.asarray(vectors)
     if rows.ndim != 2 or rows.shape[1] == 0:
@@ -129,7 +125,7 @@ def checked_vectors(vectors: npt.ArrayLike) -> Points:
     return rows
 
 
-def first_not_finite(rows: Points, *, block: int = 65_536) -> int | None:
+def first_not_finite(rows: Float32Array, *, block: int = 65_536) -> int | None:
     """The first row that holds NaN or infinity, if any."""
     for start in range(0, len(rows), block):
         finite = np.isfinite(rows[start : start + block]).all(1)
@@ -139,8 +135,13 @@ def first_not_finite(rows: Points, *, block: int = 65_536) -> int | None:
 
 
 def projected(
-    rows: Points, mean: Points, components: Points, *, normalize: bool, block: int = 65_536
-) -> Points:
+    rows: Float32Array,
+    mean: Float32Array,
+    components: Float32Array,
+    *,
+    normalize: bool,
+    block: int = 65_536,
+) -> Float32Array:
     """Centre, reduce and scale to unit length, block by block; a row of zeros stays zero.
 
     The rows themselves, not copied, where nothing of this is to be done.

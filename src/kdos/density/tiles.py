@@ -3,13 +3,11 @@
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 from numba import njit
 
-from kdos.density.lists import Lists, Short, Whole
+from kdos.arrays import Float32Array, Int32Array, Int64Array
+from kdos.density.lists import Lists
 from kdos.threads import in_spans
-
-Points = npt.NDArray[np.float32]
 
 TILE = 256
 """Points of one cell that are multiplied with queries at a time, at most."""
@@ -32,20 +30,20 @@ class Tiles:
     shape (n_cells,): half of the largest square in each cell.
     """
 
-    begins: Whole
-    ends: Whole
-    limits: Whole
-    rows: Short
-    seen: Points
-    reach: Points
+    begins: Int64Array
+    ends: Int64Array
+    limits: Int64Array
+    rows: Int32Array
+    seen: Float32Array
+    reach: Float32Array
 
     @property
-    def sizes(self) -> Whole:
+    def sizes(self) -> Int64Array:
         """How many points each cell holds."""
         return self.ends - self.begins
 
 
-def laid_out(points: Points, shelves: Lists, centroids: Points) -> Tiles:
+def laid_out(points: Float32Array, shelves: Lists, centroids: Float32Array) -> Tiles:
     """Points on the shelves of their cells, with no room for more."""
     begins, ends = shelves.offsets[:-1], shelves.offsets[1:]
     seen = np.empty(len(shelves.items) * (points.shape[1] + 1), np.float32)
@@ -54,7 +52,7 @@ def laid_out(points: Points, shelves: Lists, centroids: Points) -> Tiles:
     return tiles
 
 
-def room_for(sizes: Whole, dim: int) -> Tiles:
+def room_for(sizes: Int64Array, dim: int) -> Tiles:
     """Empty tiles for cells of these sizes and an eighth more, and places for some to move to."""
     limits = np.cumsum(_roomy(sizes))
     n_places = int(_roomy(limits[-1]))
@@ -69,7 +67,9 @@ def room_for(sizes: Whole, dim: int) -> Tiles:
     )
 
 
-def with_more(tiles: Tiles, points: Points, shelves: Lists, centroids: Points) -> Tiles | None:
+def with_more(
+    tiles: Tiles, points: Float32Array, shelves: Lists, centroids: Float32Array
+) -> Tiles | None:
     """The tiles with more points, whose rows are on shelves; None where they have no room for them.
 
     A cell that is full moves behind all others. The tiles given stay as they are: only places that
@@ -95,18 +95,18 @@ def with_more(tiles: Tiles, points: Points, shelves: Lists, centroids: Points) -
     return more
 
 
-def places(begins: Whole, counts: Whole) -> Whole:
+def places(begins: Int64Array, counts: Int64Array) -> Int64Array:
     """So many places from each of these on, one after another."""
     offsets = np.cumsum(counts)
     total = int(offsets[-1]) if len(offsets) else 0
     return np.arange(total) + np.repeat(begins - offsets + counts, counts)
 
 
-def _roomy(sizes: Whole) -> Whole:
+def _roomy(sizes: Int64Array) -> Int64Array:
     return sizes + sizes // 8 + SPARE_PLACES
 
 
-def _fill(tiles: Tiles, first: Whole, points: Points, centroids: Points) -> None:
+def _fill(tiles: Tiles, first: Int64Array, points: Float32Array, centroids: Float32Array) -> None:
     """Write what is seen of each cell's points from its place `first` on."""
 
     def work(start: int, end: int) -> None:
@@ -130,12 +130,12 @@ def _fill(tiles: Tiles, first: Whole, points: Points, centroids: Points) -> None
 @njit(nogil=True, cache=True)
 def _see(
     span: tuple[int, int],
-    points: Points,
-    bounds: tuple[Whole, Whole, Whole, Whole],
-    rows: Short,
-    centroids: Points,
-    seen: Points,
-    reach: Points,
+    points: Float32Array,
+    bounds: tuple[Int64Array, Int64Array, Int64Array, Int64Array],
+    rows: Int32Array,
+    centroids: Float32Array,
+    seen: Float32Array,
+    reach: Float32Array,
 ) -> None:
     dim = points.shape[1]
     firsts, begins, ends, limits = bounds
@@ -161,14 +161,14 @@ def _see(
 
 @njit(nogil=True, cache=True, fastmath=True)
 def centre(
-    points: Points,
-    rows: Short,
+    points: Float32Array,
+    rows: Int32Array,
     first: int,
     count: int,
-    origins: Points,
+    origins: Float32Array,
     origin: int,
-    centred: Points,
-    half: Points,
+    centred: Float32Array,
+    half: Float32Array,
     place: int,
 ) -> None:
     """Write points, and half their squares, as seen from an origin, from `place` on.
@@ -187,7 +187,9 @@ def centre(
 
 
 @njit(nogil=True, cache=True)
-def multiply(left: Points, right: Points, products: Points, turned: Points) -> None:
+def multiply(
+    left: Float32Array, right: Float32Array, products: Float32Array, turned: Float32Array
+) -> None:
     """The products of all rows of `left` with all rows of `right`, shape (n_left, n_right).
 
     A product with few columns takes half as long as one with few rows. `turned` has room for
@@ -209,7 +211,7 @@ def multiply(left: Points, right: Points, products: Points, turned: Points) -> N
 
 
 @njit(nogil=True, cache=True, fastmath=True)
-def square(left: Points, i: int, right: Points, j: int) -> float:
+def square(left: Float32Array, i: int, right: Float32Array, j: int) -> float:
     """The squared distance of two points in double precision."""
     total = 0.0
     for axis in range(left.shape[1]):

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import yaml
 
+from kdos.arrays import BoolArray, Float64Array, Int32Array, Int64Array
 from kdos.config import read_config
 from kdos.density import Space, measure
 from kdos.embed import Embedder, LexicalEmbedder, load_embedder
@@ -38,9 +38,9 @@ class Places:
     the run's documents say nothing.
     """
 
-    cells: npt.NDArray[np.int32]
-    log10_density: npt.NDArray[np.float64]
-    novel: npt.NDArray[np.bool_]
+    cells: Int32Array
+    log10_density: Float64Array
+    novel: BoolArray
 
     def row(self, number: int) -> dict[str, Any]:
         """One question's place, for its row of scores.jsonl."""
@@ -120,7 +120,7 @@ def by_density(
 
 def _outcomes(
     rows: Rows, against: Mapping[str, Mapping[str, Any]]
-) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+) -> tuple[Float64Array, Float64Array]:
     """`correct` of each row and its difference to the other evaluation; NaN where unknown."""
     nan = float("nan")
     mine = np.array([row.get("correct", nan) for row in rows], np.float64)
@@ -128,17 +128,17 @@ def _outcomes(
     return mine, mine - its
 
 
-def _count(values: npt.NDArray[np.float64], group: npt.NDArray[np.int64]) -> Any:
+def _count(values: Float64Array, group: Int64Array) -> Any:
     return np.bincount(group, ~np.isnan(values)).astype(np.int64)
 
 
-def _means(values: npt.NDArray[np.float64], group: npt.NDArray[np.int64]) -> list[float | None]:
+def _means(values: Float64Array, group: Int64Array) -> list[float | None]:
     """The mean of each group's known values; None where it has none."""
     counts = _count(values, group)
     sums = np.bincount(group, np.nan_to_num(values))
     return [float(s / n) if n else None for s, n in zip(sums, counts, strict=True)]
 
 
-def _mean(values: npt.NDArray[np.float64]) -> float | None:
+def _mean(values: Float64Array) -> float | None:
     known = values[~np.isnan(values)]
     return float(known.mean()) if len(known) else None

@@ -6,8 +6,8 @@ from dataclasses import asdict
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from kdos.arrays import Float64Array
 from kdos.chance import generator
 from kdos.errors import UsageError
 from kdos.evaluate.marking import Mark
@@ -16,7 +16,6 @@ from kdos.tasks import Grade
 
 METRICS = ("em", "f1", "contains", "correct")
 """What a model is compared by; the last one is what we recommend."""
-Values = npt.NDArray[np.float64]
 Summary = dict[str, Any]
 
 
@@ -48,7 +47,7 @@ def summarise(marks: Sequence[Mark], *, random_seed: int) -> Summary:
     }
 
 
-def _columns(scored: Sequence[Mark]) -> dict[str, Values]:
+def _columns(scored: Sequence[Mark]) -> dict[str, Float64Array]:
     """Each score that every mark has, shape (n_scored,)."""
     rows = [asdict(mark.scores) for mark in scored if mark.scores]
     names = [name for name in (rows[0] if rows else ()) if rows[0][name] is not None]
@@ -68,7 +67,7 @@ def _losses(marks: Sequence[Mark], random_seed: int) -> Summary:
     return {"loss": found.mean, "loss_interval": [found.low, found.high]}
 
 
-def _macro(scored: Sequence[Mark], columns: Mapping[str, Values]) -> Summary:
+def _macro(scored: Sequence[Mark], columns: Mapping[str, Float64Array]) -> Summary:
     groups = [mark.question.group for mark in scored]
     if len(set(groups)) < 2:
         return {}

@@ -11,10 +11,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy.optimize import nnls
 
-from kdos.graph.incidence import Floats, Offsets
+from kdos.arrays import Float64Array, Int64Array, IntegerArray
 from kdos.graph.value import as_target
-
-Labels = npt.NDArray[np.integer]
 
 FAITH = 2.0
 """Drafts' worth of faith that a level comes out as asked, before it was ever tried."""
@@ -23,7 +21,9 @@ HEAVY = 1e3
 """Weight of the condition that requests are shares of 1, beside the errors it is traded against."""
 
 
-def realised_matrix(requested: Labels, realised: Labels, *, n_levels: int) -> Floats:
+def realised_matrix(
+    requested: IntegerArray, realised: IntegerArray, *, n_levels: int
+) -> Float64Array:
     """How what was asked for came out, shape (n_levels, n_levels), rows of sum 1.
 
     Row r, column l: the share of drafts asked at level r that were found to be of level l.
@@ -41,12 +41,12 @@ class Mix:
     `tv` is the total variation between `expected` and the target: above 0 where no mix reaches it.
     """
 
-    requests: Floats
-    expected: Floats
+    requests: Float64Array
+    expected: Float64Array
     tv: float
 
 
-def request_mix(matrix: Floats, target: npt.ArrayLike) -> Mix:
+def request_mix(matrix: Float64Array, target: npt.ArrayLike) -> Mix:
     """The shares r >= 0 of requests for which matrixᵀ r is nearest to the target, least squares.
 
     Args:
@@ -60,7 +60,9 @@ def request_mix(matrix: Floats, target: npt.ArrayLike) -> Mix:
     return Mix(requests, expected, tv=float(0.5 * np.abs(expected - wanted).sum()))
 
 
-def one_level_up(disciplines: Labels, levels: Labels, missing: Offsets) -> Offsets:
+def one_level_up(
+    disciplines: IntegerArray, levels: IntegerArray, missing: Int64Array
+) -> Int64Array:
     """The rows of drafts to write again one level up, in order: high-difficulty enhancement.
 
     For each discipline and level that is short, the first drafts of that discipline one level
@@ -72,7 +74,7 @@ def one_level_up(disciplines: Labels, levels: Labels, missing: Offsets) -> Offse
         missing: Wanted minus held, negative where there are too many, shape
             (n_disciplines, n_levels).
     """
-    chosen: list[npt.NDArray[np.int64]] = []
+    chosen: list[Int64Array] = []
     for discipline, row in enumerate(missing):
         for level in range(1, len(row)):
             spare = min(max(int(row[level]), 0), max(-int(row[level - 1]), 0))

@@ -5,11 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from kdos.arrays import Float64Array, IntegerArray
 from kdos.errors import UsageError
-from kdos.graph.incidence import Floats, Incidence
+from kdos.graph.incidence import Incidence
 from kdos.graph.value import as_target
-
-Labels = npt.NDArray[np.integer]
 
 CAP = 10.0
 """The most a raked sample may weigh, in mean weights, so that no single one carries a cell."""
@@ -21,7 +20,7 @@ CLOSE = 1e-12
 """The change of weights at which raking ends."""
 
 
-def memberships(graph: Incidence, disciplines: Labels, *, n_disciplines: int) -> Floats:
+def memberships(graph: Incidence, disciplines: IntegerArray, *, n_disciplines: int) -> Float64Array:
     """How far each KP belongs to each discipline, shape (n_kps, n_disciplines), rows of sum 1.
 
     It is the share of the KP's samples in that discipline; `disciplines` has shape (n_samples,). A
@@ -34,7 +33,9 @@ def memberships(graph: Incidence, disciplines: Labels, *, n_disciplines: int) ->
     return counts / counts.sum(axis=1, keepdims=True)
 
 
-def quota_target(target: Floats, membership: Floats, quotas: npt.ArrayLike) -> Floats:
+def quota_target(
+    target: Float64Array, membership: Float64Array, quotas: npt.ArrayLike
+) -> Float64Array:
     """The target in which each discipline has its quota, shape (n_kps,).
 
     mu(k) = sum over d of quota_d * a_dk * target_k / Z_d: within a discipline, KPs keep their
@@ -64,14 +65,14 @@ class Raking:
     the wanted one, and `effective` the share of samples that the weights are worth (Kish).
     """
 
-    weights: Floats
+    weights: Float64Array
     error: float
     effective: float
 
 
 def rake(
-    disciplines: Labels,
-    levels: Labels,
+    disciplines: IntegerArray,
+    levels: IntegerArray,
     *,
     discipline_shares: npt.ArrayLike,
     level_shares: npt.ArrayLike,
@@ -104,13 +105,15 @@ def rake(
     return Raking(weights, _error(weight * held, rows, columns), effective)
 
 
-def _fitted(weight: Floats, held: Floats, rows: Floats, columns: Floats) -> Floats:
+def _fitted(
+    weight: Float64Array, held: Float64Array, rows: Float64Array, columns: Float64Array
+) -> Float64Array:
     """One turn of fitting: rows, then columns."""
     weight = weight * _ratio(rows, (weight * held).sum(axis=1))[:, None]
     return weight * _ratio(columns, (weight * held).sum(axis=0))
 
 
-def _capped(weight: Floats, held: Floats, cap: float) -> Floats:
+def _capped(weight: Float64Array, held: Float64Array, cap: float) -> Float64Array:
     """The weights cut down to `cap` times the mean that they then have."""
     mean, before = (weight * held).sum(), np.inf
     while before - mean > CLOSE:
@@ -118,11 +121,11 @@ def _capped(weight: Floats, held: Floats, cap: float) -> Floats:
     return np.minimum(weight, cap * mean)
 
 
-def _ratio(wanted: Floats, got: Floats) -> Floats:
+def _ratio(wanted: Float64Array, got: Float64Array) -> Float64Array:
     return np.divide(wanted, got, out=np.zeros_like(wanted), where=got > 0)
 
 
-def _error(share: Floats, rows: Floats, columns: Floats) -> float:
+def _error(share: Float64Array, rows: Float64Array, columns: Float64Array) -> float:
     off_rows = np.abs(share.sum(axis=1) - rows).max()
     off_columns = np.abs(share.sum(axis=0) - columns).max()
     return float(max(off_rows, off_columns))

@@ -10,16 +10,12 @@ from itertools import chain
 from typing import Any, NamedTuple, cast
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 from scipy.sparse import csr_array
 
+from kdos.arrays import Float64Array, Int32Array, Int64Array, IntegerArray
 from kdos.errors import UsageError
-
-Ids = npt.NDArray[np.int32]
-Offsets = npt.NDArray[np.int64]
-Floats = npt.NDArray[np.float64]
 
 LONGEST_ID = np.iinfo(np.int32).max
 """KPs and samples are numbered in 4 bytes: 2.1e9 of each at most."""
@@ -37,10 +33,10 @@ class Incidence:
     `sample_starts` (n_samples + 1,), `kp_starts` (n_kps + 1,), the other two (n_incidences,).
     """
 
-    sample_starts: Offsets
-    sample_kps: Ids
-    kp_starts: Offsets
-    kp_samples: Ids
+    sample_starts: Int64Array
+    sample_kps: Int32Array
+    kp_starts: Int64Array
+    kp_samples: Int32Array
 
     @property
     def n_kps(self) -> int:
@@ -53,12 +49,12 @@ class Incidence:
         return len(self.sample_starts) - 1
 
     @property
-    def popularity(self) -> Offsets:
+    def popularity(self) -> Int64Array:
         """Samples of each KP, shape (n_kps,)."""
         return np.diff(self.kp_starts)
 
     @property
-    def sizes(self) -> Offsets:
+    def sizes(self) -> Int64Array:
         """KPs of each sample, shape (n_samples,)."""
         return np.diff(self.sample_starts)
 
@@ -70,9 +66,7 @@ def incidence_of(lists: Sequence[Sequence[int]], *, n_kps: int) -> Incidence:
     return build_incidence(kps, sizes, n_kps=n_kps)
 
 
-def build_incidence(
-    kps: npt.NDArray[np.integer[Any]], sizes: npt.NDArray[np.integer[Any]], *, n_kps: int
-) -> Incidence:
+def build_incidence(kps: IntegerArray, sizes: IntegerArray, *, n_kps: int) -> Incidence:
     """The incidence of samples laid end to end.
 
     Args:
@@ -113,8 +107,8 @@ class IncidenceBuilder:
 
     def __init__(self) -> None:
         self._ids: dict[str, int] = {}
-        self._kps: list[Ids] = []
-        self._sizes: list[Offsets] = []
+        self._kps: list[Int32Array] = []
+        self._sizes: list[Int64Array] = []
 
     def add(self, column: "pa.ListArray[Any]") -> None:
         """Add samples, one a row: a list of KP texts, or of routes (lists of texts) to KPs.
@@ -151,12 +145,12 @@ class Routes(NamedTuple):
     `strength`, shape (n_kps,): samples that link the KP, or the sum of their weights.
     """
 
-    sample_starts: Offsets
-    sample_kps: Ids
-    kp_starts: Offsets
-    kp_samples: Ids
-    cumulative: Floats
-    strength: Floats
+    sample_starts: Int64Array
+    sample_kps: Int32Array
+    kp_starts: Int64Array
+    kp_samples: Int32Array
+    cumulative: Float64Array
+    strength: Float64Array
 
     @property
     def n_kps(self) -> int:
@@ -164,7 +158,7 @@ class Routes(NamedTuple):
         return len(self.kp_starts) - 1
 
 
-def routes(graph: Incidence, *, weights: Floats | None = None) -> Routes:
+def routes(graph: Incidence, *, weights: Float64Array | None = None) -> Routes:
     """The routes of a graph; `weights` of the samples, shape (n_samples,), are finite and >= 0.
 
     Weights choose among the samples of a KP, as raking gives them; a sample of weight 0 is out.
@@ -186,13 +180,13 @@ def routes(graph: Incidence, *, weights: Floats | None = None) -> Routes:
     )
 
 
-def _running_sums(values: Floats, starts: Offsets) -> Floats:
+def _running_sums(values: Float64Array, starts: Int64Array) -> Float64Array:
     """Sums from the start of each row of a compressed array, shape (len(values),)."""
     total = np.concatenate([[0.0], np.cumsum(values)])
     return total[1:] - np.repeat(total[starts[:-1]], np.diff(starts))
 
 
-def _offsets(sizes: npt.NDArray[np.integer[Any]]) -> Offsets:
+def _offsets(sizes: IntegerArray) -> Int64Array:
     return np.concatenate([np.zeros(1, np.int64), np.cumsum(sizes, dtype=np.int64)])
 
 

@@ -12,16 +12,15 @@ attempt after the other. Functions that take arrays inside these loops would los
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from numba import njit, uint64
+
+from kdos.arrays import AnyArray
 
 GOLDEN = uint64(0x9E3779B97F4A7C15)
 FIRST_FACTOR = uint64(0xBF58476D1CE4E5B9)
 SECOND_FACTOR = uint64(0x94D049BB133111EB)
 UNIT = 1.0 / (1 << 52)
 NONE = -1
-
-Array = npt.NDArray[Any]
 
 
 @njit(inline="always")
@@ -52,7 +51,7 @@ def even_place(bits: Any, low: Any, high: Any) -> Any:
 
 
 @njit(inline="always")
-def weighted_place(bits: Any, low: Any, high: Any, cumulative: Array) -> Any:
+def weighted_place(bits: Any, low: Any, high: Any, cumulative: AnyArray) -> Any:
     """A place from `low` to `high`, as the running sums `cumulative` rise there."""
     ball = unit(bits) * cumulative[high - 1]
     while low < high:
@@ -65,7 +64,7 @@ def weighted_place(bits: Any, low: Any, high: Any, cumulative: Array) -> Any:
 
 
 @njit(inline="always")
-def best_of(trails: Array, log_value: Array) -> Any:
+def best_of(trails: AnyArray, log_value: AnyArray) -> Any:
     """The attempt with the most KPs, and of those the one with the highest mean log value."""
     best, best_held, best_mean = 0, 0, -np.inf
     for attempt in range(trails.shape[0]):
@@ -81,16 +80,16 @@ def best_of(trails: Array, log_value: Array) -> Any:
 @njit(nogil=True, cache=True)
 def walk_paths(
     routes: Any,
-    value: Array,
-    log_value: Array,
-    starts: Array,
+    value: AnyArray,
+    log_value: AnyArray,
+    starts: AnyArray,
     key: Any,
     rows: Any,
     first: int,
     tries: Any,
-    kps: Array,
-    samples: Array,
-    means: Array,
+    kps: AnyArray,
+    samples: AnyArray,
+    means: AnyArray,
 ) -> None:
     """Walk the paths of `rows` (low, high); row 0 is path number `first`.
 
@@ -164,7 +163,7 @@ def walk_paths(
 
 @njit(nogil=True, cache=True)
 def walk_chain(
-    routes: Any, target: Array, alpha: float, key: Any, here: int, steps: int, visits: Array
+    routes: Any, target: AnyArray, alpha: float, key: Any, here: int, steps: int, visits: AnyArray
 ) -> Any:
     """Walk on from `here`, counting `visits` (n_kps,); returns where it ends and its moves."""
     sample_starts, sample_kps = routes.sample_starts, routes.sample_kps

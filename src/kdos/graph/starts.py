@@ -1,11 +1,8 @@
 """Where paths start: where most is lacking, with quotas and shares that hold exactly."""
 
 import numpy as np
-import numpy.typing as npt
 
-from kdos.graph.incidence import Floats, Ids, Offsets
-
-Labels = npt.NDArray[np.integer]
+from kdos.arrays import Float64Array, Int32Array, Int64Array, IntegerArray
 
 FAINT = 1e-9
 """The start weight of a KP that lacks nothing, beside its target: only a last resort."""
@@ -23,7 +20,9 @@ class Starts:
     the walk meets them by itself.
     """
 
-    def __init__(self, target: Floats, count: int, *, strata: Labels | None = None) -> None:
+    def __init__(
+        self, target: Float64Array, count: int, *, strata: IntegerArray | None = None
+    ) -> None:
         self._target = target
         self._strata = np.zeros(len(target), np.int64) if strata is None else strata
         self._order = np.argsort(self._strata, kind="stable")
@@ -32,7 +31,7 @@ class Starts:
         share = np.bincount(self._strata, weights=target).astype(np.float64)
         self._left = largest_remainder(count, share, least=self._debts())
 
-    def draw(self, lack: Floats, size: int, rng: np.random.Generator) -> Ids:
+    def draw(self, lack: Float64Array, size: int, rng: np.random.Generator) -> Int32Array:
         """`size` starts in random order, shape (size,).
 
         Args:
@@ -48,11 +47,11 @@ class Starts:
         due = _front(self._owed[self._order], self._edges, forced)
         return rng.permutation(self._order[np.concatenate([free, due])]).astype(np.int32)
 
-    def settle(self, visits: Offsets) -> None:
+    def settle(self, visits: Int64Array) -> None:
         """Count visits, shape (n_kps,), against what is owed."""
         self._owed = np.maximum(self._owed - visits, 0)
 
-    def _debts(self) -> Offsets:
+    def _debts(self) -> Int64Array:
         """Visits owed in each stratum, shape (n_strata,)."""
         return np.bincount(self._strata, weights=self._owed).astype(np.int64)
 
@@ -60,20 +59,22 @@ class Starts:
 class GivenStarts:
     """Starts that somebody else has chosen, in their order."""
 
-    def __init__(self, starts: Ids) -> None:
+    def __init__(self, starts: Int32Array) -> None:
         self._starts = starts
         self._done = 0
 
-    def draw(self, _lack: Floats, size: int, _rng: np.random.Generator) -> Ids:
+    def draw(self, _lack: Float64Array, size: int, _rng: np.random.Generator) -> Int32Array:
         """The next `size` of them, shape (size,)."""
         self._done += size
         return self._starts[self._done - size : self._done]
 
-    def settle(self, _visits: Offsets) -> None:
+    def settle(self, _visits: Int64Array) -> None:
         """Nothing is owed."""
 
 
-def largest_remainder(total: int, shares: Floats, *, least: Offsets | None = None) -> Offsets:
+def largest_remainder(
+    total: int, shares: Float64Array, *, least: Int64Array | None = None
+) -> Int64Array:
     """Whole numbers that sum to `total`, in proportion to `shares`, none below `least`."""
     exact = total * shares / shares.sum()
     whole = np.floor(exact).astype(np.int64)
@@ -84,8 +85,8 @@ def largest_remainder(total: int, shares: Floats, *, least: Offsets | None = Non
 
 
 def _systematic(
-    weights: Floats, edges: Offsets, sizes: Offsets, rng: np.random.Generator
-) -> Offsets:
+    weights: Float64Array, edges: Int64Array, sizes: Int64Array, rng: np.random.Generator
+) -> Int64Array:
     """Places drawn in proportion to weights by even steps, `sizes[i]` from row i of `edges`."""
     total = np.add.reduceat(np.append(weights, 0.0), edges[:-1])
     rising = np.cumsum(weights / np.repeat(np.where(total > 0, total, 1.0), np.diff(edges)))
@@ -97,7 +98,7 @@ def _systematic(
     return np.searchsorted(rising, points, side="right")
 
 
-def _front(owed: Offsets, edges: Offsets, sizes: Offsets) -> Offsets:
+def _front(owed: Int64Array, edges: Int64Array, sizes: Int64Array) -> Int64Array:
     """Places that are owed something, each as often as it is owed: the first few of each row."""
     if not sizes.any():
         return np.zeros(0, np.int64)

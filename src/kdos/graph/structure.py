@@ -6,7 +6,8 @@ import numpy as np
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import connected_components
 
-from kdos.graph.incidence import Ids, Incidence
+from kdos.arrays import Int32Array
+from kdos.graph.incidence import Incidence
 
 QUANTILES = (0.0, 0.25, 0.5, 0.75, 0.9, 0.99, 1.0)
 """The quantiles of the degrees that are shown."""
@@ -54,7 +55,7 @@ def structure_of(graph: Incidence) -> Structure:
     )
 
 
-def components(graph: Incidence) -> Ids:
+def components(graph: Incidence) -> Int32Array:
     """The component of each KP, shape (n_kps,), numbered from 0 by their lowest KP."""
     n = graph.n_kps + graph.n_samples
     starts = np.concatenate([graph.kp_starts, np.full(graph.n_samples, graph.kp_starts[-1])])

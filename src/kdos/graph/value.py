@@ -8,9 +8,8 @@ target, so that whatever they are, the end of a walk is known: exposures in prop
 import numpy as np
 import numpy.typing as npt
 
+from kdos.arrays import Float64Array, IntegerArray
 from kdos.errors import UsageError
-
-Floats = npt.NDArray[np.float64]
 
 BETA = 0.5
 """The exponent of popularity: 1 keeps it, 0 covers all KPs alike (our design)."""
@@ -19,12 +18,12 @@ HALF = 0.5
 """Added to exposures and to their target, so that a KP that was never seen has a finite value."""
 
 
-def popularity_target(popularity: npt.ArrayLike, *, beta: float = BETA) -> Floats:
+def popularity_target(popularity: npt.ArrayLike, *, beta: float = BETA) -> Float64Array:
     """The target share of each KP, in proportion to popularity^beta, shape (n_kps,)."""
     return as_target(np.asarray(popularity, np.float64) ** beta)
 
 
-def density_target(cells: npt.NDArray[np.integer], wanted: npt.ArrayLike) -> Floats:
+def density_target(cells: IntegerArray, wanted: npt.ArrayLike) -> Float64Array:
     """The target share of each KP where a target over cells is given, shape (n_kps,).
 
     Args:
@@ -35,7 +34,9 @@ def density_target(cells: npt.NDArray[np.integer], wanted: npt.ArrayLike) -> Flo
     return as_target(spread(cells, wanted))
 
 
-def loss_target(target: Floats, loss: npt.ArrayLike, *, strength: float = 1.0) -> Floats:
+def loss_target(
+    target: Float64Array, loss: npt.ArrayLike, *, strength: float = 1.0
+) -> Float64Array:
     """The target tilted towards what a model does not know, shape (n_kps,).
 
     Each share is multiplied by exp(strength * loss), `loss` in nats, shape (n_kps,).
@@ -44,7 +45,7 @@ def loss_target(target: Floats, loss: npt.ArrayLike, *, strength: float = 1.0) -
     return as_target(target * np.exp(nats - nats.max(initial=-np.inf)))
 
 
-def as_target(weights: npt.ArrayLike) -> Floats:
+def as_target(weights: npt.ArrayLike) -> Float64Array:
     """Shares that sum to 1, in proportion to `weights`, shape (n_kps,)."""
     shares = np.asarray(weights, np.float64)
     if not (np.isfinite(shares).all() and (shares >= 0).all() and shares.sum() > 0):
@@ -56,14 +57,14 @@ def as_target(weights: npt.ArrayLike) -> Floats:
     return shares / shares.sum()
 
 
-def spread(cells: npt.NDArray[np.integer], amounts: npt.ArrayLike) -> Floats:
+def spread(cells: IntegerArray, amounts: npt.ArrayLike) -> Float64Array:
     """What each cell has, shared evenly among its KPs, shape (n_kps,)."""
     amounts = np.asarray(amounts, np.float64)
     members = np.bincount(cells, minlength=len(amounts))
     return (amounts / np.maximum(members, 1))[cells]
 
 
-def log_ahead(exposures: Floats, target: Floats, *, visits: float) -> Floats:
+def log_ahead(exposures: Float64Array, target: Float64Array, *, visits: float) -> Float64Array:
     """How far each KP is ahead of its target, log(x_k / mu_k) in nats, shape (n_kps,).
 
     A half is added to either side, so that chance counts for little while counts are small.
@@ -76,7 +77,7 @@ def log_ahead(exposures: Floats, target: Floats, *, visits: float) -> Floats:
     return np.log((exposures + HALF) / (visits * target + HALF))
 
 
-def log_values(ahead: Floats, target: Floats, *, alpha: float) -> Floats:
+def log_values(ahead: Float64Array, target: Float64Array, *, alpha: float) -> Float64Array:
     """The value of each KP in nats, log V(k) = -alpha * log(x_k / mu_k), shape (n_kps,).
 
     It is the repellence function of the self-repellent random walk (Doshi, Hu and Eun, 2023), and
@@ -85,7 +86,9 @@ def log_values(ahead: Floats, target: Floats, *, alpha: float) -> Floats:
     return np.where(target > 0, -alpha * ahead, -np.inf)
 
 
-def step_weights(log_value: Floats, ahead: Floats, *, most_ahead: float) -> Floats:
+def step_weights(
+    log_value: Float64Array, ahead: Float64Array, *, most_ahead: float
+) -> Float64Array:
     """What each KP weighs as the next step, in proportion to V, the highest 1, shape (n_kps,).
 
     One that is more than `most_ahead` times ahead of its target weighs nothing.

@@ -11,11 +11,12 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from kdos.arrays import Float64Array, Int32Array, Int64Array, IntegerArray
 from kdos.chance import generator, key_bits
 from kdos.errors import UsageError
-from kdos.graph.incidence import Floats, Ids, Incidence, Offsets, Routes
+from kdos.graph.incidence import Incidence, Routes
 from kdos.graph.kernel import walk_chain, walk_paths
-from kdos.graph.starts import GivenStarts, Labels, Starts
+from kdos.graph.starts import GivenStarts, Starts
 from kdos.graph.value import log_ahead, log_values, step_weights
 from kdos.threads import in_spans
 
@@ -69,11 +70,11 @@ class Paths:
     value (nats) of the path's KPs at the time it was drawn.
     """
 
-    kps: Ids
-    samples: Ids
-    value: Floats
+    kps: Int32Array
+    samples: Int32Array
+    value: Float64Array
 
-    def visits(self, n_kps: int) -> Offsets:
+    def visits(self, n_kps: int) -> Int64Array:
         """How often each KP is visited, shape (n_kps,)."""
         return np.bincount(self.kps[self.kps >= 0], minlength=n_kps)
 
@@ -90,22 +91,22 @@ class LinkedSeeds:
 class Chain:
     """A long walk: `visits` of each KP, shape (n_kps,), its `end`, and how often it moved."""
 
-    visits: Offsets
+    visits: Int64Array
     end: int
     moves: int
 
 
 def sample_paths(
     routes: Routes,
-    target: Floats,
+    target: Float64Array,
     *,
     count: int,
     length: int,
     random_seed: int,
     first: int = 0,
     exposures: npt.ArrayLike | None = None,
-    strata: Labels | None = None,
-    starts: Ids | None = None,
+    strata: IntegerArray | None = None,
+    starts: Int32Array | None = None,
     rules: Rules | None = None,
 ) -> Paths:
     """Paths that bring exposures to their target.
@@ -162,7 +163,7 @@ def linked_seeds(paths: Paths, graph: Incidence) -> list[LinkedSeeds]:
 
 def long_chain(
     routes: Routes,
-    target: Floats,
+    target: Float64Array,
     *,
     steps: int,
     start: int,
@@ -192,11 +193,11 @@ class _Walker:
     """The compiled walk, bound to a graph, a target, rules and a key."""
 
     routes: Routes
-    target: Floats
+    target: Float64Array
     rules: Rules
     key: np.uint64
 
-    def fill(self, part: Paths, starts: Ids, ahead: Floats, *, first: int) -> None:
+    def fill(self, part: Paths, starts: Int32Array, ahead: Float64Array, *, first: int) -> None:
         """Walk from `starts`, a row of `part` each; `first` is the number of the first."""
         log_value = log_values(ahead, self.target, alpha=self.rules.alpha)
         weights = step_weights(log_value, ahead, most_ahead=self.rules.most_ahead)
@@ -218,7 +219,7 @@ def _key(random_seed: int, name: str) -> np.uint64:
     return np.uint64(key_bits(random_seed, "graph", name) % 2**WORD)
 
 
-def _batches(seen: Floats, count: int, length: int) -> Iterator[slice]:
+def _batches(seen: Float64Array, count: int, length: int) -> Iterator[slice]:
     """Rows of one batch after the other; reads what has been `seen` by the time of each."""
     done = 0
     while done < count:
@@ -233,7 +234,7 @@ def _room(count: int, length: int) -> Paths:
     return Paths(np.empty((count, length), np.int32), np.empty(shape, np.int32), np.empty(count))
 
 
-def _rows(ids: Ids) -> list[tuple[int, ...]]:
+def _rows(ids: Int32Array) -> list[tuple[int, ...]]:
     """Rows without their padding."""
     held = (ids >= 0).sum(axis=1).tolist()
     return [tuple(row[:n]) for row, n in zip(ids.tolist(), held, strict=True)]
@@ -244,7 +245,7 @@ def _own_sample(kp: int, graph: Incidence, turn: int) -> tuple[int, ...]:
     return (int(own[turn % len(own)]),) if len(own) else ()
 
 
-def _check(routes: Routes, target: Floats, *, count: int, length: int) -> None:
+def _check(routes: Routes, target: Float64Array, *, count: int, length: int) -> None:
     if len(target) != routes.n_kps or not np.isclose(target.sum(), 1.0) or target.min() < 0:
         raise UsageError(
             f"the target must be shares of the graph's {routes.n_kps} KPs. "

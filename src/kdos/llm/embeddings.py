@@ -7,16 +7,15 @@ from types import TracebackType
 from typing import Any, Self
 
 import numpy as np
-import numpy.typing as npt
 import orjson
 
+from kdos.arrays import Float32Array
 from kdos.config import EngineConfig
 from kdos.errors import ConfigError, EngineError
 from kdos.llm.client import BrokenError, Client, Fetched, UnreachableError, check_url
 from kdos.llm.keys import find_key
 from kdos.llm.wire import AGAIN, excerpt, retry_after, words_of
 
-Vectors = npt.NDArray[np.float32]
 TEXTS_AT_ONCE = 64
 LOTS_IN_FLIGHT = 8
 MOST_ATTEMPTS = 8
@@ -51,7 +50,7 @@ class EndpointEmbedder:
         """End the thread and close the connections."""
         self._client.close()
 
-    def embed(self, texts: Sequence[str]) -> Vectors:
+    def embed(self, texts: Sequence[str]) -> Float32Array:
         """Vectors of the texts as the server gives them, shape (n_texts, n_features).
 
         Raises:

@@ -10,20 +10,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 from numba import njit
 
+from kdos.arrays import Float32Array, Int64Array, UInt8Array, UInt32Array, UInt64Array
 from kdos.errors import UsageError
 from kdos.pool.grouping import Grouping
 from kdos.threads import in_spans
-
-Whole = npt.NDArray[np.int64]
-Hashes = npt.NDArray[np.uint32]
-Keys = npt.NDArray[np.uint64]
-Shares = npt.NDArray[np.float32]
-Bytes = npt.NDArray[np.uint8]
 
 SIMILAR = 0.7
 """Jaccard similarity of 4-grams from which two texts are near-duplicates."""
@@ -48,11 +42,11 @@ class Duplicates:
     that another repeats is always kept itself.
     """
 
-    copy_of: Whole
-    similarity: Shares
+    copy_of: Int64Array
+    similarity: Float32Array
 
     @property
-    def kept(self) -> Whole:
+    def kept(self) -> Int64Array:
         """The rows that repeat no earlier one, ascending."""
         return np.flatnonzero(self.copy_of == np.arange(len(self.copy_of)))
 
@@ -86,7 +80,9 @@ def near_duplicates(
     return Duplicates(copy_of, similarity)
 
 
-def folded(texts: "Sequence[str] | pa.Array[pa.LargeStringScalar]") -> tuple[Bytes, Whole]:
+def folded(
+    texts: "Sequence[str] | pa.Array[pa.LargeStringScalar]",
+) -> tuple[UInt8Array, Int64Array]:
     """The texts in NFKC and lower case: their UTF-8, one after the other, and where each begins."""
     column = pa.array(texts, pa.large_string()) if not isinstance(texts, pa.Array) else texts
     plain = pc.call_function(
@@ -99,7 +95,7 @@ def folded(texts: "Sequence[str] | pa.Array[pa.LargeStringScalar]") -> tuple[Byt
     return np.frombuffer(data or b"", np.uint8), begins
 
 
-def gram_sets(data: Bytes, offsets: Whole) -> tuple[Hashes, Whole]:
+def gram_sets(data: UInt8Array, offsets: Int64Array) -> tuple[UInt32Array, Int64Array]:
     """The set of hashed 4-grams of each text, sorted; set i is `grams[bounds[i]:bounds[i + 1]]`."""
     room = np.concatenate([[0], np.cumsum(np.diff(offsets) + 2)])
     grams = np.empty(room[-1], np.uint32)
@@ -113,7 +109,7 @@ def gram_sets(data: Bytes, offsets: Whole) -> tuple[Hashes, Whole]:
     return grams[: bounds[-1]], bounds
 
 
-def band_keys(grams: Hashes, bounds: Whole, *, random_seed: int = 0) -> Keys:
+def band_keys(grams: UInt32Array, bounds: Int64Array, *, random_seed: int = 0) -> UInt64Array:
     """One key a band for each text, shape (n, BANDS): equal where all hashes of the band are."""
     n = len(bounds) - 1
     step = max(1, n // COUNTED)
@@ -131,7 +127,7 @@ def band_keys(grams: Hashes, bounds: Whole, *, random_seed: int = 0) -> Keys:
     return keys
 
 
-def number_keys(data: Bytes, offsets: Whole) -> Keys:
+def number_keys(data: UInt8Array, offsets: Int64Array) -> UInt64Array:
     """A key for each text, shape (n,), equal where the same numbers stand in the same order."""
     keys = np.empty(len(offsets) - 1, np.uint64)
     in_spans(lambda start, end: _number_keys(start, end, data, offsets, keys), np.diff(offsets) + 1)
@@ -139,10 +135,15 @@ def number_keys(data: Bytes, offsets: Whole) -> Keys:
 
 
 def similar_pairs(
-    keys: Keys, numbers: Keys, grams: Hashes, bounds: Whole, *, similar: float
-) -> tuple[Whole, Whole, Shares]:
+    keys: UInt64Array,
+    numbers: UInt64Array,
+    grams: UInt32Array,
+    bounds: Int64Array,
+    *,
+    similar: float,
+) -> tuple[Int64Array, Int64Array, Float32Array]:
     """Verified pairs: the later row, the earlier row, their similarity; ordered by both."""
-    found: list[tuple[Whole, Whole, Shares]] = [
+    found: list[tuple[Int64Array, Int64Array, Float32Array]] = [
         (np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0, np.float32))
     ] * BANDS
 
@@ -160,7 +161,13 @@ def similar_pairs(
 
 @njit(nogil=True, cache=True)
 def _gram_sets(
-    start: int, end: int, data: Bytes, offsets: Whole, room: Whole, grams: Hashes, sizes: Whole
+    start: int,
+    end: int,
+    data: UInt8Array,
+    offsets: Int64Array,
+    room: Int64Array,
+    grams: UInt32Array,
+    sizes: Int64Array,
 ) -> None:
     longest = 1
     for text in range(start, end):
@@ -188,7 +195,9 @@ def _gram_sets(
 
 
 @njit(nogil=True, cache=True)
-def _number_keys(start: int, end: int, data: Bytes, offsets: Whole, keys: Keys) -> None:
+def _number_keys(
+    start: int, end: int, data: UInt8Array, offsets: Int64Array, keys: UInt64Array
+) -> None:
     for text in range(start, end):
         state = np.uint64(0)
         inside = False
@@ -206,7 +215,7 @@ def _number_keys(start: int, end: int, data: Bytes, offsets: Whole, keys: Keys) 
 
 
 @njit(nogil=True, cache=True)
-def _letters(data: Bytes, start: int, end: int, letters: Hashes) -> int:
+def _letters(data: UInt8Array, start: int, end: int, letters: UInt32Array) -> int:
     """Decode UTF-8 into code points; runs of punctuation and white space become one space."""
     count = 0
     at = start
@@ -230,7 +239,7 @@ def _letters(data: Bytes, start: int, end: int, letters: Hashes) -> int:
 
 
 @njit(nogil=True, cache=True)
-def _close_gaps(grams: Hashes, room: Whole, sizes: Whole) -> None:
+def _close_gaps(grams: UInt32Array, room: Int64Array, sizes: Int64Array) -> None:
     """Move the sets together so that each begins where the last one ends."""
     filled = 0
     for text in range(len(sizes)):
@@ -240,7 +249,7 @@ def _close_gaps(grams: Hashes, room: Whole, sizes: Whole) -> None:
 
 
 @njit(nogil=True, cache=True)
-def _count(grams: Hashes, bounds: Whole, step: int, common: Hashes) -> None:
+def _count(grams: UInt32Array, bounds: Int64Array, step: int, common: UInt32Array) -> None:
     for text in range(0, len(bounds) - 1, step):
         for gram in range(bounds[text], bounds[text + 1]):
             common[grams[gram] & np.uint32(SKETCH - 1)] += np.uint32(1)
@@ -250,13 +259,13 @@ def _count(grams: Hashes, bounds: Whole, step: int, common: Hashes) -> None:
 def _band_keys(
     start: int,
     end: int,
-    grams: Hashes,
-    bounds: Whole,
-    common: Hashes,
+    grams: UInt32Array,
+    bounds: Int64Array,
+    common: UInt32Array,
     most: int,
-    odd: Hashes,
-    shift: Hashes,
-    keys: Keys,
+    odd: UInt32Array,
+    shift: UInt32Array,
+    keys: UInt64Array,
 ) -> None:
     least = np.empty(BANDS * ROWS, np.uint32)
     for text in range(start, end):
@@ -280,15 +289,15 @@ def _band_keys(
 
 @njit(nogil=True, cache=True)
 def _similar_pairs(
-    order: Whole,
-    column: Keys,
-    keys: Keys,
-    numbers: Keys,
+    order: Int64Array,
+    column: UInt64Array,
+    keys: UInt64Array,
+    numbers: UInt64Array,
     band: int,
-    grams: Hashes,
-    bounds: Whole,
+    grams: UInt32Array,
+    bounds: Int64Array,
     similar: float,
-) -> tuple[Whole, Whole, Shares]:
+) -> tuple[Int64Array, Int64Array, Float32Array]:
     """The similar pairs whose first common band is this one."""
     room = 1024
     later, earlier = np.empty(room, np.int64), np.empty(room, np.int64)
@@ -316,7 +325,7 @@ def _similar_pairs(
 
 
 @njit(nogil=True, cache=True)
-def _met_before(keys: Keys, row: int, other: int, band: int) -> bool:
+def _met_before(keys: UInt64Array, row: int, other: int, band: int) -> bool:
     met = False
     for place in range(band):
         met |= keys[row, place] == keys[other, place]
@@ -324,7 +333,9 @@ def _met_before(keys: Keys, row: int, other: int, band: int) -> bool:
 
 
 @njit(nogil=True, cache=True)
-def _jaccard(grams: Hashes, bounds: Whole, left: int, right: int, similar: float) -> float:
+def _jaccard(
+    grams: UInt32Array, bounds: Int64Array, left: int, right: int, similar: float
+) -> float:
     """The Jaccard similarity of two sets; 0 as soon as it cannot reach `similar`."""
     i, j = bounds[left], bounds[right]
     end_i, end_j = bounds[left + 1], bounds[right + 1]
@@ -349,7 +360,11 @@ def _jaccard(grams: Hashes, bounds: Whole, left: int, right: int, similar: float
 
 @njit(nogil=True, cache=True)
 def _keep_first(
-    later: Whole, earlier: Whole, share: Shares, copy_of: Whole, similarity: Shares
+    later: Int64Array,
+    earlier: Int64Array,
+    share: Float32Array,
+    copy_of: Int64Array,
+    similarity: Float32Array,
 ) -> None:
     """A row repeats the most similar of the earlier rows that are kept; the first among equals."""
     for pair in range(len(later)):

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
-import numpy.typing as npt
+
+from kdos.arrays import Int64Array
 
 _WORD = re.compile(r"[^\W_]+")
 _DIGIT_GROUPS = re.compile(r"[,\u00a0\u2009\u202f](?<=\d.)(?=\d{3}(?!\d))")
@@ -28,9 +29,9 @@ class Grouping:
     `first` is each group's first row: it speaks for the group.
     """
 
-    group: npt.NDArray[np.int64]
-    first: npt.NDArray[np.int64]
-    size: npt.NDArray[np.int64]
+    group: Int64Array
+    first: Int64Array
+    size: Int64Array
 
 
 def group_texts(texts: Sequence[str]) -> Grouping:

@@ -3,12 +3,9 @@
 from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
-import numpy.typing as npt
 
+from kdos.arrays import Float32Array, Int32Array
 from kdos.pool.grouping import fact_key
-
-Points = npt.NDArray[np.float32]
-Cells = npt.NDArray[np.int32]
 
 
 class Inventory:
@@ -21,8 +18,8 @@ class Inventory:
         self,
         texts: Sequence[str],
         *,
-        points: Points,
-        cells: Cells,
+        points: Float32Array,
+        cells: Int32Array,
         wordings: Sequence[Sequence[str]] = (),
     ) -> None:
         self.texts = list(texts)
@@ -44,7 +41,9 @@ class Inventory:
         return tuple(dict.fromkeys(self._rows[fact_key(text)] for text in texts))
 
     def add(
-        self, texts: Iterable[str], locate: Callable[[Sequence[str]], tuple[Points, Cells]]
+        self,
+        texts: Iterable[str],
+        locate: Callable[[Sequence[str]], tuple[Float32Array, Int32Array]],
     ) -> int:
         """Add those that are new, placed by `locate`; returns how many there were."""
         fresh: dict[str, str] = {}
@@ -57,7 +56,7 @@ class Inventory:
             self.extend(list(fresh.values()), points=points, cells=cells)
         return len(fresh)
 
-    def extend(self, texts: Sequence[str], *, points: Points, cells: Cells) -> None:
+    def extend(self, texts: Sequence[str], *, points: Float32Array, cells: Int32Array) -> None:
         """Add knowledge points that are known to be new, with their places."""
         for text in texts:
             self._rows[fact_key(text)] = len(self.texts)

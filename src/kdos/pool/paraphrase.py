@@ -12,12 +12,10 @@ from functools import lru_cache
 from itertools import pairwise
 
 import numpy as np
-import numpy.typing as npt
 
+from kdos.arrays import Float32Array
 from kdos.pool.grouping import Grouping
 from kdos.pool.wording import Wording, read_wording, stem
-
-Vectors = npt.NDArray[np.float32]
 
 SAME_RELATION = 0.6
 """Least cosine where both name the same relation and say nothing else."""
@@ -88,7 +86,7 @@ class Statement:
     relations: Mapping[int, Set[str]]
 
 
-def group_paraphrases(texts: Sequence[str], vectors: Vectors) -> Grouping:
+def group_paraphrases(texts: Sequence[str], vectors: Float32Array) -> Grouping:
     """Group texts that state one fact; unit vectors of shape (n_texts, n_features).
 
     A text joins the group whose first text it is closest to among those it may merge with, and

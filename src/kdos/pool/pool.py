@@ -4,9 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-import numpy.typing as npt
 
-Counts = npt.NDArray[np.int64]
+from kdos.arrays import Int32Array, Int64Array
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,8 +16,8 @@ class Pool:
     """
 
     samples: int
-    counts: Counts
-    exposures: Counts
+    counts: Int64Array
+    exposures: Int64Array
 
     @classmethod
     def empty(cls, *, n_cells: int, n_points: int) -> "Pool":
@@ -30,7 +29,7 @@ class Pool:
         """Occurrences of knowledge points in all samples."""
         return int(self.counts.sum())
 
-    def extend(self, samples: Sequence[Sequence[int]], cells: npt.NDArray[np.int32]) -> "Pool":
+    def extend(self, samples: Sequence[Sequence[int]], cells: Int32Array) -> "Pool":
         """The pool with more samples, each given by its knowledge points' rows in `cells`."""
         points = np.array([point for sample in samples for point in sample], np.int64)
         return replace(
@@ -42,5 +41,5 @@ class Pool:
         )
 
 
-def _padded(counts: Counts, length: int) -> Counts:
+def _padded(counts: Int64Array, length: int) -> Int64Array:
     return np.concatenate([counts, np.zeros(length - len(counts), np.int64)])

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from kdos.arrays import Int64Array
 from kdos.chance import generator
 from kdos.errors import InputError, StoreError
 from kdos.pool import values
@@ -34,7 +34,7 @@ class Drawn:
 
     table: pa.Table
     total: int
-    file: npt.NDArray[np.int64]
+    file: Int64Array
 
 
 @dataclass(slots=True)
@@ -56,7 +56,7 @@ class Loop:
 
     rounds: Sequence[Mapping[str, Any]]
     fates: Counter[tuple[str, str]]
-    held: npt.NDArray[np.int64]
+    held: Int64Array
     taught: Mapping[str, Taught]
     points: Drawn | None
     drafts: Drawn | None
@@ -121,7 +121,7 @@ def finished_rounds(folder: Path) -> list[Path]:
     return sorted(folder.glob("round-*[0-9]/round.json"))
 
 
-def tally(samples: Sequence[Path], n_cells: int) -> tuple[npt.NDArray[np.int64], dict[str, Taught]]:
+def tally(samples: Sequence[Path], n_cells: int) -> tuple[Int64Array, dict[str, Taught]]:
     """What each cell holds, and how each knowledge point was taught.
 
     New knowledge points are noted up to `MOST_POINTS` of them.
@@ -203,9 +203,7 @@ def draw_from(paths: Sequence[Path], columns: Sequence[str]) -> Drawn | None:
     return Drawn(rows_at(paths, columns, rows), total, np.searchsorted(ends, rows, side="right"))
 
 
-def rows_at(
-    paths: Sequence[Path], columns: Sequence[str] | None, rows: npt.NDArray[np.int64]
-) -> pa.Table:
+def rows_at(paths: Sequence[Path], columns: Sequence[str] | None, rows: Int64Array) -> pa.Table:
     """The rows at ascending places of files laid end to end, batch by batch."""
     start = 0
     parts: list[pa.RecordBatch] = []

@@ -7,17 +7,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import orjson
 
+from kdos.arrays import Float64Array, Int64Array
 from kdos.chance import generator
 from kdos.pool import values
 from kdos.pool.grouping import fact_key
 from kdos.report.artefacts import Artefacts, Drawn, Loop
 from kdos.report.wording import OUTCOMES, outcome_of
-
-Floats = npt.NDArray[np.float64]
-Whole = npt.NDArray[np.int64]
 
 RANGE = 65_535
 """Places are whole numbers in [0, RANGE], both axes to one scale."""
@@ -42,7 +39,7 @@ class Ramp:
     name: str
     low: float
     high: float
-    values: Whole
+    values: Int64Array
     kind: str = "ramp"
 
 
@@ -52,7 +49,7 @@ class Classes:
 
     name: str
     labels: Sequence[str]
-    values: Whole
+    values: Int64Array
     ordered: bool = False
     kind: str = "classes"
 
@@ -63,8 +60,8 @@ class Layer:
 
     name: str
     total: int
-    x: Whole
-    y: Whole
+    x: Int64Array
+    y: Int64Array
     text: Sequence[str]
     colourings: Sequence[Ramp | Classes]
 
@@ -98,7 +95,7 @@ class Plane:
         width = max(float(np.ptp(x)), float(np.ptp(y)), 1e-9)
         return cls(float(x.min()), float(y.max()), RANGE / width)
 
-    def place(self, x: Floats, y: Floats) -> tuple[Whole, Whole]:
+    def place(self, x: Float64Array, y: Float64Array) -> tuple[Int64Array, Int64Array]:
         """Whole coordinates."""
         places = np.stack([(x - self.left) * self.scale, (self.top - y) * self.scale])
         across, down = np.clip(np.rint(places), 0, RANGE).astype(np.int64)
@@ -156,7 +153,9 @@ def draft_layer(drafts: Drawn, source: Drawn, plane: Plane, *, n_rounds: int) ->
     )
 
 
-def middle_of_cells(cells: Sequence[Sequence[int]], source: Drawn) -> tuple[Floats, Floats]:
+def middle_of_cells(
+    cells: Sequence[Sequence[int]], source: Drawn
+) -> tuple[Float64Array, Float64Array]:
     """The mean of the source's knowledge points in each list of cells, on the principal plane."""
     x, y = coordinates(source)
     own = source.table["cell"].to_numpy()
@@ -173,7 +172,7 @@ def middle_of_cells(cells: Sequence[Sequence[int]], source: Drawn) -> tuple[Floa
     )
 
 
-def coordinates(points: Drawn) -> tuple[Floats, Floats]:
+def coordinates(points: Drawn) -> tuple[Float64Array, Float64Array]:
     """The two principal coordinates."""
     return (
         points.table["x"].to_numpy().astype(np.float64),
@@ -181,7 +180,7 @@ def coordinates(points: Drawn) -> tuple[Floats, Floats]:
     )
 
 
-def ramp(name: str, numbers: Floats) -> Ramp:
+def ramp(name: str, numbers: Float64Array) -> Ramp:
     """Numbers on a scale that leaves out the most extreme 0.5 % at either end."""
     low, high = (float(q) for q in np.quantile(numbers, [0.005, 0.995]))
     share = (numbers - low) / max(high - low, 1e-12)
@@ -199,7 +198,7 @@ def classes(name: str, names: Sequence[str]) -> Classes:
     )
 
 
-def by_round(name: str, rounds: Whole, last: int) -> Classes:
+def by_round(name: str, rounds: Int64Array, last: int) -> Classes:
     """Rounds in classes of a few each; round 0 stands for never."""
     edges = np.unique(np.linspace(1, last + 1, ROUND_CLASSES + 1).round().astype(np.int64))
     labels = [

@@ -6,9 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-import numpy.typing as npt
 
-Floats = npt.NDArray[np.float64]
+from kdos.arrays import Float64Array
 
 WIDTH, HEIGHT = 360, 250
 LEFT, RIGHT, TOP, BOTTOM = 46, 66, 12, 36
@@ -132,14 +131,14 @@ class Axis:
         return [float(f"{i * step:.6g}") for i in range(int(self.high / step) + 1)]
 
 
-def log_axis(values: Floats) -> Axis:
+def log_axis(values: Float64Array) -> Axis:
     """A logarithmic axis over whole powers of ten that hold the values."""
     shown = np.maximum(values, SMALLEST) if len(values) else np.array([1.0])
     low, high = math.floor(math.log10(shown.min())), math.ceil(math.log10(shown.max()))
     return Axis(10.0**low, 10.0 ** max(high, low + 1), HEIGHT - BOTTOM, TOP, logarithmic=True)
 
 
-def linear_axis(values: Floats) -> Axis:
+def linear_axis(values: Float64Array) -> Axis:
     """An axis from zero to a little above the largest value."""
     top = float(values.max()) if len(values) and values.max() > SMALLEST else 1.0
     return Axis(0.0, top * 1.05, HEIGHT - BOTTOM, TOP)
@@ -175,7 +174,7 @@ def kept_apart(strokes: Sequence[Stroke]) -> list[Stroke]:
     return [replace(stroke, label_at=moved[stroke.role] - over) for stroke in strokes]
 
 
-def fullness_shares(held: Floats, quota: Floats) -> Floats:
+def fullness_shares(held: Float64Array, quota: Float64Array) -> Float64Array:
     """How much of the target lies in cells that hold each multiple of their quota.
 
     Both have shape (n_cells,) and are scaled to one sum, so that pools of any size compare.
@@ -185,7 +184,9 @@ def fullness_shares(held: Floats, quota: Floats) -> Floats:
     return np.histogram(multiple, FULLNESS, weights=quota[wanted])[0] / quota.sum()
 
 
-def fullness_chart(loops: Sequence[tuple[str, Floats]], quota: Floats) -> list[BarGroup]:
+def fullness_chart(
+    loops: Sequence[tuple[str, Float64Array]], quota: Float64Array
+) -> list[BarGroup]:
     """The shares of the target by fullness; `loops` gives a style class and what cells hold."""
     shares = [fullness_shares(held, quota) for _, held in loops]
     highest = max(float(np.max(share)) for share in shares)

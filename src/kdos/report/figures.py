@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 
+from kdos.arrays import Float64Array
 from kdos.report import sections, tables
 from kdos.report.artefacts import Artefacts, Loop
 from kdos.report.picture import (
@@ -24,8 +25,6 @@ from kdos.report.picture import (
     frame_around,
     kernel_density,
 )
-
-Floats = npt.NDArray[np.float64]
 
 STEERED, BLIND, FLOOR = "#0b6e6e", "#a85a12", "#6b7178"
 RAMP = LinearSegmentedColormap.from_list("density", ["#bcd8cd", "#499b9a", "#20687b", "#17334e"])
@@ -77,7 +76,7 @@ def panels_figure(run: Artefacts) -> Figure | None:
 def draw_row(
     row: npt.NDArray[np.object_],
     frame: Frame,
-    columns: list[Floats],
+    columns: list[Float64Array],
     *,
     limits: tuple[float, float],
 ) -> None:

@@ -9,13 +9,11 @@ from typing import cast
 
 import contourpy
 import numpy as np
-import numpy.typing as npt
 from contourpy import LineType
 from scipy.ndimage import gaussian_filter
 
+from kdos.arrays import Float64Array, Int64Array
 from kdos.chance import generator
-
-Floats = npt.NDArray[np.float64]
 
 WIDTH, HEIGHT = 400, 300
 """The plane of a panel, in the units of its drawing."""
@@ -44,7 +42,7 @@ class Frame:
     bottom: float
     scale: float
 
-    def place(self, x: Floats, y: Floats) -> Floats:
+    def place(self, x: Float64Array, y: Float64Array) -> Float64Array:
         """Principal coordinates in the plane's units, shape (n, 2), y pointing down."""
         return np.stack([(x - self.left) * self.scale, HEIGHT - (y - self.bottom) * self.scale], 1)
 
@@ -58,7 +56,7 @@ class Panels:
     contours: list[str]
 
 
-def frame_around(x: Floats, y: Floats) -> Frame:
+def frame_around(x: Float64Array, y: Float64Array) -> Frame:
     """The frame that holds nearly all of the points, both axes to one scale."""
     left, right = np.quantile(x, [OUTSIDE, 1 - OUTSIDE])
     bottom, top = np.quantile(y, [OUTSIDE, 1 - OUTSIDE])
@@ -71,7 +69,7 @@ def frame_around(x: Floats, y: Floats) -> Frame:
     )
 
 
-def draw_panels(places: Floats, weights: Floats, step: npt.NDArray[np.int64]) -> Panels:
+def draw_panels(places: Float64Array, weights: Float64Array, step: Int64Array) -> Panels:
     """Draw points at `places`, shape (n, 2); `weights` and ramp `step` have shape (n,)."""
     return Panels(
         dots=[dot_path(places[rows]) for rows in dots_by_step(step)],
@@ -80,13 +78,13 @@ def draw_panels(places: Floats, weights: Floats, step: npt.NDArray[np.int64]) ->
     )
 
 
-def ramp_steps(values: Floats, low: float, high: float) -> npt.NDArray[np.int64]:
+def ramp_steps(values: Float64Array, low: float, high: float) -> Int64Array:
     """The ramp step, in [0, STEPS), of each value between `low` and `high`."""
     share = (values - low) / max(high - low, 1e-12)
     return np.clip((share * STEPS).astype(np.int64), 0, STEPS - 1)
 
 
-def dots_by_step(step: npt.NDArray[np.int64]) -> list[npt.NDArray[np.int64]]:
+def dots_by_step(step: Int64Array) -> list[Int64Array]:
     """The rows of each step; of more than `MOST_DOTS` points, that many drawn at random."""
     rows = np.arange(len(step))
     if len(step) > MOST_DOTS:
@@ -95,7 +93,7 @@ def dots_by_step(step: npt.NDArray[np.int64]) -> list[npt.NDArray[np.int64]]:
     return [rows[step[rows] == number] for number in range(STEPS)]
 
 
-def dot_path(places: Floats) -> str:
+def dot_path(places: Float64Array) -> str:
     """Dots as one path of strokes without length, which round caps make into dots."""
     inside = ((places >= 0) & (places <= [WIDTH, HEIGHT])).all(1)
     whole = np.unique(np.rint(places[inside] * 2).astype(int), axis=0)
@@ -108,7 +106,9 @@ def half(doubled: int) -> str:
     return str(doubled // 2) if doubled % 2 == 0 else str(doubled / 2)
 
 
-def counts_on_grid(places: Floats, weights: Floats, columns: int, rows: int) -> Floats:
+def counts_on_grid(
+    places: Float64Array, weights: Float64Array, columns: int, rows: int
+) -> Float64Array:
     """Weights summed on a grid over the plane, shape (rows, columns)."""
     return np.histogram2d(
         places[:, 1],
@@ -119,7 +119,7 @@ def counts_on_grid(places: Floats, weights: Floats, columns: int, rows: int) -> 
     )[0]
 
 
-def bin_paths(places: Floats, weights: Floats) -> list[str]:
+def bin_paths(places: Float64Array, weights: Float64Array) -> list[str]:
     """Squares of the histogram, in steps of the logarithm of their weight."""
     grid = counts_on_grid(places, weights, COLUMNS, ROWS)
     side = WIDTH / COLUMNS
@@ -135,15 +135,15 @@ def bin_paths(places: Floats, weights: Floats) -> list[str]:
     ]
 
 
-def contour_paths(places: Floats, weights: Floats) -> list[str]:
+def contour_paths(places: Float64Array, weights: Float64Array) -> list[str]:
     """Areas of the kernel density that hold `ENCLOSED` of the weight, the widest first."""
     density = kernel_density(places, weights)
     levels = enclosing_levels(density)
     rims = contourpy.contour_generator(z=np.pad(density, 1), line_type=LineType.Separate)
-    return [closed_path(cast("list[Floats]", rims.lines(level))) for level in levels]
+    return [closed_path(cast("list[Float64Array]", rims.lines(level))) for level in levels]
 
 
-def kernel_density(places: Floats, weights: Floats) -> Floats:
+def kernel_density(places: Float64Array, weights: Float64Array) -> Float64Array:
     """The kernel density on a fine grid: Scott's bandwidth, points binned before smoothing."""
     grid = counts_on_grid(places, weights, WIDTH // FINE, HEIGHT // FINE)
     effective = weights.sum() ** 2 / (weights**2).sum()
@@ -156,14 +156,14 @@ def kernel_density(places: Floats, weights: Floats) -> Floats:
     return gaussian_filter(grid, bandwidth[::-1], mode="constant")
 
 
-def enclosing_levels(density: Floats) -> list[float]:
+def enclosing_levels(density: Float64Array) -> list[float]:
     """The density at the rim of the smallest areas that hold each share of `ENCLOSED`."""
     ordered = np.sort(density.ravel())[::-1]
     held = np.cumsum(ordered) / ordered.sum()
     return [float(ordered[np.searchsorted(held, share)]) for share in ENCLOSED]
 
 
-def closed_path(lines: list[Floats]) -> str:
+def closed_path(lines: list[Float64Array]) -> str:
     """Closed lines on the padded grid as one path in the plane's units."""
     rings = [((line[:-1] - 0.5) * FINE).round(1).tolist() for line in lines]
     return "".join(f"M{'L'.join(f'{x:g} {y:g}' for x, y in ring)}z" for ring in rings)

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import yaml
 
+from kdos.arrays import Float64Array
 from kdos.logic import Fault, parse
 from kdos.pool import values
 from kdos.pool.grouping import fact_key
@@ -32,9 +32,6 @@ from kdos.report.wording import (
     percent,
     words,
 )
-
-Floats = npt.NDArray[np.float64]
-Whole = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +157,9 @@ def panel_rows(run: Artefacts) -> list[PanelRow]:
     return rows
 
 
-def pool_points(run: Artefacts) -> tuple[Floats, Floats, Floats, Floats] | None:
+def pool_points(
+    run: Artefacts,
+) -> tuple[Float64Array, Float64Array, Float64Array, Float64Array] | None:
     """Coordinates, log10 density and exposures of what the pool teaches.
 
     Before the run has written its pool's knowledge points, those of the source that are taught.

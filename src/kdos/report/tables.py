@@ -6,14 +6,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from kdos.arrays import Float64Array, Int64Array
 from kdos.pool import values
 from kdos.report.artefacts import Artefacts, Drawn, Loop
 from kdos.report.wording import ACCEPTED, CLASS_MEANINGS, OUTCOMES, figure, outcome_of, words
-
-Floats = npt.NDArray[np.float64]
-Whole = npt.NDArray[np.int64]
 
 CELLS_SHOWN = 6
 EXAMPLES_SHOWN = 3
@@ -141,8 +138,8 @@ class Shelf:
     """What is known of every cell: source `count` and mean log10 `density`, shape (n_cells,)."""
 
     run: Artefacts
-    count: Whole
-    density: Floats
+    count: Int64Array
+    density: Float64Array
 
     def cell(self, number: int) -> Cell:
         """One cell with examples of its knowledge points."""

@@ -5,13 +5,14 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from kdos.arrays import FloatingArray
 from kdos.errors import InputError
 
 BLOCK_VALUES = 1 << 22
 """Values that are checked at a time: 16 MB of float32."""
 
 
-def open_vectors(path: Path | str) -> npt.NDArray[np.floating]:
+def open_vectors(path: Path | str) -> FloatingArray:
     """The vectors of a ``.npy`` file, shape (n, dim), read-only, each number checked finite."""
     file = Path(path)
     if not file.is_file():
@@ -37,7 +38,7 @@ def _check_form(path: Path, vectors: npt.NDArray[np.generic]) -> None:
         raise InputError.at(path, message)
 
 
-def _check_finite(path: Path, vectors: npt.NDArray[np.floating]) -> None:
+def _check_finite(path: Path, vectors: FloatingArray) -> None:
     rows = max(1, BLOCK_VALUES // vectors.shape[1])
     for start in range(0, len(vectors), rows):
         good = np.isfinite(vectors[start : start + rows]).all(axis=1)

@@ -5,8 +5,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from kdos.arrays import Float32Array
 from kdos.evaluate import open_benchmark
 from kdos.pool import Draft, Refusal
 from kdos.run.folder import RunFolder
@@ -14,8 +14,7 @@ from kdos.scoring import Question
 from kdos.store import read_parquet
 from kdos.verdict import Asked, Benchmarks, paraphrased, refuse
 
-Vectors = npt.NDArray[np.float32]
-Embed = Callable[[Sequence[str]], Vectors]
+Embed = Callable[[Sequence[str]], Float32Array]
 
 
 def read_questions(names: Sequence[str]) -> list[Question]:
@@ -74,6 +73,6 @@ def _refusal(question: Question) -> Refusal:
     return refuse("contaminated", f"{_name(question)}: {question.question}")
 
 
-def _unit(vectors: Vectors) -> Vectors:
+def _unit(vectors: Float32Array) -> Float32Array:
     """The vectors at length one."""
     return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)

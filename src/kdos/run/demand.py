@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from kdos.arrays import Float64Array
 from kdos.errors import InputError
 from kdos.rows import Rows, field_names, guess_field, read_rows
 from kdos.run.prepare import Prepared, embed_all
@@ -16,7 +16,7 @@ DEMAND = "demand:"
 LOSS, CORRECT = "loss", "correct"
 
 
-def read_demand(target: str, prepared: Prepared) -> npt.NDArray[np.float64] | None:
+def read_demand(target: str, prepared: Prepared) -> Float64Array | None:
     """The demand for each cell under a ``demand:FILE`` target, shape (n_cells,); None otherwise.
 
     Each row of the file is a question, placed in the run's space. One with a number `loss` (nats)

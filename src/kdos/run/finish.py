@@ -5,9 +5,9 @@ from collections import Counter
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
+from kdos.arrays import BoolArray, Float32Array, Float64Array, Int64Array
 from kdos.config import Config
 from kdos.density import measure
 from kdos.export import Card, write_dataset
@@ -172,8 +172,8 @@ def write_pool_points(folder: RunFolder, prepared: Prepared, balanced: Balanced)
 
 
 def placed(
-    prepared: Prepared, points: npt.NDArray[np.float32], rows: npt.NDArray[np.int64]
-) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
+    prepared: Prepared, points: Float32Array, rows: Int64Array
+) -> tuple[Float64Array, BoolArray]:
     """log10 density and novelty of pool points; those of the reference were measured already."""
     reference = prepared.reference
     known = rows < reference.num_rows

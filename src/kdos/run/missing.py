@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import yaml
 
+from kdos.arrays import BoolArray, Float64Array, Int64Array
 from kdos.config import Config, read_config
 from kdos.errors import InputError
 from kdos.pool import values
@@ -19,9 +19,6 @@ from kdos.run.folder import RunFolder
 from kdos.store import read_parquet
 from kdos.synthesize import POINTS_A_SAMPLE
 from kdos.targets import Gap, measure_gap, quotas
-
-Counts = npt.NDArray[np.int64]
-Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,15 +86,15 @@ def missing_in(path: Path, *, examples: int) -> Missing:
 
 
 def gap_of(
-    held: Counts, q: Floats, reachable: npt.NDArray[np.bool_], *, budget: int
-) -> tuple[Gap, Counts]:
+    held: Int64Array, q: Float64Array, reachable: BoolArray, *, budget: int
+) -> tuple[Gap, Int64Array]:
     """The gap over cells that can be reached, and every cell's quota of the budget."""
     with np.errstate(divide="ignore"):
-        log_q: Floats = np.log(q)
+        log_q: Float64Array = np.log(q)
     quota = quotas(log_q, budget)
     if not reachable.any():
         return measure_gap(held, log_q, quota), quota
-    rest: Floats = np.where(reachable, log_q - np.log(q[reachable].sum()), -np.inf)
+    rest: Float64Array = np.where(reachable, log_q - np.log(q[reachable].sum()), -np.inf)
     return measure_gap(held, rest, quota), np.where(reachable, quotas(rest, budget), quota)
 
 
@@ -111,7 +108,7 @@ def config_in(folder: RunFolder) -> Config:
     return read_config({key: part for key, part in value.items() if key != "fingerprint"})
 
 
-def tally(folder: RunFolder, n_cells: int) -> tuple[int, Counts, Counts, Counter[str]]:
+def tally(folder: RunFolder, n_cells: int) -> tuple[int, Int64Array, Int64Array, Counter[str]]:
     """Samples, knowledge points and picks by cell, and how often each knowledge point is held."""
     samples, number = 0, 1
     cells: list[int] = []

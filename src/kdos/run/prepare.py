@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from kdos.arrays import Float32Array
 from kdos.config import Config
 from kdos.density import Space, fit_space
 from kdos.embed import Embedder, LexicalEmbedder
@@ -32,7 +32,6 @@ from kdos.synthesize import Library
 from kdos.tasks import Ask
 from kdos.terminal import Progress
 
-Points = npt.NDArray[np.float32]
 Tally = dict[str, Any]
 
 SEED_TABLES = {"documents": DOCUMENTS, "passages": PASSAGES, "seeds": SEEDS}
@@ -204,7 +203,7 @@ def space_stage(
     return space, read_parquet(folder.knowledge_points)
 
 
-def without_paraphrases(points: pa.Table, vectors: Points) -> tuple[pa.Table, Points]:
+def without_paraphrases(points: pa.Table, vectors: Float32Array) -> tuple[pa.Table, Float32Array]:
     """The knowledge points with all wordings of one fact in one row, and their vectors.
 
     Only vectors that know what words mean can tell; the lexical embedder's do not.
@@ -214,7 +213,7 @@ def without_paraphrases(points: pa.Table, vectors: Points) -> tuple[pa.Table, Po
     return merge_paraphrases(points, grouping), vectors[grouping.first]
 
 
-def embed_all(embedder: Embedder, texts: Sequence[str]) -> Points:
+def embed_all(embedder: Embedder, texts: Sequence[str]) -> Float32Array:
     """The vectors of many texts, a block at a time."""
     starts = range(0, len(texts), EMBEDDED_AT_ONCE)
     return np.concatenate([embedder.embed(texts[i : i + EMBEDDED_AT_ONCE]) for i in starts])

@@ -8,9 +8,9 @@ from time import monotonic
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
+from kdos.arrays import Float64Array
 from kdos.config import Config
 from kdos.density import Space, cell_log_density
 from kdos.density.profile import effective_cells
@@ -127,7 +127,7 @@ def workroom(config: Config, prepared: Prepared, *, ask: Ask) -> Workroom:
     )
 
 
-def wanted_of(config: Config, prepared: Prepared, links: Links) -> npt.NDArray[np.float64]:
+def wanted_of(config: Config, prepared: Prepared, links: Links) -> Float64Array:
     """The target over cells that the configuration asks for, shape (n_cells,), nats."""
     space = prepared.space
     log_q = read_target(

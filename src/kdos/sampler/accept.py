@@ -4,11 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
+
+from kdos.arrays import Int64Array
 
 RULES = ("pace", "strict", "mean", "all")
-
-Counts = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +24,7 @@ class Decision:
 
 
 def decide(
-    cells: Sequence[int], *, counts: Counts, quotas: Counts, rule: str, slack: float
+    cells: Sequence[int], *, counts: Int64Array, quotas: Int64Array, rule: str, slack: float
 ) -> Decision:
     """Whether a draft whose knowledge points lie in `cells` stays.
 

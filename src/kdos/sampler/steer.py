@@ -5,13 +5,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
+from kdos.arrays import BoolArray, Float64Array, Int32Array, Int64Array
 from kdos.chance import generator
-
-Counts = npt.NDArray[np.int64]
-Floats = npt.NDArray[np.float64]
-Mask = npt.NDArray[np.bool_]
 
 MOST_USED = 5
 """Knowledge points a draft may hold (KDoS: 3 to 5)."""
@@ -42,14 +38,14 @@ class Links:
     of passage p and `seeds_in[d]` the seeds of document d.
     """
 
-    cells: npt.NDArray[np.int32]
-    documents: npt.NDArray[np.int32]
-    passages: npt.NDArray[np.int32]
-    points_of: Sequence[Counts]
-    seeds_of: Sequence[Counts]
-    points_in: Sequence[Counts]
-    points_at: Sequence[Counts]
-    seeds_in: Sequence[Counts]
+    cells: Int32Array
+    documents: Int32Array
+    passages: Int32Array
+    points_of: Sequence[Int64Array]
+    seeds_of: Sequence[Int64Array]
+    points_in: Sequence[Int64Array]
+    points_at: Sequence[Int64Array]
+    seeds_in: Sequence[Int64Array]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,17 +57,17 @@ class Yields:
     picks asked for none in that cell; `asked`, shape (n_points,), picks from a point.
     """
 
-    tries: Counts
-    gains: Counts
-    strays: Counts
-    asked: Counts
+    tries: Int64Array
+    gains: Int64Array
+    strays: Int64Array
+    asked: Int64Array
 
     @classmethod
     def none(cls, *, n_cells: int, n_points: int) -> "Yields":
         """Nothing asked yet."""
         return cls(*(np.zeros(n, np.int64) for n in (n_cells, n_cells, n_cells, n_points)))
 
-    def rate(self, *, drafts: int) -> Floats:
+    def rate(self, *, drafts: int) -> Float64Array:
         """Accepted knowledge points that a pick of `drafts` drafts brings into its cell."""
         return (self.gains + PRIOR_TRIES * drafts) / (self.tries + PRIOR_TRIES)
 
@@ -103,10 +99,10 @@ class Batch:
     def __init__(
         self,
         links: Links,
-        deficit: Counts,
-        strays: Floats | float = 0.0,
+        deficit: Int64Array,
+        strays: Float64Array | float = 0.0,
         *,
-        asked: Counts,
+        asked: Int64Array,
         drafts: int,
         round_number: int,
         rng: np.random.Generator,
@@ -162,23 +158,23 @@ class Batch:
         full = self._left[links.cells[others]] <= 0
         return (*points, *used.tolist()), tuple(others[full].tolist())
 
-    def _lack(self, points: Counts) -> Floats:
+    def _lack(self, points: Int64Array) -> Float64Array:
         """What the cells of knowledge points lack that is not left to drift."""
         cells = self._links.cells[points]
         return np.maximum(self._left[cells] - self._strays[cells], 0.0)
 
 
 def steer(
-    deficit: Counts,
+    deficit: Int64Array,
     yields: Yields,
     links: Links,
     *,
-    exposures: Counts,
+    exposures: Int64Array,
     picks: int,
     drafts: int,
     random_seed: int,
     round_number: int,
-    strays: Floats | float = 0.0,
+    strays: Float64Array | float = 0.0,
 ) -> list[Pick]:
     """At most `picks` picks, shared over cells by what they lack and by how well they yield.
 
@@ -220,7 +216,7 @@ def steer(
 
 
 def scatter(
-    links: Links, *, picks: int, random_seed: int, round_number: int, asked: Counts
+    links: Links, *, picks: int, random_seed: int, round_number: int, asked: Int64Array
 ) -> list[Pick]:
     """Picks from seeds drawn evenly, whatever the pool holds: the blind run's."""
     rng = generator(random_seed, "scatter", round_number)
@@ -232,14 +228,14 @@ def scatter(
     return batch.picks
 
 
-def unreachable_cells(yields: Yields, links: Links, *, drafts: int) -> Mask:
+def unreachable_cells(yields: Yields, links: Links, *, drafts: int) -> BoolArray:
     """Cells that no draft has reached in TRIES picks, or that hold nothing to start from."""
     empty = np.array([len(points) == 0 for points in links.points_in])
     barren = (yields.tries >= TRIES) & (yields.gains < LEAST_YIELD * yields.tries * drafts)
     return empty | barren
 
 
-def _systematic(lack: Floats, picks: int, rng: np.random.Generator) -> Counts:
+def _systematic(lack: Float64Array, picks: int, rng: np.random.Generator) -> Int64Array:
     """Whole shares of `picks` in proportion to `lack`, none above what the cell lacks."""
     total = lack.sum()
     if total <= 0:

@@ -9,11 +9,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 from scipy.stats import norm as normal
 from scipy.stats import t as student
 
-from kdos.scaling.robust import Floats, minimise
+from kdos.arrays import Float64Array, Int64Array
+from kdos.scaling.robust import minimise
 
 HELD = 0.85
 """Recall (chance taken off) that counts as holding the facts."""
@@ -28,7 +28,6 @@ EVIDENCE = 6.0
 """How much lower the information criterion of a break must be: strong evidence."""
 DRAWS = 500
 LEVEL = 0.90
-Ints = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +40,9 @@ class Cell:
 
     params: int
     presentations: int
-    facts: Ints
-    recall: Floats
-    random_seed: Ints
+    facts: Int64Array
+    recall: Float64Array
+    random_seed: Int64Array
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,11 +69,11 @@ class Collapse:
     peak: Interval
     onset: float | None
     width: float
-    draws: Floats
+    draws: Float64Array
     seeds: int
 
 
-def above_chance(recall: Floats, values: int) -> Floats:
+def above_chance(recall: Float64Array, values: int) -> Float64Array:
     """Recall with lucky guesses among `values` answers taken off: 0 is chance, 1 is all."""
     chance = 1 / values
     return (recall - chance) / (1 - chance)
@@ -93,21 +92,28 @@ def missing_facts(cell: Cell, *, values: int) -> int | None:
     return None
 
 
-def mean_recall(cell: Cell) -> tuple[Ints, Floats]:
+def mean_recall(cell: Cell) -> tuple[Int64Array, Float64Array]:
     """The counts of facts measured, ascending, and the mean recall at each."""
     facts, at = np.unique(cell.facts, return_inverse=True)
     return facts, np.bincount(at, cell.recall) / np.bincount(at)
 
 
-def recall_at(log_facts: Floats, log_k50: Floats, width: Floats, *, values: int) -> Floats:
+def recall_at(
+    log_facts: Float64Array, log_k50: Float64Array, width: Float64Array, *, values: int
+) -> Float64Array:
     """The recall that a curve gives: chance + (1 - chance) / (1 + exp((log K - log K50) / s))."""
     fall = 0.5 * (1 - np.tanh((log_facts - log_k50) / (2 * width)))
     return 1 / values + (1 - 1 / values) * fall
 
 
 def fit_curves(
-    cell: Cell, recall: Floats, weights: Floats, *, values: int, near: Floats | None = None
-) -> Floats:
+    cell: Cell,
+    recall: Float64Array,
+    weights: Float64Array,
+    *,
+    values: int,
+    near: Float64Array | None = None,
+) -> Float64Array:
     """Log K50 and log width of `b` versions of a cell's runs, shape (b, 2).
 
     `recall` and `weights` have shape (b, n_runs); `near`, shape (2,), is where to look, if known.
@@ -116,7 +122,7 @@ def fit_curves(
     """
     at = np.log(cell.facts)
 
-    def residuals(theta: Floats) -> Floats:
+    def residuals(theta: Float64Array) -> Float64Array:
         width = np.exp(np.clip(theta[:, 1:], np.log(NARROWEST), np.log(WIDEST)))
         return (recall - recall_at(at, theta[:, :1], width, values=values)) / OUTLIER
 
@@ -161,10 +167,10 @@ class _Bootstrap:
     `noise`, shape (n_draws,), are the draws of log K50 in standard errors.
     """
 
-    curve: Floats
+    curve: Float64Array
     peak: float
-    spread: Floats
-    noise: Floats
+    spread: Float64Array
+    noise: Float64Array
     seeds: int
 
 
@@ -192,7 +198,7 @@ def one_curve(
     recall = np.concatenate([cell.recall for cell in cells])
     at = np.log(np.concatenate(shares))
 
-    def residuals(theta: Floats) -> Floats:
+    def residuals(theta: Float64Array) -> Float64Array:
         return recall - recall_at(at, np.zeros((1, 1)), np.exp(theta), values=values)
 
     theta = minimise(residuals, np.ones((1, len(at))), np.log([[width] for width in WIDTHS]))
@@ -200,7 +206,9 @@ def one_curve(
     return 1 - off / float(recall.var()), float(np.sqrt(off))
 
 
-def redraw(cell: Cell, rng: np.random.Generator, draws: int) -> tuple[Floats, Floats, int]:
+def redraw(
+    cell: Cell, rng: np.random.Generator, draws: int
+) -> tuple[Float64Array, Float64Array, int]:
     """Recall and weight of each run in each draw, shapes (draws, n_runs), and the seeds there are.
 
     First seeds are drawn with replacement, each with all its runs; then the facts of each run.
@@ -212,7 +220,7 @@ def redraw(cell: Cell, rng: np.random.Generator, draws: int) -> tuple[Floats, Fl
     return recall, chosen[:, seed].astype(np.float64), len(seeds)
 
 
-def peak_facts(cell: Cell, recall: Floats, weights: Floats) -> Floats:
+def peak_facts(cell: Cell, recall: Float64Array, weights: Float64Array) -> Float64Array:
     """The facts at which most are recalled, of `b` versions of the runs, shape (b,).
 
     The vertex of the parabola in log facts through the greatest count and its two neighbours; at
@@ -250,7 +258,7 @@ def find_onset(cell: Cell) -> float | None:
     return float(np.exp(bends[best])) if gain >= EVIDENCE and slope <= 0 else None
 
 
-def _bent(x: Floats, y: Floats, bend: float) -> tuple[float, float]:
+def _bent(x: Float64Array, y: Float64Array, bend: float) -> tuple[float, float]:
     """The squared error and the last slope of the line that bends at `bend`."""
     after = np.maximum(x - bend, 0)
     design = np.stack([np.ones_like(x), after], axis=1)

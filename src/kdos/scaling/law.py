@@ -18,9 +18,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from kdos.arrays import Float64Array
 from kdos.errors import UsageError
 from kdos.scaling.collapse import Collapse, Interval, around, quantile
-from kdos.scaling.robust import Floats, minimise
+from kdos.scaling.robust import minimise
 
 CAPACITY = 2.0
 """Bits a parameter that language models hold at most, at 1,000 exposures (arXiv 2404.05405)."""
@@ -33,7 +34,7 @@ PLAINLY_WORSE = 3.0
 """How many times larger an error at sizes left out tells that a form is the wrong one."""
 EVEN = 12**-0.5
 """The standard deviation of what lies evenly between 0 and 1."""
-Form = Callable[[Floats, Floats, Floats], Floats]
+Form = Callable[[Float64Array, Float64Array, Float64Array], Float64Array]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +42,8 @@ class Fit:
     """One form fitted: its `parameters`, shape (p,), and their `draws`, shape (n_draws, p)."""
 
     form: str
-    parameters: Floats
-    draws: Floats
+    parameters: Float64Array
+    draws: Float64Array
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,11 +84,11 @@ class Prediction:
     capped: bool
 
 
-def _power(theta: Floats, size: Floats, budget: Floats) -> Floats:
+def _power(theta: Float64Array, size: Float64Array, budget: Float64Array) -> Float64Array:
     return theta[:, :1] + theta[:, 1:2] * size + theta[:, 2:] * budget
 
 
-def _softmin(theta: Floats, size: Floats, budget: Floats) -> Floats:
+def _softmin(theta: Float64Array, size: Float64Array, budget: Float64Array) -> Float64Array:
     room = theta[:, :1] + size
     exposure = theta[:, 1:2] + theta[:, 2:] * size + budget
     return -0.5 * np.logaddexp(-2 * room, -2 * exposure)
@@ -144,7 +145,7 @@ def left_out_error(forms: Sequence[str], collapses: Sequence[Collapse]) -> float
     Only budgets that the others were measured at are judged. Infinite where fewer than two sizes
     would be left to fit on.
     """
-    misses: list[Floats] = []
+    misses: list[Float64Array] = []
     for size in sorted({one.params for one in collapses}):
         kept = [one for one in collapses if one.params != size]
         if len({one.params for one in kept}) < 2:
@@ -233,27 +234,27 @@ def ratio(collapses: Sequence[Collapse]) -> Interval:
     return around(float(logs.mean()), error * quantile(cells - 1))
 
 
-def _fitted(form: str, cells: Sequence[Collapse], log_k50: Floats) -> Floats:
+def _fitted(form: str, cells: Sequence[Collapse], log_k50: Float64Array) -> Float64Array:
     """The parameters of `b` versions of the cells' log K50, shape (b, n_cells)."""
     weights = np.broadcast_to([float(one.seeds) for one in cells], log_k50.shape)
 
-    def residuals(theta: Floats) -> Floats:
+    def residuals(theta: Float64Array) -> Float64Array:
         return (_log_k50(form, theta, cells) - log_k50) / OUTLIER
 
     return minimise(residuals, weights, STARTS[form])
 
 
-def _log_k50(form: str, theta: Floats, cells: Sequence[Collapse]) -> Floats:
+def _log_k50(form: str, theta: Float64Array, cells: Sequence[Collapse]) -> Float64Array:
     size = np.log([one.params / SIZE for one in cells])
     budget = np.log([one.presentations / BUDGET for one in cells])
     return FORMS[form](theta, size, budget)
 
 
-def _estimates(cells: Sequence[Collapse]) -> Floats:
+def _estimates(cells: Sequence[Collapse]) -> Float64Array:
     return np.log([[one.k50.value for one in cells]])
 
 
-def _drawn(cells: Sequence[Collapse]) -> Floats:
+def _drawn(cells: Sequence[Collapse]) -> Float64Array:
     return np.stack([one.draws for one in cells], axis=1)
 
 

@@ -3,7 +3,8 @@
 from collections.abc import Callable
 
 import numpy as np
-import numpy.typing as npt
+
+from kdos.arrays import Float64Array
 
 STEPS = 60
 """Levenberg–Marquardt steps at most; the fits here have two or three parameters and take ten."""
@@ -11,16 +12,15 @@ SETTLED = 1e-7
 """Gain of loss, relative, below which a step changes nothing."""
 NUDGE = 1e-5
 """Step of the difference quotients."""
-Floats = npt.NDArray[np.float64]
-Residuals = Callable[[Floats], Floats]
+Residuals = Callable[[Float64Array], Float64Array]
 
 
-def soft_l1(residuals: Floats, weights: Floats) -> Floats:
+def soft_l1(residuals: Float64Array, weights: Float64Array) -> Float64Array:
     """The loss of each problem, shape (b,): squares near zero, straight lines from 1 on."""
     return (weights * 2 * (np.sqrt(1 + residuals**2) - 1)).sum(axis=1)
 
 
-def minimise(residuals: Residuals, weights: Floats, starts: Floats) -> Floats:
+def minimise(residuals: Residuals, weights: Float64Array, starts: Float64Array) -> Float64Array:
     """The parameters with the least soft-L1 loss of `b` problems, shape (b, p).
 
     Args:
@@ -45,7 +45,7 @@ def minimise(residuals: Residuals, weights: Floats, starts: Floats) -> Floats:
     return theta
 
 
-def _best_start(residuals: Residuals, weights: Floats, starts: Floats) -> Floats:
+def _best_start(residuals: Residuals, weights: Float64Array, starts: Float64Array) -> Float64Array:
     """The start with the least loss for each problem, shape (b, p)."""
     problems = len(weights)
     losses = [
@@ -55,7 +55,9 @@ def _best_start(residuals: Residuals, weights: Floats, starts: Floats) -> Floats
     return starts[np.argmin(losses, axis=0)]
 
 
-def _step(residuals: Residuals, weights: Floats, theta: Floats, damping: Floats) -> Floats:
+def _step(
+    residuals: Residuals, weights: Float64Array, theta: Float64Array, damping: Float64Array
+) -> Float64Array:
     """One damped Gauss–Newton step of every problem, shape (b, p)."""
     at = residuals(theta)
     slopes = np.stack(

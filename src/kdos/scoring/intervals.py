@@ -4,14 +4,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
+
+from kdos.arrays import Float64Array
 
 LEVEL = 0.95
 RESAMPLES = 2000
 FLIPS = 10_000
 BLOCK_DRAWS = 1 << 22
 """Draws that are held at a time: 32 MB of indices."""
-Values = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ class Comparison:
     questions: int
 
 
-def mean_interval(values: Values, rng: np.random.Generator) -> Interval:
+def mean_interval(values: Float64Array, rng: np.random.Generator) -> Interval:
     """The mean of `values`, shape (n,), with its percentile bootstrap interval."""
     if not len(values):
         return Interval(float("nan"), float("nan"), float("nan"))
@@ -49,7 +49,7 @@ def mean_interval(values: Values, rng: np.random.Generator) -> Interval:
     return Interval(float(values.mean()), float(low), float(high))
 
 
-def compare(ours: Values, theirs: Values, rng: np.random.Generator) -> Comparison:
+def compare(ours: Float64Array, theirs: Float64Array, rng: np.random.Generator) -> Comparison:
     """Compare two models by their scores on the same questions, both of shape (n,)."""
     differences = ours - theirs
     observed = abs(differences.sum())
@@ -65,7 +65,7 @@ def compare(ours: Values, theirs: Values, rng: np.random.Generator) -> Compariso
     )
 
 
-def macro_mean(values: Values, groups: Sequence[str]) -> float:
+def macro_mean(values: Float64Array, groups: Sequence[str]) -> float:
     """The mean over groups of each group's mean, so that every group counts the same."""
     _, group = np.unique(np.asarray(groups), return_inverse=True)
     return float((np.bincount(group, values) / np.bincount(group)).mean())

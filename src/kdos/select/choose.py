@@ -3,17 +3,13 @@
 from dataclasses import dataclass, replace
 
 import numpy as np
-import numpy.typing as npt
 from numba import njit
 
+from kdos.arrays import Float64Array, Int32Array, Int64Array
 from kdos.chance import generator
 from kdos.density import Space
 from kdos.errors import UsageError
 from kdos.targets import measure_gap, quotas, read_target
-
-Floats = npt.NDArray[np.float64]
-Counts = npt.NDArray[np.int64]
-Cells = npt.NDArray[np.int32]
 
 
 @dataclass(frozen=True)
@@ -26,10 +22,10 @@ class Candidates:
     """
 
     space: Space
-    rows: Counts
-    cells: Cells
-    counts: Counts
-    weights: Floats | None = None
+    rows: Int64Array
+    cells: Int32Array
+    counts: Int64Array
+    weights: Float64Array | None = None
     random_seed: int = 0
 
     def choose(
@@ -37,7 +33,7 @@ class Candidates:
         budget: int,
         target: str,
         *,
-        demand: Counts | None = None,
+        demand: Int64Array | None = None,
         cap: int | None = None,
     ) -> "Selection":
         """Choose `budget` rows whose cells are distributed as the target says, as near as can be.
@@ -73,7 +69,7 @@ class Candidates:
             candidates=self,
         )
 
-    def weighted(self, weights: Floats) -> "Candidates":
+    def weighted(self, weights: Float64Array) -> "Candidates":
         """The same rows with weights for each of them."""
         if len(weights) != len(self.rows) or not (np.isfinite(weights) & (weights >= 0)).all():
             raise UsageError(
@@ -91,11 +87,11 @@ class Selection:
     size could reach under the supply. Call `candidates.choose` again for another target.
     """
 
-    rows: Counts
-    cells: Cells
-    log_q: Floats
-    quota: Counts
-    supply: Counts
+    rows: Int64Array
+    cells: Int32Array
+    log_q: Float64Array
+    quota: Int64Array
+    supply: Int64Array
     kl: float
     tv: float
     kl_optimum: float
@@ -103,8 +99,12 @@ class Selection:
 
 
 def draw(
-    cells: Cells, quota: Counts, *, weights: Floats | None = None, random_seed: int = 0
-) -> Counts:
+    cells: Int32Array,
+    quota: Int64Array,
+    *,
+    weights: Float64Array | None = None,
+    random_seed: int = 0,
+) -> Int64Array:
     """Places of `quota[c]` rows of each cell c, ascending, drawn without replacement.
 
     With weights, one after the other in proportion to them (Efraimidis and Spirakis 2006).
@@ -123,7 +123,7 @@ def draw(
     return np.sort(order[fronts])
 
 
-def _by_cell(cells: Cells, n_cells: int) -> Counts:
+def _by_cell(cells: Int32Array, n_cells: int) -> Int64Array:
     """Places sorted by cell, else in order; short integers sort by radix."""
     kind = np.uint16 if n_cells <= np.iinfo(np.uint16).max else np.int32
     return np.argsort(cells.astype(kind), kind="stable")
@@ -131,7 +131,7 @@ def _by_cell(cells: Cells, n_cells: int) -> Counts:
 
 @njit(nogil=True, cache=True)
 def _shuffle_fronts(
-    order: Counts, first: Counts, held: Counts, quota: Counts, uniform: Floats
+    order: Int64Array, first: Int64Array, held: Int64Array, quota: Int64Array, uniform: Float64Array
 ) -> None:
     """Fisher and Yates inside each cell, only as far as rows are drawn from it."""
     used = 0

@@ -7,16 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
+from kdos.arrays import BoolArray, Float32Array, FloatingArray
 from kdos.errors import InputError, UsageError
 from kdos.rows import Rows, field_names, guess_field, hub_field_names, open_vectors
 from kdos.rows import read_hub as read_hub_rows
 from kdos.rows import read_rows as read_table_rows
-
-Vectors = npt.NDArray[np.float32]
-Flags = npt.NDArray[np.bool_]
 
 HUB = "hf:"
 """What the name of a Hugging Face data set begins with here: ``hf:owner/name:split``."""
@@ -36,9 +33,9 @@ class Batch:
     """
 
     table: pa.RecordBatch
-    usable: Flags
+    usable: BoolArray
     texts: Sequence[str] | None
-    vectors: Vectors | None
+    vectors: Float32Array | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,13 +138,13 @@ def _hub_name(path: str) -> tuple[str, str]:
     return name, split or "train"
 
 
-def _vector_batches(vectors: npt.NDArray[np.floating]) -> Iterator[Batch]:
+def _vector_batches(vectors: FloatingArray) -> Iterator[Batch]:
     for start in range(0, len(vectors), BATCH_ROWS):
         part = np.asarray(vectors[start : start + BATCH_ROWS], np.float32)
         yield Batch(_vector_table(part), np.ones(len(part), bool), None, part)
 
 
-def _vector_table(part: Vectors) -> pa.RecordBatch:
+def _vector_table(part: Float32Array) -> pa.RecordBatch:
     flat = pa.array(part.reshape(-1))
     column = pa.FixedSizeListArray.from_arrays(flat, part.shape[1])
     return pa.RecordBatch.from_arrays([column], names=[VECTORS])

@@ -6,12 +6,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
+from kdos.arrays import Int64Array
 from kdos.density import cell_log_density
 from kdos.select.survey import Placed, Survey
-
-Whole = npt.NDArray[np.int64]
 
 _WORD = re.compile(r"[^\W\d_]{3,}")
 EXAMPLES, TERMS = 3, 5
@@ -42,7 +40,7 @@ def thin_and_crowded(
     return [views[int(cell)] for cell in thin], [views[int(cell)] for cell in crowded]
 
 
-def describe(found: Survey, cells: Iterable[int], counts: Whole) -> dict[int, CellView]:
+def describe(found: Survey, cells: Iterable[int], counts: Int64Array) -> dict[int, CellView]:
     """Views of some cells, with examples from the rows that the space was fitted on."""
     density = cell_log_density(counts, found.space) / np.log(10)
     common = word_counts(found.texts[:: -(-len(found.texts) // KNOWN_TEXTS)] if found.texts else ())

@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
+from kdos.arrays import Float64Array, Int64Array
 from kdos.density import find_copies
 from kdos.errors import UsageError
 from kdos.pool import group_texts
@@ -16,9 +16,6 @@ from kdos.select.choose import Candidates, Selection
 from kdos.select.dataset import Dataset
 from kdos.select.survey import Placed, Survey, placed
 from kdos.store import write_parquet
-
-Whole = npt.NDArray[np.int64]
-Floats = npt.NDArray[np.float64]
 
 DEDUP = ("off", "exact", "near")
 
@@ -52,7 +49,7 @@ def candidates(
     )
 
 
-def first_of_copies(dataset: Dataset, dedup: str, *, similar: float = SIMILAR) -> Whole:
+def first_of_copies(dataset: Dataset, dedup: str, *, similar: float = SIMILAR) -> Int64Array:
     """Of the usable rows, numbered from 0, those that repeat no earlier one."""
     texts = [text for batch in dataset.batches() for text in batch.texts or ()]
     if texts:
@@ -71,7 +68,7 @@ def first_of_copies(dataset: Dataset, dedup: str, *, similar: float = SIMILAR) -
     return find_copies(np.concatenate(vectors)).first
 
 
-def read_weights(dataset: Dataset, field: str) -> Floats:
+def read_weights(dataset: Dataset, field: str) -> Float64Array:
     """The numbers in a field, shape (n_rows,).
 
     Raises:
@@ -79,7 +76,7 @@ def read_weights(dataset: Dataset, field: str) -> Floats:
     """
     if dataset.holds_vectors:
         raise UsageError("--weight names a field. Got a .npy, which has none.")
-    parts: list[Floats] = []
+    parts: list[Float64Array] = []
     for rows in dataset.values(field):
         try:
             part = np.asarray(rows.batch.column(field).cast(pa.float64()), np.float64)

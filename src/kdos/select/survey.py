@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from itertools import compress
 
 import numpy as np
-import numpy.typing as npt
 
+from kdos.arrays import BoolArray, Float32Array, Float64Array, Int32Array, Int64Array
 from kdos.chance import generator
 from kdos.density import (
     Measurement,
@@ -22,11 +22,8 @@ from kdos.density import (
 )
 from kdos.embed import Embedder, LexicalEmbedder, load_embedder
 from kdos.errors import UsageError
-from kdos.select.dataset import Batch, Dataset, Flags, Vectors
+from kdos.select.dataset import Batch, Dataset
 from kdos.threads import ahead
-
-Whole = npt.NDArray[np.int64]
-Points = npt.NDArray[np.float32]
 
 REFERENCE_ROWS = 1 << 20
 """Rows that a space is fitted on at most; of a larger dataset, a random sample."""
@@ -66,16 +63,16 @@ class Survey:
     space: Space
     embedder: Embedder | None
     reference: Reference
-    sample: Whole
+    sample: Int64Array
     texts: Sequence[str]
-    usable: Flags
+    usable: BoolArray
 
     @property
     def rate(self) -> float:
         """The share of usable rows that the space was fitted on."""
         return len(self.sample) / int(self.usable.sum())
 
-    def points(self, batch: Batch, wanted: Flags) -> Points:
+    def points(self, batch: Batch, wanted: BoolArray) -> Float32Array:
         """The wanted ones of a batch's usable rows as points of the space."""
         return self.space.project(vectors_of(batch, wanted, self.embedder))
 
@@ -88,14 +85,14 @@ class Placed:
     point once, `levels` holds those points' log densities.
     """
 
-    cells: npt.NDArray[np.int32]
-    log_density: npt.NDArray[np.float64]
-    novel: npt.NDArray[np.bool_]
+    cells: Int32Array
+    log_density: Float64Array
+    novel: BoolArray
     pool: Profile
-    levels: npt.NDArray[np.float64]
+    levels: Float64Array
 
 
-def vectors_of(batch: Batch, wanted: Flags, embedder: Embedder | None) -> Vectors:
+def vectors_of(batch: Batch, wanted: BoolArray, embedder: Embedder | None) -> Float32Array:
     """The vectors of the wanted ones of a batch's usable rows, embedded where they are texts."""
     if batch.vectors is not None:
         return batch.vectors[wanted]
@@ -107,7 +104,7 @@ def vectors_of(batch: Batch, wanted: Flags, embedder: Embedder | None) -> Vector
 def survey(dataset: Dataset, options: Options) -> Survey:
     """Fit a space on a dataset, in one pass; memory is bounded by the sample and one batch."""
     held = _Reservoir(options.reference_rows, options.random_seed)
-    usable: list[Flags] = []
+    usable: list[BoolArray] = []
     for batch in ahead(dataset.batches()):
         held.add(batch)
         usable.append(batch.usable)
@@ -150,7 +147,7 @@ class _Reservoir:
         self._priority = np.zeros(0)
         self._rows = np.zeros(0, np.int64)
         self._texts: list[str] = []
-        self._parts: list[Vectors] = []
+        self._parts: list[Float32Array] = []
         self.seen = 0
 
     def add(self, batch: Batch) -> None:
@@ -180,7 +177,7 @@ class _Reservoir:
                 )
             ]
 
-    def rows(self) -> Whole:
+    def rows(self) -> Int64Array:
         self._shrink()
         return self._rows
 
@@ -188,7 +185,7 @@ class _Reservoir:
         self._shrink()
         return self._texts
 
-    def vectors(self) -> Vectors | None:
+    def vectors(self) -> Float32Array | None:
         self._shrink()
         if len(self._parts) > 1:
             self._parts = [np.concatenate(self._parts)]
@@ -222,7 +219,7 @@ def _empty(dataset: Dataset) -> UsageError:
 class _Placing:
     """Measurements of `n` usable rows, put together part by part."""
 
-    def __init__(self, found: Survey, usable: Flags) -> None:
+    def __init__(self, found: Survey, usable: BoolArray) -> None:
         self.n = int(usable.sum())
         self._found = found
         self._usable = usable
@@ -231,21 +228,23 @@ class _Placing:
         self._novel = np.empty(self.n, bool)
         self._hashes = np.empty(self.n, np.uint64)
 
-    def put(self, rows: Whole, points: Points, measured: Measurement | Reference) -> None:
+    def put(
+        self, rows: Int64Array, points: Float32Array, measured: Measurement | Reference
+    ) -> None:
         """What was measured for some rows among the survey's reference."""
         self._cells[rows] = measured.cells
         self._log_density[rows] = measured.log_density - math.log(self._found.rate)
         self._novel[rows] = measured.radius > self._found.space.novel_radius
         self._hashes[rows] = row_hashes(points)
 
-    def measure(self, dataset: Dataset, wanted: Flags) -> None:
+    def measure(self, dataset: Dataset, wanted: BoolArray) -> None:
         """Measure the wanted ones of a dataset's usable rows, reading on meanwhile."""
         if not wanted.any():
             return
         found = self._found
         index = index_of(found.reference.distinct(), found.space.codebook)
         rows, seen = np.flatnonzero(wanted), 0
-        held: list[Points] = []
+        held: list[Float32Array] = []
         for batch in ahead(dataset.batches(), READ_AHEAD):
             here = wanted[seen : seen + int(batch.usable.sum())]
             seen += len(here)

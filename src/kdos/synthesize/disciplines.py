@@ -6,8 +6,8 @@ A discipline is a seed's domain; a cell belongs to those that the seeds of its k
 from collections.abc import Mapping
 
 import numpy as np
-import numpy.typing as npt
 
+from kdos.arrays import Float64Array
 from kdos.errors import ConfigError
 from kdos.graph import as_target, memberships, quota_target
 from kdos.pool import values
@@ -15,15 +15,13 @@ from kdos.sampler import Links
 from kdos.synthesize.library import Library
 from kdos.synthesize.walking import trails_of
 
-Floats = npt.NDArray[np.float64]
-
 MOST_NAMED = 20
 """Disciplines that a message names."""
 
 
 def discipline_target(
-    log_q: Floats, shares: Mapping[str, float], *, library: Library, links: Links
-) -> Floats:
+    log_q: Float64Array, shares: Mapping[str, float], *, library: Library, links: Links
+) -> Float64Array:
     """The target in which each named discipline has its share, shape (n_cells,), nats.
 
     Disciplines that are not named keep their proportions in what is left. Inside a discipline the
@@ -40,7 +38,7 @@ def discipline_target(
             f"`disciplines` must be domains of the source. Got {unknown[0]!r}. There are: {known}."
         )
     member = cell_memberships(names, n_cells=len(log_q), library=library, links=links)
-    q: Floats = np.exp(log_q)
+    q: Float64Array = np.exp(log_q)
     held = q @ member
     named = np.array([name in shares for name in names])
     rest = 1.0 - sum(shares.values())
@@ -48,11 +46,13 @@ def discipline_target(
     left = free * rest / free.sum() if free.sum() > 0 else free
     quotas = left + np.array([shares.get(name, 0.0) for name in names])
     with np.errstate(divide="ignore"):
-        wanted: Floats = np.log(as_target(quota_target(q, member, quotas)))
+        wanted: Float64Array = np.log(as_target(quota_target(q, member, quotas)))
     return wanted
 
 
-def cell_memberships(names: list[str], *, n_cells: int, library: Library, links: Links) -> Floats:
+def cell_memberships(
+    names: list[str], *, n_cells: int, library: Library, links: Links
+) -> Float64Array:
     """How far each cell belongs to each discipline, shape (n_cells, n_disciplines)."""
     numbers = {name: number for number, name in enumerate(names)}
     domains = np.array([numbers[name] for name in values(library.seeds, "domain")])

@@ -2,12 +2,11 @@
 
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
+from kdos.arrays import AnyArray, Int32Array, Int64Array
 from kdos.pool import Extraction, Inventory, Passage, Seed, row_of, values
 from kdos.sampler import Links
 
@@ -78,16 +77,14 @@ class Library:
         )
 
 
-def _numbered(names: Sequence[str]) -> tuple[npt.NDArray[np.int32], int]:
+def _numbered(names: Sequence[str]) -> tuple[Int32Array, int]:
     """Each name's number in the order of first appearance, shape (n_names,), and how many."""
     numbers: dict[str, int] = {}
     found = [numbers.setdefault(name, len(numbers)) for name in names]
     return np.array(found, np.int32), len(numbers)
 
 
-def _groups(
-    keys: npt.NDArray[Any], members: npt.NDArray[Any], n_keys: int
-) -> list[npt.NDArray[np.int64]]:
+def _groups(keys: AnyArray, members: AnyArray, n_keys: int) -> list[Int64Array]:
     """The members of each key from 0 to n_keys - 1, in order."""
     order = np.argsort(keys, kind="stable")
     edges = np.searchsorted(keys[order], np.arange(n_keys + 1))

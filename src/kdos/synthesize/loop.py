@@ -9,15 +9,12 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-import numpy.typing as npt
 
+from kdos.arrays import BoolArray, Int32Array, Int64Array
 from kdos.pool import Draft, Extraction, Pool, Refusal, Verdict
 from kdos.sampler import Past, Pick, Yields
 from kdos.targets import Gap
 from kdos.verdict import Place
-
-Counts = npt.NDArray[np.int64]
-Cells = npt.NDArray[np.int32]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +47,8 @@ class Lack:
     """
 
     gap: Gap
-    quotas: Counts
-    unreachable: npt.NDArray[np.bool_]
+    quotas: Int64Array
+    unreachable: BoolArray
     unreachable_mass: float
 
 
@@ -122,7 +119,7 @@ class State:
     rounds: int = 0
     history: tuple[Past, ...] = ()
 
-    def after(self, outcome: Outcome, *, cells: Cells, kl: float) -> "State":
+    def after(self, outcome: Outcome, *, cells: Int32Array, kl: float) -> "State":
         """The state once a round is over; `cells` is the inventory's, `kl` the gap before it."""
         pool = self.pool.extend(outcome.samples, cells)
         yields = _brought(self.yields, outcome, cells)
@@ -139,7 +136,7 @@ class Steps:
     pick: Callable[[State, Lack], list[Pick]]
     draft: Callable[[Sequence[Pick], State, Lack], tuple[list[Candidate], list[Refusal]]]
     accept: Callable[[Sequence[Candidate], State, Lack], list[Verdict]]
-    cells: Callable[[], Cells]
+    cells: Callable[[], Int32Array]
 
 
 def balance(state: State, steps: Steps) -> Generator[tuple[Round, State, Lack], None, str]:
@@ -156,7 +153,7 @@ def balance(state: State, steps: Steps) -> Generator[tuple[Round, State, Lack], 
     return reason
 
 
-def _brought(yields: Yields, outcome: Outcome, cells: Cells) -> Yields:
+def _brought(yields: Yields, outcome: Outcome, cells: Int32Array) -> Yields:
     """What this turn's picks brought, added to what earlier ones did."""
     n_cells = len(yields.tries)
     first = np.array([use[0] for use in outcome.asked], np.int64)
@@ -177,5 +174,5 @@ def _brought(yields: Yields, outcome: Outcome, cells: Cells) -> Yields:
     )
 
 
-def _counted(cells: Sequence[int], n_cells: int) -> Counts:
+def _counted(cells: Sequence[int], n_cells: int) -> Int64Array:
     return np.bincount(np.array(cells, np.int64), minlength=n_cells)

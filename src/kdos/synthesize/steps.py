@@ -7,8 +7,8 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from kdos.arrays import Float32Array, Float64Array, Int32Array, Int64Array
 from kdos.config import Config
 from kdos.density import Space
 from kdos.logic import ShapeCounts
@@ -22,8 +22,6 @@ from kdos.synthesize.walking import Trails, trails_of, walk
 from kdos.targets import measure_gap, quotas
 from kdos.tasks import Ask
 from kdos.verdict import Benchmarks, KnownQuestions
-
-Points = npt.NDArray[np.float32]
 
 POINTS_A_SAMPLE = 4.0
 """Knowledge points a sample holds, before the first was seen: the middle of 3 to 5."""
@@ -58,13 +56,13 @@ class Workroom:
 
     config: Config
     space: Space
-    log_q: npt.NDArray[np.float64]
+    log_q: Float64Array
     library: Library
     links: Links
     inventory: Inventory
     known: KnownQuestions
     ask: Ask
-    embed: Callable[[Sequence[str]], Points]
+    embed: Callable[[Sequence[str]], Float32Array]
     shapes: ShapeCounts = field(default_factory=ShapeCounts)
     benchmarks: Benchmarks | None = None
     refuse_paraphrases: Callable[[Sequence[Draft]], list[Refusal | None]] | None = None
@@ -74,7 +72,7 @@ class Workroom:
         """Where a walk can go, made when it is first asked for."""
         return trails_of(self.links)
 
-    def locate(self, texts: Sequence[str]) -> tuple[Points, npt.NDArray[np.int32]]:
+    def locate(self, texts: Sequence[str]) -> tuple[Float32Array, Int32Array]:
         """New knowledge points' places in the space."""
         points = self.space.project(self.embed(texts))
         return points, self.space.assign(points)
@@ -163,8 +161,8 @@ def pick(state: State, lack: Lack, room: Workroom) -> list[Pick]:
 
 
 def room_for_strays(
-    deficit: npt.NDArray[np.int64], strays: npt.NDArray[np.float64], picks: int, config: Config
-) -> npt.NDArray[np.float64]:
+    deficit: Int64Array, strays: Float64Array, picks: int, config: Config
+) -> Float64Array:
     """How much of what each cell lacks is left to drift for now, shape (n_cells,).
 
     A place that drift may fill is asked for last, for a draft that strays into a full cell is lost:
@@ -177,7 +175,7 @@ def room_for_strays(
     return np.zeros(len(strays))
 
 
-def expected_strays(state: State, links: Links, config: Config) -> npt.NDArray[np.float64]:
+def expected_strays(state: State, links: Links, config: Config) -> Float64Array:
     """What will come unasked into each cell until the pool has its size, shape (n_cells,).
 
     Steering leaves room for it: a cell that drafts drift to fills by itself, and what drifts into a

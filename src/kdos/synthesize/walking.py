@@ -9,8 +9,8 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
+from kdos.arrays import Float64Array, Int32Array, Int64Array
 from kdos.chance import generator
 from kdos.graph import (
     Incidence,
@@ -23,9 +23,6 @@ from kdos.graph import (
     spread,
 )
 from kdos.sampler import Batch, Links, Pick, Yields
-
-Floats = npt.NDArray[np.float64]
-Counts = npt.NDArray[np.int64]
 
 LENGTH = 4
 """Knowledge points on a path: it passes up to three seeds, as many as a steered group has."""
@@ -49,17 +46,17 @@ def trails_of(links: Links) -> Trails:
 
 
 def walk(
-    deficit: Counts,
+    deficit: Int64Array,
     yields: Yields,
     links: Links,
     trails: Trails,
     *,
-    exposures: Counts,
+    exposures: Int64Array,
     picks: int,
     drafts: int,
     random_seed: int,
     round_number: int,
-    strays: Floats | float = 0.0,
+    strays: Float64Array | float = 0.0,
     steered: list[Pick] | None = None,
 ) -> list[Pick]:
     """At most `picks` picks, a path each: its seeds, and its knowledge points to be used.
@@ -108,7 +105,7 @@ def walk(
     return batch.picks
 
 
-def point_lack(lack: Floats, cells: npt.NDArray[np.int32], exposures: Counts) -> Floats:
+def point_lack(lack: Float64Array, cells: Int32Array, exposures: Int64Array) -> Float64Array:
     """What each knowledge point lacks, so that each cell's lack is met and its points come level.
 
     Args:
@@ -118,7 +115,9 @@ def point_lack(lack: Floats, cells: npt.NDArray[np.int32], exposures: Counts) ->
     """
     held = np.bincount(cells, weights=exposures, minlength=len(lack))
     level = spread(cells, held + lack)
-    below: Floats = np.where(lack[cells] > 0, np.maximum(level - exposures, FAINT * level), 0.0)
+    below: Float64Array = np.where(
+        lack[cells] > 0, np.maximum(level - exposures, FAINT * level), 0.0
+    )
     total = np.bincount(cells, weights=below, minlength=len(lack))
-    scale: Floats = np.divide(lack, total, out=np.zeros(len(lack)), where=total > 0)
+    scale: Float64Array = np.divide(lack, total, out=np.zeros(len(lack)), where=total > 0)
     return below * scale[cells]

@@ -3,10 +3,8 @@
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-Floats = npt.NDArray[np.float64]
-Counts = npt.NDArray[np.int64]
+from kdos.arrays import Float64Array, Int64Array
 
 FLOOR_FACTOR = 2.0
 """c of the noise floor c (K_eff - 1) / 2N: twice what chance alone leaves (our design)."""
@@ -21,13 +19,13 @@ class Gap:
     chance leaves in a sample of this size.
     """
 
-    deficit: Counts
+    deficit: Int64Array
     kl: float
     tv: float
     floor: float
 
 
-def measure_gap(counts: Counts, log_q: Floats, quota: Counts) -> Gap:
+def measure_gap(counts: Int64Array, log_q: Float64Array, quota: Int64Array) -> Gap:
     """The gap between what cells hold (`counts`, shape (n_cells,)) and the target log q.
 
     Cells with no target at all (log q = -inf: they were found to be unreachable) are left out of
@@ -44,7 +42,7 @@ def measure_gap(counts: Counts, log_q: Floats, quota: Counts) -> Gap:
     return Gap(quota - counts, kl=max(kl, 0.0), tv=tv, floor=noise_floor(log_q, total))
 
 
-def noise_floor(log_q: Floats, total: int) -> float:
+def noise_floor(log_q: Float64Array, total: int) -> float:
     """KL (nats) at which a pool of `total` points is as near to q as independent draws from q.
 
     A sample of N points from q has an expected KL of (K - 1) / 2N; K_eff = exp(entropy of q) counts

@@ -1,20 +1,21 @@
 """A budget shared out over cells: exact water-filling under floors and caps, whole numbers."""
 
 import numpy as np
-import numpy.typing as npt
 
+from kdos.arrays import Float64Array, Int64Array
 from kdos.errors import UsageError
-
-Floats = npt.NDArray[np.float64]
-Counts = npt.NDArray[np.int64]
 
 MOST = 700.0
 """The largest exponent (nats) that float64 can hold, with room to spare."""
 
 
 def quotas(
-    log_q: Floats, budget: int, *, supply: Counts | None = None, floor: Counts | None = None
-) -> Counts:
+    log_q: Float64Array,
+    budget: int,
+    *,
+    supply: Int64Array | None = None,
+    floor: Int64Array | None = None,
+) -> Int64Array:
     """How many of `budget` each cell gets, shape (n_cells,), summing to `budget` exactly.
 
     ``m_c = min(supply_c, max(floor_c, scale * q_c))`` with the one scale that spends the budget: of
@@ -44,10 +45,12 @@ def quotas(
     return _round(shares, budget, high=high)
 
 
-def _share(log_q: Floats, budget: int, *, low: Floats, high: Floats) -> Floats:
+def _share(
+    log_q: Float64Array, budget: int, *, low: Float64Array, high: Float64Array
+) -> Float64Array:
     """min(high, max(low, scale * q)) for the scale at which it sums to the budget, by bisection."""
 
-    def shares(log_scale: float) -> Floats:
+    def shares(log_scale: float) -> Float64Array:
         return np.clip(np.exp(np.minimum(log_scale + log_q, MOST)), low, high)
 
     finite = log_q[np.isfinite(log_q)]
@@ -57,7 +60,7 @@ def _share(log_q: Floats, budget: int, *, low: Floats, high: Floats) -> Floats:
     return shares(top)
 
 
-def _round(shares: Floats, budget: int, *, high: Floats) -> Counts:
+def _round(shares: Float64Array, budget: int, *, high: Float64Array) -> Int64Array:
     """Whole numbers by the largest remainder, none above `high`."""
     whole = np.floor(shares + 1e-9)
     remainder = np.where(whole < high, shares - whole, -np.inf)

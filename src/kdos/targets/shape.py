@@ -8,13 +8,10 @@ import math
 from collections.abc import Callable
 
 import numpy as np
-import numpy.typing as npt
 from scipy.special import logsumexp
 
+from kdos.arrays import Float64Array, Int64Array
 from kdos.errors import UsageError
-
-Floats = npt.NDArray[np.float64]
-Counts = npt.NDArray[np.int64]
 
 TARGETS = {"natural": 1.0, "sqrt": 0.5, "uniform": 0.0, "concentrated": 1.5}
 """The exponent tau of each preset. 1.5 is the middle of the range (1, 2) that we have tried."""
@@ -30,8 +27,12 @@ KAPPA = 1.0
 
 
 def tempered_target(
-    log_volumes: Floats, counts: Counts, tau: float, *, log_demand: Floats | None = None
-) -> Floats:
+    log_volumes: Float64Array,
+    counts: Int64Array,
+    tau: float,
+    *,
+    log_demand: Float64Array | None = None,
+) -> Float64Array:
     """The target log q, shape (n_cells,), for one exponent tau.
 
     Args:
@@ -45,7 +46,7 @@ def tempered_target(
     return _normalised(log_q if log_demand is None else log_q + log_demand)
 
 
-def demand_target(counts: Counts | Floats) -> Floats:
+def demand_target(counts: Int64Array | Float64Array) -> Float64Array:
     """As dense in each cell as a set of questions is, given its counts: log q, shape (n_cells,).
 
     A count may be a sum of weights, such as a model's losses.
@@ -53,7 +54,9 @@ def demand_target(counts: Counts | Floats) -> Floats:
     return _normalised(np.log(counts + HALF / len(counts)))
 
 
-def level_target(log_volumes: Floats, counts: Counts, level: float, *, budget: int) -> Floats:
+def level_target(
+    log_volumes: Float64Array, counts: Int64Array, level: float, *, budget: int
+) -> Float64Array:
     """The tempered target whose mean log density is `level` for a pool of `budget` points.
 
     The level rises with tau, so bisection finds it.
@@ -76,14 +79,16 @@ def level_target(log_volumes: Floats, counts: Counts, level: float, *, budget: i
     return tempered_target(log_volumes, counts, tau)
 
 
-def target_level(log_q: Floats, log_volumes: Floats, *, budget: int) -> float:
+def target_level(log_q: Float64Array, log_volumes: Float64Array, *, budget: int) -> float:
     """Mean log density (nats) of `budget` points spread over the cells as the target says."""
     q = np.exp(log_q)
     held = q > 0
     return float(np.sum(q[held] * (math.log(budget) + log_q[held] - log_volumes[held])))
 
 
-def waterfill_target(log_volumes: Floats, covered: Counts, *, budget: int) -> Floats:
+def waterfill_target(
+    log_volumes: Float64Array, covered: Int64Array, *, budget: int
+) -> Float64Array:
     """The budget where it adds most: n_c = max(0, lambda * w_c - kappa - e_c), w_c the volume.
 
     It maximises ``sum w_c log(kappa + e_c + n_c)``: recall grows about with the logarithm of the
@@ -102,11 +107,11 @@ def waterfill_target(log_volumes: Floats, covered: Counts, *, budget: int) -> Fl
 def read_target(
     name: str,
     *,
-    log_volumes: Floats,
-    counts: Counts,
+    log_volumes: Float64Array,
+    counts: Int64Array,
     budget: int,
-    demand: Counts | Floats | None = None,
-) -> Floats:
+    demand: Int64Array | Float64Array | None = None,
+) -> Float64Array:
     """The target that a name stands for.
 
     Names are natural, sqrt, uniform, concentrated, waterfill, ``level:<log10>``, ``tau:<number>``
@@ -131,7 +136,7 @@ def read_target(
     raise UsageError(f"`target` must be one of {known}. Got {name!r}.")
 
 
-def effective_points(log_q: Floats, counts: Counts) -> float:
+def effective_points(log_q: Float64Array, counts: Int64Array) -> float:
     """1 / sum p_i^2 over reference points i when the target draws from them: at most n.
 
     A small share of n means that the target rests on a few outliers (design section 7, guard).
@@ -141,7 +146,7 @@ def effective_points(log_q: Floats, counts: Counts) -> float:
     return float(1.0 / np.sum(q**2 / counts[held]))
 
 
-def _normalised(log_q: Floats) -> Floats:
+def _normalised(log_q: Float64Array) -> Float64Array:
     return log_q - float(logsumexp(log_q))
 
 

@@ -13,11 +13,12 @@ import numpy as np
 import torch
 from torch.nn import functional
 
+from kdos.arrays import Int64Array
 from kdos.chance import generator
 from kdos.errors import ConfigError
 from kdos.store import whole_folder
 from kdos.train.facts import WORDINGS, Triple, held_out, sentence
-from kdos.train.lessons import CHOICES, Ints, Memory, in_epochs
+from kdos.train.lessons import CHOICES, Memory, in_epochs
 
 BATCH = 16
 """Texts in one step, and in one probe."""
@@ -159,7 +160,7 @@ def rivals_of(facts: Sequence[Triple], *, random_seed: int) -> list[list[str]]:
     """Three other values for each fact, those of its relation first, shape (3, n_facts)."""
     rng = generator(random_seed, "rivals")
     values = sorted({fact.value for fact in facts})
-    kin: dict[str, Ints] = {}
+    kin: dict[str, Int64Array] = {}
     number = {value: place for place, value in enumerate(values)}
     for relation in {fact.relation for fact in facts}:
         same = {number[fact.value] for fact in facts if fact.relation == relation}

@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from kdos.arrays import Float32Array, Int16Array, Int64Array
 from kdos.chance import generator
 from kdos.errors import ConfigError
 
@@ -22,7 +22,7 @@ try:
 except ImportError as error:
     raise ConfigError("Training needs torch: pip install 'kdos[train]'.") from error
 
-from kdos.train.learner import Learner, Shapes, Tokens, parts
+from kdos.train.learner import Learner, Shapes, parts
 
 LAYERS = 2
 RATE = 0.16
@@ -33,8 +33,6 @@ COOL_SHARE = 0.2
 """The rate rises over so many steps, holds, and falls to nothing over the last share of them."""
 PROBED = 1024
 """Facts that are probed at a time."""
-Ints = npt.NDArray[np.int64]
-Floats = npt.NDArray[np.float32]
 
 
 def parameters(width: int) -> int:
@@ -96,7 +94,13 @@ class Ensemble:
         )
 
     def train(
-        self, texts: Tokens, facts: Ints, wordings: Ints, *, batch: int, rate: float = 1.0
+        self,
+        texts: Int16Array,
+        facts: Int64Array,
+        wordings: Int64Array,
+        *,
+        batch: int,
+        rate: float = 1.0,
     ) -> None:
         """Show each model its facts in their order, `batch` at a time; a rest is left out.
 
@@ -120,7 +124,12 @@ class Ensemble:
         self._steps += steps
 
     def _train_by_hand(
-        self, texts: Tokens, facts: Ints, wordings: Ints, rates: Sequence[float], batch: int
+        self,
+        texts: Int16Array,
+        facts: Int64Array,
+        wordings: Int64Array,
+        rates: Sequence[float],
+        batch: int,
     ) -> None:
         for model, (table, flat, moments) in enumerate(
             zip(texts, self._flat, self._moments, strict=True)
@@ -132,7 +141,12 @@ class Ensemble:
                 learner.learn(shown, rate=rate, betas=BETAS, step=self._steps + number + 1)
 
     def _train_together(
-        self, texts: Tokens, facts: Ints, wordings: Ints, rates: Sequence[float], batch: int
+        self,
+        texts: Int16Array,
+        facts: Int64Array,
+        wordings: Int64Array,
+        rates: Sequence[float],
+        batch: int,
     ) -> None:
         table = torch.as_tensor(texts, device=self._device)
         order = torch.as_tensor(np.stack([facts, wordings]), device=self._device)
@@ -153,7 +167,7 @@ class Ensemble:
         (loss / shown.shape[1]).backward()
         self._optimizer.step()
 
-    def score(self, model: int, shown: Tokens, *, values: int) -> Floats:
+    def score(self, model: int, shown: Int16Array, *, values: int) -> Float32Array:
         """The log-probabilities of the values after each text of one model, shape (n, values).
 
         `shown` has shape (n, n_tokens); what stands last in it is not looked at.
@@ -188,7 +202,7 @@ class Ensemble:
 
 def _drawn(
     keys: Sequence[Sequence[str | int]], name: str, shape: tuple[int, int], scale: float
-) -> Floats:
+) -> Float32Array:
     """A weight of every model at its start, shape (n_models, rows * columns)."""
     values = [generator(0, *key, name).normal(0, scale, shape).ravel() for key in keys]
     return np.stack(values).astype(np.float32)

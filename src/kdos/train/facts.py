@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
+from kdos.arrays import Int16Array, Int64Array
 from kdos.chance import generator
 
 BASE = 64
@@ -27,8 +27,6 @@ WORDINGS = (
 WORDS = sorted({word for wording in WORDINGS for word in wording if not word.startswith("{")})
 SUBJECTS, RELATIONS, VALUES = 4096, 8, 64
 """A made-up world, if nothing else is said: 32,768 facts of 6 bits each."""
-Ints = npt.NDArray[np.int64]
-Tokens = npt.NDArray[np.int16]
 
 
 class Triple(NamedTuple):
@@ -47,9 +45,9 @@ class World:
     shape (n_facts,) and count up to `relations` and `values`.
     """
 
-    subject: Ints
-    relation: Ints
-    value: Ints
+    subject: Int64Array
+    relation: Int64Array
+    value: Int64Array
     relations: int
     values: int
 
@@ -58,7 +56,7 @@ class World:
         """Tokens there are: values first, then relations, words, and the digits by place."""
         return self.values + self.relations + len(WORDS) + BASE * self.subject.shape[1]
 
-    def take(self, rows: Ints) -> "World":
+    def take(self, rows: Int64Array) -> "World":
         """The same world with some of its facts."""
         facts = self.subject[rows], self.relation[rows], self.value[rows]
         return World(*facts, self.relations, self.values)
@@ -87,7 +85,7 @@ def with_common_values(triples: Sequence[Triple], most: int) -> list[Triple]:
     return [triple for triple in triples if triple.value in kept]
 
 
-def digits(numbers: Ints) -> Ints:
+def digits(numbers: Int64Array) -> Int64Array:
     """Numbers in base `BASE`, two digits or more, shape (n, n_digits)."""
     places = 2
     while BASE**places <= numbers.max(initial=0):
@@ -95,7 +93,7 @@ def digits(numbers: Ints) -> Ints:
     return numbers[:, None] // BASE ** np.arange(places - 1, -1, -1) % BASE
 
 
-def tokens(world: World) -> Tokens:
+def tokens(world: World) -> Int16Array:
     """Every fact in every wording, shape (n_facts, 4, n_tokens); the last token is the value."""
     word = {text: world.values + world.relations + place for place, text in enumerate(WORDS)}
     places = world.subject.shape[1]
@@ -114,7 +112,7 @@ def tokens(world: World) -> Tokens:
     return np.stack(said, axis=1).astype(np.int16)
 
 
-def held_out(count: int) -> Ints:
+def held_out(count: int) -> Int64Array:
     """The wording that each fact is never shown in, shape (count,)."""
     return np.arange(count) % len(WORDINGS)
 

@@ -7,8 +7,9 @@ numbers are in single precision, and every result is written into an array that 
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from numba import njit
+
+from kdos.arrays import AnyArray
 
 EPSILON = np.float32(np.finfo(np.float32).eps)
 """What torch's norm adds to the mean square."""
@@ -41,7 +42,6 @@ ROOT_HALF = np.float32(0.5**0.5)
 PEAK = np.float32((2 * np.pi) ** -0.5)
 """The normal density at 0."""
 
-Array = npt.NDArray[Any]
 compiled = njit(nogil=True, cache=True, fastmath=True, error_model="numpy")
 """Sums in whatever order is fastest; a division by zero is infinite, so that loops need no exit."""
 
@@ -58,7 +58,7 @@ def exponential(x: Any) -> Any:
 
 
 @compiled
-def gelu(x: Array, slope: Array) -> None:
+def gelu(x: AnyArray, slope: AnyArray) -> None:
     """Of each number, in its place, and its slope there."""
     at, by = x.reshape(-1), slope.reshape(-1)
     for i in range(len(at)):
@@ -71,7 +71,7 @@ def gelu(x: Array, slope: Array) -> None:
 
 
 @compiled
-def norm(x: Array, to: Array, scale: Array) -> None:
+def norm(x: AnyArray, to: AnyArray, scale: AnyArray) -> None:
     """Each row over the root of its mean square, and what it was multiplied by."""
     for row in range(len(x)):
         total = ZERO
@@ -83,7 +83,7 @@ def norm(x: Array, to: Array, scale: Array) -> None:
 
 
 @compiled
-def add_norm_back(to: Array, slope: Array, y: Array, scale: Array) -> None:
+def add_norm_back(to: AnyArray, slope: AnyArray, y: AnyArray, scale: AnyArray) -> None:
     """Add to the slopes at a norm's input what `slope` at its output `y` makes of them."""
     for row in range(len(y)):
         along = ZERO
@@ -95,7 +95,7 @@ def add_norm_back(to: Array, slope: Array, y: Array, scale: Array) -> None:
 
 
 @compiled
-def softmax(scores: Array) -> None:
+def softmax(scores: AnyArray) -> None:
     """Of a vector, in its place."""
     top = scores[0]
     for i in range(1, len(scores)):
@@ -109,7 +109,7 @@ def softmax(scores: Array) -> None:
 
 
 @compiled
-def product(a: Array, b: Array) -> Any:
+def product(a: AnyArray, b: AnyArray) -> Any:
     """The scalar product of two vectors."""
     total = ZERO
     for i in range(len(a)):
@@ -118,14 +118,14 @@ def product(a: Array, b: Array) -> Any:
 
 
 @compiled
-def add(to: Array, factor: Any, what: Array) -> None:
+def add(to: AnyArray, factor: Any, what: AnyArray) -> None:
     """Add so many times a vector to another."""
     for i in range(len(to)):
         to[i] += factor * what[i]
 
 
 @compiled
-def attend(qkv: Array, to: Array, weights: Array) -> None:
+def attend(qkv: AnyArray, to: AnyArray, weights: AnyArray) -> None:
     """What each place takes from those up to it, and the weights it takes it with.
 
     `qkv` has shape (rows, 3·width), `to` (rows, width) and `weights` (n_facts, length, length).
@@ -144,7 +144,7 @@ def attend(qkv: Array, to: Array, weights: Array) -> None:
 
 
 @compiled
-def attend_back(slope: Array, qkv: Array, weights: Array, to: Array) -> None:
+def attend_back(slope: AnyArray, qkv: AnyArray, weights: AnyArray, to: AnyArray) -> None:
     """The slopes at `qkv` from those at what was taken."""
     facts, length, width = *weights.shape[:2], slope.shape[1]
     parts, by = qkv.reshape(facts, length, 3, width), slope.reshape(facts, length, width)
@@ -166,7 +166,7 @@ def attend_back(slope: Array, qkv: Array, weights: Array, to: Array) -> None:
 
 
 @compiled
-def look(query: Array, kv: Array, to: Array, weights: Array) -> None:
+def look(query: AnyArray, kv: AnyArray, to: AnyArray, weights: AnyArray) -> None:
     """What the last places, shape (n_facts, width), take from all, and the weights.
 
     `kv` has shape (rows, 2·width) and `weights` (n_facts, length).
@@ -185,7 +185,12 @@ def look(query: Array, kv: Array, to: Array, weights: Array) -> None:
 
 @compiled
 def look_back(
-    slope: Array, query: Array, kv: Array, weights: Array, to_query: Array, to: Array
+    slope: AnyArray,
+    query: AnyArray,
+    kv: AnyArray,
+    weights: AnyArray,
+    to_query: AnyArray,
+    to: AnyArray,
 ) -> None:
     """The slopes at `query` and `kv` from those at what was taken."""
     facts, length, width = *weights.shape, query.shape[1]
@@ -207,7 +212,7 @@ def look_back(
 
 
 @compiled
-def surprise_back(scores: Array, texts: Array) -> None:
+def surprise_back(scores: AnyArray, texts: AnyArray) -> None:
     """From the scores of all tokens, in their place, to the slopes of the mean surprise at them.
 
     What is expected stands last in each of the texts, shape (n_facts, length + 1).
@@ -221,7 +226,7 @@ def surprise_back(scores: Array, texts: Array) -> None:
 
 
 @compiled
-def embed(texts: Array, token: Array, place: Array, to: Array) -> None:
+def embed(texts: AnyArray, token: AnyArray, place: AnyArray, to: AnyArray) -> None:
     """The embeddings of all tokens but the last, shape (rows, width)."""
     length, width = place.shape
     for fact in range(len(texts)):
@@ -231,7 +236,9 @@ def embed(texts: Array, token: Array, place: Array, to: Array) -> None:
 
 
 @compiled
-def add_embed_back(slope: Array, texts: Array, to_token: Array, to_place: Array) -> None:
+def add_embed_back(
+    slope: AnyArray, texts: AnyArray, to_token: AnyArray, to_place: AnyArray
+) -> None:
     """Add to the slopes at the embeddings those at what they made."""
     length, width = to_place.shape
     for fact in range(len(texts)):
@@ -243,10 +250,10 @@ def add_embed_back(slope: Array, texts: Array, to_token: Array, to_place: Array)
 
 @compiled
 def adam(
-    weights: Array,
-    slopes: Array,
-    first: Array,
-    second: Array,
+    weights: AnyArray,
+    slopes: AnyArray,
+    first: AnyArray,
+    second: AnyArray,
     rate: float,
     betas: tuple[float, float],
     step: int,

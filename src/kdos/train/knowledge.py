@@ -7,8 +7,8 @@ from itertools import chain
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
+from kdos.arrays import Float64Array, Int64Array
 from kdos.chance import generator
 from kdos.density import Space
 from kdos.errors import InputError
@@ -21,8 +21,6 @@ from kdos.train.facts import Triple, with_common_values
 VALUES_KEPT = 256
 """Answers that the models know; facts with a rarer one are left out and counted."""
 BLIND = "blind"
-Ints = npt.NDArray[np.int64]
-Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +33,9 @@ class Knowledge:
     """
 
     triples: list[Triple]
-    cell: Ints
-    log_volumes: Floats
-    blind: Ints
+    cell: Int64Array
+    log_volumes: Float64Array
+    blind: Int64Array
     left_out: dict[str, int]
 
 
@@ -89,7 +87,7 @@ def triple_of(text: str) -> Triple | None:
     return Triple(" ".join(others), f"{fact.relation.name}: {slot}", value)
 
 
-def pool_of(knowledge: Knowledge, arm: str, *, rng: np.random.Generator) -> Ints:
+def pool_of(knowledge: Knowledge, arm: str, *, rng: np.random.Generator) -> Int64Array:
     """How often a pool as large as the blind one holds each fact, shape (n_facts,).
 
     `arm` is ``blind`` or the name of a target; a cell's quota is dealt out to its facts in turn.
@@ -108,7 +106,7 @@ def pool_of(knowledge: Knowledge, arm: str, *, rng: np.random.Generator) -> Ints
     return share + (turn < rest)
 
 
-def turns(cells: Ints) -> Ints:
+def turns(cells: Int64Array) -> Int64Array:
     """Which of its cell each row is, from 0, shape (n,)."""
     order = np.argsort(cells, kind="stable")
     ordered = cells[order]
@@ -117,7 +115,7 @@ def turns(cells: Ints) -> Ints:
     return found
 
 
-def log10_density(knowledge: Knowledge, pool: Ints) -> float:
+def log10_density(knowledge: Knowledge, pool: Int64Array) -> float:
     """The mean log10 density of a pool's knowledge points, repeats counted."""
     counts = np.bincount(knowledge.cell, pool, minlength=len(knowledge.log_volumes))
     held = counts > 0

@@ -9,13 +9,11 @@ of its own that the next step uses again.
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 import torch
 
+from kdos.arrays import Int16Array
 from kdos.train import kernel
 
-Tokens = npt.NDArray[np.int16]
 Shapes = Mapping[str, tuple[int, int]]
 
 
@@ -79,7 +77,9 @@ class Learner:
             for slab in (self._x, self._seen2, self._dx, self._dseen)
         )
 
-    def learn(self, texts: Tokens, *, rate: float, betas: tuple[float, float], step: int) -> None:
+    def learn(
+        self, texts: Int16Array, *, rate: float, betas: tuple[float, float], step: int
+    ) -> None:
         """Step number `step`, from 1, on texts of shape (batch, length + 1): expect what is last.
 
         `rate` and `betas` are AdamW's.
@@ -91,7 +91,7 @@ class Learner:
         self._first_layer_back(texts)
         kernel.adam(self._flat, self._slopes, self._first, self._second, rate, betas, step)
 
-    def _first_layer(self, texts: Tokens) -> None:
+    def _first_layer(self, texts: Int16Array) -> None:
         w = self._w
         kernel.embed(texts, w["token"].a, w["place"].a, self._x.a)
         kernel.norm(self._x.a, self._seen.a, self._scale.a)
@@ -144,7 +144,7 @@ class Learner:
         self._dx_last.copy_(self._dy.t)
         kernel.add_norm_back(self._dx.a, self._dseen.a, self._seen2.a, self._scale2.a)
 
-    def _first_layer_back(self, texts: Tokens) -> None:
+    def _first_layer_back(self, texts: Int16Array) -> None:
         w, g = self._w, self._g
         g["narrow"].t.addmm_(self._wide.t.T, self._dx.t)
         torch.mm(self._dx.t, w["narrow"].t.T, out=self._dwide.t)

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
+from kdos.arrays import BoolArray, Float64Array, Int64Array
 from kdos.chance import generator
 from kdos.train.ensemble import Ensemble
 from kdos.train.facts import WORDINGS, World, held_out, tokens
@@ -13,9 +13,6 @@ from kdos.train.facts import WORDINGS, World, held_out, tokens
 FACTS_A_STEP = 128
 """Facts that one step shows a model; from our pilot."""
 CHOICES = 4
-Ints = npt.NDArray[np.int64]
-Floats = npt.NDArray[np.float64]
-Bools = npt.NDArray[np.bool_]
 Key = tuple[str | int, ...]
 
 
@@ -28,7 +25,7 @@ class Pupil:
 
     key: Key
     world: World
-    lessons: tuple[Ints, ...]
+    lessons: tuple[Int64Array, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +37,11 @@ class Memory:
     wording. `nats` and `paraphrase_nats` are how unexpected the value is.
     """
 
-    exact: Bools
-    paraphrase: Bools
-    choice: Bools
-    nats: Floats
-    paraphrase_nats: Floats
+    exact: BoolArray
+    paraphrase: BoolArray
+    choice: BoolArray
+    nats: Float64Array
+    paraphrase_nats: Float64Array
 
 
 def teach(pupils: Sequence[Pupil], *, width: int, rates: Sequence[float] = (1.0,)) -> Ensemble:
@@ -63,20 +60,20 @@ def teach(pupils: Sequence[Pupil], *, width: int, rates: Sequence[float] = (1.0,
     return ensemble
 
 
-def shown_wordings(pupil: Pupil, phase: int) -> Ints:
+def shown_wordings(pupil: Pupil, phase: int) -> Int64Array:
     """The wording of each presentation: one of the three that its fact is shown in."""
     facts = pupil.lessons[phase]
     turn = generator(0, *pupil.key, "wordings", phase).integers(1, len(WORDINGS), len(facts))
     return (held_out(len(pupil.world.value))[facts] + turn) % len(WORDINGS)
 
 
-def in_epochs(facts: Ints, presentations: int, rng: np.random.Generator) -> Ints:
+def in_epochs(facts: Int64Array, presentations: int, rng: np.random.Generator) -> Int64Array:
     """Facts in a new random order each time round, so that exposures differ by one at most."""
     rounds = -(-presentations // len(facts))
     return np.concatenate([rng.permutation(facts) for _ in range(rounds)])[:presentations]
 
 
-def remember(ensemble: Ensemble, model: int, pupil: Pupil, facts: Ints) -> Memory:
+def remember(ensemble: Ensemble, model: int, pupil: Pupil, facts: Int64Array) -> Memory:
     """What one model of the ensemble knows of some facts of its pupil's world."""
     table = tokens(pupil.world)[facts]
     value = pupil.world.value[facts]

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from kdos.arrays import BoolArray, Float64Array, Int64Array
 from kdos.chance import generator
 from kdos.scoring import compare, mean_interval
 from kdos.train.ensemble import parameters
@@ -16,7 +16,6 @@ from kdos.train.knowledge import BLIND, Knowledge, log10_density, pool_of, read_
 from kdos.train.lab import TOGETHER, Lab, Row
 from kdos.train.lessons import Pupil, in_epochs, remember, teach
 
-Floats = npt.NDArray[np.float64]
 PROBES = ("exact", "paraphrase", "paraphrase_nats")
 """What is kept of each fact: asked in a wording it was shown in, in one it was not, and how
 unexpected the value was there."""
@@ -93,14 +92,14 @@ def teach_lesson(lesson: Lesson) -> list[Row]:
     return rows
 
 
-def lesson_of(sweep: Sweep, knowledge: Knowledge, arm: str, seed: int) -> npt.NDArray[np.int64]:
+def lesson_of(sweep: Sweep, knowledge: Knowledge, arm: str, seed: int) -> Int64Array:
     """The facts that a model is shown: a pool, over and over, until the presentations are spent."""
     rng = generator(sweep.random_seed, "sweep", arm, seed)
     pool = pool_of(knowledge, arm, rng=rng)
     return in_epochs(np.repeat(np.arange(len(pool)), pool), sweep.presentations, rng)
 
 
-def final_split(facts: int, random_seed: int) -> npt.NDArray[np.bool_]:
+def final_split(facts: int, random_seed: int) -> BoolArray:
     """Which facts the figures are of, shape (n_facts,); the best arm is chosen on the others."""
     return generator(random_seed, "final split").random(facts) < 0.5
 
@@ -110,7 +109,7 @@ def size_table(
     width: int,
     sweep: Sweep,
     knowledge: Knowledge,
-    final: npt.NDArray[np.bool_],
+    final: BoolArray,
 ) -> dict[str, Any]:
     """One size: a row for each arm, and the arm that was best on the facts set apart to search."""
     by_arm = {
@@ -125,17 +124,17 @@ def size_table(
     }
 
 
-def over_seeds(rows: Sequence[Row], width: int, arm: str, name: str) -> Floats:
+def over_seeds(rows: Sequence[Row], width: int, arm: str, name: str) -> Float64Array:
     """One probe of one arm and size, shape (n_seeds, n_facts)."""
     return np.array([row[name] for row in rows if (row["width"], row["arm"]) == (width, arm)])
 
 
 def arm_row(
     arm: str,
-    by_arm: dict[str, dict[str, Floats]],
+    by_arm: dict[str, dict[str, Float64Array]],
     sweep: Sweep,
     knowledge: Knowledge,
-    final: npt.NDArray[np.bool_],
+    final: BoolArray,
 ) -> dict[str, Any]:
     """An arm in numbers, over the facts of the final split: shown or not, all count."""
     rng = generator(sweep.random_seed, "sweep table", arm)

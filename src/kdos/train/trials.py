@@ -6,10 +6,11 @@ from typing import Literal
 
 import numpy as np
 
+from kdos.arrays import Int64Array
 from kdos.chance import generator
 from kdos.train.ensemble import Ensemble, parameters
 from kdos.train.facts import SUBJECTS, World, made_up_world
-from kdos.train.lessons import Ints, Memory, Pupil, in_epochs, remember, teach
+from kdos.train.lessons import Memory, Pupil, in_epochs, remember, teach
 
 BASE_EXPOSURES = 150
 """How often a base fact is shown before infusion: enough to be held."""
@@ -52,7 +53,7 @@ def run_trials(trials: Sequence[Trial]) -> list[dict[str, object]]:
     ]
 
 
-def pupil_of(trial: Trial) -> tuple[Pupil, Ints, Ints]:
+def pupil_of(trial: Trial) -> tuple[Pupil, Int64Array, Int64Array]:
     """The pupil of a trial, the facts it is taught, and its base facts."""
     world = made_up_world(trial.random_seed, subjects=trial.subjects)
     rng = generator(0, *trial.key)
@@ -64,7 +65,9 @@ def pupil_of(trial: Trial) -> tuple[Pupil, Ints, Ints]:
     return Pupil(trial.key, world, lessons), taught, base
 
 
-def mixed(taught: Ints, base: Ints, trial: Trial, rng: np.random.Generator) -> Ints:
+def mixed(
+    taught: Int64Array, base: Int64Array, trial: Trial, rng: np.random.Generator
+) -> Int64Array:
     """The facts of each presentation: the taught ones, and a share of base facts among them."""
     lesson = np.empty(trial.presentations, np.int64)
     replayed = rng.permutation(trial.presentations) < round(trial.share * trial.presentations)
@@ -75,7 +78,13 @@ def mixed(taught: Ints, base: Ints, trial: Trial, rng: np.random.Generator) -> I
 
 
 def measured(
-    ensemble: Ensemble, place: int, trial: Trial, pupil: Pupil, *, taught: Ints, base: Ints
+    ensemble: Ensemble,
+    place: int,
+    trial: Trial,
+    pupil: Pupil,
+    *,
+    taught: Int64Array,
+    base: Int64Array,
 ) -> dict[str, object]:
     """One row of measurements."""
     memory = remember(ensemble, place, pupil, taught)

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from functools import cache, partial
 
 import numpy as np
-import numpy.typing as npt
 
+from kdos.arrays import Float32Array
 from kdos.pool.grouping import normalise
 from kdos.pool.wording import Wording, read_wording
 from kdos.verdict.known import (
@@ -105,8 +105,8 @@ def paraphrased(
     ours: Sequence[Asked],
     theirs: Sequence[Asked],
     *,
-    our_vectors: npt.NDArray[np.float32],
-    their_vectors: npt.NDArray[np.float32],
+    our_vectors: Float32Array,
+    their_vectors: Float32Array,
 ) -> list[Paraphrase]:
     """Our questions that paraphrase one of theirs; unit vectors, shapes (n, dim) and (m, dim).
 
