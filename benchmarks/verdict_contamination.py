@@ -18,9 +18,9 @@ import time
 from pathlib import Path
 
 from kdos.chance import generator
+from kdos.checks import Asked, Benchmarks, paraphrased
 from kdos.embed import load_embedder
 from kdos.pool.grouping import normalise
-from kdos.verdict import Asked, Benchmarks, paraphrased
 
 BENCHMARKS = (
     "simpleqa simpleqa_verified webquestions nq_open triviaqa entityquestions popqa".split()

@@ -20,11 +20,11 @@ import time
 from pathlib import Path
 
 from kdos.chance import generator
+from kdos.checks import Benchmarks, Case, KnownQuestions, aliases, check_all
 from kdos.config import read_config
 from kdos.pool import Draft, Evidence, Passage, Seed
 from kdos.run import run
 from kdos.synthesize import draft as drafting
-from kdos.verdict import Benchmarks, Case, KnownQuestions, aliases, check_all
 
 SYLLABLES = "ka lo mi ner ta vos ri du sel ba gor win fen ul ost".split()
 RELATIONS = [

@@ -5,8 +5,8 @@ import sys
 from collections.abc import Sequence
 from importlib import import_module
 
-from kdos import __version__
 from kdos.errors import KdosError
+from kdos.version import __version__
 
 COMMANDS = {
     "demo": "balance a corpus made of this Python's own documentation, offline",

@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from kdos.causal import Loss
+from kdos.causal_lm import Loss
 from kdos.cli import main
 from kdos.tasks import Reply
 

@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from kdos.causal import Loss
+from kdos.causal_lm import Loss
 from kdos.errors import InputError, UsageError
 from kdos.evaluate import (
     compare_marks,

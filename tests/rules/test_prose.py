@@ -11,6 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from kdos.checks import KnownQuestions, check, rule
+from kdos.checks.answers import given_away
 from kdos.pool import Document, Draft, Extraction, Passage, Refusal, Seed
 from kdos.rules import RulesEngine
 from kdos.rules.entities import question_entities
@@ -30,8 +32,6 @@ from kdos.tasks import (
     read_judgement,
     read_seeds,
 )
-from kdos.verdict import KnownQuestions, check, rule
-from kdos.verdict.answers import given_away
 
 CORPORA = Path(__file__).parents[2] / "../shared/data/corpora"
 ENGINE = RulesEngine()

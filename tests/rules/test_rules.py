@@ -17,6 +17,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from kdos.checks import KnownQuestions, check
+from kdos.checks.answers import given_away
 from kdos.llm import Engine
 from kdos.logic import Fault, faults, parse
 from kdos.pool import Draft, Extraction, Passage, Refusal, Seed
@@ -38,8 +40,6 @@ from kdos.tasks import (
     read_judgement,
     read_seeds,
 )
-from kdos.verdict import KnownQuestions, check
-from kdos.verdict.answers import given_away
 
 ENGINE = RulesEngine()
 DUMPS = "\n".join(

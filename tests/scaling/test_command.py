@@ -4,8 +4,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from kdos.api import load_config
 from kdos.cli import main
-from kdos.commands.run import load_config
 from kdos.config import BudgetConfig
 from kdos.scaling.collapse import recall_at
 

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from kdos.checks import Benchmarks, KnownQuestions, refuse
 from kdos.extract import extraction_table
 from kdos.llm.scripted import ScriptedEngine
 from kdos.pool import Extraction, Inventory, Passage, Seed
@@ -11,7 +12,6 @@ from kdos.seed.tables import PASSAGES, SEEDS, to_table
 from kdos.synthesize import Library
 from kdos.synthesize.draft import Desk, draft
 from kdos.tasks import CHECKS, CRITERIA
-from kdos.verdict import Benchmarks, KnownQuestions, refuse
 
 TEXT = (
     "The Eiffel Tower was built by Gustave Eiffel. Gustave Eiffel was born in Dijon. "

@@ -7,6 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from kdos.checks import KnownQuestions
 from kdos.config import BudgetConfig, Config, SourceConfig, SynthesizeConfig
 from kdos.density import Space
 from kdos.pool import Draft, ErrorClass, Inventory, Pool, Refusal
@@ -15,7 +16,6 @@ from kdos.synthesize import Library, State, Workroom, balance, steps_of
 from kdos.synthesize.loop import Candidate
 from kdos.synthesize.steps import measure, room_for_strays
 from kdos.targets import tempered_target
-from kdos.verdict import KnownQuestions
 
 N_CELLS, N_POINTS = 64, 3200
 

@@ -3,6 +3,7 @@
 import orjson
 import pytest
 
+from kdos.checks import rule
 from kdos.pool import Draft, ErrorClass, Passage
 from kdos.tasks import (
     CHECKS,
@@ -13,7 +14,6 @@ from kdos.tasks import (
     read_answer,
     read_judgement,
 )
-from kdos.verdict import rule
 
 DRAFT = Draft("d", "Q?", "A", (), ("K.",), "graph TD", (), ())
 PASSAGES = [Passage("p", "d", "T", "", "en", 0, 4, "Text")]

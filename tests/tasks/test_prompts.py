@@ -5,6 +5,7 @@ import re
 import orjson
 import pytest
 
+from kdos.checks import KnownQuestions, check, rule
 from kdos.pool import Extraction, Passage, Seed
 from kdos.tasks import Group, Reply, ask_drafts, read_drafts, read_extraction, read_judgement
 from kdos.tasks.extract import PROMPT as EXTRACT
@@ -13,7 +14,6 @@ from kdos.tasks.request import Request
 from kdos.tasks.seed import PROMPT as SEED
 from kdos.tasks.seed import read_seeds
 from kdos.tasks.synthesize import PROMPT as SYNTHESIZE
-from kdos.verdict import KnownQuestions, check, rule
 
 REQUIREMENTS = {
     "extract: topic entity or entities": (EXTRACT, r"topic_entities.*one or several"),

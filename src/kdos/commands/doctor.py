@@ -5,7 +5,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from kdos.commands.run import load_config
+from kdos.api import load_config
 from kdos.config import Config
 from kdos.llm.checkup import CALLS_A_SAMPLE, Check, check_up
 from kdos.llm.http import settings_from

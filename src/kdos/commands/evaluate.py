@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from kdos.causal import CausalModel
+from kdos.causal_lm import CausalModel
 from kdos.errors import UsageError
 from kdos.evaluate import (
     BENCHMARKS,

@@ -2,12 +2,9 @@
 
 import argparse
 from pathlib import Path
-from typing import Any
 
-import yaml
-
-from kdos.config import Config, read_config
-from kdos.errors import ConfigError, InputError
+from kdos.api import load_config
+from kdos.config import read_config
 from kdos.run import run
 from kdos.terminal import say, show_json
 
@@ -32,22 +29,3 @@ def main(args: argparse.Namespace) -> None:
     say(f"dataset: {out / 'dataset'}")
     say(f"report:  {out / 'report' / 'index.html'}")
     show_json(summary)
-
-
-def load_config(path: Path) -> Config:
-    """The configuration in a YAML file.
-
-    Raises:
-        InputError: There is no such file, or it is no YAML.
-        ConfigError: A key or value is wrong; the message names the file.
-    """
-    try:
-        value: Any = yaml.safe_load(path.read_text("utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError.at(path, f"must be a YAML file. {error}") from error
-    except yaml.YAMLError as error:
-        raise InputError.at(path, f"must be YAML. {' '.join(str(error).split())}") from error
-    try:
-        return read_config(value)
-    except ConfigError as error:
-        raise ConfigError(f"{path}: {error}") from error

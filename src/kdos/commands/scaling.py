@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import yaml
 
+from kdos.api import load_config
 from kdos.arrays import Float64Array
 from kdos.chance import generator
-from kdos.commands.run import load_config
 from kdos.errors import InputError, StoreError, UsageError
 from kdos.rows import Rows, read_rows
 from kdos.scaling import (

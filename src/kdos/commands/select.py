@@ -3,23 +3,18 @@
 import argparse
 from pathlib import Path
 
-import numpy as np
-
 from kdos.commands.density import add_measuring, options_of
 from kdos.errors import UsageError
 from kdos.pool.duplicates import SIMILAR
 from kdos.select import (
     DEDUP,
-    Survey,
     candidates,
+    demand_in_cells,
     open_dataset,
-    placed_in,
     survey,
     write_selection,
 )
 from kdos.terminal import say, show_json
-
-DEMAND = "demand:"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -58,7 +53,7 @@ def main(args: argparse.Namespace) -> None:
         random_seed=args.random_seed,
     )
     selection = pool.choose(
-        args.budget, args.target, demand=read_demand(args.target, found), cap=args.cap
+        args.budget, args.target, demand=demand_in_cells(args.target, found), cap=args.cap
     )
     write_selection(dataset, selection, args.out)
     summary = {
@@ -84,10 +79,3 @@ def main(args: argparse.Namespace) -> None:
             f"{selection.kl_optimum:.4f}; {summary['repeated']:,} repeated, "
             f"{summary['skipped']:,} empty."
         )
-
-
-def read_demand(target: str, found: Survey) -> np.ndarray | None:
-    """The questions of a ``demand:FILE`` target, counted by cell."""
-    if not target.startswith(DEMAND):
-        return None
-    return placed_in(open_dataset(target.removeprefix(DEMAND)), found).pool.exposures

@@ -1,8 +1,5 @@
 """Vectors in; a frozen space, the density of every point and cell, and mergeable profiles out."""
 
-import sys
-
-from kdos import Room
 from kdos.density.cells import cell_log_density, nball_log_density, sampled_log_density
 from kdos.density.copies import find_copies, row_hashes
 from kdos.density.estimator import (
@@ -41,5 +38,3 @@ __all__ = [
     "row_hashes",
     "sampled_log_density",
 ]
-
-sys.modules[__name__].__class__ = Room

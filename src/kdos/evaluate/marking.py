@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from kdos.causal import CausalModel
+from kdos.causal_lm import CausalModel
 from kdos.chance import generator
 from kdos.errors import UsageError
 from kdos.pool import Refusal

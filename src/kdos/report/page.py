@@ -2,15 +2,15 @@
 
 import base64
 import hashlib
-from importlib.resources import files
 
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 
-from kdos import __version__
+from kdos.package_data import read_package_text
 from kdos.report import sections, tables
 from kdos.report.artefacts import Artefacts
 from kdos.report.atlas import map_layers, packed
 from kdos.report.wording import figure, percent
+from kdos.version import __version__
 
 REFRESH_SECONDS = 10
 LIBRARY = (
@@ -90,4 +90,4 @@ def vendored() -> str:
 
 def asset(name: str) -> str:
     """A file that lies beside this one."""
-    return files("kdos.report").joinpath(name).read_text(encoding="utf-8")
+    return read_package_text("kdos.report", name)

@@ -4,11 +4,11 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from kdos.checks.answers import given_away
 from kdos.logic import Fault, faults, parse
 from kdos.pool.grouping import normalise
 from kdos.rules.facts import Fact, read_fact, words
 from kdos.rules.shelf import Shelf, shelve
-from kdos.verdict.answers import given_away
 
 POINTS_AT_TEXT = re.compile(
     r"\b(?:this|the) (?:passage|text|paragraph|excerpt)\b|^(?:he|she|it(?! is)|they|this|these)\b",

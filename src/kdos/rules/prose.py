@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
+from kdos.checks.instances import is_abstract
 from kdos.rules.instances import (
     NAME,
     NO_NAMES,
@@ -14,7 +15,6 @@ from kdos.rules.instances import (
     find_wide_instances,
 )
 from kdos.rules.sentences import is_wide, split_sentences
-from kdos.verdict.instances import is_abstract
 
 PASSAGES_KEPT = 4_096
 SHEETS_KEPT = 1_024

@@ -4,6 +4,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 from zlib import crc32
 
+from kdos.checks.answers import given_away
+from kdos.checks.draft import MAX_QUESTION
 from kdos.rules.diagrams import steps
 from kdos.rules.entities import question_entities
 from kdos.rules.instances import Instance
@@ -23,8 +25,6 @@ from kdos.rules.synthesizing import (
     clue_sets,
     draft_numbers,
 )
-from kdos.verdict.answers import given_away
-from kdos.verdict.checks import MAX_QUESTION
 
 MOST_CLUES = 3
 MOST_TOLD = MAX_QUESTION - 60  # characters that statements may fill; the rest is for other words

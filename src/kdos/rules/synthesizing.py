@@ -7,11 +7,11 @@ from itertools import combinations
 from typing import Any
 from zlib import crc32
 
+from kdos.checks.draft import MAX_QUESTION
 from kdos.rules.diagrams import steps
 from kdos.rules.facts import Fact, parent, words
 from kdos.rules.questions import Question, Wording, ask
 from kdos.rules.shelf import Distance, Shelf
-from kdos.verdict.checks import MAX_QUESTION
 
 MOST_CLUES, FEWEST_CLUES = 4, 2
 CANDIDATES = 8  # clues looked at for one asked fact

@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 
 from kdos.arrays import Float32Array
+from kdos.artifacts import RunFolder
+from kdos.checks import Asked, Benchmarks, paraphrased, refuse
 from kdos.evaluate import open_benchmark
 from kdos.pool import Draft, Refusal
-from kdos.run.folder import RunFolder
 from kdos.scoring import Question
 from kdos.store import read_parquet
-from kdos.verdict import Asked, Benchmarks, paraphrased, refuse
 
 Embed = Callable[[Sequence[str]], Float32Array]
 

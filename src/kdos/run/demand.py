@@ -11,8 +11,8 @@ from kdos.arrays import Float64Array
 from kdos.errors import InputError
 from kdos.rows import Rows, field_names, guess_field, read_rows
 from kdos.run.prepare import Prepared, embed_all
+from kdos.targets import demand_file
 
-DEMAND = "demand:"
 LOSS, CORRECT = "loss", "correct"
 
 
@@ -26,17 +26,13 @@ def read_demand(target: str, prepared: Prepared) -> Float64Array | None:
     Raises:
         InputError: There is no such file, no field holds questions, or none of them counts.
     """
-    if not target.startswith(DEMAND):
+    path = demand_file(target)
+    if path is None:
         return None
-    texts, weights = zip(*weighted_questions(demand_file(target)), strict=True)
+    texts, weights = zip(*weighted_questions(Path(path)), strict=True)
     space = prepared.space
     cells = space.assign(space.project(embed_all(prepared.embedder, texts)))
     return np.bincount(cells, weights=weights, minlength=space.n_cells).astype(np.float64)
-
-
-def demand_file(target: str) -> Path:
-    """The file of a ``demand:FILE`` target."""
-    return Path(target.removeprefix(DEMAND))
 
 
 def weighted_questions(path: Path) -> list[tuple[str, float]]:

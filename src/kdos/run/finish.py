@@ -8,13 +8,13 @@ import numpy as np
 import pyarrow as pa
 
 from kdos.arrays import BoolArray, Float32Array, Float64Array, Int64Array
+from kdos.artifacts import RunFolder
 from kdos.config import Config
 from kdos.density import measure
 from kdos.export import Card, write_dataset
 from kdos.llm import Spending
 from kdos.pool import values
 from kdos.run.benchmarks import told
-from kdos.run.folder import RunFolder
 from kdos.run.prepare import Prepared
 from kdos.run.turns import (
     Balanced,

@@ -11,11 +11,11 @@ import numpy as np
 import yaml
 
 from kdos.arrays import BoolArray, Float64Array, Int64Array
+from kdos.artifacts import RunFolder
 from kdos.config import Config, read_config
 from kdos.errors import InputError
 from kdos.pool import values
 from kdos.pool.grouping import fact_key
-from kdos.run.folder import RunFolder
 from kdos.store import read_parquet
 from kdos.synthesize import POINTS_A_SAMPLE
 from kdos.targets import Gap, measure_gap, quotas

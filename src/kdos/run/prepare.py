@@ -10,13 +10,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from kdos.arrays import Float32Array
+from kdos.artifacts import RunFolder
 from kdos.config import Config
 from kdos.density import Space, fit_space
 from kdos.embed import Embedder, LexicalEmbedder
 from kdos.errors import UsageError
 from kdos.extract import extract, extraction_table, merge_paraphrases, merge_points
 from kdos.pool import Extraction, Inventory, Refusal, Seed, group_paraphrases, values
-from kdos.run.folder import RunFolder
 from kdos.seed import DOCUMENTS, PASSAGES, SEEDS, gather_seeds
 from kdos.store import (
     parquet_writers,

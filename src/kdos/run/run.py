@@ -9,6 +9,7 @@ from pathlib import Path
 from time import monotonic
 from typing import Any
 
+from kdos.artifacts import RunFolder
 from kdos.config import Config
 from kdos.embed import Embedder, load_embedder
 from kdos.errors import UsageError
@@ -17,14 +18,14 @@ from kdos.llm.embeddings import ENDPOINT, endpoint_embedder
 from kdos.llm.http import settings_from
 from kdos.report import LivePage, write_report
 from kdos.rules import RulesEngine
-from kdos.run.demand import DEMAND, demand_file, weighted_questions
+from kdos.run.demand import weighted_questions
 from kdos.run.finish import finish, summarise, write_pool_points
-from kdos.run.folder import RunFolder
 from kdos.run.prepare import prepare
 from kdos.run.turns import balance_pool
+from kdos.runner import Spread
 from kdos.store import read_json_file, run_lock, write_json
+from kdos.targets import demand_file
 from kdos.terminal import Progress
-from kdos.workers import Spread
 
 BLIND = "blind"
 
@@ -40,8 +41,8 @@ def run(config: Config, path: Path, *, cache: Path | None = None) -> dict[str, A
         StoreError: Another process is working in it.
     """
     begun = monotonic()
-    if config.target.startswith(DEMAND):
-        weighted_questions(demand_file(config.target))
+    if (demand := demand_file(config.target)) is not None:
+        weighted_questions(Path(demand))
     folder, progress, page = RunFolder(path), Progress(), LivePage(path)
     with run_lock(path):
         if folder.claim(config) and folder.summary.exists():

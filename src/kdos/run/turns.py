@@ -11,6 +11,8 @@ import numpy as np
 import pyarrow as pa
 
 from kdos.arrays import Float64Array
+from kdos.artifacts import RunFolder
+from kdos.checks import KnownQuestions
 from kdos.config import Config
 from kdos.density import Space, cell_log_density
 from kdos.density.profile import effective_cells
@@ -20,7 +22,6 @@ from kdos.pool import Pool, values
 from kdos.report import LivePage
 from kdos.run.benchmarks import benchmarks_of, paraphrase_check, read_questions
 from kdos.run.demand import read_demand
-from kdos.run.folder import RunFolder
 from kdos.run.prepare import Prepared, Tally, count, new_tally
 from kdos.sampler import Links, Yields
 from kdos.store import read_json_file, read_parquet, whole_folder, write_json, write_parquet
@@ -43,7 +44,6 @@ from kdos.synthesize import (
 from kdos.targets import effective_points, quotas, read_target
 from kdos.tasks import SYNTHESIZE, Ask
 from kdos.terminal import Progress, say
-from kdos.verdict import KnownQuestions
 
 FEWEST_EFFECTIVE = 0.2
 """The share of the reference that a target must rest on, or we say so (our design)."""

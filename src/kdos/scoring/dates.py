@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 
-from kdos.verdict.answers import canonical
+from kdos.checks.answers import canonical
 
 _NAMES = "january february march april may june july august september october november december"
 _MONTHS = {

@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 
-from kdos.verdict.answers import canonical
+from kdos.checks.answers import canonical
 
 _RANGE = re.compile(
     r"\((?:an )?acceptable range:? (?:is )?(?:anything )?(?:between )?(?P<ends>[^()]*)\)", re.I

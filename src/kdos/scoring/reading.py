@@ -4,7 +4,7 @@ import re
 import unicodedata
 from functools import lru_cache
 
-from kdos.verdict.answers import canonical
+from kdos.checks.answers import canonical
 
 UNITS = {
     form: unit
@@ -46,7 +46,7 @@ _LETTERS = re.compile(r"\b(?:[a-z] )+[a-z]\b")
 def words(text: str) -> tuple[str, ...]:
     """The words that count, in one form each; small words count where there are no others.
 
-    Numbers are in digits and dates as 1776-07-04 (`kdos.verdict.answers.canonical`), units have
+    Numbers are in digits and dates as 1776-07-04 (`kdos.checks.answers.canonical`), units have
     one name, accents and apostrophes are gone, initials stand together, plurals lose their s. Of
     Chinese, Japanese and Korean each character is a word.
     """

@@ -1,12 +1,9 @@
 """A dataset and a budget in; the rows that meet a target distribution out."""
 
-import sys
-
-from kdos import Room
 from kdos.select.choose import Candidates, Selection, draw
 from kdos.select.dataset import Batch, Dataset, hold_dataset, open_dataset
 from kdos.select.rows import DEDUP, candidates, chosen_rows, write_selection
-from kdos.select.survey import Options, Placed, Survey, placed, placed_in, survey
+from kdos.select.survey import Options, Placed, Survey, demand_in_cells, placed, placed_in, survey
 
 __all__ = [
     "DEDUP",
@@ -19,6 +16,7 @@ __all__ = [
     "Survey",
     "candidates",
     "chosen_rows",
+    "demand_in_cells",
     "draw",
     "hold_dataset",
     "open_dataset",
@@ -27,5 +25,3 @@ __all__ = [
     "survey",
     "write_selection",
 ]
-
-sys.modules[__name__].__class__ = Room

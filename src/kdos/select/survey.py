@@ -22,7 +22,8 @@ from kdos.density import (
 )
 from kdos.embed import Embedder, LexicalEmbedder, load_embedder
 from kdos.errors import UsageError
-from kdos.select.dataset import Batch, Dataset
+from kdos.select.dataset import Batch, Dataset, open_dataset
+from kdos.targets import demand_file
 from kdos.threads import ahead
 
 REFERENCE_ROWS = 1 << 20
@@ -200,6 +201,12 @@ def placed(found: Survey) -> Placed:
     wanted[found.sample] = False
     at.measure(found.dataset, wanted)
     return at.finish()
+
+
+def demand_in_cells(target: str, found: Survey) -> Int64Array | None:
+    """The questions of a ``demand:FILE`` target by cell, shape (n_cells,); None for others."""
+    path = demand_file(target)
+    return None if path is None else placed_in(open_dataset(path), found).pool.exposures
 
 
 def placed_in(dataset: Dataset, found: Survey) -> Placed:

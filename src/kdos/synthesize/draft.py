@@ -9,6 +9,19 @@ is abandoned (KDoS, synthesis prompt: regenerate, then abandon).
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
+from kdos.checks import (
+    Benchmarks,
+    Case,
+    KnownQuestions,
+    aliases,
+    answer_place,
+    answered_alike,
+    check_all,
+    check_knowledge_points,
+    check_logic,
+    mendable,
+    rule,
+)
 from kdos.logic import Logic, parse, shape
 from kdos.pool import Draft, ErrorClass, Extraction, Inventory, Passage, Refusal, Seed
 from kdos.sampler import Pick
@@ -29,19 +42,6 @@ from kdos.tasks import (
     read_drafts,
     read_extraction,
     read_judgement,
-)
-from kdos.verdict import (
-    Benchmarks,
-    Case,
-    KnownQuestions,
-    aliases,
-    answer_place,
-    answered_alike,
-    check_all,
-    check_knowledge_points,
-    check_logic,
-    mendable,
-    rule,
 )
 
 

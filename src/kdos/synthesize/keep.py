@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from kdos.checks import KnownQuestions, check_new, check_shape
 from kdos.logic import ShapeCounts
 from kdos.pool import ErrorClass, Inventory, Refusal, Verdict
 from kdos.sampler import decide
 from kdos.synthesize.loop import Candidate, Lack, State
-from kdos.verdict import KnownQuestions, check_new, check_shape
 
 
 @dataclass(frozen=True)

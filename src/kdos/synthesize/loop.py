@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from kdos.arrays import BoolArray, Int32Array, Int64Array
+from kdos.checks import Place
 from kdos.pool import Draft, Extraction, Pool, Refusal, Verdict
 from kdos.sampler import Past, Pick, Yields
 from kdos.targets import Gap
-from kdos.verdict import Place
 
 
 @dataclass(frozen=True, slots=True)

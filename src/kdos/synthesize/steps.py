@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from kdos.arrays import Float32Array, Float64Array, Int32Array, Int64Array
+from kdos.checks import Benchmarks, KnownQuestions
 from kdos.config import Config
 from kdos.density import Space
 from kdos.logic import ShapeCounts
@@ -21,7 +22,6 @@ from kdos.synthesize.loop import Candidate, Lack, State, Steps
 from kdos.synthesize.walking import Trails, trails_of, walk
 from kdos.targets import measure_gap, quotas
 from kdos.tasks import Ask
-from kdos.verdict import Benchmarks, KnownQuestions
 
 POINTS_A_SAMPLE = 4.0
 """Knowledge points a sample holds, before the first was seen: the middle of 3 to 5."""

@@ -4,6 +4,7 @@ from kdos.targets.deficit import Gap, measure_gap, noise_floor
 from kdos.targets.quota import quotas
 from kdos.targets.shape import (
     TARGETS,
+    demand_file,
     demand_target,
     effective_points,
     level_target,
@@ -15,6 +16,7 @@ from kdos.targets.shape import (
 __all__ = [
     "TARGETS",
     "Gap",
+    "demand_file",
     "demand_target",
     "effective_points",
     "level_target",

@@ -19,6 +19,9 @@ TARGETS = {"natural": 1.0, "sqrt": 0.5, "uniform": 0.0, "concentrated": 1.5}
 HIGHEST_TAU = 8.0
 """`level:` searches tau in [0, 8]; beyond that one cell holds nearly all of the target."""
 
+DEMAND_PREFIX = "demand:"
+"""What the name of a target that follows the questions of a file begins with."""
+
 HALF = 0.5
 """Added to a count before its logarithm is taken, so that an empty cell has a density."""
 
@@ -136,10 +139,15 @@ def read_target(
     raise UsageError(f"`target` must be one of {known}. Got {name!r}.")
 
 
+def demand_file(name: str) -> str | None:
+    """The file of a ``demand:FILE`` target; None for other targets."""
+    return name.removeprefix(DEMAND_PREFIX) if name.startswith(DEMAND_PREFIX) else None
+
+
 def effective_points(log_q: Float64Array, counts: Int64Array) -> float:
     """1 / sum p_i^2 over reference points i when the target draws from them: at most n.
 
-    A small share of n means that the target rests on a few outliers (design section 7, guard).
+    A small share of n means that the target rests on a few outliers.
     """
     held = counts > 0
     q = np.exp(_normalised(log_q[held]))

@@ -1,15 +1,15 @@
 """Prompts are Markdown files beside the code that sends them."""
 
 from collections.abc import Mapping
-from importlib.resources import files
 from typing import Any
 
+from kdos.package_data import read_package_text
 from kdos.tasks.request import Prompt
 
 
 def load_prompt(task: str, schema: Mapping[str, Any]) -> Prompt:
     """The prompt in ``tasks/TASK.md``."""
-    text = files("kdos.tasks").joinpath(f"{task}.md").read_text(encoding="utf-8")
+    text = read_package_text("kdos.tasks", f"{task}.md")
     return Prompt(task=task, text=text, schema=schema)
 
 

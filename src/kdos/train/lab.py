@@ -10,9 +10,9 @@ from typing import Any, TypeVar
 import torch
 
 from kdos.chance import key_bits
+from kdos.runner import end_with_parent
 from kdos.store import read_json_file, write_json
 from kdos.terminal import Progress
-from kdos.workers import end_with_parent
 
 Row = dict[str, Any]
 Group = TypeVar("Group")

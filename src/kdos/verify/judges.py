@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import groupby
 
+from kdos.checks import answered_alike, rule
 from kdos.pool import Passage, Refusal
 from kdos.tasks import (
     CHECKS,
@@ -17,7 +18,6 @@ from kdos.tasks import (
     read_answer,
     read_judgement,
 )
-from kdos.verdict import answered_alike, rule
 from kdos.verify.items import Item
 from kdos.verify.verify import Checked
 

@@ -4,9 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 
-from kdos.logic import Logic, ShapeCounts, parse, shape
-from kdos.pool import Refusal
-from kdos.verdict import (
+from kdos.checks import (
     Benchmarks,
     KnownQuestions,
     check_independent,
@@ -21,7 +19,9 @@ from kdos.verdict import (
     first_refusals,
     refuse,
 )
-from kdos.verdict.evidence import find_answer
+from kdos.checks.evidence import find_answer
+from kdos.logic import Logic, ShapeCounts, parse, shape
+from kdos.pool import Refusal
 from kdos.verify.fields import Fields
 from kdos.verify.items import Item
 

@@ -8,12 +8,12 @@ from typing import Any
 
 import pyarrow as pa
 
+from kdos.checks import count_classes, count_reasons
 from kdos.errors import UsageError
 from kdos.logic import ShapeCounts
 from kdos.pool import Refusal
 from kdos.rows import read_rows
 from kdos.store import write_parquet
-from kdos.verdict import count_classes, count_reasons
 from kdos.verify.verify import Checked
 
 VERDICTS = pa.schema(

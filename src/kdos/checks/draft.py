@@ -12,15 +12,11 @@ from functools import lru_cache
 from itertools import combinations
 from typing import TypeVar
 
-from kdos.logic import Fault, Logic, ShapeCounts, faults, parse
-from kdos.pool import Draft, Passage, Refusal, Seed
-from kdos.pool.grouping import fact_key, normalise
-from kdos.pool.wording import read_wording
-from kdos.verdict.answers import given_away
-from kdos.verdict.benchmarks import Benchmarks
-from kdos.verdict.evidence import answer_place, misquoted
-from kdos.verdict.instances import is_abstract
-from kdos.verdict.known import (
+from kdos.checks.answers import given_away
+from kdos.checks.benchmarks import Benchmarks
+from kdos.checks.evidence import answer_place, misquoted
+from kdos.checks.instances import is_abstract
+from kdos.checks.known import (
     KnownQuestions,
     agree,
     likeness,
@@ -28,8 +24,12 @@ from kdos.verdict.known import (
     parted,
     plain_answers,
 )
-from kdos.verdict.language import in_language, in_other_language, is_wide
-from kdos.verdict.taxonomy import refuse
+from kdos.checks.language import in_language, in_other_language, is_wide
+from kdos.checks.taxonomy import refuse
+from kdos.logic import Fault, Logic, ShapeCounts, faults, parse
+from kdos.pool import Draft, Passage, Refusal, Seed
+from kdos.pool.grouping import fact_key, normalise
+from kdos.pool.wording import read_wording
 
 T = TypeVar("T")
 

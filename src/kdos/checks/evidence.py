@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
+from kdos.checks.answers import find_whole
 from kdos.pool import Draft, Evidence, Passage
-from kdos.verdict.answers import find_whole
 
 _LOOSE = {
     "'": "['’‘ʼ]",

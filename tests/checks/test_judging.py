@@ -3,10 +3,10 @@
 import pytest
 
 from kdos.chance import generator
+from kdos.checks import answered_alike, count_classes, count_reasons, refuse, rule
 from kdos.llm.scripted import ScriptedEngine
 from kdos.pool import Draft, ErrorClass, Passage, Refusal
 from kdos.tasks import CHECKS, CRITERIA, PROVEN, Judgement, ask_judgement, read_judgement
-from kdos.verdict import answered_alike, count_classes, count_reasons, refuse, rule
 
 PASSAGES = [Passage("p", "d", "T", "", "en", 0, 40, "The Eiffel Tower opened in 1889 in Paris.")]
 TRUE = "opened in 1889"

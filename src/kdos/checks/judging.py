@@ -3,11 +3,11 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
+from kdos.checks.answers import canonical, stands_in
+from kdos.checks.evidence import find_quote
+from kdos.checks.taxonomy import refuse
 from kdos.pool import Passage, Refusal
 from kdos.tasks import CHECKS, CRITERIA, PROVEN, Judgement, failure
-from kdos.verdict.answers import canonical, stands_in
-from kdos.verdict.evidence import find_quote
-from kdos.verdict.taxonomy import refuse
 
 MAJORITY = 0.5
 """More than this share of judges must pass a check or criterion."""

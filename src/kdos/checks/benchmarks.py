@@ -13,9 +13,7 @@ from functools import cache, partial
 import numpy as np
 
 from kdos.arrays import Float32Array
-from kdos.pool.grouping import normalise
-from kdos.pool.wording import Wording, read_wording
-from kdos.verdict.known import (
+from kdos.checks.known import (
     IN_BENCHMARK,
     Known,
     KnownQuestions,
@@ -23,6 +21,8 @@ from kdos.verdict.known import (
     parted,
     plain_answers,
 )
+from kdos.pool.grouping import normalise
+from kdos.pool.wording import Wording, read_wording
 
 RUN = 6
 """Words of a run. A question with fewer is not looked for inside others."""

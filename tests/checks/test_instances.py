@@ -2,7 +2,7 @@
 
 import pytest
 
-from kdos.verdict.instances import is_abstract
+from kdos.checks.instances import is_abstract
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,8 @@
 """Every reason has one class, and counts leave nothing out."""
 
+from kdos.checks import REASONS, count_classes, count_reasons, mendable, refuse
 from kdos.pool import ErrorClass
 from kdos.tasks import CHECKS, CRITERIA, PROVEN, failure
-from kdos.verdict import REASONS, count_classes, count_reasons, mendable, refuse
 
 
 def test_what_the_judge_can_say_is_in_the_table():

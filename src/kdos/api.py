@@ -14,11 +14,11 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import yaml
 
 from kdos.arrays import Float64Array, Int32Array, Int64Array
-from kdos.commands.run import load_config
-from kdos.commands.select import DEMAND
-from kdos.config import read_config
+from kdos.config import Config, read_config
+from kdos.errors import ConfigError, InputError
 from kdos.run import RunFolder
 from kdos.run import run as run_config
 from kdos.select import (
@@ -29,6 +29,7 @@ from kdos.select import (
     Survey,
     candidates,
     chosen_rows,
+    demand_in_cells,
     hold_dataset,
     open_dataset,
     placed,
@@ -80,6 +81,25 @@ def run(config: Mapping[str, Any] | str | Path, out: str | Path) -> "Run":
     )
     run_config(settings, Path(out))
     return Run(Path(out))
+
+
+def load_config(path: Path) -> Config:
+    """The configuration in a YAML file.
+
+    Raises:
+        InputError: There is no such file, or it is no YAML.
+        ConfigError: A key or value is wrong; the message names the file.
+    """
+    try:
+        value: Any = yaml.safe_load(path.read_text("utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError.at(path, f"must be a YAML file. {error}") from error
+    except yaml.YAMLError as error:
+        raise InputError.at(path, f"must be YAML. {' '.join(str(error).split())}") from error
+    try:
+        return read_config(value)
+    except ConfigError as error:
+        raise ConfigError(f"{path}: {error}") from error
 
 
 def opened(data: Any, field: str | None) -> Dataset:
@@ -165,7 +185,12 @@ class Chosen:
     @cached_property
     def selection(self) -> Selection:
         """The rows, with the evidence: target, quota and supply of every cell."""
-        return self.candidates.choose(self.budget, self.target, demand=self._demand(), cap=self.cap)
+        return self.candidates.choose(
+            self.budget,
+            self.target,
+            demand=demand_in_cells(self.target, self.density.survey),
+            cap=self.cap,
+        )
 
     @property
     def rows(self) -> Int64Array:
@@ -198,12 +223,6 @@ class Chosen:
         """Write the chosen rows as Parquet; returns how many."""
         table = self.table()
         return write_parquet(Path(path), table, table.schema)
-
-    def _demand(self) -> Int64Array | None:
-        if not self.target.startswith(DEMAND):
-            return None
-        wanted = open_dataset(self.target.removeprefix(DEMAND))
-        return placed_in(wanted, self.density.survey).pool.exposures
 
     def _repr_html_(self) -> str:
         return facts(self.summary) + rows_table(self.table().slice(0, SHOWN))

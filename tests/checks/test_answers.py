@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kdos.verdict.answers import canonical, find_whole, given_away
+from kdos.checks.answers import canonical, find_whole, given_away
 
 
 @pytest.mark.parametrize(

@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kdos.checks import Benchmarks, KnownQuestions
+from kdos.checks.known import IN_BENCHMARK, likeness, parted
 from kdos.pool.wording import read_wording
-from kdos.verdict import Benchmarks, KnownQuestions
-from kdos.verdict.known import IN_BENCHMARK, likeness, parted
 
 SAME = [
     ("In which year was the Eiffel Tower built?", "In what year was the Eiffel Tower built?"),

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kdos.causal import CausalModel, as_plain, in_batches, without_system
+from kdos.causal_lm import CausalModel, as_plain, in_batches, without_system
 from kdos.errors import ConfigError
 from kdos.tasks import ask_recall
 

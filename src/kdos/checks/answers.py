@@ -4,8 +4,8 @@ import re
 import unicodedata
 from collections.abc import Iterable
 
+from kdos.checks.language import is_wide
 from kdos.pool.grouping import normalise
-from kdos.verdict.language import is_wide
 
 _MONTHS: dict[str, int] = {
     name: number

@@ -4,11 +4,11 @@ from dataclasses import replace
 
 import pytest
 
+from kdos.checks import REASONS, KnownQuestions, answer_place, check
+from kdos.checks.draft import SHAPES_COUNTED, check_shape, contradict
 from kdos.logic import ShapeCounts, parse, shape
 from kdos.logic.mermaid import MAX_CHARACTERS
 from kdos.pool import Draft, Evidence, Passage, Seed
-from kdos.verdict import REASONS, KnownQuestions, answer_place, check
-from kdos.verdict.checks import SHAPES_COUNTED, check_shape, contradict
 
 PASSAGE = Passage(
     id="eiffel#0",

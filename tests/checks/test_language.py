@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from kdos.verdict.language import in_other_language
+from kdos.checks.language import in_other_language
 
 DATA = Path(__file__).parents[2] / "../shared/data"
 

@@ -9,7 +9,7 @@ import orjson
 import pytest
 
 from kdos.chance import generator
-from kdos.verdict import Asked, Benchmarks, paraphrased
+from kdos.checks import Asked, Benchmarks, paraphrased
 
 ROOT = Path(__file__).parents[2]
 DATA = ROOT / "../shared/data"

@@ -1,7 +1,7 @@
 """What becomes of a draft: drafts in; refusals, each with a reason and a class, out."""
 
-from kdos.verdict.benchmarks import Asked, Benchmarks, Paraphrase, paraphrased
-from kdos.verdict.checks import (
+from kdos.checks.benchmarks import Asked, Benchmarks, Paraphrase, paraphrased
+from kdos.checks.draft import (
     Case,
     aliases,
     check,
@@ -18,10 +18,10 @@ from kdos.verdict.checks import (
     check_uncontaminated,
     first_refusals,
 )
-from kdos.verdict.evidence import Place, answer_place, find_quote
-from kdos.verdict.judging import Ruling, answered_alike, rule
-from kdos.verdict.known import Known, KnownQuestions
-from kdos.verdict.taxonomy import REASONS, count_classes, count_reasons, mendable, refuse
+from kdos.checks.evidence import Place, answer_place, find_quote
+from kdos.checks.judging import Ruling, answered_alike, rule
+from kdos.checks.known import Known, KnownQuestions
+from kdos.checks.taxonomy import REASONS, count_classes, count_reasons, mendable, refuse
 
 __all__ = [
     "REASONS",

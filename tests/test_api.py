@@ -7,7 +7,7 @@ import pytest
 
 import kdos
 import kdos.density
-from kdos import notebook
+from kdos import api
 from kdos.errors import UsageError
 
 METALS = ("copper", "iron", "zinc", "tin", "lead", "silver", "gold", "nickel")
@@ -22,7 +22,7 @@ def questions(count: int) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def measured() -> notebook.Density:
+def measured() -> api.Density:
     return kdos.density(questions(900), n_cells=8)
 
 
