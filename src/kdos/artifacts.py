@@ -7,7 +7,7 @@ from typing import Any
 import yaml
 
 from kdos.config import Config
-from kdos.errors import ConfigError
+from kdos.errors import ConfigError, InputError
 from kdos.store import whole_file
 from kdos.tasks import digest
 
@@ -23,6 +23,28 @@ FREE = (
     "budget",
 )
 """Keys that shape no sample, or that a user may raise to go on: they may change between calls."""
+
+
+@dataclass(frozen=True, slots=True)
+class RoundFolder:
+    """The paths of one round of the loop."""
+
+    path: Path
+
+    @property
+    def facts(self) -> Path:
+        """Its counts, and the pool and its gap after it."""
+        return self.path / "round.json"
+
+    @property
+    def samples(self) -> Path:
+        """What it accepted."""
+        return self.path / "samples.parquet"
+
+    @property
+    def verdicts(self) -> Path:
+        """Every draft with what became of it."""
+        return self.path / "verdicts.parquet"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +67,16 @@ class RunFolder:
     def seed(self) -> Path:
         """Documents, passages and seeds."""
         return self.path / "seed"
+
+    @property
+    def documents(self) -> Path:
+        """The documents, with their licences."""
+        return self.seed / "documents.parquet"
+
+    @property
+    def seeds(self) -> Path:
+        """The seed questions."""
+        return self.seed / "seeds.parquet"
 
     @property
     def extractions(self) -> Path:
@@ -80,6 +112,11 @@ class RunFolder:
         """One turn of the loop."""
         return self.path / "synthesize" / f"round-{number:04d}"
 
+    def complete_rounds(self) -> list[RoundFolder]:
+        """The rounds so far, in order; one that is still being written has another name."""
+        found = self.path.glob("synthesize/round-*[0-9]/round.json")
+        return [RoundFolder(path.parent) for path in sorted(found)]
+
     @property
     def pool_points(self) -> Path:
         """The pool's knowledge points, with their exposures."""
@@ -90,6 +127,10 @@ class RunFolder:
         """The dataset."""
         return self.path / "dataset"
 
+    def dataset_shards(self) -> list[Path]:
+        """The Parquet files of the dataset in the order of their rows; none before it is there."""
+        return sorted(self.dataset.glob("train-*.parquet"))
+
     @property
     def decontamination(self) -> Path:
         """The benchmarks that were kept out, and the drafts that were theirs."""
@@ -99,6 +140,26 @@ class RunFolder:
     def summary(self) -> Path:
         """What the run came to; there once it has ended."""
         return self.path / "summary.json"
+
+    @property
+    def page(self) -> Path:
+        """The report; its figures lie beside it."""
+        return self.path / "report" / "index.html"
+
+    @property
+    def blind(self) -> "RunFolder":
+        """The run without steering beside this one."""
+        return RunFolder(self.path / "blind")
+
+    def require_config(self) -> Path:
+        """The resolved configuration, which every run has.
+
+        Raises:
+            InputError: The folder is no run.
+        """
+        if not self.config.is_file():
+            raise InputError(f"RUN must be the folder of a run. {self.path} holds no run.yaml.")
+        return self.config
 
     def claim(self, config: Config) -> bool:
         """Write the configuration into a new folder, or hold it against an old one's.
