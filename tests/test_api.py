@@ -1,4 +1,5 @@
 import json
+import pydoc
 from pathlib import Path
 
 import numpy as np
@@ -99,7 +100,15 @@ def test_data_that_cannot_be_measured_is_named(data) -> None:
         kdos.density(data)
 
 
-def test_a_room_is_still_a_package() -> None:
-    assert kdos.density.fit_space
+def test_public_functions_are_what_the_package_shows() -> None:
+    assert dir(kdos) == ["__version__", "density", "run", "select"]
+    assert kdos.density is api.density  # though its subpackage of that name is imported above
+    assert "vectors of shape (n, n_features)" in pydoc.render_doc(kdos.density)
     with pytest.raises(AttributeError, match="nothing"):
         kdos.nothing  # noqa: B018
+
+
+def test_a_package_of_a_functions_name_is_still_imported() -> None:
+    from kdos.density import fit_space
+
+    assert callable(fit_space)

@@ -99,7 +99,7 @@ def test_a_named_benchmark_comes_from_the_hub(monkeypatch):
         row = {"question_id": "tc_1", "question": "Q?", "answer": {"value": "A", "aliases": []}}
         return iter([room.Record(1, 9, row)])
 
-    monkeypatch.setattr(room, "hub_records", records)
+    monkeypatch.setattr(room, "read_hub_records", records)
     (found,) = open_benchmark("triviaqa")
     assert asked == [("mandarjoshi/trivia_qa", "unfiltered.nocontext", "validation")]
     assert (found.id, found.answers, found.benchmark) == ("tc_1", ("A",), "triviaqa")

@@ -6,7 +6,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import kdos.graph
 from kdos.errors import UsageError
 from kdos.graph import IncidenceBuilder, components, incidence_of, routes, structure_of
 
@@ -119,11 +118,3 @@ def test_a_sample_of_no_weight_is_no_route() -> None:
     assert found.strength.tolist() == [0, 2, 2]
     assert found.kp_samples.tolist() == [1, 1]
     assert found.cumulative.tolist() == [2, 2]
-
-
-def test_every_export_is_there() -> None:
-    assert kdos.graph.__all__
-    for name in kdos.graph.__all__:
-        assert getattr(kdos.graph, name) is not None
-    with pytest.raises(AttributeError, match="no 'Nothing'"):
-        _ = kdos.graph.Nothing

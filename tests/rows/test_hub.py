@@ -3,7 +3,7 @@ import sys
 import pytest
 
 from kdos.errors import InputError
-from kdos.rows import hub_field_names, read_hub
+from kdos.rows import list_hub_fields, read_hub_rows
 
 datasets = pytest.importorskip("datasets")
 
@@ -26,25 +26,25 @@ def where(request, tmp_path, monkeypatch):
 
 
 def test_a_local_data_set_streams(where):
-    parts = list(read_hub(where, columns=["text", "meta.k"], batch_size=3))
-    assert [part.text("text").to_pylist() for part in parts] == [
+    parts = list(read_hub_rows(where, columns=["text", "meta.k"], batch_size=3))
+    assert [part.text_column("text").to_pylist() for part in parts] == [
         ["Text 0.", "Text 1.", "Text 2."],
         ["Text 3."],
     ]
-    assert parts[0].text("meta.k").to_pylist() == ["v"] * 3
-    assert hub_field_names(where) == ["id", "text", "meta.k"]
+    assert parts[0].text_column("meta.k").to_pylist() == ["v"] * 3
+    assert list_hub_fields(where) == ["id", "text", "meta.k"]
     with pytest.raises(InputError, match=r"field words: no such field\. There are: id, text"):
-        list(read_hub(where, columns=["words"]))
+        list(read_hub_rows(where, columns=["words"]))
 
 
 def test_what_cannot_be_reached_is_one_clear_line(monkeypatch, tmp_path):
     monkeypatch.setattr(datasets.config, "HF_HUB_OFFLINE", True)
     with pytest.raises(InputError, match=r"must be a data set that can be reached") as caught:
-        list(read_hub("somebody/something"))
+        list(read_hub_rows("somebody/something"))
     assert "\n" not in str(caught.value)
 
 
 def test_the_missing_package_names_the_extra(monkeypatch):
     monkeypatch.setitem(sys.modules, "datasets", None)
     with pytest.raises(InputError, match=r"pip install 'kdos\[seed\]'"):
-        list(read_hub("somebody/something"))
+        list(read_hub_rows("somebody/something"))

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kdos.errors import InputError
-from kdos.rows import field_names, guess_field, read_rows, table_files
+from kdos.rows import list_table_fields, list_table_files, read_table_rows, resolve_field
 
 ROWS = [{"id": str(n), "text": f"Text number {n}."} for n in range(5)]
 LINES = "".join(json.dumps(row) + "\n" for row in ROWS).encode()
@@ -21,8 +21,8 @@ LINES = "".join(json.dumps(row) + "\n" for row in ROWS).encode()
 def texts(path, field="text", **options):
     return [
         text
-        for rows in read_rows(path, columns=[field], **options)
-        for text in rows.text(field).to_pylist()
+        for rows in read_table_rows(path, columns=[field], **options)
+        for text in rows.text_column(field).to_pylist()
     ]
 
 
@@ -63,9 +63,9 @@ def test_jsonl_is_read_whole_and_damage_is_seen_under_every_compression(tmp_path
 def test_csv_keeps_quoted_line_breaks_and_reads_empty_cells_as_null(tmp_path):
     path = tmp_path / "rows.csv"
     path.write_text('\ufeffid,text\n1,"two\nlines, ""quoted"""\n2,\n\n3,plain\n', encoding="utf-8")
-    (rows,) = read_rows(path)
-    assert rows.text("text").to_pylist() == ['two\nlines, "quoted"', None, "plain"]
-    assert list(rows.places) == [2, 4, 6]
+    (rows,) = read_table_rows(path)
+    assert rows.text_column("text").to_pylist() == ['two\nlines, "quoted"', None, "plain"]
+    assert list(rows.positions) == [2, 4, 6]
     assert rows.batch.column("id").to_pylist() == ["1", "2", "3"]
 
 
@@ -112,7 +112,7 @@ def test_parquet_is_read_from_a_folder_of_shards_in_order(tmp_path):
 def test_rows_without_columns_named_come_as_they_are(tmp_path):
     path = tmp_path / "rows.jsonl"
     path.write_text('{"a": 1, "b": [1]}\n{"c": {"d": true}}\n')
-    (rows,) = read_rows(path)
+    (rows,) = read_table_rows(path)
     assert rows.batch.to_pylist() == [
         {"a": 1, "b": [1], "c": None},
         {"a": None, "b": None, "c": {"d": True}},
@@ -134,7 +134,7 @@ def test_a_dotted_path_goes_through_structs_and_lists(tmp_path, name):
         path.write_text("".join(json.dumps(row) + "\n" for row in NESTED))
     assert texts(path, "parts.text") == ["One.\n\nTwo.", None]
     assert texts(path, "meta.k") == ["v", None]
-    assert field_names(path) == ["id", "parts.text", "meta.k"]
+    assert list_table_fields(path) == ["id", "parts.text", "meta.k"]
     with pytest.raises(InputError, match=r"field parts\.words: no such field\. .*parts\.text"):
         texts(path, "parts.words")
 
@@ -205,26 +205,26 @@ def test_a_bad_parquet_file_is_one_clear_line(tmp_path):
 
 def test_paths_that_hold_no_table(tmp_path):
     with pytest.raises(InputError, match=r"none\.jsonl: no such file or directory"):
-        table_files(tmp_path / "none.jsonl")
+        list_table_files(tmp_path / "none.jsonl")
     with pytest.raises(InputError, match=r"the directory must hold a file of a kind we read"):
-        table_files(tmp_path)
+        list_table_files(tmp_path)
     (tmp_path / "a.docx").write_bytes(b"")
     with pytest.raises(InputError, match=r"must be a file of a kind we read.*Got \.docx"):
-        table_files(tmp_path / "a.docx")
+        list_table_files(tmp_path / "a.docx")
 
 
 def test_the_text_field_is_guessed_by_its_name():
-    assert guess_field(["id", "Question", "content"]) == "Question"
-    assert guess_field(["id", "answer"]) is None
+    assert resolve_field("text", ["id", "Question", "content"]) == "Question"
+    assert resolve_field("text", ["id", "answer"]) == ""
 
 
 def test_labels_write_numbers_out_and_refuse_lists(tmp_path):
     path = tmp_path / "rows.jsonl"
     path.write_text('{"id": 7, "tags": ["a"]}\n{"id": null, "tags": []}\n')
-    (rows,) = read_rows(path)
-    assert rows.labels("id").to_pylist() == ["7", None]
+    (rows,) = read_table_rows(path)
+    assert rows.label_column("id").to_pylist() == ["7", None]
     with pytest.raises(InputError, match=r"line 1, field tags: must be one value"):
-        rows.labels("tags")
+        rows.label_column("tags")
 
 
 @given(
@@ -234,10 +234,10 @@ def test_labels_write_numbers_out_and_refuse_lists(tmp_path):
 def test_every_row_comes_once_and_in_order(tmp_path_factory, rows, batch_size):
     path: Path = tmp_path_factory.mktemp("rows") / "rows.jsonl"
     path.write_text("".join(json.dumps(row) + "\n" for row in [*rows, {"text": "last", "n": 1}]))
-    read = list(read_rows(path, batch_size=batch_size))
+    read = list(read_table_rows(path, batch_size=batch_size))
     found = [row for part in read for row in part.batch.to_pylist()]
     assert found == [*rows, {"text": "last", "n": 1}]
-    assert [place for part in read for place in part.places] == list(range(1, len(rows) + 2))
+    assert [place for part in read for place in part.positions] == list(range(1, len(rows) + 2))
 
 
 def test_memory_does_not_grow_with_the_file(tmp_path):
@@ -247,8 +247,8 @@ def test_memory_does_not_grow_with_the_file(tmp_path):
             for number in range(rows):
                 stream.write(json.dumps({"text": f"{number} " * 20}) + "\n")
         tracemalloc.start()
-        for part in read_rows(path, columns=["text"], batch_size=500):
-            part.text("text")
+        for part in read_table_rows(path, columns=["text"], batch_size=500):
+            part.text_column("text")
         highest = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
         return highest

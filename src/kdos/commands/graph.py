@@ -22,7 +22,7 @@ from kdos.graph import (
     sample_paths,
     structure_of,
 )
-from kdos.rows import Rows, read_rows
+from kdos.rows import Rows, read_table_rows
 from kdos.store import write_parquet
 from kdos.terminal import say, show_json
 
@@ -117,10 +117,10 @@ def read_graph(path: str, field: str, *, discipline: str | None = None) -> Linke
     builder = IncidenceBuilder()
     labels: dict[str | None, int] = {}
     disciplines: list[int] = []
-    for rows in read_rows(path, columns=[field, *([discipline] if discipline else [])]):
+    for rows in read_table_rows(path, columns=[field, *([discipline] if discipline else [])]):
         builder.add(kp_lists(rows, field))
         if discipline:
-            names = rows.labels(discipline).to_pylist()
+            names = rows.label_column(discipline).to_pylist()
             disciplines += [labels.setdefault(name, len(labels)) for name in names]
     graph, names = builder.build()
     if not graph.n_kps:
@@ -140,7 +140,7 @@ def kp_lists(rows: Rows, field: str) -> "pa.ListArray[Any]":
     if kind is column.type or pa.types.is_nested(kind):
         row = max(pc.index(column.is_valid(), value=True).as_py(), 0)
         message = f"must be a list of texts. Got {column[row].as_py()!r:.60}. Name another field"
-        raise rows.error(row, message, field=field)
+        raise rows.row_error(row, message, field=field)
     return column
 
 

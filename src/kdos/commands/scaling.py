@@ -13,7 +13,7 @@ from kdos.api import load_config
 from kdos.arrays import Float64Array
 from kdos.chance import generator
 from kdos.errors import InputError, StoreError, UsageError
-from kdos.rows import Rows, read_rows
+from kdos.rows import Rows, read_table_rows
 from kdos.scaling import (
     FACTS_PER_SAMPLE,
     REPLAY_SHARE,
@@ -174,7 +174,7 @@ def read_law(path: Path) -> Law:
 
 def read_cells(path: str) -> list[Cell]:
     """The runs of a table of measurements, one cell for each size and budget."""
-    parts = [columns(rows) for rows in read_rows(path, columns=COLUMNS)]
+    parts = [columns(rows) for rows in read_table_rows(path, columns=COLUMNS)]
     table = {name: np.concatenate([part[name] for part in parts]) for name in COLUMNS}
     places = np.stack([table["params"], table["presentations"]], axis=1)
     _, cell = np.unique(places, axis=0, return_inverse=True)
@@ -202,7 +202,7 @@ def columns(rows: Rows) -> dict[str, Float64Array]:
 def numbers(rows: Rows, name: str) -> Float64Array:
     """One column as numbers, shape (n_rows,)."""
     found: list[float] = []
-    for row, text in enumerate(rows.labels(name).to_pylist()):
+    for row, text in enumerate(rows.label_column(name).to_pylist()):
         try:
             value = float(text or "nan")
         except ValueError:
@@ -210,7 +210,7 @@ def numbers(rows: Rows, name: str) -> Float64Array:
         if not possible(name, value):
             wanted = "a share in [0, 1]" if name == "recall" else "a whole number"
             least = "" if name in ("recall", "random_seed") else " of at least 1"
-            raise rows.error(
+            raise rows.row_error(
                 row, f"must be {wanted}{least}. Got {text!r}. Measure this run again", field=name
             )
         found.append(value)

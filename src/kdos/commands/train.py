@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from kdos.errors import InputError, UsageError
-from kdos.rows import read_rows
+from kdos.rows import read_table_rows
 from kdos.store import whole_file, write_json
 from kdos.terminal import say, show_json
 from kdos.train import (
@@ -189,11 +189,11 @@ def course_of(args: argparse.Namespace) -> Course:
 def read_triples(path: str) -> list[Triple]:
     """The facts of a table; one without words in a field is an `InputError`."""
     found: list[Triple] = []
-    for rows in read_rows(path, columns=FIELDS):
-        columns = [rows.text(name).to_pylist() for name in FIELDS]
+    for rows in read_table_rows(path, columns=FIELDS):
+        columns = [rows.text_column(name).to_pylist() for name in FIELDS]
         for row, parts in enumerate(zip(*columns, strict=True)):
             if None in parts:
-                raise rows.error(row, f"must hold {', '.join(FIELDS)}. One is empty")
+                raise rows.row_error(row, f"must hold {', '.join(FIELDS)}. One is empty")
             found.append(Triple(*parts))
     if len({fact.value for fact in found}) < FEWEST_VALUES:
         raise InputError.at(path, f"must hold {FEWEST_VALUES} different objects, to choose among")

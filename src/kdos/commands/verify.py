@@ -12,7 +12,7 @@ from kdos.config import Config, EngineConfig, SourceConfig
 from kdos.errors import UsageError
 from kdos.llm import Ledger
 from kdos.logic import ShapeCounts
-from kdos.rows import field_names
+from kdos.rows import list_table_fields
 from kdos.run.benchmarks import benchmarks_of, read_questions
 from kdos.run.run import open_engine
 from kdos.store import write_json
@@ -69,7 +69,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def main(args: argparse.Namespace) -> None:
     """Check, judge where asked to, and show the error analysis."""
     given = {part: getattr(args, part) for part in PARTS if getattr(args, part)}
-    options = Options(find_fields(field_names(args.file), given), args.lang)
+    options = Options(find_fields(list_table_fields(args.file), given), args.lang)
     check_flags(args, options)
     benchmarks = benchmarks_of(read_questions(args.benchmark))
     options = Options(options.fields, args.lang, benchmarks)

@@ -1,7 +1,7 @@
 """A benchmark's name or file in, its questions out, whatever layout it was published in."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
@@ -10,7 +10,15 @@ from typing import Any
 import orjson
 
 from kdos.errors import InputError, UsageError
-from kdos.rows import Record, bad_record, hub_records, pluck, read_records, table_files, unit_of
+from kdos.rows import (
+    Record,
+    candidate_fields,
+    list_table_files,
+    read_hub_records,
+    read_records,
+    record_error,
+    row_unit,
+)
 from kdos.scoring import Question
 
 
@@ -32,15 +40,8 @@ BENCHMARKS = {
     "popqa": Published("akariasai/PopQA"),
 }
 """EntityQuestions is on no open hub: its authors' folder, a file a relation, is read instead."""
-FIELDS: Mapping[str, Sequence[str]] = {
-    "id": ("id", "question_id", "QuestionId"),
-    "question": ("question", "problem", "utterance", "Question"),
-    "answers": ("answers", "answer", "possible_answers", "targetValue", "Answer"),
-    "patterns": ("answer_regex",),
-    "group": ("relation", "prop"),
-    "benchmark": ("benchmark",),
-}
-"""The names that each part of a question goes by in the published layouts."""
+ANSWER_PARTS = ("answers", "answer_patterns")
+QUESTION_PARTS = ("id", "question", *ANSWER_PARTS, "group", "benchmark")
 TRIVIA_PARTS = ("value", "aliases", "Value", "Aliases")
 _FREEBASE = re.compile(r'\(description (?:"((?:[^"\\]|\\.)*)"|([^()]*))\)')
 _RELATION = re.compile(r"P\d+(?=\.\w+\.json)")
@@ -73,14 +74,14 @@ def open_benchmark(name: str, *, limit: int = 0) -> list[Question]:
 def _rows(name: str) -> Iterator[tuple[Source, Record]]:
     path = Path(name)
     if path.exists():
-        for file in table_files(path):
+        for file in list_table_files(path):
             relation = _RELATION.match(file.name)
-            source = Source(file, unit_of(file), _stem(path), relation[0] if relation else "")
+            source = Source(file, row_unit(file), _stem(path), relation[0] if relation else "")
             yield from ((source, record) for record in read_records(file))
     elif name in BENCHMARKS:
         where = BENCHMARKS[name]
         source = Source(where.path, "row", name)
-        found = hub_records(where.path, name=where.name, split=where.split)
+        found = read_hub_records(where.path, name=where.name, split=where.split)
         yield from ((source, record) for record in found)
     else:
         known = ", ".join(BENCHMARKS)
@@ -96,12 +97,12 @@ def _questions(rows: Iterable[tuple[Source, Record]]) -> Iterator[Question]:
         question = read_question(record.row)
         if not question.question.strip():
             raise _bad(source, record, "question", "must be text")
-        if not any(name in record.row for name in (*FIELDS["answers"], *FIELDS["patterns"])):
+        if not any(candidate_fields(part, list(record.row)) for part in ANSWER_PARTS):
             raise _bad(source, record, "answers", "no such field")
         _check_patterns(question.patterns, source, record)
         yield replace(
             question,
-            id=question.id or _identity(record.place, source),
+            id=question.id or _identity(record.position, source),
             benchmark=question.benchmark or source.benchmark,
             group=question.group or source.group,
         )
@@ -109,13 +110,13 @@ def _questions(rows: Iterable[tuple[Source, Record]]) -> Iterator[Question]:
 
 def read_question(row: Mapping[str, Any]) -> Question:
     """A row of any published layout; what it does not hold is empty."""
-    parts = {part: _first(row, names) for part, names in FIELDS.items()}
+    parts = {part: _first_value(row, part) for part in QUESTION_PARTS}
     name, text = parts["id"], parts["question"]
     return Question(
         id="" if name is None else str(name),
         question=text if isinstance(text, str) else "",
         answers=read_answers(parts["answers"]),
-        patterns=read_answers(parts["patterns"]),
+        patterns=read_answers(parts["answer_patterns"]),
         benchmark=str(parts["benchmark"] or ""),
         group=str(parts["group"] or ""),
     )
@@ -126,8 +127,8 @@ def _identity(place: int, source: Source) -> str:
     return f"{source.group}-{place}" if source.group else str(place)
 
 
-def _first(row: Mapping[str, Any], names: Sequence[str]) -> Any:
-    found = (pluck(row, name) for name in names)
+def _first_value(row: Mapping[str, Any], part: str) -> Any:
+    found = (row[name] for name in candidate_fields(part, list(row)))
     return next((value for value in found if value not in (None, "")), None)
 
 
@@ -137,12 +138,12 @@ def _check_patterns(patterns: Iterable[str], source: Source, record: Record) -> 
             re.compile(pattern)
         except re.error as error:
             message = f"must be a regular expression ({error})"
-            raise _bad(source, record, FIELDS["patterns"][0], message) from error
+            raise _bad(source, record, "answer_regex", message) from error
 
 
 def _bad(source: Source, record: Record, field: str, message: str) -> InputError:
     got = f"{message}. There are: {', '.join(record.row)}"
-    return bad_record(source.place, got, place=record.place, unit=source.unit, field=field)
+    return record_error(source.place, got, position=record.position, unit=source.unit, field=field)
 
 
 def read_answers(value: Any) -> tuple[str, ...]:

@@ -1,29 +1,37 @@
 """The door to data files: JSONL, CSV, Parquet, hub and vector files in, Arrow batches out."""
 
-from kdos.rows.fields import guess_field, pluck
-from kdos.rows.files import bare_suffix, files_at, open_bytes, read_text, table_files
-from kdos.rows.hub import hub_field_names, hub_records, read_hub
-from kdos.rows.records import Record, bad_record, read_records, unit_of
-from kdos.rows.table import Rows, field_names, read_rows
+from kdos.rows.fields import FIELD_ALIASES, candidate_fields, resolve_field, value_at_path
+from kdos.rows.files import (
+    list_files,
+    list_table_files,
+    open_decompressed,
+    read_text_file,
+    uncompressed_suffix,
+)
+from kdos.rows.hub import list_hub_fields, read_hub_records, read_hub_rows
+from kdos.rows.records import Record, read_records, record_error, row_unit
+from kdos.rows.table import Rows, list_table_fields, read_table_rows
 from kdos.rows.vectors import open_vectors
 
 __all__ = [
+    "FIELD_ALIASES",
     "Record",
     "Rows",
-    "bad_record",
-    "bare_suffix",
-    "field_names",
-    "files_at",
-    "guess_field",
-    "hub_field_names",
-    "hub_records",
-    "open_bytes",
+    "candidate_fields",
+    "list_files",
+    "list_hub_fields",
+    "list_table_fields",
+    "list_table_files",
+    "open_decompressed",
     "open_vectors",
-    "pluck",
-    "read_hub",
+    "read_hub_records",
+    "read_hub_rows",
     "read_records",
-    "read_rows",
-    "read_text",
-    "table_files",
-    "unit_of",
+    "read_table_rows",
+    "read_text_file",
+    "record_error",
+    "resolve_field",
+    "row_unit",
+    "uncompressed_suffix",
+    "value_at_path",
 ]

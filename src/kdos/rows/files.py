@@ -19,12 +19,12 @@ COMPRESSIONS = (".gz", ".bz2", ".xz", ".zst")
 _DAMAGE = (EOFError, OSError, zlib.error, lzma.LZMAError, pa.ArrowException)
 
 
-def table_files(path: Path) -> list[Path]:
+def list_table_files(path: Path) -> list[Path]:
     """The table files at `path`: the file itself, or all those below a folder, sorted."""
-    return files_at(path, TABLE_SUFFIXES)
+    return list_files(path, TABLE_SUFFIXES)
 
 
-def files_at(path: Path, suffixes: Sequence[str]) -> list[Path]:
+def list_files(path: Path, suffixes: Sequence[str]) -> list[Path]:
     """The file at `path`, or those below it with one of the suffixes, sorted; no hidden ones.
 
     A compression's suffix may follow.
@@ -33,8 +33,8 @@ def files_at(path: Path, suffixes: Sequence[str]) -> list[Path]:
         raise InputError.at(path, "no such file or directory. Check the path")
     single = path.is_file()
     below = [path] if single else sorted(path.rglob("*"))
-    found = [file for file in below if file.is_file() and bare_suffix(file) in suffixes]
-    shown = [file for file in found if single or not _hidden(file.relative_to(path))]
+    found = [file for file in below if file.is_file() and uncompressed_suffix(file) in suffixes]
+    shown = [file for file in found if single or not _is_hidden(file.relative_to(path))]
     if not shown:
         what = "must be a file" if single else "the directory must hold a file"
         known = f"{', '.join(suffixes)} (also {', '.join(COMPRESSIONS)})"
@@ -43,7 +43,7 @@ def files_at(path: Path, suffixes: Sequence[str]) -> list[Path]:
     return shown
 
 
-def bare_suffix(path: Path) -> str:
+def uncompressed_suffix(path: Path) -> str:
     """The suffix that says what a file holds, its compression left off: ``.jsonl``."""
     name = path.name.lower()
     for compression in COMPRESSIONS:
@@ -51,15 +51,15 @@ def bare_suffix(path: Path) -> str:
     return Path(name).suffix
 
 
-def _hidden(path: Path) -> bool:
+def _is_hidden(path: Path) -> bool:
     return any(part.startswith(".") for part in path.parts)
 
 
 @contextmanager
-def open_bytes(path: Path) -> Generator[IO[bytes]]:
+def open_decompressed(path: Path) -> Generator[IO[bytes]]:
     """The file's bytes, decompressed; whatever is wrong with them becomes an `InputError`."""
     try:
-        with _opened(path) as stream:
+        with _open_stream(path) as stream:
             yield stream
     except _DAMAGE as error:
         detail = str(error).splitlines()[0] if str(error) else type(error).__name__
@@ -68,7 +68,7 @@ def open_bytes(path: Path) -> Generator[IO[bytes]]:
         ) from error
 
 
-def _opened(path: Path) -> IO[bytes]:
+def _open_stream(path: Path) -> IO[bytes]:
     match path.suffix.lower():
         case ".gz":
             return cast(IO[bytes], gzip.open(path))
@@ -82,23 +82,23 @@ def _opened(path: Path) -> IO[bytes]:
             return path.open("rb")
 
 
-def read_lines(path: Path) -> Generator[tuple[int, bytes]]:
+def read_numbered_lines(path: Path) -> Generator[tuple[int, bytes]]:
     """Every line that is not blank, with its number from 1; a byte order mark is dropped."""
-    with open_bytes(path) as stream:
+    with open_decompressed(path) as stream:
         for number, line in enumerate(stream, start=1):
             kept = (line.removeprefix(b"\xef\xbb\xbf") if number == 1 else line).strip()
             if kept:
                 yield number, kept
 
 
-def read_text(path: Path) -> str:
+def read_text_file(path: Path) -> str:
     """A whole text file."""
-    with open_bytes(path) as stream:
+    with open_decompressed(path) as stream:
         data = stream.read()
-    return decode(data.removeprefix(b"\xef\xbb\xbf"), path)
+    return decode_utf8(data.removeprefix(b"\xef\xbb\xbf"), path)
 
 
-def decode(data: bytes, path: Path, *, line: int | None = None) -> str:
+def decode_utf8(data: bytes, path: Path, *, line: int | None = None) -> str:
     """UTF-8 bytes as text; `line` is where they start, or None to count it from the bytes."""
     try:
         return data.decode()

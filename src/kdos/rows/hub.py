@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from kdos.errors import InputError
-from kdos.rows.fields import names_in
+from kdos.rows.fields import list_field_paths
 from kdos.rows.records import Record
-from kdos.rows.table import BATCH_ROWS, PEEK, Rows, batches
+from kdos.rows.table import BATCH_ROWS, SAMPLED_ROWS, Rows, batch_records
 
 
-def read_hub(
+def read_hub_rows(
     path: str,
     *,
     name: str = "",
@@ -21,21 +21,21 @@ def read_hub(
 ) -> Iterator[Rows]:
     """The rows of one split; `name` is the data set's configuration where it has several."""
     where = f"{path} ({', '.join(filter(None, (name, split)))})"
-    records = hub_records(path, name=name, split=split)
-    return batches(records, path=where, columns=columns, batch_size=batch_size, unit="row")
+    records = read_hub_records(path, name=name, split=split)
+    return batch_records(records, path=where, columns=columns, batch_size=batch_size, unit="row")
 
 
-def hub_field_names(path: str, *, name: str = "", split: str = "train") -> list[str]:
+def list_hub_fields(path: str, *, name: str = "", split: str = "train") -> list[str]:
     """The fields of a data set's first rows, as dotted paths."""
-    records = islice(hub_records(path, name=name, split=split), PEEK)
-    return names_in(record.row for record in records)
+    records = islice(read_hub_records(path, name=name, split=split), SAMPLED_ROWS)
+    return list_field_paths(record.row for record in records)
 
 
-def hub_records(path: str, *, name: str = "", split: str = "train") -> Iterator[Record]:
+def read_hub_records(path: str, *, name: str = "", split: str = "train") -> Iterator[Record]:
     """One record a row; every way in which the data set cannot be had is an `InputError`."""
-    datasets = _library(path)
+    datasets = _import_datasets(path)
     try:
-        for place, row in enumerate(_opened(datasets, path, name=name, split=split), start=1):
+        for place, row in enumerate(_open_split(datasets, path, name=name, split=split), start=1):
             yield Record(place, sum(len(v) for v in row.values() if isinstance(v, str)), row)
     except Exception as error:
         detail = str(error).splitlines()[0] if str(error) else type(error).__name__
@@ -43,7 +43,7 @@ def hub_records(path: str, *, name: str = "", split: str = "train") -> Iterator[
         raise InputError.at(path, message) from error
 
 
-def _library(path: str) -> Any:
+def _import_datasets(path: str) -> Any:
     try:
         import datasets
     except ImportError as error:
@@ -52,7 +52,7 @@ def _library(path: str) -> Any:
     return datasets
 
 
-def _opened(datasets: Any, path: str, *, name: str, split: str) -> Any:
+def _open_split(datasets: Any, path: str, *, name: str, split: str) -> Any:
     if (Path(path) / "dataset_dict.json").exists():
         return datasets.load_from_disk(path)[split]
     if (Path(path) / "state.json").exists():

@@ -11,54 +11,54 @@ import orjson
 import pyarrow.parquet as pq
 
 from kdos.errors import InputError
-from kdos.rows.files import bare_suffix, decode, open_bytes, read_lines
+from kdos.rows.files import decode_utf8, open_decompressed, read_numbered_lines, uncompressed_suffix
 
 BATCH_BYTES = 32 << 20
 """What is held at a time, at least: rows may be few and long."""
-LONGEST_CELL = 1 << 30
+MAX_CSV_CELL_CHARS = 1 << 30
 
 
 class Record(NamedTuple):
     """One row as it was read: where it stands (from 1), its size in bytes, its fields."""
 
-    place: int
+    position: int
     size: int
     row: Mapping[str, Any]
 
 
 def read_records(path: Path) -> Generator[Record]:
     """The rows of one table file, one by one; a JSON document is read whole before."""
-    match bare_suffix(path):
+    match uncompressed_suffix(path):
         case ".parquet":
-            return parquet_records(path)
+            return read_parquet_records(path)
         case ".csv":
             return _read_csv(path, delimiter=",")
         case ".tsv":
             return _read_csv(path, delimiter="\t")
         case _:
-            return _read_jsonl(path) if unit_of(path) == "line" else _read_document(path)
+            return _read_jsonl(path) if row_unit(path) == "line" else _read_document(path)
 
 
-def unit_of(path: Path) -> str:
+def row_unit(path: Path) -> str:
     """What rows are counted in: ``line``, or ``row`` where a row is no line."""
-    suffix = bare_suffix(path)
+    suffix = uncompressed_suffix(path)
     if suffix == ".json":
         return "line" if _is_jsonl(path) else "row"
     return "row" if suffix == ".parquet" else "line"
 
 
-def bad_record(
-    path: Path | str, message: str, *, place: int, unit: str, field: str | None = None
+def record_error(
+    path: Path | str, message: str, *, position: int, unit: str, field: str | None = None
 ) -> InputError:
     """The error that names the file, the row and the field."""
     if unit == "line":
-        return InputError.at(path, message, line=place, field=field)
-    return InputError.at(f"{path}, {unit} {place}", message, field=field)
+        return InputError.at(path, message, line=position, field=field)
+    return InputError.at(f"{path}, {unit} {position}", message, field=field)
 
 
 def _is_jsonl(path: Path) -> bool:
     """Whether a .json file holds an object a line: its first line is one, and there is a second."""
-    with closing(read_lines(path)) as lines:
+    with closing(read_numbered_lines(path)) as lines:
         first, *more = [line for _, line in islice(lines, 2)] or [b""]
     try:
         return bool(more) and isinstance(orjson.loads(first), dict)
@@ -67,18 +67,18 @@ def _is_jsonl(path: Path) -> bool:
 
 
 def _read_jsonl(path: Path) -> Generator[Record]:
-    for number, line in read_lines(path):
-        row = _parsed(line, path, line=number)
+    for number, line in read_numbered_lines(path):
+        row = _parse_json(line, path, line=number)
         if not isinstance(row, dict):
             raise InputError.at(path, f"must be a JSON object. Got {line[:40]!r}", line=number)
         yield Record(number, len(line), row)
 
 
-def _parsed(data: bytes, path: Path, *, line: int) -> Any:
+def _parse_json(data: bytes, path: Path, *, line: int) -> Any:
     try:
         return orjson.loads(data)
     except orjson.JSONDecodeError as error:
-        decode(data, path, line=line)
+        decode_utf8(data, path, line=line)
         where = f"line {line + error.lineno - 1}, column {error.colno}"
         message = f"must be one JSON object. Got broken JSON ({error.msg}, {where}). Mend the line"
         raise InputError.at(path, message, line=line + error.lineno - 1) from error
@@ -86,16 +86,16 @@ def _parsed(data: bytes, path: Path, *, line: int) -> Any:
 
 def _read_document(path: Path) -> Generator[Record]:
     """The rows of one JSON document: a list of objects, or an object around one such list."""
-    with open_bytes(path) as stream:
-        found = _parsed(stream.read(), path, line=1)
-    for number, row in enumerate(_rows_in(found), start=1):
+    with open_decompressed(path) as stream:
+        found = _parse_json(stream.read(), path, line=1)
+    for number, row in enumerate(_rows_of_document(found), start=1):
         if not isinstance(row, dict):
             message = f"must be a JSON object. Got {str(row)[:40]!r}"
-            raise bad_record(path, message, place=number, unit="row")
+            raise record_error(path, message, position=number, unit="row")
         yield Record(number, 0, row)
 
 
-def _rows_in(document: Any) -> Sequence[Any]:
+def _rows_of_document(document: Any) -> Sequence[Any]:
     if not isinstance(document, dict):
         return document if isinstance(document, list) else [document]
     tables = [part for part in document.values() if isinstance(part, list)]
@@ -104,8 +104,8 @@ def _rows_in(document: Any) -> Sequence[Any]:
 
 def _read_csv(path: Path, *, delimiter: str) -> Generator[Record]:
     """Rows of a table with a header; every cell is text, an empty one null."""
-    csv.field_size_limit(LONGEST_CELL)
-    reader = csv.reader(_text_lines(path), delimiter=delimiter, strict=delimiter == ",")
+    csv.field_size_limit(MAX_CSV_CELL_CHARS)
+    reader = csv.reader(_decoded_lines(path), delimiter=delimiter, strict=delimiter == ",")
     try:
         header = next(reader, None)
         if header is None:
@@ -123,24 +123,24 @@ def _read_csv(path: Path, *, delimiter: str) -> Generator[Record]:
         raise InputError.at(path, f"must be CSV. Got: {error}", line=reader.line_num) from error
 
 
-def _text_lines(path: Path) -> Iterator[str]:
-    with open_bytes(path) as stream:
+def _decoded_lines(path: Path) -> Iterator[str]:
+    with open_decompressed(path) as stream:
         for number, line in enumerate(stream, start=1):
             kept = line.removeprefix(b"\xef\xbb\xbf") if number == 1 else line
-            yield decode(kept, path, line=number)
+            yield decode_utf8(kept, path, line=number)
 
 
-def parquet_records(path: Path, columns: Sequence[str] | None = None) -> Generator[Record]:
+def read_parquet_records(path: Path, columns: Sequence[str] | None = None) -> Generator[Record]:
     """The rows of a Parquet file, with all fields or only some."""
-    with open_bytes(path) as stream:
+    with open_decompressed(path) as stream:
         file = pq.ParquetFile(stream)
-        parts = file.iter_batches(fitting_rows(file), columns=list(columns) if columns else None)
+        parts = file.iter_batches(rows_per_batch(file), columns=list(columns) if columns else None)
         rows = (row for part in parts for row in part.to_pylist())
         for place, row in enumerate(rows, start=1):
             yield Record(place, 0, row)
 
 
-def fitting_rows(file: pq.ParquetFile) -> int:
+def rows_per_batch(file: pq.ParquetFile) -> int:
     """How many rows of this file make `BATCH_BYTES`, by its own metadata; at least one."""
     groups = [file.metadata.row_group(i) for i in range(file.metadata.num_row_groups)]
     size = sum(group.total_byte_size for group in groups)

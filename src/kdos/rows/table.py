@@ -12,20 +12,20 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from kdos.errors import InputError
-from kdos.rows.fields import names_in, pluck
-from kdos.rows.files import bare_suffix, open_bytes, table_files
+from kdos.rows.fields import list_field_paths, value_at_path
+from kdos.rows.files import list_table_files, open_decompressed, uncompressed_suffix
 from kdos.rows.records import (
     BATCH_BYTES,
     Record,
-    bad_record,
-    fitting_rows,
-    parquet_records,
+    read_parquet_records,
     read_records,
-    unit_of,
+    record_error,
+    row_unit,
+    rows_per_batch,
 )
 
 BATCH_ROWS = 8192
-PEEK = 100
+SAMPLED_ROWS = 100
 """Rows that are looked at to learn which fields there are."""
 PARAGRAPH_BREAK = "\n\n"
 
@@ -42,35 +42,39 @@ class Rows:
 
     path: Path | str
     batch: pa.RecordBatch
-    places: Sequence[int]
+    positions: Sequence[int]
     unit: str = "line"
 
-    def text(self, field: str) -> Column:
+    def text_column(self, field: str) -> Column:
         """A column as text, shape (n_rows,): null where it is null, empty or white space.
 
         A list of texts is joined by blank lines. Anything that is not text is an `InputError`.
         """
-        column = _joined(self.batch.column(field))
+        column = _join_text_lists(self.batch.column(field))
         if pa.types.is_null(column.type):
             return column.cast(pa.large_string())
         if not _is_text(column.type):
             row = pc.index(column.is_valid(), value=True).as_py()
             got = repr(column[max(row, 0)].as_py())
-            raise self.error(row, f"must be text. Got {got[:60]}. Name another field", field=field)
+            raise self.row_error(
+                row, f"must be text. Got {got[:60]}. Name another field", field=field
+            )
         text: Any = column.cast(pa.large_string())
         blank = pc.is_in(pc.utf8_trim_whitespace(text), pa.array([""], pa.large_string()))
         return pc.if_else(blank, None, text)
 
-    def labels(self, field: str) -> Column:
+    def label_column(self, field: str) -> Column:
         """A column of short values as text, shape (n_rows,): numbers are written out."""
         column = self.batch.column(field)
         if pa.types.is_nested(column.type):
-            raise self.error(0, "must be one value, not a list or struct", field=field)
+            raise self.row_error(0, "must be one value, not a list or struct", field=field)
         return column.cast(pa.large_string())
 
-    def error(self, row: int, message: str, *, field: str | None = None) -> InputError:
+    def row_error(self, row: int, message: str, *, field: str | None = None) -> InputError:
         """The error that names the file, the place of one row of this batch, and the field."""
-        return bad_record(self.path, message, place=self.places[row], unit=self.unit, field=field)
+        return record_error(
+            self.path, message, position=self.positions[row], unit=self.unit, field=field
+        )
 
 
 def _is_text(kind: pa.DataType) -> bool:
@@ -81,7 +85,7 @@ def _is_text(kind: pa.DataType) -> bool:
     )
 
 
-def _joined(column: Column) -> Column:
+def _join_text_lists(column: Column) -> Column:
     """A column of lists of texts as one of texts; any other column as it is."""
     kind = column.type
     if not (pa.types.is_list(kind) or pa.types.is_large_list(kind)):
@@ -99,7 +103,7 @@ def _joined(column: Column) -> Column:
     )
 
 
-def read_rows(
+def read_table_rows(
     path: Path | str, *, columns: Sequence[str] | None = None, batch_size: int = BATCH_ROWS
 ) -> Iterator[Rows]:
     """The rows of a table file, or of all tables below a folder, in batches of one file each.
@@ -110,7 +114,7 @@ def read_rows(
     """
     empty = True
     for rows in chain.from_iterable(
-        _read_file(file, columns, batch_size) for file in table_files(Path(path))
+        _read_file(file, columns, batch_size) for file in list_table_files(Path(path))
     ):
         empty = False
         yield rows
@@ -119,19 +123,19 @@ def read_rows(
 
 
 def _read_file(file: Path, columns: Sequence[str] | None, batch_size: int) -> Iterator[Rows]:
-    if bare_suffix(file) == ".parquet":
+    if uncompressed_suffix(file) == ".parquet":
         return _read_parquet(file, columns, batch_size)
-    found, unit = read_records(file), unit_of(file)
-    return batches(found, path=file, columns=columns, batch_size=batch_size, unit=unit)
+    found, unit = read_records(file), row_unit(file)
+    return batch_records(found, path=file, columns=columns, batch_size=batch_size, unit=unit)
 
 
-def field_names(path: Path | str) -> list[str]:
+def list_table_fields(path: Path | str) -> list[str]:
     """The fields of the first rows of a table, or of a folder's first table, as dotted paths."""
-    with closing(read_records(table_files(Path(path))[0])) as records:
-        return names_in(record.row for record in islice(records, PEEK))
+    with closing(read_records(list_table_files(Path(path))[0])) as records:
+        return list_field_paths(record.row for record in islice(records, SAMPLED_ROWS))
 
 
-def batches(
+def batch_records(
     records: Iterable[Record],
     *,
     path: Path | str,
@@ -140,16 +144,16 @@ def batches(
     unit: str = "line",
 ) -> Iterator[Rows]:
     """Records as batches; the first one must hold every column in at least one of its rows."""
-    for number, held in enumerate(_chunks(records, batch_size)):
+    for number, held in enumerate(_chunk_records(records, batch_size)):
         if number == 0 and columns is not None:
             _check_fields(path, columns, [record.row for record in held])
         names = columns or list(dict.fromkeys(name for record in held for name in record.row))
-        arrays = [_column(held, name, path=path, unit=unit) for name in names]
+        arrays = [_column_of(held, name, path=path, unit=unit) for name in names]
         batch = pa.RecordBatch.from_arrays(arrays, names=list(names))
-        yield Rows(path, batch, [record.place for record in held], unit)
+        yield Rows(path, batch, [record.position for record in held], unit)
 
 
-def _chunks(records: Iterable[Record], batch_size: int) -> Iterator[list[Record]]:
+def _chunk_records(records: Iterable[Record], batch_size: int) -> Iterator[list[Record]]:
     held: list[Record] = []
     size = 0
     for record in records:
@@ -167,24 +171,26 @@ def _check_fields(
 ) -> None:
     """Raise where a column is in none of the rows, naming the fields that are."""
     for name in columns:
-        if all(pluck(row, name) in (None, []) for row in rows) and name not in (
-            known := names_in(rows)
+        if all(value_at_path(row, name) in (None, []) for row in rows) and name not in (
+            known := list_field_paths(rows)
         ):
             message = f"no such field. There are: {', '.join(known) or 'none'}"
             raise InputError.at(path, message, field=name)
 
 
-def _column(held: Sequence[Record], name: str, *, path: Path | str, unit: str) -> Column:
-    values = [pluck(record.row, name) for record in held]
+def _column_of(held: Sequence[Record], name: str, *, path: Path | str, unit: str) -> Column:
+    values = [value_at_path(record.row, name) for record in held]
     try:
         column = pa.array(values)
     except (pa.ArrowException, OverflowError, ValueError) as error:
-        row, message = _odd_one(values, error)
-        raise bad_record(path, message, place=held[row].place, unit=unit, field=name) from error
+        row, message = _first_odd_row(values, error)
+        raise record_error(
+            path, message, position=held[row].position, unit=unit, field=name
+        ) from error
     return column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
 
 
-def _odd_one(values: Sequence[Any], error: Exception) -> tuple[int, str]:
+def _first_odd_row(values: Sequence[Any], error: Exception) -> tuple[int, str]:
     """The first row whose type is not that of the rows before it, and what to say of it."""
     kinds = [type(value).__name__ for value in values]
     known = [row for row, value in enumerate(values) if value is not None]
@@ -195,28 +201,30 @@ def _odd_one(values: Sequence[Any], error: Exception) -> tuple[int, str]:
 
 
 def _read_parquet(path: Path, columns: Sequence[str] | None, batch_size: int) -> Generator[Rows]:
-    with open_bytes(path) as stream:
+    with open_decompressed(path) as stream:
         file = pq.ParquetFile(stream)
         there = file.schema_arrow.names
-        wanted = list(dict.fromkeys(_top(name, there) for name in columns or there))
+        wanted = list(dict.fromkeys(_top_level_field(name, there) for name in columns or there))
         if missing := [name for name in wanted if name not in there]:
             message = f"no such field. There are: {', '.join(there)}"
             raise InputError.at(path, message, field=missing[0])
-        at_once = min(batch_size, fitting_rows(file))
+        at_once = min(batch_size, rows_per_batch(file))
         parts = file.iter_batches(at_once, columns=wanted)
         if columns is None or set(columns) <= set(wanted):
-            yield from _placed(parts, path)
+            yield from _number_rows(parts, path)
         else:
-            records = parquet_records(path, wanted)
-            yield from batches(records, path=path, columns=columns, batch_size=at_once, unit="row")
+            records = read_parquet_records(path, wanted)
+            yield from batch_records(
+                records, path=path, columns=columns, batch_size=at_once, unit="row"
+            )
 
 
-def _placed(parts: Iterable[pa.RecordBatch], path: Path) -> Iterator[Rows]:
+def _number_rows(parts: Iterable[pa.RecordBatch], path: Path) -> Iterator[Rows]:
     place = 1
     for part in parts:
         yield Rows(path, part, range(place, place + part.num_rows), "row")
         place += part.num_rows
 
 
-def _top(name: str, there: Sequence[str]) -> str:
+def _top_level_field(name: str, there: Sequence[str]) -> str:
     return name if name in there else name.partition(".")[0]

@@ -24,12 +24,12 @@ def open_vectors(path: Path | str) -> FloatingArray:
         raise InputError.at(file, message) from error
     if not isinstance(vectors, np.ndarray):
         raise InputError.at(file, "must be one .npy array. Got an .npz archive. Save one array")
-    _check_form(file, vectors)
+    _check_shape(file, vectors)
     _check_finite(file, vectors)
     return vectors
 
 
-def _check_form(path: Path, vectors: npt.NDArray[np.generic]) -> None:
+def _check_shape(path: Path, vectors: npt.NDArray[np.generic]) -> None:
     if vectors.ndim != 2 or 0 in vectors.shape:
         message = f"must have shape (n, dim) with n and dim above 0. Got {vectors.shape}"
         raise InputError.at(path, message)

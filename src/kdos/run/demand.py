@@ -9,7 +9,7 @@ import numpy as np
 
 from kdos.arrays import Float64Array
 from kdos.errors import InputError
-from kdos.rows import Rows, field_names, guess_field, read_rows
+from kdos.rows import Rows, list_table_fields, read_table_rows, resolve_field
 from kdos.run.prepare import Prepared, embed_all
 from kdos.targets import demand_file
 
@@ -45,13 +45,13 @@ def weighted_questions(path: Path) -> list[tuple[str, float]]:
 
 def _questions(path: Path) -> Iterator[tuple[str, float]]:
     """Each question with what it counts; rows without a text are passed over."""
-    names = field_names(path)
-    field = "question" if "question" in names else guess_field(names)
-    if field is None:
+    names = list_table_fields(path)
+    field = resolve_field("question", names) or resolve_field("text", names)
+    if not field:
         raise InputError.at(path, f"must have a field `question`. It has {', '.join(names)}")
     weight = next((name for name in (LOSS, CORRECT) if name in names), None)
-    for rows in read_rows(path, columns=[field, *([weight] if weight else [])]):
-        found = rows.text(field).to_pylist()
+    for rows in read_table_rows(path, columns=[field, *([weight] if weight else [])]):
+        found = rows.text_column(field).to_pylist()
         values = rows.batch.column(weight).to_pylist() if weight else [None] * len(found)
         for row, (text, value) in enumerate(zip(found, values, strict=True)):
             if text is not None:
@@ -67,4 +67,4 @@ def weight_of(value: Any, weight: str | None, rows: Rows, row: int) -> float:
     if weight == LOSS and isinstance(value, int | float) and 0 <= value < math.inf:
         return float(value)
     wanted = "a number of at least 0" if weight == LOSS else "true or false"
-    raise rows.error(row, f"must be {wanted}. Got {value!r:.60}", field=weight)
+    raise rows.row_error(row, f"must be {wanted}. Got {value!r:.60}", field=weight)

@@ -6,7 +6,7 @@ from pathlib import Path
 from xml.parsers import expat
 
 from kdos.errors import InputError
-from kdos.rows import open_bytes
+from kdos.rows import open_decompressed
 
 BLOCK_BYTES = 1 << 20
 FILE_NAMESPACE = "6"
@@ -42,7 +42,7 @@ class Site:
 def read_dump(path: Path) -> Iterator[tuple[Site, Page]]:
     """Every page of one dump file (plain, .bz2, .gz, .xz, .zst), with the site it comes from."""
     reader = _Reader(path)
-    with open_bytes(path) as stream:
+    with open_decompressed(path) as stream:
         while block := stream.read(BLOCK_BYTES):
             yield from reader.feed(block)
     yield from reader.feed(b"", last=True)

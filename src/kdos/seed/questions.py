@@ -7,19 +7,11 @@ from typing import Any
 from kdos.config import SourceConfig
 from kdos.errors import InputError
 from kdos.pool import Document, ErrorClass, Passage, Refusal, Seed
-from kdos.rows import Rows, field_names, read_rows
+from kdos.rows import Rows, list_table_fields, read_table_rows, resolve_field
 from kdos.seed.sources import DEFAULT_LANG, name_below
 from kdos.tasks import digest
 
-_USUAL_NAMES = {
-    "question": ("question",),
-    "answers": ("answers", "answer"),
-    "passage": ("passage", "context", "paragraph"),
-    "id": ("id",),
-    "title": ("title",),
-    "domain": ("domain",),
-}
-"""The names a field goes by where the settings do not name it."""
+_PARTS = ("question", "answers", "passage", "id", "title", "domain")
 Row = Mapping[str, Any]
 
 
@@ -41,9 +33,10 @@ def open_questions(settings: SourceConfig) -> Iterator[Document | Passage | Seed
 
 def _choose(settings: SourceConfig, names: Sequence[str]) -> dict[str, str]:
     """The field that holds each part of a question, without the parts that none holds."""
-    fields = {"lang": "lang"} if "lang" in names and not settings.lang else {}
-    for part, usual in _USUAL_NAMES.items():
-        found = getattr(settings, part) or next((name for name in usual if name in names), "")
+    lang = "" if settings.lang else resolve_field("lang", names)
+    fields = {"lang": lang} if lang else {}
+    for part in _PARTS:
+        found = getattr(settings, part) or resolve_field(part, names)
         if found:
             fields[part] = found
         elif part in ("question", "answers"):
@@ -55,20 +48,20 @@ def _choose(settings: SourceConfig, names: Sequence[str]) -> dict[str, str]:
 def _rows(settings: SourceConfig) -> Iterator[Row]:
     """Each question's parts by name, and under ``where`` the place it stands in."""
     root = Path(settings.path)
-    fields = _choose(settings, field_names(root))
-    for rows in read_rows(root, columns=list(dict.fromkeys(fields.values()))):
+    fields = _choose(settings, list_table_fields(root))
+    for rows in read_table_rows(root, columns=list(dict.fromkeys(fields.values()))):
         name = name_below(rows.path, root)
         columns = {part: _column(rows, part, field) for part, field in fields.items()}
-        for number, place in enumerate(rows.places):
+        for number, place in enumerate(rows.positions):
             parts = {part: column[number] for part, column in columns.items()}
             yield {"where": f"{name}:{place}", "source": name, **parts}
 
 
 def _column(rows: Rows, part: str, field: str) -> list[Any]:
     if part in ("question", "passage"):
-        return rows.text(field).to_pylist()
+        return rows.text_column(field).to_pylist()
     if part != "answers":
-        return rows.labels(field).to_pylist()
+        return rows.label_column(field).to_pylist()
     values = rows.batch.column(field).to_pylist()
     return [value if isinstance(value, list) else [value] for value in values]
 

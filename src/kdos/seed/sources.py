@@ -9,15 +9,15 @@ from kdos.errors import ConfigError, InputError
 from kdos.pool import Document, ErrorClass, Refusal
 from kdos.rows import (
     Rows,
-    bare_suffix,
-    field_names,
-    files_at,
-    guess_field,
-    hub_field_names,
-    read_hub,
-    read_rows,
-    read_text,
-    table_files,
+    list_files,
+    list_hub_fields,
+    list_table_fields,
+    list_table_files,
+    read_hub_rows,
+    read_table_rows,
+    read_text_file,
+    resolve_field,
+    uncompressed_suffix,
 )
 from kdos.seed import pydocs
 from kdos.seed.dump import Page, Site, read_dump
@@ -91,41 +91,41 @@ class Fields:
 
 def choose_fields(settings: SourceConfig, names: Sequence[str]) -> Fields:
     """The fields the settings name, else those of the usual names among `names`."""
-    text = settings.text or guess_field(names)
-    if text is None:
+    text = settings.text or resolve_field("text", names)
+    if not text:
         message = f"no field looks like the text. There are: {', '.join(names)}. Set source.text"
         raise InputError.at(settings.path, message)
     chosen = {
-        name: getattr(settings, name) or (name if name in names else "")
+        name: getattr(settings, name) or resolve_field(name, names)
         for name in ("id", "title", "domain")
     }
-    lang = "lang" if "lang" in names and not settings.lang else ""
+    lang = "" if settings.lang else resolve_field("lang", names)
     return Fields(text=text, lang=lang, **chosen)
 
 
 def _read_text(settings: SourceConfig) -> Iterator[Document | Refusal]:
     """Documents from tables; from .txt and .md files, one each, where there are no tables."""
     root = Path(settings.path)
-    if (root.is_dir() and not _has_tables(root)) or bare_suffix(root) in TEXT_SUFFIXES:
+    if (root.is_dir() and not _has_tables(root)) or uncompressed_suffix(root) in TEXT_SUFFIXES:
         return _read_texts(root, settings)
-    fields = choose_fields(settings, field_names(root))
-    return _documents(read_rows(root, columns=fields.named), fields, settings)
+    fields = choose_fields(settings, list_table_fields(root))
+    return _documents(read_table_rows(root, columns=fields.named), fields, settings)
 
 
 def _has_tables(folder: Path) -> bool:
     try:
-        return bool(table_files(folder))
+        return bool(list_table_files(folder))
     except InputError:
         return False
 
 
 def _read_texts(root: Path, settings: SourceConfig) -> Iterator[Document | Refusal]:
-    for path in files_at(root, TEXT_SUFFIXES):
+    for path in list_files(root, TEXT_SUFFIXES):
         name = name_below(path, root)
         yield Document(
             id=name,
             title=path.name.partition(".")[0],
-            text=read_text(path),
+            text=read_text_file(path),
             domain=name.rpartition("/")[0],
             source=name,
             licence=settings.licence,
@@ -146,15 +146,15 @@ def _documents(
         name = (
             settings.path if settings.kind == "hf" else name_below(rows.path, Path(settings.path))
         )
-        texts = rows.text(fields.text).to_pylist()
+        texts = rows.text_column(fields.text).to_pylist()
         labels = {
-            field: rows.labels(getattr(fields, field)).to_pylist()
+            field: rows.label_column(getattr(fields, field)).to_pylist()
             for field in ("id", "title", "domain", "lang")
             if getattr(fields, field)
         }
         nothing = [None] * len(texts)
         for row, text in enumerate(texts):
-            where = f"{name}:{rows.places[row]}"
+            where = f"{name}:{rows.positions[row]}"
             own = {field: labels.get(field, nothing)[row] or "" for field in labels}
             if text is None:
                 yield _empty(own.get("id") or where)
@@ -172,9 +172,9 @@ def _documents(
 
 def _read_hub(settings: SourceConfig) -> Iterator[Document | Refusal]:
     path, name, split = settings.path, settings.name, settings.split
-    fields = choose_fields(settings, hub_field_names(path, name=name, split=split))
+    fields = choose_fields(settings, list_hub_fields(path, name=name, split=split))
     return _documents(
-        read_hub(path, name=name, split=split, columns=fields.named), fields, settings
+        read_hub_rows(path, name=name, split=split, columns=fields.named), fields, settings
     )
 
 
@@ -182,13 +182,13 @@ def _read_wikipedia(settings: SourceConfig) -> Iterator[Document | Refusal]:
     """Articles of a dump, or of the Parquet files that hold them as clean text already."""
     chosen = replace(settings, licence=settings.licence or WIKIPEDIA_LICENCE)
     root = Path(settings.path)
-    if (root.is_dir() and _has_tables(root)) or bare_suffix(root) == ".parquet":
+    if (root.is_dir() and _has_tables(root)) or uncompressed_suffix(root) == ".parquet":
         return _read_text(chosen)
     return _read_dumps(root, chosen)
 
 
 def _read_dumps(root: Path, settings: SourceConfig) -> Iterator[Document | Refusal]:
-    for path in files_at(root, DUMP_SUFFIXES):
+    for path in list_files(root, DUMP_SUFFIXES):
         for site, page in read_dump(path):
             yield _article(page, site, source=name_below(path, root), settings=settings)
 

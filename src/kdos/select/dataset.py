@@ -11,9 +11,9 @@ import pyarrow as pa
 
 from kdos.arrays import BoolArray, Float32Array, FloatingArray
 from kdos.errors import InputError, UsageError
-from kdos.rows import Rows, field_names, guess_field, hub_field_names, open_vectors
-from kdos.rows import read_hub as read_hub_rows
-from kdos.rows import read_rows as read_table_rows
+from kdos.rows import Rows, list_hub_fields, list_table_fields, open_vectors, resolve_field
+from kdos.rows import read_hub_rows as read_hub_rows
+from kdos.rows import read_table_rows as read_table_rows
 
 HUB = "hf:"
 """What the name of a Hugging Face data set begins with here: ``hf:owner/name:split``."""
@@ -87,9 +87,9 @@ def open_dataset(path: str, field: str | None = None) -> Dataset:
             raise UsageError(f"a .npy file has no fields. Got --field {field}. Leave it out.")
         return Dataset(path, "")
     if field is None:
-        names = hub_fields(path) if path.startswith(HUB) else field_names(Path(path))
-        field = guess_field(names)
-        if field is None:
+        names = hub_fields(path) if path.startswith(HUB) else list_table_fields(Path(path))
+        field = resolve_field("text", names)
+        if not field:
             known = ", ".join(names)
             raise InputError.at(path, f"name the field with --field. There are: {known}")
     return Dataset(path, field)
@@ -113,8 +113,8 @@ def hold_dataset(data: Any, field: str | None = None) -> Dataset:
     except (TypeError, ValueError, pa.ArrowException) as error:
         got = type(data).__name__
         raise InputError.at(IN_MEMORY, f"must be texts, vectors or a table. Got {got}") from error
-    field = field or guess_field(table.column_names)
-    if field is None or field not in table.column_names:
+    field = field or resolve_field("text", table.column_names)
+    if field not in table.column_names:
         known = ", ".join(table.column_names)
         raise InputError.at(IN_MEMORY, f"name its text field. There are: {known}", field=field)
     return Dataset(IN_MEMORY, field, table)
@@ -130,7 +130,7 @@ def _held_rows(table: pa.Table, name: str) -> Iterator[Rows]:
 def hub_fields(path: str) -> list[str]:
     """The fields of a Hugging Face data set."""
     name, split = _hub_name(path)
-    return hub_field_names(name, split=split)
+    return list_hub_fields(name, split=split)
 
 
 def _hub_name(path: str) -> tuple[str, str]:
@@ -157,7 +157,7 @@ def _table_batch(rows: Rows, field: str) -> Batch:
     column: Any = rows.batch.column(field)
     if _is_vector(column.type):
         return _vector_column(rows, column, field)
-    texts = rows.text(field)
+    texts = rows.text_column(field)
     usable = np.asarray(texts.is_valid())
     held: list[Any] = texts.drop_null().to_pylist()
     return Batch(rows.batch, usable, held, None)
@@ -179,12 +179,12 @@ def _vector_column(rows: Rows, column: Any, field: str) -> Batch:
     if len(lengths) and (lengths != lengths[0]).any():
         row = int(np.flatnonzero(usable)[np.argmax(lengths != lengths[0])])
         message = f"vectors must have one length. Got others than {lengths[0]}"
-        raise rows.error(row, message, field=field)
+        raise rows.row_error(row, message, field=field)
     vectors = values.reshape(len(held), -1)
     finite = np.isfinite(vectors).all(axis=1)
     if not finite.all():
         row = int(np.flatnonzero(usable)[np.argmin(finite)])
-        raise rows.error(row, "must hold finite numbers only", field=field)
+        raise rows.row_error(row, "must hold finite numbers only", field=field)
     return Batch(rows.batch, usable, None, vectors)
 
 

@@ -81,12 +81,12 @@ def read_weights(dataset: Dataset, field: str) -> Float64Array:
         try:
             part = np.asarray(rows.batch.column(field).cast(pa.float64()), np.float64)
         except (pa.ArrowException, ValueError) as error:
-            raise rows.error(0, "must be a number in every row", field=field) from error
+            raise rows.row_error(0, "must be a number in every row", field=field) from error
         good = np.isfinite(part) & (part >= 0)
         if not good.all():
             row = int(np.argmin(good))
             message = f"must be a number of at least 0 in every row. Got {part[row]}"
-            raise rows.error(row, message, field=field)
+            raise rows.row_error(row, message, field=field)
         parts.append(part)
     return np.concatenate(parts)
 

@@ -4,19 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 
 from kdos.errors import UsageError
+from kdos.rows import resolve_field
 
-USUAL = {
-    "question": ("question", "query", "problem", "prompt", "instruction"),
-    "answers": ("answers", "answer", "aliases", "completion", "output", "response", "target"),
-    "passage": ("passage", "context", "paragraph", "document_text", "source_text"),
-    "knowledge_points": ("knowledge_points",),
-    "topic_entities": ("topic_entities",),
-    "logic": ("logic",),
-    "distractors": ("distractors",),
-    "lang": ("lang", "language"),
-    "id": ("id",),
-}
-"""Names that each part goes by, the likeliest first: our choice, after the data sets we know."""
 NEEDED = ("question", "answers")
 
 
@@ -46,10 +35,8 @@ def find_fields(names: Sequence[str], given: Mapping[str, str]) -> Fields:
     Raises:
         UsageError: No field holds the question or the answers.
     """
-    lower = {name.lower(): name for name in reversed(names)}
     found = {
-        part.name: given.get(part.name)
-        or next((lower[usual] for usual in USUAL[part.name] if usual in lower), "")
+        part.name: given.get(part.name) or resolve_field(part.name, names)
         for part in fields(Fields)
     }
     for part in NEEDED:

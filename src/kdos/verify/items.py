@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from kdos.pool import Draft, Evidence, Passage
-from kdos.rows import Rows, read_rows
+from kdos.rows import Rows, read_table_rows
 from kdos.verify.fields import Fields
 
 DEFAULT_LANG = "en"
@@ -31,12 +31,12 @@ def read_items(path: Path, fields: Fields, *, limit: int | None = None) -> Itera
 
 def _items(path: Path, fields: Fields) -> Iterator[Item]:
     start = 0
-    for rows in read_rows(path, columns=fields.columns):
+    for rows in read_table_rows(path, columns=fields.columns):
         columns = {name: _column(rows, name) for name in fields.columns}
-        for place in range(len(rows.places)):
+        for place in range(len(rows.positions)):
             values = {name: column[place] for name, column in columns.items()}
             yield _item(values, fields, row=start + place)
-        start += len(rows.places)
+        start += len(rows.positions)
 
 
 def _column(rows: Rows, name: str) -> list[Any]:
@@ -44,7 +44,7 @@ def _column(rows: Rows, name: str) -> list[Any]:
     values = rows.batch.column(name).to_pylist()
     for place, value in enumerate(values):
         if isinstance(value, dict) or any(isinstance(part, dict) for part in _listed(value)):
-            raise rows.error(place, "must be text or a list of texts. Got a struct", field=name)
+            raise rows.row_error(place, "must be text or a list of texts. Got a struct", field=name)
     return values
 
 

@@ -12,7 +12,7 @@ from kdos.checks import count_classes, count_reasons
 from kdos.errors import UsageError
 from kdos.logic import ShapeCounts
 from kdos.pool import Refusal
-from kdos.rows import read_rows
+from kdos.rows import read_table_rows
 from kdos.store import write_parquet
 from kdos.verify.verify import Checked
 
@@ -100,9 +100,9 @@ def keep_accepted(path: Path, out: Path, accepted: list[bool]) -> int:
     """Write the accepted rows of a table as they were; returns how many."""
     tables: list[pa.Table] = []
     start = 0
-    for rows in read_rows(path):
-        mask = accepted[start : start + len(rows.places)]
-        start += len(rows.places)
+    for rows in read_table_rows(path):
+        mask = accepted[start : start + len(rows.positions)]
+        start += len(rows.positions)
         kept = pa.Table.from_batches([rows.batch.slice(0, len(mask)).filter(pa.array(mask))])
         tables.append(kept)
     table: Any = pa.concat_tables(tables, promote_options="permissive")
