@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from kdos.arrays import Int64Array
 from kdos.density.codebook import (
     Codebook,
     side_by_side,
@@ -17,10 +18,11 @@ from kdos.density.codebook import (
 )
 from kdos.density.copies import find_copies
 from kdos.density.estimator import Pool, index_of, neighbours
-from kdos.density.lists import Lists, shelve
+from kdos.density.lists import Lists, one_each, one_shelf, shelve, together
 from kdos.density.nearest import nearest, nearest_of_all
 from kdos.density.neighbours import nearest_among_cells, nearest_flat
-from kdos.density.tiles import laid_out
+from kdos.density.sifting import reached_by
+from kdos.density.tiles import Tiles, laid_out, multiply
 
 
 def cloud(n: int, dim: int, *, seed: int = 0) -> np.ndarray:
@@ -295,3 +297,93 @@ def test_copies_are_those_that_numpy_finds(rows) -> None:
 def test_minus_zero_is_zero() -> None:
     points = np.array([[0.0, 1.0], [-0.0, 1.0]], np.float32)
     assert len(find_copies(points).first) == 1
+
+
+def rows_by_cell(tiles: Tiles, points: np.ndarray, centroids: np.ndarray) -> list[list[int]]:
+    """The rows of each cell, read with a slow look at every number that the tiles hold."""
+    dim, offsets = points.shape[1], tiles.offsets
+    for cell in range(len(centroids)):
+        for tile in range(offsets[cell], offsets[cell + 1], 256):
+            width = min(256, offsets[cell + 1] - tile)
+            seen = tiles.seen[tile * (dim + 1) : (tile + width) * (dim + 1)].reshape(-1, width)
+            apart = points[tiles.rows[tile : tile + width]] - centroids[cell]
+            np.testing.assert_array_equal(seen[:-1], apart.T)
+            half = np.square(apart).sum(1) / 2
+            np.testing.assert_allclose(-seen[-1], half, rtol=1e-5)
+            assert (half <= tiles.reach[cell] * (1 + 1e-5)).all()
+    return [tiles.rows[begin:end].tolist() for begin, end in pairwise(offsets)]
+
+
+@settings(deadline=None, max_examples=40)
+@given(
+    n=st.integers(0, 1500),
+    n_cells=st.integers(1, 9),
+    skew=st.sampled_from([1, 6]),
+    seed=st.integers(0, 99),
+)
+def test_tiles_hold_what_was_put_there(n, n_cells, skew, seed) -> None:
+    points, centroids = cloud(n, 3, seed=seed), cloud(n_cells, 3, seed=1)
+    cells = (n_cells * np.random.default_rng(seed).random(n) ** skew).astype(np.int32)
+    tiles = laid_out(points, shelve(cells, n_cells), centroids)
+    expected = [np.flatnonzero(cells == cell).tolist() for cell in range(n_cells)]
+    assert rows_by_cell(tiles, points, centroids) == expected
+
+
+@settings(deadline=None)
+@given(
+    values=st.lists(st.floats(-1e6, 1e6, width=32), min_size=1, max_size=200),
+    wanted=st.integers(1, 60),
+    spare=st.integers(0, 9),
+    guess=st.tuples(st.floats(-1e6, 1e6, width=32), st.floats(2.0**-20, 1e6, width=32)),
+    less=st.floats(-100, 100, width=32),
+)
+def test_a_number_that_enough_reach_is_found_from_any_guess(
+    values, wanted, spare, guess, less
+) -> None:
+    row = np.array([values], np.float32)
+    state = np.array(guess, np.float32)
+    least = reached_by(row, 0, len(values), wanted, wanted + spare, state, np.float32(less))
+    reaching = int((row >= least).sum())
+    if len(values) <= wanted:
+        assert least == -np.inf
+    else:
+        assert reaching >= wanted
+        tied = int((row == row[row >= least].min()).sum())
+        assert reaching <= wanted + spare or reaching - tied < wanted
+    assert np.isfinite(state).all()
+    assert state[1] > 0
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_numbers_that_are_not_finite_do_not_keep_the_search_going(bad: float) -> None:
+    row = np.full((1, 40), bad, np.float32)
+    reached_by(row, 0, 40, 5, 5, np.ones(2, np.float32), np.float32(0))
+
+
+@pytest.mark.parametrize("n", [1, 31, 32, 33, 200])
+def test_products_of_few_rows_are_those_of_many(n: int) -> None:
+    left, right = cloud(n, 24), cloud(170, 24, seed=1)
+    products = np.empty((n, 170), np.float32)
+    multiply(left, right, products, np.empty(32 * (24 + 170), np.float32))
+    np.testing.assert_allclose(products, left.astype(float) @ right.T, atol=1e-4)
+
+
+@given(sizes=st.lists(st.integers(0, 50), max_size=30), most=st.integers(1, 120))
+def test_runs_hold_every_part_once_and_are_not_much_too_long(sizes, most) -> None:
+    held_by: Int64Array = np.array(sizes, np.int64)
+    bounds = together(held_by, most)
+    assert bounds[0] == 0
+    assert bounds[-1] == len(sizes)
+    assert (np.diff(bounds) > 0).all()
+    longest = max((held_by[a:b].sum() for a, b in pairwise(bounds)), default=0)
+    assert longest <= most + held_by.max(initial=0)
+
+
+def test_no_queries_find_nothing() -> None:
+    points = cloud(30, 3)
+    tiles = laid_out(points, one_shelf(30), points[:1])
+    found = nearest_among_cells(
+        points[:0], one_shelf(0), points, tiles,
+        centroids=points[:1], blocks=np.array([0, 1]), near=one_each(1), cells=1, k=2,
+    )  # fmt: skip
+    assert found.distances.shape == (0, 2)

@@ -12,14 +12,12 @@ from kdos.density.estimator import (
     pool_of,
 )
 from kdos.density.fit import Reference, fit_space
-from kdos.density.growth import Neighbourhood
 from kdos.density.profile import PoolLevel, Profile, pool_level, profile
 from kdos.density.space import Space
 
 __all__ = [
     "Index",
     "Measurement",
-    "Neighbourhood",
     "Pool",
     "PoolLevel",
     "Profile",

@@ -15,9 +15,9 @@ from dataclasses import dataclass
 import numpy as np
 from numba import njit
 
-from kdos.arrays import Float32Array, Float64Array, Int32Array, Int64Array, UInt8Array
+from kdos.arrays import Float32Array, Float64Array, Int32Array, Int64Array
 from kdos.density.lists import Lists, in_parts, one_shelf, together
-from kdos.density.sifting import FIRST, WORD, bits_of, choose, filled_up, sift
+from kdos.density.sifting import WORD, choose, sift
 from kdos.density.tiles import FEW, TILE, UNIT, Tiles, centre, laid_out, multiply, square
 from kdos.threads import in_spans
 
@@ -31,20 +31,17 @@ are few beside the pool: to fetch a cell from memory takes longer than to multip
 a single block."""
 SPARE = 2
 """Candidates chosen beyond k, so that single precision does not decide who is k-th."""
-NO_BARS = np.empty(0, np.float32)
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
     """The nearest of each query, nearest first; `distances` and `rows` shape (n, n_ranks).
 
-    A query with too few candidates has infinity and -1 in the places that are left. `links` shape
-    (n_links, 2), where they were asked for: a query and a place of the tiles.
+    A query with too few candidates has infinity and -1 in the places that are left.
     """
 
     distances: Float64Array
     rows: Int32Array
-    links: Int64Array
 
 
 def nearest_among_cells(
@@ -60,17 +57,14 @@ def nearest_among_cells(
     k: int,
     among_itself: bool = False,
     ranks: Sequence[int] | None = None,
-    bars: Float32Array = NO_BARS,
 ) -> Found:
     """The k nearest points of a pool laid out in tiles to each query, in its `cells` nearest cells.
 
     Block b is cells `blocks[b]` to `blocks[b + 1]`, and its queries choose among the cells that
     `near` lists for it, by the distance of their centroids; all of these are looked into where the
     chosen ones hold too few points. With `among_itself` the queries are the pool, on the same
-    shelves, with no room for more, and none is its own neighbour. `ranks` of 1 to k says which of
-    the k to keep, all unless given. With `bars`, minus half of a squared distance for each place of
-    the tiles, the links are all places whose point is no farther from a query than that, as single
-    precision has it.
+    shelves, and none is its own neighbour. `ranks` of 1 to k says which of the k to keep, all
+    unless given.
     """
     kept = np.arange(k) if ranks is None else np.array(ranks) - 1
     distances = np.full((len(queries), len(kept)), np.inf)
@@ -79,14 +73,12 @@ def nearest_among_cells(
     parts, part_block = in_parts(block_shelves, np.clip(ROOM // near.sizes, 1, PART))
     few = 32 * len(queries) < len(pool)
     batches = together(parts.sizes, max(PART, LOOKS // cells) if few else PART)
-    links = {-1: np.empty((0, 2), np.int64)}
 
     def work(start: int, end: int) -> None:
-        links[start] = _search_batches(
+        _search_batches(
             (start, end),
             (queries, batches, parts.offsets, parts.items, part_block, blocks),
-            (pool, tiles.begins, tiles.ends, tiles.limits, tiles.rows),
-            (tiles.seen, tiles.reach, bars),
+            (pool, tiles.offsets, tiles.rows, tiles.seen, tiles.reach),
             (near.offsets, near.items, centroids),
             (k, cells, among_itself, kept),
             distances,
@@ -94,9 +86,7 @@ def nearest_among_cells(
         )
 
     in_spans(work, np.diff(parts.offsets[batches]) + 1)
-    all_links = np.concatenate([links[start] for start in sorted(links)])
-    all_links[:, 0] = parts.items[all_links[:, 0]]
-    return Found(distances, rows, all_links)
+    return Found(distances, rows)
 
 
 def nearest_flat(
@@ -128,16 +118,14 @@ def nearest_flat(
 def _search_batches(
     span: tuple[int, int],
     query_side: tuple[Float32Array, Int64Array, Int64Array, Int32Array, Int64Array, Int64Array],
-    pool_side: tuple[Float32Array, Int64Array, Int64Array, Int64Array, Int32Array],
-    seen_side: tuple[Float32Array, Float32Array, Float32Array],
+    pool_side: tuple[Float32Array, Int64Array, Int32Array, Float32Array, Float32Array],
     near_side: tuple[Int64Array, Int32Array, Float32Array],
     how: tuple[int, int, bool, Int64Array],
     distances: Float64Array,
     rows: Int32Array,
-) -> Int64Array:
+) -> None:
     queries, batches, part_offsets, query_rows, part_block, blocks = query_side
-    pool, begins, ends, limits, pool_rows = pool_side
-    seen, reach, bars = seen_side
+    pool, offsets, pool_rows, seen, reach = pool_side
     near_offsets, near, centroids = near_side
     k, cells, among_itself, ranks = how
     dim, wanted, n_cells = pool.shape[1], k + SPARE, len(centroids)
@@ -163,7 +151,6 @@ def _search_batches(
     flags = np.zeros(max(TILE, (most + WORD - 1) // WORD * WORD), np.uint8)
     sorting = np.empty(wanted), np.empty(wanted, np.int64)
     guesses, turned = np.ones((2, 2), np.float32), np.empty(FEW * (dim + most), np.float32)
-    links, n_links = np.empty((0, 2), np.int64), 0
     error = 8 * (dim + 10) * UNIT  # of half squares: (a + b)^2 <= 4 (a^2 / 2 + b^2 / 2)
     for batch in range(span[0], span[1]):
         first, count = int(part_offsets[batches[batch]]), 0
@@ -191,7 +178,7 @@ def _search_batches(
             multiply(centred[:n_part], there[:n_near], nearness, turned)
             for i in range(n_part):
                 chosen_offsets[count + i + 1] = choose(
-                    nearness, i, half_there, listed, begins, ends, cells, k + 1, guesses[0],
+                    nearness, i, half_there, listed, offsets, cells, k + 1, guesses[0],
                     flags, chosen, chosen_offsets[count + i],
                 )  # fmt: skip
             count += n_part
@@ -208,26 +195,19 @@ def _search_batches(
             centre(asking_rows, those, 0, n_those, centroids, other, asked, half, 0)
             for at in range(n_those):
                 farthest[those[at]] = max(farthest[those[at]], half[at] + reach[other])
-            for tile in range(begins[other], ends[other], TILE):
-                width = min(TILE, limits[other] - tile)
-                taken = min(width, ends[other] - tile)
+            for tile in range(offsets[other], offsets[other + 1], TILE):
+                width = min(TILE, offsets[other + 1] - tile)
                 there_seen = seen[tile * (dim + 1) : (tile + width) * (dim + 1)]
                 found = products[: n_those * width].reshape((n_those, width))
                 np.dot(asked[:n_those], there_seen.reshape((dim + 1, width)), found)
                 own = first - int(tile) if among_itself else -int(together)
-                sift(found, taken, tile, own, those, half, guesses[1], flags, best, wanted)
-                if len(bars):
-                    links, n_links = _link(
-                        found, taken, tile, first, those, half, reach[other], bars, flags, error,
-                        links, n_links,
-                    )  # fmt: skip
+                sift(found, width, tile, own, those, half, guesses[1], flags, best, wanted)
         for i in range(count):
             slack = error * farthest[i]
             query = query_rows[first + i]
             _write_ranks(
                 asking_rows, i, pool, pool_rows, best, slack, ranks, sorting, query, distances, rows
             )
-    return links[:n_links]
 
 
 @njit(nogil=True, cache=True)
@@ -248,45 +228,6 @@ def _turn(
         for at in range(chosen_offsets[i], chosen_offsets[i + 1]):
             offsets[chosen[at]] -= 1
             asking[offsets[chosen[at]]] = i
-
-
-@njit(nogil=True, cache=True)
-def _link(
-    found: Float32Array,
-    taken: int,
-    tile: int,
-    first: int,
-    those: Int32Array,
-    half: Float32Array,
-    reach: np.float32,
-    bars: Float32Array,
-    flags: UInt8Array,
-    error: float,
-    links: Int64Array,
-    n_links: int,
-) -> tuple[Int64Array, int]:
-    """Note the places of a tile that a query comes up to the bars of, as `first` plus its number.
-
-    Gives the notes, in a larger array where they need one, and how many there are.
-    """
-    n_words, words = filled_up(flags, taken), flags.view(np.uint64)
-    there = bars[tile : tile + taken]
-    for at in range(len(those)):
-        low = half[at] - np.float32(error) * (half[at] + reach)
-        for j in range(taken):
-            flags[j] = found[at, j] >= there[j] + low
-        if n_links + taken > len(links):
-            more = np.empty((2 * len(links) + TILE, 2), np.int64)
-            more[:n_links] = links[:n_links]
-            links = more
-        for word in range(n_words):
-            bits = bits_of(words[word])
-            while bits:
-                links[n_links, 0] = first + those[at]
-                links[n_links, 1] = tile + WORD * word + np.int64(FIRST[bits])
-                bits &= bits - np.uint64(1)
-                n_links += 1
-    return links, n_links
 
 
 @njit(nogil=True, cache=True)

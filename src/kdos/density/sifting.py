@@ -23,8 +23,7 @@ def choose(
     i: int,
     half_there: Float32Array,
     listed: Int32Array,
-    begins: Int64Array,
-    ends: Int64Array,
+    offsets: Int64Array,
     cells: int,
     needed: int,
     guess: Float32Array,
@@ -49,7 +48,7 @@ def choose(
             bits &= bits - np.uint64(1)
             chosen[last] = cell
             last += 1
-            held += ends[cell] - begins[cell]
+            held += offsets[cell + 1] - offsets[cell]
     if held >= needed:
         return last
     chosen[first : first + n_near] = listed

@@ -15,24 +15,20 @@ FEW = 32
 """Rows that are few for a product of matrices."""
 UNIT = 2.0**-24
 """The relative error of one operation in single precision."""
-SPARE_PLACES = 4
-"""Free places of a cell that has room for more, besides an eighth of those that are taken."""
 
 
 @dataclass(frozen=True, slots=True)
 class Tiles:
     """Points in the order of their cells, each as seen from its cell's centroid.
 
-    Cell c has the places `begins[c]` to `limits[c]`, taken up to `ends[c]`; `rows` says by which
-    points. `seen`, flat, holds tiles of up to `TILE` places of one cell: that of the w places from
-    the t-th on lies from t * (dim + 1) on with shape (dim + 1, w), which is the way round in which
-    small products of matrices are fast: the coordinates, and minus half of the square. `reach`
-    shape (n_cells,): half of the largest square in each cell.
+    Cell c has the places `offsets[c]` to `offsets[c + 1]`; `rows` says by which points. `seen`,
+    flat, holds tiles of up to `TILE` places of one cell: that of the w places from the t-th on lies
+    from t * (dim + 1) on with shape (dim + 1, w), which is the way round in which small products of
+    matrices are fast: the coordinates, and minus half of the square. `reach` shape (n_cells,): half
+    of the largest square in each cell.
     """
 
-    begins: Int64Array
-    ends: Int64Array
-    limits: Int64Array
+    offsets: Int64Array
     rows: Int32Array
     seen: Float32Array
     reach: Float32Array
@@ -40,87 +36,19 @@ class Tiles:
     @property
     def sizes(self) -> Int64Array:
         """How many points each cell holds."""
-        return self.ends - self.begins
+        return np.diff(self.offsets)
 
 
 def laid_out(points: Float32Array, shelves: Lists, centroids: Float32Array) -> Tiles:
-    """Points on the shelves of their cells, with no room for more."""
-    begins, ends = shelves.offsets[:-1], shelves.offsets[1:]
+    """Points on the shelves of their cells as tiles."""
     seen = np.empty(len(shelves.items) * (points.shape[1] + 1), np.float32)
-    tiles = Tiles(begins, ends, ends, shelves.items, seen, np.zeros(len(shelves), np.float32))
-    _fill(tiles, begins, points, centroids)
-    return tiles
-
-
-def room_for(sizes: Int64Array, dim: int) -> Tiles:
-    """Empty tiles for cells of these sizes and an eighth more, and places for some to move to."""
-    limits = np.cumsum(_roomy(sizes))
-    n_places = int(_roomy(limits[-1]))
-    begins = np.concatenate([[0], limits[:-1]])
-    return Tiles(
-        begins,
-        begins,
-        limits,
-        rows=np.empty(n_places, np.int32),
-        seen=np.empty(n_places * (dim + 1), np.float32),
-        reach=np.zeros(len(sizes), np.float32),
-    )
-
-
-def with_more(
-    tiles: Tiles, points: Float32Array, shelves: Lists, centroids: Float32Array
-) -> Tiles | None:
-    """The tiles with more points, whose rows are on shelves; None where they have no room for them.
-
-    A cell that is full moves behind all others. The tiles given stay as they are: only places that
-    are not taken in them are written to.
-    """
-    added, held = shelves.sizes, tiles.sizes
-    begins, limits = tiles.begins.copy(), tiles.limits.copy()
-    full = np.flatnonzero(tiles.ends + added > limits)
-    behind = limits.max() + np.cumsum(_roomy(held[full] + added[full]))
-    if len(full) and behind[-1] > len(tiles.rows):
-        return None
-    begins[full] = np.concatenate([[limits.max()], behind[:-1]])[: len(full)]
-    limits[full] = behind
-    ends = begins + held + added
-    tiles.rows[places(begins[full], held[full])] = tiles.rows[
-        places(tiles.begins[full], held[full])
-    ]
-    tiles.rows[places(begins + held, added)] = shelves.items
-    more = Tiles(begins, ends, limits, tiles.rows, tiles.seen, tiles.reach.copy())
-    first = begins + held
-    first[full] = begins[full]
-    _fill(more, first, points, centroids)
-    return more
-
-
-def places(begins: Int64Array, counts: Int64Array) -> Int64Array:
-    """So many places from each of these on, one after another."""
-    offsets = np.cumsum(counts)
-    total = int(offsets[-1]) if len(offsets) else 0
-    return np.arange(total) + np.repeat(begins - offsets + counts, counts)
-
-
-def _roomy(sizes: Int64Array) -> Int64Array:
-    return sizes + sizes // 8 + SPARE_PLACES
-
-
-def _fill(tiles: Tiles, first: Int64Array, points: Float32Array, centroids: Float32Array) -> None:
-    """Write what is seen of each cell's points from its place `first` on."""
+    tiles = Tiles(shelves.offsets, shelves.items, seen, np.zeros(len(shelves), np.float32))
 
     def work(start: int, end: int) -> None:
-        _see(
-            (start, end),
-            points,
-            (first, tiles.begins, tiles.ends, tiles.limits),
-            tiles.rows,
-            centroids,
-            tiles.seen,
-            tiles.reach,
-        )
+        _see((start, end), points, tiles.offsets, tiles.rows, centroids, tiles.seen, tiles.reach)
 
-    in_spans(work, tiles.ends - first + 1)
+    in_spans(work, tiles.sizes + 1)
+    return tiles
 
 
 # The kernels index whole arrays instead of taking views of their rows: a view of an array that
@@ -131,30 +59,25 @@ def _fill(tiles: Tiles, first: Int64Array, points: Float32Array, centroids: Floa
 def _see(
     span: tuple[int, int],
     points: Float32Array,
-    bounds: tuple[Int64Array, Int64Array, Int64Array, Int64Array],
+    offsets: Int64Array,
     rows: Int32Array,
     centroids: Float32Array,
     seen: Float32Array,
     reach: Float32Array,
 ) -> None:
     dim = points.shape[1]
-    firsts, begins, ends, limits = bounds
     here, half = np.empty((TILE, dim), np.float32), np.empty(TILE, np.float32)
     for cell in range(span[0], span[1]):
-        first, end = firsts[cell], ends[cell]
-        for tile in range(begins[cell], limits[cell], TILE):
-            width = min(TILE, limits[cell] - tile)
-            low, high = max(first - tile, 0), min(end - tile, width)
-            if low >= high:
-                continue
+        for tile in range(offsets[cell], offsets[cell + 1], TILE):
+            width = min(TILE, offsets[cell + 1] - tile)
             place = np.uint64(tile * (dim + 1))
             below = place + np.uint64(dim * width)
-            centre(points, rows, tile + low, high - low, centroids, cell, here, half, low)
-            for at in range(low, high):
+            centre(points, rows, tile, width, centroids, cell, here, half, 0)
+            for at in range(width):
                 seen[below + np.uint64(at)] = -half[at]
                 reach[cell] = max(reach[cell], half[at])
             for axis in range(dim):
-                for at in range(low, high):
+                for at in range(width):
                     seen[place + np.uint64(at)] = here[at, axis]
                 place += np.uint64(width)
 
