@@ -1,6 +1,6 @@
 """Vectors in; a frozen space, the density of every point and cell, and mergeable profiles out."""
 
-from kdos.density.cells import cell_log_density, nball_log_density, sampled_log_density
+from kdos.density.cells import cell_log_density, sampled_log_density
 from kdos.density.copies import find_copies, row_hashes
 from kdos.density.estimator import (
     Index,
@@ -29,7 +29,6 @@ __all__ = [
     "index_of",
     "log_density",
     "measure",
-    "nball_log_density",
     "pool_level",
     "pool_of",
     "profile",

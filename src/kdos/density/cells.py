@@ -4,7 +4,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kdos.arrays import Float32Array, Float64Array, Int32Array
-from kdos.density.estimator import Pool, index_of, log_ball, radii, radius_log_density
+from kdos.density.estimator import Pool, index_of, radii, radius_log_density
 from kdos.density.space import Space
 
 WINSOR = 0.005
@@ -55,19 +55,3 @@ def sampled_log_density(
     sums = np.bincount(cells[rows], log_rho, minlength=space.n_cells)
     with np.errstate(invalid="ignore"):
         return sums / np.bincount(cells[rows], minlength=space.n_cells)
-
-
-def nball_log_density(points: Float32Array, cells: Int32Array, space: Space) -> Float64Array:
-    """Count over the volume of an n-ball of the cell's rms radius, nats, shape (n_cells,).
-
-    The per-cluster density that the KDoS paper cites (Chen et al. 2025), with our choice of radius;
-    kept for comparison. The ball has the dimension of the space, so levels do not carry over to
-    another one. NaN where a cell holds fewer than two points.
-    """
-    counts = np.bincount(cells, minlength=space.n_cells)
-    apart = points.astype(np.float64) - space.centroids[cells]
-    square = np.bincount(cells, np.einsum("nd,nd->n", apart, apart), minlength=space.n_cells)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        log_radius = 0.5 * np.log(square / counts)
-        found = np.log(counts) - log_ball(space.dim) - space.dim * log_radius
-    return np.where((counts >= 2) & (square > 0), found, np.nan)

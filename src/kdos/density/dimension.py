@@ -18,13 +18,3 @@ def two_nn(distances: Float64Array) -> float:
     kept = max(1, int(len(ratios) * (1 - DISCARDED)))
     total = ratios[:kept].sum() + (len(ratios) - kept) * ratios[kept - 1]
     return kept / total if total > 0 else float("inf")
-
-
-def levina_bickel(distances: Float64Array) -> float:
-    """Levina and Bickel 2004 at k, averaged as MacKay and Ghahramani 2005 correct it.
-
-    `distances` has shape (n, k >= 3), ascending and positive.
-    """
-    k = distances.shape[1]
-    spread = np.log(distances[:, -1:] / distances[:, :-1]).sum()
-    return len(distances) * (k - 2) / spread if spread > 0 else float("inf")
