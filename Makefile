@@ -40,7 +40,7 @@ docs: $(READY)-train
 	$(BIN)/sphinx-build --builder html --fail-on-warning --keep-going --quiet docs site
 
 bench: env
-	$(BIN)/python benchmarks/run_all.py
+	$(BIN)/python benchmarks/run.py all
 
 clean:
 	rm -rf $(VENV) build dist site

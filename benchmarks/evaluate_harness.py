@@ -1,7 +1,7 @@
 """Scores equal to lm-evaluation-harness's own, on the same answers.
 
     pip install lm-eval==0.4.13
-    python benchmarks/evaluate_harness.py --data ../shared/data [--questions 200]
+    python benchmarks/evaluate_harness.py --data DATA [--questions 200]
 
 The harness's tasks nq_open, triviaqa and webqs run as they are published, but read local rows; its
 model is a script that gives each question an answer made from its gold answers. Each question is

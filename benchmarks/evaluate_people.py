@@ -1,6 +1,6 @@
 """Answer matching against people's verdicts, regular expressions, ranges and abstentions.
 
-    python benchmarks/evaluate_people.py --data ../shared/data
+    python benchmarks/evaluate_people.py --data DATA
 
 Four questions: how often does each rule agree with people who judged 2,435 answers of
 EfficientQA's systems; does what CuratedTREC's expressions accept agree with DPR's reading of them;

@@ -1,4 +1,4 @@
-"""Graphs to walk on: a synthetic one with Zipf popularity, and those of the development data."""
+"""Graphs to walk on: a synthetic one with Zipf popularity, and those of public data sets."""
 
 import gzip
 from collections.abc import Iterator
@@ -11,7 +11,6 @@ import pyarrow as pa
 
 from kdos.graph import Incidence, IncidenceBuilder, build_incidence
 
-DATA = Path(__file__).parents[1] / "../shared/data"
 TRIPLES = ("entityquestions_train", "trex_kilt_dev", "zsre_kilt_dev", "rome_known_1000")
 
 
@@ -37,23 +36,23 @@ def zipf_graph(
     return build_incidence(kps, sizes, n_kps=len(known)), topic_of[known]
 
 
-def real_graphs() -> dict[str, Incidence]:
-    """Each real graph by name; none where the data is not there.
+def real_graphs(data: Path | None) -> dict[str, Incidence]:
+    """Each real graph by name; none without a folder of data sets.
 
     `tal_routes`: TAL-SCQ5K, a KP is a whole route of the annotation, most samples have one.
     `tal_steps`: the same, each step of a route is a KP. `triples`: subject and object of four sets
     of triples, each triple a sample. `wikidata`: the same of SimpleQuestions on Wikidata.
     """
-    if not DATA.exists():
+    if data is None:
         return {}
-    routes = [row["knowledge_points"] for row in _rows("exam/tal_scq5k")]
+    routes = [row["knowledge_points"] for row in _rows(data, "exam/tal_scq5k")]
     steps = [[step for route in kps for step in route] for kps in routes]
     triples = [
         [row["subject"], row.get("object") or row["answers"][0]]
         for name in TRIPLES
-        for row in _rows(f"triples/{name}")
+        for row in _rows(data, f"triples/{name}")
     ]
-    facts = _rows("triples/simplequestions_wikidata")
+    facts = _rows(data, "triples/simplequestions_wikidata")
     lists: dict[str, list[Any]] = {
         "tal_routes": routes,
         "tal_steps": steps,
@@ -69,7 +68,7 @@ def _graph(lists: list[Any]) -> Incidence:
     return builder.build()[0]
 
 
-def _rows(name: str) -> Iterator[dict[str, Any]]:
-    with gzip.open(DATA / f"{name}.jsonl.gz") as file:
+def _rows(data: Path, name: str) -> Iterator[dict[str, Any]]:
+    with gzip.open(data / f"{name}.jsonl.gz") as file:
         for line in file:
             yield orjson.loads(line)

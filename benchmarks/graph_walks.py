@@ -1,6 +1,6 @@
 """Paths on graphs of knowledge points: how near to the target, how much covered, how fast.
 
-    python benchmarks/graph_walks.py [--graphs zipf,real] [--paths 200000] [--out FILE]
+    python benchmarks/graph_walks.py [--graphs zipf,real] [--paths 200000] [--data DATA]
 
 Walks on a synthetic Zipf graph and on the real ones of graph_data.py, ours against the plain
 co-occurrence walk, independent draws and, where they are installed, networkx, igraph and PecanPy,
@@ -73,11 +73,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--graphs", default="zipf,real")
     parser.add_argument("--paths", type=int, default=200_000)
+    parser.add_argument("--data", type=Path, help="the folder of the real graphs' data sets")
     parser.add_argument("--out", type=Path, default=RESULT)
     args = parser.parse_args()
     rows: list[Row] = []
     about: dict[str, Any] = {}
-    for name, graph in graphs(args.graphs.split(",")):
+    for name, graph in graphs(args.graphs.split(","), args.data):
         about[name] = asdict(structure_of(graph))
         for row in measured(name, graph, args.paths):
             rows.append(row)
@@ -90,11 +91,11 @@ def main() -> None:
     print(orjson.dumps(result).decode())
 
 
-def graphs(kinds: list[str]) -> Iterator[tuple[str, Incidence]]:
+def graphs(kinds: list[str], data: Path | None) -> Iterator[tuple[str, Incidence]]:
     if "zipf" in kinds:
         yield "zipf", zipf_graph()[0]
     if "real" in kinds:
-        yield from real_graphs().items()
+        yield from real_graphs(data).items()
 
 
 def measured(name: str, graph: Incidence, count: int) -> Iterator[Row]:

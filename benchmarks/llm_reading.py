@@ -1,6 +1,6 @@
 """How much broken JSON is read, and whether any of it is read wrongly; then fuzzed for a minute.
 
-    python benchmarks/llm_reading.py --data ../shared/data/json --seconds 60
+    python benchmarks/llm_reading.py --data DATA/json --seconds 60
 
 The strings come from the tests of three libraries, judged by their own expectation: an answer that
 differs from it is wrong, one that is refused is not. Each string is read with the narrowest schema
