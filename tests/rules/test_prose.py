@@ -14,12 +14,11 @@ from hypothesis import strategies as st
 from kdos.checks import KnownQuestions, check, rule
 from kdos.checks.answers import given_away
 from kdos.pool import Document, Draft, Extraction, Passage, Refusal, Seed
+from kdos.pool.sentences import quotable_sentences
 from kdos.rules import RulesEngine
-from kdos.rules.entities import question_entities
-from kdos.rules.instances import find_instances, find_wide_instances
-from kdos.rules.prose import read_statements
-from kdos.rules.prose_questions import in_place
-from kdos.rules.sentences import split_sentences
+from kdos.rules.instances import find_chinese_instances, find_instances, question_entities
+from kdos.rules.questions import replace_instance
+from kdos.rules.statements import read_statements
 from kdos.seed.passages import cut
 from kdos.tasks import (
     Group,
@@ -75,7 +74,7 @@ def drafts_of(seed: Seed, source: Passage, *, variant: int = 0) -> list[Draft]:
 
 
 def test_sentences_survive_abbreviations_initials_and_decimals() -> None:
-    assert split_sentences(NORMANS) == [
+    assert quotable_sentences(NORMANS) == [
         "The Normans were the people who in the 10th and 11th centuries gave their name to "
         "Normandy.",
         "Rollo, a Norse leader, swore fealty to King Charles III of West Francia in 911.",
@@ -88,7 +87,7 @@ def test_sentences_survive_abbreviations_initials_and_decimals() -> None:
 @given(st.text(max_size=400))
 @settings(max_examples=100, deadline=None)
 def test_sentences_stand_in_the_text_word_for_word(text: str) -> None:
-    assert all(sentence in text for sentence in split_sentences(text))
+    assert all(sentence in text for sentence in quotable_sentences(text))
 
 
 @pytest.mark.parametrize(
@@ -132,7 +131,7 @@ def test_sentences_stand_in_the_text_word_for_word(text: str) -> None:
 def test_an_instance_is_asked_for_by_words_of_its_kind(
     sentence: str, question: str, answer: str
 ) -> None:
-    asked = {in_place(sentence, each): each.text for each in find_instances(sentence)}
+    asked = {replace_instance(sentence, each): each.text for each in find_instances(sentence)}
     assert asked.get(question) == answer
 
 
@@ -193,8 +192,8 @@ def test_drafts_pass_the_free_checks_and_the_judge() -> None:
 
 
 def test_chinese_is_cut_and_asked_about_in_chinese() -> None:
-    assert split_sentences(CHINESE)[0] == "小灰头稚冠雉长56厘米。"
-    instances = [each for s in split_sentences(CHINESE) for each in find_wide_instances(s)]
+    assert quotable_sentences(CHINESE)[0] == "小灰头稚冠雉长56厘米。"
+    instances = [each for s in quotable_sentences(CHINESE) for each in find_chinese_instances(s)]
     assert {(each.text, each.words) for each in instances} == {
         ("56厘米", "多少厘米"),
         ("1999年5月3日", "哪一天"),
@@ -226,7 +225,7 @@ def test_topic_entities_are_the_names_in_the_question(question: str, entities: l
 @given(
     st.text(max_size=30),
     st.lists(
-        st.one_of(st.text(max_size=60), st.sampled_from(split_sentences(NORMANS))), max_size=8
+        st.one_of(st.text(max_size=60), st.sampled_from(quotable_sentences(NORMANS))), max_size=8
     ),
 )
 def test_no_text_makes_it_fall(title: str, parts: list[str]) -> None:

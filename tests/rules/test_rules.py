@@ -24,9 +24,8 @@ from kdos.logic import Fault, faults, parse
 from kdos.pool import Draft, Extraction, Passage, Refusal, Seed
 from kdos.rules import RulesEngine, answer
 from kdos.rules.facts import read_fact, read_facts
-from kdos.rules.questions import Wording, ask
-from kdos.rules.relations import PYTHON, Relation
-from kdos.rules.triples import TRIPLES
+from kdos.rules.questions import Wording, ask_fact
+from kdos.rules.relations import PYTHON_RELATIONS, TRIPLE_RELATIONS, Relation
 from kdos.seed.passages import cut
 from kdos.seed.pydocs import documents
 from kdos.tasks import (
@@ -145,7 +144,9 @@ def test_it_maps_lazily_and_answers_the_same_each_time() -> None:
     assert first.text == answer("seed", first.request.inputs)
 
 
-@pytest.mark.parametrize("relation", [*PYTHON, *TRIPLES], ids=lambda relation: relation.name)
+@pytest.mark.parametrize(
+    "relation", [*PYTHON_RELATIONS, *TRIPLE_RELATIONS], ids=lambda relation: relation.name
+)
 def test_a_relation_reads_what_it_writes_and_asks_in_four_ways(relation: Relation) -> None:
     slots = dict(  # noqa: C408 (names stand out)
         owner="json.dumps", parameter="indent", member="second", module="json", value="'x'",
@@ -154,14 +155,14 @@ def test_a_relation_reads_what_it_writes_and_asks_in_four_ways(relation: Relatio
         object="J. R. Smith",
     ) | {"class": "ValueError"}  # fmt: skip
     wanted = {name for name in slots if f"{{{name}}}" in relation.sentence}
-    sentence = relation.write(**{name: slots[name] for name in wanted})
+    sentence = relation.write_sentence(**{name: slots[name] for name in wanted})
     fact = read_fact(sentence)
     assert fact is not None
     assert fact.relation is relation
     assert {name: fact.slots[name] for name in wanted} == {name: slots[name] for name in wanted}
     for slot, phrasings in relation.asks.items():
         assert len(set(phrasings)) >= 4
-        texts = [ask(fact, slot, (), Wording(phrase=n)) for n in range(len(phrasings))]
+        texts = [ask_fact(fact, slot, (), Wording(phrase=n)) for n in range(len(phrasings))]
         assert len({question.text for question in texts if question}) == len(phrasings)
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from kdos.errors import UsageError
 from kdos.pool import Document
-from kdos.rules.facts import read_fact
+from kdos.rules import read_fact
 from kdos.seed import pydocs
 from kdos.seed.passages import cut
 

@@ -1,22 +1,36 @@
 """The built-in engine: no network, no weights; the same request, the same reply."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import orjson
 
-from kdos.rules.extracting import extract_facts
-from kdos.rules.judging import judge
-from kdos.rules.prose import lay_out
-from kdos.rules.prose_tasks import extract_bare, extract_prose, seed_prose, synthesize_prose
-from kdos.rules.seeding import seed_facts
-from kdos.rules.shelf import shelve
-from kdos.rules.synthesizing import synthesize_facts
+from kdos.checks.answers import given_away
+from kdos.logic import Fault, faults, parse
+from kdos.pool.grouping import normalise
+from kdos.rules.drafting import (
+    draft_from_facts,
+    draft_from_statements,
+    extract_from_facts,
+    extract_from_statements,
+    extract_without_passages,
+    seed_from_facts,
+    seed_from_statements,
+)
+from kdos.rules.facts import Fact, FactIndex, index_facts, read_fact, spaced_words
+from kdos.rules.index import Passages
+from kdos.rules.statements import index_statements
 from kdos.scoring import attempted, is_correct
 from kdos.tasks import Grade, Reply, Request
 
-VERSION = "1"
+RULES_VERSION = "1"
 """Changes whenever any reply may change: it is part of the ledger's keys."""
+POINTS_AT_TEXT = re.compile(
+    r"\b(?:this|the) (?:passage|text|paragraph|excerpt)\b|^(?:he|she|it(?! is)|they|this|these)\b",
+    re.IGNORECASE,
+)
+QUOTATION = re.compile(r"“[^“”]*”|\"[^\"]*\"")
 
 Inputs = Mapping[str, Any]
 
@@ -25,7 +39,7 @@ class RulesEngine:
     """An `Engine` that reads facts out of the passages and asks about them."""
 
     name = "rules"
-    fingerprint = f"rules/{VERSION}"
+    fingerprint = f"rules/{RULES_VERSION}"
 
     def complete(self, requests: Iterable[Request]) -> Iterator[Reply]:
         """One reply for each request, in their order."""
@@ -39,34 +53,35 @@ def answer(task: str, inputs: Inputs) -> str:
     return value if isinstance(value, str) else orjson.dumps(value).decode()
 
 
-def seed(inputs: Inputs) -> dict[str, Any]:
+def _write_seeds(inputs: Inputs) -> dict[str, Any]:
     """Seed questions about a passage."""
-    text, title, wanted = inputs["passage"], inputs["title"], inputs["per_passage"]
-    return {"seeds": seed_facts(text, title, wanted) or seed_prose(text, title, wanted)}
+    source = inputs["passage"], inputs["title"], inputs["per_passage"]
+    return {"seeds": seed_from_facts(*source) or seed_from_statements(*source)}
 
 
-def extract(inputs: Inputs) -> dict[str, Any]:
+def _extract_points(inputs: Inputs) -> dict[str, Any]:
     """Entities, knowledge points and logic of a question."""
+    passages = inputs["passages"]
     question = inputs["question"], inputs["answer"], inputs["claimed"]
-    found = extract_facts(*question, shelve(inputs["passages"]))
-    found = found or extract_prose(*question, lay_out(inputs["passages"]))
-    return found or extract_bare(inputs["question"], inputs["answer"])
+    found = extract_from_facts(*question, index_facts(passages))
+    found = found or extract_from_statements(*question, index_statements(passages))
+    return found or extract_without_passages(inputs["question"], inputs["answer"])
 
 
-def synthesize(inputs: Inputs) -> dict[str, Any]:
+def _write_drafts(inputs: Inputs) -> dict[str, Any]:
     """New drafts from a group of seeds."""
-    shelf = shelve(inputs["passages"])
-    if shelf.facts:
-        return {"drafts": synthesize_facts(inputs, shelf)}
-    return {"drafts": synthesize_prose(inputs, lay_out(inputs["passages"]))}
+    facts = index_facts(inputs["passages"])
+    if facts.items:
+        return {"drafts": draft_from_facts(inputs, facts)}
+    return {"drafts": draft_from_statements(inputs, index_statements(inputs["passages"]))}
 
 
-def recall(_: Inputs) -> str:
+def _recall_nothing(_: Inputs) -> str:
     """An answer without any passage: the rules have no memory to draw on."""
     return "I don't know."
 
 
-def grade(inputs: Inputs) -> dict[str, Any]:
+def _grade_answer(inputs: Inputs) -> dict[str, Any]:
     """The grade of an answer, by the rule that `correct` stands for."""
     given, golds = inputs["answer"], inputs["gold_answers"]
     if not attempted(given):
@@ -75,11 +90,86 @@ def grade(inputs: Inputs) -> dict[str, Any]:
     return {"grade": Grade.CORRECT if right else Grade.INCORRECT}
 
 
+def _judge_draft(inputs: Inputs) -> dict[str, Any]:
+    """Checks and criteria, each found by looking; what a draft does not have cannot be wrong."""
+    question, answer, passages = inputs["question"], inputs["answer"], inputs["passages"]
+    points: list[str] = inputs["knowledge_points"]
+    # Without knowledge points the answer itself is what the passages have to say.
+    quotes = [_find_quote(text, passages) for text in (points or [answer])]
+    proof = next((quote for quote in quotes if answer in quote), "")
+    entailed = not points or any(
+        answer in p or spaced_words(answer) in spaced_words(p) for p in points
+    )
+    return {
+        "answer_directly_in_question": bool(given_away(question, [answer])),
+        "ambiguous": _is_ambiguous(points, answer, index_facts(passages)),
+        "not_self_contained": POINTS_AT_TEXT.search(QUOTATION.sub("", question)) is not None,
+        "criteria": {
+            "supported": _criterion(proof != "", proof),
+            "knowledge_points_true": _criterion(
+                not points or all(quotes), quotes[0] if points else ""
+            ),
+            "entailed": _criterion(entailed, proof),
+            "logic_valid": _criterion(
+                not inputs["logic"] or _is_valid_logic(inputs["logic"], points, answer)
+            ),
+            "distractors_valid": _criterion(_are_all_different([answer, *inputs["distractors"]])),
+        },
+    }
+
+
+def _is_valid_logic(text: str, points: Sequence[str], answer: str) -> bool:
+    """Does the diagram name every knowledge point and end in the answer?"""
+    logic = parse(text)
+    return not isinstance(logic, Fault) and not faults(
+        logic, knowledge_points=points, answer=answer
+    )
+
+
+def _criterion(ok: bool, quote: str = "") -> dict[str, Any]:
+    return {"ok": ok, "quote": quote if ok else ""}
+
+
+def _find_quote(point: str, passages: Passages) -> str:
+    """The knowledge point as a passage says it, without a title before it; "" if none does."""
+    for passage in passages:
+        for lead in ("", f"{passage['title']}: ", f"{passage['title']}："):
+            if point.startswith(lead) and point.removeprefix(lead) in passage["text"]:
+                return point.removeprefix(lead)
+    return ""
+
+
+def _is_ambiguous(points: Sequence[str], answer: str, index: FactIndex) -> bool:
+    """Does another fact at hand give the same question another answer?"""
+    asked = next(filter(None, map(read_fact, points)), None)
+    return asked is not None and any(
+        _has_other_answer(asked, slot, index)
+        for slot in asked.askable
+        if asked.slots[slot] == answer
+    )
+
+
+def _has_other_answer(fact: Fact, slot: str, index: FactIndex) -> bool:
+    """Is there a fact of the same relation that differs from this one in this slot alone?"""
+    rest = {name: text for name, text in fact.slots.items() if name != slot}
+    return any(
+        other.relation is fact.relation
+        and other.slots[slot] != fact.slots[slot]
+        and all(other.slots[name] == text for name, text in rest.items())
+        for other in index.items.values()
+    )
+
+
+def _are_all_different(answers: Sequence[str]) -> bool:
+    """Do the distractors differ from the answer and from each other?"""
+    return len({normalise(text) or text for text in answers}) == len(answers)
+
+
 TASKS: Mapping[str, Callable[[Inputs], dict[str, Any] | str]] = {
-    "seed": seed,
-    "extract": extract,
-    "synthesize": synthesize,
-    "judge": judge,
-    "recall": recall,
-    "grade": grade,
+    "seed": _write_seeds,
+    "extract": _extract_points,
+    "synthesize": _write_drafts,
+    "judge": _judge_draft,
+    "recall": _recall_nothing,
+    "grade": _grade_answer,
 }

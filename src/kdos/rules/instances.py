@@ -1,4 +1,9 @@
-"""Concrete instances in a sentence: dates, numbers and names, and the words that ask for them."""
+"""Concrete instances in a sentence, with the words that ask for them; the names in a question.
+
+No model and no word list of names: a kind is told by an instance's own words ("Colorado River") or
+by those around it ("the composer ..."). A kind told wrongly makes a bad question, so each pattern
+would rather find nothing.
+"""
 
 import re
 from collections.abc import Callable, Iterator
@@ -7,17 +12,20 @@ from dataclasses import dataclass
 MONTH = r"(?:January|February|March|April|May|June|July|August|September|October|November|December)"
 DAY = r"\d{1,2}(?:st|nd|rd|th)?"
 YEAR_NUMBER = r"(?:1[0-9]{3}|20[0-3][0-9])"
-SMALL = (
+NUMBER_WORD = (
     "two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|fifteen|twenty|thirty|forty|fifty"
 )
-NUMBER = r"\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?"
+NUMERAL = r"\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?"
 SCALE = r"(?: (?:hundred|thousand|million|billion|trillion))?"
-CAPITAL = r"[A-Z](?:[\w-]|['’](?!s\b|\W))*"
-LINK = r"(?:of the|of|de la|de|von|van der|van|du|del|al-|the|and the)"
-NAME = re.compile(rf"{CAPITAL}(?:(?: {LINK})? {CAPITAL})*")
+# An apostrophe belongs to a name ("O'Brien") unless it is a genitive or closes a quotation.
+CAPITALISED_WORD = r"[A-Z](?:[\w-]|['’](?!s\b|\W))*"
+NAME_LINK = r"(?:of the|of|de la|de|von|van der|van|du|del|al-|the|and the)"
+NAME = re.compile(rf"{CAPITALISED_WORD}(?:(?: {NAME_LINK})? {CAPITALISED_WORD})*")
 
 DATE = re.compile(rf"\b(?:{DAY} {MONTH},? {YEAR_NUMBER}|{MONTH} {DAY},? {YEAR_NUMBER})\b")
 MONTH_YEAR = re.compile(rf"\b{MONTH},? {YEAR_NUMBER}\b")
+# A bare number is a year only after a word of time; three digits only before a stop or "AD".
+# Group `it` is what is replaced, where the pattern needs more around it.
 YEAR = re.compile(
     rf"\b(?:[Ii]n|[Ss]ince|[Uu]ntil|[Bb]y|[Ff]rom|[Bb]efore|[Aa]fter|[Aa]round|[Dd]uring|early|late|of)"
     rf" (?P<it>{YEAR_NUMBER}|\d{{3}}(?=[.,;)]| AD\b| BC))\b"
@@ -25,52 +33,46 @@ YEAR = re.compile(
 )
 DECADE = re.compile(r"\b(?:the|early|late|mid) (?P<it>(?:1\d|20)\d0s)\b")
 CENTURY = re.compile(r"\bthe (?P<it>\d{1,2}(?:st|nd|rd|th) century)\b")
-PERCENT = re.compile(rf"(?<![\d.,–-])(?:{NUMBER})(?:%| ?per ?cent\b)")
-MONEY = re.compile(rf"(?:US)?[$£€](?:{NUMBER}){SCALE}")
+PERCENT = re.compile(rf"(?<![\d.,–-])(?:{NUMERAL})(?:%| ?per ?cent\b)")
+MONEY = re.compile(rf"(?:US)?[$£€](?:{NUMERAL}){SCALE}")
+# A number before a lower-case noun that can be counted. What may follow a number without being
+# counted by it is ruled out: small words, participles, ages, units that belong to a rate.
 QUANTITY = re.compile(
-    rf"(?<![\d.,$£€#–-])\b(?!{YEAR_NUMBER} )(?P<it>(?:{NUMBER}){SCALE}|(?:{SMALL}){SCALE}) "
+    rf"(?<![\d.,$£€#–-])\b(?!{YEAR_NUMBER} )(?P<it>(?:{NUMERAL}){SCALE}|(?:{NUMBER_WORD}){SCALE}) "
     r"(?!of\b|and\b|or\b|to\b|in\b|on\b|at\b|by\b|for\b|from\b|with\b|is\b|was\b|were\b|are\b|per\b|"
     r"as\b|more\b|other\b|the\b|which\b|that\b|years?[- ]old|million|billion|thousand|century|"
     r"hundred|times\b|[a-z]+(?:ed|ing|ly)\b|after\b|before\b|when\b|until\b|but\b|than\b|has\b|"
     r"had\b|have\b|km/)(?=[a-z])"
 )
+# What may stand before a number that names or orders a thing and counts none: "chapter 3".
 UNCOUNTED = re.compile(
     r"(?:\b(?:the|these|those|his|her|its|their|our|this|all|first|last|next|other|number|no|No|"
     r"chapter|section|article|part|page|least|most|than|to|and|or|between|of|by|every|nearly|only|layer|"
     rf"group|level|type|grade|round|volume|verse|war|{MONTH})|[\d–(-])\s*$"
 )
 
-KIND_FIRST = {
-    "University": "university", "College": "college", "Battle": "battle", "Lake": "lake",
-    "Mount": "mountain", "Kingdom": "kingdom", "Republic": "republic", "Treaty": "treaty",
-    "King": "king", "Queen": "queen", "Pope": "pope", "Emperor": "emperor", "Empress": "empress",
-    "Prince": "prince", "Princess": "princess", "President": "president", "Duke": "duke",
-    "Bishop": "bishop", "Archbishop": "archbishop", "Sir": "person",
-    "Dr": "doctor", "Professor": "professor", "Saint": "saint", "Earl": "earl", "Count": "count",
-    "House": "house", "Council": "council", "Ministry": "ministry", "Bank": "bank",
-    "Museum": "museum", "Church": "church", "County": "county", "Duchy": "duchy", "Gulf": "gulf",
-    "Bay": "bay", "Isle": "isle", "Fort": "fort", "Port": "port", "Statute": "statute",
-}  # fmt: skip
-KIND_LAST = {
-    "University": "university", "College": "college", "School": "school", "River": "river",
-    "Lake": "lake", "Sea": "sea", "Ocean": "ocean", "Island": "island", "Islands": "islands",
-    "Mountains": "mountains", "Mountain": "mountain", "Valley": "valley", "Desert": "desert",
-    "Street": "street", "Road": "road", "Avenue": "avenue", "Bridge": "bridge", "Park": "park",
-    "County": "county", "City": "city", "Province": "province", "Empire": "empire",
-    "Dynasty": "dynasty", "War": "war", "Wars": "wars", "Revolution": "revolution", "Act": "act",
-    "Treaty": "treaty", "Party": "party", "Church": "church", "Cathedral": "cathedral",
-    "Museum": "museum", "Library": "library", "Theatre": "theatre", "Theater": "theater",
-    "Stadium": "stadium", "Company": "company", "Corporation": "corporation", "Inc": "company",
-    "Bank": "bank", "Institute": "institute", "Society": "society", "Association": "association",
-    "Award": "award", "Prize": "prize", "Medal": "medal", "Cup": "cup", "League": "league",
-    "Committee": "committee", "Council": "council", "Court": "court", "Parliament": "parliament",
-    "Airport": "airport", "Station": "station", "Railway": "railway", "Hospital": "hospital",
-    "Abbey": "abbey", "Castle": "castle", "Palace": "palace", "Tower": "tower", "Bay": "bay",
-    "Gulf": "gulf", "Strait": "strait", "Peninsula": "peninsula", "Canal": "canal",
-    "Dam": "dam", "Foundation": "foundation", "Conference": "conference", "Agency": "agency",
-    "Festival": "festival", "Army": "army", "Navy": "navy", "Orchestra": "orchestra",
-    "Times": "newspaper", "Journal": "journal", "Union": "union", "Commission": "commission",
-}  # fmt: skip
+
+def _kinds_of_words(listed: str) -> dict[str, str]:
+    """Each word with itself in lower case: what a name with this word is called."""
+    return {word: word.lower() for word in listed.split()}
+
+
+# A name's first or last word that says what it is the name of.
+KIND_BY_FIRST_WORD = _kinds_of_words(
+    "University College Battle Lake Kingdom Republic Treaty King Queen Pope Emperor Empress "
+    "Prince Princess President Duke Bishop Archbishop Professor Saint Earl Count House Council "
+    "Ministry Bank Museum Church County Duchy Gulf Bay Isle Fort Port Statute"
+) | {"Mount": "mountain", "Sir": "person", "Dr": "doctor"}
+KIND_BY_LAST_WORD = _kinds_of_words(
+    "University College School River Lake Sea Ocean Island Islands Mountains Mountain Valley "
+    "Desert Street Road Avenue Bridge Park County City Province Empire Dynasty War Wars "
+    "Revolution Act Treaty Party Church Cathedral Museum Library Theatre Theater Stadium Company "
+    "Corporation Bank Institute Society Association Award Prize Medal Cup League Committee "
+    "Council Court Parliament Airport Station Railway Hospital Abbey Castle Palace Tower Bay Gulf "
+    "Strait Peninsula Canal Dam Foundation Conference Agency Festival Army Navy Orchestra Journal "
+    "Union Commission"
+) | {"Inc": "company", "Times": "newspaper"}
+# A common noun right before a name, with its article and nationality: "the French composer ".
 ROLE = re.compile(
     r"(?:\b[Tt]he )?(?:\b(?:American|English|British|French|German|Italian|Scottish|Russian|Greek|"
     r"Roman|Dutch|Spanish|Irish|Polish|Austrian|Swiss|Norman|Norwegian|Chinese|Japanese|Indian) )?"
@@ -83,11 +85,13 @@ ROLE = re.compile(
     r"village|river|island|province|district|state|company|album|song|band|ship|tribe|species|"
     r"genus|journal|magazine|newspaper|language|country) $"
 )
+# What a place follows; "from" and "to" only after a verb of motion.
 PLACE_BEFORE = re.compile(
     r"\b(?:in|near|throughout|across|outside|(?:moved|travell?ed|returned|migrated|emigrated|sailed|"
     r"exiled|relocated|fled) (?:from|to)) $"
 )
 BY_BEFORE = re.compile(r"\bby $")
+# After a name that opens a sentence: what only people do, then what any named thing does.
 PERSON_AFTER = re.compile(
     r" (?:wrote|said|argued|was born|died|married|composed|painted|believed|proposed|claimed|"
     r"stated|described|invented|discovered|won|played|directed|suggested|noted|founded|designed|"
@@ -98,12 +102,15 @@ VERB_AFTER = re.compile(
     r"provides?|provided|covers?|covered|serves|served|hosts|hosted|won|gave|made|began|"
     r"consists|lies|holds|held|received|uses|used|began|formed|joined|led|built|won|lost)\b"
 )
+# A name before another word in lower case is part of a longer noun ("a Vermeer painting"),
+# unless that word is a small one.
 NEXT_WORD = re.compile(r" [a-z]")
-NO_NOUN = re.compile(
+NO_NOUN_AFTER = re.compile(
     r" (?:and|in|on|at|by|for|with|to|from|was|were|is|are|as|or|but|during|after|before|when|"
     r"where|which|who|that|until|since|had|has|have)\b"
 )
-NO_NAMES = re.compile(
+# Words with a capital that are no name by themselves: openers, months, nationalities, titles.
+NOT_NAMES = re.compile(
     rf"(?:{MONTH}|I|II|III|IV|V|The|A|An|In|On|At|He|She|It|They|We|His|Her|This|That|These|Those|"
     r"There|But|And|Or|However|Although|While|When|After|Before|During|Since|As|By|For|From|With|"
     r"To|Of|Some|Many|Most|Such|One|Two|Three|Both|All|Each|If|Its|Their|Other|Another|According|"
@@ -113,7 +120,7 @@ NO_NAMES = re.compile(
     r"Christian|Jewish|Muslim|Islamic|Catholic|Protestant|Arabic|Irish|Scottish|Dutch|Polish|"
     r"Norman|Victorian|God|Internet|Several|Today|Early|Later|Other|First|Second|What|Who|Which)"
 )
-LONGEST_ANSWER = 60  # characters
+LONGEST_ANSWER = 60  # characters (our design)
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,15 +140,17 @@ def find_instances(sentence: str) -> list[Instance]:
     """Every instance in an English sentence that can be asked for, dates and numbers first."""
     found: list[Instance] = []
     taken: list[tuple[int, int]] = []
-    for finder in (dates, numbers, names):
+    # Dates first: the year in "14 October 1066" must be taken before anything counts with it.
+    for finder in (_find_dates, _find_numbers, _find_names):
         for instance in finder(sentence):
             if all(instance.end <= a or b <= instance.start for a, b in taken):
                 found.append(instance)
                 taken.append((instance.start, instance.end))
+    # What stands twice in the sentence would stay in the question once it is replaced.
     return [i for i in found if len(i.text) <= LONGEST_ANSWER and sentence.count(i.text) == 1]
 
 
-def dates(sentence: str) -> Iterator[Instance]:
+def _find_dates(sentence: str) -> Iterator[Instance]:
     """Full dates, months with their year, years, decades and centuries."""
     for kind, pattern, words in (
         ("date", DATE, "which date"),
@@ -153,12 +162,13 @@ def dates(sentence: str) -> Iterator[Instance]:
         for match in pattern.finditer(sentence):
             start, end = match.span("it") if "it" in pattern.groupindex else match.span()
             text = sentence[start:end]
+            # "in the 1920s" asks "in which decade": the article goes with it.
             if kind in {"decade", "century"} and sentence[start - 4 : start].lower() == "the ":
                 start -= 4
             yield Instance(kind, text, start, end, words)
 
 
-def numbers(sentence: str) -> Iterator[Instance]:
+def _find_numbers(sentence: str) -> Iterator[Instance]:
     """Shares, sums of money and counted things."""
     for kind, pattern, words in (
         ("share", PERCENT, "what percentage"),
@@ -171,29 +181,29 @@ def numbers(sentence: str) -> Iterator[Instance]:
                 yield Instance(kind, sentence[start:end], start, end, words)
 
 
-def names(sentence: str) -> Iterator[Instance]:
+def _find_names(sentence: str) -> Iterator[Instance]:
     """Names whose kind their own words or those around them tell."""
     for match in NAME.finditer(sentence):
         text = match[0]
-        if NO_NAMES.fullmatch(text) or len(text) < 3 or NO_NAMES.fullmatch(text.split()[0]):
+        if NOT_NAMES.fullmatch(text) or len(text) < 3 or NOT_NAMES.fullmatch(text.split()[0]):
             continue
         before, after = sentence[: match.start()], sentence[match.end() :]
-        for tell in TELLS:
-            if instance := tell(text, before, after):
+        for find_kind in KIND_FINDERS:
+            if instance := find_kind(text, before, after):
                 yield instance
                 break
 
 
-def by_own_words(text: str, before: str, _after: str) -> Instance | None:
+def _by_own_words(text: str, before: str, _after: str) -> Instance | None:
     """University of Oxford, King Alfred, Colorado River."""
     parts = text.split()
-    kind = KIND_LAST.get(parts[-1]) or KIND_FIRST.get(parts[0])
+    kind = KIND_BY_LAST_WORD.get(parts[-1]) or KIND_BY_FIRST_WORD.get(parts[0])
     if kind is None or len(parts) < 2:
         return None
-    return _instance(kind, text, before, f"which {kind}")
+    return _name_with_article(kind, text, before, f"which {kind}")
 
 
-def by_role(text: str, before: str, after: str) -> Instance | None:
+def _by_role_before(text: str, before: str, after: str) -> Instance | None:
     """The composer Alan Gilbert."""
     role = ROLE.search(before)
     if role is None or after[:1] in {"'", "’"}:
@@ -203,7 +213,7 @@ def by_role(text: str, before: str, after: str) -> Instance | None:
     return Instance(role["role"], text, role.start(), end, words)
 
 
-def by_verb(text: str, before: str, after: str) -> Instance | None:
+def _by_verb_after(text: str, before: str, after: str) -> Instance | None:
     """A subject at the beginning: "Chopin composed ...", "Paris is ..."."""
     if before.strip('"“ '):
         return None
@@ -214,26 +224,26 @@ def by_verb(text: str, before: str, after: str) -> Instance | None:
     return None
 
 
-def by_preposition(text: str, before: str, after: str) -> Instance | None:
+def _by_preposition_before(text: str, before: str, after: str) -> Instance | None:
     """Born in Paris, painted by Vermeer."""
-    if after[:1] in {"'", "’", "-"} or (NEXT_WORD.match(after) and not NO_NOUN.match(after)):
+    if after[:1] in {"'", "’", "-"} or (NEXT_WORD.match(after) and not NO_NOUN_AFTER.match(after)):
         return None
     if BY_BEFORE.search(before):
-        return _instance("person", text, before, "whom or what")
+        return _name_with_article("person", text, before, "whom or what")
     if PLACE_BEFORE.search(before):
-        return _instance("place", text, before, "which place")
+        return _name_with_article("place", text, before, "which place")
     return None
 
 
-TELLS: tuple[Callable[[str, str, str], Instance | None], ...] = (
-    by_own_words,
-    by_role,
-    by_verb,
-    by_preposition,
+KIND_FINDERS: tuple[Callable[[str, str, str], Instance | None], ...] = (
+    _by_own_words,
+    _by_role_before,
+    _by_verb_after,
+    _by_preposition_before,
 )
 
 
-def _instance(kind: str, text: str, before: str, words: str) -> Instance:
+def _name_with_article(kind: str, text: str, before: str, words: str) -> Instance:
     """A name replaced with the article before it."""
     start, end = len(before), len(before) + len(text)
     if before.endswith(("the ", "The ")):
@@ -243,24 +253,26 @@ def _instance(kind: str, text: str, before: str, words: str) -> Instance:
     return Instance(kind, text, start, end, words)
 
 
-MEASURE = (
+CHINESE_MEASURE = (
     "平方公里|平方千米|平方米|公里|千米|厘米|毫米|米|人|名|个|座|部|次|岁|公斤|克|吨|种|所|间|层|页|集|场|"
     "位|美元|元|艘|只|张|首|届|条|家|枚"
 )
-WIDE_INSTANCES = (
+CHINESE_PATTERNS = (
     ("date", re.compile(r"\d{4}年\d{1,2}月\d{1,2}日"), "哪一天"),
     ("month", re.compile(r"\d{4}年\d{1,2}月(?!\d)"), "哪年哪月"),
     ("year", re.compile(r"(?<!\d)\d{4}年(?!\d|代|度)"), "哪一年"),
     ("share", re.compile(r"(?<![\w.])\d+(?:\.\d+)?%(?!\w)"), "百分之多少"),
-    ("count", re.compile(rf"(?<![\d.,第～~－-])\d+(?:[,.]\d+)*[万亿]?({MEASURE})"), "多少"),
+    ("count", re.compile(rf"(?<![\d.,第～~－-])\d+(?:[,.]\d+)*[万亿]?({CHINESE_MEASURE})"), "多少"),
     ("title", re.compile(r"(?<=《)[^《》]{2,20}(?=》)"), "哪部作品"),
 )
 
 
-def find_wide_instances(sentence: str) -> list[Instance]:
-    """Every instance in a Chinese sentence that can be asked for."""
+def find_chinese_instances(sentence: str) -> list[Instance]:
+    """Every instance in a Chinese sentence that can be asked for: dates, counts with their measure
+    word, and titles in 《》.
+    """
     found: list[Instance] = []
-    for kind, pattern, words in WIDE_INSTANCES:
+    for kind, pattern, words in CHINESE_PATTERNS:
         for match in pattern.finditer(sentence):
             start, end = match.span()
             if kind == "title":
@@ -269,3 +281,45 @@ def find_wide_instances(sentence: str) -> list[Instance]:
                 measure = match[1] if kind == "count" else ""
                 found.append(Instance(kind, match[0], start, end, words + measure))
     return [instance for instance in found if sentence.count(instance.text) == 1]
+
+
+# Questions name things more loosely than articles do: "1992 Summer Olympics", "Toy Story 3".
+QUESTION_NAME = r"[A-Z][\w.&’'-]*"
+QUESTION_PART = rf"(?:{QUESTION_NAME}|\d[\w.-]*|#\d+)"
+QUESTION_LINK = r"(?:of the|of|the|de la|de|von|van der|van|du|del|in the|in|for the|for|on the|a)"
+YEAR_OR_ORDINAL = r"(?:\d{4}|\d+(?:st|nd|rd|th))"
+NAME_RUN = re.compile(
+    rf"(?:{YEAR_OR_ORDINAL} )?{QUESTION_NAME}"
+    rf"(?:[,:]? {QUESTION_PART}| {QUESTION_LINK} {QUESTION_PART})*"
+)
+QUOTED_NAME = re.compile(r"“([^”]+)”|\"([^\"]+)\"|`([^`]+)`|《([^》]+)》")
+# Words with a capital that ask or introduce, taken off the front of a name one by one.
+ASKING_OPENER = re.compile(
+    r"(?:What|Which|Who|Whom|Whose|Where|When|Why|How|In|On|At|Of|For|From|By|To|With|Is|Are|Was|"
+    r"Were|Do|Does|Did|Has|Have|Had|Can|Could|Name|Give|List|Tell|Among|Given|Knowing|During|After|"
+    r"Before|Under|Since|If|I|Please|That|This|These|Those|Find|State|And|Also|About|Considering|"
+    r"Provided|Concerning)\b[ ,:]*"
+)
+ARTICLE = re.compile(r"(?:The|A|An)\b ")
+TRAILING_MARKS = re.compile(r"(?:['’]s?|[.,?!;:])+$")
+NOT_AN_ENTITY = re.compile(
+    r"(?:(?:January|February|March|April|May|June|July|August|September|October|November|December)"
+    r"[\d ,]*|American|English|British|French|German|Italian|Spanish|Chinese|Japanese|Russian|"
+    r"Dutch|European|Indian|Greek|Roman|Actor|Actress|President|Governor|King|Queen)"
+)
+
+
+def question_entities(question: str) -> list[str]:
+    """The names in a question, as they are written, in order; what stands in quotes is one."""
+    found = [next(filter(None, match.groups())) for match in QUOTED_NAME.finditer(question)]
+    plain = QUOTED_NAME.sub(" ", question)
+    for match in NAME_RUN.finditer(plain):
+        name = match[0]
+        while asking := ASKING_OPENER.match(name):
+            name = name[asking.end() :]
+        if name != match[0] or match.start() == 0:
+            name = ARTICLE.sub("", name, count=1)
+        name = TRAILING_MARKS.sub("", name)
+        if len(name) > 1 and not name[0].islower() and not NOT_AN_ENTITY.fullmatch(name):
+            found.append(name)
+    return list(dict.fromkeys(found))

@@ -1,26 +1,53 @@
-"""Questions about facts: an asked fact and clues in, one question out."""
+"""Questions in words: what is asked and clues in, one question out, for facts and for statements.
+
+Both kinds are asked in frames: where the clues stand (before the question, after it, within it) and
+by which words they are brought in. A `Wording` picks among the frames and phrases by number, so
+that a draft's number alone settles its words.
+"""
 
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Generic
 
-from kdos.rules.facts import Fact, stands_in
-from kdos.rules.relations import ORDINALS, shown
+from kdos.rules.facts import Fact, spaced_words
+from kdos.rules.index import ItemT
+from kdos.rules.instances import Instance
+from kdos.rules.relations import ORDINALS, quote_code_slots
+from kdos.rules.statements import Statement, strip_full_stop
 
-TWICE = re.compile(r"\bthe (?:class|enumeration|module|constant|class attribute|attribute) the ")
-NO_NAME = re.compile(
+REPEATED_NOUN = re.compile(
+    r"\bthe (?:class|enumeration|module|constant|class attribute|attribute) the "
+)
+# First words that may lose their capital. Each kind of sentence has its own: facts begin with
+# words of their relations, statements with any word, and a title such as "While You Were Sleeping"
+# must keep its capital where it opens a fact.
+FACT_OPENER = re.compile(
     r"(?:The|What|Which|Who|Whom|Where|How|In|At|By|To|From|With|Of|Under|If|On|As|All|Among|"
     r"Counted|Aliases|Inherited|Given|Knowing|Provided|Considering)\b"
 )
+STATEMENT_OPENER = re.compile(
+    r"(?:The|A|An|In|On|At|By|For|From|With|To|Of|As|After|Before|During|Since|While|When|Although|"
+    r"According|Under|Over|Until|Despite|Because|If|Between|Among|Through|He|She|It|They|His|Her|"
+    r"Its|Their|This|That|These|Those|There|However|Some|Many|Most|Such|Several|Each|Both|All|One|"
+    r"Two|Three|Who|What|Which|How|Whom|Along|Using|Other|Another|Today|Later|Early|Also|Then|Thus|Only|Not|No)\b"
+)
+FRONTED = re.compile(r"(In|On|By|Since|After|Before|During|From|Until|At|Throughout) (?:the )?$")
+# What an answer may be given away by, where it is a number or a rank.
+NUMBER_WORDS = (
+    "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven",
+    "twelve",
+)  # fmt: skip
+RANKS = dict(zip(ORDINALS, ("1st", "2nd", "3rd", "4th", "5th", "6th", "7th", "8th"), strict=False))
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
-    """A question with its answer and the facts it rests on, the asked one first."""
+class ComposedQuestion(Generic[ItemT]):
+    """A question with its answer and the facts or statements it rests on, the asked one first."""
 
     text: str
     answer: str
-    facts: tuple[Fact, ...]
+    items: tuple[ItemT, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +65,31 @@ class Wording:
     rival: str = ""
 
 
+def join_with_and(parts: Sequence[str]) -> str:
+    """ "a", "a and b", "a, b and c"."""
+    return " and ".join([", ".join(parts[:-1]), parts[-1]] if len(parts) > 1 else parts)
+
+
+def join_that_clauses(clauses: Sequence[str]) -> str:
+    """ "that ... and that ..."."""
+    return join_with_and([f"that {clause}" for clause in clauses])
+
+
+def uncapitalise(text: str, opener: re.Pattern[str]) -> str:
+    """The text with a small first letter where its first word is an opener and no name."""
+    return text[0].lower() + text[1:] if opener.match(text) else text
+
+
+def capitalise(text: str) -> str:
+    """The text with a capital at its beginning and all else as it is."""
+    return text[0].upper() + text[1:]
+
+
+# Facts
+
+
 @dataclass(frozen=True, slots=True)
-class Plan:
+class FactPlan:
     """A question before it is put into words: what is asked, and the clues by what they are about.
 
     `own` clues are about the topic, `others` are not. `place` says which parameter is meant, and
@@ -54,48 +104,48 @@ class Plan:
     trait: Fact | None = None
 
 
-def ask(asked: Fact, slot: str, clues: Sequence[Fact], wording: Wording) -> Question | None:
+def ask_fact(
+    asked: Fact, slot: str, clues: Sequence[Fact], wording: Wording
+) -> ComposedQuestion[Fact] | None:
     """The question for one slot of a fact, with clues; None where it would hold the answer."""
     answer = asked.slots[slot]
-    plan = make_plan(asked, slot, clues, wording)
+    plan = _plan_question(asked, slot, clues, wording)
     if slot == asked.relation.topic:
         frame = TOPIC_FRAMES[wording.frame % len(TOPIC_FRAMES)]
     else:
-        frame = FRAMES[wording.frame % len(FRAMES)] if plan.trait is None else related
+        # A topic known by its documentation alone needs its clues right beside it.
+        frame = FACT_FRAMES[wording.frame % len(FACT_FRAMES)] if plan.trait is None else _relative
     text = frame(plan, wording)
-    return None if gives_away(text, answer) else Question(text, answer, (asked, *clues))
+    if _text_gives_away(text, answer):
+        return None
+    return ComposedQuestion(text, answer, (asked, *clues))
 
 
-def gives_away(text: str, answer: str) -> bool:
+def _text_gives_away(text: str, answer: str) -> bool:
     """Does the answer stand in the text, as it is or as the number or rank it is?"""
+    dresses = [answer]
     if answer.isdigit() and int(answer) < len(NUMBER_WORDS):
-        return stands_in(answer, text) or stands_in(NUMBER_WORDS[int(answer)], text)
-    if answer in RANKS:
-        return stands_in(answer, text) or stands_in(RANKS[answer], text)
-    return stands_in(answer, text)
+        dresses.append(NUMBER_WORDS[int(answer)])
+    elif answer in RANKS:
+        dresses.append(RANKS[answer])
+    words = spaced_words(text)
+    return any(spaced_words(dress) in words for dress in dresses)
 
 
-NUMBER_WORDS = (
-    "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven",
-    "twelve",
-)  # fmt: skip
-RANKS = dict(zip(ORDINALS, ("1st", "2nd", "3rd", "4th", "5th", "6th", "7th", "8th"), strict=False))
-
-
-def make_plan(asked: Fact, slot: str, clues: Sequence[Fact], wording: Wording) -> Plan:
+def _plan_question(asked: Fact, slot: str, clues: Sequence[Fact], wording: Wording) -> FactPlan:
     """Sort the clues, and let one of them stand for a name every other time."""
     own = [clue for clue in clues if clue.topic == asked.topic]
     others = [clue for clue in clues if clue.topic != asked.topic]
     place = trait = None
     if slot != asked.relation.topic and wording.clause % 2:
-        place = next((c for c in own if tells_place(c, asked, slot)), None)
+        place = next((c for c in own if _tells_place(c, asked, slot)), None)
         trait = next((c for c in own if c.relation.name == "documentation"), None)
         trait = None if place or others else trait
     own = [clue for clue in own if clue is not place and clue is not trait]
-    return Plan(asked, slot, own, others, place, trait)
+    return FactPlan(asked, slot, own, others, place, trait)
 
 
-def tells_place(clue: Fact, asked: Fact, slot: str) -> bool:
+def _tells_place(clue: Fact, asked: Fact, slot: str) -> bool:
     """Does the clue say in which place the parameter stands that the asked fact is about?"""
     return (
         clue.relation.name == "position"
@@ -105,136 +155,244 @@ def tells_place(clue: Fact, asked: Fact, slot: str) -> bool:
     )
 
 
-def related(plan: Plan, wording: Wording) -> str:
+def _relative(plan: FactPlan, wording: Wording) -> str:
     """Own clues as relative clauses: "What is X, which ... and whose ...?"; others before."""
-    question = phrase(plan, mention(plan, wording) + relative(plan.own, wording), wording)
-    return setting(plan.others, question, wording)
+    name = _topic_mention(plan, wording) + _relative_clauses(plan.own, wording)
+    return _in_setting(plan.others, _bare_question(plan, name, wording), wording)
 
 
-def given(plan: Plan, wording: Wording) -> str:
+def _clues_first(plan: FactPlan, wording: Wording) -> str:
     """All clues before the question: "Given that ... and that ..., what is X?"."""
-    question = phrase(plan, mention(plan, wording), wording)
+    question = _bare_question(plan, _topic_mention(plan, wording), wording)
     clues = [*plan.others, *plan.own]
-    return f"{opening(wording)} {that(clues)}, {lower(question)}" if clues else question
+    if not clues:
+        return question
+    return f"{_opening_word(wording)} {_that_facts(clues)}, {uncapitalise(question, FACT_OPENER)}"
 
 
-def told(plan: Plan, wording: Wording) -> str:
+def _clues_as_sentences(plan: FactPlan, wording: Wording) -> str:
     """Clues as sentences of their own, then the question."""
-    name = mention(plan, wording)
+    name = _topic_mention(plan, wording)
     parts = [clue.sentence for clue in plan.others]
     if plan.asked.relation.topic != "owner":
         parts += [clue.sentence for clue in plan.own]
     elif plan.own:
-        clauses = [independent(clue, wording, i) for i, clue in enumerate(plan.own)]
-        parts.append(f"Consider `{plan.asked.topic}`: {join(clauses)}.")
-    return " ".join([*parts, phrase(plan, name, wording)])
+        parts.append(f"Consider `{plan.asked.topic}`: {_main_clauses(plan.own, wording)}.")
+    return " ".join([*parts, _bare_question(plan, name, wording)])
 
 
-def after(plan: Plan, wording: Wording) -> str:
+def _clues_last(plan: FactPlan, wording: Wording) -> str:
     """The question first: "What is X, given that ... and that ...?"."""
-    question = phrase(plan, mention(plan, wording), wording)
+    question = _bare_question(plan, _topic_mention(plan, wording), wording)
     clues = [*plan.own, *plan.others]
-    return f"{question[:-1]}, {lower(opening(wording))} {that(clues)}?" if clues else question
+    if not clues:
+        return question
+    return f"{question[:-1]}, {_opening_word(wording).lower()} {_that_facts(clues)}?"
 
 
-def which_one(plan: Plan, wording: Wording) -> str:
+def _which_topic(plan: FactPlan, wording: Wording) -> str:
     """Asked for the topic itself: "Which function, which ... and whose ..., is ...?"."""
-    noun = plan.asked.slots["noun"] + relative(plan.own, wording)
-    return setting(plan.others, phrase(plan, noun, wording), wording)
+    noun = plan.asked.slots["noun"] + _relative_clauses(plan.own, wording)
+    return _in_setting(plan.others, _bare_question(plan, noun, wording), wording)
 
 
-def which_of_these(plan: Plan, wording: Wording) -> str:
+def _which_topic_of_these(plan: FactPlan, wording: Wording) -> str:
     """The same, all that is known of it first."""
     noun = plan.asked.slots["noun"]
-    question = phrase(plan, noun, wording)
+    question = _bare_question(plan, noun, wording)
     if plan.own:
         article = "an" if noun[0] in "aeiou" else "a"
-        clauses = join([independent(clue, wording, i) for i, clue in enumerate(plan.own)])
+        clauses = _main_clauses(plan.own, wording)
         question = f"Consider {article} {noun} of which this is known: {clauses}. {question}"
     return " ".join([*(clue.sentence for clue in plan.others), question])
 
 
-Frame = Callable[[Plan, Wording], str]
-FRAMES: tuple[Frame, ...] = (related, given, told, after, related)
-TOPIC_FRAMES: tuple[Frame, ...] = (which_one, which_of_these)
+FactFrame = Callable[[FactPlan, Wording], str]
+FACT_FRAMES: tuple[FactFrame, ...] = (
+    _relative,
+    _clues_first,
+    _clues_as_sentences,
+    _clues_last,
+    _relative,  # twice: it reads best
+)
+TOPIC_FRAMES: tuple[FactFrame, ...] = (_which_topic, _which_topic_of_these)
 
 
-def mention(plan: Plan, wording: Wording) -> str:
+def _topic_mention(plan: FactPlan, wording: Wording) -> str:
     """The topic by its name, or by what its documentation alone says."""
     if plan.trait is not None:
         noun, sentence = plan.trait.slots["noun"], plan.trait.slots["sentence"]
         return f"the {noun} whose documentation says “{sentence}”"
     slot = plan.asked.relation.topic
-    name = shown({slot: plan.asked.topic})[slot]
+    name = quote_code_slots({slot: plan.asked.topic})[slot]
     if wording.rival and wording.phrase % 4 == 1:
-        return f"{name} (not to be confused with {shown({slot: wording.rival})[slot]})"
+        return f"{name} (not to be confused with {quote_code_slots({slot: wording.rival})[slot]})"
     return name
 
 
-def phrase(plan: Plan, name: str, wording: Wording) -> str:
-    """The bare question in one of its phrasings, with the topic mentioned so."""
+def _bare_question(plan: FactPlan, name: str, wording: Wording) -> str:
+    """The question without clues in one of its phrasings, with the topic mentioned so."""
     asked = plan.asked
     phrasings = asked.relation.asks[plan.slot]
-    slots = shown(asked.slots) | {"topic": name}
+    slots = quote_code_slots(asked.slots) | {"topic": name}
     if plan.place is not None:
         place = plan.place.slots
         slots["the_parameter"] = f"the {place['ordinal']} parameter{place['besides']}"
     elif "parameter" in slots:
         slots["the_parameter"] = f"the parameter {slots['parameter']}"
     text = phrasings[wording.phrase % len(phrasings)].format_map(slots)
-    return TWICE.sub("the ", text).replace(",?", "?").replace(",,", ",")
+    # A mention brings its own article and commas: "the class the exception ...", "X, which ...,?".
+    return REPEATED_NOUN.sub("the ", text).replace(",?", "?").replace(",,", ",")
 
 
-def setting(others: Sequence[Fact], question: str, wording: Wording) -> str:
+def _in_setting(others: Sequence[Fact], question: str, wording: Wording) -> str:
     """The question in a place that is known for other facts: "In the module M, in which ..., "."""
     if not others:
         return question
+    question = uncapitalise(question, FACT_OPENER)
     if wording.title and wording.clause % 3 and others[0].relation.topic == "owner":
-        told = join([f"in which {bare(clue)}" for clue in others])
-        return f"In the module `{wording.title}`, {told}, {lower(question)}"
-    return f"{opening(wording)} {that(others)}, {lower(question)}"
+        setting = join_with_and([f"in which {_fact_clause(clue)}" for clue in others])
+        return f"In the module `{wording.title}`, {setting}, {question}"
+    return f"{_opening_word(wording)} {_that_facts(others)}, {question}"
 
 
-def opening(wording: Wording) -> str:
+def _opening_word(wording: Wording) -> str:
     """A word that brings in what is known."""
     return ("Given", "Knowing", "Provided", "Considering")[wording.clause // 2 % 4]
 
 
-def that(clues: Sequence[Fact]) -> str:
-    """ "that ... and that ..."."""
-    return join([f"that {bare(clue)}" for clue in clues])
+def _that_facts(clues: Sequence[Fact]) -> str:
+    return join_that_clauses([_fact_clause(clue) for clue in clues])
 
 
-def relative(clues: Sequence[Fact], wording: Wording) -> str:
+def _fact_clause(clue: Fact) -> str:
+    """A clue's sentence without its full stop, to go on after "that"."""
+    return uncapitalise(clue.sentence.removesuffix("."), FACT_OPENER)
+
+
+def _relative_clauses(clues: Sequence[Fact], wording: Wording) -> str:
     """Clues as relative clauses between commas: ", which ... and whose ...,"."""
-    parts = [clause(clue, wording, i) for i, clue in enumerate(clues)]
-    text = join(["whose " + p[6:] if p.startswith("{its} ") else f"which {p}" for p in parts])
+    parts = [_topic_clause(clue, wording, i) for i, clue in enumerate(clues)]
+    text = join_with_and(
+        ["whose " + p[6:] if p.startswith("{its} ") else f"which {p}" for p in parts]
+    )
     return f", {text}," if text else ""
 
 
-def independent(clue: Fact, wording: Wording, number: int) -> str:
-    """A clue as a main clause about "it"."""
-    text = clause(clue, wording, number)
-    return "its " + text[6:] if text.startswith("{its} ") else f"it {text}"
+def _main_clauses(clues: Sequence[Fact], wording: Wording) -> str:
+    """Clues as main clauses: "it ... and its ..."."""
+    parts = [_topic_clause(clue, wording, i) for i, clue in enumerate(clues)]
+    return join_with_and(["its " + p[6:] if p.startswith("{its} ") else f"it {p}" for p in parts])
 
 
-def clause(clue: Fact, wording: Wording, number: int) -> str:
-    """One of a clue's clauses, {its} still in place."""
+def _topic_clause(clue: Fact, wording: Wording, number: int) -> str:
+    """One of a clue's clauses about its topic, {its} still in place."""
     forms = clue.relation.clauses
     form = forms[(wording.clause + number) % len(forms)]
-    return form.format_map(shown(clue.slots) | {"its": "{its}"})
+    return form.format_map(quote_code_slots(clue.slots) | {"its": "{its}"})
 
 
-def join(parts: Sequence[str]) -> str:
-    """ "a", "a and b", "a, b and c"."""
-    return " and ".join([", ".join(parts[:-1]), parts[-1]] if len(parts) > 1 else parts)
+# Statements
 
 
-def bare(clue: Fact) -> str:
-    """A clue's sentence without its full stop, to go on after "that"."""
-    return lower(clue.sentence.removesuffix("."))
+def ask_instance(
+    statement: Statement, instance: Instance, clues: Sequence[Statement], wording: Wording
+) -> ComposedQuestion[Statement]:
+    """The question for one instance of a statement, with other statements as clues."""
+    if statement.chinese:
+        question = _replace_chinese_instance(statement.sentence, instance)
+        text = _chinese_clues_first(question, clues, statement.title)
+    else:
+        question = replace_instance(statement.sentence, instance)
+        frame = STATEMENT_FRAMES[wording.frame % len(STATEMENT_FRAMES)] if clues else _without_clues
+        text = frame(question, statement, clues, wording)
+    return ComposedQuestion(text, instance.text, (statement, *clues))
 
 
-def lower(text: str) -> str:
-    """The text with a small first letter where its first word is no name."""
-    return text[0].lower() + text[1:] if NO_NAME.match(text) else text
+def replace_instance(sentence: str, instance: Instance) -> str:
+    """The sentence with question words in the place of the instance; "In 1066, ..." moves back."""
+    before, after = sentence[: instance.start], strip_full_stop(sentence[instance.end :])
+    fronted = FRONTED.fullmatch(before)
+    if fronted and after.startswith(", "):
+        return f"{capitalise(after[2:])} {fronted[1].lower()} {instance.words}?"
+    return f"{before}{instance.words}{after}?"
+
+
+def _replace_chinese_instance(sentence: str, instance: Instance) -> str:
+    before, after = sentence[: instance.start], sentence[instance.end :].rstrip("。！？”」")
+    return f"{before}{instance.words}{after}？"
+
+
+def _chinese_clues_first(question: str, clues: Sequence[Statement], title: str) -> str:
+    """Clues as sentences of their own, then the question, all under the title."""
+    text = "".join([*(clue.sentence for clue in clues), question])
+    return text if not title or title in text else f"关于“{title}”：{text}"
+
+
+def _without_clues(
+    question: str, statement: Statement, _clues: Sequence[Statement], wording: Wording
+) -> str:
+    return _under_title(question, statement, wording)
+
+
+def _gists_first(
+    question: str, statement: Statement, clues: Sequence[Statement], wording: Wording
+) -> str:
+    """Clues as sentences of their own, then the question."""
+    parts = [f"{capitalise(clue.gist)}." for clue in clues]
+    return _under_title(" ".join([*parts, question]), statement, wording, *clues)
+
+
+def _given_that(
+    question: str, statement: Statement, clues: Sequence[Statement], wording: Wording
+) -> str:
+    """ "Given that ... and that ..., question?"."""
+    link = _link_word(wording).capitalize()
+    text = f"{link} {_that_gists(clues)}, {uncapitalise(question, STATEMENT_OPENER)}"
+    return _under_title(text, statement, wording, *clues)
+
+
+def _known_of_title(
+    question: str, statement: Statement, clues: Sequence[Statement], wording: Wording
+) -> str:
+    """ "It is known of TITLE that ... and that .... Question?"."""
+    if not statement.title:
+        return _gists_first(question, statement, clues, wording)
+    opening = ("It is known of", "It is on record about", "A source says of", "We read of")
+    lead = f"{opening[wording.clause % 4]} {statement.title}"
+    return f"{lead} {_that_gists(clues)}. {question}"
+
+
+def _question_given_that(
+    question: str, statement: Statement, clues: Sequence[Statement], wording: Wording
+) -> str:
+    """ "Question, given that ... and that ...?"."""
+    text = f"{question.removesuffix('?')}, {_link_word(wording)} {_that_gists(clues)}?"
+    return _under_title(text, statement, wording, *clues)
+
+
+StatementFrame = Callable[[str, Statement, Sequence[Statement], Wording], str]
+STATEMENT_FRAMES: tuple[StatementFrame, ...] = (
+    _gists_first,
+    _given_that,
+    _known_of_title,
+    _question_given_that,
+)
+
+
+def _link_word(wording: Wording) -> str:
+    return ("given", "knowing", "considering", "provided")[wording.clause % 4]
+
+
+def _that_gists(clues: Sequence[Statement]) -> str:
+    return join_that_clauses([uncapitalise(clue.gist, STATEMENT_OPENER) for clue in clues])
+
+
+def _under_title(text: str, statement: Statement, wording: Wording, *clues: Statement) -> str:
+    """The text after its topic, where it neither says it nor stands by itself."""
+    title = statement.title
+    leans = any(each.leans for each in (statement, *clues))
+    if not title or (not leans and any(each.titled for each in (statement, *clues))):
+        return text
+    opening = ("On the subject of", "Concerning", "About", "With regard to")[wording.phrase % 4]
+    return f"{opening} {title}: {text}"

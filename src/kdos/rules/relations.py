@@ -16,25 +16,30 @@ ORDINALS = (
     "eighteenth", "nineteenth", "twentieth",
 )  # fmt: skip
 
-NAME = r"[A-Za-z_][\w.]*"
-CODE = {
-    "owner": NAME,
+DOTTED_NAME = r"[A-Za-z_][\w.]*"
+# How a slot reads in a sentence. Names and values of code stand in backquotes.
+CODE_SLOTS = {
+    "owner": DOTTED_NAME,
     "parameter": r"\w+",
     "member": r"\w+",
-    "module": NAME,
-    "class": NAME,
+    "module": DOTTED_NAME,
+    "class": DOTTED_NAME,
     "value": r"[^`]+",
 }
-TEXT = {
+TEXT_SLOTS = {
     "count": r"\d+",
     "ordinal": "|".join(ORDINALS),
     "noun": r"[a-z]+(?: [a-z]+)?",
     "kind": r"class method|static method",
     "passing": r"positional-only|keyword-only|variadic positional|variadic keyword",
+    # A method's count of parameters leaves its own `self` out, and says so.
     "besides": r"(?: besides `self`)?",
+    # Endings that follow from other slots: the plural of a count, "a" or "an" before a noun.
     "s": r"s?",
     "n": r"n?",
     "sentence": r"[^“”]+",
+    # A subject may hold the full stop of an initial or within a word, none that ends a sentence.
+    # It is the shortest that fits, its object the longest: "was born in" belongs to the sentence.
     "subject": r"[^\W_](?:[^.;:?!]|\.(?! [A-Z][a-z])|(?<=\b[A-Z])\.)*?",
     "object": r"[^\W_](?:[^.;:?!]|\.(?! [A-Z][a-z])|(?<=\b[A-Z])\.)*",
 }
@@ -64,337 +69,344 @@ class Relation:
     @cached_property
     def pattern(self) -> re.Pattern[str]:
         """What matches a sentence of this relation, with a group for each slot."""
+        # Split by a group: every second part is the name of a slot.
         parts = re.split(r"\{(\w+)\}", self.sentence)
-        text = [re.escape(part) if i % 2 == 0 else group(part) for i, part in enumerate(parts)]
-        return re.compile("".join(text))
+        texts = (_slot_pattern(p) if i % 2 else re.escape(p) for i, p in enumerate(parts))
+        return re.compile("".join(texts))
 
-    def write(self, **slots: str) -> str:
+    def write_sentence(self, **slots: str) -> str:
         """The sentence that states the fact with these slots."""
-        return self.sentence.format_map(shown(slots))
+        return self.sentence.format_map(quote_code_slots(slots))
 
 
-def group(slot: str) -> str:
+def _slot_pattern(slot: str) -> str:
     """The regular expression of one slot as it stands in a sentence."""
-    return f"`(?P<{slot}>{CODE[slot]})`" if slot in CODE else f"(?P<{slot}>{TEXT[slot]})"
+    if slot in CODE_SLOTS:
+        return f"`(?P<{slot}>{CODE_SLOTS[slot]})`"
+    return f"(?P<{slot}>{TEXT_SLOTS[slot]})"
 
 
-def shown(slots: Mapping[str, str]) -> dict[str, str]:
+def quote_code_slots(slots: Mapping[str, str]) -> dict[str, str]:
     """The slots as they are written: names and values of code in backquotes."""
-    return {slot: f"`{text}`" if slot in CODE else text for slot, text in slots.items()}
+    return {slot: f"`{text}`" if slot in CODE_SLOTS else text for slot, text in slots.items()}
 
 
-PYTHON = (
+def _triple_relation(name: str, sentence: str, clause: str, *asks: str) -> Relation:
+    """A relation of a `subject`, which is its topic, and an `object`, which may be asked for."""
+    return Relation(name, sentence, (clause,), {"object": asks}, topic="subject")
+
+
+# The table is laid out by hand, as many wordings a line as fit.
+# fmt: off
+PYTHON_RELATIONS = (
+    # What an object is and where it stands; what is not asked for, the other slots do not settle.
     Relation(
-        "kind",
-        "{owner} is a{n} {noun} of the module {module}.",
+        "kind", "{owner} is a{n} {noun} of the module {module}.",
         ("is a{n} {noun} of the module {module}", "belongs to the module {module}"),
     ),
     Relation(
-        "defines",
-        "The class {owner} defines the {noun} {member}.",
+        "defines", "The class {owner} defines the {noun} {member}.",
         ("defines the {noun} {member}", "has a {noun} named {member} of its own"),
     ),
     Relation(
-        "method kind",
-        "The method {owner} is a {kind}.",
+        "method kind", "The method {owner} is a {kind}.",
         ("is a {kind}",),
-        {
-            "kind": (
-                "What kind of method is {topic}?",
-                "As what kind of method does its class define {topic}?",
-                "Which kind of method was {topic} made?",
-                "Of which method kind is {topic}?",
-                "Among the kinds of methods, which is {topic}?",
-            )
-        },
+        {"kind": (
+            "What kind of method is {topic}?",
+            "As what kind of method does its class define {topic}?",
+            "Which kind of method was {topic} made?",
+            "Of which method kind is {topic}?",
+            "Among the kinds of methods, which is {topic}?",
+        )}
+    ),
+    # Counts of a signature. A method's own `self` is left out and the sentence says so ("besides").
+    Relation(
+        "parameter count", "The signature of {owner} has {count} parameter{s}{besides}.",
+        ("has {count} parameter{s}{besides} in its signature",
+         "takes {count} parameter{s}{besides}",
+         "{its} signature lists {count} parameter{s}{besides}"),
+        {"count": (
+            "How many parameters{besides} does the signature of {topic} have?",
+            "How many parameters{besides} are there in the signature of {topic}?",
+            "What is the number of parameters{besides} that the signature of {topic} lists?",
+            "All its parameters{besides} counted, how many does the signature of {topic} have?",
+            "The signature of {topic} has how many parameters{besides}?",
+            "What number of parameters{besides} does {topic} take by its signature?",
+        )}
     ),
     Relation(
-        "parameter count",
-        "The signature of {owner} has {count} parameter{s}{besides}.",
-        (
-            "has {count} parameter{s}{besides} in its signature",
-            "takes {count} parameter{s}{besides}",
-            "{its} signature lists {count} parameter{s}{besides}",
+        "required count", "The signature of {owner} has {count} required parameter{s}{besides}.",
+        ("has {count} required parameter{s}{besides}",
+         "cannot do without {count} of its parameters{besides}",
+         "{its} signature has {count} required parameter{s}{besides}"),
+        {"count": (
+            "How many required parameters{besides} does the signature of {topic} have?",
+            "How many of the parameters{besides} in the signature of {topic} are required?",
+            "What is the number of required parameters{besides} in the signature of {topic}?",
+            "The signature of {topic} has how many required parameters{besides}?",
+            "How many parameters{besides} in the signature of {topic} have to be given?",
+        )}
+    ),
+    # Single parameters: by their place, their default, how they are passed, and their annotations.
+    Relation(
+        "position", "The {ordinal} parameter of {owner}{besides} is {parameter}.",
+        ("{its} {ordinal} parameter{besides} is {parameter}",
+         "names its {ordinal} parameter{besides} {parameter}",
+         "takes {parameter} as its {ordinal} parameter{besides}"),
+        {"parameter": (
+            "What is the {ordinal} parameter{besides} of {topic}?",
+            "What is the name of the {ordinal} parameter{besides} of {topic}?",
+            "Which parameter comes {ordinal}{besides} in the signature of {topic}?",
+            "Which name does the {ordinal} parameter{besides} of {topic} bear?",
+            "In the signature of {topic}, which parameter stands {ordinal}{besides}?",
+            "How is the {ordinal} parameter{besides} of {topic} called?",
         ),
-        {
-            "count": (
-                "How many parameters{besides} does the signature of {topic} have?",
-                "How many parameters{besides} are there in the signature of {topic}?",
-                "What is the number of parameters{besides} that the signature of {topic} lists?",
-                "All its parameters{besides} counted, how many does the signature of {topic} have?",
-                "The signature of {topic} has how many parameters{besides}?",
-                "What number of parameters{besides} does {topic} take by its signature?",
-            )
-        },
+         "ordinal": (
+            "In which place among the parameters{besides} of {topic} does {parameter} stand?",
+            "Which place does {parameter} hold among the parameters{besides} of {topic}?",
+            "At which position is {parameter} among the parameters{besides} of {topic}?",
+            "Counted from the left, in which place does {parameter} come among the "
+            "parameters{besides} of {topic}?",
+        )}
     ),
     Relation(
-        "required count",
-        "The signature of {owner} has {count} required parameter{s}{besides}.",
-        (
-            "has {count} required parameter{s}{besides}",
-            "cannot do without {count} of its parameters{besides}",
-            "{its} signature has {count} required parameter{s}{besides}",
-        ),
-        {
-            "count": (
-                "How many required parameters{besides} does the signature of {topic} have?",
-                "How many of the parameters{besides} in the signature of {topic} are required?",
-                "What is the number of required parameters{besides} in the signature of {topic}?",
-                "The signature of {topic} has how many required parameters{besides}?",
-                "How many parameters{besides} in the signature of {topic} have to be given?",
-            )
-        },
+        "default", "The parameter {parameter} of {owner} has the default value {value}.",
+        ("{its} parameter {parameter} has the default value {value}",
+         "gives its parameter {parameter} the default value {value}",
+         "sets {parameter} to {value} by default",
+         "{its} parameter {parameter} defaults to {value}"),
+        {"value": (
+            "What is the default value of {the_parameter} of {topic}?",
+            "Which default value does {the_parameter} of {topic} have?",
+            "Which value does {the_parameter} of {topic} take when the caller leaves it out?",
+            "To which value does {the_parameter} of {topic} default?",
+            "What value is used for {the_parameter} of {topic} unless a call passes another?",
+            "If a call of {topic} does not pass {the_parameter}, which value is used for it?",
+        )}
     ),
     Relation(
-        "position",
-        "The {ordinal} parameter of {owner}{besides} is {parameter}.",
-        (
-            "{its} {ordinal} parameter{besides} is {parameter}",
-            "names its {ordinal} parameter{besides} {parameter}",
-            "takes {parameter} as its {ordinal} parameter{besides}",
-        ),
-        {
-            "parameter": (
-                "What is the {ordinal} parameter{besides} of {topic}?",
-                "What is the name of the {ordinal} parameter{besides} of {topic}?",
-                "Which parameter comes {ordinal}{besides} in the signature of {topic}?",
-                "Which name does the {ordinal} parameter{besides} of {topic} bear?",
-                "In the signature of {topic}, which parameter stands {ordinal}{besides}?",
-                "How is the {ordinal} parameter{besides} of {topic} called?",
-            ),
-            "ordinal": (
-                "In which place among the parameters{besides} of {topic} does {parameter} stand?",
-                "Which place does {parameter} hold among the parameters{besides} of {topic}?",
-                "At which position is {parameter} among the parameters{besides} of {topic}?",
-                "Counted from the left, in which place does {parameter} come among the "
-                "parameters{besides} of {topic}?",
-            ),
-        },
+        "passing", "The parameter {parameter} of {owner} is {passing}.",
+        ("{its} parameter {parameter} is {passing}",
+         "declares its parameter {parameter} as {passing}"),
+        {"passing": (
+            "What kind of parameter is {the_parameter} of {topic}?",
+            "Of which parameter kind is {the_parameter} of {topic}?",
+            "How is {the_parameter} of {topic} to be passed by its kind?",
+            "Which kind does the signature give {the_parameter} of {topic}?",
+            "Which kind of parameter is {the_parameter} of {topic}?",
+        )}
     ),
     Relation(
-        "default",
-        "The parameter {parameter} of {owner} has the default value {value}.",
-        (
-            "{its} parameter {parameter} has the default value {value}",
-            "gives its parameter {parameter} the default value {value}",
-            "sets {parameter} to {value} by default",
-            "{its} parameter {parameter} defaults to {value}",
-        ),
-        {
-            "value": (
-                "What is the default value of {the_parameter} of {topic}?",
-                "Which default value does {the_parameter} of {topic} have?",
-                "Which value does {the_parameter} of {topic} take when the caller leaves it out?",
-                "To which value does {the_parameter} of {topic} default?",
-                "What value is used for {the_parameter} of {topic} unless a call passes another?",
-                "If a call of {topic} does not pass {the_parameter}, which value is used for it?",
-            )
-        },
-    ),
-    Relation(
-        "passing",
-        "The parameter {parameter} of {owner} is {passing}.",
-        (
-            "{its} parameter {parameter} is {passing}",
-            "declares its parameter {parameter} as {passing}",
-        ),
-        {
-            "passing": (
-                "What kind of parameter is {the_parameter} of {topic}?",
-                "Of which parameter kind is {the_parameter} of {topic}?",
-                "How is {the_parameter} of {topic} to be passed by its kind?",
-                "Which kind does the signature give {the_parameter} of {topic}?",
-                "Which kind of parameter is {the_parameter} of {topic}?",
-            )
-        },
-    ),
-    Relation(
-        "return annotation",
-        "The return annotation of {owner} is {value}.",
+        "return annotation", "The return annotation of {owner} is {value}.",
         ("{its} return annotation is {value}", "is annotated to return {value}"),
-        {
-            "value": (
-                "What is the return annotation of {topic}?",
-                "Which type does {topic} name in its return annotation?",
-                "What does {topic} return according to its annotation?",
-                "Which return annotation does {topic} carry?",
-            )
-        },
+        {"value": (
+            "What is the return annotation of {topic}?",
+            "Which type does {topic} name in its return annotation?",
+            "What does {topic} return according to its annotation?",
+            "Which return annotation does {topic} carry?",
+        )}
     ),
     Relation(
-        "annotation",
-        "The parameter {parameter} of {owner} has the annotation {value}.",
-        (
-            "{its} parameter {parameter} has the annotation {value}",
-            "annotates {parameter} with {value}",
-        ),
-        {
-            "value": (
-                "Which annotation does {the_parameter} of {topic} have?",
-                "What is the annotation of {the_parameter} of {topic}?",
-                "With which type is {the_parameter} of {topic} annotated?",
-                "Which type does the signature name for {the_parameter} of {topic}?",
-            )
-        },
+        "annotation", "The parameter {parameter} of {owner} has the annotation {value}.",
+        ("{its} parameter {parameter} has the annotation {value}",
+         "annotates {parameter} with {value}"),
+        {"value": (
+            "Which annotation does {the_parameter} of {topic} have?",
+            "What is the annotation of {the_parameter} of {topic}?",
+            "With which type is {the_parameter} of {topic} annotated?",
+            "Which type does the signature name for {the_parameter} of {topic}?",
+        )}
+    ),
+    # Classes. A lone base has a relation of its own; several are told by their order.
+    Relation(
+        "base", "The only base class of {owner} is {class}.",
+        ("{its} only base class is {class}", "derives from {class} alone",
+         "has {class} as its only base class"),
+        {"class": (
+            "What is the only base class of {topic}?",
+            "From which class is {topic} directly derived?",
+            "Which class is the only direct base of {topic}?",
+            "Which class does {topic} directly inherit from?",
+            "{topic} is a direct subclass of which class?",
+        )}
     ),
     Relation(
-        "base",
-        "The only base class of {owner} is {class}.",
-        (
-            "{its} only base class is {class}",
-            "derives from {class} alone",
-            "has {class} as its only base class",
-        ),
-        {
-            "class": (
-                "What is the only base class of {topic}?",
-                "From which class is {topic} directly derived?",
-                "Which class is the only direct base of {topic}?",
-                "Which class does {topic} directly inherit from?",
-                "{topic} is a direct subclass of which class?",
-            )
-        },
-    ),
-    Relation(
-        "base in order",
-        "The {ordinal} base class of {owner} is {class}.",
+        "base in order", "The {ordinal} base class of {owner} is {class}.",
         ("{its} {ordinal} base class is {class}", "lists {class} {ordinal} among its base classes"),
-        {
-            "class": (
-                "What is the {ordinal} base class of {topic}?",
-                "Which class comes {ordinal} among the base classes of {topic}?",
-                "Which class stands {ordinal} in the list of bases of {topic}?",
-                "Among the direct bases of {topic}, which class is the {ordinal}?",
-            )
-        },
+        {"class": (
+            "What is the {ordinal} base class of {topic}?",
+            "Which class comes {ordinal} among the base classes of {topic}?",
+            "Which class stands {ordinal} in the list of bases of {topic}?",
+            "Among the direct bases of {topic}, which class is the {ordinal}?",
+        )}
     ),
     Relation(
-        "method count",
-        "The class {owner} itself defines {count} public method{s}.",
-        (
-            "itself defines {count} public method{s}",
-            "has {count} public method{s} of its own",
-        ),
-        {
-            "count": (
-                "How many public methods does the class {topic} itself define?",
-                "What is the number of public methods that {topic} itself defines?",
-                "Inherited ones left out, how many public methods does {topic} define?",
-                "How many public methods stand in the body of the class {topic} itself?",
-                "The class {topic} itself defines how many public methods?",
-            )
-        },
+        "method count", "The class {owner} itself defines {count} public method{s}.",
+        ("itself defines {count} public method{s}", "has {count} public method{s} of its own"),
+        {"count": (
+            "How many public methods does the class {topic} itself define?",
+            "What is the number of public methods that {topic} itself defines?",
+            "Inherited ones left out, how many public methods does {topic} define?",
+            "How many public methods stand in the body of the class {topic} itself?",
+            "The class {topic} itself defines how many public methods?",
+        )}
     ),
+    # Values, by what holds them.
     Relation(
-        "constant",
-        "The constant {owner} has the value {value}.",
+        "constant", "The constant {owner} has the value {value}.",
         ("has the value {value}", "{its} value is {value}", "stands for {value}"),
-        {
-            "value": (
-                "What is the value of the constant {topic}?",
-                "Which value does the constant {topic} have?",
-                "What value does {topic} stand for?",
-                "To which value is the constant {topic} set?",
-                "The constant {topic} holds which value?",
-            )
-        },
+        {"value": (
+            "What is the value of the constant {topic}?",
+            "Which value does the constant {topic} have?",
+            "What value does {topic} stand for?",
+            "To which value is the constant {topic} set?",
+            "The constant {topic} holds which value?",
+        )}
     ),
     Relation(
-        "attribute",
-        "The class attribute {owner} has the value {value}.",
+        "attribute", "The class attribute {owner} has the value {value}.",
         ("has the value {value}", "{its} value is {value}", "is set to {value}"),
-        {
-            "value": (
-                "What is the value of the class attribute {topic}?",
-                "Which value does the class attribute {topic} have?",
-                "To which value does its class set the attribute {topic}?",
-                "The class attribute {topic} holds which value?",
-                "What does the class attribute {topic} hold before any instance changes it?",
-            )
-        },
+        {"value": (
+            "What is the value of the class attribute {topic}?",
+            "Which value does the class attribute {topic} have?",
+            "To which value does its class set the attribute {topic}?",
+            "The class attribute {topic} holds which value?",
+            "What does the class attribute {topic} hold before any instance changes it?",
+        )}
     ),
+    # What enumerations, tuples and modules hold. The places count from the left.
     Relation(
-        "member",
-        "The member {member} of the enumeration {owner} has the value {value}.",
-        (
-            "{its} member {member} has the value {value}",
-            "gives its member {member} the value {value}",
+        "member", "The member {member} of the enumeration {owner} has the value {value}.",
+        ("{its} member {member} has the value {value}",
+         "gives its member {member} the value {value}"),
+        {"value": (
+            "What is the value of the member {member} of the enumeration {topic}?",
+            "Which value does {member} have in the enumeration {topic}?",
+            "In the enumeration {topic}, which value belongs to {member}?",
+            "Which value stands behind {member} in {topic}?",
         ),
-        {
-            "value": (
-                "What is the value of the member {member} of the enumeration {topic}?",
-                "Which value does {member} have in the enumeration {topic}?",
-                "In the enumeration {topic}, which value belongs to {member}?",
-                "Which value stands behind {member} in {topic}?",
-            ),
-            "member": (
-                "Which member of the enumeration {topic} has the value {value}?",
-                "What is the name of the member with the value {value} in the enumeration {topic}?",
-                "In the enumeration {topic}, to which member does the value {value} belong?",
-                "Under which name does the enumeration {topic} hold the value {value}?",
-            ),
-        },
+         "member": (
+            "Which member of the enumeration {topic} has the value {value}?",
+            "What is the name of the member with the value {value} in the enumeration {topic}?",
+            "In the enumeration {topic}, to which member does the value {value} belong?",
+            "Under which name does the enumeration {topic} hold the value {value}?",
+        )}
     ),
     Relation(
-        "member count",
-        "The enumeration {owner} has {count} members.",
+        "member count", "The enumeration {owner} has {count} members.",
         ("has {count} members", "{its} members number {count}"),
-        {
-            "count": (
-                "How many members does the enumeration {topic} have?",
-                "What is the number of members of the enumeration {topic}?",
-                "The enumeration {topic} consists of how many members?",
-                "Aliases left out, how many members are there in the enumeration {topic}?",
-            )
-        },
+        {"count": (
+            "How many members does the enumeration {topic} have?",
+            "What is the number of members of the enumeration {topic}?",
+            "The enumeration {topic} consists of how many members?",
+            "Aliases left out, how many members are there in the enumeration {topic}?",
+        )}
     ),
     Relation(
-        "field",
-        "The {ordinal} field of {owner} is {member}.",
+        "field", "The {ordinal} field of {owner} is {member}.",
         ("{its} {ordinal} field is {member}", "has {member} as its {ordinal} field"),
-        {
-            "member": (
-                "What is the {ordinal} field of {topic}?",
-                "Which field of {topic} comes {ordinal}?",
-                "What is the name of the {ordinal} entry among the fields of {topic}?",
-                "Which name stands {ordinal} among the fields of {topic}?",
-            ),
-            "ordinal": (
-                "In which position does {member} stand among the fields of {topic}?",
-                "Which place does {member} hold among the fields of {topic}?",
-                "At which position is {member} among the fields of {topic}?",
-                "Counted from the left, in which place does {member} come among the fields of "
-                "{topic}?",
-            ),
-        },
+        {"member": (
+            "What is the {ordinal} field of {topic}?",
+            "Which field of {topic} comes {ordinal}?",
+            "What is the name of the {ordinal} entry among the fields of {topic}?",
+            "Which name stands {ordinal} among the fields of {topic}?",
+        ),
+         "ordinal": (
+            "In which position does {member} stand among the fields of {topic}?",
+            "Which place does {member} hold among the fields of {topic}?",
+            "At which position is {member} among the fields of {topic}?",
+            "Counted from the left, in which place does {member} come among the fields of {topic}?",
+        )}
     ),
     Relation(
-        "export count",
-        "The module {owner} lists {count} names in its `__all__`.",
+        "export count", "The module {owner} lists {count} names in its `__all__`.",
         ("lists {count} names in its `__all__`", "{its} `__all__` lists {count} names"),
-        {
-            "count": (
-                "How many names does the module {topic} list in its `__all__`?",
-                "What is the length of the list `__all__` of the module {topic}?",
-                "The `__all__` of the module {topic} holds how many names?",
-                "How many names does the module {topic} export through `__all__`?",
-            )
-        },
+        {"count": (
+            "How many names does the module {topic} list in its `__all__`?",
+            "What is the length of the list `__all__` of the module {topic}?",
+            "The `__all__` of the module {topic} holds how many names?",
+            "How many names does the module {topic} export through `__all__`?",
+        )}
     ),
+    # The only relation that asks for its topic: the source keeps a sentence of a documentation only
+    # where it stands in no other object's.
     Relation(
-        "documentation",
-        "The documentation of the {noun} {owner} says “{sentence}”.",
+        "documentation", "The documentation of the {noun} {owner} says “{sentence}”.",
         ("{its} documentation says “{sentence}”", "is documented with the words “{sentence}”"),
-        {
-            "owner": (
-                "Which {topic} has documentation that says “{sentence}”?",
-                "The words “{sentence}” stand in the documentation of which {topic}?",
-                "“{sentence}”: so says the documentation of which {topic}?",
-                "Of which {topic} does the documentation say “{sentence}”?",
-                "In the standard library, which {topic} is documented with the words “{sentence}”?",
-                "By the full name, which {topic} does the documentation describe with the words "
-                "“{sentence}”?",
-            )
-        },
+        {"owner": (
+            "Which {topic} has documentation that says “{sentence}”?",
+            "The words “{sentence}” stand in the documentation of which {topic}?",
+            "“{sentence}”: so says the documentation of which {topic}?",
+            "Of which {topic} does the documentation say “{sentence}”?",
+            "In the standard library, which {topic} is documented with the words “{sentence}”?",
+            "By the full name, which {topic} does the documentation describe with the words "
+            "“{sentence}”?",
+        )}
     ),
 )
+
+# People, places and works: relations of EntityQuestions (Sciavolino et al. 2021), with wordings of
+# our own. Only the object is asked for: many subjects may have one object.
+TRIPLE_RELATIONS = (
+    _triple_relation("place of birth", "{subject} was born in {object}.", "was born in {object}",
+                     "Where was {topic} born?", "In which place was {topic} born?",
+                     "What is the birthplace of {topic}?", "{topic} was born in which place?"),
+    _triple_relation("place of death", "{subject} died in {object}.", "died in {object}",
+                     "Where did {topic} die?", "In which place did {topic} die?",
+                     "What is the place of death of {topic}?", "{topic} died in which place?"),
+    _triple_relation("spouse", "{subject} is married to {object}.", "is married to {object}",
+                     "To whom is {topic} married?", "Who is {topic} married to?",
+                     "What is the name of the person to whom {topic} is married?",
+                     "{topic} is married to whom?"),
+    _triple_relation("capital", "The capital of {subject} is {object}.",
+                     "has {object} as its capital",
+                     "What is the capital of {topic}?", "Which city is the capital of {topic}?",
+                     "Which city does {topic} have as its capital?",
+                     "{topic} has which city as its capital?"),
+    _triple_relation("author", "{subject} was written by {object}.", "was written by {object}",
+                     "Who wrote {topic}?", "Who is the author of {topic}?",
+                     "By whom was {topic} written?", "{topic} was written by whom?"),
+    _triple_relation("education", "{subject} was educated at {object}.",
+                     "was educated at {object}",
+                     "Where was {topic} educated?", "At which school was {topic} educated?",
+                     "Which institution educated {topic}?",
+                     "{topic} was educated at which institution?"),
+    _triple_relation("founder", "{subject} was founded by {object}.", "was founded by {object}",
+                     "Who founded {topic}?", "By whom was {topic} founded?",
+                     "Who is the founder of {topic}?", "{topic} was founded by whom?"),
+    _triple_relation("owner", "{subject} is owned by {object}.", "is owned by {object}",
+                     "Who owns {topic}?", "By whom is {topic} owned?",
+                     "Who is the owner of {topic}?", "{topic} is owned by whom?"),
+    _triple_relation("location", "{subject} is located in {object}.", "is located in {object}",
+                     "Where is {topic} located?", "In which place is {topic} located?",
+                     "What is the location of {topic}?", "{topic} is located in which place?"),
+    _triple_relation("headquarters", "The headquarters of {subject} are in {object}.",
+                     "has headquarters in {object}",
+                     "Where are the headquarters of {topic}?",
+                     "In which place are the headquarters of {topic}?",
+                     "Which place holds the headquarters of {topic}?",
+                     "{topic} has headquarters in which place?"),
+    _triple_relation("creator", "{subject} was created by {object}.", "was created by {object}",
+                     "Who created {topic}?", "By whom was {topic} created?",
+                     "Who is the creator of {topic}?", "{topic} was created by whom?"),
+    _triple_relation("performer", "{subject} was performed by {object}.",
+                     "was performed by {object}",
+                     "Who performed {topic}?", "By whom was {topic} performed?",
+                     "Who is the performer of {topic}?", "{topic} was performed by whom?"),
+    _triple_relation("producer", "{subject} is produced by {object}.", "is produced by {object}",
+                     "Who produces {topic}?", "By whom is {topic} produced?",
+                     "Which company produces {topic}?", "{topic} is produced by whom?"),
+    _triple_relation("label", "{subject} is represented by the label {object}.",
+                     "is represented by the label {object}",
+                     "Which label represents {topic}?", "By which label is {topic} represented?",
+                     "What is the name of the label that represents {topic}?",
+                     "{topic} is represented by which label?"),
+    _triple_relation("language", "The language of {subject} is {object}.",
+                     "has {object} as its language",
+                     "What is the language of {topic}?", "Which language does {topic} have?",
+                     "In which language is {topic}?", "{topic} has which language?"),
+    _triple_relation("genre", "The genre of {subject} is {object}.", "has {object} as its genre",
+                     "What is the genre of {topic}?", "Which genre does {topic} have?",
+                     "To which genre does {topic} belong?", "{topic} belongs to which genre?"),
+)
+# fmt: on

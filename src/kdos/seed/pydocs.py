@@ -15,7 +15,7 @@ from typing import Any
 
 from kdos.errors import UsageError
 from kdos.pool import Document
-from kdos.rules.relations import ORDINALS, PYTHON
+from kdos.rules import ORDINALS, PYTHON_RELATIONS
 from kdos.seed.pydocs_sections import section
 
 SOURCE = "pydocs"
@@ -32,7 +32,7 @@ ABBREVIATION = re.compile(r"\b(e\.g|i\.e|etc|cf|vs|approx|incl|resp|[A-Z])\.$")
 SENTENCE_END = re.compile(r"(?<=[.!?])\s+(?=[A-Z\"'(])")
 
 Record = Mapping[str, Any]
-RELATIONS = {relation.name: relation for relation in PYTHON}
+RELATIONS = {relation.name: relation for relation in PYTHON_RELATIONS}
 
 
 def documents() -> Iterator[Document]:
@@ -84,7 +84,7 @@ def cut(facts: list[str]) -> Iterator[str]:
 
 def fact(relation: str, **slots: str | int) -> str:
     """One sentence."""
-    return RELATIONS[relation].write(**{slot: str(value) for slot, value in slots.items()})
+    return RELATIONS[relation].write_sentence(**{slot: str(value) for slot, value in slots.items()})
 
 
 def module_paragraphs(module: Record, unique: "Uniqueness") -> Iterator[list[str]]:

@@ -13,7 +13,7 @@ from kdos.chance import generator
 from kdos.density import Space
 from kdos.errors import InputError
 from kdos.pool import values
-from kdos.rules.facts import read_fact
+from kdos.rules import read_fact
 from kdos.store import read_arrays, read_parquet
 from kdos.targets import quotas, read_target
 from kdos.train.facts import Triple, with_common_values

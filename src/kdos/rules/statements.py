@@ -1,44 +1,43 @@
 """Any text as statements: sentences that can be understood alone, with what is concrete in them."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any
 
 from kdos.checks.instances import is_abstract
+from kdos.pool.sentences import is_mostly_unspaced, quotable_sentences
+from kdos.rules.index import (
+    INDEXES_CACHED,
+    PassageIndex,
+    PassageKey,
+    Passages,
+    collect_items,
+    passage_key,
+)
 from kdos.rules.instances import (
     NAME,
-    NO_NAMES,
+    NOT_NAMES,
     Instance,
+    find_chinese_instances,
     find_instances,
-    find_wide_instances,
 )
-from kdos.rules.sentences import is_wide, split_sentences
 
-PASSAGES_KEPT = 4_096
-SHEETS_KEPT = 1_024
-LEANING = re.compile(
-    r"(?:He|She|It|They|We|I|You|His|Her|Its|Their|Our|This|That|These|Those|Such|There|However|"
-    r"Therefore|Thus|Hence|But|And|Or|So|Yet|Also|Moreover|Furthermore|Additionally|Instead|"
-    r"Otherwise|Then|Here|Both|Another|Others|Some|Many|Most|Several|Each|One|Two|Similarly|"
-    r"Likewise|Meanwhile|Nevertheless|Nonetheless|Later|Afterwards?|Finally|Consequently|Indeed|"
-    r"In addition|In contrast|In this|In that|At this|At that|For example|For instance|As a result|"
-    r"As such|On the other hand|After this|After that|During this|The (?:former|latter|same|other|"
-    r"following|above|second|first|next|last|[a-z]+))\\b"
-)
-LEANING_WIDE = re.compile(
+PASSAGES_CACHED = 4_096
+# A Chinese sentence that begins so points back; with the title before it, it can be understood.
+LEANING_CHINESE = re.compile(
     r"[他她它牠该此这那其另而但并又也]|同年|同时|后来|因此|之后|当时|此外|由于|然而|不过|随后|其后|目前|现时"
 )
+# A pronoun among its first words: its subject stands elsewhere, so nothing in it is asked for.
 POINTING = re.compile(
     r"(?:[\w'’-]+,? ){0,4}(?:he|she|it|they|we|you|his|her|its|their|our|this|these|those|such|"
     r"both|the (?:former|latter|same|following|above|other|latter's))\b",
     re.IGNORECASE,
 )
-LONGER = re.compile(r"\w{4,}|\d+|[\u3040-\u30ff\u3400-\u9fff]")
+TELLING_WORD = re.compile(r"\w{4,}|\d+|[\u3040-\u30ff\u3400-\u9fff]")
 
 ASIDE = re.compile(r"\s*\([^()]*\)")
-CLAUSE = re.compile(
+CLAUSE_START = re.compile(
     r"(?:; |, (?:which|who|whose|where|although|though|while|but|as well as) | – | — )"
 )
 SHORTEST_CLUE = 40  # characters
@@ -59,7 +58,7 @@ class Statement:
     gist: str
     title: str
     titled: bool
-    wide: bool
+    chinese: bool
     entities: tuple[str, ...]
     instances: tuple[Instance, ...]
 
@@ -69,26 +68,26 @@ class Statement:
         return self.point != self.sentence
 
 
-@lru_cache(PASSAGES_KEPT)
+@lru_cache(PASSAGES_CACHED)
 def read_statements(text: str, title: str) -> tuple[Statement, ...]:
     """The statements of a passage, in order; those nobody could understand alone left out."""
-    found = (statement(sentence, title) for sentence in split_sentences(text))
+    found = (_read_statement(sentence, title) for sentence in quotable_sentences(text))
     return tuple(each for each in found if each is not None)
 
 
-def statement(sentence: str, title: str) -> Statement | None:
+def _read_statement(sentence: str, title: str) -> Statement | None:
     """A sentence as a statement; None if nothing in it is concrete, or it leans on what is not."""
-    wide = is_wide(sentence)
-    points = not wide and POINTING.match(sentence) is not None
-    leans = points or (LEANING_WIDE if wide else LEANING).match(sentence) is not None
+    chinese = is_mostly_unspaced(sentence)
+    points = not chinese and POINTING.match(sentence) is not None
+    leans = points or (chinese and LEANING_CHINESE.match(sentence) is not None)
     if leans and not title:
         return None
     point = sentence
     if leans:
-        point = f"{title}：{sentence}" if wide else f"{title}: {sentence}"
-    instances = find_wide_instances(sentence) if wide else find_instances(sentence)
-    entities = () if wide else tuple(names_in(sentence))
-    concrete = wide or entities or instances
+        point = f"{title}：{sentence}" if chinese else f"{title}: {sentence}"
+    instances = find_chinese_instances(sentence) if chinese else find_instances(sentence)
+    entities = () if chinese else tuple(_names_in_sentence(sentence))
+    concrete = chinese or entities or instances
     if not concrete or is_abstract(point, (*entities, title), asked_for=""):
         return None
     if points:
@@ -96,63 +95,63 @@ def statement(sentence: str, title: str) -> Statement | None:
     return Statement(
         sentence=sentence,
         point=point,
-        gist=short(sentence),
+        gist=_shorten_sentence(sentence),
         title=title,
-        titled=mentions(sentence, title),
-        wide=wide,
+        titled=mentions_title(sentence, title),
+        chinese=chinese,
         entities=entities,
         instances=tuple(instances),
     )
 
 
-def short(sentence: str) -> str:
+def _shorten_sentence(sentence: str) -> str:
     """The sentence without asides, its stop, and all after its first clause if that says enough."""
-    text = ended(ASIDE.sub("", sentence))
-    clause = CLAUSE.search(text, SHORTEST_CLUE)
-    whole = clause is None or text.count('"', 0, clause.start()) % 2
-    return text if whole or clause is None else text[: clause.start()]
+    text = strip_full_stop(ASIDE.sub("", sentence))
+    clause = CLAUSE_START.search(text, SHORTEST_CLUE)
+    # An odd number of quotes before the cut: it would fall within a quotation.
+    if clause is None or text.count('"', 0, clause.start()) % 2:
+        return text
+    return text[: clause.start()]
 
 
-def ended(text: str) -> str:
+def strip_full_stop(text: str) -> str:
     """The text without the stop at its end."""
     return text.rstrip(".!?")
 
 
-def names_in(text: str) -> Iterator[str]:
+def _names_in_sentence(text: str) -> Iterator[str]:
     """The names in an English text; a first word with a capital is none of its own."""
     for match in NAME.finditer(text):
         name = match[0]
-        while name and NO_NAMES.fullmatch(name.split()[0]):
+        while name and NOT_NAMES.fullmatch(name.split()[0]):
             name = name.partition(" ")[2]
         if len(name) > 2 and (match.start() > 0 or " " in name):
             yield name
 
 
-def longer_words(text: str) -> set[str]:
+def telling_words(text: str) -> set[str]:
     """The words that tell what a text is about."""
-    return set(LONGER.findall(text.casefold()))
+    return set(TELLING_WORD.findall(text.casefold()))
 
 
-def mentions(text: str, title: str) -> bool:
+def mentions_title(text: str, title: str) -> bool:
     """Does the text say at least half of the title's words?"""
-    wanted = longer_words(title)
-    return 2 * len(wanted & longer_words(text)) >= len(wanted)
+    wanted = telling_words(title)
+    return 2 * len(wanted & telling_words(text)) >= len(wanted)
 
 
 @dataclass(frozen=True, slots=True)
-class Sheet:
-    """Statements by their knowledge point, in order, and the passage each stands in."""
+class StatementIndex(PassageIndex[Statement]):
+    """The statements of some passages, and which stand near or share a name."""
 
-    statements: Mapping[str, Statement]
-    passages: Mapping[str, str]
     _linked: dict[str, list[Statement]] = field(
         default_factory=dict[str, list[Statement]], repr=False
     )
 
-    def linked(self, statement: Statement) -> list[Statement]:
+    def linked_statements(self, statement: Statement) -> list[Statement]:
         """All other statements, those that share a name first, then the nearest ones."""
         if statement.point not in self._linked:
-            ordered = list(self.statements.values())
+            ordered = list(self.items.values())
             at = ordered.index(statement)
             ours = set(statement.entities)
             near = [
@@ -163,29 +162,24 @@ class Sheet:
             self._linked[statement.point] = [ordered[place] for *_, place in sorted(near)]
         return self._linked[statement.point]
 
-    def rivals(self, statement: Statement, instance: Instance) -> list[str]:
-        """Other instances of the same kind, in other statements."""
+    def rival_answers(self, statement: Statement, answer: str) -> list[str]:
+        """Instances of the same kind as the answer, in other statements."""
+        kind = next(each.kind for each in statement.instances if each.text == answer)
         texts = [
             found.text
-            for other in self.statements.values()
+            for other in self.items.values()
             if other is not statement
             for found in other.instances
-            if found.kind == instance.kind
+            if found.kind == kind
         ]
         return [text for text in dict.fromkeys(texts) if text not in statement.sentence]
 
 
-def lay_out(passages: Sequence[Mapping[str, Any]]) -> Sheet:
-    """The statements of these passages; one that stands in several belongs to the first."""
-    return _lay_out(tuple((p["id"], p["title"], p["text"]) for p in passages))
+def index_statements(passages: Passages) -> StatementIndex:
+    """The statements of these passages."""
+    return _index_statements(passage_key(passages))
 
 
-@lru_cache(SHEETS_KEPT)
-def _lay_out(passages: tuple[tuple[str, str, str], ...]) -> Sheet:
-    statements: dict[str, Statement] = {}
-    homes: dict[str, str] = {}
-    for name, title, text in passages:
-        for each in read_statements(text, title):
-            if statements.setdefault(each.point, each) is each:
-                homes.setdefault(each.point, name)
-    return Sheet(statements, homes)
+@lru_cache(INDEXES_CACHED)
+def _index_statements(key: PassageKey) -> StatementIndex:
+    return StatementIndex(*collect_items(key, read_statements))
