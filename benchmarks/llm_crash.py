@@ -19,7 +19,7 @@ import time
 from pathlib import Path
 
 from kdos.llm import HttpEngine, HttpSettings, Ledger, ScriptedEngine
-from kdos.llm.stand_in import Faults, StandIn, serving
+from kdos.llm.stand_in import InjectedFaults, MockServer, serve_app
 from kdos.tasks import Prompt, Request
 from kdos.tasks.prompt import TEXT, an_object
 
@@ -39,17 +39,17 @@ def client(url, folder, rows):
     (folder / "out.json").write_text(json.dumps(answers, sort_keys=True))
 
 
-class Timed(StandIn):
-    """A stand-in that notes when it delivered which request to which client."""
+class Timed(MockServer):
+    """A mock server that notes when it delivered which request to which client."""
 
     def __init__(self, *arguments, **options):
         super().__init__(*arguments, **options)
         self.delivered = []
         self.client = 0
 
-    def deliver(self, request, body, fault):
+    def deliver_answer(self, request, body, fault):
         self.delivered.append((time.monotonic(), self.client, body))
-        return super().deliver(request, body, fault)
+        return super().deliver_answer(request, body, fault)
 
 
 def run(url, folder, rows, *, kill_after=None):
@@ -73,10 +73,10 @@ def run(url, folder, rows, *, kill_after=None):
 def measure(*, kills, rows, random_seed=7):
     """What the server saw over all runs, and whether the answers are whole."""
     answer = ScriptedEngine(lambda request: {"answer": f"{request.inputs['number']} it is"})
-    server = Timed(answer, [PROMPT], faults=Faults(latency=LATENCY))
+    server = Timed(answer, [PROMPT], faults=InjectedFaults(latency=LATENCY))
     chance, times, asked_again, late = random.Random(random_seed), [], 0, 0
     longest = 2 * rows * LATENCY / CONCURRENCY / (kills + 1)
-    with serving(server.app()) as url, tempfile.TemporaryDirectory() as temporary:
+    with serve_app(server.build_app()) as url, tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         while len(times) < kills:
             killed = run(url, folder, rows, kill_after=chance.uniform(0, longest))

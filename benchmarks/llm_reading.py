@@ -20,7 +20,7 @@ import json_repair
 
 from kdos.pool import Refusal
 from kdos.tasks.prompt import a_list, an_object
-from kdos.tasks.reading import distinct, read_value
+from kdos.tasks.reading import distinct_values, read_value
 
 SIGNS = "{}[]()\",:\\'`/*#“”‘’ \n\tabtrue1.-+e_…\ud800é"
 PIECES = ['{"a":', '["b",', '"x" y', ' "', '\\"', "/*", "*/", "//", "[{", "}]", ",", '"k": "v"']
@@ -39,7 +39,7 @@ def schema_of(value, *, names):
     if isinstance(value, dict):
         return an_object(**{key: schema_of(item, names=names) for key, item in value.items()})
     if isinstance(value, list):
-        kinds = distinct(schema_of(item, names=names) for item in value)
+        kinds = distinct_values(schema_of(item, names=names) for item in value)
         return a_list({} if not kinds else kinds[0] if len(kinds) == 1 else {"anyOf": kinds})
     if isinstance(value, str) and names:
         return {"enum": NAMES}

@@ -2,7 +2,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kdos.embed import RANK, LexicalEmbedder, _components, _hash, _weigh
+from kdos.embed import RANK, LexicalEmbedder, _fit_components, _hash_features, _weigh_tfidf
 
 METALS = ("copper", "iron", "zinc", "tin", "lead", "silver")
 WORDS = (*METALS, "melts", "boils", "rusts", "floats", "at", "in", "of", "water", "air", "acid")
@@ -16,7 +16,7 @@ def sentences(count: int) -> list[str]:
 def test_components_keep_nearly_all_that_an_exact_decomposition_keeps() -> None:
     texts = sentences(600)
     embedder = LexicalEmbedder.fit(texts)
-    weighted = _weigh(_hash(texts), embedder.idf).toarray()
+    weighted = _weigh_tfidf(_hash_features(texts), embedder.idf).toarray()
     exact = np.linalg.svd(weighted, compute_uv=False)[:RANK]
     kept = weighted @ embedder.components.T
     assert np.linalg.norm(kept) > 0.995 * np.linalg.norm(exact)
@@ -38,7 +38,7 @@ def test_vectors_are_finite_whatever_the_texts(texts: list[str]) -> None:
 
 
 def test_rows_of_one_direction_have_one_component() -> None:
-    weighted = _weigh(_hash(["tin melts"] * 5), np.ones(2**15, np.float32))
-    found = _components(weighted, 3, random_seed=0)
+    weighted = _weigh_tfidf(_hash_features(["tin melts"] * 5), np.ones(2**15, np.float32))
+    found = _fit_components(weighted, 3, random_seed=0)
     assert np.isfinite(found).all()
     np.testing.assert_allclose(np.linalg.norm(weighted @ found.T, axis=1), 1, atol=1e-4)

@@ -9,7 +9,7 @@ import yaml
 from kdos.config import Config
 from kdos.errors import ConfigError, InputError
 from kdos.store import whole_file
-from kdos.tasks import digest
+from kdos.tasks import json_digest
 
 FREE = (
     "workers",
@@ -187,7 +187,7 @@ class RunFolder:
 
 def fingerprint(config: Config) -> str:
     """16 hexadecimal digits of everything in a configuration that shapes samples."""
-    return digest(_shaping(config.to_dict()))[:16]
+    return json_digest(_shaping(config.to_dict()))[:16]
 
 
 def _shaping(value: dict[str, Any], at: str = "") -> dict[str, Any]:

@@ -86,16 +86,20 @@ class LexicalEmbedder:
             raise UsageError(
                 f"`embed: lexical` learns from at least 3 different texts. Got {len(set(texts))}."
             )
-        counts = _hash(texts)
+        counts = _hash_features(texts)
         held_by = np.bincount(counts.indices, minlength=counts.shape[1])
         idf = np.log((1 + len(texts)) / (1 + held_by)).astype(np.float32) + 1
         learned = np.unique(np.linspace(0, len(texts) - 1, TEXTS_LEARNED_FROM).astype(np.int64))
         rank = min(RANK, len(learned) - 1)
-        return cls(idf, _components(_weigh(counts[learned], idf), rank, random_seed=random_seed))
+        return cls(
+            idf, _fit_components(_weigh_tfidf(counts[learned], idf), rank, random_seed=random_seed)
+        )
 
     def embed(self, texts: Sequence[str]) -> Float32Array:
         """Vectors of the texts, shape (n_texts, rank)."""
-        return np.asarray(_weigh(_hash(texts), self.idf) @ self.components.T, np.float32)
+        return np.asarray(
+            _weigh_tfidf(_hash_features(texts), self.idf) @ self.components.T, np.float32
+        )
 
     def to_arrays(self) -> dict[str, Float32Array]:
         """What `LexicalEmbedder(**arrays)` needs to be the same embedder again."""
@@ -158,14 +162,14 @@ def _minilm_folder() -> str:
     return str(folder)
 
 
-def _hash(texts: Sequence[str]) -> Sparse:
+def _hash_features(texts: Sequence[str]) -> Sparse:
     """Counts of hashed features, shape (n_texts, WORD_FEATURES + CHARACTER_FEATURES).
 
     Written out because scikit-learn's HashingVectorizer makes every run of characters a Python
     string: it takes eight times as long.
     """
-    word_rows, words = _hashed_words(texts)
-    run_rows, runs = _hashed_runs(texts)
+    word_rows, words = _hash_words(texts)
+    run_rows, runs = _hash_character_runs(texts)
     rows = np.concatenate([word_rows, run_rows])
     columns = np.concatenate([words % WORD_FEATURES, WORD_FEATURES + runs % CHARACTER_FEATURES])
     shape = (len(texts), WORD_FEATURES + CHARACTER_FEATURES)
@@ -173,7 +177,7 @@ def _hash(texts: Sequence[str]) -> Sparse:
     return sparse.coo_array((ones, (rows, columns.astype(np.int64))), shape=shape).tocsr()
 
 
-def _hashed_words(texts: Sequence[str]) -> tuple[UInt64Array, UInt64Array]:
+def _hash_words(texts: Sequence[str]) -> tuple[UInt64Array, UInt64Array]:
     """Row and hash of every word and of every pair of neighbouring words."""
     rows: list[int] = []
     hashes: list[int] = []
@@ -185,7 +189,7 @@ def _hashed_words(texts: Sequence[str]) -> tuple[UInt64Array, UInt64Array]:
     return np.array(rows, np.uint64), np.array(hashes, np.uint64)
 
 
-def _hashed_runs(texts: Sequence[str]) -> tuple[UInt64Array, UInt64Array]:
+def _hash_character_runs(texts: Sequence[str]) -> tuple[UInt64Array, UInt64Array]:
     """Row and hash of every run of 3 to 4 characters; a text begins and ends with a space."""
     padded = [f" {text.casefold()} " for text in texts]
     codes = np.frombuffer("".join(padded).encode("utf-32-le"), np.uint32).astype(np.uint64)
@@ -203,7 +207,7 @@ def _hashed_runs(texts: Sequence[str]) -> tuple[UInt64Array, UInt64Array]:
     return np.concatenate(rows), np.concatenate(hashes)
 
 
-def _weigh(counts: Sparse, idf: Float32Array) -> Sparse:
+def _weigh_tfidf(counts: Sparse, idf: Float32Array) -> Sparse:
     """TF-IDF with logarithmic term frequency and unit rows."""
     weighted = counts.astype(np.float32)
     weighted.data = (1 + np.log(weighted.data)) * idf[weighted.indices]
@@ -211,7 +215,7 @@ def _weigh(counts: Sparse, idf: Float32Array) -> Sparse:
     return sparse.diags_array(1 / np.maximum(norms, 1e-12)).astype(np.float32) @ weighted
 
 
-def _components(weighted: Sparse, rank: int, *, random_seed: int) -> Float32Array:
+def _fit_components(weighted: Sparse, rank: int, *, random_seed: int) -> Float32Array:
     """The leading right singular vectors of rows, shape (rank, n_features).
 
     Randomised truncated SVD: Halko, Martinsson and Tropp (2011), algorithms 4.4 and 5.1, with the

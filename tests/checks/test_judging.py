@@ -6,7 +6,7 @@ from kdos.chance import generator
 from kdos.checks import answered_alike, count_classes, count_reasons, refuse, rule
 from kdos.llm.scripted import ScriptedEngine
 from kdos.pool import Draft, ErrorClass, Passage, Refusal
-from kdos.tasks import CHECKS, CRITERIA, PROVEN, Judgement, ask_judgement, read_judgement
+from kdos.tasks import CHECKS, CRITERIA, QUOTED_CRITERIA, Judgement, ask_judgement, read_judgement
 
 PASSAGES = [Passage("p", "d", "T", "", "en", 0, 40, "The Eiffel Tower opened in 1889 in Paris.")]
 TRUE = "opened in 1889"
@@ -41,7 +41,7 @@ def test_a_tie_is_no_majority():
 def test_a_quote_that_stands_nowhere_proves_nothing(quote):
     ruling = rule([judgement(quote=quote)], passages=PASSAGES)
     assert ruling.refusal == refuse("unproven_supported")
-    assert ruling.misquoted == PROVEN
+    assert ruling.misquoted == QUOTED_CRITERIA
 
 
 def test_quotes_may_differ_in_spaces_and_quotation_marks_only():

@@ -2,14 +2,14 @@
 
 from kdos.checks import REASONS, count_classes, count_reasons, mendable, refuse
 from kdos.pool import ErrorClass
-from kdos.tasks import CHECKS, CRITERIA, PROVEN, failure
+from kdos.tasks import CHECKS, CRITERIA, QUOTED_CRITERIA, judgement_refusal
 
 
 def test_what_the_judge_can_say_is_in_the_table():
     for name in CHECKS | CRITERIA:
-        refusal = failure(name)
+        refusal = judgement_refusal(name)
         assert REASONS[refusal.reason] == refusal.error_class
-    for name in PROVEN:
+    for name in QUOTED_CRITERIA:
         assert REASONS[f"unproven_{name}"] == CRITERIA[name]
 
 

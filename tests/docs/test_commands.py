@@ -31,7 +31,7 @@ from kdos.cli import main
 from kdos.commands.serve_rules import PROMPTS
 from kdos.config import SourceConfig, read_config
 from kdos.export import read_samples
-from kdos.llm.stand_in import StandIn, serving
+from kdos.llm.stand_in import MockServer, serve_app
 from kdos.pool import Document
 from kdos.rules import RulesEngine
 from kdos.run import run
@@ -269,7 +269,7 @@ def given_names(folder: Path) -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def server() -> Iterator[str]:
     """The address of a stand-in for a model."""
-    with serving(StandIn(RulesEngine(), PROMPTS).app()) as url:
+    with serve_app(MockServer(RulesEngine(), PROMPTS).build_app()) as url:
         yield url
 
 

@@ -10,10 +10,10 @@ import pytest
 
 from kdos.cli import main
 from kdos.llm import ScriptedEngine
-from kdos.llm.stand_in import Faults, StandIn, serving
+from kdos.llm.stand_in import InjectedFaults, MockServer, serve_app
 from kdos.rules import RulesEngine
-from kdos.tasks.grade import PROMPT as GRADE
-from kdos.tasks.recall import PROMPT as RECALL
+from kdos.tasks.grade import GRADE_PROMPT
+from kdos.tasks.recall import RECALL_PROMPT
 
 ROWS = [
     {"id": str(n), "question": f'What is "{n}" as a word?', "answers": [f"word{n}"]}
@@ -46,27 +46,27 @@ def summary(capsys):
 
 
 def test_a_model_behind_a_server_is_asked_each_question_once(tmp_path, benchmark, capsys):
-    stand_in = StandIn(ScriptedEngine(said), [RECALL])
-    with serving(stand_in.app()) as url:
+    stand_in = MockServer(ScriptedEngine(said), [RECALL_PROMPT])
+    with serve_app(stand_in.build_app()) as url:
         for _ in range(2):
             assert main(words(benchmark, url, tmp_path / "out")) == 0
             found = summary(capsys)
     assert (found["questions"], found["answered"], found["unscored"]) == (120, 120, 0)
     assert (found["correct"], found["attempted"]) == (0.5, 0.9)
-    assert stand_in.counts.requests == 120
+    assert stand_in.stats.requests == 120
     rows = list(map(json.loads, (tmp_path / "out/scores.jsonl").read_text().splitlines()))
     assert [row["id"] for row in rows] == [row["id"] for row in ROWS]
 
 
 def test_faults_are_answered_or_counted(tmp_path, benchmark, capsys):
-    faults = Faults(fail={500: 0.1, 429: 0.1}, reset=0.05, retry_after=0.05)
-    stand_in = StandIn(ScriptedEngine(said), [RECALL], faults=faults)
-    with serving(stand_in.app()) as url:
+    faults = InjectedFaults(fail={500: 0.1, 429: 0.1}, reset=0.05, retry_after=0.05)
+    stand_in = MockServer(ScriptedEngine(said), [RECALL_PROMPT], faults=faults)
+    with serve_app(stand_in.build_app()) as url:
         assert main(words(benchmark, url, tmp_path / "out")) == 0
     found = summary(capsys)
     assert found["answered"] + found["unscored"] == found["questions"] == 120
     assert found["answered"] == 120
-    assert stand_in.counts.twice == 0
+    assert stand_in.stats.answered_twice == 0
 
 
 def test_a_judge_grades_and_what_it_garbles_is_unscored(tmp_path, benchmark, capsys):
@@ -77,8 +77,8 @@ def test_a_judge_grades_and_what_it_garbles_is_unscored(tmp_path, benchmark, cap
         return json.dumps({"grade": "correct" if right else "incorrect"})
 
     with (
-        serving(StandIn(ScriptedEngine(said), [RECALL]).app()) as url,
-        serving(StandIn(ScriptedEngine(judged), [GRADE]).app()) as judge,
+        serve_app(MockServer(ScriptedEngine(said), [RECALL_PROMPT]).build_app()) as url,
+        serve_app(MockServer(ScriptedEngine(judged), [GRADE_PROMPT]).build_app()) as judge,
     ):
         more = ("--judge-endpoint", judge, "--judge-model", "j")
         assert main(words(benchmark, url, tmp_path / "out", *more)) == 0
@@ -89,7 +89,7 @@ def test_a_judge_grades_and_what_it_garbles_is_unscored(tmp_path, benchmark, cap
 
 
 def test_the_rules_behind_a_server_know_nothing_by_heart_and_can_grade(tmp_path, benchmark, capsys):
-    with serving(StandIn(RulesEngine(), [RECALL, GRADE]).app()) as url:
+    with serve_app(MockServer(RulesEngine(), [RECALL_PROMPT, GRADE_PROMPT]).build_app()) as url:
         more = ("--judge-endpoint", url, "--judge-model", "rules", "--limit", 20)
         assert main(words(benchmark, url, tmp_path / "out", *more)) == 0
     found = summary(capsys)
@@ -109,17 +109,19 @@ def started(benchmark, url, out):
 @pytest.mark.slow
 def test_kill_9_costs_no_answer_twice_and_changes_no_byte(tmp_path, benchmark):
     def finish(out, *, kills):
-        stand_in = StandIn(ScriptedEngine(said), [RECALL], faults=Faults(latency=0.05))
-        with serving(stand_in.app()) as url:
+        stand_in = MockServer(
+            ScriptedEngine(said), [RECALL_PROMPT], faults=InjectedFaults(latency=0.05)
+        )
+        with serve_app(stand_in.build_app()) as url:
             for kill in range(kills):
                 process = started(benchmark, url, out)
                 wanted = (kill + 1) * len(ROWS) // (kills + 1)
-                while stand_in.counts.answered < wanted and process.poll() is None:
+                while stand_in.stats.answered < wanted and process.poll() is None:
                     time.sleep(0.01)
                 process.send_signal(signal.SIGKILL)
                 process.wait()
             assert started(benchmark, url, out).wait() == 0
-        return stand_in.counts
+        return stand_in.stats
 
     whole = finish(tmp_path / "whole", kills=0)
     killed = finish(tmp_path / "killed", kills=2)

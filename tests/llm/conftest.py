@@ -6,7 +6,7 @@ from contextlib import ExitStack
 import pytest
 
 from kdos.llm import HttpEngine, HttpSettings, ScriptedEngine
-from kdos.llm.stand_in import Faults, StandIn, serving
+from kdos.llm.stand_in import InjectedFaults, MockServer, serve_app
 from kdos.tasks import Prompt, Request
 from kdos.tasks.prompt import TEXT, an_object
 
@@ -33,16 +33,16 @@ def stack() -> Iterator[ExitStack]:
         yield stack
 
 
-Start = Callable[..., tuple[StandIn, str]]
+Start = Callable[..., tuple[MockServer, str]]
 
 
 @pytest.fixture
 def start(stack: ExitStack) -> Start:
     """Start a stand-in; gives it and its address."""
 
-    def start(faults: Faults | None = None, *, key: str = "") -> tuple[StandIn, str]:
-        stand_in = StandIn(ScriptedEngine(twice), [PROMPT], faults=faults, key=key)
-        return stand_in, stack.enter_context(serving(stand_in.app()))
+    def start(faults: InjectedFaults | None = None, *, key: str = "") -> tuple[MockServer, str]:
+        stand_in = MockServer(ScriptedEngine(twice), [PROMPT], faults=faults, key=key)
+        return stand_in, stack.enter_context(serve_app(stand_in.build_app()))
 
     return start
 

@@ -9,7 +9,7 @@ import pytest
 
 from kdos.errors import EngineError
 from kdos.llm import HttpEngine, Ledger, Prices, ScriptedEngine
-from kdos.llm.stand_in import Faults, StandIn, serving
+from kdos.llm.stand_in import InjectedFaults, MockServer, serve_app
 from kdos.llm.stand_in_batches import Batches
 from kdos.tasks import Request
 
@@ -20,7 +20,7 @@ Ask = Callable[[int], Request]
 @dataclass
 class Server:
     url: str
-    stand_in: StandIn
+    stand_in: MockServer
     batches: Batches
 
 
@@ -28,11 +28,11 @@ class Server:
 def start(stack: ExitStack, ask_for: Ask, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Server]:
     monkeypatch.setattr("kdos.llm.batch.POLL_FIRST", 0.01)
 
-    def start(faults: Faults | None = None) -> Server:
+    def start(faults: InjectedFaults | None = None) -> Server:
         engine = ScriptedEngine(lambda request: {"answer": str(request.inputs["number"])})
-        stand_in = StandIn(engine, [ask_for(0).prompt], faults=faults)
+        stand_in = MockServer(engine, [ask_for(0).prompt], faults=faults)
         batches = Batches(stand_in)
-        return Server(stack.enter_context(serving(batches.app())), stand_in, batches)
+        return Server(stack.enter_context(serve_app(batches.app())), stand_in, batches)
 
     return start
 
@@ -57,14 +57,14 @@ def test_every_request_gets_its_answer_at_half_the_price(
 def test_rows_that_fail_or_are_lost_are_asked_again(
     start: Callable[..., Server], connect: Connect, ask_for: Ask
 ) -> None:
-    server = start(Faults(fail={500: 0.2}, hang=0.2))
+    server = start(InjectedFaults(fail={500: 0.2}, hang=0.2))
     with Ledger(Path(":memory:")) as ledger:
         replies = list(ledger.ask(connect(server.url, batch=True), map(ask_for, range(100))))
     assert len({reply.request.id for reply in replies}) == 100
     failed = [reply for reply in replies if reply.error]
-    assert all(reply.passing for reply in failed)
+    assert all(reply.transient for reply in failed)
     assert len(failed) < 15
-    assert server.stand_in.counts.twice == 0
+    assert server.stand_in.stats.answered_twice == 0
     assert len(server.batches.batches) == 3
 
 
@@ -93,14 +93,14 @@ def test_a_batch_under_way_is_found_again(
 def test_a_server_without_schemas_gets_the_rows_again_in_another_form(
     start: Callable[..., Server], connect: Connect, ask_for: Ask
 ) -> None:
-    server = start(Faults(schema=False))
+    server = start(InjectedFaults(schema=False))
     with Ledger(Path(":memory:")) as ledger:
         replies = list(ledger.ask(connect(server.url, batch=True), map(ask_for, range(10))))
     assert [reply.error for reply in replies] == [""] * 10
 
 
 def test_a_server_without_batches_says_so(stack: ExitStack, connect: Connect, ask_for: Ask) -> None:
-    stand_in = StandIn(ScriptedEngine(lambda _: {"answer": "1"}), [])
-    url = stack.enter_context(serving(stand_in.app()))
+    stand_in = MockServer(ScriptedEngine(lambda _: {"answer": "1"}), [])
+    url = stack.enter_context(serve_app(stand_in.build_app()))
     with pytest.raises(EngineError, match="404"):
         list(connect(url, batch=True).complete([ask_for(1)]))

@@ -8,10 +8,10 @@ import pytest
 
 from kdos.errors import ConfigError
 from kdos.llm import Budget, BudgetSpentError, Engine, HttpEngine, Ledger, Prices, ScriptedEngine
-from kdos.llm.stand_in import Faults, StandIn
+from kdos.llm.stand_in import InjectedFaults, MockServer
 from kdos.tasks import Reply, Request
 
-Start = Callable[..., tuple[StandIn, str]]
+Start = Callable[..., tuple[MockServer, str]]
 Connect = Callable[..., HttpEngine]
 Ask = Callable[[int], Request]
 
@@ -49,7 +49,7 @@ def test_what_is_kept_costs_nothing(ask_for: Ask, tmp_path: Path) -> None:
 def test_tokens_and_money_are_never_overspent(
     cap: str, start: Start, connect: Connect, ask_for: Ask
 ) -> None:
-    stand_in, url = start(Faults(latency=0.01))
+    stand_in, url = start(InjectedFaults(latency=0.01))
     prices = Prices(prompt=100.0, completion=1000.0)
     engine = connect(url, concurrency=16, max_tokens=50, prices=prices)
     budget = Budget(tokens=5000) if cap == "tokens" else Budget(usd=0.5)
@@ -57,7 +57,7 @@ def test_tokens_and_money_are_never_overspent(
     with Ledger(Path(":memory:"), budget=budget) as ledger:
         seen = spend(ledger, engine, requests, cap.upper() if cap == "usd" else cap)
         spending = ledger.spending
-    assert len(seen) == spending.calls == stand_in.counts.answered
+    assert len(seen) == spending.calls == stand_in.stats.answered
     assert spending.tokens <= 5000 if cap == "tokens" else spending.cost_usd <= 0.5
     share = spending.tokens / 5000 if cap == "tokens" else spending.cost_usd / 0.5
     assert share > 0.9
@@ -66,7 +66,7 @@ def test_tokens_and_money_are_never_overspent(
 def test_time_is_a_cap_even_when_the_server_hangs(
     start: Start, connect: Connect, ask_for: Ask
 ) -> None:
-    _, url = start(Faults(latency=0.01, hang=0.3))
+    _, url = start(InjectedFaults(latency=0.01, hang=0.3))
     engine = connect(url, concurrency=4, timeout=0.5)
     began = time.monotonic()
     with Ledger(Path(":memory:"), budget=Budget(seconds=1.0)) as ledger:

@@ -8,9 +8,9 @@ from aiohttp import web
 
 from kdos.errors import EngineError
 from kdos.llm.embeddings import EndpointEmbedder
-from kdos.llm.stand_in import StandIn, hashed, serving
+from kdos.llm.stand_in import MockServer, hash_embedding, serve_app
 
-Start = Callable[..., tuple[StandIn, str]]
+Start = Callable[..., tuple[MockServer, str]]
 
 
 def test_row_i_is_the_vector_of_text_i(start: Start) -> None:
@@ -21,7 +21,7 @@ def test_row_i_is_the_vector_of_text_i(start: Start) -> None:
         assert embedder.name == "endpoint:hashed"
     assert vectors.dtype == np.float32
     assert vectors.shape == (500, 64)
-    np.testing.assert_allclose(vectors, [hashed(text) for text in texts], atol=1e-6)
+    np.testing.assert_allclose(vectors, [hash_embedding(text) for text in texts], atol=1e-6)
 
 
 def test_no_texts_are_no_vectors(start: Start) -> None:
@@ -43,7 +43,7 @@ def test_rows_in_any_order_and_failures_that_pass() -> None:
 
     app = web.Application()
     app.router.add_post("/v1/embeddings", embeddings)
-    with serving(app) as url, EndpointEmbedder(url, "m") as embedder:
+    with serve_app(app) as url, EndpointEmbedder(url, "m") as embedder:
         assert embedder.embed(["a", "bb", "ccc"]).tolist() == [[1.0], [2.0], [3.0]]
     assert len(seen) == 2
 
@@ -68,7 +68,7 @@ def test_a_server_that_does_not_embed_is_quoted(status: int, body: str, words: s
     app = web.Application()
     app.router.add_post("/v1/embeddings", embeddings)
     with (
-        serving(app) as url,
+        serve_app(app) as url,
         EndpointEmbedder(url, "m") as embedder,
         pytest.raises(EngineError, match=words),
     ):

@@ -16,11 +16,11 @@ from aiohttp import web
 
 from kdos.errors import ConfigError, EngineError
 from kdos.llm import HttpEngine, HttpSettings, Ledger
-from kdos.llm.stand_in import Faults, StandIn, serving, started
+from kdos.llm.stand_in import InjectedFaults, MockServer, serve_app, start_app
 from kdos.tasks import Reply, Request
 
 MEMORY = Path(":memory:")
-Start = Callable[..., tuple[StandIn, str]]
+Start = Callable[..., tuple[MockServer, str]]
 Connect = Callable[..., HttpEngine]
 Ask = Callable[[int], Request]
 
@@ -34,19 +34,19 @@ def answers(replies: list[Reply]) -> dict[str, bool]:
 
 
 def test_every_request_gets_its_answer(start: Start, connect: Connect, ask_for: Ask) -> None:
-    stand_in, url = start(Faults(latency=0.02))
+    stand_in, url = start(InjectedFaults(latency=0.02))
     engine = connect(url, concurrency=32)
     with Ledger(MEMORY) as ledger:
         replies = list(ledger.ask(engine, map(ask_for, range(300))))
     assert len(replies) == 300
     assert all(answers(replies).values())
-    assert stand_in.counts.requests == 300
-    assert 16 <= stand_in.counts.most_flying <= 32
+    assert stand_in.stats.requests == 300
+    assert 16 <= stand_in.stats.max_in_flight <= 32
     assert all(reply.usage.prompt_tokens > 0 and reply.latency > 0.01 for reply in replies)
 
 
 def test_requests_are_drawn_as_there_is_room(start: Start, connect: Connect, ask_for: Ask) -> None:
-    _, url = start(Faults(latency=0.01))
+    _, url = start(InjectedFaults(latency=0.01))
     engine = connect(url, concurrency=4)
     drawn: list[int] = []
 
@@ -65,7 +65,7 @@ def test_requests_are_drawn_as_there_is_room(start: Start, connect: Connect, ask
 def test_mixed_faults_lose_nothing_and_pay_nothing_twice(
     start: Start, connect: Connect, ask_for: Ask
 ) -> None:
-    faults = Faults(
+    faults = InjectedFaults(
         latency=0.005,
         fail={429: 0.05, 500: 0.05},
         truncate=0.05,
@@ -84,8 +84,8 @@ def test_mixed_faults_lose_nothing_and_pay_nothing_twice(
     refused = [reply.error for reply in replies if reply.error]
     assert good >= 590
     assert all("cut off" in reason for reason in refused)
-    counts = stand_in.counts
-    assert counts.twice == 0
+    counts = stand_in.stats
+    assert counts.answered_twice == 0
     assert counts.answered == spending.calls
     assert counts.requests == counts.answered + sum(
         counts.faults[fault] for fault in ("429", "500", "hang", "reset")
@@ -108,7 +108,7 @@ def test_a_cut_off_answer_gets_more_room_and_a_garbled_one_its_fault_told(
         }
         return web.json_response({"choices": [choice]})
 
-    engine = connect(stack.enter_context(serving(app_of(chat))), max_tokens=50)
+    engine = connect(stack.enter_context(serve_app(app_of(chat))), max_tokens=50)
     with Ledger(MEMORY) as ledger:
         request = ask_for(1)
         (reply,) = ledger.ask(engine, [request])
@@ -124,13 +124,13 @@ def test_a_cut_off_answer_gets_more_room_and_a_garbled_one_its_fault_told(
 def test_a_server_without_schemas_is_asked_in_another_form_and_remembered(
     start: Start, connect: Connect, ask_for: Ask, tmp_path: Path
 ) -> None:
-    stand_in, url = start(Faults(schema=False))
+    stand_in, url = start(InjectedFaults(schema=False))
     with Ledger(tmp_path / "ledger.sqlite") as ledger:
         assert len(list(ledger.ask(connect(url), map(ask_for, range(10))))) == 10
-        assert stand_in.counts.requests == 11
+        assert stand_in.stats.requests == 11
     with Ledger(tmp_path / "ledger.sqlite") as ledger:
         list(ledger.ask(connect(url), map(ask_for, range(10, 20))))
-    assert stand_in.counts.requests == 21
+    assert stand_in.stats.requests == 21
 
 
 def test_rate_limits_in_headers_are_respected(
@@ -143,24 +143,24 @@ def test_rate_limits_in_headers_are_respected(
         left = {"x-ratelimit-remaining-requests": "0", "x-ratelimit-reset-requests": "300ms"}
         return web.json_response(complete_with('{"answer": "1"}'), headers=left)
 
-    engine = connect(stack.enter_context(serving(app_of(chat))))
+    engine = connect(stack.enter_context(serve_app(app_of(chat))))
     assert len(list(engine.complete(map(ask_for, range(3))))) == 3
     assert times[1] - times[0] >= 0.29
 
 
 def test_a_server_that_goes_away_is_waited_for(ask_for: Ask, caplog: Any) -> None:
-    from kdos.llm.island import Island
+    from kdos.llm.island import EventLoopThread
 
-    island = Island("server")
+    island = EventLoopThread("server")
 
     async def chat(_: web.Request) -> web.Response:
         return web.json_response(complete_with('{"answer": "1"}'))
 
-    runner, port = island.call(started(app_of(chat), 0))
+    runner, port = island.run_coroutine(start_app(app_of(chat), 0))
     try:
         with HttpEngine(HttpSettings(url=f"http://127.0.0.1:{port}/v1", model="m")) as engine:
             assert len(list(engine.complete(map(ask_for, range(5))))) == 5
-            island.call(runner.cleanup())
+            island.run_coroutine(runner.cleanup())
             replies: list[Reply] = []
             reader = threading.Thread(
                 target=lambda: replies.extend(engine.complete(map(ask_for, range(5, 25))))
@@ -168,11 +168,11 @@ def test_a_server_that_goes_away_is_waited_for(ask_for: Ask, caplog: Any) -> Non
             reader.start()
             time.sleep(1.2)
             assert not replies
-            runner, _ = island.call(started(app_of(chat), port))
+            runner, _ = island.run_coroutine(start_app(app_of(chat), port))
             reader.join(20)
             assert [reply.error for reply in replies] == [""] * 20
     finally:
-        island.call(runner.cleanup())
+        island.run_coroutine(runner.cleanup())
         island.close()
     said = [record.getMessage() for record in caplog.records]
     assert any("waiting until it is back" in line for line in said)
@@ -188,7 +188,7 @@ def test_a_single_bad_request_is_refused_and_the_others_go_on(
             return web.json_response({"error": {"message": "context too long"}}, status=400)
         return web.json_response(complete_with('{"answer": "1"}'))
 
-    engine = connect(stack.enter_context(serving(app_of(chat))))
+    engine = connect(stack.enter_context(serve_app(app_of(chat))))
     with Ledger(MEMORY) as ledger:
         replies = list(ledger.ask(engine, map(ask_for, range(20))))
     errors = {reply.request.id: reply.error for reply in replies if reply.error}
@@ -207,14 +207,14 @@ def test_nothing_is_held_after_close(start: Start, ask_for: Ask) -> None:
 
 
 def test_the_reader_may_leave_early(start: Start, connect: Connect, ask_for: Ask) -> None:
-    stand_in, url = start(Faults(latency=0.05))
+    stand_in, url = start(InjectedFaults(latency=0.05))
     engine = connect(url, concurrency=8)
     kept: list[Reply] = []
-    replies = engine.complete_kept(map(ask_for, range(1000)), kept.extend)
+    replies = engine.complete_and_store(map(ask_for, range(1000)), kept.extend)
     first = next(replies)
     replies.close()  # type: ignore[attr-defined]
     assert first in kept
-    assert stand_in.counts.requests < 40
+    assert stand_in.stats.requests < 40
     assert len(list(engine.complete(map(ask_for, range(3))))) == 3
 
 
@@ -238,16 +238,16 @@ def test_an_error_in_keeping_reaches_the_caller(
         raise OSError("disk full")
 
     with pytest.raises(OSError, match="disk full"):
-        list(connect(url).complete_kept([ask_for(1)], keep))
+        list(connect(url).complete_and_store([ask_for(1)], keep))
 
 
 def test_replies_are_kept_while_the_reader_is_busy(
     start: Start, connect: Connect, ask_for: Ask
 ) -> None:
-    _, url = start(Faults(latency=0.01))
+    _, url = start(InjectedFaults(latency=0.01))
     engine = connect(url, concurrency=16)
     kept: list[Reply] = []
-    replies = engine.complete_kept(map(ask_for, range(100)), kept.extend)
+    replies = engine.complete_and_store(map(ask_for, range(100)), kept.extend)
     next(replies)
     time.sleep(0.5)
     assert len(kept) >= 16
@@ -287,7 +287,7 @@ def test_a_wrong_key_stops_at_once_and_does_not_show(
     assert "Incorrect API key" in line
     assert "key_env" in line
     assert "sk-wrong" not in line
-    assert stand_in.counts.requests == 1
+    assert stand_in.stats.requests == 1
 
 
 def test_the_key_is_scrubbed_from_everything_that_is_kept(
@@ -305,7 +305,7 @@ def test_the_key_is_scrubbed_from_everything_that_is_kept(
         return web.json_response(complete_with(f'{{"answer": "your key is {secret}"}}'))
 
     monkeypatch.setenv("A_KEY", secret)
-    engine = connect(stack.enter_context(serving(app_of(chat))), key_env="A_KEY")
+    engine = connect(stack.enter_context(serve_app(app_of(chat))), key_env="A_KEY")
     with Ledger(tmp_path / "ledger.sqlite") as ledger:
         replies = list(ledger.ask(engine, map(ask_for, range(4))))
     assert any("[key]" in reply.text for reply in replies)
@@ -351,7 +351,7 @@ def test_a_server_that_refuses_is_quoted(
     async def chat(_: web.Request) -> web.Response:
         return web.Response(status=status, body=raw)
 
-    url = stack.enter_context(serving(app_of(chat)))
+    url = stack.enter_context(serve_app(app_of(chat)))
     line = complaint(connect(url), ask_for)
     assert words in line
     assert url in line
@@ -369,7 +369,7 @@ def test_no_such_host(connect: Connect, ask_for: Ask) -> None:
 
 
 def test_nobody_listens(connect: Connect, ask_for: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("kdos.llm.flight.PATIENCE", 0.5)
+    monkeypatch.setattr("kdos.llm.flight.FIRST_CONTACT_SECONDS", 0.5)
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -379,7 +379,7 @@ def test_nobody_listens(connect: Connect, ask_for: Ask, monkeypatch: pytest.Monk
 def test_tls_that_cannot_be_trusted(
     connect: Connect, ask_for: Ask, tmp_path: Path, stack: ExitStack
 ) -> None:
-    from kdos.llm.island import Island
+    from kdos.llm.island import EventLoopThread
 
     key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
     command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1"]
@@ -390,7 +390,7 @@ def test_tls_that_cannot_be_trusted(
         pytest.skip("no openssl here")
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.load_cert_chain(certificate, key)
-    island = Island("tls")
+    island = EventLoopThread("tls")
     stack.callback(island.close)
 
     async def listen() -> asyncio.Server:
@@ -400,8 +400,8 @@ def test_tls_that_cannot_be_trusted(
         server.close()
         await server.wait_closed()
 
-    server = island.call(listen())
-    stack.callback(lambda: island.call(stop(server)))
+    server = island.run_coroutine(listen())
+    stack.callback(lambda: island.run_coroutine(stop(server)))
     port = server.sockets[0].getsockname()[1]
     assert "TLS failed" in complaint(connect(f"https://127.0.0.1:{port}/v1"), ask_for)
 

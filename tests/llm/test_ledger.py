@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from kdos.errors import EngineError, StoreError
 from kdos.llm import Failure, Ledger, ScriptedEngine
-from kdos.llm.book import KeyFilter
+from kdos.llm.book import KeyBloomFilter
 from kdos.tasks import Prompt, Reply, Request, Usage
 
 MEMORY = Path(":memory:")
@@ -88,7 +88,7 @@ def test_a_reply_is_on_disk_before_it_is_yielded(tmp_path: Path) -> None:
 
 def test_a_passing_failure_is_asked_again_and_a_lasting_one_is_kept(tmp_path: Path) -> None:
     path = tmp_path / "ledger.sqlite"
-    passing = ScriptedEngine(lambda _: Failure("server down", passing=True))
+    passing = ScriptedEngine(lambda _: Failure("server down", transient=True))
     lasting = ScriptedEngine(lambda _: Failure("too long"))
     healed = ScriptedEngine(echo)
     with Ledger(path) as ledger:
@@ -192,7 +192,7 @@ def test_the_filter_lets_every_key_through_and_few_others():
     def keys(kind, count):
         return [hashlib.sha256(f"{kind} {n}".encode()).digest()[:16] for n in range(count)]
 
-    held = KeyFilter()
+    held = KeyBloomFilter()
     for key in keys("in", 20_000):
         held.add(key)
     assert all(map(held.may_hold, keys("in", 20_000)))

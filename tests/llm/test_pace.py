@@ -1,16 +1,18 @@
 """The pace: fewer in flight when the server is full, more again when it is not."""
 
-from kdos.llm.pace import Pace
-from kdos.llm.wire import Allowance
+from kdos.llm.pace import AIMDController
+from kdos.llm.wire import RateLimit
 
 
-def proven(most: int) -> Pace:
-    pace = Pace(most)
-    pace.answered(0.1, 0.0)
+def proven(most: int) -> AIMDController:
+    pace = AIMDController(most)
+    pace.record_answer(0.1, 0.0)
     return pace
 
 
-def feed(pace: Pace, *, epochs: int, latency: float, away: float, start: float = 0.0) -> float:
+def feed(
+    pace: AIMDController, *, epochs: int, latency: float, away: float, start: float = 0.0
+) -> float:
     """Epochs of replies of which a share `away` was turned away; gives the time after them."""
     now = start
     for _ in range(epochs):
@@ -18,19 +20,19 @@ def feed(pace: Pace, *, epochs: int, latency: float, away: float, start: float =
         for number in range(count):
             now += latency / max(1.0, pace.limit)
             if number < away * count:
-                pace.turned_away(now)
+                pace.record_rejection(now)
             else:
-                pace.answered(latency, now)
+                pace.record_answer(latency, now)
     return now
 
 
 def test_one_request_goes_first() -> None:
-    pace = Pace(64)
-    assert pace.room(0) == 1
-    pace.answered(0.1, 0.1)
-    assert pace.room(0.2) == 64
-    pace.flying = 60
-    assert pace.room(0.2) == 4
+    pace = AIMDController(64)
+    assert pace.free_slots(0) == 1
+    pace.record_answer(0.1, 0.1)
+    assert pace.free_slots(0.2) == 64
+    pace.in_flight = 60
+    assert pace.free_slots(0.2) == 4
 
 
 def test_a_full_server_gets_fewer_and_then_more_again() -> None:
@@ -55,8 +57,8 @@ def test_slower_replies_with_less_done_lower_the_limit() -> None:
 
 
 def test_slower_replies_with_as_much_done_do_not() -> None:
-    pace = Pace(256)
-    pace.answered(0.1, 0.0)
+    pace = AIMDController(256)
+    pace.record_answer(0.1, 0.0)
     pace.limit = 16
     now = feed(pace, epochs=3, latency=0.1, away=0.0)
     for _ in range(60):  # a batching server: latency grows with the batch, throughput holds
@@ -67,28 +69,28 @@ def test_slower_replies_with_as_much_done_do_not() -> None:
 def test_it_never_stands_still() -> None:
     pace = proven(4)
     feed(pace, epochs=50, latency=0.1, away=1.0)
-    assert pace.room(1e9) == 1
+    assert pace.free_slots(1e9) == 1
 
 
 def test_a_rate_limit_closes_the_gate_until_it_is_full_again() -> None:
     pace = proven(8)
-    pace.told({"requests": Allowance(0, 5.0), "tokens": Allowance(900, 60.0)}, 10.0)
-    assert pace.room(14.9) == 0
-    assert pace.room(15.0) == 8
+    pace.apply_rate_limits({"requests": RateLimit(0, 5.0), "tokens": RateLimit(900, 60.0)}, 10.0)
+    assert pace.free_slots(14.9) == 0
+    assert pace.free_slots(15.0) == 8
 
 
 def test_a_dead_server_is_probed_ever_more_rarely() -> None:
     pace = proven(8)
-    assert [pace.failed_to_connect(1.0) for _ in range(3)] == [False, False, True]
-    assert pace.room(1.0) == 0
+    assert [pace.record_connection_failure(1.0) for _ in range(3)] == [False, False, True]
+    assert pace.free_slots(1.0) == 0
     waits: list[float] = []
-    now = pace.closed_until
+    now = pace.paused_until
     for _ in range(8):
-        assert pace.room(now) == 1
-        pace.failed_to_connect(now)
-        waits.append(pace.closed_until - now)
-        now = pace.closed_until
+        assert pace.free_slots(now) == 1
+        pace.record_connection_failure(now)
+        waits.append(pace.paused_until - now)
+        now = pace.paused_until
     assert waits == sorted(waits)
     assert waits[-1] == 30
-    assert pace.answered(0.1, now)
-    assert pace.room(now) == 8
+    assert pace.record_answer(0.1, now)
+    assert pace.free_slots(now) == 8

@@ -7,23 +7,23 @@ import orjson
 import pytest
 
 from kdos.llm.wire import (
-    Allowance,
-    Answer,
+    Completion,
     Endpoint,
-    Form,
     Prices,
-    WireError,
-    allowances,
-    as_seconds,
-    body_of,
-    excerpt,
-    most_usage,
-    read_answer,
-    retry_after,
-    usage_of,
-    words_of,
+    ProtocolError,
+    RateLimit,
+    ResponseFormat,
+    body_excerpt,
+    bound_usage,
+    build_chat_body,
+    error_message,
+    measure_usage,
+    parse_completion,
+    parse_duration,
+    read_rate_limits,
+    read_retry_after,
 )
-from kdos.tasks import Attempt, Prompt, Request
+from kdos.tasks import FailedAttempt, Prompt, Request
 from kdos.tasks.prompt import TEXT, an_object
 
 PROMPT = Prompt(task="seed", text="Say the number.", schema=an_object(answer=TEXT))
@@ -35,7 +35,12 @@ def completion(message: dict[str, Any], **more: Any) -> bytes:
 
 
 def test_a_request_carries_prompt_schema_inputs_and_settings() -> None:
-    raw = body_of(REQUEST, {"model": "m", "temperature": 0.7}, max_tokens=100, form=Form.SCHEMA)
+    raw = build_chat_body(
+        REQUEST,
+        {"model": "m", "temperature": 0.7},
+        max_tokens=100,
+        response_format=ResponseFormat.SCHEMA,
+    )
     body = json.loads(raw)
     assert body["model"] == "m"
     assert (body["max_tokens"], body["top_p"], body["temperature"]) == (100, 0.5, 0.7)
@@ -47,7 +52,10 @@ def test_a_request_carries_prompt_schema_inputs_and_settings() -> None:
 
 
 def test_the_form_is_asked_for_as_the_server_can() -> None:
-    forms = [json.loads(body_of(REQUEST, {}, max_tokens=1, form=form)) for form in Form]
+    forms = [
+        json.loads(build_chat_body(REQUEST, {}, max_tokens=1, response_format=form))
+        for form in ResponseFormat
+    ]
     assert [form.get("response_format", {}).get("type") for form in forms] == [
         "json_schema",
         "json_object",
@@ -56,20 +64,27 @@ def test_the_form_is_asked_for_as_the_server_can() -> None:
 
 
 def test_lengths_of_text_are_ours_to_check() -> None:
-    body = body_of(REQUEST, {}, max_tokens=1, form=Form.SCHEMA)
+    body = build_chat_body(REQUEST, {}, max_tokens=1, response_format=ResponseFormat.SCHEMA)
     form = json.loads(body)["response_format"]["json_schema"]
     assert form["strict"] is True
     assert "minLength" not in json.dumps(form)
 
 
 def test_a_second_attempt_shows_the_first_and_has_another_key() -> None:
-    again = Request("seed/1", PROMPT, {"number": 1}, earlier=Attempt("{", "it must be JSON"))
+    again = Request(
+        "seed/1", PROMPT, {"number": 1}, failed_attempt=FailedAttempt("{", "it must be JSON")
+    )
     plain = Request("seed/1", PROMPT, {"number": 1})
-    roomy = Request("seed/1", PROMPT, {"number": 1}, room=2)
+    roomy = Request("seed/1", PROMPT, {"number": 1}, max_tokens_factor=2)
     assert [message["role"] for message in again.messages][2:] == ["assistant", "user"]
     assert "it must be JSON" in again.messages[-1]["content"]
     assert len({again.key, plain.key, roomy.key}) == 3
-    assert json.loads(body_of(roomy, {}, max_tokens=100, form=Form.NONE))["max_tokens"] == 200
+    assert (
+        json.loads(build_chat_body(roomy, {}, max_tokens=100, response_format=ResponseFormat.NONE))[
+            "max_tokens"
+        ]
+        == 200
+    )
 
 
 @pytest.mark.parametrize(
@@ -87,7 +102,9 @@ def test_a_second_attempt_shows_the_first_and_has_another_key() -> None:
 def test_text_and_reasoning_are_told_apart(
     message: dict[str, Any], text: str, reasoning: str
 ) -> None:
-    answer = read_answer(completion(message, usage={"prompt_tokens": 3, "completion_tokens": 2}))
+    answer = parse_completion(
+        completion(message, usage={"prompt_tokens": 3, "completion_tokens": 2})
+    )
     assert (answer.text, answer.reasoning) == (text, reasoning)
     assert (answer.prompt_tokens, answer.completion_tokens) == (3, 2)
 
@@ -96,19 +113,19 @@ def test_text_and_reasoning_are_told_apart(
     "raw", [b"", b"<html>", b"[]", b"{}", b'{"choices": []}', b'{"choices": [{}]}', b'"a"', b"null"]
 )
 def test_what_is_no_completion_is_said_to_be_none(raw: bytes) -> None:
-    with pytest.raises(WireError):
-        read_answer(raw)
+    with pytest.raises(ProtocolError):
+        parse_completion(raw)
 
 
 def test_tokens_are_estimated_where_the_server_does_not_count() -> None:
-    answer = Answer("x" * 400, "", "stop", None, None)
-    usage = usage_of(answer, 4000, Prices(prompt=1.0, completion=10.0))
+    answer = Completion("x" * 400, "", "stop", None, None)
+    usage = measure_usage(answer, 4000, Prices(prompt=1.0, completion=10.0))
     assert (usage.prompt_tokens, usage.completion_tokens) == (1000, 100)
     assert usage.cost_usd == pytest.approx(0.001 + 0.001)
 
 
 def test_the_most_is_more_than_what_a_request_comes_to() -> None:
-    most = most_usage(REQUEST, max_tokens=100, prices=Prices(1.0, 2.0))
+    most = bound_usage(REQUEST, max_tokens=100, prices=Prices(1.0, 2.0))
     assert most.prompt_tokens >= len(REQUEST.messages[0]["content"]) / 4
     assert most.completion_tokens == 100
     assert most.cost_usd > 0
@@ -127,31 +144,31 @@ def test_the_most_is_more_than_what_a_request_comes_to() -> None:
     ],
 )
 def test_the_servers_own_words_are_found(raw: bytes, words: str) -> None:
-    assert words_of(raw) == words
+    assert error_message(raw) == words
 
 
 def test_an_excerpt_is_short() -> None:
-    assert len(excerpt(b"a" * 10_000)) < 310
+    assert len(body_excerpt(b"a" * 10_000)) < 310
 
 
 def test_waiting_times_are_read_in_every_form() -> None:
-    assert retry_after({"retry-after": "7"}, now=0) == 7
-    assert retry_after({"retry-after-ms": "250"}, now=0) == 0.25
-    assert retry_after({"retry-after": "Thu, 01 Jan 1970 00:01:00 GMT"}, now=20) == 40
-    assert retry_after({"retry-after": "soon"}, now=0) == 0
-    assert retry_after({}, now=0) == 0
-    assert as_seconds("6m0s") == 360
-    assert as_seconds("20ms") == 0.02
-    assert as_seconds("1.5") == 1.5
-    assert as_seconds("?") == 1.0
+    assert read_retry_after({"retry-after": "7"}, now=0) == 7
+    assert read_retry_after({"retry-after-ms": "250"}, now=0) == 0.25
+    assert read_retry_after({"retry-after": "Thu, 01 Jan 1970 00:01:00 GMT"}, now=20) == 40
+    assert read_retry_after({"retry-after": "soon"}, now=0) == 0
+    assert read_retry_after({}, now=0) == 0
+    assert parse_duration("6m0s") == 360
+    assert parse_duration("20ms") == 0.02
+    assert parse_duration("1.5") == 1.5
+    assert parse_duration("?") == 1.0
 
 
 def test_rate_limits_are_read_from_headers() -> None:
     headers = {"x-ratelimit-remaining-requests": "0", "x-ratelimit-reset-requests": "2s"}
-    assert allowances(headers) == {"requests": Allowance(0, 2)}
-    assert allowances({}) == {}
+    assert read_rate_limits(headers) == {"requests": RateLimit(0, 2)}
+    assert read_rate_limits({}) == {}
 
 
 def test_an_address_may_be_given_with_its_path() -> None:
     for url in ("http://a/v1", "http://a/v1/", "http://a/v1/chat/completions"):
-        assert Endpoint(url).at("models") == "http://a/v1/models"
+        assert Endpoint(url).path_url("models") == "http://a/v1/models"

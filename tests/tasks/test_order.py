@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kdos.errors import EngineError
-from kdos.tasks import Prompt, Reply, Request, in_order
+from kdos.tasks import Prompt, Reply, Request, pair_replies_in_order
 
 PROMPT = Prompt(task="seed", text="?", schema={})
 
@@ -40,7 +40,7 @@ def shuffled(chance, held):
 def test_every_item_comes_back_once_in_order_with_its_own_reply(asked, held, window, seed):
     items = [(number, request(number) if ask else None) for number, ask in enumerate(asked)]
     ask = shuffled(random.Random(seed), held)
-    found = list(in_order(items, ask=ask, window=window))
+    found = list(pair_replies_in_order(items, ask=ask, window=window))
     assert [number for number, _ in found] == list(range(len(items)))
     for number, reply in found:
         assert (reply is not None) == asked[number]
@@ -61,7 +61,7 @@ def test_one_late_reply_holds_up_the_others_only_when_the_window_is_full():
         if late:
             yield Reply(late)
 
-    stream = in_order(((n, request(n)) for n in range(1000)), ask=ask, window=50)
+    stream = pair_replies_in_order(((n, request(n)) for n in range(1000)), ask=ask, window=50)
     assert next(stream)[0] == 0
     assert len(sent) == 50
     assert [number for number, _ in stream] == list(range(1, 1000))
@@ -79,10 +79,12 @@ def test_an_engine_may_draw_requests_in_a_thread_of_its_own():
         threading.Thread(target=work).start()
         yield from iter(done.get, None)
 
-    found = in_order(((n, request(n)) for n in range(500)), ask=ask, window=8)
+    found = pair_replies_in_order(((n, request(n)) for n in range(500)), ask=ask, window=8)
     assert [number for number, _ in found] == list(range(500))
 
 
 def test_a_reply_that_never_comes_is_an_error():
     with pytest.raises(EngineError, match="must answer every request"):
-        list(in_order([(0, request(0))], ask=lambda requests: iter(list(requests)[:0])))
+        list(
+            pair_replies_in_order([(0, request(0))], ask=lambda requests: iter(list(requests)[:0]))
+        )

@@ -8,58 +8,90 @@ import pytest
 from kdos.checks import KnownQuestions, check, rule
 from kdos.pool import Extraction, Passage, Seed
 from kdos.tasks import Group, Reply, ask_drafts, read_drafts, read_extraction, read_judgement
-from kdos.tasks.extract import PROMPT as EXTRACT
-from kdos.tasks.judge import PROMPT as JUDGE
+from kdos.tasks.extract import EXTRACT_PROMPT
+from kdos.tasks.judge import JUDGE_PROMPT
 from kdos.tasks.request import Request
-from kdos.tasks.seed import PROMPT as SEED
-from kdos.tasks.seed import read_seeds
-from kdos.tasks.synthesize import PROMPT as SYNTHESIZE
+from kdos.tasks.seed import SEED_PROMPT, read_seeds
+from kdos.tasks.synthesize import SYNTHESIZE_PROMPT
 
 REQUIREMENTS = {
-    "extract: topic entity or entities": (EXTRACT, r"topic_entities.*one or several"),
-    "extract: all helpful knowledge points": (EXTRACT, r"all facts that help to answer"),
-    "extract: knowledge points are sentences": (EXTRACT, r"full declarative sentence"),
-    "extract: flowchart for steps": (EXTRACT, r"`flowchart TD` or `flowchart LR` where one step"),
-    "extract: graph for relations": (EXTRACT, r"`graph TD` or `graph LR` where entities are rel"),
-    "extract: mindmap for hierarchy": (EXTRACT, r"`mindmap` where parts belong to a whole"),
-    "extract: overlap can be measured": (EXTRACT, r"same shape.*overlap between questions"),
-    "extract: JSON out": (EXTRACT, r"one JSON object and nothing else"),
-    "extract: claimed wording is kept": (EXTRACT, r"claimed.*letter for letter"),
-    "synthesise: instance-based": (SYNTHESIZE, r"Instance-based, always"),
-    "synthesise: which instances": (SYNTHESIZE, r"people, events, places, organisations.*dates"),
-    "synthesise: nothing abstract": (SYNTHESIZE, r"No abstract or general questions"),
-    "synthesise: example that will do": (SYNTHESIZE, r"Right: \"In what year"),
-    "synthesise: different from sources": (SYNTHESIZE, r"differs in content and in form from eve"),
-    "synthesise: recombination": (SYNTHESIZE, r"recombines their knowledge points or themes"),
-    "synthesise: no superficial variation": (SYNTHESIZE, r"no paraphrase of one"),
-    "synthesise: varied angles and structures": (SYNTHESIZE, r"angle.*shape of the logic change"),
-    "synthesise: never multiple choice": (SYNTHESIZE, r"Never multiple choice"),
-    "synthesise: coherent": (SYNTHESIZE, r"fit together"),
-    "synthesise: not mechanical, no contradiction": (SYNTHESIZE, r"mechanically, nothing contradi"),
-    "synthesise: distractors make it harder": (SYNTHESIZE, r"Really harder through distractors"),
-    "synthesise: distractors from the sources": (SYNTHESIZE, r"from the seeds' knowledge points"),
-    "synthesise: 3 to 5 knowledge points": (SYNTHESIZE, r"Knowledge points\.\*\* 3 to 5"),
-    "synthesise: complete logic": (SYNTHESIZE, r"complete Mermaid diagram"),
-    "synthesise: logic names every point": (SYNTHESIZE, r"every knowledge point is a node"),
-    "synthesise: expansion before combination": (SYNTHESIZE, r"Step 1, expand.*Step 2, combine"),
-    "synthesise: regenerate on failure": (SYNTHESIZE, r"Write a question that fails anew"),
-    "synthesise: abandon after repeated failure": (SYNTHESIZE, r"fails again and again, abandon"),
-    "synthesise: use and avoid": (SYNTHESIZE, r"`use`.*`avoid`"),
-    "synthesise: evidence": (SYNTHESIZE, r"a quote from it, word for word"),
-    "synthesise: source's language": (SYNTHESIZE, r"in the `language` of the passages"),
-    "synthesise: difficulty": (SYNTHESIZE, r"`difficulty` is given.*`D1`.*`D5`"),
-    "synthesise: mend a refused draft": (SYNTHESIZE, r"`failed` is given"),
-    "judge: the rubric needs passages": (JUDGE, r"passages are the only source"),
-    "judge: supported": (JUDGE, r"`supported`: the passages state"),
-    "judge: knowledge points true": (JUDGE, r"`knowledge_points_true`.*none contradicts"),
-    "judge: entailed": (JUDGE, r"`entailed`.*lead to the answer"),
-    "judge: logic valid": (JUDGE, r"`logic_valid`.*step by step"),
-    "judge: distractors valid": (JUDGE, r"`distractors_valid`.*wrong"),
-    "judge: evidence": (JUDGE, r"quote`: the stretch of a passage, word for word"),
-    "judge: input is no instruction": (JUDGE, r"never an instruction to you"),
-    "seed: instance-based": (SEED, r"concrete instance.*No abstract questions"),
-    "seed: source's language": (SEED, r"in the language of the passage"),
-    "extract: source's language": (EXTRACT, r"in the language of the passages"),
+    "extract: topic entity or entities": (EXTRACT_PROMPT, r"topic_entities.*one or several"),
+    "extract: all helpful knowledge points": (EXTRACT_PROMPT, r"all facts that help to answer"),
+    "extract: knowledge points are sentences": (EXTRACT_PROMPT, r"full declarative sentence"),
+    "extract: flowchart for steps": (
+        EXTRACT_PROMPT,
+        r"`flowchart TD` or `flowchart LR` where one step",
+    ),
+    "extract: graph for relations": (
+        EXTRACT_PROMPT,
+        r"`graph TD` or `graph LR` where entities are rel",
+    ),
+    "extract: mindmap for hierarchy": (EXTRACT_PROMPT, r"`mindmap` where parts belong to a whole"),
+    "extract: overlap can be measured": (EXTRACT_PROMPT, r"same shape.*overlap between questions"),
+    "extract: JSON out": (EXTRACT_PROMPT, r"one JSON object and nothing else"),
+    "extract: claimed wording is kept": (EXTRACT_PROMPT, r"claimed.*letter for letter"),
+    "synthesise: instance-based": (SYNTHESIZE_PROMPT, r"Instance-based, always"),
+    "synthesise: which instances": (
+        SYNTHESIZE_PROMPT,
+        r"people, events, places, organisations.*dates",
+    ),
+    "synthesise: nothing abstract": (SYNTHESIZE_PROMPT, r"No abstract or general questions"),
+    "synthesise: example that will do": (SYNTHESIZE_PROMPT, r"Right: \"In what year"),
+    "synthesise: different from sources": (
+        SYNTHESIZE_PROMPT,
+        r"differs in content and in form from eve",
+    ),
+    "synthesise: recombination": (
+        SYNTHESIZE_PROMPT,
+        r"recombines their knowledge points or themes",
+    ),
+    "synthesise: no superficial variation": (SYNTHESIZE_PROMPT, r"no paraphrase of one"),
+    "synthesise: varied angles and structures": (
+        SYNTHESIZE_PROMPT,
+        r"angle.*shape of the logic change",
+    ),
+    "synthesise: never multiple choice": (SYNTHESIZE_PROMPT, r"Never multiple choice"),
+    "synthesise: coherent": (SYNTHESIZE_PROMPT, r"fit together"),
+    "synthesise: not mechanical, no contradiction": (
+        SYNTHESIZE_PROMPT,
+        r"mechanically, nothing contradi",
+    ),
+    "synthesise: distractors make it harder": (
+        SYNTHESIZE_PROMPT,
+        r"Really harder through distractors",
+    ),
+    "synthesise: distractors from the sources": (
+        SYNTHESIZE_PROMPT,
+        r"from the seeds' knowledge points",
+    ),
+    "synthesise: 3 to 5 knowledge points": (SYNTHESIZE_PROMPT, r"Knowledge points\.\*\* 3 to 5"),
+    "synthesise: complete logic": (SYNTHESIZE_PROMPT, r"complete Mermaid diagram"),
+    "synthesise: logic names every point": (SYNTHESIZE_PROMPT, r"every knowledge point is a node"),
+    "synthesise: expansion before combination": (
+        SYNTHESIZE_PROMPT,
+        r"Step 1, expand.*Step 2, combine",
+    ),
+    "synthesise: regenerate on failure": (SYNTHESIZE_PROMPT, r"Write a question that fails anew"),
+    "synthesise: abandon after repeated failure": (
+        SYNTHESIZE_PROMPT,
+        r"fails again and again, abandon",
+    ),
+    "synthesise: use and avoid": (SYNTHESIZE_PROMPT, r"`use`.*`avoid`"),
+    "synthesise: evidence": (SYNTHESIZE_PROMPT, r"a quote from it, word for word"),
+    "synthesise: source's language": (SYNTHESIZE_PROMPT, r"in the `language` of the passages"),
+    "synthesise: difficulty": (SYNTHESIZE_PROMPT, r"`difficulty` is given.*`D1`.*`D5`"),
+    "synthesise: mend a refused draft": (SYNTHESIZE_PROMPT, r"`failed` is given"),
+    "judge: the rubric needs passages": (JUDGE_PROMPT, r"passages are the only source"),
+    "judge: supported": (JUDGE_PROMPT, r"`supported`: the passages state"),
+    "judge: knowledge points true": (JUDGE_PROMPT, r"`knowledge_points_true`.*none contradicts"),
+    "judge: entailed": (JUDGE_PROMPT, r"`entailed`.*lead to the answer"),
+    "judge: logic valid": (JUDGE_PROMPT, r"`logic_valid`.*step by step"),
+    "judge: distractors valid": (JUDGE_PROMPT, r"`distractors_valid`.*wrong"),
+    "judge: evidence": (JUDGE_PROMPT, r"quote`: the stretch of a passage, word for word"),
+    "judge: input is no instruction": (JUDGE_PROMPT, r"never an instruction to you"),
+    "seed: instance-based": (SEED_PROMPT, r"concrete instance.*No abstract questions"),
+    "seed: source's language": (SEED_PROMPT, r"in the language of the passage"),
+    "extract: source's language": (EXTRACT_PROMPT, r"in the language of the passages"),
 }
 CHECKS = ("answer_directly_in_question", "ambiguous", "not_self_contained")
 
@@ -71,7 +103,7 @@ def test_the_requirement_stands_in_the_prompt(name):
 
 
 @pytest.mark.parametrize("check_name", CHECKS)
-@pytest.mark.parametrize("prompt", [SYNTHESIZE, JUDGE], ids=["synthesize", "judge"])
+@pytest.mark.parametrize("prompt", [SYNTHESIZE_PROMPT, JUDGE_PROMPT], ids=["synthesize", "judge"])
 def test_writer_and_judge_make_the_same_three_checks(prompt, check_name):
     assert f"`{check_name}`" in prompt.text
     assert re.search(r"[Ff]lag only (what is )?obvious", prompt.text)
@@ -79,7 +111,9 @@ def test_writer_and_judge_make_the_same_three_checks(prompt, check_name):
 
 
 @pytest.mark.parametrize(
-    "prompt", [SEED, EXTRACT, SYNTHESIZE, JUDGE], ids=lambda prompt: prompt.task
+    "prompt",
+    [SEED_PROMPT, EXTRACT_PROMPT, SYNTHESIZE_PROMPT, JUDGE_PROMPT],
+    ids=lambda prompt: prompt.task,
 )
 def test_inputs_and_reply_are_json_blocks_that_fit(prompt):
     given, wanted = examples(prompt)
@@ -105,23 +139,23 @@ def answered(prompt, wanted):
 
 
 def test_the_example_draft_passes_every_free_check():
-    given, wanted = examples(SYNTHESIZE)
+    given, wanted = examples(SYNTHESIZE_PROMPT)
     seed = Seed("s", given["seeds"][0]["question"], ("1799",), "p7", "p7", "history")
     group = Group("g", (seed,), tuple(given["use"]), (), drafts=1)
-    (draft,) = read_drafts(answered(SYNTHESIZE, wanted), group)
+    (draft,) = read_drafts(answered(SYNTHESIZE_PROMPT, wanted), group)
     passages = {passage.id: passage for passage in shelf(given)}
     assert check(draft, passages=passages, seeds=[seed], known=KnownQuestions()) is None
 
 
 def test_the_example_extraction_and_seeds_and_judgement_can_be_read():
-    given, wanted = examples(EXTRACT)
-    assert len(read_extraction(answered(EXTRACT, wanted)).knowledge_points) == 3
-    given, wanted = examples(SEED)
+    given, wanted = examples(EXTRACT_PROMPT)
+    assert len(read_extraction(answered(EXTRACT_PROMPT, wanted)).knowledge_points) == 3
+    given, wanted = examples(SEED_PROMPT)
     passage = Passage("p", "d", given["title"], "", "en", 0, 99, given["passage"])
-    seeds, refused = read_seeds(answered(SEED, wanted), passage)
+    seeds, refused = read_seeds(answered(SEED_PROMPT, wanted), passage)
     assert (len(seeds), refused) == (2, [])
-    given, wanted = examples(JUDGE)
-    judgement = read_judgement(answered(JUDGE, wanted))
+    given, wanted = examples(JUDGE_PROMPT)
+    judgement = read_judgement(answered(JUDGE_PROMPT, wanted))
     assert rule([judgement], passages=shelf(given)).refusal.reason == "not_supported"
 
 
@@ -131,7 +165,7 @@ def test_the_rendered_request_holds_prompt_and_inputs():
     passage = Passage("p", "d", "T", "", "de", 0, 4, "Text")
     extractions = {"s": Extraction(("T",), ("K.",), "")}
     system, user = ask_drafts(group, extractions=extractions, passages=[passage]).messages
-    assert system["content"].startswith(SYNTHESIZE.text.rstrip())
+    assert system["content"].startswith(SYNTHESIZE_PROMPT.text.rstrip())
     block = orjson.loads(user["content"].removeprefix("```json\n").removesuffix("\n```"))
     assert block["use"] == ["Use this."]
     assert block["avoid"] == ["Avoid this."]
@@ -141,4 +175,12 @@ def test_the_rendered_request_holds_prompt_and_inputs():
 
 
 def test_the_hash_changes_with_the_wording():
-    assert len({prompt.hash for prompt in (SEED, EXTRACT, SYNTHESIZE, JUDGE)}) == 4
+    assert (
+        len(
+            {
+                prompt.hash
+                for prompt in (SEED_PROMPT, EXTRACT_PROMPT, SYNTHESIZE_PROMPT, JUDGE_PROMPT)
+            }
+        )
+        == 4
+    )

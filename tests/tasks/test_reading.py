@@ -188,7 +188,7 @@ def schema_of(value: Any, *, names: bool) -> dict[str, Any]:
         pairs = {key: schema_of(item, names=names) for key, item in value.items()}
         return an_object(**pairs)
     if isinstance(value, list):
-        kinds = reading.distinct(schema_of(item, names=names) for item in value)
+        kinds = reading.distinct_values(schema_of(item, names=names) for item in value)
         item = {} if not kinds else kinds[0] if len(kinds) == 1 else {"anyOf": kinds}
         return a_list(item)
     if isinstance(value, str) and names:

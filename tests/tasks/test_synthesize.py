@@ -3,7 +3,7 @@
 import orjson
 
 from kdos.pool import ErrorClass, Extraction, Passage, Refusal, Seed
-from kdos.tasks import Group, Reply, ask_again, ask_drafts, once_more, read_drafts
+from kdos.tasks import Group, Reply, ask_drafts, ask_redraft, read_drafts, retry_group
 
 SEED = Seed("s", "Who built it?", ("Eiffel",), "p", "d", "towers")
 GROUP = Group("r1/g", (SEED,), (), (), drafts=2)
@@ -41,7 +41,7 @@ def test_a_failed_or_unreadable_reply_is_a_refusal():
 def test_a_refused_draft_is_asked_for_once_more_with_the_reason():
     (draft,) = read_drafts(reply(ask_drafts(GROUP, **BOOKS), ITEM), GROUP)
     refusal = Refusal("logic_circular", ErrorClass.KNOWLEDGE_LOGIC, "'A' leads back to itself")
-    request = ask_again(GROUP, draft, refusal, **BOOKS)
+    request = ask_redraft(GROUP, draft, refusal, **BOOKS)
     failed = request.inputs["failed"]
     assert (failed["reason"], failed["detail"]) == ("logic_circular", "'A' leads back to itself")
     assert failed["draft"]["question"] == "Which tower?"
@@ -49,7 +49,7 @@ def test_a_refused_draft_is_asked_for_once_more_with_the_reason():
     assert request.inputs["drafts"] == 1
     assert request.id == "synthesize/r1/g/0/again"
     assert request.key != ask_drafts(GROUP, **BOOKS).key
-    (mended,) = read_drafts(reply(request, ITEM), once_more(GROUP, draft))
+    (mended,) = read_drafts(reply(request, ITEM), retry_group(GROUP, draft))
     assert mended.id == "r1/g/0/again/0"
 
 

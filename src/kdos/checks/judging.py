@@ -7,7 +7,7 @@ from kdos.checks.answers import canonical, stands_in
 from kdos.checks.evidence import find_quote
 from kdos.checks.taxonomy import refuse
 from kdos.pool import Passage, Refusal
-from kdos.tasks import CHECKS, CRITERIA, PROVEN, Judgement, failure
+from kdos.tasks import CHECKS, CRITERIA, QUOTED_CRITERIA, Judgement, judgement_refusal
 
 MAJORITY = 0.5
 """More than this share of judges must pass a check or criterion."""
@@ -64,14 +64,16 @@ def rule(
     if failed is None:
         return Ruling(None, passed, wrong)
     believed = sum(one.passed[failed] for one in read) / len(read) > least
-    return Ruling(refuse(f"unproven_{failed}") if believed else failure(failed), passed, wrong)
+    return Ruling(
+        refuse(f"unproven_{failed}") if believed else judgement_refusal(failed), passed, wrong
+    )
 
 
 def misquotes(judgement: Judgement, passages: Sequence[Passage]) -> tuple[str, ...]:
     """The criteria a judge holds to be met without a quote that stands in a passage."""
     return tuple(
         name
-        for name in PROVEN
+        for name in QUOTED_CRITERIA
         if judgement.passed[name]
         and not any(find_quote(judgement.quotes[name], passage.text) for passage in passages)
     )

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from kdos.api import load_config
 from kdos.config import Config
-from kdos.llm.checkup import CALLS_A_SAMPLE, Check, check_up
+from kdos.llm.checkup import CALLS_PER_SAMPLE, HealthCheck, diagnose_endpoint
 from kdos.llm.http import settings_from
 from kdos.terminal import say, show_json
 
@@ -27,7 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def main(args: argparse.Namespace) -> int:
     """Look at everything; exit code 0 if all is well, 1 if not."""
     config = load_config(args.config)
-    checks: list[Check] = []
+    checks: list[HealthCheck] = []
     for check in all_checks(config, args.out or Path("runs") / args.config.stem):
         checks.append(check)
         say(f"{'ok  ' if check.ok else 'FAIL'} {check.name}: {check.found}")
@@ -45,19 +45,19 @@ def main(args: argparse.Namespace) -> int:
     return 0 if well else 1
 
 
-def all_checks(config: Config, out: Path) -> Iterator[Check]:
+def all_checks(config: Config, out: Path) -> Iterator[HealthCheck]:
     """The engine's checks, and the disk's."""
     if config.engine.kind == "rules":
-        yield Check("engine", True, "rules: built in, no key, no network, no cost")
+        yield HealthCheck("engine", True, "rules: built in, no key, no network, no cost")
     else:
-        yield from check_up(settings_from(config.engine), samples=config.budget.samples)
+        yield from diagnose_endpoint(settings_from(config.engine), samples=config.budget.samples)
     yield check_disk(config.budget.samples, out)
 
 
-def check_disk(samples: int, out: Path) -> Check:
+def check_disk(samples: int, out: Path) -> HealthCheck:
     """Is there room for the run."""
     there = next(folder for folder in (out, *out.resolve().parents) if folder.exists())
     free = shutil.disk_usage(there).free
-    needed = round(samples * (CALLS_A_SAMPLE * BYTES_A_CALL + BYTES_A_SAMPLE))
+    needed = round(samples * (CALLS_PER_SAMPLE * BYTES_A_CALL + BYTES_A_SAMPLE))
     found = f"about {needed / 1e9:,.2f} GB needed, {free / 1e9:,.1f} GB free at {there}"
-    return Check("disk", needed < free, found, "" if needed < free else "Give another --out.")
+    return HealthCheck("disk", needed < free, found, "" if needed < free else "Give another --out.")

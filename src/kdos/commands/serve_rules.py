@@ -4,17 +4,24 @@ import argparse
 from threading import Event
 
 from kdos.errors import UsageError
-from kdos.llm.stand_in import Faults, StandIn, serving
+from kdos.llm.stand_in import InjectedFaults, MockServer, serve_app
 from kdos.rules import RulesEngine
-from kdos.tasks.extract import PROMPT as EXTRACT
-from kdos.tasks.grade import PROMPT as GRADE
-from kdos.tasks.judge import PROMPT as JUDGE
-from kdos.tasks.recall import PROMPT as RECALL
-from kdos.tasks.seed import PROMPT as SEED
-from kdos.tasks.synthesize import PROMPT as SYNTHESIZE
+from kdos.tasks.extract import EXTRACT_PROMPT
+from kdos.tasks.grade import GRADE_PROMPT
+from kdos.tasks.judge import JUDGE_PROMPT
+from kdos.tasks.recall import RECALL_PROMPT
+from kdos.tasks.seed import SEED_PROMPT
+from kdos.tasks.synthesize import SYNTHESIZE_PROMPT
 from kdos.terminal import say, show_json
 
-PROMPTS = (SEED, EXTRACT, SYNTHESIZE, JUDGE, RECALL, GRADE)
+PROMPTS = (
+    SEED_PROMPT,
+    EXTRACT_PROMPT,
+    SYNTHESIZE_PROMPT,
+    JUDGE_PROMPT,
+    RECALL_PROMPT,
+    GRADE_PROMPT,
+)
 SHARES = {
     "truncate": "answers that are cut off (finish reason length)",
     "garble": "answers whose JSON is damaged",
@@ -47,9 +54,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(args: argparse.Namespace) -> None:
     """Serve until interrupted; the line on stdout holds the address."""
-    stand_in = StandIn(RulesEngine(), PROMPTS, faults=read_faults(args))
+    stand_in = MockServer(RulesEngine(), PROMPTS, faults=read_faults(args))
     try:
-        with serving(stand_in.app(), port=args.port) as url:
+        with serve_app(stand_in.build_app(), port=args.port) as url:
             show_json({"url": url})
             say(f"answering at {url}; stop with Ctrl-C")
             Event().wait()
@@ -57,7 +64,7 @@ def main(args: argparse.Namespace) -> None:
         raise UsageError(f"--port must be free. {error.strerror}. Give another one.") from error
 
 
-def read_faults(args: argparse.Namespace) -> Faults:
+def read_faults(args: argparse.Namespace) -> InjectedFaults:
     """The faults that the flags order.
 
     Raises:
@@ -70,7 +77,7 @@ def read_faults(args: argparse.Namespace) -> Faults:
             raise UsageError(f"--{name} must be a share in [0, 1]. Got {share}.")
     if sum(shares.values()) + sum(fail.values()) > 1:
         raise UsageError("The shares of all faults together must be at most 1.")
-    return Faults(
+    return InjectedFaults(
         latency=args.latency,
         fail=fail,
         retry_after=args.retry_after,

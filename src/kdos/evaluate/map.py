@@ -16,7 +16,7 @@ from kdos.config import read_config
 from kdos.density import Space, measure
 from kdos.embed import Embedder, LexicalEmbedder, load_embedder
 from kdos.errors import ConfigError, StoreError, UsageError
-from kdos.llm.embeddings import ENDPOINT, endpoint_embedder
+from kdos.llm.embeddings import ENDPOINT_PREFIX, open_endpoint_embedder
 from kdos.scoring import Question
 from kdos.store import read_arrays
 
@@ -76,8 +76,8 @@ def run_embedder(run: Path) -> Generator[Embedder]:
         config = read_config({key: value[key] for key in value if key != "fingerprint"})
     except (OSError, yaml.YAMLError, TypeError, ConfigError) as error:
         raise StoreError(f"{run / 'run.yaml'} must be a run's configuration. {error}") from error
-    if config.embed.startswith(ENDPOINT):
-        with endpoint_embedder(config.embed, config.engine) as embedder:
+    if config.embed.startswith(ENDPOINT_PREFIX):
+        with open_endpoint_embedder(config.embed, config.engine) as embedder:
             yield embedder
     else:
         yield load_embedder(config.embed) or LexicalEmbedder(**read_arrays(run / "embed")[1])

@@ -9,7 +9,16 @@ from kdos.chance import generator
 from kdos.errors import UsageError
 from kdos.pool import Refusal
 from kdos.scoring import Question, Scores, score
-from kdos.tasks import Ask, Grade, Request, ask_grade, ask_recall, in_order, read_grade, read_recall
+from kdos.tasks import (
+    Ask,
+    Grade,
+    Request,
+    ask_grade,
+    ask_recall,
+    pair_replies_in_order,
+    read_grade,
+    read_recall,
+)
 
 NO_ANSWER = "no_answer"
 NO_GOLD = "no_gold_answer"
@@ -53,7 +62,7 @@ def mark_asked(
 ) -> Iterator[Mark]:
     """A mark for every question, its answer asked of a model, in the questions' order."""
     asked = ((question, _asking(question, examples)) for question in questions)
-    for question, reply in in_order(asked, ask=ask):
+    for question, reply in pair_replies_in_order(asked, ask=ask):
         assert reply is not None
         answer = read_recall(reply)
         if isinstance(answer, Refusal):
@@ -108,7 +117,7 @@ def draw_examples(
 def grade_marks(marks: Iterable[Mark], *, ask: Ask) -> Iterator[Mark]:
     """The marks with a judge's grade; an answer whose grade cannot be read is unscored."""
     asked = ((mark, _grading(mark)) for mark in marks)
-    for mark, reply in in_order(asked, ask=ask):
+    for mark, reply in pair_replies_in_order(asked, ask=ask):
         grade = None if reply is None else read_grade(reply)
         if isinstance(grade, Refusal):
             yield replace(mark, scores=None, unscored=f"{grade.reason}: {grade.detail}")

@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 
 from kdos.pool import Extraction, Grouping, Passage, Refusal, Seed, fields_of, group_texts, values
-from kdos.tasks import Ask, Request, ask_extraction, in_order, read_extraction
+from kdos.tasks import Ask, Request, ask_extraction, pair_replies_in_order, read_extraction
 
 EXTRACTIONS = pa.schema(
     [
@@ -36,7 +36,7 @@ def extract(
 ) -> Iterator[tuple[Seed, Extraction | Refusal]]:
     """Each seed with its extraction or why there is none, in the order of the seeds."""
     asked = ((seed, _request(seed, passage)) for seed in seeds)
-    for seed, reply in in_order(asked, ask=ask):
+    for seed, reply in pair_replies_in_order(asked, ask=ask):
         assert reply is not None
         yield seed, read_extraction(reply)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from threading import Lock
 from time import monotonic
 
-from kdos.llm.book import Book, Kept, Spending
+from kdos.llm.book import KeyedReply, ReplyStore, Spending
 from kdos.llm.budget import Budget
 from kdos.llm.engine import Engine
 from kdos.tasks import Reply, Request
@@ -22,12 +22,12 @@ class Accounts:
 
     def __init__(self, path: Path, *, shared: Path | None, budget: Budget) -> None:
         self.budget = budget
-        self._own = Book(path, alone=True)
-        self._shared = Book(shared, alone=False) if shared else None
-        self._borrowed: list[tuple[Engine, Kept]] = []
+        self._own = ReplyStore(path, alone=True)
+        self._shared = ReplyStore(shared, alone=False) if shared else None
+        self._borrowed: list[tuple[Engine, KeyedReply]] = []
         self._lock = Lock()
         self._cached = 0
-        self._spending = self._own.spending()
+        self._spending = self._own.total_spending()
         self._opened = monotonic()
 
     def close(self) -> None:
@@ -54,9 +54,9 @@ class Accounts:
 
     def find(self, engine: Engine, key: bytes, request: Request) -> Reply | None:
         """The kept reply to `request`, whose key is `key`."""
-        reply = self._own.find(key, request)
+        reply = self._own.find_reply(key, request)
         if reply is None and self._shared:
-            reply = self._shared.find(key, request)
+            reply = self._shared.find_reply(key, request)
             if reply is not None:
                 self._borrowed.append((engine, (key, reply)))
                 if len(self._borrowed) >= BORROWED:
@@ -64,38 +64,38 @@ class Accounts:
         self._cached += reply is not None
         return reply
 
-    def keep(self, engine: Engine, replies: Sequence[Kept]) -> None:
+    def keep(self, engine: Engine, replies: Sequence[KeyedReply]) -> None:
         """Commit replies with their keys; when this returns they survive a crash."""
         by_task: dict[str, list[Reply]] = {}
         for _, reply in replies:
             by_task.setdefault(reply.request.task, []).append(reply)
-        spent = {task: Spending.on(those) for task, those in by_task.items()}
-        self._own.keep(self._own.register(engine), replies, spent)
+        spent = {task: Spending.of_replies(those) for task, those in by_task.items()}
+        self._own.store_replies(self._own.engine_number(engine), replies, spent)
         if self._shared:
-            self._shared.keep(self._shared.register(engine), replies, spent)
+            self._shared.store_replies(self._shared.engine_number(engine), replies, spent)
         with self._lock:
             self._spending = sum(spent.values(), self._spending)
 
     def findings(self, engine: Engine) -> "Findings":
         """What the engine found out, here and in earlier runs; what it adds is kept at once."""
-        return Findings(self._own, self._own.register(engine))
+        return Findings(self._own, self._own.engine_number(engine))
 
     def _write_borrowed(self) -> None:
         """Write what came out of the cache into the run's own file: it cost nothing here."""
         engines = {engine.fingerprint: engine for engine, _ in self._borrowed}
         for fingerprint, engine in engines.items():
             kept = [one for other, one in self._borrowed if other.fingerprint == fingerprint]
-            self._own.keep(self._own.register(engine), kept, {})
+            self._own.store_replies(self._own.engine_number(engine), kept, {})
         self._borrowed.clear()
 
 
 class Findings(MutableMapping[str, str]):
     """What one engine found out about its server, on disk as soon as it is set."""
 
-    def __init__(self, book: Book, engine: int) -> None:
+    def __init__(self, book: ReplyStore, engine: int) -> None:
         self._book = book
         self._engine = engine
-        self._known = book.findings(engine)
+        self._known = book.read_server_state(engine)
 
     def __getitem__(self, name: str) -> str:
         return self._known[name]
@@ -103,11 +103,11 @@ class Findings(MutableMapping[str, str]):
     def __setitem__(self, name: str, value: str) -> None:
         if self._known.get(name) != value:
             self._known[name] = value
-            self._book.keep_finding(self._engine, name, value)
+            self._book.write_server_state(self._engine, name, value)
 
     def __delitem__(self, name: str) -> None:
         del self._known[name]
-        self._book.keep_finding(self._engine, name, None)
+        self._book.write_server_state(self._engine, name, None)
 
     def __iter__(self) -> Iterator[str]:
         return iter(dict(self._known))

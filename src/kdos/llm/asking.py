@@ -14,7 +14,7 @@ from kdos.llm.accounts import Accounts
 from kdos.llm.budget import Budget, BudgetSpentError
 from kdos.llm.engine import Engine, OutOfTimeError, RemoteEngine
 from kdos.pool import Refusal
-from kdos.tasks import Attempt, Reply, Request, Usage
+from kdos.tasks import FailedAttempt, Reply, Request, Usage
 from kdos.tasks.reading import read_value
 
 COMMIT_SECONDS = 0.1  # a reply of an engine in this process waits at most this long
@@ -72,9 +72,11 @@ class Asking:
         if engine is None:
             yield from self.in_lots(self.engine.complete(self.fresh()))
             return
-        engine.findings = self.accounts.findings(engine)
+        engine.server_state = self.accounts.findings(engine)
         try:
-            yield from engine.complete_kept(self.fresh(), self.keep, until=self.accounts.until)
+            yield from engine.complete_and_store(
+                self.fresh(), self.keep, deadline=self.accounts.until
+            )
         except OutOfTimeError:
             self.waiting.clear()
             self.cap = f"{self.accounts.budget.seconds:,.0f} seconds"
@@ -161,7 +163,7 @@ class Asking:
         spending = self.accounts.spending
         flying = list(self.most.values())
         if budget.counts_tokens and self.remote is not None:
-            self.most[request.key] = self.remote.most(request)
+            self.most[request.key] = self.remote.bound_request_usage(request)
             flying.append(self.most[request.key])
         usage = Usage(
             spending.prompt_tokens + sum(most.prompt_tokens for most in flying),
@@ -169,14 +171,14 @@ class Asking:
             spending.cost_usd + sum(most.cost_usd for most in flying),
         )
         calls = spending.calls + len(self.waiting) + 1
-        cap = budget.passed_by(calls=calls, usage=usage, seconds=self.accounts.seconds)
+        cap = budget.name_passed_cap(calls=calls, usage=usage, seconds=self.accounts.seconds)
         if cap:
             self.most.pop(request.key, None)
         return cap
 
     def check_prices(self) -> None:
         """Fail if money is to be counted and nobody knows the price."""
-        unpriced = self.remote is not None and not self.remote.priced
+        unpriced = self.remote is not None and not self.remote.has_prices
         if unpriced and self.accounts.budget.usd is not None:
             raise ConfigError(
                 "A cap in USD needs the price of a token. engine.prices is not set. "
@@ -197,13 +199,17 @@ def once_more(reply: Reply) -> Request | None:
     """What to ask after a reply that cannot be used, once each: more room, or a mended answer."""
     request = reply.request
     if cut_off(reply):
-        return replace(request, room=MORE_ROOM) if request.room == 1 else None
-    if request.earlier is not None or not request.prompt.schema:
+        return (
+            replace(request, max_tokens_factor=MORE_ROOM)
+            if request.max_tokens_factor == 1
+            else None
+        )
+    if request.failed_attempt is not None or not request.prompt.schema:
         return None
     value = read_value(reply.text, request.prompt.schema)
     if not isinstance(value, Refusal):
         return None
-    return replace(request, earlier=Attempt(reply.text, value.detail))
+    return replace(request, failed_attempt=FailedAttempt(reply.text, value.detail))
 
 
 def cut_off(reply: Reply) -> bool:

@@ -15,10 +15,10 @@ from kdos.errors import StoreError
 from kdos.llm.engine import Engine
 from kdos.tasks import Reply, Request, Usage
 
-FORMAT = 1
+LEDGER_FORMAT = 1
 PAGE_BYTES = 16384  # rows have 2-4 KB: a fifth less file than with pages of 4096
 BUSY_SECONDS = 60.0  # how long to wait for another process that writes to a shared file
-LOT = 64
+ROWS_PER_STATEMENT = 64
 """Rows that one statement inserts. SQLite works without Python's lock only inside a statement, so
 a row each would wait for the lock as often as the event loop holds it."""
 
@@ -39,14 +39,14 @@ CREATE TABLE replies (
     attempts INTEGER, params TEXT, inputs TEXT, reasoning TEXT, text TEXT
 );
 """
-COLUMNS = 16
-ROW = "(NULL" + ", ?" * COLUMNS + ")"
-KEEP = "INSERT OR REPLACE INTO replies VALUES "
-FIND = """
+REPLY_COLUMNS = 16
+REPLY_PLACEHOLDERS = "(NULL" + ", ?" * REPLY_COLUMNS + ")"
+INSERT_REPLIES = "INSERT OR REPLACE INTO replies VALUES "
+SELECT_REPLY = """
 SELECT text, error, reasoning, finish, prompt_tokens, completion_tokens, cost_usd, latency, attempts
 FROM replies WHERE key = ? AND NOT passing
 """
-SPEND = """
+ADD_SPENDING = """
 INSERT INTO spending VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET
     calls = calls + excluded.calls, failed = failed + excluded.failed,
     prompt_tokens = prompt_tokens + excluded.prompt_tokens,
@@ -87,7 +87,7 @@ class Spending:
         )
 
     @classmethod
-    def on(cls, replies: Sequence[Reply]) -> "Spending":
+    def of_replies(cls, replies: Sequence[Reply]) -> "Spending":
         """What these replies of an engine cost."""
         return cls(
             calls=len(replies),
@@ -98,11 +98,11 @@ class Spending:
         )
 
 
-Kept = tuple[bytes, Reply]
+KeyedReply = tuple[bytes, Reply]
 """A reply with its 16-byte key."""
 
 
-class KeyFilter:
+class KeyBloomFilter:
     """Which keys may be in a file, in 4 MB: what it denies is certainly not there.
 
     Of keys that are not there it lets through one in 300 at a million in the file, one in five at
@@ -130,7 +130,7 @@ class KeyFilter:
         return number % self.BITS, (number >> 32) % self.BITS
 
 
-class Book:
+class ReplyStore:
     """An open file. `alone`: nobody else may open it meanwhile. Any thread may use it.
 
     What is certainly not in a file of our own is not looked for: SQLite gives up Python's lock for
@@ -142,8 +142,8 @@ class Book:
         self._lock = RLock()
         self._prompts: set[str] = set()
         self._engines: dict[str, int] = {}
-        self._connection = connect(path, alone=alone)
-        self._filter = KeyFilter() if alone else None
+        self._connection = open_database(path, alone=alone)
+        self._filter = KeyBloomFilter() if alone else None
         if self._filter:
             for (key,) in self._connection.execute("SELECT key FROM replies"):
                 self._filter.add(key)
@@ -152,12 +152,12 @@ class Book:
         """Close the file."""
         self._connection.close()
 
-    def find(self, key: bytes, request: Request) -> Reply | None:
+    def find_reply(self, key: bytes, request: Request) -> Reply | None:
         """The kept reply to `request`, whose key is `key`; a failure that may pass is none."""
         if self._filter and not self._filter.may_hold(key):
             return None
         with self._lock:
-            row = self._connection.execute(FIND, (key,)).fetchone()
+            row = self._connection.execute(SELECT_REPLY, (key,)).fetchone()
         if row is None:
             return None
         text, error, reasoning, finish, prompt, completion, cost, latency, attempts = row
@@ -172,26 +172,28 @@ class Book:
             attempts=attempts,
         )
 
-    def keep(self, engine: int, replies: Sequence[Kept], spent: Mapping[str, Spending]) -> None:
+    def store_replies(
+        self, engine: int, replies: Sequence[KeyedReply], spent: Mapping[str, Spending]
+    ) -> None:
         """Commit replies, and by task what they cost; when this returns they survive a crash."""
-        rows = [as_row(key, engine, reply) for key, reply in replies]
-        with self._lock, self._all_or_nothing() as connection:
+        rows = [reply_row(key, engine, reply) for key, reply in replies]
+        with self._lock, self._transaction() as connection:
             for key, reply in replies:
-                self._keep_prompt(reply.request)
+                self._insert_prompt(reply.request)
                 if self._filter:
                     self._filter.add(key)
-            for start in range(0, len(rows), LOT):
-                lot = rows[start : start + LOT]
-                values = ", ".join([ROW] * len(lot))
-                connection.execute(KEEP + values, list(chain.from_iterable(lot)))
+            for start in range(0, len(rows), ROWS_PER_STATEMENT):
+                lot = rows[start : start + ROWS_PER_STATEMENT]
+                values = ", ".join([REPLY_PLACEHOLDERS] * len(lot))
+                connection.execute(INSERT_REPLIES + values, list(chain.from_iterable(lot)))
             totals = [spending_row(engine, task, spending) for task, spending in spent.items()]
-            connection.executemany(SPEND, totals)
+            connection.executemany(ADD_SPENDING, totals)
 
-    def register(self, engine: Engine) -> int:
+    def engine_number(self, engine: Engine) -> int:
         """The number that stands for an engine in this file."""
         number = self._engines.get(engine.fingerprint)
         if number is None:
-            with self._lock, self._all_or_nothing() as connection:
+            with self._lock, self._transaction() as connection:
                 connection.execute(
                     "INSERT OR IGNORE INTO engines (fingerprint, name) VALUES (?, ?)",
                     (engine.fingerprint, engine.name),
@@ -201,15 +203,15 @@ class Book:
                 self._engines[engine.fingerprint] = number
         return number
 
-    def findings(self, engine: int) -> dict[str, str]:
+    def read_server_state(self, engine: int) -> dict[str, str]:
         """What an engine found out about its server."""
         query = "SELECT name, value FROM findings WHERE engine = ?"
         with self._lock:
             return dict(self._connection.execute(query, (engine,)).fetchall())
 
-    def keep_finding(self, engine: int, name: str, value: str | None) -> None:
+    def write_server_state(self, engine: int, name: str, value: str | None) -> None:
         """Remember what an engine found out, or forget it (None)."""
-        with self._lock, self._all_or_nothing() as connection:
+        with self._lock, self._transaction() as connection:
             if value is None:
                 query = "DELETE FROM findings WHERE engine = ? AND name = ?"
                 connection.execute(query, (engine, name))
@@ -217,7 +219,7 @@ class Book:
                 row = (engine, name, value)
                 connection.execute("INSERT OR REPLACE INTO findings VALUES (?, ?, ?)", row)
 
-    def spending(self) -> Spending:
+    def total_spending(self) -> Spending:
         """Totals over all runs so far."""
         query = """
         SELECT sum(calls), sum(failed), sum(prompt_tokens), sum(completion_tokens), sum(cost_usd)
@@ -234,18 +236,18 @@ class Book:
             cost_usd=float(cost),
         )
 
-    def _keep_prompt(self, request: Request) -> None:
+    def _insert_prompt(self, request: Request) -> None:
         """Store the prompt's text the first time it is used."""
         prompt = request.prompt
         if prompt.hash not in self._prompts:
             self._connection.execute(
                 "INSERT OR IGNORE INTO prompts VALUES (?, ?, ?, ?)",
-                (prompt.hash, prompt.task, prompt.text, as_json(prompt.schema)),
+                (prompt.hash, prompt.task, prompt.text, json_text(prompt.schema)),
             )
             self._prompts.add(prompt.hash)
 
     @contextmanager
-    def _all_or_nothing(self) -> Generator[sqlite3.Connection]:
+    def _transaction(self) -> Generator[sqlite3.Connection]:
         """One transaction.
 
         Raises:
@@ -267,20 +269,20 @@ class Book:
             ) from error
 
 
-def connect(path: Path, *, alone: bool) -> sqlite3.Connection:
+def open_database(path: Path, *, alone: bool) -> sqlite3.Connection:
     """The open file, made if it is new."""
     timeout = 0.0 if alone else BUSY_SECONDS
     try:
         connection = sqlite3.connect(
             path, isolation_level=None, check_same_thread=False, timeout=timeout
         )
-        prepare(connection, alone=alone)
+        prepare_database(connection, alone=alone)
     except sqlite3.DatabaseError as error:
-        raise StoreError(complaint(path, error)) from error
+        raise StoreError(explain_open_failure(path, error)) from error
     return connection
 
 
-def prepare(connection: sqlite3.Connection, *, alone: bool) -> None:
+def prepare_database(connection: sqlite3.Connection, *, alone: bool) -> None:
     """Set the file's ways, and its tables if it is new."""
     connection.execute(f"PRAGMA page_size = {PAGE_BYTES}")
     if alone:
@@ -292,13 +294,13 @@ def prepare(connection: sqlite3.Connection, *, alone: bool) -> None:
     if version == 0:
         for statement in TABLES.split(";"):
             connection.execute(statement)
-        connection.execute(f"PRAGMA user_version = {FORMAT}")
-    elif version != FORMAT:
-        raise sqlite3.DatabaseError(f"Its format is {version}, this kdos reads {FORMAT}")
+        connection.execute(f"PRAGMA user_version = {LEDGER_FORMAT}")
+    elif version != LEDGER_FORMAT:
+        raise sqlite3.DatabaseError(f"Its format is {version}, this kdos reads {LEDGER_FORMAT}")
     connection.execute("COMMIT")
 
 
-def complaint(path: Path, error: sqlite3.DatabaseError) -> str:
+def explain_open_failure(path: Path, error: sqlite3.DatabaseError) -> str:
     """What to tell about a file that cannot be opened."""
     if "locked" in str(error):
         return (
@@ -308,7 +310,7 @@ def complaint(path: Path, error: sqlite3.DatabaseError) -> str:
     return f"{path} must be a ledger of kdos. {error}. Move it away to start a new one."
 
 
-def as_row(key: bytes, engine: int, reply: Reply) -> tuple[Any, ...]:
+def reply_row(key: bytes, engine: int, reply: Reply) -> tuple[Any, ...]:
     """A reply as its row of `replies`."""
     request, usage = reply.request, reply.usage
     return (
@@ -316,28 +318,28 @@ def as_row(key: bytes, engine: int, reply: Reply) -> tuple[Any, ...]:
         engine,
         request.prompt.hash,
         request.id,
-        storable(reply.error),
-        reply.passing,
+        storable_text(reply.error),
+        reply.transient,
         reply.finish,
         usage.prompt_tokens,
         usage.completion_tokens,
         usage.cost_usd,
         reply.latency,
         reply.attempts,
-        as_json(params_of(request)),
-        as_json(request.inputs),
-        storable(reply.reasoning),
-        storable(reply.text),
+        json_text(stored_params(request)),
+        json_text(request.inputs),
+        storable_text(reply.reasoning),
+        storable_text(reply.text),
     )
 
 
-def params_of(request: Request) -> dict[str, Any]:
+def stored_params(request: Request) -> dict[str, Any]:
     """What shapes the reply beside prompt and inputs."""
     params = dict(request.params)
-    if request.room > 1:
-        params["room"] = request.room
-    if request.earlier:
-        params["earlier"] = request.earlier
+    if request.max_tokens_factor > 1:
+        params["room"] = request.max_tokens_factor
+    if request.failed_attempt:
+        params["earlier"] = request.failed_attempt
     return params
 
 
@@ -354,11 +356,11 @@ def spending_row(engine: int, task: str, spending: Spending) -> tuple[Any, ...]:
     )
 
 
-def storable(text: str) -> str:
+def storable_text(text: str) -> str:
     """The text with nothing in it that has no UTF-8 form (a surrogate without its partner)."""
     return text if text.isascii() else text.encode(errors="replace").decode()
 
 
-def as_json(value: object) -> str:
+def json_text(value: object) -> str:
     """JSON text."""
     return orjson.dumps(value).decode()

@@ -31,7 +31,7 @@ class Budget:
         """Whether tokens or money are capped."""
         return self.tokens is not None or self.usd is not None
 
-    def passed_by(self, *, calls: int, usage: Usage, seconds: float) -> str:
+    def name_passed_cap(self, *, calls: int, usage: Usage, seconds: float) -> str:
         """Which cap spending that much would pass, in words; empty if none."""
         tokens = usage.prompt_tokens + usage.completion_tokens
         if self.calls is not None and calls > self.calls:

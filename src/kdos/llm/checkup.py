@@ -11,20 +11,20 @@ from typing import Any, cast
 import orjson
 
 from kdos.errors import ConfigError, KdosError
-from kdos.llm.client import BrokenError, Client, Fetched, UnreachableError
+from kdos.llm.client import ConnectionBrokenError, HttpClient, HttpResponse, ServerUnreachableError
 from kdos.llm.http import HttpEngine, HttpSettings
-from kdos.llm.keys import find_key
-from kdos.llm.wire import words_of
+from kdos.llm.keys import find_api_key
+from kdos.llm.wire import error_message
 from kdos.pool import Passage, Refusal
 from kdos.tasks import Reply, Request, ask_seeds
 from kdos.tasks.reading import read_value
 
-MOST_PROBES = 16
-CALLS_A_SAMPLE = 3.0
+MAX_PROBES = 16
+CALLS_PER_SAMPLE = 3.0
 """A draft, its knowledge points and its judgement, some of them in vain: 2.5-3 in our runs.
 Reading the corpus comes on top: a call for each passage and each seed."""
 
-PASSAGE = (
+PROBE_PASSAGE = (
     "The harbour of Port Alder was opened on 3 May 1872 by the engineer Maria Lindqvist. Its quay "
     "is 640 metres long and took four years to build. In 1911 a lighthouse of 27 metres was put on "
     "the northern mole; its lamp was made in Paris. The harbour froze over in the winter of 1942."
@@ -33,7 +33,7 @@ PASSAGE = (
 
 
 @dataclass(frozen=True, slots=True)
-class Check:
+class HealthCheck:
     """One thing that was looked at: is it well, what was found, what to do about it."""
 
     name: str
@@ -42,40 +42,40 @@ class Check:
     advice: str = ""
 
 
-def check_up(settings: HttpSettings, *, samples: int) -> Iterator[Check]:
+def diagnose_endpoint(settings: HttpSettings, *, samples: int) -> Iterator[HealthCheck]:
     """Every check in turn; ends early where the rest cannot be looked at.
 
     It asks up to `MOST_PROBES` + 1 small questions, which cost what they cost.
     """
     try:
-        find_key(settings.key_env)
+        find_api_key(settings.key_env)
     except ConfigError as error:
-        yield Check("key", False, str(error))
+        yield HealthCheck("key", False, str(error))
         return
     where = f"in ${settings.key_env}" if settings.key_env else "none needed, as configured"
-    yield Check("key", True, where)
+    yield HealthCheck("key", True, where)
     server = check_server(settings)
     yield server
     if not server.ok:
         return
     with HttpEngine(settings) as engine:
         try:
-            (first,) = engine.complete([probe(0)])
+            (first,) = engine.complete([build_probe(0)])
         except KdosError as error:
-            yield Check("model", False, str(error))
+            yield HealthCheck("model", False, str(error))
             return
-        yield Check("model", True, f"{settings.model} answers")
-        yield check_form(engine, first)
+        yield HealthCheck("model", True, f"{settings.model} answers")
+        yield check_structured_output(engine, first)
         began = time.monotonic()
-        count = min(settings.concurrency, MOST_PROBES)
-        replies = list(engine.complete(probe(number) for number in range(1, count + 1)))
+        count = min(settings.concurrency, MAX_PROBES)
+        replies = list(engine.complete(build_probe(number) for number in range(1, count + 1)))
         seconds = time.monotonic() - began
     yield check_speed(replies, seconds=seconds, settings=settings, samples=samples)
     if any(not reply.error for reply in replies):
         yield check_price([first, *replies], settings=settings, samples=samples)
 
 
-def probe(number: int) -> Request:
+def build_probe(number: int) -> Request:
     """A question like those of a run; each number another one."""
     passage = Passage(
         id=f"doctor/{number}",
@@ -84,98 +84,99 @@ def probe(number: int) -> Request:
         domain="",
         lang="en",
         start=0,
-        end=len(PASSAGE),
-        text=PASSAGE,
+        end=len(PROBE_PASSAGE),
+        text=PROBE_PASSAGE,
     )
     return ask_seeds(passage, per_passage=2)
 
 
-def check_server(settings: HttpSettings) -> Check:
+def check_server(settings: HttpSettings) -> HealthCheck:
     """Is there a server, does it take the key, does it know the model."""
-    client = Client(settings.url, key=find_key(settings.key_env), timeout=30.0)
+    client = HttpClient(settings.url, key=find_api_key(settings.key_env), timeout=30.0)
     root = client.endpoint.root
     try:
-        fetched = client.island.call(client.fetch("GET", "models"))
-    except (UnreachableError, BrokenError) as error:
-        return Check("server", False, f"{root}: {error}", "Start it, or mend engine.url.")
+        fetched = client.loop_thread.run_coroutine(client.send_request("GET", "models"))
+    except (ServerUnreachableError, ConnectionBrokenError) as error:
+        return HealthCheck("server", False, f"{root}: {error}", "Start it, or mend engine.url.")
     finally:
         client.close()
     if fetched.status in {401, 403}:
-        words = client.key.scrub(words_of(fetched.raw))
+        words = client.key.redact_text(error_message(fetched.body))
         advice = "Set engine.key_env to a variable that holds a valid key."
-        return Check("server", False, f"{root} refuses the key: {words}", advice)
-    names = models(fetched)
+        return HealthCheck("server", False, f"{root} refuses the key: {words}", advice)
+    names = listed_models(fetched)
     if names and settings.model not in names:
         near = difflib.get_close_matches(settings.model, names, 1, 0.0)[0]
-        return Check(
+        return HealthCheck(
             "server",
             False,
             f"{root} has no model {settings.model!r}",
             f"Set engine.model; {near!r} is nearest of the {len(names)} it has.",
         )
-    return Check("server", True, f"{root}{'' if names else ' (it does not list its models)'}")
+    return HealthCheck("server", True, f"{root}{'' if names else ' (it does not list its models)'}")
 
 
-def models(fetched: Fetched) -> list[str]:
+def listed_models(fetched: HttpResponse) -> list[str]:
     """The models that a server lists; none where it lists none."""
     try:
-        data: Any = orjson.loads(fetched.raw)["data"]
+        data: Any = orjson.loads(fetched.body)["data"]
         return [str(item["id"]) for item in cast("list[dict[str, Any]]", data)]
     except (orjson.JSONDecodeError, KeyError, TypeError):
         return []
 
 
-def check_form(engine: HttpEngine, reply: Reply) -> Check:
+def check_structured_output(engine: HttpEngine, reply: Reply) -> HealthCheck:
     """Can the server be made to answer in JSON, and does the answer fit."""
     if reply.error:
-        return Check("structured output", False, reply.error, "Try another model or server.")
+        return HealthCheck("structured output", False, reply.error, "Try another model or server.")
     value = read_value(reply.text, reply.request.prompt.schema)
-    form = engine.findings.get("form", "none")
+    form = engine.server_state.get("form", "none")
     thought = ", with its reasoning apart" if reply.reasoning else ""
     if isinstance(value, Refusal):
         advice = "Raise engine.max_tokens." if reply.finish == "length" else "Try another model."
-        return Check("structured output", False, f"{value.detail}", advice)
+        return HealthCheck("structured output", False, f"{value.detail}", advice)
     if form == "json_schema":
-        return Check("structured output", True, f"by JSON schema{thought}")
+        return HealthCheck("structured output", True, f"by JSON schema{thought}")
     advice = "A server that forces a JSON schema wastes fewer calls."
-    return Check("structured output", True, f"by the prompt alone ({form}){thought}", advice)
+    return HealthCheck("structured output", True, f"by the prompt alone ({form}){thought}", advice)
 
 
 def check_speed(
     replies: list[Reply], *, seconds: float, settings: HttpSettings, samples: int
-) -> Check:
+) -> HealthCheck:
     """How fast it answers, and how long a run takes at that speed and our concurrency."""
     good = [reply for reply in replies if not reply.error]
     if not good:
-        return Check("speed", False, replies[0].error, "Lower engine.concurrency.")
+        return HealthCheck("speed", False, replies[0].error, "Lower engine.concurrency.")
     latency = median(reply.latency for reply in good)
     tokens = sum(reply.usage.completion_tokens for reply in good) / seconds
-    hours = samples * CALLS_A_SAMPLE * latency / settings.concurrency / 3600
+    hours = samples * CALLS_PER_SAMPLE * latency / settings.concurrency / 3600
     found = (
         f"{latency:.2f} s a call at {len(replies)} in flight, {tokens:,.0f} tokens/s; "
-        f"{samples:,} samples take about {in_words(hours)} at concurrency {settings.concurrency}"
+        f"{samples:,} samples take about {format_hours(hours)} "
+        f"at concurrency {settings.concurrency}"
     )
     slow = [reply for reply in replies if reply.error or reply.attempts > 1]
     advice = "Some calls were turned away: lower engine.concurrency." if slow else ""
-    return Check("speed", True, found, advice)
+    return HealthCheck("speed", True, found, advice)
 
 
-def in_words(hours: float) -> str:
+def format_hours(hours: float) -> str:
     """A time span in the unit that suits it."""
     if hours >= 1:
         return f"{hours:,.1f} hours"
     return f"{max(1, math.ceil(60 * hours))} minutes"
 
 
-def check_price(replies: list[Reply], *, settings: HttpSettings, samples: int) -> Check:
+def check_price(replies: list[Reply], *, settings: HttpSettings, samples: int) -> HealthCheck:
     """What a run costs, if its calls are like these."""
     good = [reply.usage for reply in replies if not reply.error]
-    calls = samples * CALLS_A_SAMPLE / len(good)
+    calls = samples * CALLS_PER_SAMPLE / len(good)
     prompt = round(calls * sum(usage.prompt_tokens for usage in good))
     completion = round(calls * sum(usage.completion_tokens for usage in good))
     found = f"about {prompt + completion:,.0f} tokens for {samples:,} samples"
     if settings.prices is None:
         advice = "Set engine.prices to see money, and to cap it with budget.usd."
-        return Check("price", True, found, advice)
+        return HealthCheck("price", True, found, advice)
     cost = settings.prices.cost(prompt, completion) * (0.5 if settings.batch else 1)
-    return Check("price", True, f"{found}: about {cost:,.2f} USD")
+    return HealthCheck("price", True, f"{found}: about {cost:,.2f} USD")

@@ -10,32 +10,32 @@ from urllib.parse import urlsplit
 import aiohttp
 
 from kdos.errors import ConfigError
-from kdos.llm.island import Island
-from kdos.llm.keys import Key
+from kdos.llm.island import EventLoopThread
+from kdos.llm.keys import ApiKey
 from kdos.llm.wire import Endpoint
 
 CONNECT_SECONDS = 15.0
-LOCAL = {"localhost", "127.0.0.1", "::1"}
+LOCAL_HOSTS = {"localhost", "127.0.0.1", "::1"}
 
 
 @dataclass(frozen=True, slots=True)
-class Fetched:
+class HttpResponse:
     """A reply of the server: its status, headers (any case) and body."""
 
     status: int
     headers: Mapping[str, str]
-    raw: bytes
+    body: bytes
 
 
-class BrokenError(Exception):
+class ConnectionBrokenError(Exception):
     """The exchange broke off; the same request may succeed at once."""
 
 
-class TimedOutError(BrokenError):
+class RequestTimeoutError(ConnectionBrokenError):
     """No whole reply came in time."""
 
 
-class UnreachableError(Exception):
+class ServerUnreachableError(Exception):
     """There is no connection; `for_good` where trying again cannot help (TLS, no such host)."""
 
     def __init__(self, message: str, *, for_good: bool) -> None:
@@ -43,48 +43,54 @@ class UnreachableError(Exception):
         self.for_good = for_good
 
 
-class Client:
+class HttpClient:
     """A connection pool to one endpoint, on an island of its own. Close it when done."""
 
-    def __init__(self, url: str, *, key: Key, timeout: float, name: str = "kdos-llm") -> None:
+    def __init__(self, url: str, *, key: ApiKey, timeout: float, name: str = "kdos-llm") -> None:
         self.endpoint = Endpoint(url)
         self.key = key
-        self.island = Island(name)
+        self.loop_thread = EventLoopThread(name)
         self._timeout = timeout
         self._session: aiohttp.ClientSession | None = None
 
-    async def fetch(
-        self, method: str, path: str, *, data: Any = None, json_body: bool = True
-    ) -> Fetched:
+    async def send_request(
+        self, method: str, path: str, *, data: Any = None, is_json: bool = True
+    ) -> HttpResponse:
         """One exchange.
 
         Raises:
             BrokenError: It broke off or took too long.
             UnreachableError: No connection could be made.
         """
-        headers = {"Content-Type": "application/json"} if json_body and data is not None else None
+        headers = {"Content-Type": "application/json"} if is_json and data is not None else None
         try:
             async with self._open_session().request(
-                method, self.endpoint.at(path), data=data, headers=headers, allow_redirects=False
+                method,
+                self.endpoint.path_url(path),
+                data=data,
+                headers=headers,
+                allow_redirects=False,
             ) as response:
-                return Fetched(response.status, response.headers, await response.read())
+                return HttpResponse(response.status, response.headers, await response.read())
         except TimeoutError as error:
-            raise TimedOutError(f"no reply in {self._timeout:g} s") from error
+            raise RequestTimeoutError(f"no reply in {self._timeout:g} s") from error
         except aiohttp.ClientSSLError as error:
-            raise UnreachableError(f"TLS failed: {error}", for_good=True) from error
+            raise ServerUnreachableError(f"TLS failed: {error}", for_good=True) from error
         except aiohttp.ClientConnectorDNSError as error:
-            raise UnreachableError(f"no such host: {error.host}", for_good=True) from error
+            raise ServerUnreachableError(f"no such host: {error.host}", for_good=True) from error
         except aiohttp.ClientConnectorError as error:
             why = os.strerror(error.errno) if error.errno else str(error)
-            raise UnreachableError(why, for_good=False) from error
+            raise ServerUnreachableError(why, for_good=False) from error
         except (aiohttp.ClientError, ConnectionError, asyncio.IncompleteReadError) as error:
-            raise BrokenError(f"the connection broke off ({type(error).__name__})") from error
+            raise ConnectionBrokenError(
+                f"the connection broke off ({type(error).__name__})"
+            ) from error
 
     def close(self) -> None:
         """Close the connections and end the island."""
-        if not self.island.loop.is_closed():
-            self.island.call(self._close_session())
-            self.island.close()
+        if not self.loop_thread.loop.is_closed():
+            self.loop_thread.run_coroutine(self._close_session())
+            self.loop_thread.close()
 
     def _open_session(self) -> aiohttp.ClientSession:
         """The session, made on the loop when it is first used."""
@@ -93,9 +99,9 @@ class Client:
             self._session = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(limit=0, ttl_dns_cache=60),
                 timeout=aiohttp.ClientTimeout(total=self._timeout, sock_connect=CONNECT_SECONDS),
-                headers=self.key.headers(),
+                headers=self.key.authorization_headers(),
                 cookie_jar=aiohttp.DummyCookieJar(),
-                trust_env=proxied and urlsplit(self.endpoint.root).hostname not in LOCAL,
+                trust_env=proxied and urlsplit(self.endpoint.root).hostname not in LOCAL_HOSTS,
             )
         return self._session
 
@@ -105,7 +111,7 @@ class Client:
             await asyncio.sleep(0)  # lets the transports notice
 
 
-def check_url(url: str) -> None:
+def check_server_url(url: str) -> None:
     """Raise `ConfigError` unless it is an address of a server."""
     parts = urlsplit(url)
     try:

@@ -12,15 +12,21 @@ import orjson
 from kdos.arrays import Float32Array
 from kdos.config import EngineConfig
 from kdos.errors import ConfigError, EngineError
-from kdos.llm.client import BrokenError, Client, Fetched, UnreachableError, check_url
-from kdos.llm.keys import find_key
-from kdos.llm.wire import AGAIN, excerpt, retry_after, words_of
+from kdos.llm.client import (
+    ConnectionBrokenError,
+    HttpClient,
+    HttpResponse,
+    ServerUnreachableError,
+    check_server_url,
+)
+from kdos.llm.keys import find_api_key
+from kdos.llm.wire import RETRYABLE_STATUS, body_excerpt, error_message, read_retry_after
 
-TEXTS_AT_ONCE = 64
-LOTS_IN_FLIGHT = 8
+TEXTS_PER_REQUEST = 64
+EMBED_REQUESTS_IN_FLIGHT = 8
 MOST_ATTEMPTS = 8
 BACKOFF_FIRST, BACKOFF_MOST = 0.5, 30.0  # seconds
-ENDPOINT = "endpoint:"
+ENDPOINT_PREFIX = "endpoint:"
 """Before the model's name, in `embed`."""
 
 
@@ -30,10 +36,12 @@ class EndpointEmbedder:
     def __init__(
         self, url: str, model: str, *, key_env: str | None = None, timeout: float = 120.0
     ) -> None:
-        check_url(url)
-        self.name = f"{ENDPOINT}{model}"
+        check_server_url(url)
+        self.name = f"{ENDPOINT_PREFIX}{model}"
         self._model = model
-        self._client = Client(url, key=find_key(key_env), timeout=timeout, name="kdos-embed")
+        self._client = HttpClient(
+            url, key=find_api_key(key_env), timeout=timeout, name="kdos-embed"
+        )
 
     def __enter__(self) -> Self:
         return self
@@ -56,57 +64,63 @@ class EndpointEmbedder:
         Raises:
             EngineError: The server cannot or will not embed them.
         """
-        starts = range(0, len(texts), TEXTS_AT_ONCE)
-        lots = [list(texts[start : start + TEXTS_AT_ONCE]) for start in starts]
-        rows = [row for lot in self._client.island.call(self._all(lots)) for row in lot]
+        starts = range(0, len(texts), TEXTS_PER_REQUEST)
+        lots = [list(texts[start : start + TEXTS_PER_REQUEST]) for start in starts]
+        rows = [
+            row
+            for lot in self._client.loop_thread.run_coroutine(self._embed_chunks(lots))
+            for row in lot
+        ]
         if len({len(row) for row in rows}) > 1:
-            raise self._failure("it sent vectors of different lengths")
+            raise self._embedding_error("it sent vectors of different lengths")
         return np.asarray(rows, np.float32).reshape(len(texts), len(rows[0]) if rows else 0)
 
-    async def _all(self, lots: list[list[str]]) -> list[list[list[float]]]:
+    async def _embed_chunks(self, lots: list[list[str]]) -> list[list[list[float]]]:
         """The vectors of every lot, in order; a few lots in flight at once."""
-        room = asyncio.Semaphore(LOTS_IN_FLIGHT)
+        room = asyncio.Semaphore(EMBED_REQUESTS_IN_FLIGHT)
 
         async def one(lot: list[str]) -> list[list[float]]:
             async with room:
-                return await self._lot(lot)
+                return await self._embed_chunk(lot)
 
         return await asyncio.gather(*map(one, lots))
 
-    async def _lot(self, texts: list[str]) -> list[list[float]]:
+    async def _embed_chunk(self, texts: list[str]) -> list[list[float]]:
         """The vectors of one lot, tried again while that can help."""
         body = orjson.dumps({"model": self._model, "input": texts, "encoding_format": "float"})
         problem = ""
         for attempt in range(MOST_ATTEMPTS):
             wait = min(BACKOFF_MOST, BACKOFF_FIRST * 2**attempt)
             try:
-                fetched = await self._client.fetch("POST", "embeddings", data=body)
-            except UnreachableError as error:
+                fetched = await self._client.send_request("POST", "embeddings", data=body)
+            except ServerUnreachableError as error:
                 if error.for_good:
-                    raise self._failure(str(error)) from error
+                    raise self._embedding_error(str(error)) from error
                 problem = str(error)
-            except BrokenError as error:
+            except ConnectionBrokenError as error:
                 problem = str(error)
             else:
                 if fetched.status == 200:
-                    return self._read(fetched, len(texts))
-                problem = self._client.key.scrub(f"HTTP {fetched.status}: {words_of(fetched.raw)}")
-                if fetched.status not in AGAIN and fetched.status < 500:
+                    return self._parse_vectors(fetched, len(texts))
+                problem = self._client.key.redact_text(
+                    f"HTTP {fetched.status}: {error_message(fetched.body)}"
+                )
+                if fetched.status not in RETRYABLE_STATUS and fetched.status < 500:
                     break
-                wait = retry_after(fetched.headers, now=time.time()) or wait
+                wait = read_retry_after(fetched.headers, now=time.time()) or wait
             await asyncio.sleep(wait)
-        raise self._failure(problem)
+        raise self._embedding_error(problem)
 
-    def _read(self, fetched: Fetched, count: int) -> list[list[float]]:
+    def _parse_vectors(self, fetched: HttpResponse, count: int) -> list[list[float]]:
         """The vectors in a reply, in the order of the texts."""
         try:
-            data: list[dict[str, Any]] = orjson.loads(fetched.raw)["data"]
+            data: list[dict[str, Any]] = orjson.loads(fetched.body)["data"]
             rows = {row["index"]: row["embedding"] for row in data}
             return [rows[number] for number in range(count)]
         except (orjson.JSONDecodeError, KeyError, TypeError) as error:
-            raise self._failure(f"it sent {excerpt(fetched.raw)}") from error
+            raise self._embedding_error(f"it sent {body_excerpt(fetched.body)}") from error
 
-    def _failure(self, what: str) -> EngineError:
+    def _embedding_error(self, what: str) -> EngineError:
         """The error for a server that does not embed."""
         return EngineError(
             f"{self._client.endpoint.root} must embed texts with {self._model}. {what}. "
@@ -114,13 +128,13 @@ class EndpointEmbedder:
         )
 
 
-def endpoint_embedder(embed: str, engine: EngineConfig) -> EndpointEmbedder:
+def open_endpoint_embedder(embed: str, engine: EngineConfig) -> EndpointEmbedder:
     """The embedder of a configuration whose `embed` is `endpoint:MODEL`.
 
     Raises:
         ConfigError: No model or no server is named.
     """
-    model, url = embed.removeprefix(ENDPOINT), engine.embed_url or engine.url
+    model, url = embed.removeprefix(ENDPOINT_PREFIX), engine.embed_url or engine.url
     if not model or not url:
         raise ConfigError(
             "`embed: endpoint:MODEL` needs a model and the server's address, in engine.embed_url "

@@ -11,7 +11,7 @@ from typing import Protocol, runtime_checkable
 from kdos.errors import EngineError
 from kdos.tasks import Reply, Request, Usage
 
-Keep = Callable[[Sequence[Reply]], None]
+StoreReplies = Callable[[Sequence[Reply]], None]
 """Puts replies where a crash cannot reach them; may be called from any thread."""
 
 
@@ -44,20 +44,20 @@ class Engine(Protocol):
 class RemoteEngine(Engine, Protocol):
     """An engine elsewhere: its replies cost time and money, and come while nobody looks."""
 
-    findings: MutableMapping[str, str]
+    server_state: MutableMapping[str, str]
     """What the engine found out about its server; the ledger gives a mapping that lasts."""
 
     @property
-    def priced(self) -> bool:
+    def has_prices(self) -> bool:
         """Whether it knows what a token costs."""
         ...
 
-    def most(self, request: Request) -> Usage:
+    def bound_request_usage(self, request: Request) -> Usage:
         """The most that a request can come to."""
         ...
 
-    def complete_kept(
-        self, requests: Iterable[Request], keep: Keep, *, until: float = float("inf")
+    def complete_and_store(
+        self, requests: Iterable[Request], store: StoreReplies, *, deadline: float = float("inf")
     ) -> Iterator[Reply]:
         """Like `complete`, but each reply is kept before it is given out.
 

@@ -18,20 +18,26 @@ from typing import Any
 
 from kdos.chance import generator
 from kdos.errors import EngineError
-from kdos.llm.client import BrokenError, Client, Fetched, TimedOutError, UnreachableError
-from kdos.llm.engine import Keep, OutOfTimeError
-from kdos.llm.pace import Pace
+from kdos.llm.client import (
+    ConnectionBrokenError,
+    HttpClient,
+    HttpResponse,
+    RequestTimeoutError,
+    ServerUnreachableError,
+)
+from kdos.llm.engine import OutOfTimeError, StoreReplies
+from kdos.llm.pace import AIMDController
 from kdos.llm.wire import (
-    AGAIN,
-    Form,
+    RETRYABLE_STATUS,
     Prices,
-    WireError,
-    allowances,
-    body_of,
-    read_answer,
-    retry_after,
-    usage_of,
-    words_of,
+    ProtocolError,
+    ResponseFormat,
+    build_chat_body,
+    error_message,
+    measure_usage,
+    parse_completion,
+    read_rate_limits,
+    read_retry_after,
 )
 from kdos.tasks import Reply, Request
 
@@ -41,84 +47,86 @@ BACKOFF_FIRST, BACKOFF_MOST = 0.25, 30.0  # seconds
 LONGEST_WAIT = 600.0  # seconds that a server may make us wait at once
 KEEP_EVERY = 0.1  # seconds between two commits
 DRAWN_AT_ONCE, DRAWN_SECONDS = 32, 0.005  # requests handed to the loop together
-PATIENCE = 8.0  # seconds for a server that never answered yet
+FIRST_CONTACT_SECONDS = 8.0  # seconds for a server that never answered yet
 LOOK_UP = 0.5  # seconds after which the caller looks at the clock
-OWN_FAULT = frozenset({400, 413, 422})
+REQUEST_FAULT_STATUS = frozenset({400, 413, 422})
 """Statuses that can be the fault of one request alone."""
 
 
 @dataclass(slots=True, eq=False)
-class Plane:
+class DispatcherState:
     """What all flights of an engine share. `body` goes into every request.
 
     `form` is how the server is asked for JSON; it is `settled` when the server has answered so.
     """
 
-    client: Client
-    pace: Pace
-    findings: MutableMapping[str, str]
-    body: Mapping[str, Any]
+    client: HttpClient
+    controller: AIMDController
+    server_state: MutableMapping[str, str]
+    common_fields: Mapping[str, Any]
     max_tokens: int
     prices: Prices | None
-    form: Form = Form.SCHEMA
-    settled: bool = False
+    response_format: ResponseFormat = ResponseFormat.SCHEMA
+    format_confirmed: bool = False
 
-    def recall(self, findings: MutableMapping[str, str]) -> None:
+    def use_server_state(self, findings: MutableMapping[str, str]) -> None:
         """Begin with what was found out before."""
-        self.findings = findings
-        if self.settled:
-            findings["form"] = self.form
+        self.server_state = findings
+        if self.format_confirmed:
+            findings["form"] = self.response_format
         elif "form" in findings:
-            self.form = Form(findings["form"])
+            self.response_format = ResponseFormat(findings["form"])
 
-    def settle(self, form: Form) -> None:
+    def confirm_format(self, form: ResponseFormat) -> None:
         """The server has answered in this form."""
-        self.settled, self.form, self.findings["form"] = True, form, form
+        self.format_confirmed, self.response_format, self.server_state["form"] = True, form, form
 
 
 @dataclass(slots=True, eq=False)
-class Job:
+class PendingRequest:
     """One request on its way."""
 
     request: Request
     attempts: int = 0
-    size: int = 0
-    form: Form = Form.SCHEMA
-    began: float = 0.0
+    body_bytes: int = 0
+    response_format: ResponseFormat = ResponseFormat.SCHEMA
+    first_sent_at: float = 0.0
 
 
 @dataclass(slots=True, eq=False)
-class Flight:
+class RequestDispatcher:
     """One `complete` on its way; `until` is a time of `time.monotonic`."""
 
-    plane: Plane
-    keep: Keep
-    until: float = float("inf")
+    state: DispatcherState
+    store: StoreReplies
+    deadline: float = float("inf")
     # the loop's
-    queue: deque[Job] = field(default_factory=deque[Job])
-    delayed: list[tuple[float, int, Job]] = field(default_factory=list[tuple[float, int, Job]])
+    queue: deque[PendingRequest] = field(default_factory=deque[PendingRequest])
+    delayed: list[tuple[float, int, PendingRequest]] = field(
+        default_factory=list[tuple[float, int, PendingRequest]]
+    )
     tasks: set[asyncio.Task[None]] = field(default_factory=set[asyncio.Task[None]])
-    arrived: list[Reply] = field(default_factory=list[Reply])
-    landed: asyncio.Event = field(default_factory=asyncio.Event)
-    keeping: asyncio.Task[None] | None = None
+    unstored: list[Reply] = field(default_factory=list[Reply])
+    all_returned: asyncio.Event = field(default_factory=asyncio.Event)
+    storing_task: asyncio.Task[None] | None = None
     timer: asyncio.TimerHandle | None = None
-    began: float = field(default_factory=time.monotonic)
+    started_at: float = field(default_factory=time.monotonic)
     # shared
     changed: threading.Condition = field(default_factory=threading.Condition)
-    kept: deque[Reply] = field(default_factory=deque[Reply])
+    stored: deque[Reply] = field(default_factory=deque[Reply])
     finished: int = 0
     failure: BaseException | None = None
-    hungry: bool = False
+    wants_requests: bool = False
     _order: Iterator[int] = field(default_factory=count)
 
     # -- the caller's side
 
-    def replies(self, requests: Iterable[Request]) -> Iterator[Reply]:
+    def iterate_replies(self, requests: Iterable[Request]) -> Iterator[Reply]:
         """One reply for each request."""
         source = iter(requests)
         drawn, given, more = 0, 0, True
-        room = 2 * self.plane.pace.most
-        island = self.plane.client.island
+        room = 2 * self.state.controller.max_concurrency
+        island = self.state.client.loop_thread
 
         def drawing() -> bool:
             return more and self.failure is None and drawn - self.finished < room
@@ -126,160 +134,175 @@ class Flight:
         try:
             while True:
                 while drawing():
-                    jobs, more = draw(source)
+                    jobs, more = take_requests(source)
                     drawn += len(jobs)
-                    self.hungry = False
-                    island.soon(self._add, jobs)
-                while self.kept and not (self.hungry and drawing()):
+                    self.wants_requests = False
+                    island.call_soon(self._enqueue_requests, jobs)
+                while self.stored and not (self.wants_requests and drawing()):
                     given += 1
-                    yield self.kept.popleft()
-                if self.failure and self._idle():
+                    yield self.stored.popleft()
+                if self.failure and self._is_idle():
                     raise self.failure
                 if given == drawn and not more:
                     return
-                self._wait(drawing=drawing())
+                self._wait_for_change(drawing=drawing())
                 if island.loop.is_closed():
                     raise EngineError("The engine must stay open until every reply has come.")
         finally:
             if given < drawn and not island.loop.is_closed():
-                island.call(self._abandon())
+                island.run_coroutine(self._cancel_requests())
 
-    def _wait(self, *, drawing: bool) -> None:
+    def _wait_for_change(self, *, drawing: bool) -> None:
         """Until there is something to give out, or to draw; looks at the clock now and then."""
         with self.changed:
-            if not self.kept and not (drawing and self.hungry):
+            if not self.stored and not (drawing and self.wants_requests):
                 self.changed.wait(LOOK_UP)
-        if time.monotonic() > self.until:
-            self.plane.client.island.soon(self._fail, OutOfTimeError("the time is spent"))
+        if time.monotonic() > self.deadline:
+            self.state.client.loop_thread.call_soon(
+                self._stop_with_error, OutOfTimeError("the time is spent")
+            )
 
-    def _idle(self) -> bool:
+    def _is_idle(self) -> bool:
         """Whether nothing is in flight and everything that came was kept and given out."""
-        return not self.tasks and not self.arrived and self.keeping is None and not self.kept
+        return (
+            not self.tasks and not self.unstored and self.storing_task is None and not self.stored
+        )
 
     # -- the loop's side
 
-    def _add(self, jobs: list[Job]) -> None:
+    def _enqueue_requests(self, jobs: list[PendingRequest]) -> None:
         self.queue.extend(jobs)
-        self._pump()
+        self._start_requests()
 
-    def _pump(self) -> None:
+    def _start_requests(self) -> None:
         """Start what may start now; look again when the next may."""
-        pace, now = self.plane.pace, time.monotonic()
+        pace, now = self.state.controller, time.monotonic()
         while self.delayed and self.delayed[0][0] <= now:
             self.queue.appendleft(heapq.heappop(self.delayed)[2])
-        room = pace.room(now) if self.failure is None else 0
+        room = pace.free_slots(now) if self.failure is None else 0
         for _ in range(min(room, len(self.queue))):
-            pace.flying += 1
-            task = asyncio.create_task(self._fly(self.queue.popleft()))
+            pace.in_flight += 1
+            task = asyncio.create_task(self._attempt_request(self.queue.popleft()))
             self.tasks.add(task)
-            task.add_done_callback(self._down)
-        if len(self.queue) < max(1, pace.most // 2) and not self.hungry:
-            self.hungry = True
-            self._notify()
-        self._set_timer(now)
+            task.add_done_callback(self._finish_attempt)
+        if len(self.queue) < max(1, pace.max_concurrency // 2) and not self.wants_requests:
+            self.wants_requests = True
+            self._notify_caller()
+        self._schedule_next_start(now)
 
-    def _set_timer(self, now: float) -> None:
+    def _schedule_next_start(self, now: float) -> None:
         """Pump again when the gate opens or a delayed request is due."""
         if self.timer is not None:
             self.timer.cancel()
             self.timer = None
         times = [self.delayed[0][0]] if self.delayed else []
-        if self.queue and self.plane.pace.closed_until > now:
-            times.append(self.plane.pace.closed_until)
+        if self.queue and self.state.controller.paused_until > now:
+            times.append(self.state.controller.paused_until)
         if times and self.failure is None:
             loop = asyncio.get_running_loop()
-            self.timer = loop.call_later(max(0.0, min(times) - now) + 0.001, self._pump)
+            self.timer = loop.call_later(max(0.0, min(times) - now) + 0.001, self._start_requests)
 
-    async def _fly(self, job: Job) -> None:
+    async def _attempt_request(self, job: PendingRequest) -> None:
         """One attempt at one request."""
-        plane = self.plane
+        plane = self.state
         job.attempts += 1
-        job.form, started = plane.form, time.monotonic()
-        job.began = started if job.attempts == 1 else job.began
+        job.response_format, started = plane.response_format, time.monotonic()
+        job.first_sent_at = started if job.attempts == 1 else job.first_sent_at
         try:
-            body = body_of(job.request, plane.body, max_tokens=plane.max_tokens, form=job.form)
-            job.size = len(body)
-            fetched = await plane.client.fetch("POST", "chat/completions", data=body)
-        except UnreachableError as error:
-            self._not_reached(job, error)
-        except BrokenError as error:
-            if isinstance(error, TimedOutError):
-                plane.pace.turned_away(time.monotonic())
-            self._again(job, str(error))
+            body = build_chat_body(
+                job.request,
+                plane.common_fields,
+                max_tokens=plane.max_tokens,
+                response_format=job.response_format,
+            )
+            job.body_bytes = len(body)
+            fetched = await plane.client.send_request("POST", "chat/completions", data=body)
+        except ServerUnreachableError as error:
+            self._handle_unreachable(job, error)
+        except ConnectionBrokenError as error:
+            if isinstance(error, RequestTimeoutError):
+                plane.controller.record_rejection(time.monotonic())
+            self._schedule_retry(job, str(error))
         else:
-            self._landed(job, fetched, time.monotonic() - started)
+            self._handle_response(job, fetched, time.monotonic() - started)
 
-    def _down(self, task: asyncio.Task[None]) -> None:
+    def _finish_attempt(self, task: asyncio.Task[None]) -> None:
         """An attempt is over; an error of ours in it ends everything."""
-        self.plane.pace.flying -= 1
+        self.state.controller.in_flight -= 1
         self.tasks.discard(task)
         if not self.tasks:
-            self.landed.set()
+            self.all_returned.set()
         if not task.cancelled() and (error := task.exception()):
-            self._fail(error)
-        self._pump()
+            self._stop_with_error(error)
+        self._start_requests()
         if self.failure:
-            self._notify()
+            self._notify_caller()
 
-    def _landed(self, job: Job, fetched: Fetched, latency: float) -> None:
+    def _handle_response(self, job: PendingRequest, fetched: HttpResponse, latency: float) -> None:
         """What a whole reply of the server means for its request."""
-        pace, now = self.plane.pace, time.monotonic()
-        if limits := allowances(fetched.headers):
-            pace.told(limits, now)
+        pace, now = self.state.controller, time.monotonic()
+        if limits := read_rate_limits(fetched.headers):
+            pace.apply_rate_limits(limits, now)
         if fetched.status == 200:
-            self._answered(job, fetched, latency)
-        elif fetched.status in AGAIN or fetched.status >= 500:
-            words = self._words(fetched)
-            if fetched.status == 429 and b"insufficient_quota" in fetched.raw:
-                self._fail(stopped(self.plane, fetched.status, words))
+            self._handle_answer(job, fetched, latency)
+        elif fetched.status in RETRYABLE_STATUS or fetched.status >= 500:
+            words = self._server_message(fetched)
+            if fetched.status == 429 and b"insufficient_quota" in fetched.body:
+                self._stop_with_error(refusal_error(self.state, fetched.status, words))
                 return
             if fetched.status in {429, 503}:
-                pace.turned_away(now)
-            asked = min(retry_after(fetched.headers, now=time.time()), LONGEST_WAIT)
-            self._again(job, f"HTTP {fetched.status}: {words}", wait=asked)
+                pace.record_rejection(now)
+            asked = min(read_retry_after(fetched.headers, now=time.time()), LONGEST_WAIT)
+            self._schedule_retry(job, f"HTTP {fetched.status}: {words}", wait=asked)
         else:
-            self._refused(job, fetched)
+            self._handle_refusal(job, fetched)
 
-    def _answered(self, job: Job, fetched: Fetched, latency: float) -> None:
+    def _handle_answer(self, job: PendingRequest, fetched: HttpResponse, latency: float) -> None:
         """The request has its answer."""
-        plane = self.plane
+        plane = self.state
         try:
-            answer = read_answer(fetched.raw)
-        except WireError as error:
-            if not plane.pace.proven:
-                self._fail(not_compatible(plane, str(error)))
+            answer = parse_completion(fetched.body)
+        except ProtocolError as error:
+            if not plane.controller.has_answered:
+                self._stop_with_error(incompatible_server_error(plane, str(error)))
             else:
-                self._again(job, str(error))
+                self._schedule_retry(job, str(error))
             return
-        if job.request.prompt.schema and not plane.settled:
-            plane.settle(job.form)
-        if plane.pace.answered(latency, time.monotonic()):
+        if job.request.prompt.schema and not plane.format_confirmed:
+            plane.confirm_format(job.response_format)
+        if plane.controller.record_answer(latency, time.monotonic()):
             LOG.warning("%s answers again", plane.client.endpoint.root)
-        scrub = plane.client.key.scrub
-        self._finish(
+        scrub = plane.client.key.redact_text
+        self._finish_request(
             Reply(
                 job.request,
                 text=scrub(answer.text),
                 reasoning=scrub(answer.reasoning),
                 finish=answer.finish,
-                usage=usage_of(answer, job.size, plane.prices),
+                usage=measure_usage(answer, job.body_bytes, plane.prices),
                 latency=latency,
                 attempts=job.attempts,
             )
         )
 
-    def _refused(self, job: Job, fetched: Fetched) -> None:
+    def _handle_refusal(self, job: PendingRequest, fetched: HttpResponse) -> None:
         """The server will not have it: the form of the answer, this request, or all of them."""
-        plane, words = self.plane, self._words(fetched)
-        own = fetched.status in OWN_FAULT
-        formal = (own or fetched.status == 501) and job.request.prompt.schema and not plane.settled
-        if formal and (job.form is not plane.form or plane.form.weaker):
-            if job.form is plane.form and plane.form.weaker:
-                plane.form = plane.form.weaker
+        plane, words = self.state, self._server_message(fetched)
+        own = fetched.status in REQUEST_FAULT_STATUS
+        formal = (
+            (own or fetched.status == 501)
+            and job.request.prompt.schema
+            and not plane.format_confirmed
+        )
+        if formal and (
+            job.response_format is not plane.response_format or plane.response_format.weaker
+        ):
+            if job.response_format is plane.response_format and plane.response_format.weaker:
+                plane.response_format = plane.response_format.weaker
             job.attempts -= 1
             self.queue.appendleft(job)
-        elif own and plane.pace.proven:
-            self._finish(
+        elif own and plane.controller.has_answered:
+            self._finish_request(
                 Reply(
                     job.request,
                     error=f"HTTP {fetched.status}: {words}",
@@ -287,82 +310,86 @@ class Flight:
                 )
             )
         else:
-            self._fail(stopped(plane, fetched.status, words))
+            self._stop_with_error(refusal_error(plane, fetched.status, words))
 
-    def _not_reached(self, job: Job, error: UnreachableError) -> None:
+    def _handle_unreachable(self, job: PendingRequest, error: ServerUnreachableError) -> None:
         """No connection: fatal where it never can be, else a pause until the server is back."""
-        plane, now = self.plane, time.monotonic()
-        new = not plane.pace.proven
-        went_down = plane.pace.failed_to_connect(now)
-        if new and (error.for_good or now - self.began > PATIENCE):
-            self._fail(unreachable(plane, str(error)))
+        plane, now = self.state, time.monotonic()
+        new = not plane.controller.has_answered
+        went_down = plane.controller.record_connection_failure(now)
+        if new and (error.for_good or now - self.started_at > FIRST_CONTACT_SECONDS):
+            self._stop_with_error(unreachable_server_error(plane, str(error)))
         else:
             if went_down:
-                self._say_down(str(error))
+                self._log_server_down(str(error))
             job.attempts -= 1
             self.queue.appendleft(job)
-            if plane.pace.down_since is None:
-                plane.pace.closed_until = now + BACKOFF_FIRST
+            if plane.controller.down_since is None:
+                plane.controller.paused_until = now + BACKOFF_FIRST
 
-    def _again(self, job: Job, problem: str, *, wait: float = 0.0) -> None:
+    def _schedule_retry(self, job: PendingRequest, problem: str, *, wait: float = 0.0) -> None:
         """Try the request again after a while, unless it was tried often enough."""
-        if job.attempts >= (MOST_ATTEMPTS if self.plane.pace.proven else FIRST_ATTEMPTS):
-            self._tried_enough(job, f"{problem}, after {job.attempts} attempts")
+        if job.attempts >= (
+            MOST_ATTEMPTS if self.state.controller.has_answered else FIRST_ATTEMPTS
+        ):
+            self._give_up_request(job, f"{problem}, after {job.attempts} attempts")
             return
         chance = generator(job.attempts, job.request.id)
         backoff = min(BACKOFF_MOST, BACKOFF_FIRST * 2 ** (job.attempts - 1))
         due = time.monotonic() + max(wait, backoff * (0.5 + 0.5 * chance.random()))
         heapq.heappush(self.delayed, (due, next(self._order), job))
 
-    def _tried_enough(self, job: Job, problem: str) -> None:
+    def _give_up_request(self, job: PendingRequest, problem: str) -> None:
         """The request fails, unless the server answered nobody meanwhile: then it is down."""
-        pace = self.plane.pace
-        if not pace.proven:
-            self._fail(unreachable(self.plane, problem))
-        elif pace.last_answered >= job.began:
-            self._finish(Reply(job.request, error=problem, passing=True, attempts=job.attempts))
+        pace = self.state.controller
+        if not pace.has_answered:
+            self._stop_with_error(unreachable_server_error(self.state, problem))
+        elif pace.last_answer_at >= job.first_sent_at:
+            self._finish_request(
+                Reply(job.request, error=problem, transient=True, attempts=job.attempts)
+            )
         else:
-            if pace.go_down(time.monotonic()):
-                self._say_down(problem)
+            if pace.mark_down(time.monotonic()):
+                self._log_server_down(problem)
             job.attempts = 0
             self.queue.append(job)
 
-    def _say_down(self, why: str) -> None:
-        root = self.plane.client.endpoint.root
+    def _log_server_down(self, why: str) -> None:
+        root = self.state.client.endpoint.root
         LOG.warning("%s does not answer (%s); waiting until it is back", root, why)
 
-    def _finish(self, reply: Reply) -> None:
+    def _finish_request(self, reply: Reply) -> None:
         """A reply is there; it is kept before the caller gets it."""
-        self.arrived.append(reply)
+        self.unstored.append(reply)
         self.finished += 1
-        if self.keeping is None:
-            self.keeping = asyncio.create_task(self._keep_all())
+        if self.storing_task is None:
+            self.storing_task = asyncio.create_task(self._store_replies())
 
-    async def _keep_all(self) -> None:
+    async def _store_replies(self) -> None:
         """Keep what arrives, in lots, off the loop."""
         loop = asyncio.get_running_loop()
-        keeper = self.plane.client.island.keeper
+        keeper = self.state.client.loop_thread.storage_executor
         try:
-            while self.arrived:
-                lot, self.arrived = self.arrived, []
-                await loop.run_in_executor(keeper, self.keep, lot)
-                self.kept.extend(lot)
-                self._notify()
-                await self._gather_more()
+            while self.unstored:
+                lot, self.unstored = self.unstored, []
+                await loop.run_in_executor(keeper, self.store, lot)
+                self.stored.extend(lot)
+                self._notify_caller()
+                await self._gather_replies()
         except Exception as error:  # the caller must hear of it in its own thread
-            self._fail(error)
+            self._stop_with_error(error)
         finally:
-            self.keeping = None
-            self._notify()
+            self.storing_task = None
+            self._notify_caller()
 
-    async def _gather_more(self) -> None:
+    async def _gather_replies(self) -> None:
         """Let replies gather for the next lot, unless none can come."""
-        self.landed.clear()
+        self.all_returned.clear()
         if self.tasks:
             with suppress(TimeoutError):
-                await asyncio.wait_for(self.landed.wait(), KEEP_EVERY)
+                await asyncio.wait_for(self.all_returned.wait(), KEEP_EVERY)
 
-    async def _abandon(self) -> None:
+    async def _cancel_requests(self) -> None:
         """The caller has left: cancel what flies, keep what has come."""
         self.failure = self.failure or GeneratorExit()
         for task in list(self.tasks):
@@ -370,37 +397,37 @@ class Flight:
         await asyncio.gather(*self.tasks, return_exceptions=True)
         if self.timer is not None:
             self.timer.cancel()
-        while self.keeping is not None:
-            await asyncio.wait({self.keeping})
+        while self.storing_task is not None:
+            await asyncio.wait({self.storing_task})
 
-    def _fail(self, error: BaseException) -> None:
+    def _stop_with_error(self, error: BaseException) -> None:
         """Nothing more can be asked; what is in flight may still land."""
         self.failure = self.failure or error
-        self._notify()
+        self._notify_caller()
 
-    def _notify(self) -> None:
+    def _notify_caller(self) -> None:
         with self.changed:
             self.changed.notify()
 
-    def _words(self, fetched: Fetched) -> str:
+    def _server_message(self, fetched: HttpResponse) -> str:
         """The server's own words, without the key."""
-        return self.plane.client.key.scrub(words_of(fetched.raw))
+        return self.state.client.key.redact_text(error_message(fetched.body))
 
 
-def draw(source: Iterator[Request]) -> tuple[list[Job], bool]:
+def take_requests(source: Iterator[Request]) -> tuple[list[PendingRequest], bool]:
     """The next jobs, as many as come quickly, and whether there may be more."""
-    jobs: list[Job] = []
+    jobs: list[PendingRequest] = []
     began = time.monotonic()
     for request in source:
-        jobs.append(Job(request))
+        jobs.append(PendingRequest(request))
         if len(jobs) >= DRAWN_AT_ONCE or time.monotonic() - began > DRAWN_SECONDS:
             return jobs, True
     return jobs, False
 
 
-def stopped(plane: Plane, status: int, words: str) -> EngineError:
+def refusal_error(plane: DispatcherState, status: int, words: str) -> EngineError:
     """The error for a server that refuses to work for us."""
-    root, model = plane.client.endpoint.root, plane.body["model"]
+    root, model = plane.client.endpoint.root, plane.common_fields["model"]
     hints = {
         401: "Check the key that engine.key_env names.",
         402: "Check the account's balance.",
@@ -412,7 +439,7 @@ def stopped(plane: Plane, status: int, words: str) -> EngineError:
     return EngineError(f"{root} must take our requests. It answered {status}: {words}. {hint}")
 
 
-def not_compatible(plane: Plane, what: str) -> EngineError:
+def incompatible_server_error(plane: DispatcherState, what: str) -> EngineError:
     """The error for a server of another kind."""
     return EngineError(
         f"{plane.client.endpoint.root} must be an OpenAI-compatible server; {what} instead of a "
@@ -420,7 +447,7 @@ def not_compatible(plane: Plane, what: str) -> EngineError:
     )
 
 
-def unreachable(plane: Plane, what: str) -> EngineError:
+def unreachable_server_error(plane: DispatcherState, what: str) -> EngineError:
     """The error for a server that is not there."""
     return EngineError(
         f"{plane.client.endpoint.root} must be reachable. {what}. "

@@ -10,14 +10,14 @@ from types import TracebackType
 from typing import Any, Self
 
 from kdos.config import EngineConfig
-from kdos.llm.batch import BatchFlight
-from kdos.llm.client import Client, check_url
-from kdos.llm.engine import Keep
-from kdos.llm.flight import Flight, Plane
-from kdos.llm.keys import find_key
-from kdos.llm.pace import Pace
-from kdos.llm.wire import VERSION, Prices, most_usage
-from kdos.tasks import Reply, Request, Usage, digest
+from kdos.llm.batch import BatchDispatcher
+from kdos.llm.client import HttpClient, check_server_url
+from kdos.llm.engine import StoreReplies
+from kdos.llm.flight import DispatcherState, RequestDispatcher
+from kdos.llm.keys import find_api_key
+from kdos.llm.pace import AIMDController
+from kdos.llm.wire import PROTOCOL_VERSION, Prices, bound_usage
+from kdos.tasks import Reply, Request, Usage, json_digest
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,13 +45,13 @@ class HttpEngine:
     """A `RemoteEngine` over HTTP. Close it when done: it holds a thread and connections."""
 
     def __init__(self, settings: HttpSettings) -> None:
-        check_url(settings.url)
+        check_server_url(settings.url)
         self.settings = settings
         self.name = settings.model
         self.fingerprint = fingerprint(settings)
-        self.findings: MutableMapping[str, str] = {}
-        self._plane: Plane | None = None
-        self._key = find_key(settings.key_env)
+        self.server_state: MutableMapping[str, str] = {}
+        self._plane: DispatcherState | None = None
+        self._key = find_api_key(settings.key_env)
 
     def __enter__(self) -> Self:
         return self
@@ -71,36 +71,40 @@ class HttpEngine:
             self._plane = None
 
     @property
-    def priced(self) -> bool:
+    def has_prices(self) -> bool:
         """Whether the settings say what a token costs."""
         return self.settings.prices is not None
 
-    def most(self, request: Request) -> Usage:
+    def bound_request_usage(self, request: Request) -> Usage:
         """The most that a request can come to."""
         settings = self.settings
-        return most_usage(request, max_tokens=settings.max_tokens, prices=settings.prices)
+        return bound_usage(request, max_tokens=settings.max_tokens, prices=settings.prices)
 
     def complete(self, requests: Iterable[Request]) -> Iterator[Reply]:
         """One reply for each request, in the order in which they come."""
-        return self.complete_kept(requests, forget)
+        return self.complete_and_store(requests, forget)
 
-    def complete_kept(
-        self, requests: Iterable[Request], keep: Keep, *, until: float = float("inf")
+    def complete_and_store(
+        self, requests: Iterable[Request], store: StoreReplies, *, deadline: float = float("inf")
     ) -> Iterator[Reply]:
         """Like `complete`, each reply kept before it is given out; see `RemoteEngine`."""
         plane = self._plane = self._plane or self._board()
-        plane.recall(self.findings)
-        flight = BatchFlight if self.settings.batch else Flight
-        return flight(plane, keep, until=until).replies(requests)
+        plane.use_server_state(self.server_state)
+        flight = BatchDispatcher if self.settings.batch else RequestDispatcher
+        return flight(plane, store, deadline=deadline).iterate_replies(requests)
 
-    def _board(self) -> Plane:
+    def _board(self) -> DispatcherState:
         """A client with its thread, and what all flights share."""
         settings = self.settings
-        return Plane(
-            client=Client(settings.url, key=self._key, timeout=settings.timeout),
-            pace=Pace(settings.concurrency),
-            findings=self.findings,
-            body={"model": settings.model, "temperature": settings.temperature, **settings.extra},
+        return DispatcherState(
+            client=HttpClient(settings.url, key=self._key, timeout=settings.timeout),
+            controller=AIMDController(settings.concurrency),
+            server_state=self.server_state,
+            common_fields={
+                "model": settings.model,
+                "temperature": settings.temperature,
+                **settings.extra,
+            },
             max_tokens=settings.max_tokens,
             prices=settings.prices,
         )
@@ -108,8 +112,8 @@ class HttpEngine:
 
 def fingerprint(settings: HttpSettings) -> str:
     """What shapes the replies: model and sampling, not the address, for a server may move."""
-    shape = [VERSION, settings.temperature, settings.max_tokens, settings.extra]
-    return f"http/{settings.model}/{digest(shape)[:16]}"
+    shape = [PROTOCOL_VERSION, settings.temperature, settings.max_tokens, settings.extra]
+    return f"http/{settings.model}/{json_digest(shape)[:16]}"
 
 
 def forget(replies: Sequence[Reply]) -> None:

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 
 
-class Island:
+class EventLoopThread:
     """Runs coroutines for callers that know nothing of them; nothing is left after `close`.
 
     `keeper` is a second thread, for the loop to hand over what would block it.
@@ -17,11 +17,11 @@ class Island:
 
     def __init__(self, name: str) -> None:
         self.loop = asyncio.new_event_loop()
-        self.keeper = ThreadPoolExecutor(1, thread_name_prefix=f"{name}-keeper")
+        self.storage_executor = ThreadPoolExecutor(1, thread_name_prefix=f"{name}-keeper")
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._thread.start()
 
-    def call(self, work: Coroutine[Any, Any, T]) -> T:
+    def run_coroutine(self, work: Coroutine[Any, Any, T]) -> T:
         """Run a coroutine on the loop and wait for what it gives."""
         future: Future[T] = asyncio.run_coroutine_threadsafe(work, self.loop)
         try:
@@ -30,7 +30,7 @@ class Island:
             future.cancel()
             raise
 
-    def soon(self, function: Callable[..., object], *arguments: object) -> None:
+    def call_soon(self, function: Callable[..., object], *arguments: object) -> None:
         """Call a function on the loop, without waiting."""
         self.loop.call_soon_threadsafe(function, *arguments)
 
@@ -38,10 +38,10 @@ class Island:
         """Cancel what still runs and end both threads."""
         if self.loop.is_closed():
             return
-        self.call(cancel_the_rest())
-        self.soon(self.loop.stop)
+        self.run_coroutine(cancel_other_tasks())
+        self.call_soon(self.loop.stop)
         self._thread.join()
-        self.keeper.shutdown()
+        self.storage_executor.shutdown()
         self.loop.close()
 
     def _run(self) -> None:
@@ -49,7 +49,7 @@ class Island:
         self.loop.run_forever()
 
 
-async def cancel_the_rest() -> None:
+async def cancel_other_tasks() -> None:
     """Cancel every other task of the loop and wait until they have ended."""
     tasks = asyncio.all_tasks() - {asyncio.current_task()}
     for task in tasks:

@@ -14,7 +14,7 @@ class Failure:
     """A request that gets no answer, and why; `passing` if it may get one another day."""
 
     reason: str
-    passing: bool = False
+    transient: bool = False
 
 
 Answer = str | Mapping[str, Any] | Failure
@@ -35,16 +35,16 @@ class ScriptedEngine:
         """One reply for each request, in the order of the requests."""
         for request in requests:
             self.asked += 1
-            yield as_reply(request, self._answer(request))
+            yield build_reply(request, self._answer(request))
 
 
-def as_reply(request: Request, answer: Answer | Reply) -> Reply:
+def build_reply(request: Request, answer: Answer | Reply) -> Reply:
     """What the script answered, as the reply to `request`."""
     match answer:
         case Reply():
             return answer
         case Failure(reason, passing):
-            return Reply(request, error=reason, passing=passing)
+            return Reply(request, error=reason, transient=passing)
         case str():
             return Reply(request, text=answer)
         case _:

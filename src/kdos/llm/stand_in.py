@@ -19,19 +19,19 @@ from aiohttp import web
 
 from kdos.chance import generator
 from kdos.llm.engine import Engine
-from kdos.llm.island import Island
+from kdos.llm.island import EventLoopThread
 from kdos.tasks import Prompt, Request
 
-BLOCK = re.compile(r"```json\n(.*?)\n```", re.DOTALL)
-BYTES_A_TOKEN = 4
-LARGEST = 256 * 2**20  # bytes of a request; a batch file may be large
+INPUT_BLOCK = re.compile(r"```json\n(.*?)\n```", re.DOTALL)
+MOCK_BYTES_PER_TOKEN = 4
+MAX_REQUEST_BYTES = 256 * 2**20  # bytes of a request; a batch file may be large
 EMBEDDED_DIM = 64
-UNKNOWN = "I do not know."
+UNKNOWN_ANSWER = "I do not know."
 """The answer to a chat that is none of the prompts'."""
 
 
 @dataclass(frozen=True, slots=True)
-class Faults:
+class InjectedFaults:
     """What goes wrong, as shares of the requests in [0, 1]; `fail` by HTTP status. Seconds.
 
     `truncate` cuts the answer off and says so, `garble` damages its JSON, `hang` never answers,
@@ -49,7 +49,7 @@ class Faults:
     schema: bool = True
     random_seed: int = 0
 
-    def drawn(self, body: bytes, times: int) -> str | int:
+    def draw_fault(self, body: bytes, times: int) -> str | int:
         """The fault of a request that comes the `times`-th time; empty if it is served well."""
         draw = generator(self.random_seed, blake2b(body).hexdigest(), times).random()
         named = {"truncate": self.truncate, "garble": self.garble}
@@ -62,18 +62,18 @@ class Faults:
 
 
 @dataclass(slots=True)
-class Counts:
+class ServerStats:
     """What the server did. `twice` counts answers to a request that was answered before."""
 
     requests: int = 0
     answered: int = 0
-    twice: int = 0
-    flying: int = 0
-    most_flying: int = 0
+    answered_twice: int = 0
+    in_flight: int = 0
+    max_in_flight: int = 0
     faults: Counter[str] = field(default_factory=Counter[str])
 
 
-class StandIn:
+class MockServer:
     """The server's behaviour: `engine` answers, `prompts` tell which task a chat is about."""
 
     def __init__(
@@ -81,41 +81,41 @@ class StandIn:
         engine: Engine,
         prompts: Iterable[Prompt],
         *,
-        faults: Faults | None = None,
+        faults: InjectedFaults | None = None,
         key: str = "",
     ) -> None:
         self.engine = engine
         self.prompts = list(prompts)
-        self.faults = faults or Faults()
+        self.faults = faults or InjectedFaults()
         self.key = key
-        self.counts = Counts()
+        self.stats = ServerStats()
         self._times: Counter[bytes] = Counter()
         self._delivered: set[bytes] = set()
 
-    def app(self) -> web.Application:
+    def build_app(self) -> web.Application:
         """The application, for a server of aiohttp's."""
-        app = web.Application(client_max_size=LARGEST)
-        app.router.add_post("/v1/chat/completions", self.chat)
-        app.router.add_post("/v1/embeddings", self.embeddings)
-        app.router.add_get("/v1/models", self.models)
-        app.router.add_get("/count", self.count)
+        app = web.Application(client_max_size=MAX_REQUEST_BYTES)
+        app.router.add_post("/v1/chat/completions", self.handle_chat)
+        app.router.add_post("/v1/embeddings", self.handle_embeddings)
+        app.router.add_get("/v1/models", self.handle_models)
+        app.router.add_get("/count", self.handle_count)
         return app
 
-    async def chat(self, request: web.Request) -> web.StreamResponse:
+    async def handle_chat(self, request: web.Request) -> web.StreamResponse:
         """A chat completion, or the fault that was drawn for it."""
-        counts = self.counts
+        counts = self.stats
         body = await request.read()
         counts.requests += 1
-        counts.flying += 1
-        counts.most_flying = max(counts.most_flying, counts.flying)
+        counts.in_flight += 1
+        counts.max_in_flight = max(counts.max_in_flight, counts.in_flight)
         try:
-            return await self.behave(request, body)
+            return await self.respond_with_faults(request, body)
         finally:
-            counts.flying -= 1
+            counts.in_flight -= 1
 
-    async def behave(self, request: web.Request, body: bytes) -> web.StreamResponse:
+    async def respond_with_faults(self, request: web.Request, body: bytes) -> web.StreamResponse:
         """Answer as well as the faults let us."""
-        fault = self.strike(body)
+        fault = self.draw_fault(body)
         if fault == "hang":
             await asyncio.Event().wait()
         if self.faults.latency:
@@ -125,46 +125,48 @@ class StandIn:
                 request.transport.abort()
             return web.Response()
         if isinstance(fault, int):
-            return self.failure(fault)
-        return self.deliver(request, body, fault)
+            return self.build_failure(fault)
+        return self.deliver_answer(request, body, fault)
 
-    def strike(self, body: bytes) -> str | int:
+    def draw_fault(self, body: bytes) -> str | int:
         """The fault that this request meets, counted."""
         digest = blake2b(body, digest_size=16).digest()
         self._times[digest] += 1
-        fault = self.faults.drawn(body, self._times[digest])
+        fault = self.faults.draw_fault(body, self._times[digest])
         if fault:
-            self.counts.faults[str(fault)] += 1
+            self.stats.faults[str(fault)] += 1
         return fault
 
-    def deliver(self, request: web.Request, body: bytes, fault: str) -> web.Response:
+    def deliver_answer(self, request: web.Request, body: bytes, fault: str) -> web.Response:
         """The answer, counted."""
-        response = self.response(request, body, fault)
+        response = self.answer_chat(request, body, fault)
         if response.status == 200:
             digest = blake2b(body, digest_size=16).digest()
-            self.counts.answered += 1
-            self.counts.twice += digest in self._delivered
+            self.stats.answered += 1
+            self.stats.answered_twice += digest in self._delivered
             self._delivered.add(digest)
         return response
 
-    def response(self, request: web.Request, body: bytes, fault: str) -> web.Response:
+    def answer_chat(self, request: web.Request, body: bytes, fault: str) -> web.Response:
         """The answer to one chat."""
         if self.key and request.headers.get("Authorization") != f"Bearer {self.key}":
-            return refusal(401, "Incorrect API key provided.")
+            return error_response(401, "Incorrect API key provided.")
         try:
             chat = orjson.loads(body)
             form = chat.get("response_format", {}).get("type")
             if form == "json_schema" and not self.faults.schema:
-                return refusal(400, "response_format json_schema is not supported by this server.")
-            text = damaged(self.answer(chat), fault)
+                return error_response(
+                    400, "response_format json_schema is not supported by this server."
+                )
+            text = apply_text_fault(self.ask_engine(chat), fault)
         except (ValueError, KeyError, TypeError, AttributeError) as error:
-            return refusal(400, f"This cannot be answered: {error!r}")
+            return error_response(400, f"This cannot be answered: {error!r}")
         return web.Response(
-            body=completion(chat, text, cut=fault == "truncate", size=len(body)),
+            body=build_completion(chat, text, cut=fault == "truncate", size=len(body)),
             content_type="application/json",
         )
 
-    def answer(self, chat: Mapping[str, Any]) -> str:
+    def ask_engine(self, chat: Mapping[str, Any]) -> str:
         """The engine's reply to the request that a chat stands for.
 
         Its task is known by the prompt's text. Its inputs are the JSON block of the next message;
@@ -172,64 +174,70 @@ class StandIn:
         """
         contents = [str(message["content"]) for message in chat["messages"]]
         prompts = [prompt for prompt in self.prompts if contents[:1] and prompt.text in contents[0]]
-        block = BLOCK.search(contents[1]) if len(contents) > 1 else None
+        block = INPUT_BLOCK.search(contents[1]) if len(contents) > 1 else None
         if prompts and not prompts[0].schema:
             inputs = {"question": contents[-1]}
         elif prompts and block:
             inputs = orjson.loads(block.group(1))
         else:
-            return UNKNOWN
+            return UNKNOWN_ANSWER
         (reply,) = self.engine.complete([Request(id="", prompt=prompts[0], inputs=inputs)])
         return reply.text
 
-    def failure(self, status: int) -> web.Response:
+    def build_failure(self, status: int) -> web.Response:
         """An error to order."""
-        response = refusal(status, "This failure was ordered.")
+        response = error_response(status, "This failure was ordered.")
         if status in {429, 503}:
             response.headers["Retry-After"] = f"{self.faults.retry_after:g}"
         return response
 
-    def row(self, request: web.Request, body: bytes) -> web.Response | None:
+    def answer_batch_row(self, request: web.Request, body: bytes) -> web.Response | None:
         """The answer to one row of a batch; None where it is lost."""
-        fault = self.strike(body)
+        fault = self.draw_fault(body)
         if fault in {"hang", "reset"}:
             return None
-        return self.failure(fault) if isinstance(fault, int) else self.deliver(request, body, fault)
+        return (
+            self.build_failure(fault)
+            if isinstance(fault, int)
+            else self.deliver_answer(request, body, fault)
+        )
 
-    async def embeddings(self, request: web.Request) -> web.Response:
+    async def handle_embeddings(self, request: web.Request) -> web.Response:
         """Vectors of texts: hashed words, so that texts with words in common are near."""
         asked = await request.json()
         texts: list[str] = [asked["input"]] if isinstance(asked["input"], str) else asked["input"]
         data = [
-            {"object": "embedding", "index": number, "embedding": hashed(text)}
+            {"object": "embedding", "index": number, "embedding": hash_embedding(text)}
             for number, text in enumerate(texts)
         ]
-        usage = {"prompt_tokens": sum(map(len, texts)) // BYTES_A_TOKEN}
-        return as_json({"object": "list", "data": data, "model": asked["model"], "usage": usage})
+        usage = {"prompt_tokens": sum(map(len, texts)) // MOCK_BYTES_PER_TOKEN}
+        return json_response(
+            {"object": "list", "data": data, "model": asked["model"], "usage": usage}
+        )
 
-    async def models(self, _: web.Request) -> web.Response:
+    async def handle_models(self, _: web.Request) -> web.Response:
         """The one model there is."""
-        return as_json(
+        return json_response(
             {"object": "list", "data": [{"id": self.engine.name, "object": "model", "created": 0}]}
         )
 
-    async def count(self, _: web.Request) -> web.Response:
+    async def handle_count(self, _: web.Request) -> web.Response:
         """What the server did so far."""
-        counts = self.counts
-        return as_json(
+        counts = self.stats
+        return json_response(
             {
                 "requests": counts.requests,
                 "answered": counts.answered,
-                "answered_twice": counts.twice,
-                "most_in_flight": counts.most_flying,
+                "answered_twice": counts.answered_twice,
+                "most_in_flight": counts.max_in_flight,
                 "faults": counts.faults,
             }
         )
 
 
-def completion(chat: Mapping[str, Any], text: str, *, cut: bool, size: int) -> bytes:
+def build_completion(chat: Mapping[str, Any], text: str, *, cut: bool, size: int) -> bytes:
     """The body of a chat completion."""
-    prompt, written = size // BYTES_A_TOKEN, len(text.encode()) // BYTES_A_TOKEN
+    prompt, written = size // MOCK_BYTES_PER_TOKEN, len(text.encode()) // MOCK_BYTES_PER_TOKEN
     return orjson.dumps(
         {
             "id": "chatcmpl-stand-in",
@@ -252,7 +260,7 @@ def completion(chat: Mapping[str, Any], text: str, *, cut: bool, size: int) -> b
     )
 
 
-def damaged(text: str, fault: str) -> str:
+def apply_text_fault(text: str, fault: str) -> str:
     """The answer as the fault leaves it."""
     if fault == "truncate":
         return text[: 2 * len(text) // 3]
@@ -262,7 +270,7 @@ def damaged(text: str, fault: str) -> str:
     return text
 
 
-def hashed(text: str) -> list[float]:
+def hash_embedding(text: str) -> list[float]:
     """A unit vector of `EMBEDDED_DIM` numbers."""
     vector = np.zeros(EMBEDDED_DIM)
     for word in text.lower().split():
@@ -271,17 +279,19 @@ def hashed(text: str) -> list[float]:
     return (vector / max(float(np.linalg.norm(vector)), 1e-9)).tolist()
 
 
-def refusal(status: int, words: str) -> web.Response:
+def error_response(status: int, words: str) -> web.Response:
     """An error as OpenAI's API words it."""
-    return as_json({"error": {"message": words, "type": "error", "code": None}}, status=status)
+    return json_response(
+        {"error": {"message": words, "type": "error", "code": None}}, status=status
+    )
 
 
-def as_json(value: object, *, status: int = 200) -> web.Response:
+def json_response(value: object, *, status: int = 200) -> web.Response:
     """A JSON response."""
     return web.Response(body=orjson.dumps(value), status=status, content_type="application/json")
 
 
-async def started(app: web.Application, port: int) -> tuple[web.AppRunner, int]:
+async def start_app(app: web.Application, port: int) -> tuple[web.AppRunner, int]:
     """The application, listening on loopback; port 0 takes a free one. Gives the port."""
     runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=0.1)
     await runner.setup()
@@ -292,14 +302,14 @@ async def started(app: web.Application, port: int) -> tuple[web.AppRunner, int]:
 
 
 @contextmanager
-def serving(app: web.Application, *, port: int = 0) -> Generator[str]:
+def serve_app(app: web.Application, *, port: int = 0) -> Generator[str]:
     """Serve on a thread of its own; gives the address to put into `engine.url`."""
-    island = Island("kdos-stand-in")
+    island = EventLoopThread("kdos-stand-in")
     try:
-        runner, taken = island.call(started(app, port))
+        runner, taken = island.run_coroutine(start_app(app, port))
         try:
             yield f"http://127.0.0.1:{taken}/v1"
         finally:
-            island.call(runner.cleanup())
+            island.run_coroutine(runner.cleanup())
     finally:
         island.close()

@@ -11,22 +11,22 @@ import orjson
 
 from kdos.tasks import Request, Usage
 
-VERSION = 1
+PROTOCOL_VERSION = 1
 """Changes whenever the same request is put to a model in other words; part of fingerprints."""
 
 MILLION = 1_000_000
-BYTES_A_TOKEN = 2
+MIN_BYTES_PER_TOKEN = 2
 """No text we know of has more tokens than half its UTF-8 bytes; English has about a quarter."""
 
-LIKELY_BYTES_A_TOKEN = 4
+TYPICAL_BYTES_PER_TOKEN = 4
 """What is assumed where a server does not say how many tokens it read and wrote."""
 
-AGAIN = frozenset({408, 409, 425, 429})
+RETRYABLE_STATUS = frozenset({408, 409, 425, 429})
 """Statuses after which the same request may succeed, beside 5xx."""
 
-THINKING = re.compile(r"\s*<think(?:ing)?>(.*?)</think(?:ing)?>\s*", re.DOTALL)
-PARTS = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
-SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+THINK_BLOCK = re.compile(r"\s*<think(?:ing)?>(.*?)</think(?:ing)?>\s*", re.DOTALL)
+DURATION_PARTS = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
+SECONDS_PER_UNIT = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ class Prices:
         return (prompt_tokens * self.prompt + completion_tokens * self.completion) / MILLION
 
 
-class Form(StrEnum):
+class ResponseFormat(StrEnum):
     """How a server can be made to answer in JSON, best first."""
 
     SCHEMA = "json_schema"
@@ -49,13 +49,16 @@ class Form(StrEnum):
     NONE = "none"
 
     @property
-    def weaker(self) -> "Form | None":
+    def weaker(self) -> "ResponseFormat | None":
         """The next best."""
-        return {Form.SCHEMA: Form.OBJECT, Form.OBJECT: Form.NONE}.get(self)
+        return {
+            ResponseFormat.SCHEMA: ResponseFormat.OBJECT,
+            ResponseFormat.OBJECT: ResponseFormat.NONE,
+        }.get(self)
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class Completion:
     """What a server answered: the text, the reasoning before it, why it stopped, tokens."""
 
     text: str
@@ -65,32 +68,38 @@ class Answer:
     completion_tokens: int | None
 
 
-class WireError(ValueError):
+class ProtocolError(ValueError):
     """The server's reply is not what an OpenAI-compatible server sends."""
 
 
-def body_of(request: Request, settings: Mapping[str, Any], *, max_tokens: int, form: Form) -> bytes:
+def build_chat_body(
+    request: Request,
+    settings: Mapping[str, Any],
+    *,
+    max_tokens: int,
+    response_format: ResponseFormat,
+) -> bytes:
     """The body of a chat completion; `settings` has the model and what the user added."""
     body: dict[str, Any] = {
         **settings,
         "messages": request.messages,
-        "max_tokens": max_tokens * request.room,
+        "max_tokens": max_tokens * request.max_tokens_factor,
         **request.params,
     }
     if request.prompt.schema:
-        body |= asked_as(form, request)
+        body |= response_format_fields(response_format, request)
     return orjson.dumps(body)
 
 
-def asked_as(form: Form, request: Request) -> dict[str, Any]:
+def response_format_fields(form: ResponseFormat, request: Request) -> dict[str, Any]:
     """The part of a body that forces the answer into its form."""
-    if form is Form.SCHEMA:
-        named = {"name": request.task, "schema": request.prompt.form, "strict": True}
+    if form is ResponseFormat.SCHEMA:
+        named = {"name": request.task, "schema": request.prompt.forced_schema, "strict": True}
         return {"response_format": {"type": "json_schema", "json_schema": named}}
-    return {"response_format": {"type": "json_object"}} if form is Form.OBJECT else {}
+    return {"response_format": {"type": "json_object"}} if form is ResponseFormat.OBJECT else {}
 
 
-def read_answer(raw: bytes) -> Answer:
+def parse_completion(raw: bytes) -> Completion:
     """The answer in the body of a reply.
 
     Raises:
@@ -100,15 +109,15 @@ def read_answer(raw: bytes) -> Answer:
         value = orjson.loads(raw)
         choice = value["choices"][0]
         message = choice["message"]
-        text = as_text(message.get("content")) or message.get("refusal") or ""
+        text = join_content_parts(message.get("content")) or message.get("refusal") or ""
         reasoning = message.get("reasoning_content") or message.get("reasoning") or ""
         usage = value.get("usage") or {}
     except (orjson.JSONDecodeError, KeyError, IndexError, TypeError, AttributeError) as error:
-        raise WireError(f"it sent {excerpt(raw)}") from error
-    thinking = THINKING.match(text) if "<think" in text else None
+        raise ProtocolError(f"it sent {body_excerpt(raw)}") from error
+    thinking = THINK_BLOCK.match(text) if "<think" in text else None
     if thinking:
         text, reasoning = text[thinking.end() :], reasoning or thinking.group(1).strip()
-    return Answer(
+    return Completion(
         text=text,
         reasoning=str(reasoning),
         finish=choice.get("finish_reason") or "stop",
@@ -117,7 +126,7 @@ def read_answer(raw: bytes) -> Answer:
     )
 
 
-def as_text(content: object) -> str:
+def join_content_parts(content: object) -> str:
     """A message's content as one text; some servers send it in parts."""
     if isinstance(content, list):
         parts = cast("list[dict[str, Any]]", content)
@@ -125,38 +134,38 @@ def as_text(content: object) -> str:
     return content if isinstance(content, str) else ""
 
 
-def usage_of(answer: Answer, request_bytes: int, prices: Prices | None) -> Usage:
+def measure_usage(answer: Completion, request_bytes: int, prices: Prices | None) -> Usage:
     """Tokens and money of an answer; tokens that the server does not count are estimated."""
     prompt, completion = answer.prompt_tokens, answer.completion_tokens
     if prompt is None:
-        prompt = request_bytes // LIKELY_BYTES_A_TOKEN
+        prompt = request_bytes // TYPICAL_BYTES_PER_TOKEN
     if completion is None:
         written = len(answer.text.encode(errors="replace")) + len(answer.reasoning)
-        completion = written // LIKELY_BYTES_A_TOKEN
+        completion = written // TYPICAL_BYTES_PER_TOKEN
     return Usage(prompt, completion, prices.cost(prompt, completion) if prices else 0.0)
 
 
-def most_usage(request: Request, *, max_tokens: int, prices: Prices | None) -> Usage:
+def bound_usage(request: Request, *, max_tokens: int, prices: Prices | None) -> Usage:
     """The most that a request can come to; used to stay under a cap."""
     chat = sum(len(message["content"].encode(errors="replace")) for message in request.messages)
-    prompt, completion = chat // BYTES_A_TOKEN, max_tokens * request.room
+    prompt, completion = chat // MIN_BYTES_PER_TOKEN, max_tokens * request.max_tokens_factor
     return Usage(prompt, completion, prices.cost(prompt, completion) if prices else 0.0)
 
 
-def words_of(raw: bytes) -> str:
+def error_message(raw: bytes) -> str:
     """The server's own words in the body of an error."""
     try:
         value = orjson.loads(raw)
     except orjson.JSONDecodeError:
-        return excerpt(raw)
+        return body_excerpt(raw)
     for key in ("error", "message", "detail"):
         if isinstance(value, dict):
             pairs = cast("dict[str, Any]", value)
             value = pairs.get(key, pairs)
-    return excerpt(value.encode() if isinstance(value, str) else orjson.dumps(value))
+    return body_excerpt(value.encode() if isinstance(value, str) else orjson.dumps(value))
 
 
-def excerpt(raw: bytes, limit: int = 300) -> str:
+def body_excerpt(raw: bytes, limit: int = 300) -> str:
     """The beginning of a body on one line; a web page is named as such."""
     text = " ".join(raw[: limit * 4].decode(errors="replace").split())
     if text[:1] == "<":
@@ -167,15 +176,15 @@ def excerpt(raw: bytes, limit: int = 300) -> str:
     return text if len(text) <= limit else f"{text[:limit]}…"
 
 
-def retry_after(headers: Mapping[str, str], *, now: float) -> float:
+def read_retry_after(headers: Mapping[str, str], *, now: float) -> float:
     """How many seconds the server asks to wait; 0 if it does not say. `now` is Unix time."""
     millis = headers.get("retry-after-ms")
-    if millis is not None and is_number(millis):
+    if millis is not None and is_plain_number(millis):
         return max(0.0, float(millis) / 1000)
     value = headers.get("retry-after")
     if value is None:
         return 0.0
-    if is_number(value):
+    if is_plain_number(value):
         return max(0.0, float(value))
     try:
         return max(0.0, parsedate_to_datetime(value).timestamp() - now)
@@ -184,32 +193,35 @@ def retry_after(headers: Mapping[str, str], *, now: float) -> float:
 
 
 @dataclass(frozen=True, slots=True)
-class Allowance:
+class RateLimit:
     """What a rate limit leaves: how many more, and in how many seconds it is full again."""
 
     remaining: float
-    reset: float
+    reset_seconds: float
 
 
-def allowances(headers: Mapping[str, str]) -> dict[str, Allowance]:
+def read_rate_limits(headers: Mapping[str, str]) -> dict[str, RateLimit]:
     """The rate limits that a reply's headers tell of, `requests` and `tokens`."""
-    found: dict[str, Allowance] = {}
+    found: dict[str, RateLimit] = {}
     for kind in ("requests", "tokens"):
         remaining = headers.get(f"x-ratelimit-remaining-{kind}")
-        if remaining is not None and is_number(remaining):
+        if remaining is not None and is_plain_number(remaining):
             reset = headers.get(f"x-ratelimit-reset-{kind}", "")
-            found[kind] = Allowance(float(remaining), as_seconds(reset))
+            found[kind] = RateLimit(float(remaining), parse_duration(reset))
     return found
 
 
-def as_seconds(text: str) -> float:
+def parse_duration(text: str) -> float:
     """A duration as rate limits are told: `6m0s`, `20ms`, `1.5`; 1 second if it is none."""
-    if is_number(text):
+    if is_plain_number(text):
         return float(text)
-    return sum(float(number) * SECONDS[unit] for number, unit in PARTS.findall(text)) or 1.0
+    return (
+        sum(float(number) * SECONDS_PER_UNIT[unit] for number, unit in DURATION_PARTS.findall(text))
+        or 1.0
+    )
 
 
-def is_number(text: str) -> bool:
+def is_plain_number(text: str) -> bool:
     """Whether it is a plain number."""
     return bool(re.fullmatch(r"\d+(?:\.\d+)?", text.strip()))
 
@@ -227,6 +239,6 @@ class Endpoint:
             root = root.removesuffix(path)
         object.__setattr__(self, "root", root)
 
-    def at(self, path: str) -> str:
+    def path_url(self, path: str) -> str:
         """The address of `chat/completions`, `models`, …"""
         return f"{self.root}/{path}"

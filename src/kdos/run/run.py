@@ -14,7 +14,7 @@ from kdos.config import Config
 from kdos.embed import Embedder, load_embedder
 from kdos.errors import UsageError
 from kdos.llm import Budget, Engine, HttpEngine, Ledger
-from kdos.llm.embeddings import ENDPOINT, endpoint_embedder
+from kdos.llm.embeddings import ENDPOINT_PREFIX, open_endpoint_embedder
 from kdos.llm.http import settings_from
 from kdos.report import LivePage, write_report
 from kdos.rules import RulesEngine
@@ -125,8 +125,8 @@ def open_engine(config: Config) -> Generator[Engine]:
 @contextmanager
 def open_embedder(config: Config) -> Generator[Embedder | None]:
     """The embedder that the configuration names; None for the one that is yet to learn."""
-    if config.embed.startswith(ENDPOINT):
-        with endpoint_embedder(config.embed, config.engine) as embedder:
+    if config.embed.startswith(ENDPOINT_PREFIX):
+        with open_endpoint_embedder(config.embed, config.engine) as embedder:
             yield embedder
     else:
         yield load_embedder(config.embed)

@@ -42,7 +42,7 @@ from kdos.synthesize import (
     steps_of,
 )
 from kdos.targets import effective_points, quotas, read_target
-from kdos.tasks import SYNTHESIZE, Ask
+from kdos.tasks import SYNTHESIZE_PROMPT, Ask
 from kdos.terminal import Progress, say
 
 FEWEST_EFFECTIVE = 0.2
@@ -96,7 +96,7 @@ def balance_pool(
                 inventory=room.inventory,
                 known=known,
                 engine=engine,
-                prompt=SYNTHESIZE.hash,
+                prompt=SYNTHESIZE_PROMPT.hash,
             )
             write_turn(folder, turn.number, facts, tables)
             progress.count(state.pool.samples, note(facts))

@@ -9,7 +9,7 @@ from kdos.errors import InputError
 from kdos.pool import Document, ErrorClass, Passage, Refusal, Seed
 from kdos.rows import Rows, list_table_fields, read_table_rows, resolve_field
 from kdos.seed.sources import DEFAULT_LANG, name_below
-from kdos.tasks import digest
+from kdos.tasks import json_digest
 
 _PARTS = ("question", "answers", "passage", "id", "title", "domain")
 Row = Mapping[str, Any]
@@ -102,7 +102,7 @@ def _passage_document(row: Row, settings: SourceConfig, lang: str) -> Document |
     if text is None:
         return None
     return Document(
-        id=f"passage-{digest(text)[:16]}",
+        id=f"passage-{json_digest(text)[:16]}",
         title=row.get("title") or "",
         text=text,
         domain=row.get("domain") or "",

@@ -9,7 +9,15 @@ from kdos.seed.passages import SIZE, cut
 from kdos.seed.questions import open_questions
 from kdos.seed.sources import open_source
 from kdos.seed.tables import Harvest, SeedBatch
-from kdos.tasks import WINDOW, Ask, Reply, Request, ask_seeds, in_order, read_seeds
+from kdos.tasks import (
+    ORDER_WINDOW,
+    Ask,
+    Reply,
+    Request,
+    ask_seeds,
+    pair_replies_in_order,
+    read_seeds,
+)
 
 BATCH_ROWS = 8192
 """Rows of a batch's longest table: roughly what a shard of the run holds."""
@@ -22,14 +30,14 @@ def make_seeds(
     ask: Ask,
     per_passage: int,
     size: int = SIZE,
-    window: int = WINDOW,
+    window: int = ORDER_WINDOW,
     batch_rows: int = BATCH_ROWS,
 ) -> Iterator[SeedBatch]:
     """At most `per_passage` seeds for each passage of `size` characters, in batches.
 
     The batches are the same whatever the order of the replies.
     """
-    steps = in_order(_steps(documents, per_passage, size), ask=ask, window=window)
+    steps = pair_replies_in_order(_steps(documents, per_passage, size), ask=ask, window=window)
     grown = chain.from_iterable(_grown(step, reply) for step, reply in steps)
     return in_batches(grown, batch_rows=batch_rows)
 

@@ -32,16 +32,16 @@ from kdos.tasks import (
     Group,
     Reply,
     Request,
-    ask_again,
     ask_answer,
     ask_drafts,
     ask_extraction,
     ask_judgement,
-    once_more,
+    ask_redraft,
     read_answer,
     read_drafts,
     read_extraction,
     read_judgement,
+    retry_group,
 )
 
 
@@ -114,7 +114,7 @@ def write_again(
     failed: list[Refusal] = []
     for candidate in marked:
         if candidate.again:
-            group = once_more(group_of(candidate.pick, desk), candidate.draft)
+            group = retry_group(group_of(candidate.pick, desk), candidate.draft)
             drafts = read_drafts(replies[f"synthesize/{group.id}"], group)
             if isinstance(drafts, Refusal):
                 failed.append(drafts)
@@ -244,7 +244,7 @@ def _drafts_request(pick: Pick, group: Group, desk: Desk) -> Request:
 def _mending_request(candidate: Candidate, desk: Desk) -> Request:
     assert candidate.refusal is not None
     group = group_of(candidate.pick, desk)
-    return ask_again(
+    return ask_redraft(
         group,
         candidate.draft,
         candidate.refusal,

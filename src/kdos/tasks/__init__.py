@@ -6,27 +6,33 @@ from kdos.tasks.grade import Grade, ask_grade, read_grade
 from kdos.tasks.judge import (
     CHECKS,
     CRITERIA,
-    PROVEN,
+    QUOTED_CRITERIA,
     Judgement,
     ask_judgement,
-    failure,
+    judgement_refusal,
     read_judgement,
 )
-from kdos.tasks.order import WINDOW, in_order
+from kdos.tasks.order import ORDER_WINDOW, pair_replies_in_order
 from kdos.tasks.recall import ask_recall, read_recall
-from kdos.tasks.request import Ask, Attempt, Prompt, Reply, Request, Usage, digest
+from kdos.tasks.request import Ask, FailedAttempt, Prompt, Reply, Request, Usage, json_digest
 from kdos.tasks.seed import ask_seeds, read_seeds
-from kdos.tasks.synthesize import PROMPT as SYNTHESIZE
-from kdos.tasks.synthesize import Group, ask_again, ask_drafts, once_more, read_drafts
+from kdos.tasks.synthesize import (
+    SYNTHESIZE_PROMPT,
+    Group,
+    ask_drafts,
+    ask_redraft,
+    read_drafts,
+    retry_group,
+)
 
 __all__ = [
     "CHECKS",
     "CRITERIA",
-    "PROVEN",
-    "SYNTHESIZE",
-    "WINDOW",
+    "ORDER_WINDOW",
+    "QUOTED_CRITERIA",
+    "SYNTHESIZE_PROMPT",
     "Ask",
-    "Attempt",
+    "FailedAttempt",
     "Grade",
     "Group",
     "Judgement",
@@ -34,18 +40,17 @@ __all__ = [
     "Reply",
     "Request",
     "Usage",
-    "ask_again",
     "ask_answer",
     "ask_drafts",
     "ask_extraction",
     "ask_grade",
     "ask_judgement",
     "ask_recall",
+    "ask_redraft",
     "ask_seeds",
-    "digest",
-    "failure",
-    "in_order",
-    "once_more",
+    "json_digest",
+    "judgement_refusal",
+    "pair_replies_in_order",
     "read_answer",
     "read_drafts",
     "read_extraction",
@@ -53,4 +58,5 @@ __all__ = [
     "read_judgement",
     "read_recall",
     "read_seeds",
+    "retry_group",
 ]

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 
 from kdos.pool import Extraction, Passage, Refusal
 from kdos.tasks.prompt import TEXT, a_list, an_object, load_prompt
-from kdos.tasks.reading import failed, read_json
+from kdos.tasks.reading import no_reply_refusal, read_json
 from kdos.tasks.request import Reply, Request
 
-SCHEMA = an_object(topic_entities=a_list(TEXT), knowledge_points=a_list(TEXT), logic=TEXT)
-PROMPT = load_prompt("extract", SCHEMA)
+EXTRACT_SCHEMA = an_object(topic_entities=a_list(TEXT), knowledge_points=a_list(TEXT), logic=TEXT)
+EXTRACT_PROMPT = load_prompt("extract", EXTRACT_SCHEMA)
 
 
 def ask_extraction(
@@ -26,12 +26,12 @@ def ask_extraction(
         "claimed": list(claimed),
         "passages": [{"id": p.id, "title": p.title, "text": p.text} for p in passages],
     }
-    return Request(id=f"extract/{name}", prompt=PROMPT, inputs=inputs)
+    return Request(id=f"extract/{name}", prompt=EXTRACT_PROMPT, inputs=inputs)
 
 
 def read_extraction(reply: Reply) -> Extraction | Refusal:
     """The extraction, or why there is none."""
-    value = failed(reply.error) if reply.error else read_json(reply.text, SCHEMA)
+    value = no_reply_refusal(reply.error) if reply.error else read_json(reply.text, EXTRACT_SCHEMA)
     if isinstance(value, Refusal):
         return value
     return Extraction(

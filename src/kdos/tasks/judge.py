@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from kdos.pool import Draft, ErrorClass, Passage, Refusal
 from kdos.tasks.prompt import FLAG, an_object, load_prompt
-from kdos.tasks.reading import failed, read_json
+from kdos.tasks.reading import no_reply_refusal, read_json
 from kdos.tasks.request import Reply, Request
 
 CHECKS: dict[str, ErrorClass] = {
@@ -20,15 +20,15 @@ CRITERIA: dict[str, ErrorClass] = {
     "logic_valid": ErrorClass.KNOWLEDGE_LOGIC,
     "distractors_valid": ErrorClass.QUESTION,
 }
-PROVEN = ("supported", "knowledge_points_true")
+QUOTED_CRITERIA = ("supported", "knowledge_points_true")
 """Criteria that hold only with a quote that stands in a passage."""
-TEMPERATURE = 0.7
+JUDGE_TEMPERATURE = 0.7
 """Of every judge after the first, so that several judges can differ."""
 CRITERION = an_object(ok=FLAG, quote={"type": "string"})
-SCHEMA = an_object(
+JUDGE_SCHEMA = an_object(
     **dict.fromkeys(CHECKS, FLAG), criteria=an_object(**dict.fromkeys(CRITERIA, CRITERION))
 )
-PROMPT = load_prompt("judge", SCHEMA)
+JUDGE_PROMPT = load_prompt("judge", JUDGE_SCHEMA)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ class Judgement:
     quotes: Mapping[str, str]
 
 
-def failure(name: str) -> Refusal:
+def judgement_refusal(name: str) -> Refusal:
     """The refusal for a check that was flagged, or a criterion that was not met."""
     if name in CHECKS:
         return Refusal(name, CHECKS[name])
@@ -57,14 +57,16 @@ def ask_judgement(draft: Draft, *, passages: Sequence[Passage], judge: int = 0) 
         "passages": [{"id": p.id, "title": p.title, "text": p.text} for p in passages],
     }
     if judge == 0:
-        return Request(id=f"judge/{draft.id}", prompt=PROMPT, inputs=inputs)
-    params = {"temperature": TEMPERATURE, "seed": judge}
-    return Request(id=f"judge/{draft.id}/{judge}", prompt=PROMPT, inputs=inputs, params=params)
+        return Request(id=f"judge/{draft.id}", prompt=JUDGE_PROMPT, inputs=inputs)
+    params = {"temperature": JUDGE_TEMPERATURE, "seed": judge}
+    return Request(
+        id=f"judge/{draft.id}/{judge}", prompt=JUDGE_PROMPT, inputs=inputs, params=params
+    )
 
 
 def read_judgement(reply: Reply) -> Judgement | Refusal:
     """The judgement, or why there is none."""
-    value = failed(reply.error) if reply.error else read_json(reply.text, SCHEMA)
+    value = no_reply_refusal(reply.error) if reply.error else read_json(reply.text, JUDGE_SCHEMA)
     if isinstance(value, Refusal):
         return value
     passed = {name: not value[name] for name in CHECKS}

@@ -8,12 +8,12 @@ from kdos.errors import EngineError
 from kdos.tasks.request import Ask, Reply, Request
 
 Item = TypeVar("Item")
-WINDOW = 4096
+ORDER_WINDOW = 4096
 """How far the asking may run ahead of the oldest reply that is still out: our choice."""
 
 
-def in_order(
-    items: Iterable[tuple[Item, Request | None]], *, ask: Ask, window: int = WINDOW
+def pair_replies_in_order(
+    items: Iterable[tuple[Item, Request | None]], *, ask: Ask, window: int = ORDER_WINDOW
 ) -> Iterator[tuple[Item, Reply | None]]:
     """Each item with the reply to its request (None where it has none), in the items' order.
 
@@ -25,19 +25,19 @@ def in_order(
     source = iter(items)
     while True:
         drawn = False
-        for reply in ask(_drawn(source, waiting, window)):
+        for reply in ask(_take_requests(source, waiting, window)):
             drawn = True
             replies[reply.request.id] = reply
-            yield from _ready(waiting, replies)
+            yield from _take_answered(waiting, replies)
         drawn = drawn or bool(waiting)
-        yield from _ready(waiting, replies)
+        yield from _take_answered(waiting, replies)
         if waiting:
             raise EngineError(f"an engine must answer every request. No reply to {waiting[0][1]}.")
         if not drawn:
             return
 
 
-def _drawn(
+def _take_requests(
     source: Iterator[tuple[Item, Request | None]],
     waiting: deque[tuple[Item, Request | None]],
     window: int,
@@ -52,7 +52,7 @@ def _drawn(
             yield item[1]
 
 
-def _ready(
+def _take_answered(
     waiting: deque[tuple[Item, Request | None]], replies: dict[str, Reply]
 ) -> Iterator[tuple[Item, Reply | None]]:
     """The items at the front that wait for nothing more."""

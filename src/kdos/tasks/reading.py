@@ -17,7 +17,7 @@ def read_json(text: str, schema: Mapping[str, Any]) -> dict[str, Any] | Refusal:
     value = read_value(text, schema)
     if isinstance(value, dict | Refusal):
         return cast("dict[str, Any] | Refusal", value)
-    return refused("the reply must be a JSON object")
+    return unreadable_refusal("the reply must be a JSON object")
 
 
 def read_value(text: str, schema: Mapping[str, Any]) -> Any:
@@ -27,43 +27,43 @@ def read_value(text: str, schema: Mapping[str, Any]) -> Any:
     Of several values the one that fits counts, else the list of them all; where two different ones
     fit there is none. Keys that a closed schema does not know are left out.
     """
-    check = check_of(schema)
+    check = schema_check(schema)
     try:
         value = orjson.loads(text)
     except (orjson.JSONDecodeError, UnicodeEncodeError):
-        return mended(text, schema, check)
+        return read_repaired(text, schema, check)
     if isinstance(value, str):
-        return refused("the reply is one string, not JSON")
+        return unreadable_refusal("the reply is one string, not JSON")
     problem = check(value)
-    return refused(f"the reply{problem}") if problem else value
+    return unreadable_refusal(f"the reply{problem}") if problem else value
 
 
-def mended(text: str, schema: Mapping[str, Any], check: Check) -> Any:
+def read_repaired(text: str, schema: Mapping[str, Any], check: Check) -> Any:
     """The one value in `text` that fits, or a `Refusal`."""
     try:
-        values = [filled(value, schema) for value in mend(text)]
+        values = [fill_missing(value, schema) for value in mend(text)]
     except UnreadableError as error:
-        return refused(f"the reply must be JSON; {error}")
-    fitting = distinct(value for value in values if not check(value))
+        return unreadable_refusal(f"the reply must be JSON; {error}")
+    fitting = distinct_values(value for value in values if not check(value))
     if not fitting and len(values) > 1 and not check(values):
         fitting = [values]
     if len(fitting) > 1:
-        return refused("the reply must hold one value; it holds several")
+        return unreadable_refusal("the reply must hold one value; it holds several")
     if not fitting:
-        return refused(f"the reply{check(values[0])}")
-    return refused("a key has no value") if lacks_value(fitting[0]) else fitting[0]
+        return unreadable_refusal(f"the reply{check(values[0])}")
+    return unreadable_refusal("a key has no value") if has_missing_value(fitting[0]) else fitting[0]
 
 
-def filled(value: Any, schema: Mapping[str, Any]) -> Any:
+def fill_missing(value: Any, schema: Mapping[str, Any]) -> Any:
     """`value` with what is missing read as empty, where the schema has one empty value for it."""
     match value:
         case dict():
             known = schema.get("properties", {})
             pairs = cast("dict[str, Any]", value)
-            return {key: filled(item, known.get(key, {})) for key, item in pairs.items()}
+            return {key: fill_missing(item, known.get(key, {})) for key, item in pairs.items()}
         case list():
             items = cast("list[Any]", value)
-            return [filled(item, schema.get("items", {})) for item in items]
+            return [fill_missing(item, schema.get("items", {})) for item in items]
         case _ if value is MISSING and schema.get("type") == "string":
             return MISSING if schema.get("minLength") else ""
         case _ if value is MISSING and schema.get("type") == "null":
@@ -72,16 +72,16 @@ def filled(value: Any, schema: Mapping[str, Any]) -> Any:
             return value
 
 
-def lacks_value(value: Any) -> bool:
+def has_missing_value(value: Any) -> bool:
     """Whether a key somewhere in `value` has no value."""
     if isinstance(value, dict):
-        return any(lacks_value(item) for item in cast("dict[str, Any]", value).values())
+        return any(has_missing_value(item) for item in cast("dict[str, Any]", value).values())
     if isinstance(value, list):
-        return any(lacks_value(item) for item in cast("list[Any]", value))
+        return any(has_missing_value(item) for item in cast("list[Any]", value))
     return value is MISSING
 
 
-def distinct(values: Iterable[Any]) -> list[Any]:
+def distinct_values(values: Iterable[Any]) -> list[Any]:
     """The values that differ, in order."""
     kept: list[Any] = []
     for value in values:
@@ -90,19 +90,19 @@ def distinct(values: Iterable[Any]) -> list[Any]:
     return kept
 
 
-def failed(error: str) -> Refusal:
+def no_reply_refusal(error: str) -> Refusal:
     """The refusal for a request whose reply never came."""
     return Refusal("no_reply", ErrorClass.FORMAT_MISMATCH, error)
 
 
-def refused(detail: str) -> Refusal:
+def unreadable_refusal(detail: str) -> Refusal:
     """The refusal for a reply that is not what was asked for."""
     return Refusal("unreadable", ErrorClass.FORMAT_MISMATCH, detail)
 
 
 # The schema's part: what our prompts use of JSON Schema, compiled to one function a schema.
 
-KINDS: dict[str, tuple[type, ...]] = {
+JSON_TYPES: dict[str, tuple[type, ...]] = {
     "object": (dict,),
     "array": (list,),
     "string": (str,),
@@ -111,33 +111,35 @@ KINDS: dict[str, tuple[type, ...]] = {
     "number": (int, float),
     "null": (type(None),),
 }
-MOST_CHECKS = 256
-CHECKS: dict[int, tuple[Mapping[str, Any], Check]] = {}
+MAX_COMPILED_CHECKS = 256
+COMPILED_CHECKS: dict[int, tuple[Mapping[str, Any], Check]] = {}
 """By identity: kept with its schema, whose identity is nobody else's for as long."""
 ANNOTATIONS = {"title", "description", "examples", "default", "$schema"}
 
 
-def check_of(schema: Mapping[str, Any]) -> Check:
+def schema_check(schema: Mapping[str, Any]) -> Check:
     """The check that a schema stands for, compiled once; a schema in use must not be changed."""
-    known = CHECKS.get(id(schema))
+    known = COMPILED_CHECKS.get(id(schema))
     if known is None or known[0] is not schema:
-        if len(CHECKS) >= MOST_CHECKS:
-            CHECKS.clear()
-        known = CHECKS[id(schema)] = (schema, compiled(schema))
+        if len(COMPILED_CHECKS) >= MAX_COMPILED_CHECKS:
+            COMPILED_CHECKS.clear()
+        known = COMPILED_CHECKS[id(schema)] = (schema, compile_schema(schema))
     return known[1]
 
 
-def compiled(schema: Mapping[str, Any]) -> Check:
+def compile_schema(schema: Mapping[str, Any]) -> Check:
     """The check for one schema; a keyword that is not known is an error, never passed over."""
-    unknown = set(schema) - set(RULES) - COMPANIONS - ANNOTATIONS
+    unknown = set(schema) - set(KEYWORD_COMPILERS) - COMPANION_KEYWORDS - ANNOTATIONS
     if unknown:
-        raise ValueError(f"A schema may use {sorted(RULES)}. It has {sorted(unknown)}.")
-    check = both([rule(schema) for keyword, rule in RULES.items() if keyword in schema])
+        raise ValueError(f"A schema may use {sorted(KEYWORD_COMPILERS)}. It has {sorted(unknown)}.")
+    check = join_checks(
+        [rule(schema) for keyword, rule in KEYWORD_COMPILERS.items() if keyword in schema]
+    )
     is_text = schema.get("type") == "string" and schema.keys() <= {"type", "minLength"}
-    return text_or(check, schema.get("minLength", 0)) if is_text else check
+    return with_text_shortcut(check, schema.get("minLength", 0)) if is_text else check
 
 
-def text_or(check: Check, least: int) -> Check:
+def with_text_shortcut(check: Check, least: int) -> Check:
     """The same check of a text, with one look at those that fit: most values are texts."""
 
     def quick(value: Any) -> str:
@@ -146,7 +148,7 @@ def text_or(check: Check, least: int) -> Check:
     return quick
 
 
-def both(checks: Sequence[Check]) -> Check:
+def join_checks(checks: Sequence[Check]) -> Check:
     """Every check, the first problem first."""
     if len(checks) == 1:
         return checks[0]
@@ -160,29 +162,29 @@ def both(checks: Sequence[Check]) -> Check:
     return check
 
 
-def of_type(schema: Mapping[str, Any]) -> Check:
+def compile_type(schema: Mapping[str, Any]) -> Check:
     """Is it of the type, or of one of the types."""
     named = schema["type"]
     names: list[str] = [named] if isinstance(named, str) else named
-    kinds = tuple(kind for name in names for kind in KINDS[name])
+    kinds = tuple(kind for name in names for kind in JSON_TYPES[name])
     wanted = " or ".join(names)
 
     def check(value: Any) -> str:
         kind = type(value)
-        return "" if kind in kinds else f" must be of type {wanted}, not {name_of(kind)}"
+        return "" if kind in kinds else f" must be of type {wanted}, not {json_type_name(kind)}"
 
     return check
 
 
-def name_of(kind: type) -> str:
+def json_type_name(kind: type) -> str:
     """JSON's name of a Python type."""
-    names = [name for name, kinds in KINDS.items() if kind in kinds]
+    names = [name for name, kinds in JSON_TYPES.items() if kind in kinds]
     return names[0] if names else "missing"
 
 
-def properties(schema: Mapping[str, Any]) -> Check:
+def compile_properties(schema: Mapping[str, Any]) -> Check:
     """Are the keys there, do their values fit; drops keys that a closed schema does not know."""
-    known = {key: compiled(item) for key, item in schema["properties"].items()}
+    known = {key: compile_schema(item) for key, item in schema["properties"].items()}
     required: list[str] = schema.get("required", [])
     closed = schema.get("additionalProperties") is False
 
@@ -204,9 +206,9 @@ def properties(schema: Mapping[str, Any]) -> Check:
     return check
 
 
-def items(schema: Mapping[str, Any]) -> Check:
+def compile_items(schema: Mapping[str, Any]) -> Check:
     """Does every item of a list fit."""
-    one = compiled(schema["items"])
+    one = compile_schema(schema["items"])
 
     def check(value: Any) -> str:
         if type(value) is list:
@@ -218,7 +220,7 @@ def items(schema: Mapping[str, Any]) -> Check:
     return check
 
 
-def length(schema: Mapping[str, Any], *, keyword: str, kind: type, unit: str) -> Check:
+def compile_length(schema: Mapping[str, Any], *, keyword: str, kind: type, unit: str) -> Check:
     """Is a text or list long enough (`min…`) or short enough (`max…`)."""
     limit: int = schema[keyword]
     least = keyword.startswith("min")
@@ -231,7 +233,7 @@ def length(schema: Mapping[str, Any], *, keyword: str, kind: type, unit: str) ->
     return check
 
 
-def one_of(schema: Mapping[str, Any]) -> Check:
+def compile_enum(schema: Mapping[str, Any]) -> Check:
     """Is it one of the values."""
     values: list[Any] = schema["enum"]
 
@@ -242,9 +244,9 @@ def one_of(schema: Mapping[str, Any]) -> Check:
     return check
 
 
-def any_of(schema: Mapping[str, Any]) -> Check:
+def compile_any_of(schema: Mapping[str, Any]) -> Check:
     """Does it fit one of the schemas."""
-    choices = [compiled(choice) for choice in schema["anyOf"]]
+    choices = [compile_schema(choice) for choice in schema["anyOf"]]
 
     def check(value: Any) -> str:
         problems = [choice(value) for choice in choices]
@@ -253,15 +255,19 @@ def any_of(schema: Mapping[str, Any]) -> Check:
     return check
 
 
-RULES: dict[str, Callable[[Mapping[str, Any]], Check]] = {
-    "type": of_type,
-    "enum": one_of,
-    "anyOf": any_of,
-    "minLength": lambda schema: length(schema, keyword="minLength", kind=str, unit="characters"),
-    "maxLength": lambda schema: length(schema, keyword="maxLength", kind=str, unit="characters"),
-    "minItems": lambda schema: length(schema, keyword="minItems", kind=list, unit="items"),
-    "maxItems": lambda schema: length(schema, keyword="maxItems", kind=list, unit="items"),
-    "items": items,
-    "properties": properties,
+KEYWORD_COMPILERS: dict[str, Callable[[Mapping[str, Any]], Check]] = {
+    "type": compile_type,
+    "enum": compile_enum,
+    "anyOf": compile_any_of,
+    "minLength": lambda schema: compile_length(
+        schema, keyword="minLength", kind=str, unit="characters"
+    ),
+    "maxLength": lambda schema: compile_length(
+        schema, keyword="maxLength", kind=str, unit="characters"
+    ),
+    "minItems": lambda schema: compile_length(schema, keyword="minItems", kind=list, unit="items"),
+    "maxItems": lambda schema: compile_length(schema, keyword="maxItems", kind=list, unit="items"),
+    "items": compile_items,
+    "properties": compile_properties,
 }
-COMPANIONS = {"required", "additionalProperties"}
+COMPANION_KEYWORDS = {"required", "additionalProperties"}

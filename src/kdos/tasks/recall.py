@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 from kdos.pool import Refusal
 from kdos.tasks.prompt import load_prompt
-from kdos.tasks.reading import failed
+from kdos.tasks.reading import no_reply_refusal
 from kdos.tasks.request import Reply, Request
 
-PROMPT = load_prompt("recall", {})
+RECALL_PROMPT = load_prompt("recall", {})
 """No schema: a reply is the answer itself, so that small models are not asked for JSON."""
 
 
@@ -32,9 +32,9 @@ def ask_recall(name: str, *, question: str, examples: Sequence[tuple[str, str]] 
     """Ask one question; `examples` are (question, answer) pairs shown before it."""
     shown = [{"question": asked, "answer": given} for asked, given in examples]
     inputs = {"question": question, "examples": shown}
-    return QuestionRequest(f"recall/{name}", PROMPT, inputs, {"temperature": 0.0})
+    return QuestionRequest(f"recall/{name}", RECALL_PROMPT, inputs, {"temperature": 0.0})
 
 
 def read_recall(reply: Reply) -> str | Refusal:
     """The answer, or why there is none."""
-    return failed(reply.error) if reply.error else reply.text.strip()
+    return no_reply_refusal(reply.error) if reply.error else reply.text.strip()

@@ -20,7 +20,7 @@ class Prompt:
     @cached_property
     def hash(self) -> str:
         """16 hexadecimal digits that name this very wording and schema."""
-        return digest([self.task, self.text, self.schema])[:16]
+        return json_digest([self.task, self.text, self.schema])[:16]
 
     @cached_property
     def instructions(self) -> str:
@@ -37,13 +37,13 @@ class Prompt:
         )
 
     @cached_property
-    def form(self) -> dict[str, Any]:
+    def forced_schema(self) -> dict[str, Any]:
         """The schema without lengths of texts: a server may refuse to force those."""
-        return without_lengths(self.schema)
+        return drop_text_lengths(self.schema)
 
 
 @dataclass(frozen=True, slots=True)
-class Attempt:
+class FailedAttempt:
     """An earlier reply to the same request, and what was wrong with it."""
 
     text: str
@@ -64,8 +64,8 @@ class Request:
     prompt: Prompt
     inputs: Mapping[str, Any]
     params: Mapping[str, Any] = field(default_factory=dict[str, Any])
-    room: int = 1
-    earlier: Attempt | None = None
+    max_tokens_factor: int = 1
+    failed_attempt: FailedAttempt | None = None
 
     @property
     def task(self) -> str:
@@ -76,9 +76,9 @@ class Request:
     def key(self) -> str:
         """Hash of everything in the request that shapes the reply (the ledger adds the engine)."""
         parts: list[object] = [self.prompt.hash, self.inputs, self.params]
-        if self.room > 1 or self.earlier:
-            parts += [self.room, self.earlier]
-        return digest(parts)
+        if self.max_tokens_factor > 1 or self.failed_attempt:
+            parts += [self.max_tokens_factor, self.failed_attempt]
+        return json_digest(parts)
 
     @property
     def messages(self) -> list[dict[str, str]]:
@@ -88,9 +88,11 @@ class Request:
             {"role": "system", "content": self.prompt.instructions},
             {"role": "user", "content": f"```json\n{block}\n```"},
         ]
-        if self.earlier:
-            complaint = f"That cannot be used: {self.earlier.problem}. Answer again, in full."
-            chat.append({"role": "assistant", "content": self.earlier.text})
+        if self.failed_attempt:
+            complaint = (
+                f"That cannot be used: {self.failed_attempt.problem}. Answer again, in full."
+            )
+            chat.append({"role": "assistant", "content": self.failed_attempt.text})
             chat.append({"role": "user", "content": complaint})
         return chat
 
@@ -116,7 +118,7 @@ class Reply:
     request: Request
     text: str = ""
     error: str = ""
-    passing: bool = False
+    transient: bool = False
     reasoning: str = ""
     finish: str = "stop"
     usage: Usage = Usage()
@@ -124,18 +126,18 @@ class Reply:
     attempts: int = 1
 
 
-def without_lengths(schema: Mapping[str, Any]) -> dict[str, Any]:
+def drop_text_lengths(schema: Mapping[str, Any]) -> dict[str, Any]:
     """A JSON schema without `minLength` and `maxLength`, at any depth."""
     plain: dict[str, Any] = {}
     for key, value in schema.items():
         if key == "properties":
-            plain[key] = {name: without_lengths(item) for name, item in value.items()}
+            plain[key] = {name: drop_text_lengths(item) for name, item in value.items()}
         elif key not in {"minLength", "maxLength"}:
-            plain[key] = without_lengths(value) if key == "items" else value
+            plain[key] = drop_text_lengths(value) if key == "items" else value
     return plain
 
 
-def digest(value: object) -> str:
+def json_digest(value: object) -> str:
     """64 hexadecimal digits of the canonical JSON of `value`."""
     return hashlib.blake2b(
         orjson.dumps(value, option=orjson.OPT_SORT_KEYS), digest_size=32

@@ -2,11 +2,11 @@
 
 from kdos.pool import ErrorClass, Passage, Refusal, Seed
 from kdos.tasks.prompt import TEXT, a_list, an_object, load_prompt
-from kdos.tasks.reading import failed, read_json
+from kdos.tasks.reading import no_reply_refusal, read_json
 from kdos.tasks.request import Reply, Request
 
-SCHEMA = an_object(seeds=a_list(an_object(question=TEXT, answer=TEXT, quote=TEXT)))
-PROMPT = load_prompt("seed", SCHEMA)
+SEED_SCHEMA = an_object(seeds=a_list(an_object(question=TEXT, answer=TEXT, quote=TEXT)))
+SEED_PROMPT = load_prompt("seed", SEED_SCHEMA)
 
 
 def ask_seeds(passage: Passage, *, per_passage: int) -> Request:
@@ -17,18 +17,18 @@ def ask_seeds(passage: Passage, *, per_passage: int) -> Request:
         "language": passage.lang,
         "per_passage": per_passage,
     }
-    return Request(id=f"seed/{passage.id}", prompt=PROMPT, inputs=inputs)
+    return Request(id=f"seed/{passage.id}", prompt=SEED_PROMPT, inputs=inputs)
 
 
 def read_seeds(reply: Reply, passage: Passage) -> tuple[list[Seed], list[Refusal]]:
     """The seeds whose answer stands in the passage, and what is wrong with the others."""
-    value = failed(reply.error) if reply.error else read_json(reply.text, SCHEMA)
+    value = no_reply_refusal(reply.error) if reply.error else read_json(reply.text, SEED_SCHEMA)
     if isinstance(value, Refusal):
         return [], [value]
     seeds: list[Seed] = []
     refusals: list[Refusal] = []
     for number, item in enumerate(value["seeds"]):
-        where = locate(item["answer"], item["quote"], passage.text)
+        where = locate_answer(item["answer"], item["quote"], passage.text)
         if where is None:
             detail = f"{item['answer']!r} is not in the quoted sentence of {passage.id}"
             refusals.append(Refusal("answer_not_found", ErrorClass.ANSWER, detail))
@@ -49,7 +49,7 @@ def read_seeds(reply: Reply, passage: Passage) -> tuple[list[Seed], list[Refusal
     return seeds, refusals
 
 
-def locate(answer: str, quote: str, text: str) -> int | None:
+def locate_answer(answer: str, quote: str, text: str) -> int | None:
     """Offset in `text` of the answer inside the quote, both word for word, or None."""
     at = text.find(quote)
     inside = quote.find(answer)

@@ -5,10 +5,10 @@ from dataclasses import asdict, dataclass, replace
 
 from kdos.pool import Draft, Evidence, Extraction, Passage, Refusal, Seed
 from kdos.tasks.prompt import TEXT, a_list, an_object, load_prompt
-from kdos.tasks.reading import failed, read_json
+from kdos.tasks.reading import no_reply_refusal, read_json
 from kdos.tasks.request import Reply, Request
 
-DRAFT = an_object(
+DRAFT_SCHEMA = an_object(
     question=TEXT,
     answer=TEXT,
     topic_entities=a_list(TEXT, minItems=1),
@@ -17,8 +17,8 @@ DRAFT = an_object(
     distractors=a_list(TEXT),
     evidence=a_list(an_object(passage=TEXT, quote=TEXT), minItems=1),
 )
-SCHEMA = an_object(drafts=a_list(DRAFT))
-PROMPT = load_prompt("synthesize", SCHEMA)
+SYNTHESIZE_SCHEMA = an_object(drafts=a_list(DRAFT_SCHEMA))
+SYNTHESIZE_PROMPT = load_prompt("synthesize", SYNTHESIZE_SCHEMA)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,15 +65,15 @@ def ask_drafts(
     }
     if group.difficulty:
         inputs["difficulty"] = group.difficulty
-    return Request(id=f"synthesize/{group.id}", prompt=PROMPT, inputs=inputs)
+    return Request(id=f"synthesize/{group.id}", prompt=SYNTHESIZE_PROMPT, inputs=inputs)
 
 
-def once_more(group: Group, draft: Draft) -> Group:
+def retry_group(group: Group, draft: Draft) -> Group:
     """The group that a second try at one of its drafts belongs to."""
     return replace(group, id=f"{draft.id}/again", drafts=1)
 
 
-def ask_again(
+def ask_redraft(
     group: Group,
     draft: Draft,
     refusal: Refusal,
@@ -82,7 +82,7 @@ def ask_again(
     passages: Sequence[Passage],
 ) -> Request:
     """Ask for a refused draft anew, with the reason; read it with ``once_more(group, draft)``."""
-    request = ask_drafts(once_more(group, draft), extractions=extractions, passages=passages)
+    request = ask_drafts(retry_group(group, draft), extractions=extractions, passages=passages)
     written = {name: value for name, value in asdict(draft).items() if name != "id"}
     failed = {"draft": written, "reason": refusal.reason, "detail": refusal.detail}
     return replace(request, inputs={**request.inputs, "failed": failed})
@@ -90,7 +90,9 @@ def ask_again(
 
 def read_drafts(reply: Reply, group: Group) -> list[Draft] | Refusal:
     """The drafts, numbered in the order of the reply, or why there are none."""
-    value = failed(reply.error) if reply.error else read_json(reply.text, SCHEMA)
+    value = (
+        no_reply_refusal(reply.error) if reply.error else read_json(reply.text, SYNTHESIZE_SCHEMA)
+    )
     if isinstance(value, Refusal):
         return value
     return [

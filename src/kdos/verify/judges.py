@@ -14,7 +14,7 @@ from kdos.tasks import (
     Request,
     ask_answer,
     ask_judgement,
-    in_order,
+    pair_replies_in_order,
     read_answer,
     read_judgement,
 )
@@ -33,7 +33,7 @@ class Panel:
 def judge(checked: Iterable[Checked], panel: Panel, *, ask: Ask) -> Iterator[Checked]:
     """Each item after judges and attempts; what was refused before is asked nothing."""
     asked = ((one, request) for one in checked for request in _requests(one, panel))
-    answered = in_order(asked, ask=ask)
+    answered = pair_replies_in_order(asked, ask=ask)
     for _, group in groupby(answered, key=lambda pair: pair[0].item.row):
         pairs = list(group)
         yield _ruled(pairs[0][0], [reply for _, reply in pairs if reply is not None])
