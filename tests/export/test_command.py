@@ -34,6 +34,8 @@ def run(tmp_path: Path, some_samples: Make) -> Path:
         (round_folder / "round.json").write_text(json.dumps({"classes": classes}))
     (folder / "run.yaml").write_text("target: uniform\n")
     (folder / "summary.json").write_text(json.dumps(SUMMARY))
+    kept_out = {"benchmarks": {"exam": {"questions": 20, "drafts": 3}}, "removed": []}
+    (folder / "decontamination.json").write_text(json.dumps(kept_out))
     (folder / "seed").mkdir()
     names = [f"d{i}" for i in range(10)]
     documents = pa.table({"id": names, "licence": ["CC-BY-SA-4.0"] * 10})
@@ -59,6 +61,8 @@ def test_datasets_with_documents_held_out(
     assert "license:\n- cc-by-sa-4.0" in card
     assert "| distribution | 18 |\n| answer | 2 |" in card
     assert "| stopped by | noise floor |" in card
+    assert "| exam | 20 | 3 |" in card
+    assert "| prompt tokens | 100 |\n| completion tokens | 50 |\n| cost (USD) | 0 |" in card
 
 
 @pytest.mark.parametrize("layout", ["datasets", "llamafactory", "trl", "text"])

@@ -290,7 +290,13 @@ def test_benchmark_questions_are_kept_out_and_told(finished, corpus, tmp_path):
     removed = summary["stages"]["drafts"]["refused"]["contaminated"]
     assert len(told["removed"]) == removed >= 10
     assert told["benchmarks"] == {"exam": {"questions": 20, "drafts": removed}}
-    assert f"| exam | 20 | {removed} |" in (tmp_path / "run/dataset/README.md").read_text()
+    card = (tmp_path / "run/dataset/README.md").read_text()
+    assert f"| exam | 20 | {removed} |" in card
+    assert f"| calls to the model | {summary['llm_calls']:,} |" in card
+    assert "| prompt tokens | 0 |\n| completion tokens | 0 |\n| cost (USD) | 0 |" in card
+    out = tmp_path / "exported"
+    assert main(["export", str(tmp_path / "run"), "--format", "datasets", "--out", str(out)]) == 0
+    assert (out / "README.md").read_text() == card
 
 
 def test_the_error_classes_are_counted_alike_everywhere(finished):

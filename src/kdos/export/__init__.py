@@ -2,7 +2,7 @@
 
 from kdos.export.card import Card, render_card
 from kdos.export.dataset import write_dataset, write_parquet
-from kdos.export.finished import describe, read_card, read_samples, read_seed_documents
+from kdos.export.finished import read_card, read_samples, read_seed_documents
 from kdos.export.llamafactory import write_llamafactory
 from kdos.export.splitting import Split, split_by_document
 from kdos.export.text import Packed, write_packed, write_text
@@ -13,7 +13,6 @@ __all__ = [
     "Card",
     "Packed",
     "Split",
-    "describe",
     "load_tokenizer",
     "read_card",
     "read_samples",

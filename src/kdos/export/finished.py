@@ -7,16 +7,28 @@ from typing import Any
 
 import pyarrow as pa
 
+from kdos.artifacts import RunFolder
 from kdos.errors import InputError
 from kdos.export.card import Card
+from kdos.pool import values
 from kdos.store import read_json_file, read_parquet
+
+SUMMARY_FIELDS = (
+    *("target", "space", "stop_reason", "kl", "tv", "log10_density", "unreachable_mass"),
+    *("effective_shapes", "drafts", "llm_calls", "cost_usd"),
+)
+"""What the summary and the card call by one name."""
 
 
 def read_samples(run: Path) -> pa.Table:
-    """The samples of a finished run, in the order of the pool."""
-    if not (run / "run.yaml").is_file():
-        raise InputError(f"RUN must be the folder of a run. {run} holds no run.yaml.")
-    shards = sorted((run / "dataset").glob("train-*.parquet"))
+    """The samples of a finished run, in the order of the pool.
+
+    Raises:
+        InputError: The folder is no run, or one that has not ended.
+    """
+    folder = RunFolder(run)
+    folder.require_config()
+    shards = folder.dataset_shards()
     if not shards:
         raise InputError(
             f"RUN must be finished. {run} holds no dataset yet. Run the same `kdos run` again."
@@ -26,48 +38,50 @@ def read_samples(run: Path) -> pa.Table:
 
 def read_seed_documents(run: Path) -> dict[str, str]:
     """The document of each seed of the run; empty for a run that kept none."""
-    path = run / "seed" / "seeds.parquet"
+    path = RunFolder(run).seeds
     if not path.is_file():
         return {}
     table = read_parquet(path, ["id", "document"])
     return {row["id"]: row["document"] for row in table.to_pylist()}
 
 
-def read_card(run: Path) -> Card:
-    """What the run's artefacts say for the dataset card."""
-    summary = read_json_file(run / "summary.json")
-    rounds = sorted((run / "synthesize").glob("round-*/round.json"))
-    classes: Counter[str] = Counter()
-    for path in rounds:
-        classes.update(read_json_file(path)["classes"])
-    documents = run / "seed" / "documents.parquet"
-    licences = read_parquet(documents, ["licence"]).to_pylist() if documents.is_file() else []
-    return describe(
-        summary,
-        name=run.resolve().name,
-        refused=classes,
-        licences=Counter(row["licence"] for row in licences),
-    )
+def read_card(run: Path, *, summary: Mapping[str, Any] | None = None) -> Card:
+    """The dataset card's facts, from the artefacts of a run that has ended.
 
-
-def describe(
-    summary: Mapping[str, Any],
-    *,
-    name: str,
-    refused: Mapping[str, int],
-    licences: Mapping[str, int],
-) -> Card:
-    """The card of a run with this summary; `refused` by error class, `licences` by document."""
-    usage = summary.get("usage") or {}
-    keys = ("stop_reason", "kl", "tv", "log10_density", "unreachable_mass", "drafts", "llm_calls")
+    `summary` stands in for ``summary.json``, which a run writes last of all: it says that
+    everything else is there, its dataset and card among them.
+    """
+    folder = RunFolder(run)
+    facts = read_json_file(folder.summary) if summary is None else summary
+    usage = facts.get("usage") or {}
     return Card(
-        name=name,
-        target=summary.get("target", ""),
-        space=summary.get("space", ""),
-        cost_usd=summary.get("cost_usd"),
+        name=run.resolve().name,
         prompt_tokens=usage.get("prompt_tokens"),
         completion_tokens=usage.get("completion_tokens"),
-        refused=refused,
-        licences=licences,
-        **{key: summary[key] for key in keys if key in summary},
+        refused=_refused_drafts(folder),
+        benchmarks=_benchmarks_kept_out(folder),
+        licences=_licences(folder.documents),
+        **{name: facts[name] for name in SUMMARY_FIELDS if name in facts},
     )
+
+
+def _licences(documents: Path) -> Counter[str]:
+    """Source documents by licence."""
+    held = read_parquet(documents, ["licence"]) if documents.is_file() else None
+    return Counter(values(held, "licence") if held else [])
+
+
+def _refused_drafts(folder: RunFolder) -> Counter[str]:
+    """Drafts by error class."""
+    classes: Counter[str] = Counter()
+    for one in folder.complete_rounds():
+        classes.update(read_json_file(one.facts)["classes"])
+    return classes
+
+
+def _benchmarks_kept_out(folder: RunFolder) -> dict[str, tuple[int, int]]:
+    """For each benchmark its questions, and the drafts that were one of them."""
+    if not folder.decontamination.is_file():
+        return {}
+    found = read_json_file(folder.decontamination)["benchmarks"]
+    return {name: (each["questions"], each["drafts"]) for name, each in found.items()}
