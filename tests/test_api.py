@@ -23,7 +23,7 @@ def questions(count: int) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def measured() -> api.Density:
+def measured() -> api.DatasetDensity:
     return kdos.density(questions(900), n_cells=8)
 
 
@@ -44,6 +44,7 @@ def test_a_choice_can_be_made_again_without_measuring(measured) -> None:
     assert chosen.summary["kl"] == pytest.approx(chosen.summary["kl_optimum"], abs=1e-3)
     texts = questions(900)
     assert chosen.table()["text"].to_pylist() == [texts[row] for row in chosen.rows]
+    assert len(repr(measured)) < 1000 and len(repr(chosen)) < 1000
 
 
 def test_tables_keep_their_columns(tmp_path: Path) -> None:
@@ -89,9 +90,13 @@ def test_a_run_is_read_back(tmp_path: Path) -> None:
     }
     made = kdos.run(config, tmp_path / "run")
     assert made.samples().num_rows == made.summary["samples"] > 0
-    assert len(made.gap()) == made.summary["rounds"]
+    assert len(made.kl_by_round()) == made.summary["rounds"]
     assert made.report.exists()
     assert made.samples()["question"][0].as_py().split()[0] in made._repr_html_()
+    assert len(repr(made)) < 1000
+    exported = kdos.export(made.path, "trl", tmp_path / "trl")
+    assert exported["rows"] == {"train": made.summary["samples"]}
+    assert kdos.report(made.path).page == made.report
 
 
 @pytest.mark.parametrize("data", [[], 3, pa.table({"x": [1]}), [1, 2]])
@@ -101,7 +106,8 @@ def test_data_that_cannot_be_measured_is_named(data) -> None:
 
 
 def test_public_functions_are_what_the_package_shows() -> None:
-    assert dir(kdos) == ["__version__", "density", "run", "select"]
+    assert dir(kdos) == kdos.__all__
+    assert {"density", "export", "report", "run", "select"} < set(kdos.__all__)
     assert kdos.density is api.density  # though its subpackage of that name is imported above
     assert "vectors of shape (n, n_features)" in pydoc.render_doc(kdos.density)
     with pytest.raises(AttributeError, match="nothing"):

@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from kdos.report import write_report
+from kdos.api import report
 from kdos.terminal import show_json
 
 
@@ -19,7 +19,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(args: argparse.Namespace) -> None:
     """Write ``RUN/report/index.html``; says on stdout where everything is."""
-    written = write_report(args.run, png=args.png)
+    written = report(args.run, png=args.png)
     show_json(
         {
             "page": str(written.page),

@@ -1,0 +1,222 @@
+"""Runs from Python: make one, look at it, export it, write its report."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal
+
+import pyarrow as pa
+import yaml
+
+from kdos.api.html import SHOWN_ROWS, facts_table, figure_image, rows_table
+from kdos.artifacts import RunFolder
+from kdos.config import Config, read_config
+from kdos.errors import ConfigError, InputError, UsageError
+from kdos.export import (
+    load_tokenizer,
+    read_card,
+    read_samples,
+    read_seed_documents,
+    split_by_document,
+    write_dataset,
+    write_llamafactory,
+    write_packed,
+    write_text,
+    write_trl,
+)
+from kdos.report import Written, write_report
+from kdos.run import run as run_config
+from kdos.store import read_json_file
+
+SEQUENCE_TOKENS = 4096
+"""Tokens of a packed sequence: the context length that most base models are trained at."""
+ExportLayout = Literal["datasets", "llamafactory", "trl", "text"]
+_FOLDER_WRITERS = {"llamafactory": write_llamafactory, "trl": write_trl, "text": write_text}
+
+
+def run(
+    config: Config | Mapping[str, Any] | str | Path,
+    out: str | Path,
+    *,
+    cache: str | Path | None = None,
+) -> "RunResult":
+    """Turn a source into a balanced dataset, as a configuration says; the same again resumes.
+
+    Args:
+        config: A configuration, the mapping that YAML gives, or the path of a YAML file.
+        out: The run's folder; made where it is not there.
+        cache: A ledger that several runs share: what it holds is not asked, or paid for, again.
+
+    Raises:
+        ConfigError: A key or value is wrong, or `out` holds a run with another configuration.
+        InputError: The source cannot be read.
+    """
+    run_config(read_any_config(config), Path(out), cache=None if cache is None else Path(cache))
+    return RunResult(Path(out))
+
+
+def read_any_config(config: Config | Mapping[str, Any] | str | Path) -> Config:
+    """The configuration that any of these stands for."""
+    if isinstance(config, Config):
+        return config
+    return read_config(dict(config)) if isinstance(config, Mapping) else load_config(Path(config))
+
+
+def load_config(path: Path) -> Config:
+    """The configuration in a YAML file.
+
+    Raises:
+        InputError: There is no such file, or it is no YAML.
+        ConfigError: A key or value is wrong; the message names the file.
+    """
+    try:
+        value: Any = yaml.safe_load(path.read_text("utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError.at(path, f"must be a YAML file. {error}") from error
+    except yaml.YAMLError as error:
+        raise InputError.at(path, f"must be YAML. {' '.join(str(error).split())}") from error
+    try:
+        return read_config(value)
+    except ConfigError as error:
+        raise ConfigError(f"{path}: {error}") from error
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """A finished run's folder, read where it is asked for."""
+
+    path: Path
+
+    def __repr__(self) -> str:
+        summary = self.summary
+        return (
+            f"RunResult({str(self.path)!r}: {summary['samples']:,} samples, KL {summary['kl']} "
+            f"nats, stopped by {summary['stop_reason']})"
+        )
+
+    @cached_property
+    def summary(self) -> dict[str, Any]:
+        """What ``kdos run`` prints."""
+        return read_json_file(RunFolder(self.path).summary)
+
+    @property
+    def report(self) -> Path:
+        """The page to open in a browser."""
+        return RunFolder(self.path).page
+
+    def samples(self) -> pa.Table:
+        """The samples: question, answer, knowledge points, logic, evidence and provenance."""
+        return read_samples(self.path)
+
+    def kl_by_round(self) -> list[float]:
+        """KL to the target in nats after each round."""
+        rounds = RunFolder(self.path).complete_rounds()
+        return [read_json_file(each.facts)["kl"] for each in rounds]
+
+    def plot(self) -> Any:
+        """A Matplotlib figure of the gap by round, beside its noise floor."""
+        from matplotlib.figure import Figure  # slow to load
+
+        kl = self.kl_by_round()
+        figure = Figure(figsize=(6, 3.5), layout="constrained")
+        axes = figure.subplots()
+        axes.plot(range(1, len(kl) + 1), kl, marker="o")
+        axes.axhline(self.summary["kl_floor"], linestyle="--", color="0.5", label="noise floor")
+        axes.set(xlabel="round", ylabel="KL to the target, nats", yscale="log")
+        axes.legend()
+        return figure
+
+    def _repr_html_(self) -> str:
+        shown = {key: value for key, value in self.summary.items() if not isinstance(value, dict)}
+        samples = rows_table(self.samples().slice(0, SHOWN_ROWS))
+        return facts_table(shown) + figure_image(self.plot()) + samples
+
+
+def report(run: str | Path, *, png: bool = False) -> Written:
+    """Write the page ``report/index.html`` of a run, finished or still going.
+
+    With `png` the figures are written as PNG files beside it.
+    """
+    return write_report(Path(run), png=png)
+
+
+def export(
+    run: str | Path,
+    layout: ExportLayout,
+    out: str | Path,
+    *,
+    test_share: float = 0.0,
+    random_seed: int = 0,
+    tokenizer: str | Path | None = None,
+    sequence_tokens: int = SEQUENCE_TOKENS,
+    end_token: str | None = None,
+) -> dict[str, Any]:
+    """Write the dataset of a finished run for a trainer; returns how many rows went where.
+
+    Args:
+        run: The folder of a finished run.
+        layout: For Hugging Face `datasets`, `llamafactory`, `trl`, or plain `text`.
+        out: A new or empty folder.
+        test_share: Share of the documents, in [0, 1), held out with all their samples.
+        random_seed: Draws the split and the order of packing.
+        tokenizer: With `text`: pack whole sequences for this tokenizer.json or model folder.
+        sequence_tokens: Tokens of a packed sequence.
+        end_token: What ends a document in a packed sequence; the tokenizer's eos_token by default.
+
+    Raises:
+        UsageError: An argument is out of its range, or the split leaves one side empty.
+        InputError: The run is not there, or not finished.
+    """
+    folder = Path(out)
+    _check_export(folder, layout, test_share, sequence_tokens, tokenizer)
+    samples = read_samples(Path(run))
+    tables: Mapping[str, pa.Table] = {"train": samples}
+    left_out = 0
+    if test_share:
+        documents = read_seed_documents(Path(run))
+        split = split_by_document(
+            samples, documents, test_share=test_share, random_seed=random_seed
+        )
+        tables, left_out = split.tables, split.straddling
+        _check_both_sides(tables, test_share)
+    written: dict[str, Any] = {}
+    if tokenizer is not None:
+        encoder = load_tokenizer(Path(tokenizer), end_token=end_token)
+        packed = write_packed(
+            tables, encoder, folder, length=sequence_tokens, random_seed=random_seed
+        )
+        written = {"packed": {name: asdict(one) for name, one in packed.items()}}
+    elif layout == "datasets":
+        write_dataset(tables, read_card(Path(run)), folder)
+    else:
+        _FOLDER_WRITERS[layout](tables, folder)
+    rows = {name: table.num_rows for name, table in tables.items()}
+    return {"out": str(folder), "rows": rows, "left_out": left_out, **written}
+
+
+def _check_export(
+    out: Path,
+    layout: str,
+    test_share: float,
+    sequence_tokens: int,
+    tokenizer: str | Path | None,
+) -> None:
+    """Refuse what cannot be meant, before anything is read."""
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise UsageError(f"--out must be a new or empty folder. {out} is neither.")
+    if not 0 <= test_share < 1:
+        raise UsageError(f"--test-share must be in [0, 1). Got {test_share}.")
+    if sequence_tokens < 1:
+        raise UsageError(f"--length must be at least 1 token. Got {sequence_tokens}.")
+    if tokenizer is not None and layout != "text":
+        raise UsageError(f"--tokenizer belongs to --format text. Got --format {layout}.")
+
+
+def _check_both_sides(tables: Mapping[str, pa.Table], test_share: float) -> None:
+    empty = [name for name, table in tables.items() if not table.num_rows]
+    if empty:
+        raise UsageError(
+            f"--test-share must leave samples on both sides. {test_share} leaves none to "
+            f"{empty[0]}. Give another share or another --random-seed."
+        )

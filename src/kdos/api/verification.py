@@ -1,0 +1,117 @@
+"""Verdicts on any question-answer table, from Python: what is wrong, and in how many rows."""
+
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from kdos.config import Config, EngineConfig, SourceConfig
+from kdos.errors import UsageError
+from kdos.llm import Ledger
+from kdos.logic import ShapeCounts
+from kdos.rows import list_table_fields
+from kdos.run.benchmarks import benchmarks_of, read_questions
+from kdos.run.run import open_engine
+from kdos.store import write_json
+from kdos.terminal import Progress
+from kdos.verify import (
+    Checked,
+    Options,
+    Panel,
+    Tally,
+    check_items,
+    find_fields,
+    judge,
+    keep_accepted,
+    read_items,
+    summarise,
+    write_verdicts,
+)
+
+IN_MEMORY = Path(":memory:")
+
+
+def verify(
+    path: str | Path,
+    *,
+    fields: Mapping[str, str] | None = None,
+    lang: str = "",
+    limit: int | None = None,
+    benchmarks: Sequence[str] = (),
+    judges: int = 0,
+    attempts: int = 0,
+    engine: EngineConfig | None = None,
+    out: str | Path | None = None,
+    keep: str | Path | None = None,
+) -> dict[str, Any]:
+    """Check every row of a table of questions and answers; returns the error analysis.
+
+    Args:
+        path: A table, or a folder of tables.
+        fields: Which field holds a part (`question`, `answers`, `passage`, ...) where its name does
+            not say so.
+        lang: The language that is wanted where no field says it; English by default.
+        limit: Only the first so many rows.
+        benchmarks: Files, folders or names of questions that nobody may train on.
+        judges: How many judges are asked about each row that passes the free checks.
+        attempts: How often its question is answered unseen, to compare.
+        engine: Who judges and answers; the built-in rules by default.
+        out: A folder for verdicts, ledger and summary.
+        keep: A Parquet file for the accepted rows, as they were.
+
+    Raises:
+        UsageError: No field holds the question or the answers, or an argument makes no sense.
+    """
+    source = Path(path)
+    engine = engine or EngineConfig()
+    options = Options(find_fields(list_table_fields(source), fields or {}), lang)
+    _check_arguments(limit, judges, attempts, engine, options)
+    options = Options(options.fields, lang, benchmarks_of(read_questions(benchmarks)))
+    tally, shapes = Tally(), ShapeCounts()
+    folder = None if out is None else Path(out)
+    checked = check_items(read_items(source, options.fields, limit=limit), options, shapes=shapes)
+    if judges or attempts:
+        checked = _judge_items(checked, Panel(judges, attempts), engine, source, folder)
+    with Progress().stage("verify"):
+        counted = tally.count(checked)
+        if folder is None:
+            deque(counted, maxlen=0)
+        else:
+            write_verdicts(folder / "verdicts.parquet", counted)
+    summary: dict[str, Any] = summarise(tally, shapes)
+    if keep is not None:
+        keep_accepted(source, Path(keep), tally.accepted)
+    if folder is not None:
+        write_json(folder / "summary.json", summary)
+    return summary
+
+
+def _check_arguments(
+    limit: int | None, judges: int, attempts: int, engine: EngineConfig, options: Options
+) -> None:
+    """Refuse what cannot be meant, before any row is read."""
+    if limit is not None and limit < 1:
+        raise UsageError(f"--limit must be at least 1. Got {limit}.")
+    if judges < 0 or attempts < 0:
+        raise UsageError("--judges and --attempts must not be negative.")
+    if judges and not options.fields.passage:
+        raise UsageError("--judges must have a passage to judge by. Give --passage FIELD.")
+    if attempts and engine.kind == "rules":
+        raise UsageError("--attempts must have a model to answer. Give --url and --model.")
+
+
+def _judge_items(
+    checked: Iterable[Checked],
+    panel: Panel,
+    engine: EngineConfig,
+    source: Path,
+    out: Path | None,
+) -> Iterator[Checked]:
+    """The items after judges and unseen attempts; replies are kept where a folder is given."""
+    config = Config(SourceConfig("qa", str(source)), engine)
+    if out is not None:
+        out.mkdir(parents=True, exist_ok=True)
+    ledger_path = IN_MEMORY if out is None else out / "ledger.sqlite"
+    with Ledger(ledger_path) as ledger, open_engine(config) as opened:
+        yield from judge(checked, panel, ask=partial(ledger.ask, opened))
