@@ -109,10 +109,10 @@ def judged(draft: Draft, source: Passage) -> Mapping[str, bool]:
 
 def untrue(samples: list[dict[str, Any]]) -> list[str]:
     """What a checker that shares no code with the engine finds wrong with samples."""
-    truth = Path(__file__).parents[1] / "truth.py"
+    oracle = Path(__file__).parents[1] / "oracles" / "standard_library"
     lines = b"".join(orjson.dumps(sample) + b"\n" for sample in samples)
     done = subprocess.run(
-        [sys.executable, "-I", str(truth)], input=lines, capture_output=True, check=True
+        [sys.executable, "-I", str(oracle)], input=lines, capture_output=True, check=True
     )
     verdicts = [json.loads(line) for line in done.stdout.splitlines()]
     assert len(verdicts) == len(samples)

@@ -29,10 +29,10 @@ def facts() -> list[str]:
 
 def untrue(statements: list[str]) -> list[str]:
     """What a checker of its own finds wrong, in a Python that nothing has been done to."""
-    truth = Path(__file__).parents[1] / "truth.py"
+    oracle = Path(__file__).parents[1] / "oracles" / "standard_library"
     lines = "".join(f"{json.dumps(statement)}\n" for statement in statements)
     done = subprocess.run(
-        [sys.executable, "-I", str(truth)], input=lines.encode(), capture_output=True, check=True
+        [sys.executable, "-I", str(oracle)], input=lines.encode(), capture_output=True, check=True
     )
     verdicts = [json.loads(line) for line in done.stdout.splitlines()]
     assert len(verdicts) == len(statements)
