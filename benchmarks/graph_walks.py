@@ -29,23 +29,23 @@ from graph_data import real_graphs, zipf_graph
 from scipy.sparse import csr_array, diags_array
 
 from kdos.graph import (
-    PLAIN,
+    PLAIN_WALK,
     Incidence,
-    Rules,
+    WalkRules,
+    build_transitions,
+    measure_structure,
     popularity_target,
     quota_target,
-    routes,
     sample_paths,
-    structure_of,
 )
 
 LENGTH = 4
 SECONDS = 6.0
 RULES = {
-    "kdos": Rules(),
-    "kdos, one attempt": Rules(attempts=1),
-    "kdos, alpha 2, 8 candidates": Rules(alpha=2.0, candidates=8),
-    "kdos, one candidate (starts alone)": Rules(candidates=1, attempts=1),
+    "kdos": WalkRules(),
+    "kdos, one attempt": WalkRules(attempts=1),
+    "kdos, alpha 2, 8 candidates": WalkRules(alpha=2.0, candidates=8),
+    "kdos, one candidate (starts alone)": WalkRules(candidates=1, attempts=1),
 }
 PEERS = ("networkx", "igraph", "pecanpy")
 RESULT = Path(__file__).parent / "results" / "graph_walks.json"
@@ -79,7 +79,7 @@ def main() -> None:
     rows: list[Row] = []
     about: dict[str, Any] = {}
     for name, graph in graphs(args.graphs.split(","), args.data):
-        about[name] = asdict(structure_of(graph))
+        about[name] = asdict(measure_structure(graph))
         for row in measured(name, graph, args.paths):
             rows.append(row)
             print(f"{row.graph:11} {row.walker:36} {row.paths_per_second:12,.0f} paths/s  "
@@ -102,10 +102,10 @@ def measured(name: str, graph: Incidence, count: int) -> Iterator[Row]:
     """Every walker on one graph."""
     target = popularity_target(graph.popularity)
     popular = popularity_target(graph.popularity, beta=1.0)
-    build, way = timed(lambda: routes(graph))
+    build, way = timed(lambda: build_transitions(graph))
     row = partial(as_row, name, target=target)
 
-    def ours(target: np.ndarray, rules: Rules) -> np.ndarray:
+    def ours(target: np.ndarray, rules: WalkRules) -> np.ndarray:
         return sample_paths(way, target, count=count, length=LENGTH, random_seed=1, rules=rules).kps
 
     sample_paths(way, target, count=10, length=LENGTH, random_seed=1)
@@ -115,7 +115,7 @@ def measured(name: str, graph: Incidence, count: int) -> Iterator[Row]:
         yield row(f"kdos, {threads} threads", *median(lambda: ours(target, RULES["kdos"])), build)
     for label, rules in list(RULES.items())[1:]:
         yield row(label, *once(lambda rules=rules: ours(target, rules)), build)
-    yield row("plain walk (ours)", *median(lambda: ours(popular, PLAIN)), build)
+    yield row("plain walk (ours)", *median(lambda: ours(popular, PLAIN_WALK)), build)
     rng = np.random.default_rng(1)
     draws = partial(rng.choice, graph.n_kps, (count, LENGTH), p=target)
     yield row("independent draws, no links", *once(draws), 0.0)
@@ -278,7 +278,7 @@ def disciplines(count: int) -> dict[str, float]:
     member = np.eye(20)[label]
     quotas = (base @ member) * np.where(np.arange(20) < 5, 2.0, 1.0)
     target = quota_target(base, member, quotas)
-    way = routes(graph)
+    way = build_transitions(graph)
     worst: dict[str, float] = {}
     for name, strata in (("soft", None), ("stratified starts", label)):
         paths = sample_paths(way, target, count=count, length=LENGTH, random_seed=1, strata=strata)

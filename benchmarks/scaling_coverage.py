@@ -15,9 +15,9 @@ from pathlib import Path
 import numpy as np
 
 from kdos.chance import generator
-from kdos.scaling import Cell, find_collapses, hold_out_largest
-from kdos.scaling.collapse import recall_at
-from kdos.scaling.law import BUDGET, FORMS, SIZE
+from kdos.scaling import ExperimentCell, find_collapses, hold_out_largest
+from kdos.scaling.collapse import recall_curve
+from kdos.scaling.law import LAW_FORMS, REFERENCE_PARAMS, REFERENCE_PRESENTATIONS
 
 DRAWS = 200
 VALUES = 64
@@ -35,7 +35,7 @@ CELLS = (
 
 PILOT = {"power": (float(np.log(1400 * 0.6144**-0.6 * 1.92**-0.65)), 0.6, 0.65)}
 MEASURED = {"power": (7.623, 0.329, 0.459), "softmin": (8.63, 7.563, 0.121)}
-"""The forms and their constants, in the order of `FORMS`."""
+"""The forms and their constants, in the order of `LAW_FORMS`."""
 WORLDS = {
     "pilot": PILOT,
     "power": {"power": MEASURED["power"]},
@@ -46,22 +46,28 @@ WORLDS = {
 
 def true_k50(world: str, params: int, presentations: int) -> float:
     """The law that the draws of a world are made after."""
-    size, budget = np.log([[params / SIZE], [presentations / BUDGET]])
-    logs = [FORMS[form](np.array([theta]), size, budget) for form, theta in WORLDS[world].items()]
+    size, budget = np.log([[params / REFERENCE_PARAMS], [presentations / REFERENCE_PRESENTATIONS]])
+    logs = [
+        LAW_FORMS[form](np.array([theta]), size, budget) for form, theta in WORLDS[world].items()
+    ]
     return float(np.exp(np.mean(logs)))
 
 
-def draw_cell(world: str, params: int, presentations: int, rng: np.random.Generator) -> Cell:
+def draw_cell(
+    world: str, params: int, presentations: int, rng: np.random.Generator
+) -> ExperimentCell:
     """A cell measured at eight counts of facts around a bracket that is half off."""
     k50 = true_k50(world, params, presentations)
     grid = k50 / 3.3 * rng.uniform(0.8, 1.2) * 2 ** (np.arange(8) / 2)
     facts = np.repeat(np.round(grid), SEEDS).astype(np.int64)
     seed = np.tile(np.arange(SEEDS), len(grid))
     shift = rng.normal(0, SEED_SHIFT, SEEDS)[seed] + rng.normal(0, RUN_SHIFT, len(facts))
-    share = recall_at(np.log(facts), np.log(k50) + shift, np.array(WIDTH), values=VALUES)
+    share = recall_curve(np.log(facts), np.log(k50) + shift, np.array(WIDTH), values=VALUES)
     recall = rng.binomial(facts, share) / facts
     odd = rng.random(len(facts)) < OUTLIERS
-    return Cell(params, presentations, facts, np.where(odd, rng.random(len(facts)), recall), seed)
+    return ExperimentCell(
+        params, presentations, facts, np.where(odd, rng.random(len(facts)), recall), seed
+    )
 
 
 def main(world: str, draws: int = DRAWS, bootstrap: int = 500) -> dict[str, object]:

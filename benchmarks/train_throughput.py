@@ -20,10 +20,18 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from kdos.train import FACTS_A_STEP, Pupil, in_epochs, made_up_world, remember, teach, tokens
-from kdos.train.ensemble import BETAS, COOL_SHARE, RATE, WARM_STEPS, Ensemble
-from kdos.train.lab import TOGETHER
-from kdos.train.lessons import shown_wordings
+from kdos.train import (
+    FACTS_PER_STEP,
+    TrainingSpec,
+    evaluate_proxy,
+    fact_tokens,
+    made_up_world,
+    shuffled_epochs,
+    train_proxies,
+)
+from kdos.train.ensemble import ADAM_BETAS, COOLDOWN_SHARE, RATE_TIMES_WIDTH, WARMUP_STEPS, Ensemble
+from kdos.train.lab import MODELS_PER_GROUP
+from kdos.train.lessons import scheduled_wordings
 
 WIDTHS = (16, 24, 32, 48)
 EXPERIMENT = {16: 24 * 672_000, 24: 24 * 192_000, 32: 24 * 192_000, 48: 24 * 192_000}
@@ -31,9 +39,9 @@ EXPERIMENT = {16: 24 * 672_000, 24: 24 * 192_000, 32: 24 * 192_000, 48: 24 * 192
 STEPS = 150
 ROUNDS = 3
 WORLD = made_up_world(0)
-TEXTS = tokens(WORLD)
-LESSON = in_epochs(np.arange(2000), STEPS * FACTS_A_STEP, np.random.default_rng(0))
-PUPILS = [Pupil(("bench", place), WORLD, (LESSON,)) for place in range(TOGETHER)]
+TEXTS = fact_tokens(WORLD)
+LESSON = shuffled_epochs(np.arange(2000), STEPS * FACTS_PER_STEP, np.random.default_rng(0))
+PUPILS = [TrainingSpec(("bench", place), WORLD, (LESSON,)) for place in range(MODELS_PER_GROUP)]
 PROBED = np.arange(500)
 
 
@@ -104,18 +112,22 @@ class Decoder(nn.Module):
 def plain(width: int, *, lean: bool) -> tuple[float, float]:
     """Presentations a second of one model after the other, and the nats that one ends with."""
     texts = torch.as_tensor(TEXTS).long()
-    facts, wordings = torch.as_tensor(LESSON), torch.as_tensor(shown_wordings(PUPILS[0], 0))
+    facts, wordings = torch.as_tensor(LESSON), torch.as_tensor(scheduled_wordings(PUPILS[0], 0))
     model = Decoder(width, lean=lean)
     optimizer = torch.optim.AdamW(
-        model.parameters(), lr=RATE / width, betas=BETAS, weight_decay=0.0, fused=True
+        model.parameters(),
+        lr=RATE_TIMES_WIDTH / width,
+        betas=ADAM_BETAS,
+        weight_decay=0.0,
+        fused=True,
     )
     begun = process_time()
     for number in range(STEPS):
-        cooling = (STEPS - number) / (COOL_SHARE * STEPS)
+        cooling = (STEPS - number) / (COOLDOWN_SHARE * STEPS)
         optimizer.param_groups[0]["lr"] = (
-            RATE / width * min(1.0, (number + 1) / WARM_STEPS, cooling)
+            RATE_TIMES_WIDTH / width * min(1.0, (number + 1) / WARMUP_STEPS, cooling)
         )
-        step = slice(number * FACTS_A_STEP, (number + 1) * FACTS_A_STEP)
+        step = slice(number * FACTS_PER_STEP, (number + 1) * FACTS_PER_STEP)
         shown = texts[facts[step], wordings[step]]
         loss = functional.cross_entropy(model(shown[:, :-1]), shown[:, -1])
         optimizer.zero_grad()
@@ -130,9 +142,9 @@ def plain(width: int, *, lean: bool) -> tuple[float, float]:
 def together(width: int) -> tuple[float, float]:
     """Presentations a second of the lab, to all models of a group, and the first one's nats."""
     begun = process_time()
-    ensemble = teach(PUPILS, width=width)
-    speed = TOGETHER * len(LESSON) / (process_time() - begun)
-    return speed, float(remember(ensemble, 0, PUPILS[0], PROBED).nats.mean())
+    ensemble = train_proxies(PUPILS, width=width)
+    speed = MODELS_PER_GROUP * len(LESSON) / (process_time() - begun)
+    return speed, float(evaluate_proxy(ensemble, 0, PUPILS[0], PROBED).nats.mean())
 
 
 def main() -> dict[str, object]:
@@ -163,7 +175,7 @@ def main() -> dict[str, object]:
     print("the standard experiment in core seconds:", seconds)
     return {
         "torch": torch.__version__,
-        "models_a_group": TOGETHER,
+        "models_a_group": MODELS_PER_GROUP,
         "rows": rows,
         "experiment_core_seconds": seconds,
         "experiment_ratio": seconds["plain"] / seconds["lab"],

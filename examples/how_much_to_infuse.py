@@ -15,9 +15,9 @@ from pathlib import Path
 import numpy as np
 
 from kdos.scaling import find_collapses, fit_law, plan_infusion
-from kdos.train import SUBJECTS, VALUES, Design, Lab, cells_of, run_design
+from kdos.train import SUBJECTS, VALUES, ExperimentDesign, Lab, cells_from_rows, run_design
 
-DESIGN = Design(
+DESIGN = ExperimentDesign(
     widths=(16, 24), presentations=12_800, budgets=(6_400, 25_600), points=4, seeds=2,
     subjects=SUBJECTS,
 )  # fmt: skip
@@ -26,7 +26,7 @@ DESIGN = Design(
 def main(folder: Path, params: float, tokens: float) -> None:
     """Measure, find the law, and say what to teach."""
     with closing(Lab(folder, workers=os.cpu_count() or 1)) as lab:
-        cells = cells_of(run_design(DESIGN, lab))
+        cells = cells_from_rows(run_design(DESIGN, lab))
     collapses = find_collapses(cells, values=VALUES, rng=np.random.default_rng(0))
     for one in collapses:
         k50, size = one.k50, f"{one.params:,} parameters, {one.presentations:,} presentations"

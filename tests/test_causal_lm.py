@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kdos.causal_lm import CausalModel, as_plain, in_batches, without_system
+from kdos.causal_lm import CausalModel, fold_system_turn, plain_prompt, token_batches
 from kdos.errors import ConfigError
 from kdos.tasks import ask_recall
 
@@ -17,21 +17,21 @@ CHAT = [
 
 
 def test_a_chat_as_plain_text():
-    assert as_plain(CHAT) == (
+    assert plain_prompt(CHAT) == (
         "Answer.\n\nQuestion: Capital of Spain?\nAnswer: Madrid\n\n"
         "Question: Capital of France?\nAnswer:"
     )
 
 
 def test_instructions_go_into_the_first_question():
-    assert without_system(CHAT)[0] == {"role": "user", "content": "Answer.\n\nCapital of Spain?"}
-    assert without_system(CHAT)[1:] == CHAT[2:]
-    assert without_system(CHAT[1:]) == CHAT[1:]
+    assert fold_system_turn(CHAT)[0] == {"role": "user", "content": "Answer.\n\nCapital of Spain?"}
+    assert fold_system_turn(CHAT)[1:] == CHAT[2:]
+    assert fold_system_turn(CHAT[1:]) == CHAT[1:]
 
 
 @given(st.lists(st.integers(1, 50), max_size=60), st.integers(1, 120))
 def test_batches_hold_every_row_once_and_fit(lengths, most):
-    batches = list(in_batches(lengths, most))
+    batches = list(token_batches(lengths, most))
     assert sorted(row for batch in batches for row in batch) == list(range(len(lengths)))
     for batch in batches:
         assert len(batch) == 1 or len(batch) * max(lengths[row] for row in batch) <= most
@@ -85,9 +85,9 @@ def test_losses_are_those_of_one_answer_at_a_time(folder):
     torch = pytest.importorskip("torch")
     model = CausalModel(folder, device="cpu")
     pairs = [(CHAT, "Paris"), (CHAT[:2], "x"), (CHAT[1:2], "Somewhere in the north of it")] * 9
-    losses = model.losses(pairs)
+    losses = model.answer_losses(pairs)
     for (chat, answer), loss in zip(pairs, losses, strict=True):
-        prompt, ids = model._prompt(chat), model._answer(answer)
+        prompt, ids = model._prompt_ids(chat), model._answer_ids(answer)
         assert loss.tokens == len(ids) >= len(answer)
         with torch.inference_mode():
             logits = model._model(torch.tensor([prompt + ids])).logits[0, len(prompt) - 1 : -1]

@@ -12,18 +12,18 @@ from typing import Any
 from kdos.errors import ConfigError
 from kdos.tasks import Reply, Request, Usage
 
-NEW_TOKENS = 64
+MAX_NEW_TOKENS = 64
 """Tokens that a greedy answer may have: the answers asked for are short."""
 BATCH_TOKENS = 2048
 """Tokens, padding included, that losses are taken of at a time: a vocabulary's logits each."""
 BATCH_REQUESTS = 64
 """Answers written at a time."""
 Chat = Sequence[Mapping[str, str]]
-Ids = list[int]
+TokenIds = list[int]
 
 
 @dataclass(frozen=True, slots=True)
-class Loss:
+class AnswerLoss:
     """How unexpected an answer is to a model: nats a token, over `tokens` tokens."""
 
     nats: float
@@ -34,7 +34,7 @@ class CausalModel:
     """A model by its name on the hub or its folder; an `Engine` whose answers are greedy."""
 
     def __init__(self, name: str, *, device: str = "") -> None:
-        self._torch, transformers = _libraries()
+        self._torch, transformers = _import_libraries()
         self._device = device or ("cuda" if self._torch.cuda.is_available() else "cpu")
         kind = self._torch.float32 if self._device == "cpu" else self._torch.bfloat16
         try:
@@ -47,99 +47,101 @@ class CausalModel:
             ) from error
         self._model: Any = model.to(self._device).eval()
         self.name = name
-        self.fingerprint = f"transformers/{name}/{kind}/{NEW_TOKENS}"
+        self.fingerprint = f"transformers/{name}/{kind}/{MAX_NEW_TOKENS}"
 
     def complete(self, requests: Iterable[Request]) -> Iterator[Reply]:
         """One reply for each request, in their order, `BATCH_REQUESTS` at a time."""
         waiting = iter(requests)
         while held := list(islice(waiting, BATCH_REQUESTS)):
-            prompts = [self._prompt(request.messages) for request in held]
-            written = self._write(prompts)
+            prompts = [self._prompt_ids(request.messages) for request in held]
+            written = self._generate_greedily(prompts)
             for request, prompt, ids in zip(held, prompts, written, strict=True):
-                yield Reply(request, text=self._text(ids), usage=Usage(len(prompt), len(ids)))
+                yield Reply(
+                    request, text=self._decode_answer(ids), usage=Usage(len(prompt), len(ids))
+                )
 
-    def losses(self, pairs: Sequence[tuple[Chat, str]]) -> list[Loss]:
+    def answer_losses(self, pairs: Sequence[tuple[Chat, str]]) -> list[AnswerLoss]:
         """The loss of each answer after its chat, in the order of the pairs."""
-        rows = [(self._prompt(chat), self._answer(text)) for chat, text in pairs]
+        rows = [(self._prompt_ids(chat), self._answer_ids(text)) for chat, text in pairs]
         lengths = [len(prompt) + len(answer) for prompt, answer in rows]
-        found: dict[int, Loss] = {}
-        for batch in in_batches(lengths, BATCH_TOKENS):
-            losses = self._losses([rows[row] for row in batch])
+        found: dict[int, AnswerLoss] = {}
+        for batch in token_batches(lengths, BATCH_TOKENS):
+            losses = self._batch_losses([rows[row] for row in batch])
             found |= dict(zip(batch, losses, strict=True))
         return [found[row] for row in range(len(rows))]
 
     @property
-    def _chats(self) -> bool:
+    def _has_chat_template(self) -> bool:
         return bool(self._tokenizer.chat_template)
 
-    def _prompt(self, chat: Chat) -> Ids:
+    def _prompt_ids(self, chat: Chat) -> TokenIds:
         """The tokens of a chat up to where the answer begins."""
-        if not self._chats:
-            return self._tokenizer(as_plain(chat))["input_ids"]
+        if not self._has_chat_template:
+            return self._tokenizer(plain_prompt(chat))["input_ids"]
         text = self._tokenizer.apply_chat_template(
-            without_system(chat), tokenize=False, add_generation_prompt=True
+            fold_system_turn(chat), tokenize=False, add_generation_prompt=True
         )
         return self._tokenizer(text, add_special_tokens=False)["input_ids"]
 
-    def _answer(self, text: str) -> Ids:
+    def _answer_ids(self, text: str) -> TokenIds:
         """The tokens of an answer as it follows its prompt."""
-        shown = text if self._chats else f" {text}"
+        shown = text if self._has_chat_template else f" {text}"
         return self._tokenizer(shown, add_special_tokens=False)["input_ids"]
 
-    def _text(self, ids: Ids) -> str:
+    def _decode_answer(self, ids: TokenIds) -> str:
         text = self._tokenizer.decode(ids, skip_special_tokens=True).strip()
-        return text if self._chats else text.partition("\n")[0]
+        return text if self._has_chat_template else text.partition("\n")[0]
 
-    def _write(self, prompts: Sequence[Ids]) -> list[Ids]:
+    def _generate_greedily(self, prompts: Sequence[TokenIds]) -> list[TokenIds]:
         """Greedy continuations of the prompts, without what ends them."""
-        padding = self._padding()
+        padding = self._padding_id()
         longest = max(map(len, prompts))
-        ids = self._tensor([[padding] * (longest - len(p)) + p for p in prompts])
-        mask = self._tensor([[0] * (longest - len(p)) + [1] * len(p) for p in prompts])
+        ids = self._as_tensor([[padding] * (longest - len(p)) + p for p in prompts])
+        mask = self._as_tensor([[0] * (longest - len(p)) + [1] * len(p) for p in prompts])
         with self._torch.inference_mode():
             rows = self._model.generate(
                 input_ids=ids,
                 attention_mask=mask,
                 do_sample=False,
-                max_new_tokens=NEW_TOKENS,
+                max_new_tokens=MAX_NEW_TOKENS,
                 pad_token_id=padding,
             )
         special = set(self._tokenizer.all_special_ids)
         written = rows[:, longest:].tolist()
         return [[token for token in row if token not in special] for row in written]
 
-    def _losses(self, rows: Sequence[tuple[Ids, Ids]]) -> list[Loss]:
+    def _batch_losses(self, rows: Sequence[tuple[TokenIds, TokenIds]]) -> list[AnswerLoss]:
         """The losses of one batch: the answers' tokens, each from those before it."""
-        padding = self._padding()
+        padding = self._padding_id()
         longest = max(len(prompt) + len(answer) for prompt, answer in rows)
         whole = [prompt + answer for prompt, answer in rows]
-        ids = self._tensor([row + [padding] * (longest - len(row)) for row in whole])
-        mask = self._tensor([[1] * len(row) + [0] * (longest - len(row)) for row in whole])
+        ids = self._as_tensor([row + [padding] * (longest - len(row)) for row in whole])
+        mask = self._as_tensor([[1] * len(row) + [0] * (longest - len(row)) for row in whole])
         with self._torch.inference_mode():
             logits = self._model(input_ids=ids, attention_mask=mask).logits
-        losses: list[Loss] = []
+        losses: list[AnswerLoss] = []
         for row, (prompt, answer) in enumerate(rows):
             first, last = len(prompt), len(prompt) + len(answer)
             among = logits[row, first - 1 : last - 1].float()
             nats = self._torch.nn.functional.cross_entropy(among, ids[row, first:last])
-            losses.append(Loss(float(nats), len(answer)))
+            losses.append(AnswerLoss(float(nats), len(answer)))
         return losses
 
-    def _padding(self) -> int:
+    def _padding_id(self) -> int:
         known = (self._tokenizer.pad_token_id, self._tokenizer.eos_token_id)
         return next((token for token in known if token is not None), 0)
 
-    def _tensor(self, rows: Sequence[Ids]) -> Any:
+    def _as_tensor(self, rows: Sequence[TokenIds]) -> Any:
         return self._torch.tensor(rows, device=self._device)
 
 
-def as_plain(chat: Chat) -> str:
+def plain_prompt(chat: Chat) -> str:
     """A chat as text that an untuned model goes on with; the instructions stand first."""
     shown = {"system": "{}\n\n", "user": "Question: {}\nAnswer:", "assistant": " {}\n\n"}
     return "".join(shown[turn["role"]].format(turn["content"].strip()) for turn in chat)
 
 
-def without_system(chat: Chat) -> list[dict[str, str]]:
+def fold_system_turn(chat: Chat) -> list[dict[str, str]]:
     """A chat with its instructions in the first question: not every template has room for them."""
     if not chat or chat[0]["role"] != "system":
         return [dict(turn) for turn in chat]
@@ -148,7 +150,7 @@ def without_system(chat: Chat) -> list[dict[str, str]]:
     return [{"role": first["role"], "content": content}, *map(dict, rest)]
 
 
-def in_batches(lengths: Sequence[int], most: int) -> Iterator[list[int]]:
+def token_batches(lengths: Sequence[int], most: int) -> Iterator[list[int]]:
     """Row numbers in batches of at most `most` tokens, padding included; long rows first."""
     batch: list[int] = []
     for row in sorted(range(len(lengths)), key=lambda row: (-lengths[row], row)):
@@ -160,7 +162,7 @@ def in_batches(lengths: Sequence[int], most: int) -> Iterator[list[int]]:
         yield batch
 
 
-def _libraries() -> tuple[Any, Any]:
+def _import_libraries() -> tuple[Any, Any]:
     try:
         import torch  # pyright: ignore[reportMissingImports]
         import transformers  # pyright: ignore[reportMissingImports]

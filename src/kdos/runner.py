@@ -11,14 +11,14 @@ from typing import Protocol
 
 from kdos.tasks import Reply, Request
 
-CHUNK = 64
+CHUNK_REQUESTS = 64
 """Requests sent to a worker at once: enough that sending them costs little beside the work."""
 
-AHEAD = 4
+CHUNKS_AHEAD = 4
 """Chunks under way for each worker."""
 
 
-class Completer(Protocol):
+class CompletionEngine(Protocol):
     """The part of an engine that does the work."""
 
     @property
@@ -36,17 +36,17 @@ class Completer(Protocol):
         ...
 
 
-class Spread:
+class ProcessPoolEngine:
     """An engine that computes in this process, spread over `workers` processes; close when done.
 
     It answers exactly as `engine` does: name, fingerprint and replies are the same.
     """
 
-    def __init__(self, engine: Completer, workers: int) -> None:
+    def __init__(self, engine: CompletionEngine, workers: int) -> None:
         self._engine = engine
         self._workers = workers
         self._pool = ProcessPoolExecutor(
-            workers, mp_context=multiprocessing.get_context("spawn"), initializer=end_with_parent
+            workers, mp_context=multiprocessing.get_context("spawn"), initializer=exit_with_parent
         )
 
     @property
@@ -62,9 +62,9 @@ class Spread:
     def complete(self, requests: Iterable[Request]) -> Iterator[Reply]:
         """One reply for each request, in order; reads at most AHEAD chunks a worker ahead."""
         waiting: deque[Future[list[Reply]]] = deque()
-        for chunk in _chunks(requests):
-            waiting.append(self._pool.submit(_complete, self._engine, chunk))
-            if len(waiting) >= AHEAD * self._workers:
+        for chunk in _request_chunks(requests):
+            waiting.append(self._pool.submit(_complete_chunk, self._engine, chunk))
+            if len(waiting) >= CHUNKS_AHEAD * self._workers:
                 yield from waiting.popleft().result()
         yield from chain.from_iterable(future.result() for future in waiting)
 
@@ -73,16 +73,16 @@ class Spread:
         self._pool.shutdown(cancel_futures=True)
 
 
-def _chunks(requests: Iterable[Request]) -> Iterator[tuple[Request, ...]]:
+def _request_chunks(requests: Iterable[Request]) -> Iterator[tuple[Request, ...]]:
     source = iter(requests)
-    return iter(lambda: tuple(islice(source, CHUNK)), ())
+    return iter(lambda: tuple(islice(source, CHUNK_REQUESTS)), ())
 
 
-def _complete(engine: Completer, requests: tuple[Request, ...]) -> list[Reply]:
+def _complete_chunk(engine: CompletionEngine, requests: tuple[Request, ...]) -> list[Reply]:
     return list(engine.complete(requests))
 
 
-def end_with_parent() -> None:
+def exit_with_parent() -> None:
     """A worker must not outlive a parent that was killed."""
     parent = multiprocessing.parent_process()
     if parent is not None:

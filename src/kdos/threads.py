@@ -13,13 +13,13 @@ import numpy.typing as npt
 import scipy.linalg.cython_blas  # noqa: F401  # compiled matrix products use it; load it before the limit
 from threadpoolctl import ThreadpoolController
 
-Item = TypeVar("Item")
+FetchedItem = TypeVar("FetchedItem")
 
 PARTS_PER_THREAD = 8
 """More parts than threads, so that no thread waits long for the last one."""
 
 
-def in_spans(work: Callable[[int, int], None], cost: npt.ArrayLike) -> None:
+def run_in_spans(work: Callable[[int, int], None], cost: npt.ArrayLike) -> None:
     """Call ``work(start, end)`` over spans of items, of about equal cost, on all threads.
 
     `work` must release the interpreter, and what it does for an item must not depend on the span.
@@ -29,12 +29,12 @@ def in_spans(work: Callable[[int, int], None], cost: npt.ArrayLike) -> None:
     total = np.concatenate([[0.0], np.cumsum(np.asarray(cost, np.float64))])
     wanted = np.linspace(0, total[-1], threads * PARTS_PER_THREAD + 1)[1:-1]
     bounds = np.unique([0, *np.searchsorted(total, wanted), len(total) - 1]).tolist()
-    with _controller().limit(limits=1, user_api="blas"), ThreadPoolExecutor(threads) as pool:
+    with _blas_controller().limit(limits=1, user_api="blas"), ThreadPoolExecutor(threads) as pool:
         for done in [pool.submit(work, start, end) for start, end in pairwise(bounds)]:
             done.result()
 
 
-def ahead(items: Iterator[Item], count: int = 1) -> Iterator[Item]:
+def fetch_ahead(items: Iterator[FetchedItem], count: int = 1) -> Iterator[FetchedItem]:
     """The same items, none of them None; up to `count` are fetched while others are in use."""
     with ThreadPoolExecutor(1) as fetcher:
         coming = deque(fetcher.submit(next, items, None) for _ in range(count))
@@ -44,5 +44,5 @@ def ahead(items: Iterator[Item], count: int = 1) -> Iterator[Item]:
 
 
 @cache
-def _controller() -> ThreadpoolController:
+def _blas_controller() -> ThreadpoolController:
     return ThreadpoolController()

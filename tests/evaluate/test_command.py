@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from kdos.causal_lm import Loss
+from kdos.causal_lm import AnswerLoss
 from kdos.cli import main
 from kdos.tasks import Reply
 
@@ -79,8 +79,8 @@ class Model:
             said = request.messages[-1]["content"].split()[-1]
             yield Reply(request, text={"France?": "Paris"}.get(said, "I don't know"))
 
-    def losses(self, pairs):
-        return [Loss(2.0, 3) for _ in pairs]
+    def answer_losses(self, pairs):
+        return [AnswerLoss(2.0, 3) for _ in pairs]
 
 
 def test_a_model_is_asked_once_and_its_losses_are_measured(

@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from kdos.causal_lm import Loss
+from kdos.causal_lm import AnswerLoss
 from kdos.errors import InputError, UsageError
 from kdos.evaluate import (
     compare_marks,
@@ -172,9 +172,9 @@ def test_the_folder_holds_a_row_a_question_in_their_order(tmp_path):
 class Model:
     """Finds every answer as unexpected as it is long."""
 
-    def losses(self, pairs):
+    def answer_losses(self, pairs):
         assert all(chat[-1]["role"] == "user" for chat, _ in pairs)
-        return [Loss(float(len(answer)), 1) for _, answer in pairs]
+        return [AnswerLoss(float(len(answer)), 1) for _, answer in pairs]
 
 
 def test_losses_are_those_of_the_first_gold_answer():

@@ -6,19 +6,19 @@ from hypothesis import strategies as st
 from kdos.errors import UsageError
 from kdos.graph import (
     Incidence,
-    incidence_of,
-    memberships,
+    build_transitions,
+    discipline_memberships,
+    incidence_from_lists,
     popularity_target,
     quota_target,
-    rake,
-    routes,
+    rake_samples,
     sample_paths,
 )
 
 
 def test_membership_is_the_share_of_samples() -> None:
-    graph = incidence_of([[0, 1], [0], [0, 1], [2]], n_kps=4)
-    found = memberships(graph, np.array([0, 0, 1, 1]), n_disciplines=2)
+    graph = incidence_from_lists([[0, 1], [0], [0, 1], [2]], n_kps=4)
+    found = discipline_memberships(graph, np.array([0, 0, 1, 1]), n_disciplines=2)
 
     np.testing.assert_allclose(found, [[2 / 3, 1 / 3], [0.5, 0.5], [0, 1], [0.5, 0.5]])
 
@@ -40,7 +40,7 @@ def test_visits_keep_discipline_quotas_within_five_percent(topical: Incidence) -
     quotas = np.where(np.arange(20) < 5, 2.0, 1.0) / 25
     target = quota_target(popularity_target(topical.popularity), np.eye(20)[labels], quotas)
     paths = sample_paths(
-        routes(topical), target, count=20_000, length=4, random_seed=1, strata=labels
+        build_transitions(topical), target, count=20_000, length=4, random_seed=1, strata=labels
     )
     visits = np.bincount(labels, weights=paths.visits(topical.n_kps))
     starts = np.bincount(labels[paths.kps[:, 0]])
@@ -55,7 +55,7 @@ def test_raking_meets_both_margins(shares: list[float], random_seed: int) -> Non
     rng = np.random.default_rng(random_seed)
     rows = np.concatenate([np.repeat(np.arange(3), 2), rng.integers(0, 3, 200)])
     columns = np.concatenate([np.tile(np.arange(2), 3), rng.integers(0, 2, 200)])
-    found = rake(rows, columns, discipline_shares=shares, level_shares=[2, 1], cap=1e9)
+    found = rake_samples(rows, columns, discipline_shares=shares, level_shares=[2, 1], cap=1e9)
 
     assert found.error < 1e-9
     assert found.weights.mean() == pytest.approx(1)
@@ -68,16 +68,18 @@ def test_raking_meets_both_margins(shares: list[float], random_seed: int) -> Non
 
 def test_a_cap_binds_and_says_what_is_left() -> None:
     rows, columns = np.array([0] * 99 + [1]), np.array([0, 1] * 50)
-    found = rake(rows, columns, discipline_shares=[1, 1], level_shares=[1, 1], cap=10.0)
+    found = rake_samples(rows, columns, discipline_shares=[1, 1], level_shares=[1, 1], cap=10.0)
 
     assert found.weights.max() <= 10 + 1e-6
     assert 0.3 < found.error < 0.5
 
 
 def test_weights_of_raking_steer_the_walk() -> None:
-    graph = incidence_of([[0, 1], [0, 2]], n_kps=3)
-    weights = rake(
+    graph = incidence_from_lists([[0, 1], [0, 2]], n_kps=3)
+    weights = rake_samples(
         np.array([0, 1]), np.array([0, 0]), discipline_shares=[9, 1], level_shares=[1]
     ).weights
 
-    assert routes(graph, weights=weights).strength.tolist() == pytest.approx([2, 1.8, 0.2])
+    assert build_transitions(graph, weights=weights).strength.tolist() == pytest.approx(
+        [2, 1.8, 0.2]
+    )

@@ -7,7 +7,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kdos.errors import UsageError
-from kdos.graph import IncidenceBuilder, components, incidence_of, routes, structure_of
+from kdos.graph import (
+    IncidenceBuilder,
+    build_transitions,
+    component_labels,
+    incidence_from_lists,
+    measure_structure,
+)
 
 LISTS = st.lists(st.lists(st.integers(0, 9), max_size=6), max_size=12)
 
@@ -15,7 +21,7 @@ LISTS = st.lists(st.lists(st.integers(0, 9), max_size=6), max_size=12)
 @settings(deadline=None)
 @given(LISTS)
 def test_both_ways_hold_the_same_incidences(lists: list[list[int]]) -> None:
-    graph = incidence_of(lists, n_kps=10)
+    graph = incidence_from_lists(lists, n_kps=10)
 
     for sample, kps in enumerate(lists):
         held = graph.sample_kps[graph.sample_starts[sample] : graph.sample_starts[sample + 1]]
@@ -29,7 +35,7 @@ def test_both_ways_hold_the_same_incidences(lists: list[list[int]]) -> None:
 @pytest.mark.parametrize("kps", [[[-1]], [[10]]])
 def test_an_id_out_of_range_is_named(kps: list[list[int]]) -> None:
     with pytest.raises(UsageError, match=r"in \[0, 10\)"):
-        incidence_of(kps, n_kps=10)
+        incidence_from_lists(kps, n_kps=10)
 
 
 @settings(deadline=None)
@@ -44,7 +50,9 @@ def test_arrow_batches_give_the_graph_of_the_lists(lists: list[list[int]], cuts:
 
     assert names.to_pylist() == list(dict.fromkeys(f"kp {k}" for kps in lists for k in kps))
     ids = {name: i for i, name in enumerate(names.to_pylist())}
-    expected = incidence_of([[ids[f"kp {k}"] for k in kps] for kps in lists], n_kps=len(ids))
+    expected = incidence_from_lists(
+        [[ids[f"kp {k}"] for k in kps] for kps in lists], n_kps=len(ids)
+    )
     assert graph.sample_starts.tolist() == expected.sample_starts.tolist()
     assert graph.sample_kps.tolist() == expected.sample_kps.tolist()
     assert graph.kp_samples.tolist() == expected.kp_samples.tolist()
@@ -71,12 +79,12 @@ def test_components_are_those_of_a_plain_search(lists: list[list[int]]) -> None:
     numbers: dict[int, int] = {}
     expected = [numbers.setdefault(x, len(numbers)) for x in label]
 
-    assert components(incidence_of(lists, n_kps=10)).tolist() == expected
+    assert component_labels(incidence_from_lists(lists, n_kps=10)).tolist() == expected
 
 
 def test_structure_counts_what_walks_can_and_cannot_reach() -> None:
-    graph = incidence_of([[0, 1], [1, 2], [3], [3], [4, 5], []], n_kps=7)
-    found = structure_of(graph)
+    graph = incidence_from_lists([[0, 1], [1, 2], [3], [3], [4, 5], []], n_kps=7)
+    found = measure_structure(graph)
 
     assert (found.kps, found.samples, found.incidences, found.empty_samples) == (7, 6, 8, 1)
     assert found.components == 4
@@ -89,7 +97,7 @@ def test_structure_counts_what_walks_can_and_cannot_reach() -> None:
 
 
 def test_an_empty_graph_has_a_structure() -> None:
-    found = structure_of(incidence_of([], n_kps=0))
+    found = measure_structure(incidence_from_lists([], n_kps=0))
 
     assert (found.kps, found.components, found.coverage) == (0, 0, 0.0)
 
@@ -100,9 +108,9 @@ def test_strength_is_the_law_of_the_co_occurrence_walk(
     lists: list[list[int]], data: st.DataObject
 ) -> None:
     weight = data.draw(st.lists(st.floats(0.1, 9), min_size=len(lists), max_size=len(lists)))
-    graph = incidence_of(lists, n_kps=10)
+    graph = incidence_from_lists(lists, n_kps=10)
     for weights in (None, np.array(weight)):
-        found = routes(graph, weights=weights)
+        found = build_transitions(graph, weights=weights)
         flow = np.zeros((10, 10))
         for kps, w in zip(lists, weight, strict=True):
             for a in set(kps):
@@ -113,7 +121,9 @@ def test_strength_is_the_law_of_the_co_occurrence_walk(
 
 
 def test_a_sample_of_no_weight_is_no_route() -> None:
-    found = routes(incidence_of([[0, 1], [1, 2]], n_kps=3), weights=np.array([0.0, 2.0]))
+    found = build_transitions(
+        incidence_from_lists([[0, 1], [1, 2]], n_kps=3), weights=np.array([0.0, 2.0])
+    )
 
     assert found.strength.tolist() == [0, 2, 2]
     assert found.kp_samples.tolist() == [1, 1]

@@ -2,7 +2,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kdos.graph.starts import Starts, largest_remainder
+from kdos.graph.starts import StartSampler, largest_remainder
 
 
 @settings(deadline=None)
@@ -18,7 +18,7 @@ def test_whole_numbers_are_next_to_their_share(total: int, weights: list[int]) -
 def test_starts_are_as_near_to_what_lacks_as_whole_numbers_are() -> None:
     target = np.arange(1, 21) / 210
     lack = np.where(np.arange(20) % 2, 30.0, -5.0)
-    starts = Starts(target, 95).draw(lack, 95, np.random.default_rng(1))
+    starts = StartSampler(target, 95).draw_starts(lack, 95, np.random.default_rng(1))
     counts = np.bincount(starts, minlength=20)
 
     assert counts[::2].sum() <= 95 - np.floor(95 * target)[1::2].sum()
@@ -27,8 +27,8 @@ def test_starts_are_as_near_to_what_lacks_as_whole_numbers_are() -> None:
 
 def test_a_debt_that_was_met_in_passing_forces_nothing() -> None:
     target = np.array([0.5, 0.5])
-    start = Starts(target, 10)
-    start.settle(np.array([5, 5]))
-    starts = start.draw(np.array([1.0, 0.0]), 10, np.random.default_rng(1))
+    start = StartSampler(target, 10)
+    start.record_visits(np.array([5, 5]))
+    starts = start.draw_starts(np.array([1.0, 0.0]), 10, np.random.default_rng(1))
 
     assert starts.tolist() == [0] * 10

@@ -7,11 +7,11 @@ from kdos.errors import UsageError
 from kdos.graph import (
     as_target,
     density_target,
-    log_ahead,
+    log_exposure_ratio,
     log_values,
     loss_target,
     popularity_target,
-    spread,
+    spread_over_kps,
 )
 from kdos.graph.value import step_weights
 
@@ -31,7 +31,7 @@ def test_beta_goes_from_coverage_to_popularity() -> None:
 def test_a_target_over_cells_is_shared_by_their_kps() -> None:
     cells = np.array([0, 0, 2, 2, 2])
 
-    assert spread(cells, [1.0, 5.0, 6.0]).tolist() == [0.5, 0.5, 2, 2, 2]
+    assert spread_over_kps(cells, [1.0, 5.0, 6.0]).tolist() == [0.5, 0.5, 2, 2, 2]
     assert density_target(cells, [1, 5, 6]).tolist() == pytest.approx([1 / 14] * 2 + [4 / 14] * 3)
 
 
@@ -54,7 +54,7 @@ def test_value_falls_with_exposure_and_is_even_on_target(
     target: np.ndarray, alpha: float, visits: float
 ) -> None:
     def value(seen: np.ndarray) -> np.ndarray:
-        return log_values(log_ahead(seen, target, visits=visits), target, alpha=alpha)
+        return log_values(log_exposure_ratio(seen, target, visits=visits), target, alpha=alpha)
 
     np.testing.assert_allclose(value(visits * target), 0, atol=1e-9)
     assert (value(visits * target + 1) < value(visits * target)).all()
@@ -64,7 +64,7 @@ def test_value_falls_with_exposure_and_is_even_on_target(
 @given(SHARES, st.floats(100, 1e6))
 def test_alpha_one_is_the_gradient_of_the_divergence(target: np.ndarray, visits: float) -> None:
     seen = visits * np.roll(target, 1) + 50
-    value = log_values(log_ahead(seen, target, visits=visits), target, alpha=1)
+    value = log_values(log_exposure_ratio(seen, target, visits=visits), target, alpha=1)
 
     def divergence(counts: np.ndarray) -> float:
         held = (counts + 0.5) / (visits * target + 0.5)
@@ -79,7 +79,7 @@ def test_alpha_one_is_the_gradient_of_the_divergence(target: np.ndarray, visits:
 
 def test_a_kp_without_a_target_has_no_value_and_one_far_ahead_is_not_gone_to() -> None:
     target = as_target([1, 1, 1, 0])
-    ahead = log_ahead(np.array([0.0, 4, 40, 0]), target, visits=12)
+    ahead = log_exposure_ratio(np.array([0.0, 4, 40, 0]), target, visits=12)
     value = log_values(ahead, target, alpha=2)
 
     assert np.isfinite(value).tolist() == [True, True, True, False]

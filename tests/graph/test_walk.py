@@ -13,21 +13,21 @@ from scipy.stats import chisquare
 from kdos.arrays import Float64Array, Int64Array
 from kdos.errors import UsageError
 from kdos.graph import (
-    PLAIN,
+    PLAIN_WALK,
     Incidence,
     Paths,
-    Routes,
-    Rules,
+    Transitions,
+    WalkRules,
     as_target,
-    incidence_of,
+    build_transitions,
+    incidence_from_lists,
     linked_seeds,
     long_chain,
     popularity_target,
-    routes,
     sample_paths,
     walk,
 )
-from kdos.graph.kernel import walk_paths
+from kdos.graph.kernel import walk_many_paths
 
 MASK = 2**64 - 1
 GOLDEN = 0x9E3779B97F4A7C15
@@ -42,10 +42,10 @@ def graphs(draw: st.DrawFn) -> tuple[Incidence, Float64Array]:
     if draw(st.booleans()):
         lists = [[*kps, 0] for kps in lists]
     weights = draw(st.lists(st.integers(0, 9), min_size=n_kps, max_size=n_kps).filter(any))
-    return incidence_of(lists, n_kps=n_kps), as_target(weights)
+    return incidence_from_lists(lists, n_kps=n_kps), as_target(weights)
 
 
-def mixed(x: int) -> int:
+def splitmix64(x: int) -> int:
     x = ((x ^ (x >> 30)) * 0xBF58476D1CE4E5B9) & MASK
     x = ((x ^ (x >> 27)) * 0x94D049BB133111EB) & MASK
     return x ^ (x >> 31)
@@ -55,12 +55,12 @@ class Chance:
     """splitmix64 in Python's own integers."""
 
     def __init__(self, key: int, path: int, attempt: int) -> None:
-        own = mixed((key + GOLDEN * (path + 1)) & MASK)
-        self.state = mixed((own + GOLDEN * (attempt + 1)) & MASK)
+        own = splitmix64((key + GOLDEN * (path + 1)) & MASK)
+        self.state = splitmix64((own + GOLDEN * (attempt + 1)) & MASK)
 
     def unit(self) -> float:
         self.state = (self.state + GOLDEN) & MASK
-        return (mixed(self.state) >> 12) / 2**52
+        return (splitmix64(self.state) >> 12) / 2**52
 
 
 def slow_step(
@@ -104,7 +104,7 @@ def slow_path(
     key: int,
     *,
     length: int,
-    rules: Rules,
+    rules: WalkRules,
 ) -> tuple[list[int], list[int], float]:
     """The best of the attempts at one path."""
     lists = [part.tolist() for part in np.split(graph.sample_kps, graph.sample_starts[1:-1])]
@@ -125,18 +125,18 @@ def slow_path(
 
 
 def fast_paths(
-    way: Routes,
+    transitions: Transitions,
     value: Float64Array,
     starts: Sequence[int],
     *,
     length: int,
-    rules: Rules,
+    rules: WalkRules,
     key: int = 5,
 ) -> Paths:
     n = len(starts)
     paths = Paths(np.empty((n, length), np.int32), np.empty((n, length - 1), np.int32), np.empty(n))
-    walk_paths(
-        way,
+    walk_many_paths(
+        transitions,
         value,
         np.log(value),
         np.array(starts, np.int32),
@@ -159,17 +159,22 @@ def off_target(visits: Int64Array, target: Float64Array) -> float:
 @given(
     graphs(),
     st.booleans(),
-    st.sampled_from([PLAIN, Rules(1, 3, 1), Rules(2, 2, 3)]),
+    st.sampled_from([PLAIN_WALK, WalkRules(1, 3, 1), WalkRules(2, 2, 3)]),
     st.integers(0, MASK),
 )
 def test_the_compiled_walk_is_the_plain_one(
-    case: tuple[Incidence, Float64Array], weighted: bool, rules: Rules, key: int
+    case: tuple[Incidence, Float64Array], weighted: bool, rules: WalkRules, key: int
 ) -> None:
     graph, target = case
     weights = np.arange(graph.n_samples) % 4 * 0.5 if weighted else None
     value = target + 0.01
     fast = fast_paths(
-        routes(graph, weights=weights), value, range(graph.n_kps), length=4, rules=rules, key=key
+        build_transitions(graph, weights=weights),
+        value,
+        range(graph.n_kps),
+        length=4,
+        rules=rules,
+        key=key,
     )
     for row, start in enumerate(range(graph.n_kps)):
         kps, used, mean = slow_path(
@@ -186,7 +191,9 @@ def test_every_quota_is_met_and_every_link_is_witnessed(
     case: tuple[Incidence, Float64Array], count: int, length: int, random_seed: int
 ) -> None:
     graph, target = case
-    paths = sample_paths(routes(graph), target, count=count, length=length, random_seed=random_seed)
+    paths = sample_paths(
+        build_transitions(graph), target, count=count, length=length, random_seed=random_seed
+    )
 
     assert (paths.visits(graph.n_kps) >= np.floor(count * target)).all()
     assert paths.visits(graph.n_kps)[target == 0].sum() == 0
@@ -211,7 +218,9 @@ def test_strata_start_their_exact_share(
     graph, target = case
     labels = st.lists(st.integers(0, 3), min_size=graph.n_kps, max_size=graph.n_kps)
     strata = np.array(data.draw(labels))
-    paths = sample_paths(routes(graph), target, count=count, length=2, random_seed=1, strata=strata)
+    paths = sample_paths(
+        build_transitions(graph), target, count=count, length=2, random_seed=1, strata=strata
+    )
     share = np.bincount(strata, weights=target, minlength=4)
 
     starts = np.bincount(strata[paths.kps[:, 0]], minlength=4)
@@ -220,16 +229,16 @@ def test_strata_start_their_exact_share(
 
 
 def test_threads_change_nothing(topical: Incidence, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(walk, "FEW", 7)
-    target, way = popularity_target(topical.popularity), routes(topical)
+    monkeypatch.setattr(walk, "MOST_SERIAL_PATHS", 7)
+    target, transitions = popularity_target(topical.popularity), build_transitions(topical)
     most = numba.get_num_threads()
     found: list[Paths] = []
     for threads in range(1, min(most, 3) + 1):
         numba.set_num_threads(threads)
-        found.append(sample_paths(way, target, count=2000, length=4, random_seed=3))
+        found.append(sample_paths(transitions, target, count=2000, length=4, random_seed=3))
     numba.set_num_threads(most)
-    monkeypatch.setattr(walk, "FEW", 10**9)
-    found.append(sample_paths(way, target, count=2000, length=4, random_seed=3))
+    monkeypatch.setattr(walk, "MOST_SERIAL_PATHS", 10**9)
+    found.append(sample_paths(transitions, target, count=2000, length=4, random_seed=3))
 
     for other in found[1:]:
         assert found[0].kps.tobytes() == other.kps.tobytes()
@@ -238,9 +247,9 @@ def test_threads_change_nothing(topical: Incidence, monkeypatch: pytest.MonkeyPa
 
 
 def test_seeds_and_numbers_of_paths_change_everything(topical: Incidence) -> None:
-    target, way = popularity_target(topical.popularity), routes(topical)
+    target, transitions = popularity_target(topical.popularity), build_transitions(topical)
     some = [
-        sample_paths(way, target, count=100, length=3, random_seed=seed, first=first).kps
+        sample_paths(transitions, target, count=100, length=3, random_seed=seed, first=first).kps
         for seed, first in ((1, 0), (2, 0), (1, 100))
     ]
     assert all((a == b).all(axis=1).mean() < 0.1 for a, b in ((some[0], some[1]), some[::2]))
@@ -249,24 +258,26 @@ def test_seeds_and_numbers_of_paths_change_everything(topical: Incidence) -> Non
 @pytest.mark.parametrize("weighted", [False, True])
 def test_the_plain_walk_follows_its_law(weighted: bool) -> None:
     lists = [[0, 1], [0, 1, 2], [0, 2, 3, 4], [0, 5], [0, 5], [1, 2], [0]]
-    graph = incidence_of(lists, n_kps=6)
+    graph = incidence_from_lists(lists, n_kps=6)
     weights = np.array([1.0, 3, 0.5, 2, 0, 7, 1]) if weighted else np.ones(7)
     law = np.zeros(6)
     for kps, w in zip(lists, weights, strict=True):
         if 0 in kps and len(kps) > 1:
             law[[k for k in kps if k]] += w / (len(kps) - 1)
-    way = routes(graph, weights=weights if weighted else None)
-    found = fast_paths(way, np.ones(6), [0] * 40_000, length=2, rules=PLAIN).kps[:, 1]
+    transitions = build_transitions(graph, weights=weights if weighted else None)
+    found = fast_paths(transitions, np.ones(6), [0] * 40_000, length=2, rules=PLAIN_WALK).kps[:, 1]
 
     observed = np.bincount(found, minlength=6)[law > 0]
     assert chisquare(observed, 40_000 * law[law > 0] / law.sum()).pvalue > 1e-4
 
 
 def test_paths_come_nearer_to_the_target_than_the_plain_walk(topical: Incidence) -> None:
-    way, target = routes(topical), popularity_target(topical.popularity)
+    transitions, target = build_transitions(topical), popularity_target(topical.popularity)
     popular = topical.popularity / topical.popularity.sum()
-    plain = sample_paths(way, popular, count=4000, length=4, random_seed=1, rules=PLAIN)
-    paths = sample_paths(way, target, count=4000, length=4, random_seed=1)
+    plain = sample_paths(
+        transitions, popular, count=4000, length=4, random_seed=1, rules=PLAIN_WALK
+    )
+    paths = sample_paths(transitions, target, count=4000, length=4, random_seed=1)
     before, after = plain.visits(topical.n_kps), paths.visits(topical.n_kps)
 
     assert off_target(before, target) > 0.2
@@ -279,20 +290,20 @@ def test_what_was_seen_before_is_passed_by(topical: Incidence) -> None:
     target = popularity_target(topical.popularity)
     before = np.where(np.arange(topical.n_kps) < 1000, 8 * 2000 * target, 0)
     paths = sample_paths(
-        routes(topical), target, count=2000, length=4, random_seed=1, exposures=before
+        build_transitions(topical), target, count=2000, length=4, random_seed=1, exposures=before
     )
     assert paths.visits(topical.n_kps)[:1000].sum() < 0.2 * (paths.kps >= 0).sum()
 
 
 def exact_law(graph: Incidence, target: Float64Array) -> Float64Array:
     """The stationary law of the chain at alpha = 0, from its transition matrix."""
-    n, way = graph.n_kps, routes(graph)
+    n, transitions = graph.n_kps, build_transitions(graph)
     walk = np.zeros((n, n))
     for row in np.split(graph.sample_kps, graph.sample_starts[1:-1]):
         for a in row:
             for b in row[row != a]:
-                walk[a, b] += 1 / (len(row) - 1) / way.strength[a]
-    odds = (target * way.strength[:, None]) / (target[:, None] * way.strength)
+                walk[a, b] += 1 / (len(row) - 1) / transitions.strength[a]
+    odds = (target * transitions.strength[:, None]) / (target[:, None] * transitions.strength)
     moves = walk * np.minimum(1, odds.T.T)
     moves += np.diag(1 - moves.sum(axis=1))
     system = np.vstack([moves.T - np.eye(n), np.ones(n)])
@@ -302,7 +313,7 @@ def exact_law(graph: Incidence, target: Float64Array) -> Float64Array:
 def test_the_long_chain_comes_to_its_exact_law_faster_with_alpha() -> None:
     rng = np.random.default_rng(3)
     lists = [[k, k + 1] for k in range(39)] + [rng.integers(0, 40, 4).tolist() for _ in range(60)]
-    graph = incidence_of(lists, n_kps=40)
+    graph = incidence_from_lists(lists, n_kps=40)
     target = popularity_target(graph.popularity, beta=0.0)
     law = exact_law(graph, target)
     np.testing.assert_allclose(law, target, atol=1e-10)
@@ -312,7 +323,12 @@ def test_the_long_chain_comes_to_its_exact_law_faster_with_alpha() -> None:
             [
                 off_target(
                     long_chain(
-                        routes(graph), target, steps=20_000, start=0, alpha=alpha, random_seed=seed
+                        build_transitions(graph),
+                        target,
+                        steps=20_000,
+                        start=0,
+                        alpha=alpha,
+                        random_seed=seed,
                     ).visits,
                     law,
                 )
@@ -326,10 +342,10 @@ def test_the_long_chain_comes_to_its_exact_law_faster_with_alpha() -> None:
 
 
 def test_the_long_chain_keeps_count_and_goes_by_weight() -> None:
-    graph = incidence_of([[0, 1], [1, 2], [0, 2], [3, 4]], n_kps=5)
+    graph = incidence_from_lists([[0, 1], [1, 2], [0, 2], [3, 4]], n_kps=5)
     target = as_target([4, 2, 1, 0, 3])
     chain = long_chain(
-        routes(graph, weights=np.array([5.0, 1.0, 1.0, 1.0])),
+        build_transitions(graph, weights=np.array([5.0, 1.0, 1.0, 1.0])),
         target,
         steps=30_000,
         start=1,
@@ -344,8 +360,10 @@ def test_the_long_chain_keeps_count_and_goes_by_weight() -> None:
 
 
 def test_seeds_are_the_witnesses_or_the_lone_ones_own() -> None:
-    graph = incidence_of([[0, 1], [2], [2]], n_kps=4)
-    paths = sample_paths(routes(graph), as_target([1, 1, 4, 1]), count=40, length=3, random_seed=1)
+    graph = incidence_from_lists([[0, 1], [2], [2]], n_kps=4)
+    paths = sample_paths(
+        build_transitions(graph), as_target([1, 1, 4, 1]), count=40, length=3, random_seed=1
+    )
     seeds = linked_seeds(paths, graph)
 
     assert len(seeds) == 40
@@ -364,16 +382,16 @@ def test_seeds_are_the_witnesses_or_the_lone_ones_own() -> None:
     ],
 )
 def test_wrong_arguments_are_named(wrong: dict[str, object], says: str) -> None:
-    way = routes(incidence_of([[0, 1, 2]], n_kps=3))
+    transitions = build_transitions(incidence_from_lists([[0, 1, 2]], n_kps=3))
     given_ = {"target": np.ones(3) / 3, "count": 1, "length": 2, "random_seed": 1, **wrong}
     with pytest.raises(UsageError, match=says):
-        sample_paths(way, **given_)
+        sample_paths(transitions, **given_)
 
 
 def test_wrong_rules_and_starts_are_named() -> None:
-    way = routes(incidence_of([[0, 1], [2]], n_kps=3))
+    transitions = build_transitions(incidence_from_lists([[0, 1], [2]], n_kps=3))
     for rules in ({"alpha": -1}, {"candidates": 0}, {"attempts": 0}):
         with pytest.raises(UsageError, match="at least 1"):
-            Rules(**rules)
+            WalkRules(**rules)
     with pytest.raises(UsageError, match="`start`"):
-        long_chain(way, np.ones(3) / 3, steps=1, start=2, alpha=1, random_seed=1)
+        long_chain(transitions, np.ones(3) / 3, steps=1, start=2, alpha=1, random_seed=1)

@@ -7,7 +7,7 @@ import pytest
 from kdos.api import load_config
 from kdos.cli import main
 from kdos.config import BudgetConfig
-from kdos.scaling.collapse import recall_at
+from kdos.scaling.collapse import recall_curve
 
 PILOT = Path(__file__).parents[2] / "../shared/data/infusion/pilot_runs.csv"
 HEADER = "params,presentations,facts,recall,random_seed"
@@ -25,7 +25,7 @@ def runs(*sizes: int, top: float = 8) -> list[str]:
         k50 = 1400 * (size / 6144) ** 0.6
         for step in range(int(2 * np.log2(top)) + 1):
             facts = round(k50 / 4 * 2 ** (step / 2))
-            recall = recall_at(np.log(facts), np.log(k50), np.array(0.25), values=64)
+            recall = recall_curve(np.log(facts), np.log(k50), np.array(0.25), values=64)
             rows += [f"{size},192000,{facts},{float(recall):.4f},{seed}" for seed in (0, 1)]
     return rows
 

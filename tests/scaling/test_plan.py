@@ -4,11 +4,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kdos.errors import UsageError
-from kdos.scaling import Fit, Interval, Law, plan_infusion
+from kdos.scaling import FittedForm, IntervalEstimate, Law, plan_infusion
 
 LAW = Law(
     (
-        Fit(
+        FittedForm(
             "power",
             parameters=np.array([7.1, 0.6, 0.65]),
             draws=np.array([[7.1, 0.6, 0.65], [7.2, 0.61, 0.64], [7.0, 0.59, 0.66]]),
@@ -18,7 +18,7 @@ LAW = Law(
     residual=0.1,
     freedom=8,
     values=64,
-    peak_ratio=Interval(0.73, 0.68, 0.79),
+    peak_ratio=IntervalEstimate(0.73, 0.68, 0.79),
     sizes=(6144, 24_576),
     budgets=(96_000, 384_000),
     errors={"power": 0.1, "softmin": 0.2},

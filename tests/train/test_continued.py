@@ -10,8 +10,8 @@ from tokenizers import Tokenizer, models, pre_tokenizers
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from kdos.cli import main
-from kdos.train import Course, Triple
-from kdos.train.continued import rivals_of, texts_of
+from kdos.train import ContinuedTraining, Triple
+from kdos.train.continued import distractor_values, scheduled_texts
 
 VALUES = ("red ink", "blue", "green", "black", "white")
 
@@ -90,8 +90,10 @@ def test_a_model_learns_facts_and_replay_keeps_the_base(
 
 
 def test_a_course_shows_each_fact_equally_often_and_never_its_held_out_wording() -> None:
-    course = Course(facts("new", 12), facts("old", 6), 30, share=0.25, rate=1e-3, random_seed=0)
-    shown = texts_of(course)
+    course = ContinuedTraining(
+        facts("new", 12), facts("old", 6), 30, share=0.25, rate=1e-3, random_seed=0
+    )
+    shown = scheduled_texts(course)
     new = [(fact, wording) for fact, wording in shown if fact in course.facts]
 
     assert len(shown) == 480
@@ -101,7 +103,7 @@ def test_a_course_shows_each_fact_equally_often_and_never_its_held_out_wording()
 
 
 def test_rivals_are_other_values() -> None:
-    columns = rivals_of(facts("new", 12), random_seed=0)
+    columns = distractor_values(facts("new", 12), random_seed=0)
     for fact, *rivals in zip(facts("new", 12), *columns, strict=True):
         assert len({fact.value, *rivals}) == 4
 

@@ -3,8 +3,15 @@ import pytest
 
 pytest.importorskip("torch")
 
-from kdos.train import Triple, made_up_world, sentence, tokens, with_common_values, world_of
-from kdos.train.facts import WORDINGS, held_out
+from kdos.train import (
+    Triple,
+    fact_sentence,
+    fact_tokens,
+    made_up_world,
+    with_common_values,
+    world_from_triples,
+)
+from kdos.train.facts import WORDINGS, held_out_wordings
 
 TRIPLES = [
     Triple("Rome", "river", "Tiber"),
@@ -15,13 +22,13 @@ TRIPLES = [
 
 
 def test_a_fact_in_words() -> None:
-    assert sentence(TRIPLES[0], 0) == "the river of Rome is Tiber"
-    assert sentence(TRIPLES[0], 3) == "as river, Rome has Tiber"
+    assert fact_sentence(TRIPLES[0], 0) == "the river of Rome is Tiber"
+    assert fact_sentence(TRIPLES[0], 3) == "as river, Rome has Tiber"
 
 
 def test_texts_of_different_facts_differ_and_the_value_stands_last() -> None:
-    for world in (world_of(TRIPLES), made_up_world(3, subjects=5000)):
-        texts = tokens(world)
+    for world in (world_from_triples(TRIPLES), made_up_world(3, subjects=5000)):
+        texts = fact_tokens(world)
         assert texts.shape[1] == len(WORDINGS)
         assert (texts[:, :, -1] == world.value[:, None]).all()
         assert len(np.unique(texts[:, 0, :-1], axis=0)) == len(world.value)
@@ -30,7 +37,7 @@ def test_texts_of_different_facts_differ_and_the_value_stands_last() -> None:
 
 
 def test_a_paraphrase_is_made_of_words_that_others_are_shown_in() -> None:
-    texts, unseen = tokens(made_up_world(0)), held_out(32_768)
+    texts, unseen = fact_tokens(made_up_world(0)), held_out_wordings(32_768)
     rows = np.arange(len(texts))
     shown = np.delete(texts.reshape(-1, texts.shape[2]), rows * len(WORDINGS) + unseen, axis=0)
 

@@ -3,23 +3,31 @@ import pytest
 
 pytest.importorskip("torch")
 
-from kdos.train import Pupil, Trial, in_epochs, made_up_world, remember, run_trials, teach
-from kdos.train.facts import held_out
-from kdos.train.lessons import shown_wordings
-from kdos.train.trials import pupil_of
+from kdos.train import (
+    TrainingSpec,
+    Trial,
+    evaluate_proxy,
+    made_up_world,
+    run_trials,
+    shuffled_epochs,
+    train_proxies,
+)
+from kdos.train.facts import held_out_wordings
+from kdos.train.lessons import scheduled_wordings
+from kdos.train.trials import training_spec
 
 FACTS = np.arange(40)
 
 
-def pupil(name: str, *, presentations: int = 25_600, facts: np.ndarray = FACTS) -> Pupil:
-    lesson = in_epochs(facts, presentations, np.random.default_rng(0))
-    return Pupil((name,), made_up_world(0, subjects=64), (lesson,))
+def pupil(name: str, *, presentations: int = 25_600, facts: np.ndarray = FACTS) -> TrainingSpec:
+    lesson = shuffled_epochs(facts, presentations, np.random.default_rng(0))
+    return TrainingSpec((name,), made_up_world(0, subjects=64), (lesson,))
 
 
 def test_a_model_keeps_what_it_was_shown_and_nothing_else() -> None:
     taught = pupil("taught")
-    ensemble = teach([taught, pupil("other")], width=16)
-    known, unknown = (remember(ensemble, 0, taught, facts) for facts in (FACTS, FACTS + 200))
+    ensemble = train_proxies([taught, pupil("other")], width=16)
+    known, unknown = (evaluate_proxy(ensemble, 0, taught, facts) for facts in (FACTS, FACTS + 200))
 
     assert known.exact.mean() > 0.9
     assert known.choice.mean() >= known.exact.mean()
@@ -29,10 +37,12 @@ def test_a_model_keeps_what_it_was_shown_and_nothing_else() -> None:
 
 
 def test_a_model_is_the_same_whoever_it_is_trained_with() -> None:
-    alone = teach([pupil("a", presentations=640)], width=16)
-    together = teach([pupil("b", presentations=640), pupil("a", presentations=640)], width=16)
+    alone = train_proxies([pupil("a", presentations=640)], width=16)
+    together = train_proxies(
+        [pupil("b", presentations=640), pupil("a", presentations=640)], width=16
+    )
     ours, theirs = (
-        remember(ensemble, place, pupil("a"), FACTS).nats
+        evaluate_proxy(ensemble, place, pupil("a"), FACTS).nats
         for ensemble, place in ((alone, 0), (together, 1))
     )
 
@@ -41,24 +51,24 @@ def test_a_model_is_the_same_whoever_it_is_trained_with() -> None:
 
 def test_a_fact_is_never_shown_in_its_held_out_wording() -> None:
     one = pupil("a", presentations=6400)
-    wordings = shown_wordings(one, 0)
+    wordings = scheduled_wordings(one, 0)
 
-    assert (wordings != held_out(512)[one.lessons[0]]).all()
-    assert len(set(zip(one.lessons[0], wordings, strict=True))) == 3 * len(FACTS)
+    assert (wordings != held_out_wordings(512)[one.schedule[0]]).all()
+    assert len(set(zip(one.schedule[0], wordings, strict=True))) == 3 * len(FACTS)
 
 
 def test_exposures_differ_by_one_at_most() -> None:
-    exposures = np.bincount(in_epochs(FACTS, 1001, np.random.default_rng(0)))
+    exposures = np.bincount(shuffled_epochs(FACTS, 1001, np.random.default_rng(0)))
     assert set(exposures) == {25, 26}
 
 
 @pytest.mark.parametrize("share", [0.0, 0.25])
 def test_a_share_of_the_presentations_shows_base_facts(share: float) -> None:
     trial = Trial(16, 2000, 50, 0, arm="mixed", base=30, share=share)
-    one, taught, base = pupil_of(trial)
+    one, taught, base = training_spec(trial)
 
-    assert np.isin(one.lessons[-1], base).mean() == share
-    assert np.isin(one.lessons[-1], taught).mean() == 1 - share
+    assert np.isin(one.schedule[-1], base).mean() == share
+    assert np.isin(one.schedule[-1], taught).mean() == 1 - share
 
 
 def test_continued_training_forgets_without_replay() -> None:

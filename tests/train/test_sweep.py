@@ -10,7 +10,7 @@ pytest.importorskip("torch")
 from kdos.cli import main
 from kdos.density import fit_space
 from kdos.store import write_arrays, write_parquet
-from kdos.train.knowledge import log10_density, pool_of, read_knowledge, triple_of
+from kdos.train.knowledge import askable_triple, log10_density, pool_for_arm, read_knowledge
 
 WORDS = ("red", "blue", "green", "black", "white")
 SENTENCES = [
@@ -40,7 +40,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_a_sentence_is_read_as_a_fact() -> None:
-    fact = triple_of(SENTENCES[3])
+    fact = askable_triple(SENTENCES[3])
     assert fact is not None
     assert (fact.subject, fact.value) == ("p3 m3.f3", "black")
 
@@ -48,7 +48,7 @@ def test_a_sentence_is_read_as_a_fact() -> None:
 def test_pools_are_equally_large_and_as_dense_as_their_name_says(run: Path) -> None:
     knowledge = read_knowledge(run, most=1000, random_seed=0)
     arms = ("concentrated", "natural", "sqrt", "uniform", "blind")
-    pools = {arm: pool_of(knowledge, arm, rng=np.random.default_rng(0)) for arm in arms}
+    pools = {arm: pool_for_arm(knowledge, arm, rng=np.random.default_rng(0)) for arm in arms}
     levels = [log10_density(knowledge, pools[arm]) for arm in arms[:-1]]
 
     assert {pool.sum() for pool in pools.values()} == {400}

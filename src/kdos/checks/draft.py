@@ -1,4 +1,4 @@
-"""The checks that cost nothing: what a draft must satisfy before any judge is paid (KDoS §9).
+"""The checks that cost nothing: what a draft must satisfy before any judge is paid.
 
 Each check takes a draft with what it needs and gives a refusal or None; they have an order, and the
 first failure is the verdict. They flag obvious violations only: a draft that no rule plainly

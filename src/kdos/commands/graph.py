@@ -15,12 +15,12 @@ from kdos.graph import (
     Incidence,
     IncidenceBuilder,
     Paths,
-    memberships,
+    build_transitions,
+    discipline_memberships,
+    measure_structure,
     popularity_target,
     quota_target,
-    routes,
     sample_paths,
-    structure_of,
 )
 from kdos.rows import Rows, read_table_rows
 from kdos.store import write_parquet
@@ -36,12 +36,12 @@ PATHS = pa.schema(
 ROWS_A_BATCH = 65_536
 """Paths that are written at once."""
 
-BROKEN = 0.5
+BROKEN_COMPONENT_SHARE = 0.5
 """The share of KPs in the largest component under which we warn: walks have nowhere to go."""
 
 
 @dataclass(frozen=True)
-class Linked:
+class LinkedDataset:
     """A dataset's graph: `names`, shape (n_kps,), and each sample's discipline, if asked for.
 
     `disciplines`, shape (n_samples,), are places in `labels`; both are empty without.
@@ -86,12 +86,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(args: argparse.Namespace) -> None:
     """Measure the graph, and sample paths if they are asked for."""
-    check(args)
+    check_arguments(args)
     linked = read_graph(args.file, args.field, discipline=args.discipline)
-    summary: dict[str, Any] = asdict(structure_of(linked.graph))
+    summary: dict[str, Any] = asdict(measure_structure(linked.graph))
     if args.paths is not None:
-        factors = boosts(args.boost, linked.labels)
-        paths, found = walk(linked, factors, args)
+        factors = discipline_factors(args.boost, linked.labels)
+        paths, found = sample_graph_paths(linked, factors, args)
         write_paths(paths, linked.names, args.out)
         summary["paths"] = found
     if args.json:
@@ -100,7 +100,7 @@ def main(args: argparse.Namespace) -> None:
         show_summary(summary)
 
 
-def check(args: argparse.Namespace) -> None:
+def check_arguments(args: argparse.Namespace) -> None:
     """The flags must go together."""
     if (args.paths is None) != (args.out is None):
         raise UsageError("--paths and --out go together: how many paths, and where they go.")
@@ -112,7 +112,7 @@ def check(args: argparse.Namespace) -> None:
         raise UsageError("--boost needs --discipline: the field that names each discipline.")
 
 
-def read_graph(path: str, field: str, *, discipline: str | None = None) -> Linked:
+def read_graph(path: str, field: str, *, discipline: str | None = None) -> LinkedDataset:
     """The graph of a dataset, read batch by batch."""
     builder = IncidenceBuilder()
     labels: dict[str | None, int] = {}
@@ -126,7 +126,7 @@ def read_graph(path: str, field: str, *, discipline: str | None = None) -> Linke
     if not graph.n_kps:
         raise InputError.at(path, "must hold knowledge points in some row. Got none", field=field)
     shown = ["" if label is None else label for label in labels]
-    return Linked(graph, names, np.array(disciplines, np.int64), shown)
+    return LinkedDataset(graph, names, np.array(disciplines, np.int64), shown)
 
 
 def kp_lists(rows: Rows, field: str) -> "pa.ListArray[Any]":
@@ -144,7 +144,7 @@ def kp_lists(rows: Rows, field: str) -> "pa.ListArray[Any]":
     return column
 
 
-def boosts(given: list[str], labels: list[str]) -> Float64Array:
+def discipline_factors(given: list[str], labels: list[str]) -> Float64Array:
     """The factor of each discipline, shape (n_disciplines,); 1 where none is given."""
     factors = np.ones(len(labels))
     for text in given:
@@ -160,19 +160,19 @@ def boosts(given: list[str], labels: list[str]) -> Float64Array:
     return factors
 
 
-def walk(
-    linked: Linked, factors: Float64Array, args: argparse.Namespace
+def sample_graph_paths(
+    linked: LinkedDataset, factors: Float64Array, args: argparse.Namespace
 ) -> tuple[Paths, dict[str, Any]]:
     """The paths, and how near their visits come to the target."""
     graph = linked.graph
     target = popularity_target(graph.popularity, beta=args.beta)
     strata = None
     if linked.labels:
-        member = memberships(graph, linked.disciplines, n_disciplines=len(linked.labels))
+        member = discipline_memberships(graph, linked.disciplines, n_disciplines=len(linked.labels))
         target = quota_target(target, member, target @ member * factors)
         strata = member.argmax(axis=1)
     paths = sample_paths(
-        routes(graph),
+        build_transitions(graph),
         target,
         count=args.paths,
         length=args.length,
@@ -206,8 +206,8 @@ def write_paths(paths: Paths, names: "pa.Array[Any]", out: Path) -> None:
         rows = slice(low, low + ROWS_A_BATCH)
         kps, samples = paths.kps[rows], paths.samples[rows].astype(np.int64)
         columns: list[Any] = [
-            pa.ListArray.from_arrays(offsets(kps), names.take(kps[kps >= 0])),
-            pa.ListArray.from_arrays(offsets(samples), pa.array(samples[samples >= 0])),
+            pa.ListArray.from_arrays(list_offsets(kps), names.take(kps[kps >= 0])),
+            pa.ListArray.from_arrays(list_offsets(samples), pa.array(samples[samples >= 0])),
             pa.array(paths.value[rows]),
         ]
         return pa.RecordBatch.from_arrays(columns, schema=PATHS)
@@ -215,7 +215,7 @@ def write_paths(paths: Paths, names: "pa.Array[Any]", out: Path) -> None:
     write_parquet(out, (batch(low) for low in range(0, len(paths.kps), ROWS_A_BATCH)), PATHS)
 
 
-def offsets(ids: IntegerArray) -> pa.Int32Array:
+def list_offsets(ids: IntegerArray) -> pa.Int32Array:
     """Where each row's list begins once its padding is gone."""
     return pa.array(np.concatenate([[0], np.cumsum((ids >= 0).sum(axis=1))]), pa.int32())
 
@@ -237,7 +237,7 @@ def show_summary(summary: dict[str, Any]) -> None:
         f"samples of a knowledge point: median {degrees['0.5']:g}, 90 % up to {degrees['0.9']:g}, "
         f"most {degrees['1']:,g}."
     )
-    if summary["largest_component"] < BROKEN:
+    if summary["largest_component"] < BROKEN_COMPONENT_SHARE:
         say(
             "warning: the largest component holds less than half of the knowledge points. Merge "
             "those that say the same thing, or walks have nowhere to go."

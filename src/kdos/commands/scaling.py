@@ -18,26 +18,26 @@ from kdos.scaling import (
     FACTS_PER_SAMPLE,
     REPLAY_SHARE,
     TOKENS_PER_FACT,
-    Cell,
     Collapse,
-    Fit,
-    HeldOut,
+    ExperimentCell,
+    FittedForm,
+    HeldOutCell,
     InfusionPlan,
-    Interval,
+    IntervalEstimate,
     Law,
     find_collapses,
     fit_law,
+    fit_reduced_curve,
     hold_out_largest,
-    mean_recall,
-    missing_facts,
-    one_curve,
+    mean_recall_by_count,
+    next_fact_count,
     plan_infusion,
 )
 from kdos.store import read_json_file, whole_file, write_json
 from kdos.terminal import say, show_json
 
-COLUMNS = ("params", "presentations", "facts", "recall", "random_seed")
-VALUES = 64
+MEASUREMENT_COLUMNS = ("params", "presentations", "facts", "recall", "random_seed")
+PROXY_VALUES = 64
 """Answers that a fact's answer is one of, in the proxy lab."""
 
 
@@ -45,7 +45,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of the command."""
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
     fit = actions.add_parser("fit", help="from measurements of small models to a law")
-    fit.add_argument("file", metavar="MEASUREMENTS", help=f"a table of {', '.join(COLUMNS)}")
+    fit.add_argument(
+        "file", metavar="MEASUREMENTS", help=f"a table of {', '.join(MEASUREMENT_COLUMNS)}"
+    )
     fit.add_argument("--out", type=Path, metavar="LAW.json", help="write the law, to plan with")
     fit.add_argument(
         "--holdout-largest", action="store_true", help="test the law of the others on it as well"
@@ -53,8 +55,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     fit.add_argument(
         "--values",
         type=int,
-        default=VALUES,
-        help=f"how many answers a fact's answer is one of (default: {VALUES})",
+        default=PROXY_VALUES,
+        help=f"how many answers a fact's answer is one of (default: {PROXY_VALUES})",
     )
     fit.add_argument("--random-seed", type=int, default=0, help="of the intervals")
     fit.add_argument("--json", action="store_true", help="nothing for the eye on stderr")
@@ -104,16 +106,16 @@ def main_fit(args: argparse.Namespace) -> None:
     if args.values < 2:
         raise UsageError(f"--values must be at least 2. Got {args.values}.")
     read = read_cells(args.file)
-    cells = [cell for cell in read if missing_facts(cell, values=args.values) is None]
-    left_out = [advice(cell, args.values) for cell in read if cell not in cells]
+    cells = [cell for cell in read if next_fact_count(cell, values=args.values) is None]
+    left_out = [measurement_advice(cell, args.values) for cell in read if cell not in cells]
     if not cells:
         raise UsageError(f"{args.file} must hold cells that show their collapse. {left_out[0]}")
     rng = generator(args.random_seed, "scaling fit")
     collapses = find_collapses(cells, values=args.values, rng=rng)
     law = fit_law(collapses, values=args.values)
     held = hold_out_largest(collapses, values=args.values) if args.holdout_largest else []
-    summary = summarise(law, collapses, held) | {"left_out": left_out}
-    r2, rmse = one_curve(cells, collapses, values=args.values)
+    summary = summarise_fit(law, collapses, held) | {"left_out": left_out}
+    r2, rmse = fit_reduced_curve(cells, collapses, values=args.values)
     summary |= {"one_curve": {"r2": r2, "rmse": rmse}}
     if args.out:
         write_json(args.out, asdict(law))
@@ -162,28 +164,28 @@ def read_law(path: Path) -> Law:
     try:
         value = read_json_file(path)
         value["fits"] = tuple(
-            Fit(fit["form"], np.array(fit["parameters"]), np.array(fit["draws"]))
+            FittedForm(fit["form"], np.array(fit["parameters"]), np.array(fit["draws"]))
             for fit in value["fits"]
         )
         value.update({name: tuple(value[name]) for name in ("sizes", "budgets")})
-        value.update(peak_ratio=Interval(**value["peak_ratio"]))
+        value.update(peak_ratio=IntervalEstimate(**value["peak_ratio"]))
         return Law(**value)
     except (StoreError, KeyError, IndexError, TypeError) as error:
         raise InputError.at(path, "must be a law. Write it with kdos scaling fit --out") from error
 
 
-def read_cells(path: str) -> list[Cell]:
+def read_cells(path: str) -> list[ExperimentCell]:
     """The runs of a table of measurements, one cell for each size and budget."""
-    parts = [columns(rows) for rows in read_table_rows(path, columns=COLUMNS)]
-    table = {name: np.concatenate([part[name] for part in parts]) for name in COLUMNS}
+    parts = [number_columns(rows) for rows in read_table_rows(path, columns=MEASUREMENT_COLUMNS)]
+    table = {name: np.concatenate([part[name] for part in parts]) for name in MEASUREMENT_COLUMNS}
     places = np.stack([table["params"], table["presentations"]], axis=1)
     _, cell = np.unique(places, axis=0, return_inverse=True)
-    cells: list[Cell] = []
+    cells: list[ExperimentCell] = []
     for number in range(cell.max() + 1):
         runs = {name: column[cell == number] for name, column in table.items()}
         whole = {name: column.astype(np.int64) for name, column in runs.items()}
         cells.append(
-            Cell(
+            ExperimentCell(
                 int(whole["params"][0]),
                 int(whole["presentations"][0]),
                 whole["facts"],
@@ -194,12 +196,12 @@ def read_cells(path: str) -> list[Cell]:
     return cells
 
 
-def columns(rows: Rows) -> dict[str, Float64Array]:
+def number_columns(rows: Rows) -> dict[str, Float64Array]:
     """The columns of a batch as numbers; a value that cannot be is an `InputError`."""
-    return {name: numbers(rows, name) for name in COLUMNS}
+    return {name: number_column(rows, name) for name in MEASUREMENT_COLUMNS}
 
 
-def numbers(rows: Rows, name: str) -> Float64Array:
+def number_column(rows: Rows, name: str) -> Float64Array:
     """One column as numbers, shape (n_rows,)."""
     found: list[float] = []
     for row, text in enumerate(rows.label_column(name).to_pylist()):
@@ -207,7 +209,7 @@ def numbers(rows: Rows, name: str) -> Float64Array:
             value = float(text or "nan")
         except ValueError:
             value = np.nan
-        if not possible(name, value):
+        if not is_possible_value(name, value):
             wanted = "a share in [0, 1]" if name == "recall" else "a whole number"
             least = "" if name in ("recall", "random_seed") else " of at least 1"
             raise rows.row_error(
@@ -217,24 +219,26 @@ def numbers(rows: Rows, name: str) -> Float64Array:
     return np.array(found)
 
 
-def possible(name: str, value: float) -> bool:
+def is_possible_value(name: str, value: float) -> bool:
     """Whether a column may hold this number."""
     if name == "recall":
         return 0 <= value <= 1
     return value == np.floor(value) and (name == "random_seed" or value >= 1)
 
 
-def advice(cell: Cell, values: int) -> str:
+def measurement_advice(cell: ExperimentCell, values: int) -> str:
     """What a cell that does not show its collapse is short of."""
-    facts, recall = mean_recall(cell)
+    facts, recall = mean_recall_by_count(cell)
     return (
         f"With {cell.params:,} parameters and {cell.presentations:,} presentations, recall goes "
         f"from {recall[0]:.2f} at {facts[0]:,} facts to {recall[-1]:.2f} at {facts[-1]:,}. "
-        f"Measure {missing_facts(cell, values=values):,} facts next."
+        f"Measure {next_fact_count(cell, values=values):,} facts next."
     )
 
 
-def summarise(law: Law, collapses: Sequence[Collapse], held: Sequence[HeldOut]) -> dict[str, Any]:
+def summarise_fit(
+    law: Law, collapses: Sequence[Collapse], held: Sequence[HeldOutCell]
+) -> dict[str, Any]:
     """A fit in numbers; counts are of distinct facts."""
     return {
         "forms": {fit.form: fit.parameters for fit in law.fits},

@@ -8,7 +8,7 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from kdos.commands.train import widths_of
+from kdos.commands.train import parse_widths
 from kdos.errors import UsageError
 from kdos.store import whole_file, write_json
 from kdos.targets import TARGETS
@@ -16,8 +16,8 @@ from kdos.terminal import say, show_json
 from kdos.train import Lab, Sweep, run_sweep
 
 ARMS = ("blind", *TARGETS, "waterfill")
-BESIDE = {"blind": "X", "waterfill": "s"}
-WIDTHS = "16,32,48"
+REFERENCE_MARKERS = {"blind": "X", "waterfill": "s"}
+SWEEP_WIDTHS = "16,32,48"
 PRESENTATIONS, SEEDS, FACTS = 192_000, 3, 4000
 
 
@@ -28,7 +28,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--arms", default=",".join(ARMS), help=f"blind, or targets (default: {','.join(ARMS)})"
     )
-    parser.add_argument("--widths", default=WIDTHS, help=f"model widths (default: {WIDTHS})")
+    parser.add_argument(
+        "--widths", default=SWEEP_WIDTHS, help=f"model widths (default: {SWEEP_WIDTHS})"
+    )
     parser.add_argument(
         "--presentations",
         type=int,
@@ -51,7 +53,7 @@ def main(args: argparse.Namespace) -> None:
     sweep = Sweep(
         args.run,
         arms=tuple(args.arms.split(",")),
-        widths=widths_of(args.widths),
+        widths=parse_widths(args.widths),
         presentations=args.presentations,
         seeds=args.seeds,
         facts=args.facts,
@@ -60,12 +62,12 @@ def main(args: argparse.Namespace) -> None:
     with closing(Lab(args.out / "models", workers=args.workers)) as lab:
         table = run_sweep(sweep, lab) | {"core_seconds": round(lab.core_seconds)}
     write_json(args.out / "sweep.json", table)
-    draw(table, args.out / "sweep.png")
-    show_table(table)
+    draw_sweep(table, args.out / "sweep.png")
+    show_sweep(table)
     show_json(table)
 
 
-def draw(table: dict[str, Any], path: Path) -> None:
+def draw_sweep(table: dict[str, Any], path: Path) -> None:
     """Recall and loss against the density of the pool: a line of targets for each size.
 
     `blind` and `waterfill` are no steps of the dial and stand beside the line.
@@ -82,20 +84,20 @@ def draw(table: dict[str, Any], path: Path) -> None:
                 "o-",
                 label=f"{size['params']:,}",
             )
-            for arm, mark in BESIDE.items():
+            for arm, mark in REFERENCE_MARKERS.items():
                 if arm in rows:
                     place = rows[arm]["log10_density"], rows[arm][key]
                     axes.plot(*place, mark, color=line.get_color(), fillstyle="none")
     for axes, label in zip(panels, ("recall of paraphrases", "loss, nats a value"), strict=True):
         axes.set(xlabel="mean log10 density of the pool", ylabel=label)
-        for arm, mark in BESIDE.items():
+        for arm, mark in REFERENCE_MARKERS.items():
             axes.plot([], [], mark, color="grey", fillstyle="none", label=arm)
         axes.legend(title="parameters")
     with whole_file(path) as file:
         figure.savefig(file, format="png", dpi=150, metadata={"Software": None})
 
 
-def show_table(table: dict[str, Any]) -> None:
+def show_sweep(table: dict[str, Any]) -> None:
     """The comparison for the eye, on stderr."""
     say(f"{table['facts']:,} facts, {table['presentations']:,} presentations to each model")
     for size in table["sizes"]:

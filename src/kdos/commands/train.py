@@ -14,19 +14,19 @@ from kdos.rows import read_table_rows
 from kdos.store import whole_file, write_json
 from kdos.terminal import say, show_json
 from kdos.train import (
+    MODELS_PER_GROUP,
     SUBJECTS,
-    TOGETHER,
-    Course,
-    Design,
+    ContinuedTraining,
+    ExperimentDesign,
+    FactRecall,
     Lab,
-    Memory,
-    Row,
-    Student,
+    MeasuredRow,
+    PretrainedModel,
     Triple,
     run_design,
 )
 
-WIDTHS = "16,24,32,48"
+PROXY_WIDTHS = "16,24,32,48"
 PRESENTATIONS = 192_000
 POINTS, SEEDS = 8, 3
 """The standard experiment."""
@@ -35,7 +35,7 @@ MEASUREMENTS = "measurements.csv"
 FEWEST_VALUES = 4
 """A choice is between a fact's value and three others."""
 COUNTS = ("presentations", "points", "seeds", "subjects", "together", "workers", "exposures")
-FIELDS = ("subject", "relation", "object")
+TRIPLE_FIELDS = ("subject", "relation", "object")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -52,7 +52,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def add_proxy(parser: argparse.ArgumentParser) -> None:
     """The arguments of ``--proxy``, which resumes."""
     parser.add_argument(
-        "--widths", default=WIDTHS, help=f"model widths, smallest first (default: {WIDTHS})"
+        "--widths",
+        default=PROXY_WIDTHS,
+        help=f"model widths, smallest first (default: {PROXY_WIDTHS})",
     )
     parser.add_argument(
         "--presentations",
@@ -66,14 +68,17 @@ def add_proxy(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seeds", type=int, default=SEEDS, help=f"runs each (default: {SEEDS})")
     parser.add_argument("--subjects", type=int, default=SUBJECTS, help="names of the made-up world")
     parser.add_argument(
-        "--together", type=int, default=TOGETHER, help=f"models a program (default: {TOGETHER})"
+        "--together",
+        type=int,
+        default=MODELS_PER_GROUP,
+        help=f"models a program (default: {MODELS_PER_GROUP})",
     )
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="processes")
 
 
 def add_model(parser: argparse.ArgumentParser) -> None:
     """The arguments of ``--model``."""
-    parser.add_argument("--facts", metavar="FILE", help=f"a table of {', '.join(FIELDS)}")
+    parser.add_argument("--facts", metavar="FILE", help=f"a table of {', '.join(TRIPLE_FIELDS)}")
     parser.add_argument("--base", metavar="FILE", help="facts that the model is to keep, likewise")
     parser.add_argument(
         "--exposures", type=int, default=EXPOSURES, help=f"of each fact (default: {EXPOSURES})"
@@ -118,10 +123,10 @@ def main_proxy(args: argparse.Namespace) -> None:
     show_json({"runs": len(rows), "core_seconds": cost, "measurements": str(path)})
 
 
-def design_of(args: argparse.Namespace) -> Design:
+def design_of(args: argparse.Namespace) -> ExperimentDesign:
     """What the flags ask for: half and twice the budget, too, at the smallest width."""
-    return Design(
-        widths=widths_of(args.widths),
+    return ExperimentDesign(
+        widths=parse_widths(args.widths),
         presentations=args.presentations,
         budgets=(args.presentations // 2, args.presentations * 2),
         points=args.points,
@@ -131,18 +136,20 @@ def design_of(args: argparse.Namespace) -> Design:
     )
 
 
-def widths_of(text: str) -> tuple[int, ...]:
+def parse_widths(text: str) -> tuple[int, ...]:
     """The widths in a list like ``16,24,32``."""
     try:
         widths = tuple(int(part) for part in text.split(","))
     except ValueError:
         widths = ()
     if not widths or min(widths) < 1 or list(widths) != sorted(set(widths)):
-        raise UsageError(f"--widths must be numbers like {WIDTHS}, smallest first. Got {text!r}.")
+        raise UsageError(
+            f"--widths must be numbers like {PROXY_WIDTHS}, smallest first. Got {text!r}."
+        )
     return widths
 
 
-def write_rows(path: Path, rows: Sequence[Row]) -> None:
+def write_rows(path: Path, rows: Sequence[MeasuredRow]) -> None:
     """Write rows of measurements as CSV."""
     text = io.StringIO()
     writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
@@ -154,12 +161,12 @@ def write_rows(path: Path, rows: Sequence[Row]) -> None:
 
 def main_model(args: argparse.Namespace) -> None:
     """Probe a model, teach it, probe it again, and keep it."""
-    course = course_of(args)
-    student = Student(args.model)
-    before = probed(student, course)
-    shown = student.learn(course)
-    after = probed(student, course)
-    student.save(args.out / "model")
+    course = continued_training(args)
+    student = PretrainedModel(args.model)
+    before = evaluate_model(student, course)
+    shown = student.train_on_facts(course)
+    after = evaluate_model(student, course)
+    student.save_pretrained(args.out / "model")
     summary = {"params": student.params, "presentations": shown, "facts": len(course.facts)}
     summary |= {"share": course.share, "before": before, "after": after}
     write_json(args.out / "memory.json", summary)
@@ -167,7 +174,7 @@ def main_model(args: argparse.Namespace) -> None:
     show_json(summary)
 
 
-def course_of(args: argparse.Namespace) -> Course:
+def continued_training(args: argparse.Namespace) -> ContinuedTraining:
     """What the flags say is taught."""
     if args.facts is None:
         raise UsageError("--model needs --facts: the table of what it is taught.")
@@ -176,7 +183,7 @@ def course_of(args: argparse.Namespace) -> Course:
             "--replay-share must be in [0, 1) and --rate more than 0. "
             f"Got {args.replay_share} and {args.rate}."
         )
-    return Course(
+    return ContinuedTraining(
         read_triples(args.facts),
         base=read_triples(args.base) if args.base else [],
         exposures=args.exposures,
@@ -189,27 +196,27 @@ def course_of(args: argparse.Namespace) -> Course:
 def read_triples(path: str) -> list[Triple]:
     """The facts of a table; one without words in a field is an `InputError`."""
     found: list[Triple] = []
-    for rows in read_table_rows(path, columns=FIELDS):
-        columns = [rows.text_column(name).to_pylist() for name in FIELDS]
+    for rows in read_table_rows(path, columns=TRIPLE_FIELDS):
+        columns = [rows.text_column(name).to_pylist() for name in TRIPLE_FIELDS]
         for row, parts in enumerate(zip(*columns, strict=True)):
             if None in parts:
-                raise rows.row_error(row, f"must hold {', '.join(FIELDS)}. One is empty")
+                raise rows.row_error(row, f"must hold {', '.join(TRIPLE_FIELDS)}. One is empty")
             found.append(Triple(*parts))
     if len({fact.value for fact in found}) < FEWEST_VALUES:
         raise InputError.at(path, f"must hold {FEWEST_VALUES} different objects, to choose among")
     return found
 
 
-def probed(student: Student, course: Course) -> dict[str, Any]:
+def evaluate_model(student: PretrainedModel, course: ContinuedTraining) -> dict[str, Any]:
     """What a model knows of what it is taught, and of its base."""
-    found = figures(student.remember(course.facts, random_seed=course.random_seed))
+    found = recall_figures(student.evaluate_facts(course.facts, random_seed=course.random_seed))
     if course.base:
-        base = figures(student.remember(course.base, random_seed=course.random_seed))
+        base = recall_figures(student.evaluate_facts(course.base, random_seed=course.random_seed))
         found |= {f"base_{name}": value for name, value in base.items()}
     return found
 
 
-def figures(memory: Memory) -> dict[str, float]:
+def recall_figures(memory: FactRecall) -> dict[str, float]:
     """A memory in numbers: shares in [0, 1], and nats a value."""
     return {
         "recall": float(memory.exact.mean()),

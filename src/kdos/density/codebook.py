@@ -12,7 +12,7 @@ from kdos.density.lists import Lists, as_lists, in_parts, one_each, one_shelf, s
 from kdos.density.nearest import nearest, nearest_of_all
 from kdos.density.neighbours import nearest_among_cells, nearest_flat
 from kdos.density.tiles import laid_out
-from kdos.threads import in_spans
+from kdos.threads import run_in_spans
 
 FLAT_CELLS = 1024
 """Up to so many cells the codebook has one group and the nearest centroid is exact."""
@@ -283,7 +283,7 @@ def cell_means(points: Float32Array, shelves: Lists, before: Float32Array) -> Fl
     def work(start: int, end: int) -> None:
         _mean_shelves(start, end, points, shelves.offsets, shelves.items, means)
 
-    in_spans(work, shelves.sizes + 1)
+    run_in_spans(work, shelves.sizes + 1)
     return means
 
 

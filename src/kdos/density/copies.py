@@ -8,7 +8,7 @@ import numpy.typing as npt
 from numba import njit
 
 from kdos.arrays import Float32Array, Int64Array, UInt32Array, UInt64Array
-from kdos.threads import in_spans
+from kdos.threads import run_in_spans
 
 Number = TypeVar("Number", bound=np.generic)
 
@@ -54,7 +54,7 @@ def find_copies(points: Float32Array) -> Copies:
 def row_hashes(points: Float32Array) -> UInt64Array:
     """64 bits for each row, equal for equal rows, shape (n,)."""
     hashes = np.empty(len(points), np.uint64)
-    in_spans(
+    run_in_spans(
         lambda start, end: _hash_rows(start, end, points.view(np.uint32), hashes),
         np.ones(len(points)),
     )

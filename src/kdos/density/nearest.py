@@ -7,7 +7,7 @@ from kdos.arrays import Float32Array, Int32Array, Int64Array, UInt8Array
 from kdos.density.lists import Lists, in_parts, one_shelf
 from kdos.density.sifting import WORD
 from kdos.density.tiles import FEW, UNIT, centre, multiply, square
-from kdos.threads import in_spans
+from kdos.threads import run_in_spans
 
 PART = 2048
 """Queries of one shelf for which its candidates are gathered once."""
@@ -49,7 +49,7 @@ def nearest(
             rows,
         )
 
-    in_spans(work, parts.sizes * (candidates + 1))
+    run_in_spans(work, parts.sizes * (candidates + 1))
     return rows
 
 

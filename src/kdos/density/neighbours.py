@@ -19,7 +19,7 @@ from kdos.arrays import Float32Array, Float64Array, Int32Array, Int64Array
 from kdos.density.lists import Lists, in_parts, one_shelf, together
 from kdos.density.sifting import WORD, choose, sift
 from kdos.density.tiles import FEW, TILE, UNIT, Tiles, centre, laid_out, multiply, square
-from kdos.threads import in_spans
+from kdos.threads import run_in_spans
 
 PART = 1024
 """Queries of one block that are looked after together, at most."""
@@ -85,7 +85,7 @@ def nearest_among_cells(
             rows,
         )
 
-    in_spans(work, np.diff(parts.offsets[batches]) + 1)
+    run_in_spans(work, np.diff(parts.offsets[batches]) + 1)
     return Found(distances, rows)
 
 

@@ -7,7 +7,7 @@ from numba import njit
 
 from kdos.arrays import Float32Array, Int32Array, Int64Array
 from kdos.density.lists import Lists
-from kdos.threads import in_spans
+from kdos.threads import run_in_spans
 
 TILE = 256
 """Points of one cell that are multiplied with queries at a time, at most."""
@@ -47,7 +47,7 @@ def laid_out(points: Float32Array, shelves: Lists, centroids: Float32Array) -> T
     def work(start: int, end: int) -> None:
         _see((start, end), points, tiles.offsets, tiles.rows, centroids, tiles.seen, tiles.reach)
 
-    in_spans(work, tiles.sizes + 1)
+    run_in_spans(work, tiles.sizes + 1)
     return tiles
 
 

@@ -89,7 +89,7 @@ def measure_losses(
     """The marks with the loss of each question's first gold answer."""
     held = [number for number, mark in enumerate(marks) if mark.question.answers]
     asked = [marks[number].question for number in held]
-    losses = model.losses(
+    losses = model.answer_losses(
         [(_asking(question, examples).messages, question.answers[0]) for question in asked]
     )
     known = dict(zip(held, losses, strict=True))

@@ -1,67 +1,67 @@
 """Samples and their KPs in; what links them, and paths that meet a target, out."""
 
-from kdos.graph.difficulty import Mix, one_level_up, realised_matrix, request_mix
-from kdos.graph.disciplines import Raking, memberships, quota_target, rake
+from kdos.graph.difficulty import DifficultyMix, one_level_up, realised_matrix, request_mix
+from kdos.graph.disciplines import Raking, discipline_memberships, quota_target, rake_samples
 from kdos.graph.incidence import (
     Incidence,
     IncidenceBuilder,
-    Routes,
+    Transitions,
     build_incidence,
-    incidence_of,
-    routes,
+    build_transitions,
+    incidence_from_lists,
 )
-from kdos.graph.structure import Structure, components, structure_of
+from kdos.graph.structure import GraphStructure, component_labels, measure_structure
 from kdos.graph.value import (
     as_target,
     density_target,
-    log_ahead,
+    log_exposure_ratio,
     log_values,
     loss_target,
     popularity_target,
-    spread,
+    spread_over_kps,
 )
 from kdos.graph.walk import (
-    PLAIN,
-    Chain,
+    PLAIN_WALK,
+    ChainVisits,
     LinkedSeeds,
     Paths,
-    Rules,
+    WalkRules,
     linked_seeds,
     long_chain,
     sample_paths,
 )
 
 __all__ = [
-    "PLAIN",
-    "Chain",
+    "PLAIN_WALK",
+    "ChainVisits",
+    "DifficultyMix",
+    "GraphStructure",
     "Incidence",
     "IncidenceBuilder",
     "LinkedSeeds",
-    "Mix",
     "Paths",
     "Raking",
-    "Routes",
-    "Rules",
-    "Structure",
+    "Transitions",
+    "WalkRules",
     "as_target",
     "build_incidence",
-    "components",
+    "build_transitions",
+    "component_labels",
     "density_target",
-    "incidence_of",
+    "discipline_memberships",
+    "incidence_from_lists",
     "linked_seeds",
-    "log_ahead",
+    "log_exposure_ratio",
     "log_values",
     "long_chain",
     "loss_target",
-    "memberships",
+    "measure_structure",
     "one_level_up",
     "popularity_target",
     "quota_target",
-    "rake",
+    "rake_samples",
     "realised_matrix",
     "request_mix",
-    "routes",
     "sample_paths",
-    "spread",
-    "structure_of",
+    "spread_over_kps",
 ]

@@ -14,10 +14,10 @@ from scipy.optimize import nnls
 from kdos.arrays import Float64Array, Int64Array, IntegerArray
 from kdos.graph.value import as_target
 
-FAITH = 2.0
+PRIOR_DRAFTS = 2.0
 """Drafts' worth of faith that a level comes out as asked, before it was ever tried."""
 
-HEAVY = 1e3
+SUM_WEIGHT = 1e3
 """Weight of the condition that requests are shares of 1, beside the errors it is traded against."""
 
 
@@ -30,12 +30,12 @@ def realised_matrix(
     `requested` and `realised` have shape (n_drafts,).
     """
     pairs = np.bincount(requested * n_levels + realised, minlength=n_levels**2)
-    counts = pairs.reshape(n_levels, n_levels) + FAITH * np.eye(n_levels)
+    counts = pairs.reshape(n_levels, n_levels) + PRIOR_DRAFTS * np.eye(n_levels)
     return counts / counts.sum(axis=1, keepdims=True)
 
 
 @dataclass(frozen=True, slots=True)
-class Mix:
+class DifficultyMix:
     """What to ask for: `requests` are shares by level, `expected` what should come of them.
 
     `tv` is the total variation between `expected` and the target: above 0 where no mix reaches it.
@@ -46,7 +46,7 @@ class Mix:
     tv: float
 
 
-def request_mix(matrix: Float64Array, target: npt.ArrayLike) -> Mix:
+def request_mix(matrix: Float64Array, target: npt.ArrayLike) -> DifficultyMix:
     """The shares r >= 0 of requests for which matrixᵀ r is nearest to the target, least squares.
 
     Args:
@@ -54,10 +54,10 @@ def request_mix(matrix: Float64Array, target: npt.ArrayLike) -> Mix:
         target: The wanted shares of levels, shape (n_levels,).
     """
     wanted = as_target(target)
-    system = np.vstack([matrix.T, np.full(len(wanted), HEAVY)])
-    requests = as_target(nnls(system, np.append(wanted, HEAVY))[0])
+    system = np.vstack([matrix.T, np.full(len(wanted), SUM_WEIGHT)])
+    requests = as_target(nnls(system, np.append(wanted, SUM_WEIGHT))[0])
     expected = requests @ matrix
-    return Mix(requests, expected, tv=float(0.5 * np.abs(expected - wanted).sum()))
+    return DifficultyMix(requests, expected, tv=float(0.5 * np.abs(expected - wanted).sum()))
 
 
 def one_level_up(

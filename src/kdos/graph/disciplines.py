@@ -10,17 +10,19 @@ from kdos.errors import UsageError
 from kdos.graph.incidence import Incidence
 from kdos.graph.value import as_target
 
-CAP = 10.0
+WEIGHT_CAP = 10.0
 """The most a raked sample may weigh, in mean weights, so that no single one carries a cell."""
 
-SWEEPS = 1000
+MAX_SWEEPS = 1000
 """Turns of raking at most; on cells that are all filled it takes a handful."""
 
-CLOSE = 1e-12
+WEIGHT_TOLERANCE = 1e-12
 """The change of weights at which raking ends."""
 
 
-def memberships(graph: Incidence, disciplines: IntegerArray, *, n_disciplines: int) -> Float64Array:
+def discipline_memberships(
+    graph: Incidence, disciplines: IntegerArray, *, n_disciplines: int
+) -> Float64Array:
     """How far each KP belongs to each discipline, shape (n_kps, n_disciplines), rows of sum 1.
 
     It is the share of the KP's samples in that discipline; `disciplines` has shape (n_samples,). A
@@ -70,13 +72,13 @@ class Raking:
     effective: float
 
 
-def rake(
+def rake_samples(
     disciplines: IntegerArray,
     levels: IntegerArray,
     *,
     discipline_shares: npt.ArrayLike,
     level_shares: npt.ArrayLike,
-    cap: float = CAP,
+    cap: float = WEIGHT_CAP,
 ) -> Raking:
     """Weigh samples by iterative proportional fitting, no weight above `cap` times the mean.
 
@@ -95,37 +97,37 @@ def rake(
     counts = np.bincount(cells, minlength=len(rows) * len(columns))
     held = counts.reshape(len(rows), len(columns)) / len(disciplines)
     weight = np.ones_like(held)
-    for _ in range(SWEEPS):
-        before, weight = weight, _capped(_fitted(weight, held, rows, columns), held, cap)
-        if np.abs(weight - before).max() < CLOSE:
+    for _ in range(MAX_SWEEPS):
+        before, weight = weight, _cap_weights(_fit_margins(weight, held, rows, columns), held, cap)
+        if np.abs(weight - before).max() < WEIGHT_TOLERANCE:
             break
     weight /= (weight * held).sum()
     weights = weight.ravel()[cells]
     effective = float(weights.sum() ** 2 / (len(weights) * (weights**2).sum()))
-    return Raking(weights, _error(weight * held, rows, columns), effective)
+    return Raking(weights, _largest_margin_error(weight * held, rows, columns), effective)
 
 
-def _fitted(
+def _fit_margins(
     weight: Float64Array, held: Float64Array, rows: Float64Array, columns: Float64Array
 ) -> Float64Array:
     """One turn of fitting: rows, then columns."""
-    weight = weight * _ratio(rows, (weight * held).sum(axis=1))[:, None]
-    return weight * _ratio(columns, (weight * held).sum(axis=0))
+    weight = weight * _margin_factors(rows, (weight * held).sum(axis=1))[:, None]
+    return weight * _margin_factors(columns, (weight * held).sum(axis=0))
 
 
-def _capped(weight: Float64Array, held: Float64Array, cap: float) -> Float64Array:
+def _cap_weights(weight: Float64Array, held: Float64Array, cap: float) -> Float64Array:
     """The weights cut down to `cap` times the mean that they then have."""
     mean, before = (weight * held).sum(), np.inf
-    while before - mean > CLOSE:
+    while before - mean > WEIGHT_TOLERANCE:
         before, mean = mean, (np.minimum(weight, cap * mean) * held).sum()
     return np.minimum(weight, cap * mean)
 
 
-def _ratio(wanted: Float64Array, got: Float64Array) -> Float64Array:
+def _margin_factors(wanted: Float64Array, got: Float64Array) -> Float64Array:
     return np.divide(wanted, got, out=np.zeros_like(wanted), where=got > 0)
 
 
-def _error(share: Float64Array, rows: Float64Array, columns: Float64Array) -> float:
+def _largest_margin_error(share: Float64Array, rows: Float64Array, columns: Float64Array) -> float:
     off_rows = np.abs(share.sum(axis=1) - rows).max()
     off_columns = np.abs(share.sum(axis=0) - columns).max()
     return float(max(off_rows, off_columns))

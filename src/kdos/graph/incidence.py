@@ -17,7 +17,7 @@ from scipy.sparse import csr_array
 from kdos.arrays import Float64Array, Int32Array, Int64Array, IntegerArray
 from kdos.errors import UsageError
 
-LONGEST_ID = np.iinfo(np.int32).max
+LARGEST_ID = np.iinfo(np.int32).max
 """KPs and samples are numbered in 4 bytes: 2.1e9 of each at most."""
 
 ROUTE_SEPARATOR = " > "
@@ -59,7 +59,7 @@ class Incidence:
         return np.diff(self.sample_starts)
 
 
-def incidence_of(lists: Sequence[Sequence[int]], *, n_kps: int) -> Incidence:
+def incidence_from_lists(lists: Sequence[Sequence[int]], *, n_kps: int) -> Incidence:
     """The incidence of samples that are given by the ids of their KPs."""
     sizes = np.fromiter((len(kps) for kps in lists), np.int64, len(lists))
     kps = np.fromiter(chain.from_iterable(lists), np.int64, int(sizes.sum()))
@@ -79,13 +79,13 @@ def build_incidence(kps: IntegerArray, sizes: IntegerArray, *, n_kps: int) -> In
             f"KP ids must be in [0, {n_kps}). Got ids from {kps.min()} to {kps.max()}. "
             "Number the KPs from 0 and pass how many there are."
         )
-    if max(len(sizes), n_kps) > LONGEST_ID:
+    if max(len(sizes), n_kps) > LARGEST_ID:
         raise UsageError(
-            f"KPs and samples must be {LONGEST_ID} at most, each. Got {n_kps} and {len(sizes)}. "
+            f"KPs and samples must be {LARGEST_ID} at most, each. Got {n_kps} and {len(sizes)}. "
             "Build a graph for each shard."
         )
     rows = csr_array(
-        (np.ones(len(kps), np.bool_), kps.astype(np.int32), _offsets(sizes)),
+        (np.ones(len(kps), np.bool_), kps.astype(np.int32), _row_offsets(sizes)),
         shape=(len(sizes), n_kps),
     )
     rows.sum_duplicates()
@@ -116,7 +116,7 @@ class IncidenceBuilder:
         A null row is a sample without KPs, and a null in a list is no KP.
         """
         column = pc.fill_null(column, pa.scalar([], column.type)) if column.null_count else column
-        texts = _texts(column.flatten())
+        texts = _kp_texts(column.flatten())
         kept = texts.is_valid().to_numpy(zero_copy_only=False)
         offsets = column.offsets.to_numpy() - column.offsets[0].as_py()
         self._sizes.append(np.diff(np.concatenate([[0], np.cumsum(kept)])[offsets]))
@@ -135,7 +135,7 @@ class IncidenceBuilder:
         return build_incidence(kps, sizes, n_kps=len(names)), names
 
 
-class Routes(NamedTuple):
+class Transitions(NamedTuple):
     """Where a walk can go: the incidence without the samples that link nothing.
 
     From KP k it goes to a sample of k that holds another KP, then to one of those, evenly. Among
@@ -158,7 +158,7 @@ class Routes(NamedTuple):
         return len(self.kp_starts) - 1
 
 
-def routes(graph: Incidence, *, weights: Float64Array | None = None) -> Routes:
+def build_transitions(graph: Incidence, *, weights: Float64Array | None = None) -> Transitions:
     """The routes of a graph; `weights` of the samples, shape (n_samples,), are finite and >= 0.
 
     Weights choose among the samples of a KP, as raking gives them; a sample of weight 0 is out.
@@ -175,7 +175,7 @@ def routes(graph: Incidence, *, weights: Float64Array | None = None) -> Routes:
         cumulative = _running_sums(weights[kp_samples], kp_starts)
         linked = strength > 0
         strength[linked] = cumulative[kp_starts[1:][linked] - 1]
-    return Routes(
+    return Transitions(
         graph.sample_starts, graph.sample_kps, kp_starts, kp_samples, cumulative, strength
     )
 
@@ -186,11 +186,11 @@ def _running_sums(values: Float64Array, starts: Int64Array) -> Float64Array:
     return total[1:] - np.repeat(total[starts[:-1]], np.diff(starts))
 
 
-def _offsets(sizes: IntegerArray) -> Int64Array:
+def _row_offsets(sizes: IntegerArray) -> Int64Array:
     return np.concatenate([np.zeros(1, np.int64), np.cumsum(sizes, dtype=np.int64)])
 
 
-def _texts(items: "pa.Array[Any]") -> "pa.Array[Any]":
+def _kp_texts(items: "pa.Array[Any]") -> "pa.Array[Any]":
     """KP texts; a route becomes its steps in one line."""
     if pa.types.is_list(items.type) or pa.types.is_large_list(items.type):
         items = cast("pa.Array[Any]", pc.binary_join(items, ROUTE_SEPARATOR))

@@ -4,11 +4,11 @@ import numpy as np
 
 from kdos.arrays import Float64Array, Int32Array, Int64Array, IntegerArray
 
-FAINT = 1e-9
+SATISFIED_WEIGHT = 1e-9
 """The start weight of a KP that lacks nothing, beside its target: only a last resort."""
 
 
-class Starts:
+class StartSampler:
     """Draws starts batch by batch, and keeps back those that quotas still need.
 
     A start is drawn in proportion to the square of what its KP lacks: more than in proportion, for
@@ -29,9 +29,9 @@ class Starts:
         self._edges = np.concatenate([[0], np.cumsum(np.bincount(self._strata))])
         self._owed = np.floor(count * target).astype(np.int64)
         share = np.bincount(self._strata, weights=target).astype(np.float64)
-        self._left = largest_remainder(count, share, least=self._debts())
+        self._left = largest_remainder(count, share, least=self._owed_by_stratum())
 
-    def draw(self, lack: Float64Array, size: int, rng: np.random.Generator) -> Int32Array:
+    def draw_starts(self, lack: Float64Array, size: int, rng: np.random.Generator) -> Int32Array:
         """`size` starts in random order, shape (size,).
 
         Args:
@@ -40,35 +40,35 @@ class Starts:
             rng: Chance.
         """
         turns = largest_remainder(size, self._left.astype(np.float64))
-        forced = np.maximum(turns - (self._left - self._debts()), 0)
+        forced = np.maximum(turns - (self._left - self._owed_by_stratum()), 0)
         self._left -= turns
-        weights = np.maximum(lack, 0.0) ** 2 + FAINT * self._target
-        free = _systematic(weights[self._order], self._edges, turns - forced, rng)
-        due = _front(self._owed[self._order], self._edges, forced)
+        weights = np.maximum(lack, 0.0) ** 2 + SATISFIED_WEIGHT * self._target
+        free = _systematic_sample(weights[self._order], self._edges, turns - forced, rng)
+        due = _first_owed(self._owed[self._order], self._edges, forced)
         return rng.permutation(self._order[np.concatenate([free, due])]).astype(np.int32)
 
-    def settle(self, visits: Int64Array) -> None:
+    def record_visits(self, visits: Int64Array) -> None:
         """Count visits, shape (n_kps,), against what is owed."""
         self._owed = np.maximum(self._owed - visits, 0)
 
-    def _debts(self) -> Int64Array:
+    def _owed_by_stratum(self) -> Int64Array:
         """Visits owed in each stratum, shape (n_strata,)."""
         return np.bincount(self._strata, weights=self._owed).astype(np.int64)
 
 
-class GivenStarts:
+class FixedStarts:
     """Starts that somebody else has chosen, in their order."""
 
     def __init__(self, starts: Int32Array) -> None:
         self._starts = starts
         self._done = 0
 
-    def draw(self, _lack: Float64Array, size: int, _rng: np.random.Generator) -> Int32Array:
+    def draw_starts(self, _lack: Float64Array, size: int, _rng: np.random.Generator) -> Int32Array:
         """The next `size` of them, shape (size,)."""
         self._done += size
         return self._starts[self._done - size : self._done]
 
-    def settle(self, _visits: Int64Array) -> None:
+    def record_visits(self, _visits: Int64Array) -> None:
         """Nothing is owed."""
 
 
@@ -84,7 +84,7 @@ def largest_remainder(
     return whole
 
 
-def _systematic(
+def _systematic_sample(
     weights: Float64Array, edges: Int64Array, sizes: Int64Array, rng: np.random.Generator
 ) -> Int64Array:
     """Places drawn in proportion to weights by even steps, `sizes[i]` from row i of `edges`."""
@@ -98,7 +98,7 @@ def _systematic(
     return np.searchsorted(rising, points, side="right")
 
 
-def _front(owed: Int64Array, edges: Int64Array, sizes: Int64Array) -> Int64Array:
+def _first_owed(owed: Int64Array, edges: Int64Array, sizes: Int64Array) -> Int64Array:
     """Places that are owed something, each as often as it is owed: the first few of each row."""
     if not sizes.any():
         return np.zeros(0, np.int64)

@@ -9,12 +9,12 @@ from scipy.sparse.csgraph import connected_components
 from kdos.arrays import Int32Array
 from kdos.graph.incidence import Incidence
 
-QUANTILES = (0.0, 0.25, 0.5, 0.75, 0.9, 0.99, 1.0)
+SHOWN_QUANTILES = (0.0, 0.25, 0.5, 0.75, 0.9, 0.99, 1.0)
 """The quantiles of the degrees that are shown."""
 
 
 @dataclass(frozen=True, slots=True)
-class Structure:
+class GraphStructure:
     """What a graph looks like; shares are of its KPs, in [0, 1].
 
     `singletons` stand in one sample only. `isolated` share a sample with no other KP, so that no
@@ -35,12 +35,12 @@ class Structure:
     sizes: dict[str, float]
 
 
-def structure_of(graph: Incidence) -> Structure:
+def measure_structure(graph: Incidence) -> GraphStructure:
     """Measure a graph."""
     popularity = graph.popularity
-    members = np.bincount(components(graph)) if graph.n_kps else np.zeros(0, np.int64)
+    members = np.bincount(component_labels(graph)) if graph.n_kps else np.zeros(0, np.int64)
     isolated = int((members == 1).sum())
-    return Structure(
+    return GraphStructure(
         kps=graph.n_kps,
         samples=graph.n_samples,
         incidences=len(graph.sample_kps),
@@ -55,7 +55,7 @@ def structure_of(graph: Incidence) -> Structure:
     )
 
 
-def components(graph: Incidence) -> Int32Array:
+def component_labels(graph: Incidence) -> Int32Array:
     """The component of each KP, shape (n_kps,), numbered from 0 by their lowest KP."""
     n = graph.n_kps + graph.n_samples
     starts = np.concatenate([graph.kp_starts, np.full(graph.n_samples, graph.kp_starts[-1])])
@@ -70,5 +70,6 @@ def _quantiles(values: np.ndarray) -> dict[str, float]:
     if not len(values):
         return {}
     return {
-        f"{q:g}": float(v) for q, v in zip(QUANTILES, np.quantile(values, QUANTILES), strict=True)
+        f"{q:g}": float(v)
+        for q, v in zip(SHOWN_QUANTILES, np.quantile(values, SHOWN_QUANTILES), strict=True)
     }

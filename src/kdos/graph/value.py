@@ -11,14 +11,14 @@ import numpy.typing as npt
 from kdos.arrays import Float64Array, IntegerArray
 from kdos.errors import UsageError
 
-BETA = 0.5
+DEFAULT_BETA = 0.5
 """The exponent of popularity: 1 keeps it, 0 covers all KPs alike (our design)."""
 
-HALF = 0.5
+PSEUDO_EXPOSURES = 0.5
 """Added to exposures and to their target, so that a KP that was never seen has a finite value."""
 
 
-def popularity_target(popularity: npt.ArrayLike, *, beta: float = BETA) -> Float64Array:
+def popularity_target(popularity: npt.ArrayLike, *, beta: float = DEFAULT_BETA) -> Float64Array:
     """The target share of each KP, in proportion to popularity^beta, shape (n_kps,)."""
     return as_target(np.asarray(popularity, np.float64) ** beta)
 
@@ -31,7 +31,7 @@ def density_target(cells: IntegerArray, wanted: npt.ArrayLike) -> Float64Array:
         wanted: What each cell is to have (quotas, deficits or shares), shape (n_cells,); its KPs
             share it evenly. What cells without a KP are to have goes to the others.
     """
-    return as_target(spread(cells, wanted))
+    return as_target(spread_over_kps(cells, wanted))
 
 
 def loss_target(
@@ -57,14 +57,16 @@ def as_target(weights: npt.ArrayLike) -> Float64Array:
     return shares / shares.sum()
 
 
-def spread(cells: IntegerArray, amounts: npt.ArrayLike) -> Float64Array:
+def spread_over_kps(cells: IntegerArray, amounts: npt.ArrayLike) -> Float64Array:
     """What each cell has, shared evenly among its KPs, shape (n_kps,)."""
     amounts = np.asarray(amounts, np.float64)
     members = np.bincount(cells, minlength=len(amounts))
     return (amounts / np.maximum(members, 1))[cells]
 
 
-def log_ahead(exposures: Float64Array, target: Float64Array, *, visits: float) -> Float64Array:
+def log_exposure_ratio(
+    exposures: Float64Array, target: Float64Array, *, visits: float
+) -> Float64Array:
     """How far each KP is ahead of its target, log(x_k / mu_k) in nats, shape (n_kps,).
 
     A half is added to either side, so that chance counts for little while counts are small.
@@ -74,7 +76,7 @@ def log_ahead(exposures: Float64Array, target: Float64Array, *, visits: float) -
         target: mu, shares, shape (n_kps,).
         visits: How many visits the target is spread over: those made and those under way.
     """
-    return np.log((exposures + HALF) / (visits * target + HALF))
+    return np.log((exposures + PSEUDO_EXPOSURES) / (visits * target + PSEUDO_EXPOSURES))
 
 
 def log_values(ahead: Float64Array, target: Float64Array, *, alpha: float) -> Float64Array:

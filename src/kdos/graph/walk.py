@@ -14,34 +14,34 @@ import numpy.typing as npt
 from kdos.arrays import Float64Array, Int32Array, Int64Array, IntegerArray
 from kdos.chance import generator, key_bits
 from kdos.errors import UsageError
-from kdos.graph.incidence import Incidence, Routes
-from kdos.graph.kernel import walk_chain, walk_paths
-from kdos.graph.starts import GivenStarts, Starts
-from kdos.graph.value import log_ahead, log_values, step_weights
-from kdos.threads import in_spans
+from kdos.graph.incidence import Incidence, Transitions
+from kdos.graph.kernel import walk_long_chain, walk_many_paths
+from kdos.graph.starts import FixedStarts, StartSampler
+from kdos.graph.value import log_exposure_ratio, log_values, step_weights
+from kdos.threads import run_in_spans
 
-STALE = 0.1
+BATCH_VISIT_SHARE = 0.1
 """Visits in a batch, as a share of all KPs: within a batch no path sees what the others do."""
 
-STALE_LATER = 0.01
+BATCH_HISTORY_SHARE = 0.01
 """The same as a share of the visits so far, for graphs that are small beside the walk."""
 
-FEW = 256
+MOST_SERIAL_PATHS = 256
 """Paths that are walked on this thread, for they take less time than to share them out."""
 
-WORD = 64
+KEY_BITS = 64
 """Bits of a key of the compiled walks."""
 
 
 @dataclass(frozen=True, slots=True)
-class Rules:
+class WalkRules:
     """How paths are drawn (our design; the defaults by measurement, docs/graph.md).
 
     `alpha` is the force of the value function; `candidates` are drawn for each step and one is kept
     in proportion to its value; of `attempts` at a path the longest stays, and among those the one
     of the highest value. A KP that is more than `most_ahead` times ahead of its target is not gone
     to: a path ends rather than crowd a hub. At 3, the lowest that never bars a KP for one visit, a
-    star of leaves around a hub keeps most of its links. `PLAIN` is the co-occurrence walk.
+    star of leaves around a hub keeps most of its links. `PLAIN_WALK` is the co-occurrence walk.
     """
 
     alpha: float = 4.0
@@ -57,7 +57,7 @@ class Rules:
             )
 
 
-PLAIN = Rules(alpha=0.0, candidates=1, attempts=1, most_ahead=np.inf)
+PLAIN_WALK = WalkRules(alpha=0.0, candidates=1, attempts=1, most_ahead=np.inf)
 """The plain co-occurrence walk: popular KPs in proportion to their popularity."""
 
 
@@ -88,7 +88,7 @@ class LinkedSeeds:
 
 
 @dataclass(frozen=True, slots=True)
-class Chain:
+class ChainVisits:
     """A long walk: `visits` of each KP, shape (n_kps,), its `end`, and how often it moved."""
 
     visits: Int64Array
@@ -97,7 +97,7 @@ class Chain:
 
 
 def sample_paths(
-    routes: Routes,
+    transitions: Transitions,
     target: Float64Array,
     *,
     count: int,
@@ -107,7 +107,7 @@ def sample_paths(
     exposures: npt.ArrayLike | None = None,
     strata: IntegerArray | None = None,
     starts: Int32Array | None = None,
-    rules: Rules | None = None,
+    rules: WalkRules | None = None,
 ) -> Paths:
     """Paths that bring exposures to their target.
 
@@ -117,7 +117,7 @@ def sample_paths(
     the same for any number of threads.
 
     Args:
-        routes: Where a walk can go.
+        transitions: Where a walk can go.
         target: mu, shares, shape (n_kps,).
         count: Paths wanted.
         length: KPs in a path, at least 1.
@@ -130,20 +130,22 @@ def sample_paths(
             leave the quotas of visits to chance.
         rules: How paths are drawn.
     """
-    _check(routes, target, count=count, length=length)
-    seen = np.zeros(routes.n_kps) if exposures is None else np.array(exposures, np.float64)
-    start = Starts(target, count, strata=strata) if starts is None else GivenStarts(starts)
-    walker = _Walker(routes, target, rules or Rules(), key=_key(random_seed, "paths"))
-    paths = _room(count, length)
-    for batch in _batches(seen, count, length):
+    _check_arguments(transitions, target, count=count, length=length)
+    seen = np.zeros(transitions.n_kps) if exposures is None else np.array(exposures, np.float64)
+    start = StartSampler(target, count, strata=strata) if starts is None else FixedStarts(starts)
+    walker = _BatchWalker(
+        transitions, target, rules or WalkRules(), key=_walk_key(random_seed, "paths")
+    )
+    paths = _empty_paths(count, length)
+    for batch in _batch_slices(seen, count, length):
         visits = float(seen.sum()) + (batch.stop - batch.start) * length
         rng = generator(random_seed, "graph", "starts", first + batch.start)
-        begun = start.draw(visits * target - seen, batch.stop - batch.start, rng)
-        ahead = log_ahead(seen, target, visits=visits)
+        begun = start.draw_starts(visits * target - seen, batch.stop - batch.start, rng)
+        ahead = log_exposure_ratio(seen, target, visits=visits)
         part = Paths(paths.kps[batch], paths.samples[batch], paths.value[batch])
-        walker.fill(part, begun, ahead, first=first + batch.start)
-        visited = part.visits(routes.n_kps)
-        start.settle(visited)
+        walker.walk_batch(part, begun, ahead, first=first + batch.start)
+        visited = part.visits(transitions.n_kps)
+        start.record_visits(visited)
         seen += visited
     return paths
 
@@ -154,22 +156,22 @@ def linked_seeds(paths: Paths, graph: Incidence) -> list[LinkedSeeds]:
     A path of one KP, which nothing links, comes with one of that KP's own samples.
     """
     return [
-        LinkedSeeds(kps, samples or _own_sample(kps[0], graph, turn))
+        LinkedSeeds(kps, samples or _sample_of_lone_kp(kps[0], graph, turn))
         for turn, (kps, samples) in enumerate(
-            zip(_rows(paths.kps), _rows(paths.samples), strict=True)
+            zip(_unpadded_rows(paths.kps), _unpadded_rows(paths.samples), strict=True)
         )
     ]
 
 
 def long_chain(
-    routes: Routes,
+    transitions: Transitions,
     target: Float64Array,
     *,
     steps: int,
     start: int,
     alpha: float,
     random_seed: int,
-) -> Chain:
+) -> ChainVisits:
     """One self-repellent walk whose visits come to the target, for every alpha >= 0.
 
     Metropolis-Hastings on the co-occurrence walk towards mu_k * (x_k / mu_k)^-alpha, x the visits
@@ -177,78 +179,84 @@ def long_chain(
     alpha = 0 is plain Metropolis-Hastings. x begins at n_kps visits, spread as the target, so that
     no ratio is 0. It is met over the KPs that have a target and that `start` hangs together with.
     """
-    _check(routes, target, count=steps, length=1)
-    if not (0 <= start < routes.n_kps and routes.strength[start] > 0 and target[start] > 0):
+    _check_arguments(transitions, target, count=steps, length=1)
+    if not (
+        0 <= start < transitions.n_kps and transitions.strength[start] > 0 and target[start] > 0
+    ):
         raise UsageError(
             f"`start` must be a KP with a target that shares a sample with another KP. Got {start}."
         )
-    visits = np.zeros(routes.n_kps, np.int64)
-    key = _key(random_seed, "chain")
-    end, moves = walk_chain(routes, target, float(alpha), key, start, steps, visits)
-    return Chain(visits, int(end), int(moves))
+    visits = np.zeros(transitions.n_kps, np.int64)
+    key = _walk_key(random_seed, "chain")
+    end, moves = walk_long_chain(transitions, target, float(alpha), key, start, steps, visits)
+    return ChainVisits(visits, int(end), int(moves))
 
 
 @dataclass(frozen=True)
-class _Walker:
+class _BatchWalker:
     """The compiled walk, bound to a graph, a target, rules and a key."""
 
-    routes: Routes
+    transitions: Transitions
     target: Float64Array
-    rules: Rules
+    rules: WalkRules
     key: np.uint64
 
-    def fill(self, part: Paths, starts: Int32Array, ahead: Float64Array, *, first: int) -> None:
+    def walk_batch(
+        self, part: Paths, starts: Int32Array, ahead: Float64Array, *, first: int
+    ) -> None:
         """Walk from `starts`, a row of `part` each; `first` is the number of the first."""
         log_value = log_values(ahead, self.target, alpha=self.rules.alpha)
         weights = step_weights(log_value, ahead, most_ahead=self.rules.most_ahead)
         tries = (self.rules.attempts, self.rules.candidates)
 
         def work(low: int, high: int) -> None:
-            walk_paths(
-                self.routes, weights, log_value, starts, self.key, (low, high), first, tries,
+            walk_many_paths(
+                self.transitions, weights, log_value, starts, self.key, (low, high), first, tries,
                 part.kps, part.samples, part.value,
             )  # fmt: skip
 
-        if len(starts) <= FEW:
+        if len(starts) <= MOST_SERIAL_PATHS:
             work(0, len(starts))
         else:
-            in_spans(work, np.ones(len(starts)))
+            run_in_spans(work, np.ones(len(starts)))
 
 
-def _key(random_seed: int, name: str) -> np.uint64:
-    return np.uint64(key_bits(random_seed, "graph", name) % 2**WORD)
+def _walk_key(random_seed: int, name: str) -> np.uint64:
+    return np.uint64(key_bits(random_seed, "graph", name) % 2**KEY_BITS)
 
 
-def _batches(seen: Float64Array, count: int, length: int) -> Iterator[slice]:
+def _batch_slices(seen: Float64Array, count: int, length: int) -> Iterator[slice]:
     """Rows of one batch after the other; reads what has been `seen` by the time of each."""
     done = 0
     while done < count:
-        visits = max(STALE * len(seen), STALE_LATER * float(seen.sum()))
+        visits = max(BATCH_VISIT_SHARE * len(seen), BATCH_HISTORY_SHARE * float(seen.sum()))
         size = min(max(int(visits / length), 1), count - done)
         yield slice(done, done + size)
         done += size
 
 
-def _room(count: int, length: int) -> Paths:
+def _empty_paths(count: int, length: int) -> Paths:
     shape = (count, length - 1)
     return Paths(np.empty((count, length), np.int32), np.empty(shape, np.int32), np.empty(count))
 
 
-def _rows(ids: Int32Array) -> list[tuple[int, ...]]:
+def _unpadded_rows(ids: Int32Array) -> list[tuple[int, ...]]:
     """Rows without their padding."""
     held = (ids >= 0).sum(axis=1).tolist()
     return [tuple(row[:n]) for row, n in zip(ids.tolist(), held, strict=True)]
 
 
-def _own_sample(kp: int, graph: Incidence, turn: int) -> tuple[int, ...]:
+def _sample_of_lone_kp(kp: int, graph: Incidence, turn: int) -> tuple[int, ...]:
     own = graph.kp_samples[graph.kp_starts[kp] : graph.kp_starts[kp + 1]]
     return (int(own[turn % len(own)]),) if len(own) else ()
 
 
-def _check(routes: Routes, target: Float64Array, *, count: int, length: int) -> None:
-    if len(target) != routes.n_kps or not np.isclose(target.sum(), 1.0) or target.min() < 0:
+def _check_arguments(
+    transitions: Transitions, target: Float64Array, *, count: int, length: int
+) -> None:
+    if len(target) != transitions.n_kps or not np.isclose(target.sum(), 1.0) or target.min() < 0:
         raise UsageError(
-            f"the target must be shares of the graph's {routes.n_kps} KPs. "
+            f"the target must be shares of the graph's {transitions.n_kps} KPs. "
             f"Got {len(target)} numbers that sum to {target.sum():g}. Use as_target."
         )
     if count < 0 or length < 1:

@@ -17,7 +17,7 @@ from numba import njit
 from kdos.arrays import Float32Array, Int64Array, UInt8Array, UInt32Array, UInt64Array
 from kdos.errors import UsageError
 from kdos.pool.grouping import Grouping
-from kdos.threads import in_spans
+from kdos.threads import run_in_spans
 
 SIMILAR = 0.7
 """Jaccard similarity of 4-grams from which two texts are near-duplicates."""
@@ -100,7 +100,7 @@ def gram_sets(data: UInt8Array, offsets: Int64Array) -> tuple[UInt32Array, Int64
     room = np.concatenate([[0], np.cumsum(np.diff(offsets) + 2)])
     grams = np.empty(room[-1], np.uint32)
     sizes = np.zeros(len(offsets) - 1, np.int64)
-    in_spans(
+    run_in_spans(
         lambda start, end: _gram_sets(start, end, data, offsets, room, grams, sizes),
         np.diff(room),
     )
@@ -120,7 +120,7 @@ def band_keys(grams: UInt32Array, bounds: Int64Array, *, random_seed: int = 0) -
     odd = rng.integers(0, 2**31, BANDS * ROWS).astype(np.uint32) * np.uint32(2) + np.uint32(1)
     shift = rng.integers(0, 2**32, BANDS * ROWS).astype(np.uint32)
     keys = np.empty((n, BANDS), np.uint64)
-    in_spans(
+    run_in_spans(
         lambda start, end: _band_keys(start, end, grams, bounds, common, most, odd, shift, keys),
         np.diff(bounds) + 1,
     )
@@ -130,7 +130,9 @@ def band_keys(grams: UInt32Array, bounds: Int64Array, *, random_seed: int = 0) -
 def number_keys(data: UInt8Array, offsets: Int64Array) -> UInt64Array:
     """A key for each text, shape (n,), equal where the same numbers stand in the same order."""
     keys = np.empty(len(offsets) - 1, np.uint64)
-    in_spans(lambda start, end: _number_keys(start, end, data, offsets, keys), np.diff(offsets) + 1)
+    run_in_spans(
+        lambda start, end: _number_keys(start, end, data, offsets, keys), np.diff(offsets) + 1
+    )
     return keys
 
 
@@ -153,7 +155,7 @@ def similar_pairs(
             order = np.argsort(column, kind="stable")
             found[band] = _similar_pairs(order, column, keys, numbers, band, grams, bounds, similar)
 
-    in_spans(work, np.ones(BANDS))
+    run_in_spans(work, np.ones(BANDS))
     later, earlier, share = (np.concatenate(part) for part in zip(*found, strict=True))
     order = np.lexsort((earlier, later))
     return later[order], earlier[order], share[order]

@@ -22,7 +22,7 @@ from kdos.run.demand import weighted_questions
 from kdos.run.finish import finish, summarise, write_pool_points
 from kdos.run.prepare import prepare
 from kdos.run.turns import balance_pool
-from kdos.runner import Spread
+from kdos.runner import ProcessPoolEngine
 from kdos.store import read_json_file, run_lock, write_json
 from kdos.targets import demand_file
 from kdos.terminal import Progress
@@ -118,7 +118,7 @@ def open_engine(config: Config) -> Generator[Engine]:
     elif config.workers == 1:
         yield RulesEngine()
     else:
-        with closing(Spread(RulesEngine(), config.workers)) as engine:
+        with closing(ProcessPoolEngine(RulesEngine(), config.workers)) as engine:
             yield engine
 
 

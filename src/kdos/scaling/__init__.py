@@ -1,15 +1,23 @@
 """Runs of small models in; where they collapse, and what a larger one can be taught, out."""
 
 from kdos.scaling.collapse import (
-    Cell,
     Collapse,
-    Interval,
+    ExperimentCell,
+    IntervalEstimate,
     find_collapses,
-    mean_recall,
-    missing_facts,
-    one_curve,
+    fit_reduced_curve,
+    mean_recall_by_count,
+    next_fact_count,
 )
-from kdos.scaling.law import Fit, HeldOut, Law, Prediction, fit_law, hold_out_largest, predict
+from kdos.scaling.law import (
+    FittedForm,
+    HeldOutCell,
+    Law,
+    Prediction,
+    fit_law,
+    hold_out_largest,
+    predict_collapse,
+)
 from kdos.scaling.plan import (
     FACTS_PER_SAMPLE,
     REPLAY_SHARE,
@@ -22,20 +30,20 @@ __all__ = [
     "FACTS_PER_SAMPLE",
     "REPLAY_SHARE",
     "TOKENS_PER_FACT",
-    "Cell",
     "Collapse",
-    "Fit",
-    "HeldOut",
+    "ExperimentCell",
+    "FittedForm",
+    "HeldOutCell",
     "InfusionPlan",
-    "Interval",
+    "IntervalEstimate",
     "Law",
     "Prediction",
     "find_collapses",
     "fit_law",
+    "fit_reduced_curve",
     "hold_out_largest",
-    "mean_recall",
-    "missing_facts",
-    "one_curve",
+    "mean_recall_by_count",
+    "next_fact_count",
     "plan_infusion",
-    "predict",
+    "predict_collapse",
 ]

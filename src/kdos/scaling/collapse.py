@@ -13,25 +13,25 @@ from scipy.stats import norm as normal
 from scipy.stats import t as student
 
 from kdos.arrays import Float64Array, Int64Array
-from kdos.scaling.robust import minimise
+from kdos.scaling.robust import minimise_soft_l1
 
-HELD = 0.85
+HELD_RECALL = 0.85
 """Recall (chance taken off) that counts as holding the facts."""
-LOST = 0.35
+LOST_RECALL = 0.35
 """Recall (chance taken off) that counts as having lost them."""
-OUTLIER = 0.05
+OUTLIER_RECALL_ERROR = 0.05
 """Recall that a run may be off its curve before it counts as an outlier (from our pilot)."""
-WIDTHS = (0.1, 0.2, 0.4, 0.8)
+START_WIDTHS = (0.1, 0.2, 0.4, 0.8)
 """Widths that a fit starts from; the pilot's curves are 0.16 to 0.32 wide."""
-NARROWEST, WIDEST = 0.02, 2.0
-EVIDENCE = 6.0
+NARROWEST_WIDTH, WIDEST_WIDTH = 0.02, 2.0
+LEAST_BIC_GAIN = 6.0
 """How much lower the information criterion of a break must be: strong evidence."""
-DRAWS = 500
-LEVEL = 0.90
+BOOTSTRAP_DRAWS = 500
+CONFIDENCE_LEVEL = 0.90
 
 
 @dataclass(frozen=True, slots=True)
-class Cell:
+class ExperimentCell:
     """The runs of one model size at one budget; row i of every array is one run.
 
     `params` are the non-embedding parameters, `presentations` the times that any fact was shown,
@@ -46,8 +46,8 @@ class Cell:
 
 
 @dataclass(frozen=True, slots=True)
-class Interval:
-    """A figure with the bounds between which it lies with probability `LEVEL`."""
+class IntervalEstimate:
+    """A figure with the bounds between which it lies with probability `CONFIDENCE_LEVEL`."""
 
     value: float
     low: float
@@ -65,40 +65,40 @@ class Collapse:
 
     params: int
     presentations: int
-    k50: Interval
-    peak: Interval
+    k50: IntervalEstimate
+    peak: IntervalEstimate
     onset: float | None
     width: float
     draws: Float64Array
     seeds: int
 
 
-def above_chance(recall: Float64Array, values: int) -> Float64Array:
+def recall_above_chance(recall: Float64Array, values: int) -> Float64Array:
     """Recall with lucky guesses among `values` answers taken off: 0 is chance, 1 is all."""
     chance = 1 / values
     return (recall - chance) / (1 - chance)
 
 
-def missing_facts(cell: Cell, *, values: int) -> int | None:
+def next_fact_count(cell: ExperimentCell, *, values: int) -> int | None:
     """The number of facts to measure next, or None where the cell shows its whole fall."""
-    facts, mean = mean_recall(cell)
-    share = above_chance(mean, values)
-    if not (share >= HELD).any():
+    facts, mean = mean_recall_by_count(cell)
+    share = recall_above_chance(mean, values)
+    if not (share >= HELD_RECALL).any():
         return max(1, int(facts[0] // 2))
-    if not (share <= LOST).any():
+    if not (share <= LOST_RECALL).any():
         return int(facts[-1] * 2)
     if len(facts) < 3:
         return round(float(np.sqrt(float(facts[0] * facts[-1]))))
     return None
 
 
-def mean_recall(cell: Cell) -> tuple[Int64Array, Float64Array]:
+def mean_recall_by_count(cell: ExperimentCell) -> tuple[Int64Array, Float64Array]:
     """The counts of facts measured, ascending, and the mean recall at each."""
     facts, at = np.unique(cell.facts, return_inverse=True)
     return facts, np.bincount(at, cell.recall) / np.bincount(at)
 
 
-def recall_at(
+def recall_curve(
     log_facts: Float64Array, log_k50: Float64Array, width: Float64Array, *, values: int
 ) -> Float64Array:
     """The recall that a curve gives: chance + (1 - chance) / (1 + exp((log K - log K50) / s))."""
@@ -106,8 +106,8 @@ def recall_at(
     return 1 / values + (1 - 1 / values) * fall
 
 
-def fit_curves(
-    cell: Cell,
+def fit_recall_curves(
+    cell: ExperimentCell,
     recall: Float64Array,
     weights: Float64Array,
     *,
@@ -123,34 +123,40 @@ def fit_curves(
     at = np.log(cell.facts)
 
     def residuals(theta: Float64Array) -> Float64Array:
-        width = np.exp(np.clip(theta[:, 1:], np.log(NARROWEST), np.log(WIDEST)))
-        return (recall - recall_at(at, theta[:, :1], width, values=values)) / OUTLIER
+        width = np.exp(np.clip(theta[:, 1:], np.log(NARROWEST_WIDTH), np.log(WIDEST_WIDTH)))
+        return (
+            recall - recall_curve(at, theta[:, :1], width, values=values)
+        ) / OUTLIER_RECALL_ERROR
 
     if near is None:
         centres = np.linspace(at.min(), at.max(), 24)
-        starts = np.array([(centre, np.log(width)) for centre in centres for width in WIDTHS])
+        starts = np.array([(centre, np.log(width)) for centre in centres for width in START_WIDTHS])
     else:
         starts = near + np.array([(-0.2, 0.0), (0.0, 0.0), (0.2, 0.0)])
-    return minimise(residuals, weights, starts)
+    return minimise_soft_l1(residuals, weights, starts)
 
 
 def find_collapses(
-    cells: Sequence[Cell], *, values: int, rng: np.random.Generator, draws: int = DRAWS
+    cells: Sequence[ExperimentCell],
+    *,
+    values: int,
+    rng: np.random.Generator,
+    draws: int = BOOTSTRAP_DRAWS,
 ) -> list[Collapse]:
-    """The collapse of each cell; every one must show its whole fall (see `missing_facts`).
+    """The collapse of each cell; every one must show its whole fall (see `next_fact_count`).
 
     Intervals are of Student's t with the spread of a two-level bootstrap. Cells have few seeds,
     each, so their spreads in log facts are pooled, and so are their degrees of freedom.
     """
-    found = [_bootstrap(cell, values=values, rng=rng, draws=draws) for cell in cells]
+    found = [_bootstrap_cell(cell, values=values, rng=rng, draws=draws) for cell in cells]
     spread = np.sqrt(np.mean([one.spread**2 for one in found], axis=0))
-    reach = spread * quantile(sum(one.seeds - 1 for one in found))
+    reach = spread * interval_quantile(sum(one.seeds - 1 for one in found))
     return [
         Collapse(
             cell.params,
             cell.presentations,
-            k50=around(one.curve[0], reach[0]),
-            peak=around(one.peak, reach[1]),
+            k50=interval_around(one.curve[0], reach[0]),
+            peak=interval_around(one.peak, reach[1]),
             onset=find_onset(cell),
             width=float(np.exp(one.curve[1])),
             draws=one.curve[0] + one.noise * spread[0],
@@ -174,24 +180,26 @@ class _Bootstrap:
     seeds: int
 
 
-def _bootstrap(cell: Cell, *, values: int, rng: np.random.Generator, draws: int) -> _Bootstrap:
+def _bootstrap_cell(
+    cell: ExperimentCell, *, values: int, rng: np.random.Generator, draws: int
+) -> _Bootstrap:
     whole = np.ones((1, len(cell.facts)))
-    curve = fit_curves(cell, cell.recall[None], whole, values=values)[0]
-    recall, weights, seeds = redraw(cell, rng, draws)
-    drawn = fit_curves(cell, recall, weights, values=values, near=curve)[:, 0]
-    peaks = np.log(peak_facts(cell, recall, weights))
+    curve = fit_recall_curves(cell, cell.recall[None], whole, values=values)[0]
+    recall, weights, seeds = resample_runs(cell, rng, draws)
+    drawn = fit_recall_curves(cell, recall, weights, values=values, near=curve)[:, 0]
+    peaks = np.log(peak_fact_counts(cell, recall, weights))
     few = np.sqrt(seeds / max(seeds - 1, 1))
     return _Bootstrap(
         curve,
-        peak=float(np.log(peak_facts(cell, cell.recall[None], whole)[0])),
+        peak=float(np.log(peak_fact_counts(cell, cell.recall[None], whole)[0])),
         spread=few * np.array([drawn.std(), peaks.std()]),
         noise=(drawn - drawn.mean()) / max(float(drawn.std()), 1e-12),
         seeds=seeds,
     )
 
 
-def one_curve(
-    cells: Sequence[Cell], collapses: Sequence[Collapse], *, values: int
+def fit_reduced_curve(
+    cells: Sequence[ExperimentCell], collapses: Sequence[Collapse], *, values: int
 ) -> tuple[float, float]:
     """R² and root mean square error of one curve in K/K50 through the runs of all cells."""
     shares = [cell.facts / found.k50.value for cell, found in zip(cells, collapses, strict=True)]
@@ -199,15 +207,17 @@ def one_curve(
     at = np.log(np.concatenate(shares))
 
     def residuals(theta: Float64Array) -> Float64Array:
-        return recall - recall_at(at, np.zeros((1, 1)), np.exp(theta), values=values)
+        return recall - recall_curve(at, np.zeros((1, 1)), np.exp(theta), values=values)
 
-    theta = minimise(residuals, np.ones((1, len(at))), np.log([[width] for width in WIDTHS]))
+    theta = minimise_soft_l1(
+        residuals, np.ones((1, len(at))), np.log([[width] for width in START_WIDTHS])
+    )
     off = float((residuals(theta) ** 2).mean())
     return 1 - off / float(recall.var()), float(np.sqrt(off))
 
 
-def redraw(
-    cell: Cell, rng: np.random.Generator, draws: int
+def resample_runs(
+    cell: ExperimentCell, rng: np.random.Generator, draws: int
 ) -> tuple[Float64Array, Float64Array, int]:
     """Recall and weight of each run in each draw, shapes (draws, n_runs), and the seeds there are.
 
@@ -220,7 +230,9 @@ def redraw(
     return recall, chosen[:, seed].astype(np.float64), len(seeds)
 
 
-def peak_facts(cell: Cell, recall: Float64Array, weights: Float64Array) -> Float64Array:
+def peak_fact_counts(
+    cell: ExperimentCell, recall: Float64Array, weights: Float64Array
+) -> Float64Array:
     """The facts at which most are recalled, of `b` versions of the runs, shape (b,).
 
     The vertex of the parabola in log facts through the greatest count and its two neighbours; at
@@ -241,24 +253,24 @@ def peak_facts(cell: Cell, recall: Float64Array, weights: Float64Array) -> Float
     return np.exp(np.clip(vertex, x[0], x[2]))
 
 
-def find_onset(cell: Cell) -> float | None:
+def find_onset(cell: ExperimentCell) -> float | None:
     """The facts at which the count recalled stops growing with the facts; None without a break.
 
     A line of slope 1 in (log facts, log facts recalled) that bends once, against one that does
     not, by the Bayesian information criterion.
     """
-    facts, mean = mean_recall(cell)
+    facts, mean = mean_recall_by_count(cell)
     x, y = np.log(facts), np.log(facts * np.maximum(mean, 1e-6))
     straight = ((y - x - (y - x).mean()) ** 2).sum()
     bends = np.linspace(x[0], x[-1], 200)[1:-1]
-    fits = [_bent(x, y, bend) for bend in bends]
+    fits = [_fit_bent_line(x, y, bend) for bend in bends]
     best = int(np.argmin([loss for loss, _ in fits]))
     loss, slope = fits[best]
     gain = len(x) * np.log(max(straight, 1e-12) / max(loss, 1e-12)) - 2 * np.log(len(x))
-    return float(np.exp(bends[best])) if gain >= EVIDENCE and slope <= 0 else None
+    return float(np.exp(bends[best])) if gain >= LEAST_BIC_GAIN and slope <= 0 else None
 
 
-def _bent(x: Float64Array, y: Float64Array, bend: float) -> tuple[float, float]:
+def _fit_bent_line(x: Float64Array, y: Float64Array, bend: float) -> tuple[float, float]:
     """The squared error and the last slope of the line that bends at `bend`."""
     after = np.maximum(x - bend, 0)
     design = np.stack([np.ones_like(x), after], axis=1)
@@ -266,13 +278,13 @@ def _bent(x: Float64Array, y: Float64Array, bend: float) -> tuple[float, float]:
     return float(((y - x - design @ (level, change)) ** 2).sum()), 1 + float(change)
 
 
-def quantile(freedom: int) -> float:
+def interval_quantile(freedom: int) -> float:
     """Half the width of an interval in standard errors; the normal one where nothing is known."""
-    upper = (1 + LEVEL) / 2
+    upper = (1 + CONFIDENCE_LEVEL) / 2
     return float(student.ppf(upper, freedom) if freedom else normal.ppf(upper))
 
 
-def around(log_value: float, reach: float) -> Interval:
+def interval_around(log_value: float, reach: float) -> IntervalEstimate:
     """The interval of a figure whose logarithm is known within ± `reach`."""
     low, value, high = np.exp([log_value - reach, log_value, log_value + reach])
-    return Interval(float(value), float(low), float(high))
+    return IntervalEstimate(float(value), float(low), float(high))

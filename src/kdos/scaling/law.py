@@ -9,8 +9,8 @@ the non-embedding parameters, and M, the presentations of any fact:
 
 Beyond what was measured they part, and which of them is nearer cannot be told from a few sizes.
 So they are averaged unless one is plainly worse at sizes left out, and a prediction's interval
-takes the truth to lie anywhere between them, evenly. Nothing is promised beyond `CAPACITY` bits a
-parameter.
+takes the truth to lie anywhere between them, evenly. Nothing is promised beyond `CAPACITY_BITS`
+bits a parameter.
 """
 
 from collections.abc import Callable, Sequence
@@ -20,25 +20,25 @@ import numpy as np
 
 from kdos.arrays import Float64Array
 from kdos.errors import UsageError
-from kdos.scaling.collapse import Collapse, Interval, around, quantile
-from kdos.scaling.robust import minimise
+from kdos.scaling.collapse import Collapse, IntervalEstimate, interval_around, interval_quantile
+from kdos.scaling.robust import minimise_soft_l1
 
-CAPACITY = 2.0
+CAPACITY_BITS = 2.0
 """Bits a parameter that language models hold at most, at 1,000 exposures (arXiv 2404.05405)."""
-SIZE, BUDGET = 1e4, 1e5
+REFERENCE_PARAMS, REFERENCE_PRESENTATIONS = 1e4, 1e5
 """The parameters and presentations that the forms count in, so that their constants are tame."""
-OUTLIER = 0.1
+OUTLIER_LOG_ERROR = 0.1
 """How far a cell's log K50 may be off the law before it counts as an outlier."""
-N_PARAMETERS = 3
-PLAINLY_WORSE = 3.0
+FORM_PARAMETERS = 3
+REJECTED_ERROR_RATIO = 3.0
 """How many times larger an error at sizes left out tells that a form is the wrong one."""
-EVEN = 12**-0.5
+UNIFORM_DEVIATION = 12**-0.5
 """The standard deviation of what lies evenly between 0 and 1."""
-Form = Callable[[Float64Array, Float64Array, Float64Array], Float64Array]
+LawForm = Callable[[Float64Array, Float64Array, Float64Array], Float64Array]
 
 
 @dataclass(frozen=True, slots=True)
-class Fit:
+class FittedForm:
     """One form fitted: its `parameters`, shape (p,), and their `draws`, shape (n_draws, p)."""
 
     form: str
@@ -57,12 +57,12 @@ class Law:
     `errors` are the leave-one-size-out errors of every form that could be tried.
     """
 
-    fits: tuple[Fit, ...]
+    fits: tuple[FittedForm, ...]
     spread: float
     residual: float
     freedom: int
     values: int
-    peak_ratio: Interval
+    peak_ratio: IntervalEstimate
     sizes: tuple[int, int]
     budgets: tuple[int, int]
     errors: dict[str, float]
@@ -73,30 +73,30 @@ class Prediction:
     """K50 of one size at one budget, in facts.
 
     `size_factor` and `budget_factor` say by how much N and M lie beyond what was measured, 1
-    within. `capacity` is the count of facts that fill `CAPACITY` bits a parameter; where the law
-    passes it, `capped` is true and the figure is the capacity.
+    within. `capacity` is the count of facts that fill `CAPACITY_BITS` bits a parameter; where the
+    law passes it, `capped` is true and the figure is the capacity.
     """
 
-    k50: Interval
+    k50: IntervalEstimate
     size_factor: float
     budget_factor: float
     capacity: float
     capped: bool
 
 
-def _power(theta: Float64Array, size: Float64Array, budget: Float64Array) -> Float64Array:
+def _power_law(theta: Float64Array, size: Float64Array, budget: Float64Array) -> Float64Array:
     return theta[:, :1] + theta[:, 1:2] * size + theta[:, 2:] * budget
 
 
-def _softmin(theta: Float64Array, size: Float64Array, budget: Float64Array) -> Float64Array:
+def _soft_minimum(theta: Float64Array, size: Float64Array, budget: Float64Array) -> Float64Array:
     room = theta[:, :1] + size
     exposure = theta[:, 1:2] + theta[:, 2:] * size + budget
     return -0.5 * np.logaddexp(-2 * room, -2 * exposure)
 
 
-FORMS: dict[str, Form] = {"power": _power, "softmin": _softmin}
+LAW_FORMS: dict[str, LawForm] = {"power": _power_law, "softmin": _soft_minimum}
 """Log K50, shape (b, n), from parameters, shape (b, 3), log N and log M over their references."""
-STARTS = {
+START_PARAMETERS = {
     "power": np.array([(7.0, 0.6, 0.6)]),
     "softmin": np.array([(room, hold, 0.5) for room in (7.0, 8.0, 9.0) for hold in (5.0, 7.0)]),
 }
@@ -105,8 +105,8 @@ STARTS = {
 def fit_law(collapses: Sequence[Collapse], *, values: int) -> Law:
     """The law behind the collapses of several cells.
 
-    A form whose leave-one-size-out error is `PLAINLY_WORSE` times another's is left out. With no
-    more cells than parameters, the power law stands alone.
+    A form whose leave-one-size-out error is `REJECTED_ERROR_RATIO` times another's is left out.
+    With no more cells than parameters, the power law stands alone.
 
     Raises:
         UsageError: All cells are of one size.
@@ -117,24 +117,28 @@ def fit_law(collapses: Sequence[Collapse], *, values: int) -> Law:
             f"A law needs cells of at least 2 sizes, and 3 to be tested. Got {sizes}. "
             "Measure a model of twice that size, and one of half."
         )
-    errors = {form: left_out_error([form], collapses) for form in FORMS}
-    forms = [form for form in FORMS if errors[form] <= PLAINLY_WORSE * min(errors.values())]
-    if len(collapses) <= N_PARAMETERS:
+    errors = {form: left_out_error([form], collapses) for form in LAW_FORMS}
+    forms = [
+        form for form in LAW_FORMS if errors[form] <= REJECTED_ERROR_RATIO * min(errors.values())
+    ]
+    if len(collapses) <= FORM_PARAMETERS:
         forms = ["power"]
     residual = left_out_error(forms, collapses)
-    estimates, drawn = _estimates(collapses), _drawn(collapses)
+    estimates, drawn = _estimated_log_k50(collapses), _drawn_log_k50(collapses)
     return Law(
         tuple(
-            Fit(form, _fitted(form, collapses, estimates)[0], _fitted(form, collapses, drawn))
+            FittedForm(
+                form, _fit_form(form, collapses, estimates)[0], _fit_form(form, collapses, drawn)
+            )
             for form in forms
         ),
         spread=float(np.sqrt(drawn.var(axis=0).mean())),
         residual=residual if np.isfinite(residual) else 0.0,
         freedom=sum(one.seeds - 1 for one in collapses),
         values=values,
-        peak_ratio=ratio(collapses),
-        sizes=_range(sizes),
-        budgets=_range([one.presentations for one in collapses]),
+        peak_ratio=mean_peak_ratio(collapses),
+        sizes=_lowest_and_highest(sizes),
+        budgets=_lowest_and_highest([one.presentations for one in collapses]),
         errors={form: error for form, error in errors.items() if np.isfinite(error)},
     )
 
@@ -150,15 +154,18 @@ def left_out_error(forms: Sequence[str], collapses: Sequence[Collapse]) -> float
         kept = [one for one in collapses if one.params != size]
         if len({one.params for one in kept}) < 2:
             return np.inf
-        low, high = _range([one.presentations for one in kept])
+        low, high = _lowest_and_highest([one.presentations for one in kept])
         out = [one for one in collapses if one.params == size and low <= one.presentations <= high]
-        found = [_log_k50(form, _fitted(form, kept, _estimates(kept)), out) for form in forms]
-        misses.append((np.mean(found, axis=0) - _estimates(out))[0])
+        found = [
+            _form_log_k50(form, _fit_form(form, kept, _estimated_log_k50(kept)), out)
+            for form in forms
+        ]
+        misses.append((np.mean(found, axis=0) - _estimated_log_k50(out))[0])
     every = np.concatenate(misses)
     return float(np.sqrt(np.mean(every**2))) if len(every) else np.inf
 
 
-def predict(law: Law, *, params: float, presentations: float) -> Prediction:
+def predict_collapse(law: Law, *, params: float, presentations: float) -> Prediction:
     """K50 of a model of `params` parameters at a budget of `presentations`, with its interval.
 
     Raises:
@@ -169,30 +176,32 @@ def predict(law: Law, *, params: float, presentations: float) -> Prediction:
             f"The law was measured at {law.budgets[0]:,} presentations only and cannot say what "
             f"{presentations:,.0f} do. Measure one size at half and at twice that budget."
         )
-    size, budget = np.log([[params / SIZE], [presentations / BUDGET]])
+    size, budget = np.log([[params / REFERENCE_PARAMS], [presentations / REFERENCE_PRESENTATIONS]])
     by_form = np.stack(
         [
-            FORMS[fit.form](np.concatenate([fit.parameters[None], fit.draws]), size, budget)[:, 0]
+            LAW_FORMS[fit.form](np.concatenate([fit.parameters[None], fit.draws]), size, budget)[
+                :, 0
+            ]
             for fit in law.fits
         ]
     )
     log_k50 = by_form.mean(axis=0)
     drawn = float(np.hypot(log_k50[1:].std(), law.spread))
-    between = float(np.ptp(by_form[:, 0])) * EVEN
+    between = float(np.ptp(by_form[:, 0])) * UNIFORM_DEVIATION
     spread = float(np.hypot(max(drawn, law.residual), between))
-    capacity = float(CAPACITY * params / np.log2(law.values))
-    found = around(float(log_k50[0]), spread * quantile(law.freedom))
+    capacity = float(CAPACITY_BITS * params / np.log2(law.values))
+    found = interval_around(float(log_k50[0]), spread * interval_quantile(law.freedom))
     return Prediction(
-        Interval(*(min(bound, capacity) for bound in (found.value, found.low, found.high))),
-        size_factor=_beyond(params, law.sizes),
-        budget_factor=_beyond(presentations, law.budgets),
+        IntervalEstimate(*(min(bound, capacity) for bound in (found.value, found.low, found.high))),
+        size_factor=_extrapolation_factor(params, law.sizes),
+        budget_factor=_extrapolation_factor(presentations, law.budgets),
         capacity=capacity,
         capped=found.value > capacity,
     )
 
 
 @dataclass(frozen=True, slots=True)
-class HeldOut:
+class HeldOutCell:
     """A cell that the law did not see: what it foretold, and what was measured, in facts.
 
     `error` is the relative miss of the prediction, `inside` whether its interval holds the figure.
@@ -201,22 +210,22 @@ class HeldOut:
     params: int
     presentations: int
     measured: float
-    predicted: Interval
+    predicted: IntervalEstimate
     error: float
     inside: bool
 
 
-def hold_out_largest(collapses: Sequence[Collapse], *, values: int) -> list[HeldOut]:
+def hold_out_largest(collapses: Sequence[Collapse], *, values: int) -> list[HeldOutCell]:
     """The cells of the largest size as the law of the others foretells them."""
     largest = max(one.params for one in collapses)
     kept = [one for one in collapses if one.params < largest]
     law = fit_law(kept, values=values)
-    return [_held_out(law, one) for one in collapses if one.params == largest]
+    return [_compare_held_out(law, one) for one in collapses if one.params == largest]
 
 
-def _held_out(law: Law, cell: Collapse) -> HeldOut:
-    k50 = predict(law, params=cell.params, presentations=cell.presentations).k50
-    return HeldOut(
+def _compare_held_out(law: Law, cell: Collapse) -> HeldOutCell:
+    k50 = predict_collapse(law, params=cell.params, presentations=cell.presentations).k50
+    return HeldOutCell(
         cell.params,
         cell.presentations,
         measured=cell.k50.value,
@@ -226,41 +235,41 @@ def _held_out(law: Law, cell: Collapse) -> HeldOut:
     )
 
 
-def ratio(collapses: Sequence[Collapse]) -> Interval:
+def mean_peak_ratio(collapses: Sequence[Collapse]) -> IntervalEstimate:
     """K*/K50, the geometric mean over cells, and the interval of that mean."""
     logs = np.log([one.peak.value / one.k50.value for one in collapses])
     cells = len(logs)
     error = logs.std(ddof=1) / np.sqrt(cells) if cells > 1 else 0.0
-    return around(float(logs.mean()), error * quantile(cells - 1))
+    return interval_around(float(logs.mean()), error * interval_quantile(cells - 1))
 
 
-def _fitted(form: str, cells: Sequence[Collapse], log_k50: Float64Array) -> Float64Array:
+def _fit_form(form: str, cells: Sequence[Collapse], log_k50: Float64Array) -> Float64Array:
     """The parameters of `b` versions of the cells' log K50, shape (b, n_cells)."""
     weights = np.broadcast_to([float(one.seeds) for one in cells], log_k50.shape)
 
     def residuals(theta: Float64Array) -> Float64Array:
-        return (_log_k50(form, theta, cells) - log_k50) / OUTLIER
+        return (_form_log_k50(form, theta, cells) - log_k50) / OUTLIER_LOG_ERROR
 
-    return minimise(residuals, weights, STARTS[form])
-
-
-def _log_k50(form: str, theta: Float64Array, cells: Sequence[Collapse]) -> Float64Array:
-    size = np.log([one.params / SIZE for one in cells])
-    budget = np.log([one.presentations / BUDGET for one in cells])
-    return FORMS[form](theta, size, budget)
+    return minimise_soft_l1(residuals, weights, START_PARAMETERS[form])
 
 
-def _estimates(cells: Sequence[Collapse]) -> Float64Array:
+def _form_log_k50(form: str, theta: Float64Array, cells: Sequence[Collapse]) -> Float64Array:
+    size = np.log([one.params / REFERENCE_PARAMS for one in cells])
+    budget = np.log([one.presentations / REFERENCE_PRESENTATIONS for one in cells])
+    return LAW_FORMS[form](theta, size, budget)
+
+
+def _estimated_log_k50(cells: Sequence[Collapse]) -> Float64Array:
     return np.log([[one.k50.value for one in cells]])
 
 
-def _drawn(cells: Sequence[Collapse]) -> Float64Array:
+def _drawn_log_k50(cells: Sequence[Collapse]) -> Float64Array:
     return np.stack([one.draws for one in cells], axis=1)
 
 
-def _range(values: Sequence[int]) -> tuple[int, int]:
+def _lowest_and_highest(values: Sequence[int]) -> tuple[int, int]:
     return min(values), max(values)
 
 
-def _beyond(value: float, measured: tuple[int, int]) -> float:
+def _extrapolation_factor(value: float, measured: tuple[int, int]) -> float:
     return max(1.0, value / measured[1], measured[0] / value)

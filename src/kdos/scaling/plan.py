@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from kdos.errors import UsageError
-from kdos.scaling.collapse import Interval, around
-from kdos.scaling.law import Law, Prediction, predict
+from kdos.scaling.collapse import IntervalEstimate, interval_around
+from kdos.scaling.law import Law, Prediction, predict_collapse
 
 REPLAY_SHARE = 0.1
 """Share of tokens for what the model knew: 0.1 restored it in our pilot, 0.02 did not."""
@@ -19,9 +19,9 @@ TOKENS_PER_FACT = 26
 """Tokens that show one fact once: questions and answers of the demo have 88, and 3.4 facts."""
 FACTS_PER_SAMPLE = 4
 """Facts that a sample links: it has three to five knowledge points."""
-WORDINGS = 3
+MOST_WORDINGS = 3
 """Samples that a fact stands in, at most: our proxies are shown three wordings of each."""
-HALVINGS = 60
+BISECTION_STEPS = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ class InfusionPlan:
     `prediction` is the collapse point behind it.
     """
 
-    facts: Interval
+    facts: IntervalEstimate
     available: int | None
     taught: int
     exposures: float
@@ -68,12 +68,12 @@ def plan_infusion(
             f"The budget must show at least one fact. {tokens:,.0f} tokens do not: one takes "
             f"{tokens_per_fact / (1 - replay_share):,.1f}. Give more tokens."
         )
-    best = best_facts(law, params, most)
+    best = best_fact_count(law, params, most)
     taught, presentations = max(1, math.floor(best.value)), most
     if available is not None and available < taught:
         taught, presentations = available, fewest_presentations(law, params, available, most)
     exposures = presentations / taught
-    wordings = max(1, min(WORDINGS, math.floor(exposures)))
+    wordings = max(1, min(MOST_WORDINGS, math.floor(exposures)))
     return InfusionPlan(
         facts=best,
         available=available,
@@ -84,23 +84,26 @@ def plan_infusion(
         samples=math.ceil(taught * wordings / facts_per_sample),
         wordings=wordings,
         epochs=exposures / wordings,
-        prediction=predict(law, params=params, presentations=presentations),
+        prediction=predict_collapse(law, params=params, presentations=presentations),
     )
 
 
-def best_facts(law: Law, params: float, presentations: float) -> Interval:
+def best_fact_count(law: Law, params: float, presentations: float) -> IntervalEstimate:
     """The peak K*: K50 times the ratio of the two, and the spreads of both."""
-    k50, share = predict(law, params=params, presentations=presentations).k50, law.peak_ratio
+    k50, share = (
+        predict_collapse(law, params=params, presentations=presentations).k50,
+        law.peak_ratio,
+    )
     reach = np.hypot(*(np.log(one.high / one.low) / 2 for one in (k50, share)))
     most = min(k50.value * share.value, presentations)
-    return around(float(np.log(most)), float(reach))
+    return interval_around(float(np.log(most)), float(reach))
 
 
 def fewest_presentations(law: Law, params: float, facts: int, most: float) -> float:
     """The fewest presentations whose peak holds `facts`, to be found up to `most`."""
     low, high = math.log(facts), math.log(max(most, facts))
-    for _ in range(HALVINGS):
+    for _ in range(BISECTION_STEPS):
         middle = (low + high) / 2
-        held = best_facts(law, params, math.exp(middle)).value
+        held = best_fact_count(law, params, math.exp(middle)).value
         low, high = (middle, high) if held < facts else (low, middle)
     return math.exp(high)

@@ -6,21 +6,23 @@ import numpy as np
 
 from kdos.arrays import Float64Array
 
-STEPS = 60
+MAX_STEPS = 60
 """Levenberg–Marquardt steps at most; the fits here have two or three parameters and take ten."""
-SETTLED = 1e-7
+LOSS_TOLERANCE = 1e-7
 """Gain of loss, relative, below which a step changes nothing."""
-NUDGE = 1e-5
+DIFFERENCE_STEP = 1e-5
 """Step of the difference quotients."""
 Residuals = Callable[[Float64Array], Float64Array]
 
 
-def soft_l1(residuals: Float64Array, weights: Float64Array) -> Float64Array:
+def soft_l1_loss(residuals: Float64Array, weights: Float64Array) -> Float64Array:
     """The loss of each problem, shape (b,): squares near zero, straight lines from 1 on."""
     return (weights * 2 * (np.sqrt(1 + residuals**2) - 1)).sum(axis=1)
 
 
-def minimise(residuals: Residuals, weights: Float64Array, starts: Float64Array) -> Float64Array:
+def minimise_soft_l1(
+    residuals: Residuals, weights: Float64Array, starts: Float64Array
+) -> Float64Array:
     """The parameters with the least soft-L1 loss of `b` problems, shape (b, p).
 
     Args:
@@ -31,12 +33,12 @@ def minimise(residuals: Residuals, weights: Float64Array, starts: Float64Array) 
     """
     theta = _best_start(residuals, weights, starts)
     damping = np.full(len(theta), 1e-2)
-    loss = soft_l1(residuals(theta), weights)
-    for _ in range(STEPS):
-        step = _step(residuals, weights, theta, damping)
-        tried = soft_l1(residuals(theta + step), weights)
+    loss = soft_l1_loss(residuals(theta), weights)
+    for _ in range(MAX_STEPS):
+        step = _damped_step(residuals, weights, theta, damping)
+        tried = soft_l1_loss(residuals(theta + step), weights)
         better = tried < loss
-        settled = (loss - tried <= SETTLED * loss).all()
+        settled = (loss - tried <= LOSS_TOLERANCE * loss).all()
         theta = np.where(better[:, None], theta + step, theta)
         loss = np.where(better, tried, loss)
         damping = np.clip(np.where(better, damping / 4, damping * 4), 1e-9, 1e9)
@@ -49,19 +51,22 @@ def _best_start(residuals: Residuals, weights: Float64Array, starts: Float64Arra
     """The start with the least loss for each problem, shape (b, p)."""
     problems = len(weights)
     losses = [
-        soft_l1(residuals(np.broadcast_to(start, (problems, len(start)))), weights)
+        soft_l1_loss(residuals(np.broadcast_to(start, (problems, len(start)))), weights)
         for start in starts
     ]
     return starts[np.argmin(losses, axis=0)]
 
 
-def _step(
+def _damped_step(
     residuals: Residuals, weights: Float64Array, theta: Float64Array, damping: Float64Array
 ) -> Float64Array:
     """One damped Gauss–Newton step of every problem, shape (b, p)."""
     at = residuals(theta)
     slopes = np.stack(
-        [(residuals(theta + nudge) - at) / NUDGE for nudge in NUDGE * np.eye(theta.shape[1])],
+        [
+            (residuals(theta + nudge) - at) / DIFFERENCE_STEP
+            for nudge in DIFFERENCE_STEP * np.eye(theta.shape[1])
+        ],
         axis=2,
     )
     pull = weights / np.sqrt(1 + at**2)

@@ -24,7 +24,7 @@ from kdos.embed import Embedder, LexicalEmbedder, load_embedder
 from kdos.errors import UsageError
 from kdos.select.dataset import Batch, Dataset, open_dataset
 from kdos.targets import demand_file
-from kdos.threads import ahead
+from kdos.threads import fetch_ahead
 
 REFERENCE_ROWS = 1 << 20
 """Rows that a space is fitted on at most; of a larger dataset, a random sample."""
@@ -106,7 +106,7 @@ def survey(dataset: Dataset, options: Options) -> Survey:
     """Fit a space on a dataset, in one pass; memory is bounded by the sample and one batch."""
     held = _Reservoir(options.reference_rows, options.random_seed)
     usable: list[BoolArray] = []
-    for batch in ahead(dataset.batches()):
+    for batch in fetch_ahead(dataset.batches()):
         held.add(batch)
         usable.append(batch.usable)
     if held.seen == 0:
@@ -252,7 +252,7 @@ class _Placing:
         index = index_of(found.reference.distinct(), found.space.codebook)
         rows, seen = np.flatnonzero(wanted), 0
         held: list[Float32Array] = []
-        for batch in ahead(dataset.batches(), READ_AHEAD):
+        for batch in fetch_ahead(dataset.batches(), READ_AHEAD):
             here = wanted[seen : seen + int(batch.usable.sum())]
             seen += len(here)
             if here.any():

@@ -1,4 +1,4 @@
-"""How much of each discipline is wanted: quotas inside the target over cells (LinkSyn; our form).
+"""How much of each discipline is wanted: quotas inside the target over cells (our design).
 
 A discipline is a seed's domain; a cell belongs to those that the seeds of its knowledge points do.
 """
@@ -9,7 +9,7 @@ import numpy as np
 
 from kdos.arrays import Float64Array
 from kdos.errors import ConfigError
-from kdos.graph import as_target, memberships, quota_target
+from kdos.graph import as_target, discipline_memberships, quota_target
 from kdos.pool import values
 from kdos.sampler import Links
 from kdos.synthesize.library import Library
@@ -57,7 +57,9 @@ def cell_memberships(
     numbers = {name: number for number, name in enumerate(names)}
     domains = np.array([numbers[name] for name in values(library.seeds, "domain")])
     graph = trails_of(links).graph
-    points = memberships(graph, domains, n_disciplines=len(names)) * graph.popularity[:, None]
+    points = (
+        discipline_memberships(graph, domains, n_disciplines=len(names)) * graph.popularity[:, None]
+    )
     cells = np.zeros((n_cells, len(names)))
     np.add.at(cells, links.cells, points)
     cells += cells.sum(axis=1, keepdims=True) == 0

@@ -1,4 +1,4 @@
-"""The second picker: linked seeds on paths through the graph of knowledge points (LinkSyn).
+"""The second picker: linked seeds on paths through the graph of knowledge points.
 
 Steering takes the partners of a seed from its document; a walk takes them from wherever the graph
 leads, so that one call sees several seeds that are linked. How LinkSyn samples its paths is not
@@ -14,13 +14,13 @@ from kdos.arrays import Float64Array, Int32Array, Int64Array
 from kdos.chance import generator
 from kdos.graph import (
     Incidence,
-    Routes,
+    Transitions,
     as_target,
-    incidence_of,
+    build_transitions,
+    incidence_from_lists,
     linked_seeds,
-    routes,
     sample_paths,
-    spread,
+    spread_over_kps,
 )
 from kdos.sampler import Batch, Links, Pick, Yields
 
@@ -36,13 +36,15 @@ class Trails:
     """Where a walk can go: which of a run's seeds hold which of its knowledge points."""
 
     graph: Incidence
-    routes: Routes
+    routes: Transitions
 
 
 def trails_of(links: Links) -> Trails:
     """The trails of a run's seeds."""
-    graph = incidence_of([points.tolist() for points in links.points_of], n_kps=len(links.cells))
-    return Trails(graph, routes(graph))
+    graph = incidence_from_lists(
+        [points.tolist() for points in links.points_of], n_kps=len(links.cells)
+    )
+    return Trails(graph, build_transitions(graph))
 
 
 def walk(
@@ -114,7 +116,7 @@ def point_lack(lack: Float64Array, cells: Int32Array, exposures: Int64Array) -> 
         exposures: What each has already, shape (n_points,).
     """
     held = np.bincount(cells, weights=exposures, minlength=len(lack))
-    level = spread(cells, held + lack)
+    level = spread_over_kps(cells, held + lack)
     below: Float64Array = np.where(
         lack[cells] > 0, np.maximum(level - exposures, FAINT * level), 0.0
     )

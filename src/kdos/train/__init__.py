@@ -1,53 +1,60 @@
 """Facts in; what small models of them remember, out."""
 
-from kdos.train.continued import Course, Student
-from kdos.train.ensemble import parameters
-from kdos.train.experiment import Design, cells_of, run_design
+from kdos.train.continued import ContinuedTraining, PretrainedModel
+from kdos.train.ensemble import count_parameters
+from kdos.train.experiment import ExperimentDesign, cells_from_rows, run_design
 from kdos.train.facts import (
     RELATIONS,
     SUBJECTS,
     VALUES,
+    FactWorld,
     Triple,
-    World,
+    fact_sentence,
+    fact_tokens,
     made_up_world,
-    sentence,
-    tokens,
     with_common_values,
-    world_of,
+    world_from_triples,
 )
-from kdos.train.lab import TOGETHER, Lab, Row
-from kdos.train.lessons import FACTS_A_STEP, Memory, Pupil, in_epochs, remember, teach
+from kdos.train.lab import MODELS_PER_GROUP, Lab, MeasuredRow
+from kdos.train.lessons import (
+    FACTS_PER_STEP,
+    FactRecall,
+    TrainingSpec,
+    evaluate_proxy,
+    shuffled_epochs,
+    train_proxies,
+)
 from kdos.train.sweep import Sweep, run_sweep
 from kdos.train.trials import Trial, run_trials
 
 __all__ = [
-    "FACTS_A_STEP",
+    "FACTS_PER_STEP",
+    "MODELS_PER_GROUP",
     "RELATIONS",
     "SUBJECTS",
-    "TOGETHER",
     "VALUES",
-    "Course",
-    "Design",
+    "ContinuedTraining",
+    "ExperimentDesign",
+    "FactRecall",
+    "FactWorld",
     "Lab",
-    "Memory",
-    "Pupil",
-    "Row",
-    "Student",
+    "MeasuredRow",
+    "PretrainedModel",
     "Sweep",
+    "TrainingSpec",
     "Trial",
     "Triple",
-    "World",
-    "cells_of",
-    "in_epochs",
+    "cells_from_rows",
+    "count_parameters",
+    "evaluate_proxy",
+    "fact_sentence",
+    "fact_tokens",
     "made_up_world",
-    "parameters",
-    "remember",
     "run_design",
     "run_sweep",
     "run_trials",
-    "sentence",
-    "teach",
-    "tokens",
+    "shuffled_epochs",
+    "train_proxies",
     "with_common_values",
-    "world_of",
+    "world_from_triples",
 ]

@@ -17,17 +17,17 @@ from kdos.arrays import Int64Array
 from kdos.chance import generator
 from kdos.errors import ConfigError
 from kdos.store import whole_folder
-from kdos.train.facts import WORDINGS, Triple, held_out, sentence
-from kdos.train.lessons import CHOICES, Memory, in_epochs
+from kdos.train.facts import WORDINGS, Triple, fact_sentence, held_out_wordings
+from kdos.train.lessons import CHOICE_OPTIONS, FactRecall, shuffled_epochs
 
-BATCH = 16
+TEXTS_PER_BATCH = 16
 """Texts in one step, and in one probe."""
-IGNORED = -100
+IGNORED_LABEL = -100
 """The label that a loss passes over."""
 
 
 @dataclass(frozen=True, slots=True)
-class Course:
+class ContinuedTraining:
     """What a model is taught: `facts`, `exposures` times each at the learning rate `rate`.
 
     `share` of what it is shown, in [0, 1), are `base` facts, which it is to keep.
@@ -41,13 +41,13 @@ class Course:
     random_seed: int
 
 
-class Student:
+class PretrainedModel:
     """A causal language model by its name on the hub or its folder."""
 
     def __init__(self, name: str) -> None:
         self._device = "cuda" if torch.cuda.is_available() else "cpu"
         kind = torch.bfloat16 if self._device == "cuda" else torch.float32
-        transformers = _library()
+        transformers = _import_transformers()
         try:
             self._tokenizer: Any = transformers.AutoTokenizer.from_pretrained(name)
             model: Any = transformers.AutoModelForCausalLM.from_pretrained(name, dtype=kind)
@@ -64,88 +64,88 @@ class Student:
         embedded = self._model.get_input_embeddings().weight.numel()
         return int(self._model.num_parameters() - embedded)
 
-    def learn(self, course: Course) -> int:
+    def train_on_facts(self, course: ContinuedTraining) -> int:
         """Teach the course; returns how many texts were shown."""
-        shown = texts_of(course)
+        shown = scheduled_texts(course)
         optimizer = torch.optim.AdamW(self._model.parameters(), lr=course.rate, weight_decay=0.0)
         self._model.train()
-        for low in range(0, len(shown), BATCH):
-            ids, labels = self._batch(shown[low : low + BATCH])
-            loss = functional.cross_entropy(self._scores(ids), labels.flatten())
+        for low in range(0, len(shown), TEXTS_PER_BATCH):
+            ids, labels = self._tokenize_batch(shown[low : low + TEXTS_PER_BATCH])
+            loss = functional.cross_entropy(self._next_token_logits(ids), labels.flatten())
             optimizer.zero_grad(set_to_none=True)
             loss.backward()
             optimizer.step()
         return len(shown)
 
-    def remember(self, facts: Sequence[Triple], *, random_seed: int) -> Memory:
+    def evaluate_facts(self, facts: Sequence[Triple], *, random_seed: int) -> FactRecall:
         """What it knows of some facts; nats are of the whole value."""
-        unseen = held_out(len(facts))
+        unseen = held_out_wordings(len(facts))
         shown = list(zip(facts, (unseen + 1) % len(WORDINGS), strict=True))
-        exact, nats = self._probe(shown)
-        paraphrase, paraphrase_nats = self._probe(list(zip(facts, unseen, strict=True)))
+        exact, nats = self._probe_texts(shown)
+        paraphrase, paraphrase_nats = self._probe_texts(list(zip(facts, unseen, strict=True)))
         best = np.full(len(facts), np.inf)
-        for rivals in rivals_of(facts, random_seed=random_seed):
+        for rivals in distractor_values(facts, random_seed=random_seed):
             other = [
                 (fact._replace(value=value), wording)
                 for (fact, wording), value in zip(shown, rivals, strict=True)
             ]
-            best = np.minimum(best, self._probe(other)[1])
-        return Memory(exact, paraphrase, nats < best, nats, paraphrase_nats)
+            best = np.minimum(best, self._probe_texts(other)[1])
+        return FactRecall(exact, paraphrase, nats < best, nats, paraphrase_nats)
 
-    def save(self, folder: Path) -> None:
+    def save_pretrained(self, folder: Path) -> None:
         """Write the model and its tokenizer."""
         with whole_folder(folder) as aside:
             self._model.save_pretrained(aside)
             self._tokenizer.save_pretrained(aside)
 
-    def _probe(self, texts: Sequence[tuple[Triple, int]]) -> tuple[Any, Any]:
+    def _probe_texts(self, texts: Sequence[tuple[Triple, int]]) -> tuple[Any, Any]:
         """Whether each token of the value is the first choice, and the value's nats."""
         right: list[Any] = []
         nats: list[Any] = []
         self._model.eval()
         with torch.inference_mode():
-            for low in range(0, len(texts), BATCH):
-                ids, labels = self._batch(texts[low : low + BATCH])
-                scores = self._scores(ids)
+            for low in range(0, len(texts), TEXTS_PER_BATCH):
+                ids, labels = self._tokenize_batch(texts[low : low + TEXTS_PER_BATCH])
+                scores = self._next_token_logits(ids)
                 loss = functional.cross_entropy(scores, labels.flatten(), reduction="none")
-                missed = (scores.argmax(-1).view_as(labels) != labels) & (labels != IGNORED)
+                missed = (scores.argmax(-1).view_as(labels) != labels) & (labels != IGNORED_LABEL)
                 right.append(~missed.any(dim=1).cpu().numpy())
                 nats.append(loss.view_as(labels).sum(dim=1).double().cpu().numpy())
         return np.concatenate(right), np.concatenate(nats)
 
-    def _batch(self, texts: Sequence[tuple[Triple, int]]) -> tuple[Any, Any]:
+    def _tokenize_batch(self, texts: Sequence[tuple[Triple, int]]) -> tuple[Any, Any]:
         """The tokens of some texts, padded, and those that are asked for, one place on."""
         rows: list[list[int]] = []
         starts: list[int] = []
         for fact, wording in texts:
-            text = sentence(fact, wording)
+            text = fact_sentence(fact, wording)
             ids = self._tokenizer(text, add_special_tokens=False)["input_ids"]
             known = text.removesuffix(fact.value).rstrip()
             starts.append(len(self._tokenizer(known, add_special_tokens=False)["input_ids"]))
             rows.append(ids)
         longest = max(map(len, rows))
         ids = torch.zeros((len(rows), longest), dtype=torch.long)
-        labels = torch.full((len(rows), longest - 1), IGNORED)
+        labels = torch.full((len(rows), longest - 1), IGNORED_LABEL)
         for row, (found, start) in enumerate(zip(rows, starts, strict=True)):
             ids[row, : len(found)] = torch.tensor(found)
             labels[row, start - 1 : len(found) - 1] = ids[row, start : len(found)]
         return ids.to(self._device), labels.to(self._device)
 
-    def _scores(self, ids: Any) -> Any:
+    def _next_token_logits(self, ids: Any) -> Any:
         """The scores of the token after each but the last; padding at the end changes none."""
         return self._model(input_ids=ids).logits[:, :-1].float().flatten(0, 1)
 
 
-def texts_of(course: Course) -> list[tuple[Triple, int]]:
+def scheduled_texts(course: ContinuedTraining) -> list[tuple[Triple, int]]:
     """Every text in the order of showing: a fact and one of its three wordings."""
     rng = generator(course.random_seed, "course")
     taught = len(course.facts)
     total = round(taught * course.exposures / (1 - course.share))
     replayed = rng.permutation(total) < total - taught * course.exposures
     lesson = np.empty(total, np.int64)
-    lesson[~replayed] = in_epochs(np.arange(taught), int((~replayed).sum()), rng)
+    lesson[~replayed] = shuffled_epochs(np.arange(taught), int((~replayed).sum()), rng)
     if replayed.any():
-        lesson[replayed] = in_epochs(np.arange(len(course.base)), int(replayed.sum()), rng)
+        lesson[replayed] = shuffled_epochs(np.arange(len(course.base)), int(replayed.sum()), rng)
     turn = rng.integers(1, len(WORDINGS), total)
     wording = (lesson + turn) % len(WORDINGS)
     return [
@@ -156,7 +156,7 @@ def texts_of(course: Course) -> list[tuple[Triple, int]]:
     ]
 
 
-def rivals_of(facts: Sequence[Triple], *, random_seed: int) -> list[list[str]]:
+def distractor_values(facts: Sequence[Triple], *, random_seed: int) -> list[list[str]]:
     """Three other values for each fact, those of its relation first, shape (3, n_facts)."""
     rng = generator(random_seed, "rivals")
     values = sorted({fact.value for fact in facts})
@@ -167,13 +167,17 @@ def rivals_of(facts: Sequence[Triple], *, random_seed: int) -> list[list[str]]:
         kin[relation] = np.array(sorted(same))
     rows: list[list[str]] = []
     for fact in facts:
-        among = kin[fact.relation] if len(kin[fact.relation]) >= CHOICES else np.arange(len(values))
-        others = rng.permutation(among[among != number[fact.value]])[: CHOICES - 1]
+        among = (
+            kin[fact.relation]
+            if len(kin[fact.relation]) >= CHOICE_OPTIONS
+            else np.arange(len(values))
+        )
+        others = rng.permutation(among[among != number[fact.value]])[: CHOICE_OPTIONS - 1]
         rows.append([values[place] for place in others])
     return [list(column) for column in zip(*rows, strict=True)]
 
 
-def _library() -> Any:
+def _import_transformers() -> Any:
     try:
         import transformers
     except ImportError as error:

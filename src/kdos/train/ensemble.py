@@ -1,7 +1,8 @@
 """The door to torch: many small decoders of one size.
 
 On a GPU they are trained at once in batched products, compiled and in bfloat16, and the data lie on
-the device. On a processor one `Learner` after the other is twice as fast as batched products are.
+the device. On a processor one `ManualDecoder` after the other is twice as fast as batched products
+are.
 
 Two layers, one head, no bias, tied embeddings, learned places; normalised before each part. The
 second layer works at the last place alone, which is where the value is asked for.
@@ -22,28 +23,28 @@ try:
 except ImportError as error:
     raise ConfigError("Training needs torch: pip install 'kdos[train]'.") from error
 
-from kdos.train.learner import Learner, Shapes, parts
+from kdos.train.learner import ManualDecoder, WeightShapes, split_weights
 
-LAYERS = 2
-RATE = 0.16
+DECODER_LAYERS = 2
+RATE_TIMES_WIDTH = 0.16
 """The learning rate is RATE/width: the best of five at each width (LOG.md, 2026-11-21)."""
-BETAS = (0.9, 0.98)
-WARM_STEPS = 40
-COOL_SHARE = 0.2
+ADAM_BETAS = (0.9, 0.98)
+WARMUP_STEPS = 40
+COOLDOWN_SHARE = 0.2
 """The rate rises over so many steps, holds, and falls to nothing over the last share of them."""
-PROBED = 1024
+FACTS_PER_PROBE = 1024
 """Facts that are probed at a time."""
 
 
-def parameters(width: int) -> int:
+def count_parameters(width: int) -> int:
     """The parameters of one decoder, embeddings not counted."""
-    return LAYERS * 12 * width**2
+    return DECODER_LAYERS * 12 * width**2
 
 
 class Ensemble:
     """Decoders of one width; model i is `keys[i]`'s, whatever others there are.
 
-    `by_hand` has a processor learn by `Learner`, and not by automatic differentiation.
+    `manual_gradients` has a processor train by `ManualDecoder`, not by automatic differentiation.
     """
 
     def __init__(
@@ -53,11 +54,11 @@ class Ensemble:
         width: int,
         vocabulary: int,
         length: int,
-        by_hand: bool = True,
+        manual_gradients: bool = True,
     ) -> None:
         self.width = width
         self._device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        self._by_hand = by_hand and self._device.type == "cpu"
+        self._manual_gradients = manual_gradients and self._device.type == "cpu"
         scales = {
             "token": ((vocabulary, width), 0.5),
             "place": ((length - 1, width), 0.1),
@@ -71,29 +72,35 @@ class Ensemble:
             "widen2": ((width, 4 * width), width**-0.5),
             "narrow2": ((4 * width, width), width**-0.5 / 4),
         }
-        self._shapes: Shapes = {name: shape for name, (shape, _) in scales.items()}
-        drawn = [_drawn(keys, name, shape, scale) for name, (shape, scale) in scales.items()]
+        self._shapes: WeightShapes = {name: shape for name, (shape, _) in scales.items()}
+        drawn = [
+            _initial_weights(keys, name, shape, scale) for name, (shape, scale) in scales.items()
+        ]
         self._flat = torch.from_numpy(np.concatenate(drawn, axis=1)).to(self._device)
-        self._weights = parts(self._flat, self._shapes)
+        self._weights = split_weights(self._flat, self._shapes)
         self._steps = 0
-        if self._by_hand:
+        if self._manual_gradients:
             self._moments = torch.zeros(len(keys), 2, self._flat.shape[1])
         else:
-            self._differentiate()
+            self._prepare_autograd()
 
-    def _differentiate(self) -> None:
+    def _prepare_autograd(self) -> None:
         """Make ready for automatic differentiation, where every weight stands by itself."""
         self._weights = {
             name: weight.clone().requires_grad_() for name, weight in self._weights.items()
         }
-        self._forward: Any = self._scores
+        self._forward: Any = self._last_place_logits
         if self._device.type == "cuda":
-            self._forward = torch.compile(self._scores)
+            self._forward = torch.compile(self._last_place_logits)
         self._optimizer = torch.optim.AdamW(
-            self._weights.values(), lr=RATE / self.width, betas=BETAS, weight_decay=0.0, fused=True
+            self._weights.values(),
+            lr=RATE_TIMES_WIDTH / self.width,
+            betas=ADAM_BETAS,
+            weight_decay=0.0,
+            fused=True,
         )
 
-    def train(
+    def train_models(
         self,
         texts: Int16Array,
         facts: Int64Array,
@@ -113,17 +120,17 @@ class Ensemble:
         """
         steps = facts.shape[1] // batch
         rates = [
-            rate * RATE / self.width * min(1.0, (step + 1) / WARM_STEPS, cooling)
+            rate * RATE_TIMES_WIDTH / self.width * min(1.0, (step + 1) / WARMUP_STEPS, cooling)
             for step in range(steps)
-            for cooling in [(steps - step) / (COOL_SHARE * steps)]
+            for cooling in [(steps - step) / (COOLDOWN_SHARE * steps)]
         ]
-        if self._by_hand:
-            self._train_by_hand(texts, facts, wordings, rates, batch)
+        if self._manual_gradients:
+            self._train_one_by_one(texts, facts, wordings, rates, batch)
         else:
             self._train_together(texts, facts, wordings, rates, batch)
         self._steps += steps
 
-    def _train_by_hand(
+    def _train_one_by_one(
         self,
         texts: Int16Array,
         facts: Int64Array,
@@ -134,11 +141,13 @@ class Ensemble:
         for model, (table, flat, moments) in enumerate(
             zip(texts, self._flat, self._moments, strict=True)
         ):
-            learner = Learner(flat, moments, self._shapes, batch=batch)
+            learner = ManualDecoder(flat, moments, self._shapes, batch=batch)
             for number, rate in enumerate(rates):
                 part = slice(number * batch, (number + 1) * batch)
                 shown = table[facts[model, part], wordings[model, part]]
-                learner.learn(shown, rate=rate, betas=BETAS, step=self._steps + number + 1)
+                learner.train_step(
+                    shown, rate=rate, betas=ADAM_BETAS, step=self._steps + number + 1
+                )
 
     def _train_together(
         self,
@@ -155,9 +164,9 @@ class Ensemble:
             for group in self._optimizer.param_groups:
                 group["lr"] = rate
             fact, wording = order[:, :, number * batch : (number + 1) * batch]
-            self._learn(table[model, fact, wording].long())
+            self._autograd_step(table[model, fact, wording].long())
 
-    def _learn(self, shown: Any) -> None:
+    def _autograd_step(self, shown: Any) -> None:
         """One step on texts, shape (n_models, n_facts, n_tokens); models do not touch another."""
         with torch.autocast("cuda", torch.bfloat16, enabled=self._device.type == "cuda"):
             scores = self._forward(shown[:, :, :-1]).float()
@@ -167,20 +176,22 @@ class Ensemble:
         (loss / shown.shape[1]).backward()
         self._optimizer.step()
 
-    def score(self, model: int, shown: Int16Array, *, values: int) -> Float32Array:
+    def value_log_probs(self, model: int, shown: Int16Array, *, values: int) -> Float32Array:
         """The log-probabilities of the values after each text of one model, shape (n, values).
 
         `shown` has shape (n, n_tokens); what stands last in it is not looked at.
         """
         parts: list[Any] = []
         with torch.inference_mode():
-            for low in range(0, len(shown), PROBED):
-                part = torch.as_tensor(shown[None, low : low + PROBED, :-1], device=self._device)
-                scores = self._scores(part.long(), models=slice(model, model + 1))[0]
+            for low in range(0, len(shown), FACTS_PER_PROBE):
+                part = torch.as_tensor(
+                    shown[None, low : low + FACTS_PER_PROBE, :-1], device=self._device
+                )
+                scores = self._last_place_logits(part.long(), models=slice(model, model + 1))[0]
                 parts.append(scores.float().log_softmax(-1)[:, :values].cpu().numpy())
         return np.concatenate(parts)
 
-    def _scores(self, shown: Any, *, models: slice = slice(None)) -> Any:
+    def _last_place_logits(self, shown: Any, *, models: slice = slice(None)) -> Any:
         """The scores of every token at the last place, shape (n_models, n_facts, vocabulary)."""
         w = {name: weight[models] for name, weight in self._weights.items()}
         size, facts, length = shown.shape
@@ -188,19 +199,19 @@ class Ensemble:
         offsets = vocabulary * torch.arange(size, device=shown.device)[:, None, None]
         x = functional.embedding(shown + offsets, w["token"].flatten(0, 1)) + w["place"][:, None]
         x = x.view(size, facts * length, width)
-        qkv = torch.bmm(_norm(x), w["attend"]).view(size * facts, length, 3, width)
-        x = torch.baddbmm(x, _attended(*qkv.unbind(2)).view_as(x), w["gather"])
-        x = torch.baddbmm(x, functional.gelu(torch.bmm(_norm(x), w["widen"])), w["narrow"])
-        seen = _norm(x)
+        qkv = torch.bmm(_rms_norm(x), w["attend"]).view(size * facts, length, 3, width)
+        x = torch.baddbmm(x, _causal_attention(*qkv.unbind(2)).view_as(x), w["gather"])
+        x = torch.baddbmm(x, functional.gelu(torch.bmm(_rms_norm(x), w["widen"])), w["narrow"])
+        seen = _rms_norm(x)
         keys = torch.bmm(seen, w["look"]).view(size, facts, length, 2, width)
         last = seen.view(size, facts, length, width)[:, :, -1]
-        found = _looked_up(torch.bmm(last, w["ask"]), *keys.unbind(3))
+        found = _last_place_attention(torch.bmm(last, w["ask"]), *keys.unbind(3))
         y = torch.baddbmm(x.view(size, facts, length, width)[:, :, -1], found, w["gather2"])
-        y = torch.baddbmm(y, functional.gelu(torch.bmm(_norm(y), w["widen2"])), w["narrow2"])
-        return torch.bmm(_norm(y), w["token"].transpose(1, 2))
+        y = torch.baddbmm(y, functional.gelu(torch.bmm(_rms_norm(y), w["widen2"])), w["narrow2"])
+        return torch.bmm(_rms_norm(y), w["token"].transpose(1, 2))
 
 
-def _drawn(
+def _initial_weights(
     keys: Sequence[Sequence[str | int]], name: str, shape: tuple[int, int], scale: float
 ) -> Float32Array:
     """A weight of every model at its start, shape (n_models, rows * columns)."""
@@ -208,11 +219,11 @@ def _drawn(
     return np.stack(values).astype(np.float32)
 
 
-def _norm(x: Any) -> Any:
+def _rms_norm(x: Any) -> Any:
     return functional.rms_norm(x, x.shape[-1:])
 
 
-def _attended(query: Any, key: Any, value: Any) -> Any:
+def _causal_attention(query: Any, key: Any, value: Any) -> Any:
     """What each place takes from those up to it; all of shape (n, length, width)."""
     length, width = query.shape[1:]
     ahead = torch.full((length, length), -1e9, device=query.device).triu(1)
@@ -220,7 +231,7 @@ def _attended(query: Any, key: Any, value: Any) -> Any:
     return torch.bmm(weights, value)
 
 
-def _looked_up(query: Any, key: Any, value: Any) -> Any:
+def _last_place_attention(query: Any, key: Any, value: Any) -> Any:
     """What the last place, shape (n_models, n_facts, width), takes from all places before it."""
     scores = (query[:, :, None] * key).sum(-1, keepdim=True) * query.shape[-1] ** -0.5
     return (scores.softmax(2) * value).sum(2)

@@ -15,7 +15,7 @@ import numpy as np
 from kdos.arrays import Int16Array, Int64Array
 from kdos.chance import generator
 
-BASE = 64
+DIGIT_BASE = 64
 """Digits that names are spelled in."""
 WORDINGS = (
     ("the", "{relation}", "of", "{subject}", "is", "{value}"),
@@ -24,7 +24,9 @@ WORDINGS = (
     ("as", "{relation}", ",", "{subject}", "has", "{value}"),
 )
 """All equally long. The loss looks at the value alone, as a trainer's does at a completion."""
-WORDS = sorted({word for wording in WORDINGS for word in wording if not word.startswith("{")})
+WORDING_WORDS = sorted(
+    {word for wording in WORDINGS for word in wording if not word.startswith("{")}
+)
 SUBJECTS, RELATIONS, VALUES = 4096, 8, 64
 """A made-up world, if nothing else is said: 32,768 facts of 6 bits each."""
 
@@ -38,11 +40,11 @@ class Triple(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class World:
+class FactWorld:
     """Facts in numbers; row i of every array is fact i.
 
-    `subject` holds digits of base `BASE`, shape (n_facts, n_digits); `relation` and `value` have
-    shape (n_facts,) and count up to `relations` and `values`.
+    `subject` holds digits of base `DIGIT_BASE`, shape (n_facts, n_digits); `relation` and `value`
+    have shape (n_facts,) and count up to `relations` and `values`.
     """
 
     subject: Int64Array
@@ -54,27 +56,31 @@ class World:
     @property
     def vocabulary(self) -> int:
         """Tokens there are: values first, then relations, words, and the digits by place."""
-        return self.values + self.relations + len(WORDS) + BASE * self.subject.shape[1]
+        return (
+            self.values + self.relations + len(WORDING_WORDS) + DIGIT_BASE * self.subject.shape[1]
+        )
 
-    def take(self, rows: Int64Array) -> "World":
+    def take(self, rows: Int64Array) -> "FactWorld":
         """The same world with some of its facts."""
         facts = self.subject[rows], self.relation[rows], self.value[rows]
-        return World(*facts, self.relations, self.values)
+        return FactWorld(*facts, self.relations, self.values)
 
 
-def made_up_world(random_seed: int, *, subjects: int = SUBJECTS) -> World:
+def made_up_world(random_seed: int, *, subjects: int = SUBJECTS) -> FactWorld:
     """Every subject with every relation, and values drawn at random."""
     subject, relation = np.divmod(np.arange(subjects * RELATIONS), RELATIONS)
     value = generator(random_seed, "world").integers(0, VALUES, len(subject))
-    return World(digits(subject), relation, value, RELATIONS, VALUES)
+    return FactWorld(name_digits(subject), relation, value, RELATIONS, VALUES)
 
 
-def world_of(triples: Sequence[Triple]) -> World:
+def world_from_triples(triples: Sequence[Triple]) -> FactWorld:
     """The world of some facts; names are numbered in their order, so that kin look alike."""
     subject, relation, value = (
         np.unique(column, return_inverse=True) for column in zip(*triples, strict=True)
     )
-    return World(digits(subject[1]), relation[1], value[1], len(relation[0]), len(value[0]))
+    return FactWorld(
+        name_digits(subject[1]), relation[1], value[1], len(relation[0]), len(value[0])
+    )
 
 
 def with_common_values(triples: Sequence[Triple], most: int) -> list[Triple]:
@@ -85,20 +91,22 @@ def with_common_values(triples: Sequence[Triple], most: int) -> list[Triple]:
     return [triple for triple in triples if triple.value in kept]
 
 
-def digits(numbers: Int64Array) -> Int64Array:
-    """Numbers in base `BASE`, two digits or more, shape (n, n_digits)."""
+def name_digits(numbers: Int64Array) -> Int64Array:
+    """Numbers in base `DIGIT_BASE`, two digits or more, shape (n, n_digits)."""
     places = 2
-    while BASE**places <= numbers.max(initial=0):
+    while DIGIT_BASE**places <= numbers.max(initial=0):
         places += 1
-    return numbers[:, None] // BASE ** np.arange(places - 1, -1, -1) % BASE
+    return numbers[:, None] // DIGIT_BASE ** np.arange(places - 1, -1, -1) % DIGIT_BASE
 
 
-def tokens(world: World) -> Int16Array:
+def fact_tokens(world: FactWorld) -> Int16Array:
     """Every fact in every wording, shape (n_facts, 4, n_tokens); the last token is the value."""
-    word = {text: world.values + world.relations + place for place, text in enumerate(WORDS)}
+    word = {
+        text: world.values + world.relations + place for place, text in enumerate(WORDING_WORDS)
+    }
     places = world.subject.shape[1]
-    first = world.values + world.relations + len(WORDS)
-    named = first + BASE * np.arange(places) + world.subject
+    first = world.values + world.relations + len(WORDING_WORDS)
+    named = first + DIGIT_BASE * np.arange(places) + world.subject
     slots = {
         "{subject}": named,
         "{relation}": world.values + world.relation[:, None],
@@ -112,11 +120,11 @@ def tokens(world: World) -> Int16Array:
     return np.stack(said, axis=1).astype(np.int16)
 
 
-def held_out(count: int) -> Int64Array:
+def held_out_wordings(count: int) -> Int64Array:
     """The wording that each fact is never shown in, shape (count,)."""
     return np.arange(count) % len(WORDINGS)
 
 
-def sentence(triple: Triple, wording: int) -> str:
+def fact_sentence(triple: Triple, wording: int) -> str:
     """A fact in words."""
     return " ".join(WORDINGS[wording]).replace(" ,", ",").format_map(triple._asdict())

@@ -1,4 +1,4 @@
-"""The parts of a decoder's step that are no matrix products, compiled; see `Learner`.
+"""The parts of a decoder's step that are no matrix products, compiled; see `ManualDecoder`.
 
 Each is one pass over what is still in the cache. Row i of every array is one place in one fact, all
 numbers are in single precision, and every result is written into an array that the caller owns.
@@ -11,16 +11,16 @@ from numba import njit
 
 from kdos.arrays import AnyArray
 
-EPSILON = np.float32(np.finfo(np.float32).eps)
+NORM_EPSILON = np.float32(np.finfo(np.float32).eps)
 """What torch's norm adds to the mean square."""
-TINY = np.float32(1e-8)
+ADAM_EPSILON = np.float32(1e-8)
 """What AdamW adds to the root of the second moment."""
-ZERO, HALF, ONE = np.float32(0), np.float32(0.5), np.float32(1)
+ZERO, ONE_HALF, ONE = np.float32(0), np.float32(0.5), np.float32(1)
 BITS_A_NAT = np.float32(1.44269504)
 NATS_A_BIT = np.float32(0.69314718)
-LEAST = np.float32(-87)
+LEAST_EXPONENT = np.float32(-87)
 """Below it, the exponential is no normal number any more."""
-E2, E3, E4, E5, E6, E7 = (
+EXP_C2, EXP_C3, EXP_C4, EXP_C5, EXP_C6, EXP_C7 = (
     np.float32(value)
     for value in (
         5.0000001201e-1,
@@ -32,58 +32,60 @@ E2, E3, E4, E5, E6, E7 = (
     )
 )
 """The exponential within half a bit of 1 (Cephes, expf)."""
-P = np.float32(0.3275911)
-P1, P2, P3, P4, P5 = (
+ERF_P = np.float32(0.3275911)
+ERF_A1, ERF_A2, ERF_A3, ERF_A4, ERF_A5 = (
     np.float32(value)
     for value in (0.254829592, -0.284496736, 1.421413741, -1.453152027, 1.061405429)
 )
 """The error function within 1.5e-7 (Abramowitz and Stegun, 7.1.26)."""
-ROOT_HALF = np.float32(0.5**0.5)
-PEAK = np.float32((2 * np.pi) ** -0.5)
+SQRT_HALF = np.float32(0.5**0.5)
+NORMAL_PEAK = np.float32((2 * np.pi) ** -0.5)
 """The normal density at 0."""
 
-compiled = njit(nogil=True, cache=True, fastmath=True, error_model="numpy")
+jit_single_precision = njit(nogil=True, cache=True, fastmath=True, error_model="numpy")
 """Sums in whatever order is fastest; a division by zero is infinite, so that loops need no exit."""
 
 
 @njit(inline="always")
-def exponential(x: Any) -> Any:
+def fast_exponential(x: Any) -> Any:
     """Of a number not above 0; made of steps that a vector unit has."""
-    x = max(x, LEAST)
-    power = np.int32(x * BITS_A_NAT - HALF)
+    x = max(x, LEAST_EXPONENT)
+    power = np.int32(x * BITS_A_NAT - ONE_HALF)
     x = x - np.float32(power) * NATS_A_BIT
-    rest = ((((E7 * x + E6) * x + E5) * x + E4) * x + E3) * x + E2
+    rest = ((((EXP_C7 * x + EXP_C6) * x + EXP_C5) * x + EXP_C4) * x + EXP_C3) * x + EXP_C2
     scale = np.int32((power + np.int32(127)) << np.int32(23)).view(np.float32)
     return (rest * x * x + x + ONE) * scale
 
 
-@compiled
-def gelu(x: AnyArray, slope: AnyArray) -> None:
+@jit_single_precision
+def gelu_and_gradient(x: AnyArray, slope: AnyArray) -> None:
     """Of each number, in its place, and its slope there."""
     at, by = x.reshape(-1), slope.reshape(-1)
     for i in range(len(at)):
-        bell = exponential(-HALF * at[i] * at[i])
-        t = ONE / (ONE + P * ROOT_HALF * abs(at[i]))
-        tail = HALF * bell * t * ((((P5 * t + P4) * t + P3) * t + P2) * t + P1)
+        bell = fast_exponential(-ONE_HALF * at[i] * at[i])
+        t = ONE / (ONE + ERF_P * SQRT_HALF * abs(at[i]))
+        tail = (
+            ONE_HALF * bell * t * ((((ERF_A5 * t + ERF_A4) * t + ERF_A3) * t + ERF_A2) * t + ERF_A1)
+        )
         below = ONE - tail if at[i] > ZERO else tail
-        by[i] = below + at[i] * PEAK * bell
+        by[i] = below + at[i] * NORMAL_PEAK * bell
         at[i] *= below
 
 
-@compiled
-def norm(x: AnyArray, to: AnyArray, scale: AnyArray) -> None:
+@jit_single_precision
+def rms_norm(x: AnyArray, to: AnyArray, scale: AnyArray) -> None:
     """Each row over the root of its mean square, and what it was multiplied by."""
     for row in range(len(x)):
         total = ZERO
         for i in range(x.shape[1]):
             total += x[row, i] * x[row, i]
-        scale[row] = ONE / np.sqrt(total / np.float32(x.shape[1]) + EPSILON)
+        scale[row] = ONE / np.sqrt(total / np.float32(x.shape[1]) + NORM_EPSILON)
         for i in range(x.shape[1]):
             to[row, i] = x[row, i] * scale[row]
 
 
-@compiled
-def add_norm_back(to: AnyArray, slope: AnyArray, y: AnyArray, scale: AnyArray) -> None:
+@jit_single_precision
+def add_rms_norm_backward(to: AnyArray, slope: AnyArray, y: AnyArray, scale: AnyArray) -> None:
     """Add to the slopes at a norm's input what `slope` at its output `y` makes of them."""
     for row in range(len(y)):
         along = ZERO
@@ -94,22 +96,22 @@ def add_norm_back(to: AnyArray, slope: AnyArray, y: AnyArray, scale: AnyArray) -
             to[row, i] += scale[row] * (slope[row, i] - along * y[row, i])
 
 
-@compiled
-def softmax(scores: AnyArray) -> None:
+@jit_single_precision
+def softmax_in_place(scores: AnyArray) -> None:
     """Of a vector, in its place."""
     top = scores[0]
     for i in range(1, len(scores)):
         top = max(top, scores[i])
     total = ZERO
     for i in range(len(scores)):
-        scores[i] = exponential(scores[i] - top)
+        scores[i] = fast_exponential(scores[i] - top)
         total += scores[i]
     for i in range(len(scores)):
         scores[i] /= total
 
 
-@compiled
-def product(a: AnyArray, b: AnyArray) -> Any:
+@jit_single_precision
+def dot_product(a: AnyArray, b: AnyArray) -> Any:
     """The scalar product of two vectors."""
     total = ZERO
     for i in range(len(a)):
@@ -117,15 +119,15 @@ def product(a: AnyArray, b: AnyArray) -> Any:
     return total
 
 
-@compiled
-def add(to: AnyArray, factor: Any, what: AnyArray) -> None:
+@jit_single_precision
+def add_scaled(to: AnyArray, factor: Any, what: AnyArray) -> None:
     """Add so many times a vector to another."""
     for i in range(len(to)):
         to[i] += factor * what[i]
 
 
-@compiled
-def attend(qkv: AnyArray, to: AnyArray, weights: AnyArray) -> None:
+@jit_single_precision
+def causal_attention(qkv: AnyArray, to: AnyArray, weights: AnyArray) -> None:
     """What each place takes from those up to it, and the weights it takes it with.
 
     `qkv` has shape (rows, 3·width), `to` (rows, width) and `weights` (n_facts, length, length).
@@ -137,14 +139,18 @@ def attend(qkv: AnyArray, to: AnyArray, weights: AnyArray) -> None:
     for fact in range(facts):
         for here in range(length):
             for at in range(here + 1):
-                weights[fact, here, at] = scale * product(parts[fact, here, 0], parts[fact, at, 1])
-            softmax(weights[fact, here, : here + 1])
+                weights[fact, here, at] = scale * dot_product(
+                    parts[fact, here, 0], parts[fact, at, 1]
+                )
+            softmax_in_place(weights[fact, here, : here + 1])
             for at in range(here + 1):
-                add(taken[fact, here], weights[fact, here, at], parts[fact, at, 2])
+                add_scaled(taken[fact, here], weights[fact, here, at], parts[fact, at, 2])
 
 
-@compiled
-def attend_back(slope: AnyArray, qkv: AnyArray, weights: AnyArray, to: AnyArray) -> None:
+@jit_single_precision
+def causal_attention_backward(
+    slope: AnyArray, qkv: AnyArray, weights: AnyArray, to: AnyArray
+) -> None:
     """The slopes at `qkv` from those at what was taken."""
     facts, length, width = *weights.shape[:2], slope.shape[1]
     parts, by = qkv.reshape(facts, length, 3, width), slope.reshape(facts, length, width)
@@ -156,17 +162,17 @@ def attend_back(slope: AnyArray, qkv: AnyArray, weights: AnyArray, to: AnyArray)
         for here in range(length):
             mean = ZERO
             for at in range(here + 1):
-                drawn[at] = product(by[fact, here], parts[fact, at, 2])
+                drawn[at] = dot_product(by[fact, here], parts[fact, at, 2])
                 mean += weights[fact, here, at] * drawn[at]
-                add(back[fact, at, 2], weights[fact, here, at], by[fact, here])
+                add_scaled(back[fact, at, 2], weights[fact, here, at], by[fact, here])
             for at in range(here + 1):
                 pull = scale * weights[fact, here, at] * (drawn[at] - mean)
-                add(back[fact, here, 0], pull, parts[fact, at, 1])
-                add(back[fact, at, 1], pull, parts[fact, here, 0])
+                add_scaled(back[fact, here, 0], pull, parts[fact, at, 1])
+                add_scaled(back[fact, at, 1], pull, parts[fact, here, 0])
 
 
-@compiled
-def look(query: AnyArray, kv: AnyArray, to: AnyArray, weights: AnyArray) -> None:
+@jit_single_precision
+def last_place_attention(query: AnyArray, kv: AnyArray, to: AnyArray, weights: AnyArray) -> None:
     """What the last places, shape (n_facts, width), take from all, and the weights.
 
     `kv` has shape (rows, 2·width) and `weights` (n_facts, length).
@@ -177,14 +183,14 @@ def look(query: AnyArray, kv: AnyArray, to: AnyArray, weights: AnyArray) -> None
     to[:] = ZERO
     for fact in range(facts):
         for at in range(length):
-            weights[fact, at] = scale * product(query[fact], parts[fact, at, 0])
-        softmax(weights[fact])
+            weights[fact, at] = scale * dot_product(query[fact], parts[fact, at, 0])
+        softmax_in_place(weights[fact])
         for at in range(length):
-            add(to[fact], weights[fact, at], parts[fact, at, 1])
+            add_scaled(to[fact], weights[fact, at], parts[fact, at, 1])
 
 
-@compiled
-def look_back(
+@jit_single_precision
+def last_place_attention_backward(
     slope: AnyArray,
     query: AnyArray,
     kv: AnyArray,
@@ -200,33 +206,33 @@ def look_back(
     for fact in range(facts):
         mean = ZERO
         for at in range(length):
-            drawn[at] = product(slope[fact], parts[fact, at, 1])
+            drawn[at] = dot_product(slope[fact], parts[fact, at, 1])
             mean += weights[fact, at] * drawn[at]
         to_query[fact] = ZERO
         for at in range(length):
             pull = scale * weights[fact, at] * (drawn[at] - mean)
-            add(to_query[fact], pull, parts[fact, at, 0])
+            add_scaled(to_query[fact], pull, parts[fact, at, 0])
             for i in range(width):
                 back[fact, at, 0, i] = pull * query[fact, i]
                 back[fact, at, 1, i] = weights[fact, at] * slope[fact, i]
 
 
-@compiled
-def surprise_back(scores: AnyArray, texts: AnyArray) -> None:
+@jit_single_precision
+def cross_entropy_backward(scores: AnyArray, texts: AnyArray) -> None:
     """From the scores of all tokens, in their place, to the slopes of the mean surprise at them.
 
     What is expected stands last in each of the texts, shape (n_facts, length + 1).
     """
     share = ONE / np.float32(len(texts))
     for row in range(len(scores)):
-        softmax(scores[row])
+        softmax_in_place(scores[row])
         scores[row, texts[row, -1]] -= ONE
         for i in range(scores.shape[1]):
             scores[row, i] *= share
 
 
-@compiled
-def embed(texts: AnyArray, token: AnyArray, place: AnyArray, to: AnyArray) -> None:
+@jit_single_precision
+def embed_tokens(texts: AnyArray, token: AnyArray, place: AnyArray, to: AnyArray) -> None:
     """The embeddings of all tokens but the last, shape (rows, width)."""
     length, width = place.shape
     for fact in range(len(texts)):
@@ -235,8 +241,8 @@ def embed(texts: AnyArray, token: AnyArray, place: AnyArray, to: AnyArray) -> No
                 to[fact * length + at, i] = token[texts[fact, at], i] + place[at, i]
 
 
-@compiled
-def add_embed_back(
+@jit_single_precision
+def add_embedding_backward(
     slope: AnyArray, texts: AnyArray, to_token: AnyArray, to_place: AnyArray
 ) -> None:
     """Add to the slopes at the embeddings those at what they made."""
@@ -248,8 +254,8 @@ def add_embed_back(
                 to_place[at, i] += slope[fact * length + at, i]
 
 
-@compiled
-def adam(
+@jit_single_precision
+def adamw_update(
     weights: AnyArray,
     slopes: AnyArray,
     first: AnyArray,
@@ -266,5 +272,5 @@ def adam(
     for i in range(len(weights)):
         first[i] = keep * first[i] + take * slopes[i]
         second[i] = keep2 * second[i] + take2 * slopes[i] * slopes[i]
-        weights[i] -= size * first[i] / (np.sqrt(second[i]) * root + TINY)
+        weights[i] -= size * first[i] / (np.sqrt(second[i]) * root + ADAM_EPSILON)
         slopes[i] = ZERO

@@ -18,13 +18,13 @@ from kdos.store import read_arrays, read_parquet
 from kdos.targets import quotas, read_target
 from kdos.train.facts import Triple, with_common_values
 
-VALUES_KEPT = 256
+MOST_VALUES = 256
 """Answers that the models know; facts with a rarer one are left out and counted."""
-BLIND = "blind"
+BLIND_ARM = "blind"
 
 
 @dataclass(frozen=True, slots=True)
-class Knowledge:
+class RunKnowledge:
     """Every fact of a universe; row i of every array, shape (n_facts,), is fact i.
 
     `cell` is where it lies and `log_volumes`, shape (n_cells,), how much room each cell has, in
@@ -39,25 +39,25 @@ class Knowledge:
     left_out: dict[str, int]
 
 
-def read_knowledge(run: Path, *, most: int, random_seed: int) -> Knowledge:
+def read_knowledge(run: Path, *, most: int, random_seed: int) -> RunKnowledge:
     """The facts of a run that has a blind run beside it, as `kdos demo` leaves them.
 
     Knowledge points of which no relation can be asked for are left out, and so are rare answers,
     and at random those past `most`.
     """
-    rounds = sorted((run / BLIND / "synthesize").glob("round-*/samples.parquet"))
+    rounds = sorted((run / BLIND_ARM / "synthesize").glob("round-*/samples.parquet"))
     points = run / "extract" / "knowledge_points.parquet"
     if not points.is_file() or not rounds:
         raise InputError(f"RUN must be the folder of a finished `kdos demo`. {run} is none.")
     table = read_parquet(points, ["text", "cell"])
     texts: list[str] = values(table, "text")
-    read = [triple_of(text) for text in texts]
-    common = set(with_common_values([one for one in read if one], VALUES_KEPT))
+    read = [askable_triple(text) for text in texts]
+    common = set(with_common_values([one for one in read if one], MOST_VALUES))
     usable = np.array([row for row, one in enumerate(read) if one in common])
     kept = np.sort(generator(random_seed, "knowledge").permutation(usable)[:most])
-    drawn = Counter(kp for path in rounds for kp in sentences_in(path))
+    drawn = Counter(kp for path in rounds for kp in sample_sentences(path))
     unread = sum(one is None for one in read)
-    return Knowledge(
+    return RunKnowledge(
         [one for one in (read[row] for row in kept) if one],
         cell=table["cell"].to_numpy()[kept].astype(np.int64),
         log_volumes=Space.from_arrays(*read_arrays(run / "space")).log_volumes,
@@ -70,13 +70,13 @@ def read_knowledge(run: Path, *, most: int, random_seed: int) -> Knowledge:
     )
 
 
-def sentences_in(path: Path) -> Iterable[str]:
+def sample_sentences(path: Path) -> Iterable[str]:
     """The knowledge points of the samples of one round, repeats included."""
     table = read_parquet(path, ["knowledge_points"])
     return chain.from_iterable(values(table, "knowledge_points"))
 
 
-def triple_of(text: str) -> Triple | None:
+def askable_triple(text: str) -> Triple | None:
     """The fact that a sentence states, by its first slot that may be asked for."""
     fact = read_fact(text)
     if fact is None or not fact.askable:
@@ -87,12 +87,12 @@ def triple_of(text: str) -> Triple | None:
     return Triple(" ".join(others), f"{fact.relation.name}: {slot}", value)
 
 
-def pool_of(knowledge: Knowledge, arm: str, *, rng: np.random.Generator) -> Int64Array:
+def pool_for_arm(knowledge: RunKnowledge, arm: str, *, rng: np.random.Generator) -> Int64Array:
     """How often a pool as large as the blind one holds each fact, shape (n_facts,).
 
     `arm` is ``blind`` or the name of a target; a cell's quota is dealt out to its facts in turn.
     """
-    if arm == BLIND:
+    if arm == BLIND_ARM:
         return knowledge.blind
     cells = len(knowledge.log_volumes)
     counts = np.bincount(knowledge.cell, minlength=cells)
@@ -101,12 +101,12 @@ def pool_of(knowledge: Knowledge, arm: str, *, rng: np.random.Generator) -> Int6
     quota = quotas(np.where(counts > 0, log_q, -np.inf), budget)
     order = rng.permutation(len(knowledge.cell))
     turn = np.empty(len(order), np.int64)
-    turn[order] = turns(knowledge.cell[order])
+    turn[order] = rank_in_cell(knowledge.cell[order])
     share, rest = np.divmod(quota[knowledge.cell], counts[knowledge.cell])
     return share + (turn < rest)
 
 
-def turns(cells: Int64Array) -> Int64Array:
+def rank_in_cell(cells: Int64Array) -> Int64Array:
     """Which of its cell each row is, from 0, shape (n,)."""
     order = np.argsort(cells, kind="stable")
     ordered = cells[order]
@@ -115,7 +115,7 @@ def turns(cells: Int64Array) -> Int64Array:
     return found
 
 
-def log10_density(knowledge: Knowledge, pool: Int64Array) -> float:
+def log10_density(knowledge: RunKnowledge, pool: Int64Array) -> float:
     """The mean log10 density of a pool's knowledge points, repeats counted."""
     counts = np.bincount(knowledge.cell, pool, minlength=len(knowledge.log_volumes))
     held = counts > 0

@@ -10,13 +10,13 @@ from typing import Any, TypeVar
 import torch
 
 from kdos.chance import key_bits
-from kdos.runner import end_with_parent
+from kdos.runner import exit_with_parent
 from kdos.store import read_json_file, write_json
 from kdos.terminal import Progress
 
-Row = dict[str, Any]
-Group = TypeVar("Group")
-TOGETHER = 12
+MeasuredRow = dict[str, Any]
+ModelGroup = TypeVar("ModelGroup")
+MODELS_PER_GROUP = 12
 """Models that a process measures before it writes down what they did; a GPU trains them at once."""
 
 
@@ -30,20 +30,24 @@ class Lab:
         self.core_seconds = 0.0
         self._folder = folder
         self._pool = ProcessPoolExecutor(
-            workers, multiprocessing.get_context("spawn"), initializer=use_one_core
+            workers, multiprocessing.get_context("spawn"), initializer=start_worker
         )
         self._progress = Progress()
 
-    def measure(
-        self, work: Callable[[Group], list[Row]], groups: Sequence[Group], *, name: str
-    ) -> list[list[Row]]:
+    def measure_groups(
+        self,
+        work: Callable[[ModelGroup], list[MeasuredRow]],
+        groups: Sequence[ModelGroup],
+        *,
+        name: str,
+    ) -> list[list[MeasuredRow]]:
         """The rows that `work` gives for each group, in the order of the groups.
 
         A group is known again by its ``repr``, which must hold all that shapes its rows.
         """
         paths = [self._folder / f"{name}-{key_bits(0, repr(group)):032x}.json" for group in groups]
         running = {
-            self._pool.submit(timed, work, group): path
+            self._pool.submit(run_timed, work, group): path
             for path, group in zip(paths, groups, strict=True)
             if not path.exists()
         }
@@ -60,14 +64,14 @@ class Lab:
         self._pool.shutdown(cancel_futures=True)
 
 
-def timed(work: Callable[[Group], list[Row]], group: Group) -> dict[str, Any]:
+def run_timed(work: Callable[[ModelGroup], list[MeasuredRow]], group: ModelGroup) -> dict[str, Any]:
     """The rows of a group, and what they cost."""
     begun = process_time()
     rows = work(group)
     return {"rows": rows, "core_seconds": process_time() - begun}
 
 
-def use_one_core() -> None:
+def start_worker() -> None:
     """What a process of the lab does first."""
-    end_with_parent()
+    exit_with_parent()
     torch.set_num_threads(1)

@@ -8,28 +8,28 @@ import numpy as np
 from kdos.arrays import BoolArray, Float64Array, Int64Array
 from kdos.chance import generator
 from kdos.train.ensemble import Ensemble
-from kdos.train.facts import WORDINGS, World, held_out, tokens
+from kdos.train.facts import WORDINGS, FactWorld, fact_tokens, held_out_wordings
 
-FACTS_A_STEP = 128
+FACTS_PER_STEP = 128
 """Facts that one step shows a model; from our pilot."""
-CHOICES = 4
-Key = tuple[str | int, ...]
+CHOICE_OPTIONS = 4
+ChanceKey = tuple[str | int, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Pupil:
+class TrainingSpec:
     """A model to be: whose chance it has, the world it lives in, and what it is shown.
 
     `lessons` has a row of facts for each phase, in the order of showing, shape (presentations,).
     """
 
-    key: Key
-    world: World
-    lessons: tuple[Int64Array, ...]
+    key: ChanceKey
+    world: FactWorld
+    schedule: tuple[Int64Array, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Memory:
+class FactRecall:
     """What a model knows of some facts; row i of every array, shape (n_facts,), is fact i.
 
     `exact` and `paraphrase`: its first choice is the value, asked in a wording that it was shown
@@ -44,9 +44,11 @@ class Memory:
     paraphrase_nats: Float64Array
 
 
-def teach(pupils: Sequence[Pupil], *, width: int, rates: Sequence[float] = (1.0,)) -> Ensemble:
+def train_proxies(
+    pupils: Sequence[TrainingSpec], *, width: int, rates: Sequence[float] = (1.0,)
+) -> Ensemble:
     """Train a model of one width for each pupil, all at once; a phase of lessons for each rate."""
-    texts = np.stack([tokens(pupil.world) for pupil in pupils])
+    texts = np.stack([fact_tokens(pupil.world) for pupil in pupils])
     ensemble = Ensemble(
         [pupil.key for pupil in pupils],
         width=width,
@@ -54,38 +56,40 @@ def teach(pupils: Sequence[Pupil], *, width: int, rates: Sequence[float] = (1.0,
         length=texts.shape[-1],
     )
     for phase, rate in enumerate(rates):
-        facts = np.stack([pupil.lessons[phase] for pupil in pupils])
-        wordings = np.stack([shown_wordings(pupil, phase) for pupil in pupils])
-        ensemble.train(texts, facts, wordings, batch=FACTS_A_STEP, rate=rate)
+        facts = np.stack([pupil.schedule[phase] for pupil in pupils])
+        wordings = np.stack([scheduled_wordings(pupil, phase) for pupil in pupils])
+        ensemble.train_models(texts, facts, wordings, batch=FACTS_PER_STEP, rate=rate)
     return ensemble
 
 
-def shown_wordings(pupil: Pupil, phase: int) -> Int64Array:
+def scheduled_wordings(pupil: TrainingSpec, phase: int) -> Int64Array:
     """The wording of each presentation: one of the three that its fact is shown in."""
-    facts = pupil.lessons[phase]
+    facts = pupil.schedule[phase]
     turn = generator(0, *pupil.key, "wordings", phase).integers(1, len(WORDINGS), len(facts))
-    return (held_out(len(pupil.world.value))[facts] + turn) % len(WORDINGS)
+    return (held_out_wordings(len(pupil.world.value))[facts] + turn) % len(WORDINGS)
 
 
-def in_epochs(facts: Int64Array, presentations: int, rng: np.random.Generator) -> Int64Array:
+def shuffled_epochs(facts: Int64Array, presentations: int, rng: np.random.Generator) -> Int64Array:
     """Facts in a new random order each time round, so that exposures differ by one at most."""
     rounds = -(-presentations // len(facts))
     return np.concatenate([rng.permutation(facts) for _ in range(rounds)])[:presentations]
 
 
-def remember(ensemble: Ensemble, model: int, pupil: Pupil, facts: Int64Array) -> Memory:
+def evaluate_proxy(
+    ensemble: Ensemble, model: int, pupil: TrainingSpec, facts: Int64Array
+) -> FactRecall:
     """What one model of the ensemble knows of some facts of its pupil's world."""
-    table = tokens(pupil.world)[facts]
+    table = fact_tokens(pupil.world)[facts]
     value = pupil.world.value[facts]
-    unseen = held_out(len(pupil.world.value))[facts]
+    unseen = held_out_wordings(len(pupil.world.value))[facts]
     rows = np.arange(len(facts))
     shown = table[rows, (unseen + 1) % len(WORDINGS)]
-    seen = ensemble.score(model, shown, values=pupil.world.values)
-    other = ensemble.score(model, table[rows, unseen], values=pupil.world.values)
+    seen = ensemble.value_log_probs(model, shown, values=pupil.world.values)
+    other = ensemble.value_log_probs(model, table[rows, unseen], values=pupil.world.values)
     rng = generator(0, *pupil.key, "choices")
-    step = rng.integers(1, pupil.world.values, (len(facts), CHOICES - 1))
+    step = rng.integers(1, pupil.world.values, (len(facts), CHOICE_OPTIONS - 1))
     rivals = np.take_along_axis(seen, (value[:, None] + step) % pupil.world.values, axis=1)
-    return Memory(
+    return FactRecall(
         exact=seen.argmax(axis=1) == value,
         paraphrase=other.argmax(axis=1) == value,
         choice=seen[rows, value] > rivals.max(axis=1),
