@@ -15,7 +15,7 @@ MEMBERS = 32
 
 
 def cell_log_density(counts: npt.ArrayLike, space: Space) -> Float64Array:
-    """log rho_c = log(n_c + 1/2) - log V_c in nats, shape (n_cells,) (our design §6)."""
+    """log rho_c = log(n_c + 1/2) - log V_c in nats, shape (n_cells,) (our design)."""
     return np.log(np.asarray(counts, np.float64) + 0.5) - space.log_volumes
 
 

@@ -206,7 +206,7 @@ def candidates_for(n_points: int) -> int:
 def radius_log_density(
     radius: Float64Array, intrinsic_dim: float, *, k: int, r_min: float
 ) -> Float64Array:
-    """log rho = psi(k) - log V_d - d log max(r_k, r_min) in nats (our design §6).
+    """log rho = psi(k) - log V_d - d log max(r_k, r_min) in nats (our design).
 
     psi(k) makes the mean unbiased (Kozachenko and Leonenko 1987).
     """
