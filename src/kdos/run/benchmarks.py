@@ -12,7 +12,6 @@ from kdos.checks import Asked, Benchmarks, paraphrased, refuse
 from kdos.evaluate import open_benchmark
 from kdos.pool import Draft, Refusal
 from kdos.scoring import Question
-from kdos.store import read_parquet
 
 Embed = Callable[[Sequence[str]], Float32Array]
 
@@ -49,12 +48,12 @@ def paraphrase_check(
     return refusals
 
 
-def told(folder: RunFolder, rounds: int, benchmarks: Benchmarks) -> dict[str, Any]:
+def told(folder: RunFolder, benchmarks: Benchmarks) -> dict[str, Any]:
     """What was looked for and what was removed: ``decontamination.json``."""
     removed = [
         {"draft": row["draft"], "question": row["question"], "is": row["detail"]}
-        for number in range(1, rounds + 1)
-        for row in read_parquet(folder.round(number) / "verdicts.parquet").to_pylist()
+        for verdicts in folder.read_rounds("verdicts", ["draft", "question", "reason", "detail"])
+        for row in verdicts.to_pylist()
         if row["reason"] == "contaminated"
     ]
     drafts = Counter(each["is"].partition(":")[0] for each in removed)

@@ -43,13 +43,13 @@ def finish(
 ) -> dict[str, Any]:
     """Write what the run leaves; returns the summary."""
     summary = summarise(config, folder, prepared, balanced, spending, seconds=seconds)
-    samples = all_samples(folder, balanced.state.rounds)
+    samples = all_samples(folder)
     knowledge_points = balanced.state.pool.knowledge_points
     write_target(folder, balanced.room, balanced.lack, knowledge_points=knowledge_points)
     summary["novel_share"] = write_pool_points(folder, prepared, balanced)
     warn_of_novelty(summary["novel_share"])
     if balanced.room.benchmarks:
-        told_of = told(folder, balanced.state.rounds, balanced.room.benchmarks)
+        told_of = told(folder, balanced.room.benchmarks)
         write_json(folder.decontamination, told_of)
     write_dataset(samples, read_card(folder.path, summary=summary), folder.dataset)
     write_json(folder.summary, summary)
@@ -76,7 +76,7 @@ def summarise(
 ) -> dict[str, Any]:
     """The JSON summary of the command-line contract, and what the report needs beside it."""
     pool, gap = balanced.state.pool, balanced.lack.gap
-    stages = prepared.stages | stages_of(folder, balanced.state.rounds)
+    stages = prepared.stages | stages_of(folder)
     drafts = stages["drafts"]
     return {
         "samples": pool.samples,
@@ -95,7 +95,7 @@ def summarise(
         "knowledge_points": pool.knowledge_points,
         "effective_shapes": balanced.room.shapes.effective(),
         "rounds": balanced.state.rounds,
-        "adherence": adherence_of(folder, balanced.state.rounds),
+        "adherence": adherence_of(folder),
         "target": config.target,
         "picker": config.picker,
         "space": prepared.space.fingerprint,

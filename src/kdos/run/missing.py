@@ -5,14 +5,11 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import yaml
 
 from kdos.arrays import BoolArray, Float64Array, Int64Array
 from kdos.artifacts import RunFolder
-from kdos.config import Config, read_config
 from kdos.errors import InputError
 from kdos.pool import values
 from kdos.pool.grouping import fact_key
@@ -57,7 +54,10 @@ def missing_in(path: Path, *, examples: int) -> Missing:
         InputError: There is no run, or it has not come to its loop yet.
     """
     folder = RunFolder(path)
-    config = config_in(folder)
+    folder.require_config()
+    if not folder.target.is_file():
+        raise InputError(f"{folder.path} has no target yet: the run has not come to its loop.")
+    config = folder.read_config()
     table = read_parquet(folder.target)
     n_cells = table.num_rows
     samples, held, picks, known = tally(folder, n_cells)
@@ -98,28 +98,16 @@ def gap_of(
     return measure_gap(held, rest, quota), np.where(reachable, quotas(rest, budget), quota)
 
 
-def config_in(folder: RunFolder) -> Config:
-    """The configuration of a run that has come to its loop."""
-    if not folder.config.is_file():
-        raise InputError(f"RUN must be the folder of a run. {folder.path} holds no run.yaml.")
-    if not folder.target.is_file():
-        raise InputError(f"{folder.path} has no target yet: the run has not come to its loop.")
-    value: Any = yaml.safe_load(folder.config.read_text("utf-8"))
-    return read_config({key: part for key, part in value.items() if key != "fingerprint"})
-
-
 def tally(folder: RunFolder, n_cells: int) -> tuple[int, Int64Array, Int64Array, Counter[str]]:
     """Samples, knowledge points and picks by cell, and how often each knowledge point is held."""
-    samples, number = 0, 1
+    samples = 0
     cells: list[int] = []
-    aimed: list[int] = []
     known: Counter[str] = Counter()
-    while (path := folder.round(number)).exists():
-        held = read_parquet(path / "samples.parquet", ["knowledge_points", "cells"])
-        samples, number = samples + held.num_rows, number + 1
+    for held in folder.read_rounds("samples", ["knowledge_points", "cells"]):
+        samples += held.num_rows
         cells += [cell for row in values(held, "cells") for cell in row]
         known.update(fact_key(text) for row in values(held, "knowledge_points") for text in row)
-        aimed += values(read_parquet(path / "picks.parquet", ["cell"]), "cell")
+    aimed = [c for picks in folder.read_rounds("picks", ["cell"]) for c in values(picks, "cell")]
     by_cell = [np.bincount(np.array(each, np.int64), minlength=n_cells) for each in (cells, aimed)]
     return samples, by_cell[0], by_cell[1], known
 

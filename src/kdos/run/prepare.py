@@ -68,7 +68,7 @@ def prepare(
         library=library,
         inventory=Inventory(
             values(reference, "text"),
-            points=read_arrays(folder.reference)[1]["points"],
+            points=folder.read_reference_points(),
             cells=reference["cell"].to_numpy().astype(np.int32),
             wordings=values(reference, "wordings"),
         ),
@@ -86,14 +86,14 @@ def seed_stage(
     if not folder.seed.exists():
         with progress.stage("seed"):
             write_seeds(config, folder, ask=ask, progress=progress)
-    stages = read_json_file(folder.seed / "stages.json")
-    tables = [read_parquet(folder.seed / f"{name}.parquet") for name in ("seeds", "passages")]
-    if not tables[0].num_rows:
+    stages = read_json_file(folder.seed_tallies)
+    seeds, passages = read_parquet(folder.seeds), read_parquet(folder.passages)
+    if not seeds.num_rows:
         raise UsageError(
             "the source must give at least one seed question. Got none from "
-            f"{stages['document']['out']} documents; see {folder.seed / 'stages.json'}."
+            f"{stages['document']['out']} documents; see {folder.seed_tallies}."
         )
-    return tables[0], tables[1], stages
+    return seeds, passages, stages
 
 
 def write_seeds(config: Config, folder: RunFolder, *, ask: Ask, progress: Progress) -> None:
@@ -115,14 +115,14 @@ def write_seeds(config: Config, folder: RunFolder, *, ask: Ask, progress: Progre
             ):
                 count(tally[stage], refused=reason)
             progress.count(tally["seed"]["out"], f"{tally['document']['out']} documents")
-        write_json(aside / "stages.json", tally)
+        write_json(aside / folder.seed_tallies.name, tally)
 
 
 def extract_stage(
     seeds: pa.Table, passages: pa.Table, folder: RunFolder, *, ask: Ask, progress: Progress
 ) -> tuple[Library, Tally]:
     """The library of seeds that have knowledge points, and the balance of the stage."""
-    done = folder.extractions.with_suffix(".json")
+    done = folder.extraction_tally
     if not done.exists():
         with progress.stage("extract", total=seeds.num_rows):
             shelf = Library(seeds=seeds, extractions=seeds, passages=passages)
@@ -199,8 +199,7 @@ def space_stage(
                 .append_column("y", pa.array(reference.points[:, 1]))
             )
             write_parquet(folder.knowledge_points, table, table.schema)
-    space = Space.from_arrays(*read_arrays(folder.space))
-    return space, read_parquet(folder.knowledge_points)
+    return folder.read_space(), read_parquet(folder.knowledge_points)
 
 
 def without_paraphrases(points: pa.Table, vectors: Float32Array) -> tuple[pa.Table, Float32Array]:

@@ -23,11 +23,9 @@ from kdos.run.finish import finish, summarise, write_pool_points
 from kdos.run.prepare import prepare
 from kdos.run.turns import balance_pool
 from kdos.runner import ProcessPoolEngine
-from kdos.store import read_json_file, run_lock, write_json
+from kdos.store import run_lock, write_json
 from kdos.targets import demand_file
 from kdos.terminal import Progress
-
-BLIND = "blind"
 
 
 def run(config: Config, path: Path, *, cache: Path | None = None) -> dict[str, Any]:
@@ -45,8 +43,8 @@ def run(config: Config, path: Path, *, cache: Path | None = None) -> dict[str, A
         weighted_questions(Path(demand))
     folder, progress, page = RunFolder(path), Progress(), LivePage(path)
     with run_lock(path):
-        if folder.claim(config) and folder.summary.exists():
-            return read_json_file(folder.summary)
+        if folder.write_config(config) and folder.summary.exists():
+            return folder.read_summary()
         page.refresh()
         with (
             left_clean(folder),
@@ -86,10 +84,10 @@ def left_clean(folder: RunFolder) -> Generator[None]:
 def run_blind(config: Config, path: Path) -> dict[str, Any]:
     """Beside the run in `path`, the same without feedback, from its seeds and in its space."""
     begun = monotonic()
-    folder, blind, progress = RunFolder(path), RunFolder(path / BLIND), Progress()
+    folder, blind, progress = RunFolder(path), RunFolder(path).blind, Progress()
     with run_lock(path):
-        if blind.claim(config) and blind.summary.exists():
-            return read_json_file(blind.summary)
+        if blind.write_config(config) and blind.summary.exists():
+            return blind.read_summary()
         with (
             open_ledger(folder, config) as ledger,
             open_engine(config) as engine,
@@ -100,7 +98,7 @@ def run_blind(config: Config, path: Path) -> dict[str, Any]:
             pool = balance_pool(
                 config, blind, prepared, ask=ask, engine=engine.name, progress=progress
             )
-            spent_before = read_json_file(folder.summary)["llm_calls"]
+            spent_before = folder.read_summary()["llm_calls"]
             spending = replace(ledger.spending, calls=ledger.spending.calls - spent_before)
         write_pool_points(blind, prepared, pool)
         summary = summarise(config, blind, prepared, pool, spending, seconds=monotonic() - begun)

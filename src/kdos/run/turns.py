@@ -24,7 +24,7 @@ from kdos.run.benchmarks import benchmarks_of, paraphrase_check, read_questions
 from kdos.run.demand import read_demand
 from kdos.run.prepare import Prepared, Tally, count, new_tally
 from kdos.sampler import Links, Yields
-from kdos.store import read_json_file, read_parquet, whole_folder, write_json, write_parquet
+from kdos.store import write_parquet
 from kdos.synthesize import (
     POINTS_A_SAMPLE,
     SAMPLES,
@@ -98,7 +98,7 @@ def balance_pool(
                 engine=engine,
                 prompt=SYNTHESIZE_PROMPT.hash,
             )
-            write_turn(folder, turn.number, facts, tables)
+            folder.round_folder(turn.number).write(facts, tables)
             progress.count(state.pool.samples, note(facts))
             if page:
                 page.refresh()
@@ -160,11 +160,11 @@ def past_turns(folder: RunFolder, room: Workroom) -> State:
         Pool.empty(n_cells=n_cells, n_points=n_points),
         Yields.none(n_cells=n_cells, n_points=n_points),
     )
-    while (path := folder.round(state.rounds + 1)).exists():
-        tables = {name: read_parquet(path / f"{name}.parquet") for name in SCHEMAS}
+    rounds = {name: folder.read_rounds(name) for name in SCHEMAS}
+    for number, facts in enumerate(folder.read_round_facts()):
+        tables = {name: rounds[name][number] for name in SCHEMAS}
         outcome = read_outcome(tables, room.inventory)
-        kl = read_json_file(path / "round.json")["kl_before"]
-        kl = math.inf if kl is None else kl
+        kl = math.inf if facts["kl_before"] is None else facts["kl_before"]
         state = state.after(outcome, cells=room.inventory.cells, kl=kl)
         for row in tables["samples"].select(["question", "answer", "id"]).to_pylist():
             room.known.add(row["question"], [row["answer"]], name=row["id"])
@@ -183,16 +183,6 @@ def write_target(folder: RunFolder, room: Workroom, lack: Lack, *, knowledge_poi
         }
     )
     write_parquet(folder.target, table, table.schema)
-
-
-def write_turn(
-    folder: RunFolder, number: int, facts: dict[str, Any], tables: dict[str, pa.Table]
-) -> None:
-    """One turn as a folder, whole or not at all."""
-    with whole_folder(folder.round(number)) as aside:
-        for name, table in tables.items():
-            write_parquet(aside / f"{name}.parquet", table, table.schema)
-        write_json(aside / "round.json", facts)
 
 
 def turn_facts(turn: Round, state: State, lack: Lack, room: Workroom) -> dict[str, Any]:
@@ -221,11 +211,10 @@ def turn_facts(turn: Round, state: State, lack: Lack, room: Workroom) -> dict[st
     }
 
 
-def stages_of(folder: RunFolder, rounds: int) -> dict[str, Tally]:
+def stages_of(folder: RunFolder) -> dict[str, Tally]:
     """The balance of calls for drafts and of drafts, over all turns."""
     calls, drafts = new_tally(), new_tally()
-    for number in range(1, rounds + 1):
-        facts = read_json_file(folder.round(number) / "round.json")
+    for facts in folder.read_round_facts():
         count(calls, kept=facts["calls"] - sum(facts["failed"].values()))
         count(drafts, kept=facts["accepted"])
         for tally, refused in ((calls, facts["failed"]), (drafts, facts["refused"])):
@@ -234,18 +223,17 @@ def stages_of(folder: RunFolder, rounds: int) -> dict[str, Tally]:
     return {"calls": calls, "drafts": drafts}
 
 
-def adherence_of(folder: RunFolder, rounds: int) -> float | None:
+def adherence_of(folder: RunFolder) -> float | None:
     """The mean adherence of all drafts that were read; None where none was."""
-    facts = [read_json_file(folder.round(n) / "round.json") for n in range(1, rounds + 1)]
+    facts = folder.read_round_facts()
     read = sum(fact["read"] for fact in facts)
     total = sum(fact["adherence"] * fact["read"] for fact in facts if fact["read"])
     return total / read if read else None
 
 
-def all_samples(folder: RunFolder, rounds: int) -> pa.Table:
+def all_samples(folder: RunFolder) -> pa.Table:
     """The samples of all turns, in the order in which they were accepted."""
-    numbers = range(1, rounds + 1)
-    tables = [read_parquet(folder.round(number) / "samples.parquet") for number in numbers]
+    tables = folder.read_rounds("samples")
     return pa.concat_tables(tables) if tables else SAMPLES.empty_table()
 
 

@@ -9,18 +9,19 @@ from pathlib import Path
 import numpy as np
 
 from kdos.arrays import Float64Array, Int64Array
+from kdos.artifacts import RunFolder
 from kdos.chance import generator
-from kdos.density import Space
 from kdos.errors import InputError
 from kdos.pool import values
 from kdos.rules import read_fact
-from kdos.store import read_arrays, read_parquet
+from kdos.store import read_parquet
 from kdos.targets import quotas, read_target
 from kdos.train.facts import Triple, with_common_values
 
 MOST_VALUES = 256
 """Answers that the models know; facts with a rarer one are left out and counted."""
 BLIND_ARM = "blind"
+"""The arm that is the pool of a run without feedback."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,22 +46,22 @@ def read_knowledge(run: Path, *, most: int, random_seed: int) -> RunKnowledge:
     Knowledge points of which no relation can be asked for are left out, and so are rare answers,
     and at random those past `most`.
     """
-    rounds = sorted((run / BLIND_ARM / "synthesize").glob("round-*/samples.parquet"))
-    points = run / "extract" / "knowledge_points.parquet"
-    if not points.is_file() or not rounds:
+    folder = RunFolder(run)
+    samples = [one.samples for one in folder.blind.complete_rounds()]
+    if not folder.knowledge_points.is_file() or not samples:
         raise InputError(f"RUN must be the folder of a finished `kdos demo`. {run} is none.")
-    table = read_parquet(points, ["text", "cell"])
+    table = read_parquet(folder.knowledge_points, ["text", "cell"])
     texts: list[str] = values(table, "text")
     read = [askable_triple(text) for text in texts]
     common = set(with_common_values([one for one in read if one], MOST_VALUES))
     usable = np.array([row for row, one in enumerate(read) if one in common])
     kept = np.sort(generator(random_seed, "knowledge").permutation(usable)[:most])
-    drawn = Counter(kp for path in rounds for kp in sample_sentences(path))
+    drawn = Counter(kp for path in samples for kp in sample_sentences(path))
     unread = sum(one is None for one in read)
     return RunKnowledge(
         [one for one in (read[row] for row in kept) if one],
         cell=table["cell"].to_numpy()[kept].astype(np.int64),
-        log_volumes=Space.from_arrays(*read_arrays(run / "space")).log_volumes,
+        log_volumes=folder.read_space().log_volumes,
         blind=np.array([drawn[texts[row]] for row in kept]),
         left_out={
             "not_askable": unread,
