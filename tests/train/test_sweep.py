@@ -8,6 +8,7 @@ import pytest
 pytest.importorskip("torch")
 
 from kdos.cli import main
+from kdos.artifacts import RunFolder
 from kdos.density import fit_space
 from kdos.store import write_arrays, write_parquet
 from kdos.train.knowledge import askable_triple, log10_density, pool_for_arm, read_knowledge
@@ -34,8 +35,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_parquet(folder / "extract" / "knowledge_points.parquet", table, table.schema)
     drawn = [[SENTENCES[n] for n in rng.integers(0, 299, 4)] for _ in range(100)]
     samples = pa.table({"knowledge_points": drawn})
-    path = folder / "blind" / "synthesize" / "round-0001" / "samples.parquet"
-    write_parquet(path, samples, samples.schema)
+    RunFolder(folder).blind.round_folder(1).write({}, {"samples": samples})
     return folder
 
 
