@@ -7,11 +7,11 @@ has other ones.
 """
 
 import math
-from collections.abc import Callable, Container, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from abc import ABC, abstractmethod
+from collections.abc import Container, Iterable, Mapping, Sequence
 from functools import lru_cache
 from itertools import combinations
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 from zlib import crc32
 
 from kdos.checks.answers import given_away
@@ -39,12 +39,11 @@ from kdos.rules.statements import (
 
 FEWEST_POINTS, MOST_POINTS = 3, 5
 FEWEST_CLUES = 2
-MOST_FACT_CLUES, MOST_STATEMENT_CLUES = 4, 3
 FACT_CANDIDATES, STATEMENT_CANDIDATES = 8, 7  # clues looked at for one question
 MOST_FAR = 3  # clues that share only the document with the asked fact
 NEIGHBOURS_ASKED = 3  # items near the one a draft is about that may be asked about instead
 AVOIDED = 3  # rank of a fact to avoid
-WORDINGS_TRIED = 12  # for one draft
+TRIES_PER_DRAFT = 12  # items to be about, and sets of clues with a wording, for one draft
 MOST_HELPERS = 2  # facts that help to ask a seed
 MOST_DISTRACTORS = 3
 LONGEST_CLUES = MAX_QUESTION - 60  # characters that statements may fill; the rest is other words
@@ -57,8 +56,8 @@ MERMAID_CODES = str.maketrans({"#": "#35;", '"': "#quot;", "&": "#amp;", "<": "#
 
 Inputs = Mapping[str, Any]
 Draft = dict[str, Any]
-Places = tuple[int, ...]
-Option = TypeVar("Option")
+ClueSet = tuple[int, ...]
+OptionT = TypeVar("OptionT")
 
 
 # Seeds
@@ -210,43 +209,24 @@ def _extraction(entities: list[str], points: list[str], logic: str) -> Draft:
 
 
 def _fact_extraction(question: ComposedQuestion[Fact]) -> Draft:
-    points = [fact.point for fact in question.items]
-    return _extraction(_fact_entities(question), points, _fact_logic(question))
-
-
-def _fact_entities(question: ComposedQuestion[Fact]) -> list[str]:
-    """What the question is about: the topics of its facts; of what is asked for, its module."""
-    topics = dict.fromkeys(fact.topic for fact in question.items)
-    known = [topic for topic in topics if topic != question.answer]
-    return known or [parent_name(question.answer) or "builtins"]
-
-
-def _fact_logic(question: ComposedQuestion[Fact]) -> str:
-    """Facts of one topic form a chain; all chains lead to the asked fact and to the answer."""
+    """Entities are the topics; facts of one topic form a chain, and all chains lead to the asked
+    fact and to the answer.
+    """
     asked, *clues = question.items
+    topics = dict.fromkeys(fact.topic for fact in question.items)
+    entities = [topic for topic in topics if topic != question.answer]
     chains: dict[str, list[str]] = {}
     for number, clue in enumerate(clues):
         own = clue.topic == asked.topic
         chains.setdefault(str(number) if own else clue.topic, []).append(clue.point)
-    return write_chains(list(chains.values()), asked.point, question.answer)
+    return _extraction(
+        entities or [parent_name(question.answer) or "builtins"],
+        [fact.point for fact in question.items],
+        write_chains(list(chains.values()), asked.point, question.answer),
+    )
 
 
 def _statement_extraction(question: ComposedQuestion[Statement]) -> Draft:
-    entities = _statement_entities(question.text, question.answer, question.items)
-    return _extraction(entities, [e.point for e in question.items], _statement_logic(question))
-
-
-def _statement_entities(question: str, answer: str, statements: Sequence[Statement]) -> list[str]:
-    """The title, if the question mentions it, and the names in the question."""
-    title = statements[0].title if statements else ""
-    known = [name for each in statements for name in each.entities if name in question]
-    names = known or question_entities(question)
-    topic = [title] if title and mentions_title(question, title) else []
-    found = dict.fromkeys([*topic, *names])
-    return [name for name in found if name != answer] or [title or question]
-
-
-def _statement_logic(question: ComposedQuestion[Statement]) -> str:
     """Clues that share a name with the one before follow it; all lead to the asked statement."""
     asked, *clues = question.items
     chains: list[list[str]] = []
@@ -257,7 +237,21 @@ def _statement_logic(question: ComposedQuestion[Statement]) -> str:
         else:
             chains.append([clue.point])
         last = set(clue.entities)
-    return write_chains(chains, asked.point, question.answer)
+    return _extraction(
+        _statement_entities(question.text, question.answer, question.items),
+        [each.point for each in question.items],
+        write_chains(chains, asked.point, question.answer),
+    )
+
+
+def _statement_entities(question: str, answer: str, statements: Sequence[Statement]) -> list[str]:
+    """The title, if the question mentions it, and the names in the question."""
+    title = statements[0].title if statements else ""
+    known = [name for each in statements for name in each.entities if name in question]
+    names = known or question_entities(question)
+    topic = [title] if title and mentions_title(question, title) else []
+    found = dict.fromkeys([*topic, *names])
+    return [name for name in found if name != answer] or [title or question]
 
 
 def write_chains(chains: Sequence[Sequence[str]], last: str, answer: str) -> str:
@@ -282,30 +276,102 @@ def write_chains(chains: Sequence[Sequence[str]], last: str, answer: str) -> str
     return "\n".join([f"{kind} TD", *boxes, *end])
 
 
-# Drafts: what facts and statements share
+# Drafts
 
 
-def _collect_drafts(
-    inputs: Inputs,
-    index: PassageIndex[ItemT],
-    *,
-    compose: Callable[[ItemT, int], ComposedQuestion[ItemT] | None],
-    finish: Callable[[ComposedQuestion[ItemT]], Draft],
-    taken: Container[str],
-) -> list[Draft]:
-    """Up to `drafts` drafts with questions of their own, none of them `taken`.
+class _Drafter(ABC, Generic[ItemT, OptionT]):
+    """Writes the drafts of one request; facts and statements differ in the abstract methods.
 
-    A number whose question is known already goes on to the next item to be about.
+    An option is what may be asked: a fact or statement with its slot or instance.
     """
-    drafts: dict[str, Draft] = {}
-    focuses = _focus_items(inputs, index)[:WORDINGS_TRIED]
-    for number in _draft_numbers(inputs):
-        for focus in focuses:
-            question = compose(focus, number)
-            if question and question.text not in drafts and question.text not in taken:
-                drafts[question.text] = finish(question)
-                break
-    return list(drafts.values())
+
+    most_clues: int
+    taken: Container[str] = ()
+    """Questions that no draft may repeat."""
+
+    def __init__(self, inputs: Inputs, index: PassageIndex[ItemT]) -> None:
+        self.inputs = inputs
+        self.index = index
+        self.use, self.avoid = frozenset(inputs["use"]), frozenset(inputs["avoid"])
+        # The same draft number from other seeds is another draft.
+        self.key = crc32("|".join(seed["question"] for seed in inputs["seeds"]).encode())
+
+    @abstractmethod
+    def list_options(self, focus: ItemT) -> list[OptionT]:
+        """What to ask so that the question rests on `focus`: of itself, or of what is near it."""
+
+    @abstractmethod
+    def compose_question(
+        self, option: OptionT, focus: ItemT, turn: int
+    ) -> ComposedQuestion[ItemT] | None:
+        """Ask with the `turn`-th set of clues and wording; None where that fails the checks."""
+
+    @abstractmethod
+    def extract_points(self, question: ComposedQuestion[ItemT]) -> Draft:
+        """Entities, knowledge points and logic of the question."""
+
+    @abstractmethod
+    def list_distractors(self, question: ComposedQuestion[ItemT]) -> list[str]:
+        """Wrong answers of the same kind."""
+
+    def write_drafts(self) -> list[Draft]:
+        """Up to `drafts` drafts, each with a question of its own."""
+        drafts: dict[str, Draft] = {}
+        focuses = self._focus_items()[:TRIES_PER_DRAFT]
+        for number in _draft_numbers(self.inputs):
+            # Where one item gives a question that is known already, the next one is asked about.
+            for focus in focuses:
+                question = self._compose_about(focus, number)
+                if question and question.text not in drafts and question.text not in self.taken:
+                    drafts[question.text] = self._write_draft(question)
+                    break
+        return list(drafts.values())
+
+    def _focus_items(self) -> list[ItemT]:
+        """What drafts should be about: items to use, the seeds' own, all others; none to avoid."""
+        items = self.index.items
+        claimed = [point for seed in self.inputs["seeds"] for point in seed["knowledge_points"]]
+        others = (point for point in (*claimed, *items) if point not in self.avoid)
+        wanted = dict.fromkeys([*self.inputs["use"], *others])
+        return [items[point] for point in wanted if point in items]
+
+    def _compose_about(self, focus: ItemT, number: int) -> ComposedQuestion[ItemT] | None:
+        """The first question about an item from the `number`-th try on, options in turn."""
+        options = self.list_options(focus)
+        for turn in range(number, number + TRIES_PER_DRAFT if options else number):
+            lap, place = divmod(turn, len(options))
+            if question := self.compose_question(options[place], focus, lap):
+                return question
+        return None
+
+    def _choose_clues(
+        self, strange: Sequence[bool], *, with_first: bool, turn: int, key: int
+    ) -> tuple[ClueSet, int] | None:
+        """The places of the clues of the `turn`-th set, and a number that picks the wording.
+
+        Sets with the fewest `strange` clues (not asked to be used) come first; within those of
+        equally many `key` and the turn pick, so that sets that resemble each other do not follow
+        each other. `with_first` leaves only sets with the first clue. None where there is no set.
+        """
+        tiers = _clue_tiers(tuple(strange), with_first, self.most_clues)
+        if not tiers:
+            return None
+        total = sum(map(len, tiers))
+        tier = _tier_of_turn(turn % total, tiers)
+        place = (turn * KNUTH + key) % len(tier)
+        # Once all sets are used up (turn // total), the same ones come again in other words.
+        return tier[place], turn // total + place + key
+
+    def _write_draft(self, question: ComposedQuestion[ItemT]) -> Draft:
+        """The draft in the form the schema asks for."""
+        asked = question.items[0]
+        return {
+            "question": question.text,
+            "answer": question.answer,
+            **self.extract_points(question),
+            "distractors": self.list_distractors(question)[:MOST_DISTRACTORS],
+            "evidence": [{"passage": self.index.passages[asked.point], "quote": asked.sentence}],
+        }
 
 
 def _draft_numbers(inputs: Inputs) -> range:
@@ -314,68 +380,19 @@ def _draft_numbers(inputs: Inputs) -> range:
     return range(first, first + inputs["drafts"])
 
 
-def _focus_items(inputs: Inputs, index: PassageIndex[ItemT]) -> list[ItemT]:
-    """What drafts should be about: items to use, then the seeds' own, then all, none to avoid."""
-    claimed = [point for seed in inputs["seeds"] for point in seed["knowledge_points"]]
-    avoid = set(inputs["avoid"])
-    wanted = [*inputs["use"], *(p for p in (*claimed, *index.items) if p not in avoid)]
-    return [index.items[p] for p in dict.fromkeys(wanted) if p in index.items]
-
-
-def _seed_questions(inputs: Inputs) -> list[str]:
-    return [seed["question"] for seed in inputs["seeds"]]
-
-
-def _seeds_key(inputs: Inputs) -> int:
-    """A number of the seeds: the same draft number from other seeds is another draft."""
-    return crc32("|".join(_seed_questions(inputs)).encode())
-
-
-def _first_composed(
-    options: Sequence[Option],
-    number: int,
-    compose: Callable[[Option, int], ComposedQuestion[ItemT] | None],
-) -> ComposedQuestion[ItemT] | None:
-    """The first question from the `number`-th attempt on; options in turn, lap after lap."""
-    for turn in range(number, number + WORDINGS_TRIED if options else number):
-        lap, place = divmod(turn, len(options))
-        if question := compose(options[place], lap):
-            return question
-    return None
-
-
-def _choose_clues(
-    strange: tuple[bool, ...], *, with_first: bool, most: int, turn: int, key: int
-) -> tuple[Places, int] | None:
-    """The places of the clues of the `turn`-th set, and a number that picks the wording.
-
-    Sets with the fewest `strange` clues (not asked to be used) come first; within those of equally
-    many `key` and the turn pick, so that sets that resemble each other do not follow each other.
-    `with_first` leaves only sets with the first clue. None where there is no set.
-    """
-    tiers = _clue_tiers(strange, with_first, most)
-    if not tiers:
-        return None
-    total = sum(map(len, tiers))
-    tier = _tier_of_turn(turn % total, tiers)
-    place = (turn * KNUTH + key) % len(tier)
-    # Once all sets are used up (turn // total), the same ones come again in other words.
-    return tier[place], turn // total + place + key
-
-
 @lru_cache(4096)
 def _clue_tiers(
     strange: tuple[bool, ...], with_first: bool, most: int
-) -> tuple[tuple[Places, ...], ...]:
+) -> tuple[tuple[ClueSet, ...], ...]:
     """The sets of clues, those with the fewest strange ones first, in tiers of equals."""
-    by_number: dict[int, list[Places]] = {}
+    by_number: dict[int, list[ClueSet]] = {}
     for each in _clue_sets(len(strange), with_first, most):
         by_number.setdefault(sum(strange[i] for i in each), []).append(each)
     return tuple(tuple(by_number[number]) for number in sorted(by_number))
 
 
 @lru_cache(64)
-def _clue_sets(candidates: int, with_first: bool, most: int) -> tuple[Places, ...]:
+def _clue_sets(candidates: int, with_first: bool, most: int) -> tuple[ClueSet, ...]:
     """Every set of clues by their numbers, small ones before; maybe only those with the first."""
     return tuple(
         each
@@ -385,7 +402,7 @@ def _clue_sets(candidates: int, with_first: bool, most: int) -> tuple[Places, ..
     )
 
 
-def _tier_of_turn(turn: int, tiers: Sequence[tuple[Places, ...]]) -> tuple[Places, ...]:
+def _tier_of_turn(turn: int, tiers: Sequence[tuple[ClueSet, ...]]) -> tuple[ClueSet, ...]:
     for tier in tiers:
         if turn < len(tier):
             return tier
@@ -393,75 +410,18 @@ def _tier_of_turn(turn: int, tiers: Sequence[tuple[Places, ...]]) -> tuple[Place
     return tiers[-1]
 
 
-def _write_draft(
-    question: ComposedQuestion[ItemT],
-    index: PassageIndex[ItemT],
-    *,
-    extraction: Draft,
-    distractors: Sequence[str],
-) -> Draft:
-    """The draft in the form the schema asks for."""
-    asked = question.items[0]
-    return {
-        "question": question.text,
-        "answer": question.answer,
-        **extraction,
-        "distractors": list(distractors[:MOST_DISTRACTORS]),
-        "evidence": [{"passage": index.passages[asked.point], "quote": asked.sentence}],
-    }
-
-
-# Drafts from facts
-
-
-def draft_from_facts(inputs: Inputs, index: FactIndex) -> list[Draft]:
+class FactDrafter(_Drafter[Fact, tuple[Fact, str]]):
     """Drafts that recombine facts."""
-    composer = _FactComposer(
-        index, frozenset(inputs["use"]), frozenset(inputs["avoid"]), _seeds_key(inputs)
-    )
-    return _collect_drafts(
-        inputs,
-        index,
-        compose=composer.compose_about,
-        finish=lambda question: _write_draft(
-            question,
-            index,
-            extraction=_fact_extraction(question),
-            distractors=_fact_distractors(question, index),
-        ),
-        taken=frozenset(_seed_questions(inputs)),
-    )
-
-
-def _fact_distractors(question: ComposedQuestion[Fact], index: FactIndex) -> list[str]:
-    """Wrong answers that other facts of the same kind would give."""
-    asked = question.items[0]
-    slot = next(s for s, text in asked.slots.items() if text == question.answer)
-    rivals = index.rival_facts(asked, slot)
-    wrong = {spaced_words(rival.slots[slot]): rival.slots[slot] for rival in rivals}
-    wrong.pop(spaced_words(question.answer), None)
-    return list(wrong.values())
-
-
-@dataclass(frozen=True, slots=True)
-class _FactComposer:
-    """Composes questions about facts, with points to use and to avoid."""
 
     index: FactIndex
-    use: frozenset[str]
-    avoid: frozenset[str]
-    key: int
+    most_clues = 4
 
-    def compose_about(self, focus: Fact, number: int) -> ComposedQuestion[Fact] | None:
-        """The `number`-th question that rests on a fact and passes the checks; None if none."""
+    def __init__(self, inputs: Inputs, index: FactIndex) -> None:
+        super().__init__(inputs, index)
+        self.taken = frozenset(seed["question"] for seed in inputs["seeds"])
 
-        def compose(option: tuple[Fact, str], lap: int) -> ComposedQuestion[Fact] | None:
-            return self.compose_with_clues(*option, focus=focus, turn=lap)
-
-        return _first_composed(self.asked_options(focus), number, compose)
-
-    def asked_options(self, focus: Fact) -> list[tuple[Fact, str]]:
-        """What to ask so that the question rests on `focus`: itself, or a near fact it clues.
+    def list_options(self, focus: Fact) -> list[tuple[Fact, str]]:
+        """The slots of `focus`, and of near facts that it is a clue to the first one each.
 
         Facts to use are preferred: another one is asked about only where nothing else can be.
         """
@@ -476,7 +436,32 @@ class _FactComposer:
         own = [(focus, slot) for slot in focus.askable]
         return own + [(fact, fact.askable[0]) for fact in near[:NEIGHBOURS_ASKED]]
 
-    def clue_candidates(self, asked: Fact, slot: str, focus: Fact) -> list[Fact]:
+    def compose_question(
+        self, option: tuple[Fact, str], focus: Fact, turn: int
+    ) -> ComposedQuestion[Fact] | None:
+        """Ask for a slot of a fact."""
+        asked, slot = option
+        clues = self._clue_candidates(asked, slot, focus)
+        if focus is not asked and focus not in clues:
+            return None
+        strange = [clue is not focus and clue.point not in self.use for clue in clues]
+        key = crc32(slot.encode(), crc32(asked.sentence.encode(), self.key))
+        choice = self._choose_clues(strange, with_first=focus is not asked, turn=turn, key=key)
+        if choice is None:
+            return None
+        places, number = choice
+        # Divided so that phrase, frame and clause do not change in step.
+        wording = Wording(
+            phrase=number,
+            frame=number // 7,
+            clause=number // 3,
+            title=self.index.titles[asked.point],
+            rival=self._lookalike_topic(asked, slot),
+        )
+        question = ask_fact(asked, slot, [clues[place] for place in places], wording)
+        return question if question and len(question.text) <= MAX_QUESTION else None
+
+    def _clue_candidates(self, asked: Fact, slot: str, focus: Fact) -> list[Fact]:
         """Facts that help to ask and do not hold the answer: `focus`, those to use, the nearest.
 
         Of those that share no more than the document with the asked one, only a few; of those to
@@ -492,13 +477,12 @@ class _FactComposer:
                 far += 1
                 if far > MOST_FAR or fact.point not in self.use:
                     continue
-            ranks.append((self.clue_rank(fact, focus), fact))
+            ranks.append((self._clue_rank(fact, focus), fact))
         ranks.sort(key=lambda pair: pair[0])
         welcome = sum(rank < AVOIDED for rank, _ in ranks)
-        most = min(max(welcome, FEWEST_CLUES), FACT_CANDIDATES)
-        return [fact for _, fact in ranks[:most]]
+        return [fact for _, fact in ranks[: min(max(welcome, FEWEST_CLUES), FACT_CANDIDATES)]]
 
-    def clue_rank(self, fact: Fact, focus: Fact) -> int:
+    def _clue_rank(self, fact: Fact, focus: Fact) -> int:
         """How welcome a fact is as a clue; less is better."""
         if fact is focus:
             return 0
@@ -506,119 +490,73 @@ class _FactComposer:
             return AVOIDED
         return 1 if fact.point in self.use else 2
 
-    def compose_with_clues(
-        self, asked: Fact, slot: str, *, focus: Fact, turn: int
-    ) -> ComposedQuestion[Fact] | None:
-        """Ask with one of the possible sets of clues, in one of the possible wordings."""
-        clues = self.clue_candidates(asked, slot, focus)
-        if focus is not asked and focus not in clues:
-            return None
-        strange = tuple(clue is not focus and clue.point not in self.use for clue in clues)
-        choice = _choose_clues(
-            strange,
-            with_first=focus is not asked,
-            most=MOST_FACT_CLUES,
-            turn=turn,
-            key=crc32(slot.encode(), crc32(asked.sentence.encode(), self.key)),
-        )
-        if choice is None:
-            return None
-        places, number = choice
-        # Divided by numbers that share no factor with most counts of forms, so that phrase, frame
-        # and clause do not change together.
-        wording = Wording(
-            phrase=number,
-            frame=number // 7,
-            clause=number // 3,
-            title=self.index.titles[asked.point],
-            rival=_lookalike_topic(asked, slot, self.index),
-        )
-        question = ask_fact(asked, slot, [clues[place] for place in places], wording)
-        return question if question and len(question.text) <= MAX_QUESTION else None
+    def _lookalike_topic(self, asked: Fact, slot: str) -> str:
+        """A sibling of the topic for which the same question has another answer; or empty."""
+        rivals = self.index.rival_facts(asked, slot)
+        siblings = (rival.topic for rival in rivals if rival.parent == asked.parent)
+        return next((topic for topic in siblings if topic != asked.topic), "")
+
+    def extract_points(self, question: ComposedQuestion[Fact]) -> Draft:
+        """By the facts it rests on."""
+        return _fact_extraction(question)
+
+    def list_distractors(self, question: ComposedQuestion[Fact]) -> list[str]:
+        """What other facts of the same relation would answer."""
+        asked = question.items[0]
+        slot = next(s for s, text in asked.slots.items() if text == question.answer)
+        rivals = [rival.slots[slot] for rival in self.index.rival_facts(asked, slot)]
+        wrong = {spaced_words(rival): rival for rival in rivals}
+        wrong.pop(spaced_words(question.answer), None)
+        return list(wrong.values())
 
 
-def _lookalike_topic(asked: Fact, slot: str, index: FactIndex) -> str:
-    """A sibling of the topic for which the same question has another answer; or empty."""
-    rivals = (rival for rival in index.rival_facts(asked, slot) if rival.topic != asked.topic)
-    return next((rival.topic for rival in rivals if rival.parent == asked.parent), "")
-
-
-# Drafts from statements
-
-
-def draft_from_statements(inputs: Inputs, index: StatementIndex) -> list[Draft]:
+class StatementDrafter(_Drafter[Statement, tuple[Statement, Instance]]):
     """Drafts that ask for an instance, with other statements as clues."""
-    use, avoid = frozenset(inputs["use"]), frozenset(inputs["avoid"])
-    composer = _StatementComposer(index, use, avoid, _seeds_key(inputs))
-    return _collect_drafts(
-        inputs,
-        index,
-        compose=composer.compose_about,
-        finish=lambda question: _write_draft(
-            question,
-            index,
-            extraction=_statement_extraction(question),
-            distractors=index.rival_answers(question.items[0], question.answer),
-        ),
-        taken=(),
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class _StatementComposer:
-    """Composes questions about statements, with points to use and to avoid."""
 
     index: StatementIndex
-    use: frozenset[str]
-    avoid: frozenset[str]
-    key: int
+    most_clues = 3
 
-    def compose_about(self, focus: Statement, number: int) -> ComposedQuestion[Statement] | None:
-        """The `number`-th question that rests on a statement and passes the checks, or None."""
-
-        def compose(
-            option: tuple[Statement, Instance], lap: int
-        ) -> ComposedQuestion[Statement] | None:
-            return self.compose_with_clues(*option, focus=focus, turn=lap)
-
+    def list_options(self, focus: Statement) -> list[tuple[Statement, Instance]]:
+        """The instances of `focus` and of the statements nearest to it."""
         near = self.index.linked_statements(focus)[:NEIGHBOURS_ASKED]
-        options = [option for each in (focus, *near) for option in _askable_instances(each)]
-        return _first_composed(options, number, compose)
+        return [option for each in (focus, *near) for option in _askable_instances(each)]
 
-    def clue_candidates(
-        self, statement: Statement, instance: Instance, focus: Statement
-    ) -> list[Statement]:
-        """Statements that may help to ask and do not tell the answer, the most wanted first."""
-
-        def rank(other: Statement) -> tuple[bool, bool, bool]:
-            return other is not focus, other.point in self.avoid, other.point not in self.use
-
-        linked = self.index.linked_statements(statement)
-        silent = [clue for clue in linked if instance.text not in clue.sentence]
-        return sorted(silent, key=rank)[:STATEMENT_CANDIDATES]
-
-    def compose_with_clues(
-        self, statement: Statement, instance: Instance, *, focus: Statement, turn: int
+    def compose_question(
+        self, option: tuple[Statement, Instance], focus: Statement, turn: int
     ) -> ComposedQuestion[Statement] | None:
-        """Ask with one of the possible sets of clues, in one of the possible wordings."""
-        clues = self.clue_candidates(statement, instance, focus)
-        if focus is not statement and focus not in clues:
+        """Ask for an instance; clues that are too long together are left out from the last on."""
+        asked, instance = option
+        clues = self._clue_candidates(asked, instance, focus)
+        if focus is not asked and focus not in clues:
             return None
-        choice = _choose_clues(
-            (False,) * len(clues),
-            with_first=focus is not statement,
-            most=MOST_STATEMENT_CLUES,
-            turn=turn,
-            key=self.key,
+        choice = self._choose_clues(
+            [False] * len(clues), with_first=focus is not asked, turn=turn, key=self.key
         )
         if choice is None:
             return None
         places, number = choice
         chosen = [clues[place] for place in places]
-        wording = Wording(phrase=number, frame=number, clause=number // 3)
-        while len(statement.sentence) + sum(len(clue.gist) for clue in chosen) > LONGEST_CLUES:
+        while len(asked.sentence) + sum(len(clue.gist) for clue in chosen) > LONGEST_CLUES:
             if len(chosen) <= FEWEST_CLUES:
                 return None
-            chosen = chosen[:-1]
-        question = ask_instance(statement, instance, chosen, wording)
+            chosen.pop()
+        wording = Wording(phrase=number, frame=number, clause=number // 3)
+        question = ask_instance(asked, instance, chosen, wording)
         return question if _is_sound(question) else None
+
+    def _clue_candidates(
+        self, asked: Statement, instance: Instance, focus: Statement
+    ) -> list[Statement]:
+        """Statements that may help to ask and do not tell the answer, the most wanted first."""
+        linked = self.index.linked_statements(asked)
+        silent = [clue for clue in linked if instance.text not in clue.sentence]
+        silent.sort(key=lambda c: (c is not focus, c.point in self.avoid, c.point not in self.use))
+        return silent[:STATEMENT_CANDIDATES]
+
+    def extract_points(self, question: ComposedQuestion[Statement]) -> Draft:
+        """By the statements it rests on."""
+        return _statement_extraction(question)
+
+    def list_distractors(self, question: ComposedQuestion[Statement]) -> list[str]:
+        """Instances of the same kind in other statements."""
+        return self.index.rival_answers(question.items[0], question.answer)

@@ -10,8 +10,8 @@ from kdos.checks.answers import given_away
 from kdos.logic import Fault, faults, parse
 from kdos.pool.grouping import normalise
 from kdos.rules.drafting import (
-    draft_from_facts,
-    draft_from_statements,
+    FactDrafter,
+    StatementDrafter,
     extract_from_facts,
     extract_from_statements,
     extract_without_passages,
@@ -72,8 +72,9 @@ def _write_drafts(inputs: Inputs) -> dict[str, Any]:
     """New drafts from a group of seeds."""
     facts = index_facts(inputs["passages"])
     if facts.items:
-        return {"drafts": draft_from_facts(inputs, facts)}
-    return {"drafts": draft_from_statements(inputs, index_statements(inputs["passages"]))}
+        return {"drafts": FactDrafter(inputs, facts).write_drafts()}
+    statements = index_statements(inputs["passages"])
+    return {"drafts": StatementDrafter(inputs, statements).write_drafts()}
 
 
 def _recall_nothing(_: Inputs) -> str:

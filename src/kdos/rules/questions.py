@@ -207,15 +207,14 @@ def _which_topic_of_these(plan: FactPlan, wording: Wording) -> str:
     return " ".join([*(clue.sentence for clue in plan.others), question])
 
 
-FactFrame = Callable[[FactPlan, Wording], str]
-FACT_FRAMES: tuple[FactFrame, ...] = (
+FACT_FRAMES: tuple[Callable[[FactPlan, Wording], str], ...] = (
     _relative,
     _clues_first,
     _clues_as_sentences,
     _clues_last,
     _relative,  # twice: it reads best
 )
-TOPIC_FRAMES: tuple[FactFrame, ...] = (_which_topic, _which_topic_of_these)
+TOPIC_FRAMES = (_which_topic, _which_topic_of_these)
 
 
 def _topic_mention(plan: FactPlan, wording: Wording) -> str:
@@ -295,17 +294,25 @@ def _topic_clause(clue: Fact, wording: Wording, number: int) -> str:
 # Statements
 
 
+@dataclass(frozen=True, slots=True)
+class StatementPlan:
+    """A question without clues, the statement it asks about, and the clues to go with it."""
+
+    question: str
+    asked: Statement
+    clues: Sequence[Statement]
+
+
 def ask_instance(
     statement: Statement, instance: Instance, clues: Sequence[Statement], wording: Wording
 ) -> ComposedQuestion[Statement]:
     """The question for one instance of a statement, with other statements as clues."""
     if statement.chinese:
-        question = _replace_chinese_instance(statement.sentence, instance)
-        text = _chinese_clues_first(question, clues, statement.title)
+        text = _ask_in_chinese(statement, instance, clues)
     else:
-        question = replace_instance(statement.sentence, instance)
-        frame = STATEMENT_FRAMES[wording.frame % len(STATEMENT_FRAMES)] if clues else _without_clues
-        text = frame(question, statement, clues, wording)
+        plan = StatementPlan(replace_instance(statement.sentence, instance), statement, clues)
+        frame = STATEMENT_FRAMES[wording.frame % len(STATEMENT_FRAMES)] if clues else _gists_first
+        text = frame(plan, wording)
     return ComposedQuestion(text, instance.text, (statement, *clues))
 
 
@@ -318,61 +325,42 @@ def replace_instance(sentence: str, instance: Instance) -> str:
     return f"{before}{instance.words}{after}?"
 
 
-def _replace_chinese_instance(sentence: str, instance: Instance) -> str:
-    before, after = sentence[: instance.start], sentence[instance.end :].rstrip("。！？”」")
-    return f"{before}{instance.words}{after}？"
-
-
-def _chinese_clues_first(question: str, clues: Sequence[Statement], title: str) -> str:
+def _ask_in_chinese(statement: Statement, instance: Instance, clues: Sequence[Statement]) -> str:
     """Clues as sentences of their own, then the question, all under the title."""
-    text = "".join([*(clue.sentence for clue in clues), question])
+    sentence, title = statement.sentence, statement.title
+    before, after = sentence[: instance.start], sentence[instance.end :].rstrip("。！？”」")
+    text = "".join([*(clue.sentence for clue in clues), f"{before}{instance.words}{after}？"])
     return text if not title or title in text else f"关于“{title}”：{text}"
 
 
-def _without_clues(
-    question: str, statement: Statement, _clues: Sequence[Statement], wording: Wording
-) -> str:
-    return _under_title(question, statement, wording)
+def _gists_first(plan: StatementPlan, wording: Wording) -> str:
+    """Clues, if there are any, as sentences of their own, then the question."""
+    parts = [f"{capitalise(clue.gist)}." for clue in plan.clues]
+    return _under_title(" ".join([*parts, plan.question]), plan, wording)
 
 
-def _gists_first(
-    question: str, statement: Statement, clues: Sequence[Statement], wording: Wording
-) -> str:
-    """Clues as sentences of their own, then the question."""
-    parts = [f"{capitalise(clue.gist)}." for clue in clues]
-    return _under_title(" ".join([*parts, question]), statement, wording, *clues)
-
-
-def _given_that(
-    question: str, statement: Statement, clues: Sequence[Statement], wording: Wording
-) -> str:
+def _given_that(plan: StatementPlan, wording: Wording) -> str:
     """ "Given that ... and that ..., question?"."""
-    link = _link_word(wording).capitalize()
-    text = f"{link} {_that_gists(clues)}, {uncapitalise(question, STATEMENT_OPENER)}"
-    return _under_title(text, statement, wording, *clues)
+    question = uncapitalise(plan.question, STATEMENT_OPENER)
+    return _under_title(f"{capitalise(_clues_given(plan, wording))}, {question}", plan, wording)
 
 
-def _known_of_title(
-    question: str, statement: Statement, clues: Sequence[Statement], wording: Wording
-) -> str:
+def _known_of_title(plan: StatementPlan, wording: Wording) -> str:
     """ "It is known of TITLE that ... and that .... Question?"."""
-    if not statement.title:
-        return _gists_first(question, statement, clues, wording)
+    if not plan.asked.title:
+        return _gists_first(plan, wording)
     opening = ("It is known of", "It is on record about", "A source says of", "We read of")
-    lead = f"{opening[wording.clause % 4]} {statement.title}"
-    return f"{lead} {_that_gists(clues)}. {question}"
+    lead = f"{opening[wording.clause % 4]} {plan.asked.title}"
+    return f"{lead} {_that_gists(plan.clues)}. {plan.question}"
 
 
-def _question_given_that(
-    question: str, statement: Statement, clues: Sequence[Statement], wording: Wording
-) -> str:
+def _question_given_that(plan: StatementPlan, wording: Wording) -> str:
     """ "Question, given that ... and that ...?"."""
-    text = f"{question.removesuffix('?')}, {_link_word(wording)} {_that_gists(clues)}?"
-    return _under_title(text, statement, wording, *clues)
+    text = f"{plan.question.removesuffix('?')}, {_clues_given(plan, wording)}?"
+    return _under_title(text, plan, wording)
 
 
-StatementFrame = Callable[[str, Statement, Sequence[Statement], Wording], str]
-STATEMENT_FRAMES: tuple[StatementFrame, ...] = (
+STATEMENT_FRAMES: tuple[Callable[[StatementPlan, Wording], str], ...] = (
     _gists_first,
     _given_that,
     _known_of_title,
@@ -380,19 +368,20 @@ STATEMENT_FRAMES: tuple[StatementFrame, ...] = (
 )
 
 
-def _link_word(wording: Wording) -> str:
-    return ("given", "knowing", "considering", "provided")[wording.clause % 4]
+def _clues_given(plan: StatementPlan, wording: Wording) -> str:
+    link = ("given", "knowing", "considering", "provided")[wording.clause % 4]
+    return f"{link} {_that_gists(plan.clues)}"
 
 
 def _that_gists(clues: Sequence[Statement]) -> str:
     return join_that_clauses([uncapitalise(clue.gist, STATEMENT_OPENER) for clue in clues])
 
 
-def _under_title(text: str, statement: Statement, wording: Wording, *clues: Statement) -> str:
+def _under_title(text: str, plan: StatementPlan, wording: Wording) -> str:
     """The text after its topic, where it neither says it nor stands by itself."""
-    title = statement.title
-    leans = any(each.leans for each in (statement, *clues))
-    if not title or (not leans and any(each.titled for each in (statement, *clues))):
+    title, statements = plan.asked.title, (plan.asked, *plan.clues)
+    leans = any(each.leans for each in statements)
+    if not title or (not leans and any(each.titled for each in statements)):
         return text
     opening = ("On the subject of", "Concerning", "About", "With regard to")[wording.phrase % 4]
     return f"{opening} {title}: {text}"

@@ -100,28 +100,20 @@ def _triple_relation(name: str, sentence: str, clause: str, *asks: str) -> Relat
 # fmt: off
 PYTHON_RELATIONS = (
     # What an object is and where it stands; what is not asked for, the other slots do not settle.
-    Relation(
-        "kind", "{owner} is a{n} {noun} of the module {module}.",
-        ("is a{n} {noun} of the module {module}", "belongs to the module {module}"),
-    ),
-    Relation(
-        "defines", "The class {owner} defines the {noun} {member}.",
-        ("defines the {noun} {member}", "has a {noun} named {member} of its own"),
-    ),
-    Relation(
-        "method kind", "The method {owner} is a {kind}.",
+    Relation("kind", "{owner} is a{n} {noun} of the module {module}.",
+        ("is a{n} {noun} of the module {module}", "belongs to the module {module}")),
+    Relation("defines", "The class {owner} defines the {noun} {member}.",
+        ("defines the {noun} {member}", "has a {noun} named {member} of its own")),
+    Relation("method kind", "The method {owner} is a {kind}.",
         ("is a {kind}",),
         {"kind": (
             "What kind of method is {topic}?",
             "As what kind of method does its class define {topic}?",
             "Which kind of method was {topic} made?",
             "Of which method kind is {topic}?",
-            "Among the kinds of methods, which is {topic}?",
-        )}
-    ),
+            "Among the kinds of methods, which is {topic}?")}),
     # Counts of a signature. A method's own `self` is left out and the sentence says so ("besides").
-    Relation(
-        "parameter count", "The signature of {owner} has {count} parameter{s}{besides}.",
+    Relation("parameter count", "The signature of {owner} has {count} parameter{s}{besides}.",
         ("has {count} parameter{s}{besides} in its signature",
          "takes {count} parameter{s}{besides}",
          "{its} signature lists {count} parameter{s}{besides}"),
@@ -131,11 +123,9 @@ PYTHON_RELATIONS = (
             "What is the number of parameters{besides} that the signature of {topic} lists?",
             "All its parameters{besides} counted, how many does the signature of {topic} have?",
             "The signature of {topic} has how many parameters{besides}?",
-            "What number of parameters{besides} does {topic} take by its signature?",
-        )}
-    ),
-    Relation(
-        "required count", "The signature of {owner} has {count} required parameter{s}{besides}.",
+            "What number of parameters{besides} does {topic} take by its signature?")}),
+    Relation("required count",
+        "The signature of {owner} has {count} required parameter{s}{besides}.",
         ("has {count} required parameter{s}{besides}",
          "cannot do without {count} of its parameters{besides}",
          "{its} signature has {count} required parameter{s}{besides}"),
@@ -144,12 +134,9 @@ PYTHON_RELATIONS = (
             "How many of the parameters{besides} in the signature of {topic} are required?",
             "What is the number of required parameters{besides} in the signature of {topic}?",
             "The signature of {topic} has how many required parameters{besides}?",
-            "How many parameters{besides} in the signature of {topic} have to be given?",
-        )}
-    ),
+            "How many parameters{besides} in the signature of {topic} have to be given?")}),
     # Single parameters: by their place, their default, how they are passed, and their annotations.
-    Relation(
-        "position", "The {ordinal} parameter of {owner}{besides} is {parameter}.",
+    Relation("position", "The {ordinal} parameter of {owner}{besides} is {parameter}.",
         ("{its} {ordinal} parameter{besides} is {parameter}",
          "names its {ordinal} parameter{besides} {parameter}",
          "takes {parameter} as its {ordinal} parameter{besides}"),
@@ -159,18 +146,14 @@ PYTHON_RELATIONS = (
             "Which parameter comes {ordinal}{besides} in the signature of {topic}?",
             "Which name does the {ordinal} parameter{besides} of {topic} bear?",
             "In the signature of {topic}, which parameter stands {ordinal}{besides}?",
-            "How is the {ordinal} parameter{besides} of {topic} called?",
-        ),
+            "How is the {ordinal} parameter{besides} of {topic} called?"),
          "ordinal": (
             "In which place among the parameters{besides} of {topic} does {parameter} stand?",
             "Which place does {parameter} hold among the parameters{besides} of {topic}?",
             "At which position is {parameter} among the parameters{besides} of {topic}?",
             "Counted from the left, in which place does {parameter} come among the "
-            "parameters{besides} of {topic}?",
-        )}
-    ),
-    Relation(
-        "default", "The parameter {parameter} of {owner} has the default value {value}.",
+            "parameters{besides} of {topic}?")}),
+    Relation("default", "The parameter {parameter} of {owner} has the default value {value}.",
         ("{its} parameter {parameter} has the default value {value}",
          "gives its parameter {parameter} the default value {value}",
          "sets {parameter} to {value} by default",
@@ -181,11 +164,8 @@ PYTHON_RELATIONS = (
             "Which value does {the_parameter} of {topic} take when the caller leaves it out?",
             "To which value does {the_parameter} of {topic} default?",
             "What value is used for {the_parameter} of {topic} unless a call passes another?",
-            "If a call of {topic} does not pass {the_parameter}, which value is used for it?",
-        )}
-    ),
-    Relation(
-        "passing", "The parameter {parameter} of {owner} is {passing}.",
+            "If a call of {topic} does not pass {the_parameter}, which value is used for it?")}),
+    Relation("passing", "The parameter {parameter} of {owner} is {passing}.",
         ("{its} parameter {parameter} is {passing}",
          "declares its parameter {parameter} as {passing}"),
         {"passing": (
@@ -193,33 +173,24 @@ PYTHON_RELATIONS = (
             "Of which parameter kind is {the_parameter} of {topic}?",
             "How is {the_parameter} of {topic} to be passed by its kind?",
             "Which kind does the signature give {the_parameter} of {topic}?",
-            "Which kind of parameter is {the_parameter} of {topic}?",
-        )}
-    ),
-    Relation(
-        "return annotation", "The return annotation of {owner} is {value}.",
+            "Which kind of parameter is {the_parameter} of {topic}?")}),
+    Relation("return annotation", "The return annotation of {owner} is {value}.",
         ("{its} return annotation is {value}", "is annotated to return {value}"),
         {"value": (
             "What is the return annotation of {topic}?",
             "Which type does {topic} name in its return annotation?",
             "What does {topic} return according to its annotation?",
-            "Which return annotation does {topic} carry?",
-        )}
-    ),
-    Relation(
-        "annotation", "The parameter {parameter} of {owner} has the annotation {value}.",
+            "Which return annotation does {topic} carry?")}),
+    Relation("annotation", "The parameter {parameter} of {owner} has the annotation {value}.",
         ("{its} parameter {parameter} has the annotation {value}",
          "annotates {parameter} with {value}"),
         {"value": (
             "Which annotation does {the_parameter} of {topic} have?",
             "What is the annotation of {the_parameter} of {topic}?",
             "With which type is {the_parameter} of {topic} annotated?",
-            "Which type does the signature name for {the_parameter} of {topic}?",
-        )}
-    ),
+            "Which type does the signature name for {the_parameter} of {topic}?")}),
     # Classes. A lone base has a relation of its own; several are told by their order.
-    Relation(
-        "base", "The only base class of {owner} is {class}.",
+    Relation("base", "The only base class of {owner} is {class}.",
         ("{its} only base class is {class}", "derives from {class} alone",
          "has {class} as its only base class"),
         {"class": (
@@ -227,111 +198,83 @@ PYTHON_RELATIONS = (
             "From which class is {topic} directly derived?",
             "Which class is the only direct base of {topic}?",
             "Which class does {topic} directly inherit from?",
-            "{topic} is a direct subclass of which class?",
-        )}
-    ),
-    Relation(
-        "base in order", "The {ordinal} base class of {owner} is {class}.",
+            "{topic} is a direct subclass of which class?")}),
+    Relation("base in order", "The {ordinal} base class of {owner} is {class}.",
         ("{its} {ordinal} base class is {class}", "lists {class} {ordinal} among its base classes"),
         {"class": (
             "What is the {ordinal} base class of {topic}?",
             "Which class comes {ordinal} among the base classes of {topic}?",
             "Which class stands {ordinal} in the list of bases of {topic}?",
-            "Among the direct bases of {topic}, which class is the {ordinal}?",
-        )}
-    ),
-    Relation(
-        "method count", "The class {owner} itself defines {count} public method{s}.",
+            "Among the direct bases of {topic}, which class is the {ordinal}?")}),
+    Relation("method count", "The class {owner} itself defines {count} public method{s}.",
         ("itself defines {count} public method{s}", "has {count} public method{s} of its own"),
         {"count": (
             "How many public methods does the class {topic} itself define?",
             "What is the number of public methods that {topic} itself defines?",
             "Inherited ones left out, how many public methods does {topic} define?",
             "How many public methods stand in the body of the class {topic} itself?",
-            "The class {topic} itself defines how many public methods?",
-        )}
-    ),
+            "The class {topic} itself defines how many public methods?")}),
     # Values, by what holds them.
-    Relation(
-        "constant", "The constant {owner} has the value {value}.",
+    Relation("constant", "The constant {owner} has the value {value}.",
         ("has the value {value}", "{its} value is {value}", "stands for {value}"),
         {"value": (
             "What is the value of the constant {topic}?",
             "Which value does the constant {topic} have?",
             "What value does {topic} stand for?",
             "To which value is the constant {topic} set?",
-            "The constant {topic} holds which value?",
-        )}
-    ),
-    Relation(
-        "attribute", "The class attribute {owner} has the value {value}.",
+            "The constant {topic} holds which value?")}),
+    Relation("attribute", "The class attribute {owner} has the value {value}.",
         ("has the value {value}", "{its} value is {value}", "is set to {value}"),
         {"value": (
             "What is the value of the class attribute {topic}?",
             "Which value does the class attribute {topic} have?",
             "To which value does its class set the attribute {topic}?",
             "The class attribute {topic} holds which value?",
-            "What does the class attribute {topic} hold before any instance changes it?",
-        )}
-    ),
+            "What does the class attribute {topic} hold before any instance changes it?")}),
     # What enumerations, tuples and modules hold. The places count from the left.
-    Relation(
-        "member", "The member {member} of the enumeration {owner} has the value {value}.",
+    Relation("member", "The member {member} of the enumeration {owner} has the value {value}.",
         ("{its} member {member} has the value {value}",
          "gives its member {member} the value {value}"),
         {"value": (
             "What is the value of the member {member} of the enumeration {topic}?",
             "Which value does {member} have in the enumeration {topic}?",
             "In the enumeration {topic}, which value belongs to {member}?",
-            "Which value stands behind {member} in {topic}?",
-        ),
+            "Which value stands behind {member} in {topic}?"),
          "member": (
             "Which member of the enumeration {topic} has the value {value}?",
             "What is the name of the member with the value {value} in the enumeration {topic}?",
             "In the enumeration {topic}, to which member does the value {value} belong?",
-            "Under which name does the enumeration {topic} hold the value {value}?",
-        )}
-    ),
-    Relation(
-        "member count", "The enumeration {owner} has {count} members.",
+            "Under which name does the enumeration {topic} hold the value {value}?")}),
+    Relation("member count", "The enumeration {owner} has {count} members.",
         ("has {count} members", "{its} members number {count}"),
         {"count": (
             "How many members does the enumeration {topic} have?",
             "What is the number of members of the enumeration {topic}?",
             "The enumeration {topic} consists of how many members?",
-            "Aliases left out, how many members are there in the enumeration {topic}?",
-        )}
-    ),
-    Relation(
-        "field", "The {ordinal} field of {owner} is {member}.",
+            "Aliases left out, how many members are there in the enumeration {topic}?")}),
+    Relation("field", "The {ordinal} field of {owner} is {member}.",
         ("{its} {ordinal} field is {member}", "has {member} as its {ordinal} field"),
         {"member": (
             "What is the {ordinal} field of {topic}?",
             "Which field of {topic} comes {ordinal}?",
             "What is the name of the {ordinal} entry among the fields of {topic}?",
-            "Which name stands {ordinal} among the fields of {topic}?",
-        ),
+            "Which name stands {ordinal} among the fields of {topic}?"),
          "ordinal": (
             "In which position does {member} stand among the fields of {topic}?",
             "Which place does {member} hold among the fields of {topic}?",
             "At which position is {member} among the fields of {topic}?",
-            "Counted from the left, in which place does {member} come among the fields of {topic}?",
-        )}
-    ),
-    Relation(
-        "export count", "The module {owner} lists {count} names in its `__all__`.",
+            "Counted from the left, in which place does {member} come among the fields of "
+            "{topic}?")}),
+    Relation("export count", "The module {owner} lists {count} names in its `__all__`.",
         ("lists {count} names in its `__all__`", "{its} `__all__` lists {count} names"),
         {"count": (
             "How many names does the module {topic} list in its `__all__`?",
             "What is the length of the list `__all__` of the module {topic}?",
             "The `__all__` of the module {topic} holds how many names?",
-            "How many names does the module {topic} export through `__all__`?",
-        )}
-    ),
+            "How many names does the module {topic} export through `__all__`?")}),
     # The only relation that asks for its topic: the source keeps a sentence of a documentation only
     # where it stands in no other object's.
-    Relation(
-        "documentation", "The documentation of the {noun} {owner} says “{sentence}”.",
+    Relation("documentation", "The documentation of the {noun} {owner} says “{sentence}”.",
         ("{its} documentation says “{sentence}”", "is documented with the words “{sentence}”"),
         {"owner": (
             "Which {topic} has documentation that says “{sentence}”?",
@@ -340,9 +283,7 @@ PYTHON_RELATIONS = (
             "Of which {topic} does the documentation say “{sentence}”?",
             "In the standard library, which {topic} is documented with the words “{sentence}”?",
             "By the full name, which {topic} does the documentation describe with the words "
-            "“{sentence}”?",
-        )}
-    ),
+            "“{sentence}”?")}),
 )
 
 # People, places and works: relations of EntityQuestions (Sciavolino et al. 2021), with wordings of
