@@ -12,7 +12,7 @@ import sys
 import time
 
 from kdos.chance import generator
-from kdos.logic import Fault, faults, parse, shape, write
+from kdos.logic import Fault, find_faults, parse, shape_of_logic, write_mermaid
 from kdos.logic.mermaid import MAX_CHARACTERS
 
 TOKENS = [
@@ -71,11 +71,11 @@ def tried(text):
     logic = parse(text)
     if isinstance(logic, Fault):
         return "refused"
-    faults(logic, knowledge_points=["The tower opened in 1889."], answer="Paris")
-    again = write(logic)
+    find_faults(logic, knowledge_points=["The tower opened in 1889."], answer="Paris")
+    again = write_mermaid(logic)
     if len(again) <= MAX_CHARACTERS and meaning(parse(again)) != meaning(logic):
         raise AssertionError("what was written does not read back")
-    shape(logic)
+    shape_of_logic(logic)
     return "read"
 
 

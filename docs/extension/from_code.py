@@ -14,12 +14,13 @@ from typing import Any, ClassVar
 import numpy as np
 from docutils import nodes
 from docutils.statemachine import StringList
+from logic_drawing import draw_logic_svg
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
 import kdos
 from kdos.cli import COMMANDS
-from kdos.logic import Fault, draw, parse
+from kdos.logic import Fault, parse
 from kdos.targets.shape import TARGETS, tempered_target
 
 BAR, HEIGHT, GAP = 9, 60, 24
@@ -116,11 +117,11 @@ class LogicPicture(Picture):
     has_content: ClassVar[bool] = True
 
     def svg(self) -> str:
-        """As `kdos.logic` draws it."""
+        """As kdos reads it."""
         logic = parse("\n".join(self.content))
         if isinstance(logic, Fault):
             raise self.error(f"The diagram must be Mermaid that kdos reads. {logic}")
-        return draw(logic)
+        return draw_logic_svg(logic)
 
 
 class TargetPicture(Picture):

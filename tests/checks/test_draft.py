@@ -6,7 +6,7 @@ import pytest
 
 from kdos.checks import REASONS, KnownQuestions, answer_place, check
 from kdos.checks.draft import SHAPES_COUNTED, check_shape, contradict
-from kdos.logic import ShapeCounts, parse, shape
+from kdos.logic import ShapeCounts, parse, shape_of_logic
 from kdos.logic.mermaid import MAX_CHARACTERS
 from kdos.pool import Draft, Evidence, Passage, Seed
 
@@ -167,7 +167,7 @@ def test_only_plain_contradictions_count(one, other, against):
 
 
 def test_a_shape_is_refused_only_past_its_share_and_only_in_a_pool_of_some_size():
-    own, other = shape(parse(LOGIC)).name, shape(parse("graph TD\nA --> B")).name
+    own, other = shape_of_logic(parse(LOGIC)).name, shape_of_logic(parse("graph TD\nA --> B")).name
     shapes = ShapeCounts()
     shapes.add([own] * (SHAPES_COUNTED - 1))
     assert check_shape(own, shapes, most=0.5) is None

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kdos.logic import ShapeCounts, overlap, parse, shape
+from kdos.logic import ShapeCounts, parse, shape_of_logic, shape_overlap
 
 CHAIN = "flowchart TD\nA --> B --> C --> D"
 JOIN = "flowchart TD\nQ --> A & B --> C"
@@ -16,35 +16,37 @@ EDGES = st.lists(st.tuples(st.integers(0, 5), st.integers(0, 5)), min_size=1, ma
 
 
 def drawn(edges, *, name="n"):
-    return shape(parse("graph TD\n" + "\n".join(f"{name}{a} --> {name}{b}" for a, b in edges)))
+    return shape_of_logic(
+        parse("graph TD\n" + "\n".join(f"{name}{a} --> {name}{b}" for a, b in edges))
+    )
 
 
 @pytest.mark.parametrize("text", [CHAIN, JOIN, RING, TREE])
 def test_the_same_logic_about_something_else_overlaps_fully(text):
     other = text.replace("A", "Paris").replace("B", "Lyon").replace("root", "Rome")
-    assert overlap(shape(parse(text)), shape(parse(other))) == 1.0
-    assert shape(parse(text)).name == shape(parse(other)).name
+    assert shape_overlap(shape_of_logic(parse(text)), shape_of_logic(parse(other))) == 1.0
+    assert shape_of_logic(parse(text)).name == shape_of_logic(parse(other)).name
 
 
 def test_different_logic_overlaps_in_part_and_by_degree():
-    chain, join, ring = (shape(parse(text)) for text in (CHAIN, JOIN, RING))
-    longer = shape(parse(CHAIN + " --> E"))
+    chain, join, ring = (shape_of_logic(parse(text)) for text in (CHAIN, JOIN, RING))
+    longer = shape_of_logic(parse(CHAIN + " --> E"))
     assert len({chain.name, join.name, ring.name, longer.name}) == 4
-    assert 0 < overlap(chain, ring) < overlap(chain, longer) < 1
-    assert overlap(chain, join) < overlap(chain, longer)
+    assert 0 < shape_overlap(chain, ring) < shape_overlap(chain, longer) < 1
+    assert shape_overlap(chain, join) < shape_overlap(chain, longer)
 
 
 def test_direction_is_part_of_the_shape():
     one, other = parse("graph TD\nA --> B\nA --> C"), parse("graph TD\nB --> A\nC --> A")
-    assert shape(one).name != shape(other).name
+    assert shape_of_logic(one).name != shape_of_logic(other).name
 
 
 @given(EDGES, EDGES)
 def test_overlap_is_a_symmetric_share(one, other):
     here, there = drawn(one), drawn(other)
-    assert overlap(here, there) == overlap(there, here)
-    assert 0 <= overlap(here, there) <= 1
-    assert (overlap(here, there) == 1) == (here == there)
+    assert shape_overlap(here, there) == shape_overlap(there, here)
+    assert 0 <= shape_overlap(here, there) <= 1
+    assert (shape_overlap(here, there) == 1) == (here == there)
 
 
 @given(EDGES, st.permutations(range(6)), st.randoms(use_true_random=False))
@@ -56,10 +58,10 @@ def test_renaming_and_reordering_leave_the_shape(edges, names, random):
 
 def test_counts_say_how_alike_a_pool_is():
     counts = ShapeCounts()
-    assert counts.share(shape(parse(CHAIN)).name) == counts.effective() == 0
-    counts.add(shape(parse(text)).name for text in (CHAIN, CHAIN, CHAIN, JOIN))
-    assert counts.share(shape(parse(CHAIN)).name) == 0.75
-    assert counts.share(shape(parse(RING)).name) == 0
+    assert counts.share(shape_of_logic(parse(CHAIN)).name) == counts.effective() == 0
+    counts.add(shape_of_logic(parse(text)).name for text in (CHAIN, CHAIN, CHAIN, JOIN))
+    assert counts.share(shape_of_logic(parse(CHAIN)).name) == 0.75
+    assert counts.share(shape_of_logic(parse(RING)).name) == 0
     assert math.isclose(
         counts.effective(), math.exp(-(0.75 * math.log(0.75) + 0.25 * math.log(0.25)))
     )

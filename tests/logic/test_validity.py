@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kdos.logic import faults, parse
-from kdos.logic.validity import final_parts, neighbours
+from kdos.logic import find_faults, parse
+from kdos.logic.validity import adjacent_nodes, final_parts
 
 POINTS = ["The Eiffel Tower stands in Paris.", "The Eiffel Tower opened in 1889.", "Paris is old."]
 SOUND = """flowchart TD
@@ -14,7 +14,9 @@ SOUND = """flowchart TD
 
 
 def found(text, points=tuple(POINTS), answer="1889"):
-    return [fault.reason for fault in faults(parse(text), knowledge_points=points, answer=answer)]
+    return [
+        fault.reason for fault in find_faults(parse(text), knowledge_points=points, answer=answer)
+    ]
 
 
 def test_a_sound_diagram_has_no_faults():
@@ -94,6 +96,6 @@ def test_final_parts_are_those_nothing_leaves(edges):
     for _ in names:
         reach = {n: r | {x for m in r for x in step[m]} for n, r in reach.items()}
     slow = {frozenset(r) for n, r in reach.items() if all(n in reach[other] for other in r)}
-    parts = final_parts(names, neighbours(logic.edges, both=False))
+    parts = final_parts(names, adjacent_nodes(logic.edges, both=False))
     assert {frozenset(part) for part in parts} == slow
     assert len(parts) == len(slow)

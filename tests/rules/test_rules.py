@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from kdos.checks import KnownQuestions, check
 from kdos.checks.answers import given_away
 from kdos.llm import Engine
-from kdos.logic import Fault, faults, parse
+from kdos.logic import Fault, find_faults, parse
 from kdos.pool import Draft, Extraction, Passage, Refusal, Seed
 from kdos.rules import RulesEngine, answer
 from kdos.rules.facts import read_fact, read_facts
@@ -219,7 +219,7 @@ def test_a_draft_is_what_the_prompt_asks_for() -> None:
             assert draft.answer in draft.evidence[0].quote
             logic = parse(draft.logic)
             assert not isinstance(logic, Fault)
-            found = faults(logic, knowledge_points=draft.knowledge_points, answer=draft.answer)
+            found = find_faults(logic, knowledge_points=draft.knowledge_points, answer=draft.answer)
             assert found == []
             assert all(judged(draft, source).values())
 

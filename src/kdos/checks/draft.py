@@ -26,7 +26,7 @@ from kdos.checks.known import (
 )
 from kdos.checks.language import in_language, in_other_language, is_wide
 from kdos.checks.taxonomy import refuse
-from kdos.logic import Fault, Logic, ShapeCounts, faults, parse
+from kdos.logic import Fault, Logic, ShapeCounts, find_faults, parse
 from kdos.pool import Draft, Passage, Refusal, Seed
 from kdos.pool.grouping import fact_key, normalise
 from kdos.pool.wording import read_wording
@@ -254,7 +254,7 @@ def check_logic(draft: Draft, logic: Logic | Fault) -> Refusal | None:
     if isinstance(logic, Fault):
         where = f"line {logic.line}: " if logic.line else ""
         return refuse(logic.reason, where + logic.detail)
-    found = faults(logic, knowledge_points=draft.knowledge_points, answer=draft.answer)
+    found = find_faults(logic, knowledge_points=draft.knowledge_points, answer=draft.answer)
     return refuse(found[0].reason, found[0].detail) if found else None
 
 

@@ -1,10 +1,9 @@
-"""A question's logic: Mermaid text in; typed graph, its faults, its shape and a picture out."""
+"""A question's logic: Mermaid text in; typed graph, its faults and its shape out."""
 
 from kdos.logic.diagram import Edge, Fault, Kind, Logic, Node
-from kdos.logic.drawing import draw
-from kdos.logic.mermaid import parse, write
-from kdos.logic.shape import Shape, ShapeCounts, overlap, shape
-from kdos.logic.validity import faults
+from kdos.logic.mermaid import parse, write_mermaid
+from kdos.logic.shape import Shape, ShapeCounts, shape_of_logic, shape_overlap
+from kdos.logic.validity import find_faults
 
 __all__ = [
     "Edge",
@@ -14,10 +13,9 @@ __all__ = [
     "Node",
     "Shape",
     "ShapeCounts",
-    "draw",
-    "faults",
-    "overlap",
+    "find_faults",
     "parse",
-    "shape",
-    "write",
+    "shape_of_logic",
+    "shape_overlap",
+    "write_mermaid",
 ]

@@ -9,14 +9,16 @@ those are read by a single expression, and whatever it does not match takes the 
 import re
 
 from kdos.logic.diagram import Edge, LogicError, Node
-from kdos.logic.label import clean_label, unquoted
+from kdos.logic.label import clean_label, strip_quotes
 
+# Models write typographic dashes too: hyphens to horizontal bar, and the minus sign.
 _DASH = "[-‐-―−]"
 _NAME = r"\w+(?:[-.]\w+)*"
 _SPACE = re.compile(r"[ \t]+")
 _GAP = re.compile(r"(?:\s|;|%%[^\n]*)+")
 _REST_OF_LINE = re.compile(r"[^\n;]*")
 _QUOTED = r'(?:\["([^"\n]*)"\])?'
+# The short way: a whole line ``a["x"] --> b["y"]``. Names must not be `end`, a keyword.
 _USUAL = re.compile(
     rf"[ \t]*(?!end\b)({_NAME}){_QUOTED}(?:[ \t]*-->[ \t]*(?:\|([^|\n]*)\|[ \t]*)?"
     rf"(?!end\b)({_NAME}){_QUOTED})?[ \t]*(?:[;\n]|\Z)"
@@ -25,14 +27,20 @@ _NODE = re.compile(rf'({_NAME})(?:[ \t]*\["([^"\n]*)"\]|[ \t]*\[([^\][(){{}}"“
 _QUOTED_NODE = re.compile(r'"([^"\n]+)"')
 _ATTRIBUTES = re.compile(r'@\{[^}\n]*?(?:label:[ \t]*"([^"\n]*)"[^}\n]*)?\}')
 _CLASS = re.compile(r":::[\w-]+")
+# Statements about looks, unless what follows shows that the keyword is the name of a node.
 _STYLING = re.compile(
     r"(?:style|classDef|class|linkStyle|click|direction|accTitle|accDescr)\b:?[ \t]*(?![-=&<.\[({])"
 )
 _SUBGRAPH = re.compile(
     rf'subgraph\b[ \t]*({_NAME})?[ \t]*(?:\[[ \t]*"?[^"\]\n]*"?[ \t]*\]|"[^"\n]*"|[^\n;]*)'
 )
+# `end` closes a subgraph; before a bracket or an arrow it is a node that is called so.
 _END = re.compile(rf"end\b(?![ \t]*(?:[\[({{&]|{_DASH}|=))")
+# Lazy and bounded: the text of an arrow ends at the first thing that can close it on its line.
 _SAID = r"(?:\"[^\"\n]*\"|[^\n]{1,200}?)"
+# One link. `left` is a head on its left; then one of: an arrow without words, a cross or circle
+# head, an invisible link, words within a normal, thick or dotted arrow, a line without a head; then
+# words between bars. A head after words has a group of its own: without it the link is a line.
 _LINK = re.compile(
     rf"""(?:\w+@)?(?P<left><|[ox](?={_DASH}{{2}}))?(?:
       (?P<arrow>{_DASH}{{1,2}}\.+{_DASH}?>|\.+{_DASH}>|{_DASH}+>|=+>|[→⟶⇒➔➜])
@@ -45,9 +53,11 @@ _LINK = re.compile(
     )(?:[ \t]*\|[ \t]*(?P<piped>"[^"\n]*"|[^|\n]*?)[ \t]*\|>?)?""",
     re.VERBOSE,
 )
+# What begins a statement where the line break between two statements was lost.
 _NEXT = re.compile(
     rf"{_NAME}(?:[ \t]*[\[({{&>]|@\{{|[ \t]*(?:\w+@)?[<ox]?(?:{_DASH}|==|=>|~~~|[→⟶⇒➔➜]))"
 )
+# Longer openings before the shorter ones they begin with.
 _SHAPES = (
     ("(((", ")))"),
     ("((", "))"),
@@ -69,7 +79,7 @@ _CLOSING = {close: re.compile(r'`?["“”]\s*' + re.escape(close)) for _, close
 _ARROW = re.compile(rf"(?:{_DASH}|=)>")
 
 
-class Flowchart:
+class FlowchartReader:
     """What has been read so far; `members` lists each subgraph's nodes by the subgraph's name."""
 
     def __init__(self, text: str) -> None:
@@ -79,30 +89,30 @@ class Flowchart:
         self.members: dict[str, list[str]] = {}
         self.open_subgraphs: list[str] = []
 
-    def read(self, position: int) -> tuple[tuple[Node, ...], tuple[Edge, ...]]:
+    def read_statements(self, position: int) -> tuple[tuple[Node, ...], tuple[Edge, ...]]:
         """Read all statements from `position` on."""
         text = self.text
         while position < len(text):
             if usual := _USUAL.match(text, position):
                 source, source_label, said, target, target_label = usual.groups()
-                self.remember(source, source_label)
+                self._remember_node(source, source_label)
                 if target is not None:
-                    self.remember(target, target_label)
-                    label = clean_label(unquoted(said)) if said else ""
+                    self._remember_node(target, target_label)
+                    label = clean_label(strip_quotes(said)) if said else ""
                     self.edges.append(Edge(source, target, label))
                 position = usual.end()
             elif gap := _GAP.match(text, position):
                 position = gap.end()
             else:
-                position = self.statement(position)
+                position = self._read_statement(position)
         if self.open_subgraphs:
             raise LogicError(f"subgraph {self.open_subgraphs[-1]!r} has no `end`", len(text))
         edges = self.edges
         if self.members:
-            edges = expand_subgraphs(edges, self.members, self.labels)
+            edges = _expand_subgraphs(edges, self.members, self.labels)
         return tuple(map(Node._make, self.labels.items())), tuple(edges)
 
-    def statement(self, position: int) -> int:
+    def _read_statement(self, position: int) -> int:
         """Read one statement and return where it ends."""
         text = self.text
         letter = text[position]
@@ -117,105 +127,109 @@ class Flowchart:
             self.open_subgraphs.pop()
             return found.end()
         if letter in "sclda" and _STYLING.match(text, position):
-            return _skip(_REST_OF_LINE, text, position)
-        return self.chain(position)
+            return _skip_pattern(_REST_OF_LINE, text, position)
+        return self._read_chain(position)
 
-    def chain(self, position: int) -> int:
+    def _read_chain(self, position: int) -> int:
         """Read ``A & B --> C --> D`` and return where it ends."""
         text = self.text
-        sources, position = self.ends(position)
+        sources, position = self._read_ends(position)
         while True:
-            position = _skip(_SPACE, text, position)
+            position = _skip_pattern(_SPACE, text, position)
             link = _LINK.match(text, position)
             if link is None:
                 break
-            start = _across_line_break(text, _skip(_SPACE, text, link.end()))
+            # Models break a line after an arrow; Mermaid itself would not read on.
+            start = _across_line_break(text, _skip_pattern(_SPACE, text, link.end()))
             if start >= len(text):
                 raise LogicError("a node was expected after the arrow", link.start())
-            targets, position = self.ends(start)
-            self.join(sources, targets, link)
+            targets, position = self._read_ends(start)
+            self._join_ends(sources, targets, link)
             sources = targets
-        self.must_end(position)
+        self._require_end(position)
         return position
 
-    def join(self, sources: list[str], targets: list[str], link: re.Match[str]) -> None:
+    def _join_ends(self, sources: list[str], targets: list[str], link: re.Match[str]) -> None:
         """Add an edge from each source to each target; a hidden link only places boxes."""
         if link["hidden"]:
             return
         spoken = link["piped"] or link["said"] or link["loud"] or link["soft"] or ""
         forward = any(link[head] for head in ("arrow", "cross", "head", "loudhead", "softhead"))
+        # ``A <-- B`` leads from B to A; heads at both ends make an edge that reads both ways.
         if link["left"] == "<" and not forward:
             sources, targets = targets, sources
             directed = True
         else:
             directed = forward and not link["left"]
-        label = clean_label(unquoted(spoken.strip("|"))) if spoken else ""
+        label = clean_label(strip_quotes(spoken.strip("|"))) if spoken else ""
         self.edges += [Edge(s, t, label, directed) for s in sources for t in targets]
 
-    def ends(self, position: int) -> tuple[list[str], int]:
+    def _read_ends(self, position: int) -> tuple[list[str], int]:
         """Read ``A & B``: the names, and where they end."""
         text = self.text
         names: list[str] = []
         while True:
-            name, position = self.node(position)
+            name, position = self._read_node(position)
             names.append(name)
-            after = _skip(_SPACE, text, position)
+            after = _skip_pattern(_SPACE, text, position)
             if not text.startswith("&", after):
                 return names, position
-            position = _skip(_SPACE, text, after + 1)
+            position = _skip_pattern(_SPACE, text, after + 1)
 
-    def node(self, position: int) -> tuple[str, int]:
+    def _read_node(self, position: int) -> tuple[str, int]:
         """Read one node with its label, if it has one; its name, and where it ends."""
         text = self.text
         found = _NODE.match(text, position)
         if found is None:
-            return self.nameless_node(position)
+            return self._read_nameless_node(position)
         name, quoted, plain = found.groups()
-        label, end = unquoted(plain) if plain else quoted, found.end()
+        label, end = strip_quotes(plain) if plain else quoted, found.end()
         if label is None:
-            label, end = self.label(end)
+            label, end = self._read_label(end)
         if text.startswith(":::", end):
-            end = _skip(_CLASS, text, end)
-        self.remember(name, label)
+            end = _skip_pattern(_CLASS, text, end)
+        self._remember_node(name, label)
         return name, end
 
-    def nameless_node(self, position: int) -> tuple[str, int]:
+    def _read_nameless_node(self, position: int) -> tuple[str, int]:
         """Read ``"a label"`` that stands where a name should."""
         found = _QUOTED_NODE.match(self.text, position)
         if found is None:
             got = self.text[position : position + 20].split("\n")[0]
             raise LogicError(f"a node was expected, got {got!r}", position)
-        self.remember(found[1], found[1])
+        self._remember_node(found[1], found[1])
         return found[1], found.end()
 
-    def label(self, position: int) -> tuple[str | None, int]:
+    def _read_label(self, position: int) -> tuple[str | None, int]:
         """Read a label in brackets of any shape: what it says (None: no label), where it ends."""
         text = self.text
         if text.startswith("@{", position) and (found := _ATTRIBUTES.match(text, position)):
             return found[1], found.end()
-        start = _skip(_SPACE, text, position)
+        start = _skip_pattern(_SPACE, text, position)
+        # ">" opens a flag ``A>label]`` but is also how an arrow ends.
         if text[start : start + 1] not in tuple("[({") and not _is_flag(text, position):
             return None, position
         for opening, closing in _SHAPES:
             if not text.startswith(opening, start):
                 continue
             inside = start + len(opening)
-            if found := _label_span(text, inside, opening, closing):
+            if found := _find_label_span(text, inside, opening, closing):
                 begin, end, after = found
                 label = text[begin:end]
-                return label if begin > inside else unquoted(label), after
+                return label if begin > inside else strip_quotes(label), after
         raise LogicError("a label's bracket or quote is not closed", position)
 
-    def remember(self, name: str, label: str | None) -> None:
+    def _remember_node(self, name: str, label: str | None) -> None:
         """Note the node, its label if one is given, and the subgraph it stands in."""
         if label is not None:
             self.labels[name] = clean_label(label) or name
+        # A later mention without a label changes nothing; a subgraph's name is no node.
         elif name not in self.labels and name not in self.members:
             self.labels[name] = name
         if self.open_subgraphs and name not in self.members:
             self.members[self.open_subgraphs[-1]].append(name)
 
-    def must_end(self, position: int) -> None:
+    def _require_end(self, position: int) -> None:
         """Raise unless the statement ends here, or another plainly begins."""
         text = self.text
         if position >= len(text) or text[position] in "\n\r;" or text.startswith("%%", position):
@@ -228,7 +242,7 @@ class Flowchart:
         raise LogicError(f"a link or the end of the statement was expected, got {got!r}", position)
 
 
-def expand_subgraphs(
+def _expand_subgraphs(
     edges: list[Edge], members: dict[str, list[str]], labels: dict[str, str]
 ) -> list[Edge]:
     """Let each edge to or from a subgraph lead to or from every node in it."""
@@ -244,7 +258,7 @@ def expand_subgraphs(
     ]
 
 
-def _skip(pattern: re.Pattern[str], text: str, position: int) -> int:
+def _skip_pattern(pattern: re.Pattern[str], text: str, position: int) -> int:
     """Where `pattern` ends if it stands at `position`, else `position`."""
     found = pattern.match(text, position)
     return found.end() if found else position
@@ -253,7 +267,7 @@ def _skip(pattern: re.Pattern[str], text: str, position: int) -> int:
 def _across_line_break(text: str, position: int) -> int:
     """The place after a line break and indentation that split an arrow from its target."""
     if text.startswith(("\n", "\r\n"), position):
-        return _skip(_GAP, text, position)
+        return _skip_pattern(_GAP, text, position)
     return position
 
 
@@ -263,27 +277,31 @@ def _is_flag(text: str, position: int) -> bool:
     return line.startswith(">") and "]" in line
 
 
-def _label_span(text: str, start: int, opening: str, closing: str) -> tuple[int, int, int] | None:
+def _find_label_span(
+    text: str, start: int, opening: str, closing: str
+) -> tuple[int, int, int] | None:
     """Where what a label says begins and ends, and where its shape ends; None if it does not."""
     if quote := _OPENING_QUOTE.match(text, start):
         found = _CLOSING[closing].search(text, quote.end())
         if found is None:
             return None
         label = text[quote.end() : found.start()]
+        # A quote and an arrow within: the closing quote found is that of a later node.
         torn = '"' in label and _ARROW.search(label)
         return None if torn else (quote.end(), found.start(), found.end())
     line_end = text.find("\n", start)
     line = text[start : line_end if line_end >= 0 else len(text)]
     if len(closing) == 1:
-        end = _balanced_end(line, opening, closing)
+        end = _find_balanced_end(line, opening, closing)
     else:
         end = line.find(closing)
+        # ``((f(x)))``: of brackets in a row the last ones close the shape.
         while end >= 0 and line[end + len(closing) : end + len(closing) + 1] == closing[-1]:
             end += 1
     return (start, start + end, start + end + len(closing)) if end >= 0 else None
 
 
-def _balanced_end(line: str, opening: str, closing: str) -> int:
+def _find_balanced_end(line: str, opening: str, closing: str) -> int:
     """Index of the `closing` that matches an `opening` just before the line, or -1."""
     depth = 1
     for index, letter in enumerate(line):

@@ -3,10 +3,11 @@
 import re
 from functools import lru_cache
 
-from kdos.logic.diagram import Fault, Kind, Logic, LogicError
-from kdos.logic.flowchart import Flowchart
-from kdos.logic.mindmap import read_mindmap
+from kdos.logic.diagram import Edge, Fault, Kind, Logic, LogicError, Node
+from kdos.logic.flowchart import FlowchartReader
+from kdos.logic.label import clean_label, strip_quotes
 
+# A bound on the work of one reply (our design); a sample has five knowledge points at most.
 MAX_CHARACTERS = 20_000
 MAX_NODES = 200
 MAX_EDGES = 400
@@ -18,9 +19,20 @@ _HEADER = re.compile(
     re.IGNORECASE,
 )
 _WORD = re.compile(r"\s*(\S{1,30})")
+# Only the head of an arrow: "&gt;" within a label stays until the label is cleaned.
 _ESCAPED_HEAD = re.compile(r"(?<=[-=.–—])&gt;")
+# What to write as a code: quotes, "<", and what would be read back as a code, break or backtick.
 _CODED = re.compile(r'["<]|#(?=\w+;)|&(?=#?\w+;)|\\(?=[n"])|^`(?=[^`]*`$)')
 _INVISIBLE = re.compile("[\u200b\u200c\u200d\u2060\ufeff]")
+_LINE = re.compile(r"[^\n]*")
+_MINDMAP_SKIPPED = re.compile(r"%%|::icon\(|:::")
+_BULLET = re.compile(r"^(?:[-*+•]|\d+[.)])[ \t]+")
+# id((label)) and its kin; the label is the one group that matched.
+_SHAPED = re.compile(
+    r"(?:[\w.-]+[ \t]*)?(?:\(\((?P<circle>.*)\)\)|\)\)(?P<bang>.*)\(\(|\)(?P<cloud>.*)\("
+    r"|\{\{(?P<hexagon>.*)\}\}|\[(?P<square>.*)\]|\((?P<round>.*)\))(?::::.*)?"
+)
+_TAB_WIDTH = 4
 
 
 @lru_cache(maxsize=256)  # read again soon or never; more would only burden the memory
@@ -28,7 +40,7 @@ def parse(text: str) -> Logic | Fault:
     """Read a `flowchart`, `graph` or `mindmap`; a Fault with line and reason where that fails."""
     if len(text) > MAX_CHARACTERS:
         return Fault("logic_too_long", f"{len(text)} characters; at most {MAX_CHARACTERS}")
-    text = _plain(text)
+    text = _strip_wrapping(text)
     header = _HEADER.match(text)
     if header is None:
         word = _WORD.match(text)
@@ -37,7 +49,7 @@ def parse(text: str) -> Logic | Fault:
             "logic_unreadable", f"flowchart, graph or mindmap must come first; got {got}", 1
         )
     try:
-        logic = _read(text, header)
+        logic = _read_body(text, header)
     except LogicError as error:
         return Fault("logic_unreadable", str(error), 1 + text.count("\n", 0, error.position))
     if not logic.nodes:
@@ -48,21 +60,56 @@ def parse(text: str) -> Logic | Fault:
     return logic
 
 
-def _read(text: str, header: re.Match[str]) -> Logic:
+def _read_body(text: str, header: re.Match[str]) -> Logic:
     """Read what comes after the header."""
     if header[2]:
-        nodes, edges = read_mindmap(text, header.end())
+        nodes, edges = _read_mindmap(text, header.end())
         return Logic(Kind.MINDMAP, nodes, edges)
     kind = Kind.GRAPH if header[1].lower() == "graph" else Kind.FLOWCHART
-    nodes, edges = Flowchart(text).read(header.end())
+    nodes, edges = FlowchartReader(text).read_statements(header.end())
     return Logic(kind, nodes, edges)
 
 
-def _plain(text: str) -> str:
+def _read_mindmap(text: str, position: int) -> tuple[tuple[Node, ...], tuple[Edge, ...]]:
+    """Read the tree that starts at `position`; its nodes are named n0, n1, … from the root on."""
+    nodes: list[Node] = []
+    edges: list[Edge] = []
+    # The nodes from the root down to the last line, each with its indentation in columns.
+    path: list[tuple[int, str]] = []
+    for line in _LINE.finditer(text, position):
+        content = line[0].strip()
+        if not content or _MINDMAP_SKIPPED.match(content):
+            continue
+        before = line[0][: len(line[0]) - len(line[0].lstrip())]
+        indent = len(before.expandtabs(_TAB_WIDTH))
+        # A line's parent is the nearest line above that stands further left, by however little.
+        while path and path[-1][0] >= indent:
+            path.pop()
+        if nodes and not path:
+            raise LogicError("a mindmap has one root; this line stands beside it", line.start())
+        node = Node(f"n{len(nodes)}", _read_mindmap_label(content))
+        if path:
+            edges.append(Edge(path[-1][1], node.id))
+        nodes.append(node)
+        path.append((indent, node.id))
+    return tuple(nodes), tuple(edges)
+
+
+def _read_mindmap_label(content: str) -> str:
+    """What a line of the tree says, without its bullet and the brackets of its shape."""
+    content = _BULLET.sub("", content, count=1)
+    shaped = _SHAPED.fullmatch(content)
+    said = shaped[shaped.lastgroup] if shaped and shaped.lastgroup else content
+    return clean_label(strip_quotes(said))
+
+
+def _strip_wrapping(text: str) -> str:
     """The diagram alone: without Markdown fence, front matter, escapes and invisible letters."""
     text = text.replace("\r\n", "\n").replace("\r", "\n")
+    # What is cut from the front leaves its line breaks: a fault's line is that of the reply.
     if "`" in text and (fence := _FENCE.search(text)):
         text = "\n" * text.count("\n", 0, fence.start(1)) + fence[1]
+    # Escaped once too often within JSON: one line, its breaks written as a backslash and an n.
     if "\n" not in text and "\\n" in text:
         text = text.replace("\\n", "\n")
     if "&gt;" in text:
@@ -74,16 +121,16 @@ def _plain(text: str) -> str:
     return text
 
 
-def write(logic: Logic) -> str:
+def write_mermaid(logic: Logic) -> str:
     """The diagram as Mermaid that any renderer reads: plain names, every label in quotes."""
     if logic.kind is Kind.MINDMAP:
         return _write_mindmap(logic)
     names = {node.id: f"n{number}" for number, node in enumerate(logic.nodes)}
     lines = [f"{logic.kind} TD"]
-    lines += [f'    {names[node.id]}["{_quotable(node.label)}"]' for node in logic.nodes]
+    lines += [f'    {names[node.id]}["{_encode_label(node.label)}"]' for node in logic.nodes]
     for edge in logic.edges:
         arrow = "-->" if edge.directed else "---"
-        label = f'|"{_quotable(edge.label)}"|' if edge.label else ""
+        label = f'|"{_encode_label(edge.label)}"|' if edge.label else ""
         lines.append(f"    {names[edge.source]} {arrow}{label} {names[edge.target]}")
     return "\n".join(lines)
 
@@ -94,11 +141,11 @@ def _write_mindmap(logic: Logic) -> str:
     for edge in logic.edges:
         depth[edge.target] = depth[edge.source] + 1
     lines = [
-        f'{"    " * depth[node.id]}{node.id}["{_quotable(node.label)}"]' for node in logic.nodes
+        f'{"    " * depth[node.id]}{node.id}["{_encode_label(node.label)}"]' for node in logic.nodes
     ]
     return "\n".join(["mindmap", *lines])
 
 
-def _quotable(label: str) -> str:
+def _encode_label(label: str) -> str:
     """The label with Mermaid's codes for the characters that would end or change it."""
     return _CODED.sub(lambda found: f"#{ord(found[0])};", label)

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 
 from kdos.logic.diagram import Kind, Logic
 
-ROUNDS = 4
+COLOUR_ROUNDS = 4
 """How far from a node its colour looks."""
 
 
@@ -27,7 +27,7 @@ class Shape:
     parts: Mapping[str, int]
 
 
-def shape(logic: Logic) -> Shape:
+def shape_of_logic(logic: Logic) -> Shape:
     """The shape of a diagram; `flowchart` and `graph` with the same edges have the same."""
     sort = "child" if logic.kind is Kind.MINDMAP else "edge"
     around: dict[str, list[tuple[str, str]]] = {node.id: [] for node in logic.nodes}
@@ -37,16 +37,17 @@ def shape(logic: Logic) -> Shape:
         around[edge.target].append((ways[1], edge.source))
     colours = dict.fromkeys(around, "")
     parts: Counter[str] = Counter()
-    for _ in range(ROUNDS):
+    # Nodes start alike; each round folds the colours of the neighbours into a node's own.
+    for _ in range(COLOUR_ROUNDS):
         colours = {
-            name: _colour(colours[name], sorted(way + colours[other] for way, other in ends))
+            name: _hash_colour(colours[name], sorted(way + colours[other] for way, other in ends))
             for name, ends in around.items()
         }
         parts.update(colours.values())
-    return Shape(_colour("", sorted(colours.values())), parts)
+    return Shape(_hash_colour("", sorted(colours.values())), parts)
 
 
-def overlap(one: Shape, other: Shape) -> float:
+def shape_overlap(one: Shape, other: Shape) -> float:
     """Share of parts that two shapes have in common, in [0, 1]; 1 for the same shape."""
     names = one.parts.keys() | other.parts.keys()
     shared = sum(min(one.parts.get(name, 0), other.parts.get(name, 0)) for name in names)
@@ -74,6 +75,6 @@ class ShapeCounts:
         return math.exp(-sum(share * math.log(share) for share in shares)) if total else 0.0
 
 
-def _colour(before: str, around: list[str]) -> str:
+def _hash_colour(before: str, around: list[str]) -> str:
     """A new colour out of the old one and what is around."""
     return hashlib.blake2b("|".join([before, *around]).encode(), digest_size=8).hexdigest()

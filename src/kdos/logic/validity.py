@@ -8,12 +8,13 @@ from kdos.pool.grouping import normalise
 
 NAMED_SHARE = 0.8
 """Share of a knowledge point's telling words that a node must hold to name it (our design)."""
+# Words of three letters or more but for the smallest ones, and every number.
 _TELLING = re.compile(
     r"(?!(?:the|and|was|were|are|for|has|had|its|with|from|that|this)\b)\w{3,}|\d+"
 )
 
 
-def faults(logic: Logic, *, knowledge_points: Sequence[str], answer: str) -> list[Fault]:
+def find_faults(logic: Logic, *, knowledge_points: Sequence[str], answer: str) -> list[Fault]:
     """What keeps the diagram from being this sample's logic, worst first (our design).
 
     It must hang together, must not run in a circle where it is a flowchart, must name every
@@ -21,27 +22,30 @@ def faults(logic: Logic, *, knowledge_points: Sequence[str], answer: str) -> lis
     """
     found: list[Fault] = []
     labels = {node.id: node.label for node in logic.nodes}
-    ways = neighbours(logic.edges, both=logic.kind is Kind.MINDMAP)
-    joined = ways if logic.kind is Kind.MINDMAP else neighbours(logic.edges, both=True)
-    if len(reached(logic.nodes[0].id, joined)) < len(labels):
+    ways = adjacent_nodes(logic.edges, both=logic.kind is Kind.MINDMAP)
+    joined = ways if logic.kind is Kind.MINDMAP else adjacent_nodes(logic.edges, both=True)
+    if len(reachable_nodes(logic.nodes[0].id, joined)) < len(labels):
         found.append(Fault("logic_not_connected"))
-    circle = in_a_circle(logic)
+    circle = _node_on_cycle(logic)
     if logic.kind is Kind.FLOWCHART and circle:
         found.append(Fault("logic_circular", f"{circle!r} leads back to itself"))
     found += [
-        Fault("knowledge_point_not_in_logic", point) for point in unnamed(logic, knowledge_points)
+        Fault("knowledge_point_not_in_logic", point)
+        for point in _unnamed_points(logic, knowledge_points)
     ]
+    # Without circles and lines the ends are the nodes that nothing leaves; otherwise what reaches
+    # each other counts as one end, which takes the reach of every node.
     flows = not circle and all(edge.directed for edge in logic.edges) and ways is not joined
-    ends = sinks(labels, ways) if flows else final_parts(list(labels), ways)
+    ends = _sink_parts(labels, ways) if flows else final_parts(list(labels), ways)
     shown = " | ".join(labels[part[0]] for part in ends)
     if len(ends) > 1:
         found.append(Fault("logic_many_ends", shown))
-    if not any(_holds(labels[name], answer) for part in ends for name in part):
+    if not any(_holds_answer(labels[name], answer) for part in ends for name in part):
         found.append(Fault("logic_end_not_answer", shown))
     return found
 
 
-def neighbours(edges: Iterable[Edge], *, both: bool) -> dict[str, list[str]]:
+def adjacent_nodes(edges: Iterable[Edge], *, both: bool) -> dict[str, list[str]]:
     """Where each node leads; with `both`, every edge counts in both directions."""
     ways: dict[str, list[str]] = {}
     for edge in edges:
@@ -51,7 +55,7 @@ def neighbours(edges: Iterable[Edge], *, both: bool) -> dict[str, list[str]]:
     return ways
 
 
-def reached(start: str, ways: Mapping[str, list[str]]) -> set[str]:
+def reachable_nodes(start: str, ways: Mapping[str, list[str]]) -> set[str]:
     """The nodes that can be reached from `start`, itself included."""
     seen = {start}
     waiting = [start]
@@ -63,8 +67,9 @@ def reached(start: str, ways: Mapping[str, list[str]]) -> set[str]:
     return seen
 
 
-def in_a_circle(logic: Logic) -> str:
+def _node_on_cycle(logic: Logic) -> str:
     """A node from which directed edges lead back to itself, or the empty string."""
+    # Most diagrams are written from cause to effect: then no edge runs back, and none can circle.
     place = {node.id: number for number, node in enumerate(logic.nodes)}
     if all(place[edge.source] < place[edge.target] for edge in logic.edges if edge.directed):
         return ""
@@ -74,6 +79,8 @@ def in_a_circle(logic: Logic) -> str:
         if edge.directed:
             before[edge.target] = before.get(edge.target, 0) + 1
             ways.setdefault(edge.source, []).append(edge.target)
+    # Kahn's algorithm: take away nodes that nothing leads to; what is left is on a circle or
+    # behind one.
     free = [name for name in ways if name not in before]
     while free:
         for name in ways.get(free.pop(), ()):
@@ -83,15 +90,15 @@ def in_a_circle(logic: Logic) -> str:
     return next((name for name, left in before.items() if left > 0), "")
 
 
-def sinks(names: Iterable[str], ways: Mapping[str, list[str]]) -> list[list[str]]:
+def _sink_parts(names: Iterable[str], ways: Mapping[str, list[str]]) -> list[list[str]]:
     """The nodes that lead nowhere, each as a part of its own."""
     return [[name] for name in names if name not in ways]
 
 
 def final_parts(names: Sequence[str], ways: Mapping[str, list[str]]) -> list[list[str]]:
     """The parts that nothing leaves: single sinks, or sets of nodes that all reach each other."""
-    parts = sinks(names, ways)
-    ahead = {name: reached(name, ways) for name in names if name in ways}
+    parts = _sink_parts(names, ways)
+    ahead = {name: reachable_nodes(name, ways) for name in names if name in ways}
     taken: set[str] = set()
     for name, others in ahead.items():
         if name not in taken and all(name in ahead.get(other, ()) for other in others):
@@ -100,14 +107,16 @@ def final_parts(names: Sequence[str], ways: Mapping[str, list[str]]) -> list[lis
     return parts
 
 
-def unnamed(logic: Logic, knowledge_points: Sequence[str]) -> list[str]:
+def _unnamed_points(logic: Logic, knowledge_points: Sequence[str]) -> list[str]:
     """The knowledge points that no node, and no edge with its two ends, names.
 
     A place names one knowledge point: the shortest place that holds it word for word is taken,
     else the shortest that holds nearly all of its telling words.
     """
     shown = [node.label for node in logic.nodes]
-    others = [point for point in knowledge_points if not _taken(point, shown)]
+    # Three passes, the strict ones first, so that a loose match takes no other point's place:
+    # labels that are the point, places that hold it, places that hold nearly all telling words.
+    others = [point for point in knowledge_points if not _take_equal_label(point, shown)]
     if not others:
         return []
     labels = {node.id: normalise(node.label) for node in logic.nodes}
@@ -129,7 +138,7 @@ def unnamed(logic: Logic, knowledge_points: Sequence[str]) -> list[str]:
     ]
     missing: list[str] = []
     for point, wanted in loose:
-        place = next((p for p in sorted(places, key=len) if _names(p, wanted)), None)
+        place = next((p for p in sorted(places, key=len) if _names_point(p, wanted)), None)
         if place is None:
             missing.append(point)
         else:
@@ -137,7 +146,7 @@ def unnamed(logic: Logic, knowledge_points: Sequence[str]) -> list[str]:
     return missing
 
 
-def _taken(point: str, labels: list[str]) -> bool:
+def _take_equal_label(point: str, labels: list[str]) -> bool:
     """Is there a label that is this knowledge point? Then it is taken away."""
     if point in labels:
         labels.remove(point)
@@ -145,7 +154,7 @@ def _taken(point: str, labels: list[str]) -> bool:
     return False
 
 
-def _holds(label: str, answer: str) -> bool:
+def _holds_answer(label: str, answer: str) -> bool:
     """Does the label say the answer, as it is written or but for case and punctuation?"""
     if answer in label:
         return True
@@ -153,7 +162,7 @@ def _holds(label: str, answer: str) -> bool:
     return wanted != "" and wanted in normalise(label)
 
 
-def _names(place: str, wanted: str) -> bool:
+def _names_point(place: str, wanted: str) -> bool:
     """Does the place hold nearly all telling words of the knowledge point, and all its numbers?"""
     words = set(_TELLING.findall(wanted))
     numbers = {word for word in words if any(letter.isdigit() for letter in word)}

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from kdos.logic import Edge, Logic
-from kdos.logic.validity import reached
+from kdos.logic.validity import reachable_nodes
 
 LETTERS = 23
 """Letters of a line in a box; wide letters, such as Chinese ones, count twice."""
@@ -105,7 +105,7 @@ def forward(logic: Logic) -> list[Edge]:
     ways: dict[str, list[str]] = {node.id: [] for node in logic.nodes}
     kept: list[Edge] = []
     for edge in logic.edges:
-        if edge.source not in reached(edge.target, ways):
+        if edge.source not in reachable_nodes(edge.target, ways):
             ways[edge.source].append(edge.target)
             kept.append(edge)
     return kept

@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 
 from kdos.checks.answers import given_away
-from kdos.logic import Fault, faults, parse
+from kdos.logic import Fault, find_faults, parse
 from kdos.pool.grouping import normalise
 from kdos.rules.drafting import (
     FactDrafter,
@@ -122,7 +122,7 @@ def _judge_draft(inputs: Inputs) -> dict[str, Any]:
 def _is_valid_logic(text: str, points: Sequence[str], answer: str) -> bool:
     """Does the diagram name every knowledge point and end in the answer?"""
     logic = parse(text)
-    return not isinstance(logic, Fault) and not faults(
+    return not isinstance(logic, Fault) and not find_faults(
         logic, knowledge_points=points, answer=answer
     )
 

@@ -15,7 +15,7 @@ from kdos.config import Config
 from kdos.density import Space, fit_space
 from kdos.embed import Embedder, LexicalEmbedder
 from kdos.errors import UsageError
-from kdos.extract import extract, extraction_table, merge_paraphrases, merge_points
+from kdos.extract import extract_seeds, extraction_table, merge_paraphrases, merge_points
 from kdos.pool import Extraction, Inventory, Refusal, Seed, group_paraphrases, values
 from kdos.seed import DOCUMENTS, PASSAGES, SEEDS, gather_seeds
 from kdos.store import (
@@ -143,7 +143,7 @@ def extracted(
     tally = new_tally()
     pairs: list[tuple[Seed, Extraction]] = []
     seeds = (shelf.seed(row) for row in range(shelf.seeds.num_rows))
-    for seed, extraction in extract(seeds, ask=ask, passage=shelf.passage):
+    for seed, extraction in extract_seeds(seeds, ask=ask, passage=shelf.passage):
         if isinstance(extraction, Refusal):
             count(tally, refused=extraction.reason)
         elif not extraction.knowledge_points:

@@ -22,7 +22,7 @@ from kdos.checks import (
     mendable,
     rule,
 )
-from kdos.logic import Logic, parse, shape
+from kdos.logic import Logic, parse, shape_of_logic
 from kdos.pool import Draft, ErrorClass, Extraction, Inventory, Passage, Refusal, Seed
 from kdos.sampler import Pick
 from kdos.synthesize.library import Library
@@ -230,7 +230,7 @@ def extract_again(candidates: Sequence[Candidate], desk: Desk) -> list[Candidate
         )
         logic = parse(held.logic)
         refusal = check_knowledge_points(held) or check_logic(held, logic)
-        name = shape(logic).name if isinstance(logic, Logic) else ""
+        name = shape_of_logic(logic).name if isinstance(logic, Logic) else ""
         return replace(candidate, extraction=extraction, refusal=refusal, shape=name)
 
     return [read(candidate) for candidate in candidates]

@@ -20,7 +20,7 @@ from kdos.checks import (
     refuse,
 )
 from kdos.checks.evidence import find_answer
-from kdos.logic import Logic, ShapeCounts, parse, shape
+from kdos.logic import Logic, ShapeCounts, parse, shape_of_logic
 from kdos.pool import Refusal
 from kdos.verify.fields import Fields
 from kdos.verify.items import Item
@@ -59,7 +59,7 @@ def check_items(
                 known.add(item.draft.question, item.answers, name=item.draft.id)
                 if options.fields.logic:
                     logic = parse(item.draft.logic)
-                    shapes.add([shape(logic).name] if isinstance(logic, Logic) else [])
+                    shapes.add([shape_of_logic(logic).name] if isinstance(logic, Logic) else [])
             yield Checked(item, refusal)
 
 

@@ -28,14 +28,14 @@ KNOWLEDGE_POINTS = pa.schema(
 """One row a knowledge point; `wordings` are the other wordings that were merged into it."""
 
 
-def extract(
+def extract_seeds(
     seeds: Iterable[Seed],
     *,
     ask: Ask,
     passage: Callable[[str], Passage],
 ) -> Iterator[tuple[Seed, Extraction | Refusal]]:
     """Each seed with its extraction or why there is none, in the order of the seeds."""
-    asked = ((seed, _request(seed, passage)) for seed in seeds)
+    asked = ((seed, _extraction_request(seed, passage)) for seed in seeds)
     for seed, reply in pair_replies_in_order(asked, ask=ask):
         assert reply is not None
         yield seed, read_extraction(reply)
@@ -81,7 +81,7 @@ def _points_table(*columns: Any) -> pa.Table:
     return pa.table(arrays, schema=KNOWLEDGE_POINTS)
 
 
-def _request(seed: Seed, passage: Callable[[str], Passage]) -> Request:
+def _extraction_request(seed: Seed, passage: Callable[[str], Passage]) -> Request:
     passages = [passage(seed.passage)] if seed.passage else []
     return ask_extraction(
         seed.id, question=seed.question, answer=seed.answers[0], passages=passages
