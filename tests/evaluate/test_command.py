@@ -87,7 +87,7 @@ def test_a_model_is_asked_once_and_its_losses_are_measured(
     tmp_path, benchmark, monkeypatch, capsys
 ):
     model = Model("x")
-    monkeypatch.setattr("kdos.commands.evaluate.CausalModel", lambda name: model)
+    monkeypatch.setattr("kdos.api.evaluation.CausalModel", lambda name: model)
     train = tmp_path / "train.jsonl"
     train.write_text(
         "".join(json.dumps({"question": f"{n}?", "answer": "x"}) + "\n" for n in range(9))

@@ -1,44 +1,18 @@
 """`kdos evaluate --benchmark NAME|FILE --out DIR`: score given answers, or ask a model."""
 
 import argparse
-import time
-from collections.abc import Mapping, Sequence
-from functools import partial
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from kdos.causal_lm import CausalModel
+from kdos.api import Answerer, evaluate
+from kdos.api.evaluation import SHOTS, answering_engine
+from kdos.config import EngineConfig
 from kdos.errors import UsageError
-from kdos.evaluate import (
-    BENCHMARKS,
-    LEDGER,
-    METRICS,
-    Example,
-    Mark,
-    by_cell,
-    by_density,
-    compare_marks,
-    draw_examples,
-    grade_marks,
-    mark_asked,
-    mark_given,
-    measure_losses,
-    open_benchmark,
-    place_questions,
-    read_evaluation,
-    read_given,
-    summarise,
-    write_evaluation,
-)
-from kdos.llm import HttpEngine, HttpSettings, Ledger
-from kdos.scoring import Question
+from kdos.evaluate import BENCHMARKS, METRICS
 from kdos.terminal import say, show_json
 
 CONCURRENCY = 64
-MAX_TOKENS = 4096
-"""Room for a reply, with what a reasoning model thinks before it."""
-SHOTS = 5
-"""Examples before each question where a file of them is given: what the papers use for most."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -96,99 +70,46 @@ def add_models(parser: argparse.ArgumentParser) -> None:
 
 def main(args: argparse.Namespace) -> None:
     """Score the answers and write the folder; the last line on stdout is the summary."""
-    started = time.monotonic()
-    check(args)
-    theirs = read_evaluation(args.against) if args.against else {}
-    questions = open_benchmark(args.benchmark, limit=args.limit)
-    places = place_questions(questions, args.run) if args.run else None
-    marks = answered(args, questions)
-    rows = [one.row() | (places.row(n) if places else {}) for n, one in enumerate(marks)]
-    summary = summarise(marks, random_seed=args.random_seed)
-    if args.against:
-        ours = {str(row["id"]): row for row in rows}
-        summary["against"] = compare_marks(ours, theirs, random_seed=args.random_seed)
-    if places:
-        summary["by_density"] = by_density(rows, places, theirs)
-    cells = by_cell(rows, places, theirs) if places else None
-    write_evaluation(args.out, rows, summary, cells=cells)
-    if not args.json:
-        show_table(summary)
-    show_json(summary | {"seconds": round(time.monotonic() - started, 3)})
-
-
-def check(args: argparse.Namespace) -> None:
-    """Refuse flags that cannot be meant, before anything is read."""
-    if args.out.exists() and not args.out.is_dir():
-        raise UsageError(f"--out must be a folder. {args.out} is a file. Name another.")
-    for name in ("limit", "shots"):
-        if getattr(args, name) < 0:
-            raise UsageError(f"--{name} must be 0 or more. Got {getattr(args, name)}.")
     if args.concurrency < 1:
         raise UsageError(f"--concurrency must be 1 or more. Got {args.concurrency}.")
-    for url, model in (("endpoint", "model"), ("judge_endpoint", "judge_model")):
-        if (getattr(args, url) is None) != (getattr(args, model) is None):
-            flags = [f"--{name.replace('_', '-')}" for name in (url, model)]
-            raise UsageError(f"{flags[0]} and {flags[1]} belong together. Give both or neither.")
-
-
-def answered(args: argparse.Namespace, questions: Sequence[Question]) -> list[Mark]:
-    """The marks of the answers that were given, or of a model's; graded where a judge is named."""
-    if args.answers and not args.judge_endpoint:
-        return answered_by_file(args.answers, questions)
-    examples = read_examples(args, questions)
-    args.out.mkdir(parents=True, exist_ok=True)
-    with Ledger(args.out / LEDGER) as ledger:
-        if args.answers:
-            marks = answered_by_file(args.answers, questions)
-        elif args.transformers:
-            model = CausalModel(args.transformers)
-            asked = mark_asked(questions, ask=partial(ledger.ask, model), examples=examples)
-            marks = measure_losses(list(asked), model, examples=examples)
-        else:
-            with server(args.endpoint, args.model, args.key_env, args.concurrency) as engine:
-                ask = partial(ledger.ask, engine)
-                marks = list(mark_asked(questions, ask=ask, examples=examples))
-        return graded(args, marks, ledger) if args.judge_endpoint else marks
-
-
-def graded(args: argparse.Namespace, marks: Sequence[Mark], ledger: Ledger) -> list[Mark]:
-    """The marks with the judge's grades."""
-    judge = server(args.judge_endpoint, args.judge_model, args.judge_key_env, args.concurrency)
-    with judge as engine:
-        return list(grade_marks(marks, ask=partial(ledger.ask, engine)))
-
-
-def server(url: str, model: str, key_env: str | None, concurrency: int) -> HttpEngine:
-    """A model behind a server; answers are the likeliest ones."""
-    settings = HttpSettings(
-        url=url,
-        model=model,
-        key_env=key_env,
-        concurrency=concurrency,
-        temperature=0.0,
-        max_tokens=MAX_TOKENS,
+    answerer = Answerer(
+        args.answers,
+        read_server(args, "endpoint", "model", "key_env"),
+        args.transformers,
+        read_server(args, "judge_endpoint", "judge_model", "judge_key_env"),
     )
-    return HttpEngine(settings)
+    summary = evaluate(
+        args.benchmark,
+        args.out,
+        answerer,
+        limit=args.limit,
+        examples=args.examples,
+        shots=args.shots,
+        against=args.against,
+        run=args.run,
+        random_seed=args.random_seed,
+    )
+    if not args.json:
+        show_scores(summary)
+    show_json(summary)
 
 
-def answered_by_file(path: Path, questions: Sequence[Question]) -> list[Mark]:
-    """The marks of answers looked up by id."""
-    given = read_given(path)
-    unknown = given.keys() - {question.id for question in questions}
-    if unknown:
-        say(f"{len(unknown)} answers belong to no question of the benchmark and are left out")
-    return list(mark_given(questions, given))
+def read_server(args: argparse.Namespace, url: str, model: str, key: str) -> EngineConfig | None:
+    """The server that the flags of these names give; None where they give none."""
+    if (getattr(args, url) is None) != (getattr(args, model) is None):
+        flags = [f"--{name.replace('_', '-')}" for name in (url, model)]
+        raise UsageError(f"{flags[0]} and {flags[1]} belong together. Give both or neither.")
+    if getattr(args, url) is None:
+        return None
+    return answering_engine(
+        getattr(args, url),
+        getattr(args, model),
+        key_env=getattr(args, key),
+        concurrency=args.concurrency,
+    )
 
 
-def read_examples(args: argparse.Namespace, questions: Sequence[Question]) -> list[Example]:
-    """The examples shown before each question; none without a file of them."""
-    if not args.examples:
-        return []
-    known = open_benchmark(args.examples)
-    return draw_examples(known, args.shots, asked=questions, random_seed=args.random_seed)
-
-
-def show_table(summary: Mapping[str, Any]) -> None:
+def show_scores(summary: Mapping[str, Any]) -> None:
     """The scores with their intervals, on stderr."""
     say(f"{summary['questions']} questions, {summary['answered']} scored")
     for reason, count in summary["unscored_reasons"].items():

@@ -1,0 +1,163 @@
+"""Closed-book evaluation from Python: score given answers, or ask a model."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from kdos.causal_lm import CausalModel
+from kdos.config import EngineConfig
+from kdos.errors import UsageError
+from kdos.evaluate import (
+    LEDGER,
+    Example,
+    Mark,
+    by_cell,
+    by_density,
+    compare_marks,
+    draw_examples,
+    grade_marks,
+    mark_asked,
+    mark_given,
+    measure_losses,
+    open_benchmark,
+    place_questions,
+    read_evaluation,
+    read_given,
+    summarise,
+    write_evaluation,
+)
+from kdos.llm import HttpEngine, Ledger
+from kdos.llm.http import settings_from
+from kdos.scoring import Question
+from kdos.terminal import say
+
+MAX_TOKENS = 4096
+"""Room for a reply, with what a reasoning model thinks before it."""
+SHOTS = 5
+"""Examples before each question where a file of them is given: what the papers use for most."""
+
+
+def answering_engine(
+    url: str, model: str, *, key_env: str | None = None, concurrency: int = 64
+) -> EngineConfig:
+    """A model behind a server, set so that it gives its likeliest answer."""
+    return EngineConfig(
+        "http",
+        url,
+        model,
+        key_env=key_env,
+        concurrency=concurrency,
+        temperature=0.0,
+        max_tokens=MAX_TOKENS,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Answerer:
+    """Who answers: rows of `id` and `answer` in a file, a server, or a causal model; one of them.
+
+    `judge` is a server whose model grades the answers.
+    """
+
+    answers: Path | None = None
+    engine: EngineConfig | None = None
+    transformers: str | None = None
+    judge: EngineConfig | None = None
+
+
+def evaluate(
+    benchmark: str,
+    out: str | Path,
+    answerer: Answerer,
+    *,
+    limit: int = 0,
+    examples: str | None = None,
+    shots: int = SHOTS,
+    against: str | Path | None = None,
+    run: str | Path | None = None,
+    random_seed: int = 0,
+) -> dict[str, Any]:
+    """Score a model, or given answers, on a benchmark; returns the summary.
+
+    Args:
+        benchmark: A file or folder of rows with `id`, `question` and `answers`, or a known name.
+        out: The folder for the scores of every question, the summary and the ledger.
+        answerer: Who answers, and who grades.
+        limit: Only the first so many questions; 0 for all.
+        examples: A file or name of questions of a training split, shown as examples.
+        shots: How many examples before each question.
+        against: The folder of another evaluation to compare with.
+        run: The folder of a run on whose map the questions are placed.
+        random_seed: Draws examples, and the samples of intervals.
+
+    Raises:
+        UsageError: An argument is out of its range, or nothing is known by the name.
+        InputError: A file cannot be read as questions or answers.
+    """
+    started = time.monotonic()
+    folder = Path(out)
+    _check_arguments(folder, limit=limit, shots=shots)
+    theirs = read_evaluation(Path(against)) if against else {}
+    questions = open_benchmark(benchmark, limit=limit)
+    places = place_questions(questions, Path(run)) if run else None
+    shown: list[Example] = []
+    if examples:
+        known = open_benchmark(examples)
+        shown = draw_examples(known, shots, asked=questions, random_seed=random_seed)
+    marks = _mark_questions(questions, answerer, shown, folder)
+    rows = [one.row() | (places.row(n) if places else {}) for n, one in enumerate(marks)]
+    summary = summarise(marks, random_seed=random_seed)
+    if against:
+        ours = {str(row["id"]): row for row in rows}
+        summary["against"] = compare_marks(ours, theirs, random_seed=random_seed)
+    if places:
+        summary["by_density"] = by_density(rows, places, theirs)
+    cells = by_cell(rows, places, theirs) if places else None
+    write_evaluation(folder, rows, summary, cells=cells)
+    return summary | {"seconds": round(time.monotonic() - started, 3)}
+
+
+def _check_arguments(out: Path, *, limit: int, shots: int) -> None:
+    """Refuse what cannot be meant, before anything is read."""
+    if out.exists() and not out.is_dir():
+        raise UsageError(f"--out must be a folder. {out} is a file. Name another.")
+    for name, value in (("limit", limit), ("shots", shots)):
+        if value < 0:
+            raise UsageError(f"--{name} must be 0 or more. Got {value}.")
+
+
+def _mark_questions(
+    questions: Sequence[Question], answerer: Answerer, examples: Sequence[Example], out: Path
+) -> list[Mark]:
+    """The marks of the answers that were given, or of a model's; graded where a judge is named."""
+    if answerer.answers and not answerer.judge:
+        return _mark_file(answerer.answers, questions)
+    out.mkdir(parents=True, exist_ok=True)
+    with Ledger(out / LEDGER) as ledger:
+        if answerer.answers:
+            marks = _mark_file(answerer.answers, questions)
+        elif answerer.transformers:
+            model = CausalModel(answerer.transformers)
+            asked = mark_asked(questions, ask=partial(ledger.ask, model), examples=examples)
+            marks = measure_losses(list(asked), model, examples=examples)
+        else:
+            assert answerer.engine is not None
+            with HttpEngine(settings_from(answerer.engine)) as engine:
+                ask = partial(ledger.ask, engine)
+                marks = list(mark_asked(questions, ask=ask, examples=examples))
+        if answerer.judge is None:
+            return marks
+        with HttpEngine(settings_from(answerer.judge)) as judge:
+            return list(grade_marks(marks, ask=partial(ledger.ask, judge)))
+
+
+def _mark_file(path: Path, questions: Sequence[Question]) -> list[Mark]:
+    """The marks of answers looked up by id."""
+    given = read_given(path)
+    unknown = given.keys() - {question.id for question in questions}
+    if unknown:
+        say(f"{len(unknown)} answers belong to no question of the benchmark and are left out")
+    return list(mark_given(questions, given))
