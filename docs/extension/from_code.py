@@ -1,6 +1,6 @@
 """What the site shows that is made by the package itself, each time the site is built.
 
-`{commands}` is the command line, from the argument parsers; `{rooms}` the public names of the
+`{commands}` is the command line, from the argument parsers; `{packages}` the public names of the
 packages, from their docstrings; `{logic}` a Mermaid diagram as kdos reads and draws it; `{targets}`
 a picture of what a target does to a distribution.
 """
@@ -76,12 +76,12 @@ def definition(term: str, said: str) -> nodes.definition_list_item:
     )
 
 
-class Rooms(SphinxDirective):
+class PackageSections(SphinxDirective):
     """A section a package: its sentence, and every public name with its docstring."""
 
     def run(self) -> list[nodes.Node]:
         """The sections, by name."""
-        return [self.section_of(name) for name in public_rooms()]
+        return [self.section_of(name) for name in public_packages()]
 
     def section_of(self, name: str) -> nodes.section:
         """One package, by autodoc."""
@@ -92,10 +92,12 @@ class Rooms(SphinxDirective):
         return section
 
 
-def public_rooms() -> Iterator[str]:
-    """The packages that say in `__all__` what they offer."""
+def public_packages() -> Iterator[str]:
+    """The packages that say in `__all__` what they offer, but `kdos.api`, which is shown first."""
     for found in pkgutil.iter_modules(kdos.__path__, "kdos."):
-        if not found.name.endswith("__") and getattr(import_module(found.name), "__all__", None):
+        if found.name.endswith("__") or found.name == "kdos.api":
+            continue
+        if getattr(import_module(found.name), "__all__", None):
             yield found.name
 
 
@@ -157,7 +159,7 @@ def panel(name: str, shares: Any, *, left: int) -> str:
 def setup(app: Sphinx) -> dict[str, bool]:
     """Give Sphinx the directives."""
     app.add_directive("commands", Commands)
-    app.add_directive("rooms", Rooms)
+    app.add_directive("packages", PackageSections)
     app.add_directive("logic", LogicPicture)
     app.add_directive("targets", TargetPicture)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
