@@ -16,8 +16,13 @@ import numpy as np
 from density_worlds import write_down
 
 import kdos.report.page
-from kdos.report.artefacts import read_run
-from kdos.report.atlas import RANGE, Layer, classes, ramp
+from kdos.report.point_map import (
+    COORDINATE_RANGE,
+    MapLayer,
+    build_colour_classes,
+    build_colour_ramp,
+)
+from kdos.report.saved_run import read_saved_run
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from tests.report.test_browser import a_page
@@ -55,23 +60,27 @@ MEASURE = """(async () => {
 })()"""
 
 
-def made_up_layer(n: int) -> Layer:
+def made_up_layer(n: int) -> MapLayer:
     """Points in 60 heaps."""
     rng = np.random.default_rng(0)
     topic = rng.integers(0, 60, n)
     x, y = (
-        np.clip(rng.uniform(0, RANGE, 60)[topic] + rng.normal(0, 2500, n), 0, RANGE).astype(int)
+        np.clip(
+            rng.uniform(0, COORDINATE_RANGE, 60)[topic] + rng.normal(0, 2500, n),
+            0,
+            COORDINATE_RANGE,
+        ).astype(int)
         for _ in range(2)
     )
-    return Layer(
+    return MapLayer(
         name="made-up points",
         total=n,
         x=x,
         y=y,
         text=[f"Engine {i} of topic {t} has {i % 17} cylinders." for i, t in enumerate(topic)],
         colourings=[
-            ramp("log10 density", rng.normal(size=n)),
-            classes("domain", [f"topic {t}" for t in topic]),
+            build_colour_ramp("log10 density", rng.normal(size=n)),
+            build_colour_classes("domain", [f"topic {t}" for t in topic]),
         ],
     )
 
@@ -95,10 +104,10 @@ def main() -> None:
     parser.add_argument("run", type=Path)
     parser.add_argument("--points", type=int, default=100_000)
     args = parser.parse_args()
-    kdos.report.page.map_layers = lambda _: [made_up_layer(args.points)]
+    kdos.report.page.build_map_layers = lambda _: [made_up_layer(args.points)]
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "index.html"
-        path.write_text(kdos.report.page.render_page(read_run(args.run)), encoding="utf-8")
+        path.write_text(kdos.report.page.render_page(read_saved_run(args.run)), encoding="utf-8")
         rows = [
             {"points": args.points, "ratio": ratio, **asyncio.run(measure(path, ratio))}
             for ratio in (1, 2)

@@ -16,6 +16,7 @@ from kdos.arrays import Float64Array
 from kdos.chance import generator
 from kdos.density import Reference, Space, fit_space
 from kdos.pool import ErrorClass
+from kdos.report.saved_run import SavedRun, read_saved_run
 from kdos.sampler import decide
 from kdos.store import write_arrays, write_json, write_parquet
 from kdos.targets import Gap, measure_gap, quotas, tempered_target
@@ -72,6 +73,12 @@ def finished_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     run = tmp_path_factory.mktemp("runs") / "engines"
     write_run(run, some_facts(), samples=240)
     return run
+
+
+@pytest.fixture(scope="session")
+def run(finished_run: Path) -> SavedRun:
+    """What the report reads of the finished run."""
+    return read_saved_run(finished_run)
 
 
 HOSTILE = (

@@ -6,47 +6,47 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kdos.report.charts import (
-    BOTTOM,
-    FULLNESS,
-    HEIGHT,
-    LABEL_APART,
-    LEFT,
-    RIGHT,
-    TOP,
-    WIDTH,
-    Series,
-    fullness_chart,
-    fullness_labels,
-    fullness_shares,
-    line_chart,
+    CHART_HEIGHT,
+    CHART_WIDTH,
+    FULLNESS_EDGES,
+    MARGIN_BOTTOM,
+    MARGIN_LEFT,
+    MARGIN_RIGHT,
+    MARGIN_TOP,
+    MIN_LABEL_DISTANCE,
+    LineSeries,
+    compute_fullness_shares,
+    lay_out_fullness_bars,
+    lay_out_line_chart,
+    name_fullness_bins,
 )
 
 VALUES = st.lists(st.floats(0, 1e6) | st.just(math.nan), min_size=1, max_size=40)
 
 
-def a_line(values: list[float], role: str = "steered") -> Series:
-    return Series(role, list(range(1, len(values) + 1)), values)
+def a_line(values: list[float], role: str = "steered") -> LineSeries:
+    return LineSeries(role, list(range(1, len(values) + 1)), values)
 
 
 @given(VALUES, st.booleans())
 def test_every_chart_stays_in_its_frame(values: list[float], logarithmic: bool) -> None:
-    chart = line_chart([a_line(values)], logarithmic=logarithmic)
+    chart = lay_out_line_chart([a_line(values)], logarithmic=logarithmic)
     numbers = chart.strokes[0].path.replace("M", " ").replace("L", " ").split()
-    assert all(LEFT <= float(x) <= WIDTH - RIGHT for x in numbers[::2])
-    assert all(TOP <= float(y) <= HEIGHT - BOTTOM for y in numbers[1::2])
+    assert all(MARGIN_LEFT <= float(x) <= CHART_WIDTH - MARGIN_RIGHT for x in numbers[::2])
+    assert all(MARGIN_TOP <= float(y) <= CHART_HEIGHT - MARGIN_BOTTOM for y in numbers[1::2])
     assert len(numbers) == 2 * sum(map(math.isfinite, values))
-    assert all(TOP <= tick.at <= HEIGHT - BOTTOM for tick in chart.up)
+    assert all(MARGIN_TOP <= tick.at <= CHART_HEIGHT - MARGIN_BOTTOM for tick in chart.up)
     assert 2 <= len(chart.up) <= 7
     assert 1 <= len(chart.across) <= 8
 
 
 def test_a_value_that_is_missing_breaks_the_line() -> None:
-    path = line_chart([a_line([1.0, 2.0, math.nan, 3.0, 4.0])]).strokes[0].path
+    path = lay_out_line_chart([a_line([1.0, 2.0, math.nan, 3.0, 4.0])]).strokes[0].path
     assert [part.count("L") for part in path.split("M")[1:]] == [1, 1]
 
 
 def test_larger_values_stand_higher() -> None:
-    chart = line_chart([a_line([0.001, 0.01, 0.1])], logarithmic=True)
+    chart = lay_out_line_chart([a_line([0.001, 0.01, 0.1])], logarithmic=True)
     heights = [float(part.split()[1]) for part in chart.strokes[0].path[1:].split("L")]
     steps = np.diff(heights)
     assert (steps < 0).all()
@@ -57,9 +57,9 @@ def test_larger_values_stand_higher() -> None:
 @given(st.lists(st.floats(0, 1), min_size=2, max_size=4))
 def test_names_of_lines_never_cover_each_other(ends: list[float]) -> None:
     lines = [a_line([1.0, end], role) for end, role in zip(ends, "abcd", strict=False)]
-    heights = sorted(stroke.label_at for stroke in line_chart(lines).strokes)
-    assert (np.diff(heights) >= LABEL_APART - 1e-9).all()
-    assert heights[-1] <= HEIGHT - BOTTOM + 1e-9
+    heights = sorted(stroke.label_at for stroke in lay_out_line_chart(lines).strokes)
+    assert (np.diff(heights) >= MIN_LABEL_DISTANCE - 1e-9).all()
+    assert heights[-1] <= CHART_HEIGHT - MARGIN_BOTTOM + 1e-9
 
 
 @given(
@@ -70,15 +70,17 @@ def test_names_of_lines_never_cover_each_other(ends: list[float]) -> None:
 def test_fullness_shares_are_shares_at_any_scale(quota: list[int], scale: int, random) -> None:
     wanted = np.array(quota, float)
     held = np.array([random.randint(0, 60) for _ in quota], float)
-    shares = fullness_shares(held, wanted)
+    shares = compute_fullness_shares(held, wanted)
     assert shares.sum() == pytest.approx(1)
-    assert fullness_shares(wanted * scale, wanted)[FULLNESS.index(0.8)] == pytest.approx(1)
+    assert compute_fullness_shares(wanted * scale, wanted)[
+        FULLNESS_EDGES.index(0.8)
+    ] == pytest.approx(1)
 
 
 def test_fullness_names_each_bin_of_each_loop() -> None:
     quota = np.array([10.0, 10.0])
-    groups = fullness_chart([("steered", quota), ("blind", np.array([20.0, 0.0]))], quota)
-    assert [group.label for group in groups] == fullness_labels()
+    groups = lay_out_fullness_bars([("steered", quota), ("blind", np.array([20.0, 0.0]))], quota)
+    assert [group.label for group in groups] == name_fullness_bins()
     by_label = {group.label: [bar.share for bar in group.bars] for group in groups}
     assert by_label["met"] == [1.0, 0.0]
     assert by_label["< ⅛"] == [0.0, 0.5]

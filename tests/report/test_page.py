@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from kdos.report.artefacts import read_run
-from kdos.report.page import LIBRARY, render_page
+from kdos.report import LivePage, write_report
+from kdos.report import page as page_module
+from kdos.report.page import D3_MODULES, render_page
+from kdos.report.saved_run import read_saved_run
 
 VOID = {"meta", "link", "br", "img", "input", "hr"}
 # Elements and attributes that would fetch or run something.
@@ -49,12 +51,12 @@ class Reader(HTMLParser):
 
 @pytest.fixture(scope="module")
 def finished(finished_run: Path) -> str:
-    return render_page(read_run(finished_run))
+    return render_page(read_saved_run(finished_run))
 
 
 @pytest.fixture(scope="module")
 def hostile(hostile_run: Path) -> str:
-    return render_page(read_run(hostile_run))
+    return render_page(read_saved_run(hostile_run))
 
 
 def test_the_page_is_well_formed(finished: str) -> None:
@@ -112,7 +114,7 @@ def test_the_page_needs_nothing_from_outside(finished: str) -> None:
 
 def test_a_page_is_small_and_equal_for_equal_artefacts(finished: str, finished_run: Path) -> None:
     assert len(finished.encode()) < 1_000_000
-    assert render_page(read_run(finished_run)) == finished
+    assert render_page(read_saved_run(finished_run)) == finished
 
 
 def test_hostile_text_stays_text(hostile: str, finished: str) -> None:
@@ -136,7 +138,7 @@ def test_hostile_text_in_the_map_is_packed_away(hostile: str) -> None:
 
 
 def test_only_a_run_that_goes_on_loads_itself_again(finished: str, running_run: Path) -> None:
-    running = render_page(read_run(running_run))
+    running = render_page(read_saved_run(running_run))
     refreshes = [
         [m["content"] for m in Reader(page).all("meta") if m.get("http-equiv") == "refresh"]
         for page in (finished, running)
@@ -147,7 +149,7 @@ def test_only_a_run_that_goes_on_loads_itself_again(finished: str, running_run: 
 
 def test_a_run_that_has_only_begun_has_a_page(tmp_path: Path) -> None:
     (tmp_path / "run.yaml").write_text("target: uniform\n")
-    page = Reader(render_page(read_run(tmp_path)))
+    page = Reader(render_page(read_saved_run(tmp_path)))
     assert page.faults == []
     assert [attributes["id"] for attributes in page.all("section")] == ["setup"]
     assert "The run is preparing" in "".join(page.text)
@@ -156,6 +158,43 @@ def test_a_run_that_has_only_begun_has_a_page(tmp_path: Path) -> None:
 def test_the_library_is_as_it_was_published() -> None:
     folder = files("kdos.report") / "vendor"
     sums = [line.split() for line in (folder / "SHA256SUMS").read_text().splitlines()]
-    assert {name for _, name in sums} == {f"{name}.min.js" for name in LIBRARY}
+    assert {name for _, name in sums} == {f"{name}.min.js" for name in D3_MODULES}
     for digest, name in sums:
         assert hashlib.sha256((folder / name).read_bytes()).hexdigest() == digest
+
+
+class Clock:
+    """Seconds that pass when a page is written, or when told to."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, *, writing: float) -> None:
+        self.now, self.writing, self.pages = 100.0, writing, 0
+        monkeypatch.setattr(page_module, "monotonic", lambda: self.now)
+        monkeypatch.setattr(page_module, "write_report", self.write)
+
+    def write(self, run: Path) -> None:
+        write_report(run)
+        self.now += self.writing
+        self.pages += 1
+
+
+def test_a_page_is_written_at_once_and_then_as_often_as_it_reloads(
+    running_run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = Clock(monkeypatch, writing=0.1)
+    page = LivePage(running_run)
+    for _ in range(10):
+        page.refresh()
+        clock.now += 4
+    assert clock.pages == 4
+    assert "The run is going on" in (running_run / "report" / "index.html").read_text()
+
+
+def test_a_page_that_is_slow_to_write_is_written_less_often(
+    running_run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = Clock(monkeypatch, writing=5)
+    page, begun = LivePage(running_run), clock.now
+    while clock.now < begun + 1000:
+        page.refresh()
+        clock.now += 1
+    assert clock.pages * clock.writing <= page_module.MAX_WRITING_SHARE * 1000 + clock.writing

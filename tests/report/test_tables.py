@@ -1,23 +1,20 @@
+import dataclasses
 from pathlib import Path
 
 import pytest
 
 from kdos.pool import ErrorClass
 from kdos.report import tables
-from kdos.report.artefacts import Artefacts, read_run
-from kdos.report.wording import CLASS_MEANINGS, OUTCOMES, outcome_of
+from kdos.report.charts import build_kl_chart
+from kdos.report.saved_run import SavedRun, read_saved_run
+from kdos.report.wording import CLASS_MEANINGS, OUTCOME_NAMES, find_outcome_key, format_number
 
 
-@pytest.fixture(scope="module")
-def run(finished_run: Path) -> Artefacts:
-    return read_run(finished_run)
-
-
-def test_fates_add_up_to_the_drafts(run: Artefacts) -> None:
-    rows = tables.fates(run.loop)
+def test_fates_add_up_to_the_drafts(run: SavedRun) -> None:
+    rows = tables.tabulate_draft_outcomes(run.loop)
     outcomes = [row for row in rows if row.outcome]
     reasons = [row for row in rows if row.reason]
-    drafts = run.loop.fates.total()
+    drafts = run.loop.verdict_counts.total()
     assert sum(row.drafts for row in outcomes) == drafts
     assert sum(row.share for row in outcomes) == pytest.approx(1)
     assert sum(row.drafts for row in reasons) == drafts - outcomes[0].drafts
@@ -27,14 +24,14 @@ def test_fates_add_up_to_the_drafts(run: Artefacts) -> None:
 
 
 def test_every_error_class_has_a_name_and_a_meaning() -> None:
-    assert set(OUTCOMES) == {"accepted", *ErrorClass}
+    assert set(OUTCOME_NAMES) == {"accepted", *ErrorClass}
     assert set(CLASS_MEANINGS) == set(ErrorClass)
-    assert outcome_of("") == outcome_of(None) == "accepted"
-    assert outcome_of("never heard of") == ErrorClass.FORMAT_MISMATCH
+    assert find_outcome_key("") == find_outcome_key(None) == "accepted"
+    assert find_outcome_key("never heard of") == ErrorClass.FORMAT_MISMATCH
 
 
-def test_cells_are_shown_with_what_they_hold_and_lack(run: Artefacts) -> None:
-    thin, crowded, *short = tables.cell_tables(run)
+def test_cells_are_shown_with_what_they_hold_and_lack(run: SavedRun) -> None:
+    thin, crowded, *short = tables.tabulate_cells(run)
     densities = [cell.log10_density for cell in thin.cells + crowded.cells[::-1]]
     assert densities == sorted(densities)
     assert run.source is not None
@@ -42,7 +39,7 @@ def test_cells_are_shown_with_what_they_hold_and_lack(run: Artefacts) -> None:
         zip(run.source.table["text"].to_pylist(), run.source.table["cell"].to_pylist(), strict=True)
     )
     for cell in thin.cells + crowded.cells:
-        assert cell.held == run.loop.held[cell.number]
+        assert cell.held == run.loop.points_by_cell[cell.number]
         assert {texts[text] for text in cell.examples} == {cell.number}
         assert cell.reachable == (cell.number != 5)
     for table in short:
@@ -53,22 +50,64 @@ def test_cells_are_shown_with_what_they_hold_and_lack(run: Artefacts) -> None:
 
 def test_the_balance_shows_what_is_missing() -> None:
     tally = {"in": 10, "out": 6, "refused": {"too_short": 3}}
-    (stage,) = tables.balance({"stages": {"two_words": tally}})
-    assert (stage.name, stage.missing) == ("two words", 1)
+    (stage,) = tables.tabulate_stages({"stages": {"two_words": tally}})
+    assert (stage.name, stage.unaccounted_rows) == ("two words", 1)
     assert stage.refused == [("too short", 3)]
 
 
-def test_the_stages_of_the_run_balance(run: Artefacts) -> None:
-    stages = tables.balance(run.summary)
+def test_the_stages_of_the_run_balance(run: SavedRun) -> None:
+    stages = tables.tabulate_stages(run.summary)
     assert [stage.name for stage in stages] == ["document", "drafts"]
-    assert [stage.missing for stage in stages] == [0, 0]
+    assert [stage.unaccounted_rows for stage in stages] == [0, 0]
 
 
 def test_costs_are_given_in_all_and_for_a_sample() -> None:
     summary = {"samples": 4, "llm_calls": 10, "cost_usd": 0.5, "usage": {"prompt_tokens": 1000}}
-    assert tables.costs(summary) == [
+    assert tables.tabulate_costs(summary) == [
         ("calls to the model", "10", "2.5"),
         ("prompt tokens", "1,000", "250"),
         ("cost in USD", "0.5", "0.125"),
     ]
-    assert tables.costs(None) == []
+    assert tables.tabulate_costs(None) == []
+
+
+def test_the_headline_says_what_the_run_came_to(run: SavedRun) -> None:
+    headline = tables.build_headline(run)
+    assert not headline.running
+    assert headline.sentence.startswith("240 samples in ")
+    assert "independent draws" in headline.sentence
+    values = {tile.label: tile.value for tile in headline.tiles}
+    assert values["samples"] == "240"
+    assert run.blind is not None
+    assert values["KL of the blind run"] == format_number(run.blind.rounds[-1]["kl"])
+
+
+def test_a_run_that_goes_on_shows_how_far_it_is(running_run: Path) -> None:
+    (running_run / "run.yaml").write_text("budget: {samples: 480}\n")
+    headline = tables.build_headline(read_saved_run(running_run))
+    assert headline.running
+    assert headline.done == 0.5
+    assert headline.sentence.startswith("The run is going on: 240 samples")
+
+
+@pytest.mark.parametrize("config", ["[", "budget: 3", "budget: {samples: many}", ""])
+def test_a_configuration_that_does_not_say_the_size_gives_no_share(config: str) -> None:
+    assert tables.read_wanted_samples(config) is None
+
+
+def test_steered_and_blind_are_compared_on_one_footing(run: SavedRun) -> None:
+    rows = {name: (steered, blind) for name, steered, blind in tables.compare_with_blind_run(run)}
+    assert rows["samples"] == ("240", "240")
+    steered, blind = (float(text.split()[0]) for text in rows["target in cells that are met"])
+    assert steered > blind
+    assert tables.compare_with_blind_run(dataclasses.replace(run, blind=None)) == []
+
+
+def test_a_round_before_the_first_sample_has_no_figures(run: SavedRun) -> None:
+    empty = {**run.loop.rounds[0], "kl": None, "floor": None, "samples": 0}
+    loop = dataclasses.replace(run.loop, rounds=[empty, *run.loop.rounds])
+    chart = build_kl_chart(dataclasses.replace(run, loop=loop))
+    assert chart is not None
+    assert "nan" not in "".join(stroke.path for stroke in chart.strokes)
+    alone = dataclasses.replace(run, loop=dataclasses.replace(run.loop, rounds=[empty]))
+    assert tables.build_headline(alone).tiles[1].value == "–"

@@ -22,7 +22,8 @@ from kdos.errors import ConfigError, InputError, StoreError
 from kdos.evaluate import place_questions
 from kdos.llm import ScriptedEngine
 from kdos.llm.stand_in import InjectedFaults, MockServer, serve_app
-from kdos.report import live, write_report
+from kdos.report import page as report_page
+from kdos.report import write_report
 from kdos.rules import RulesEngine
 from kdos.run import missing_in, run, run_blind
 from kdos.scoring import Question
@@ -94,9 +95,9 @@ def test_the_page_follows_the_run(corpus, tmp_path, monkeypatch):
         write_report(folder)
         pages.append((folder / "report" / "index.html").read_text())
 
-    monkeypatch.setattr(live, "write_report", written)
-    monkeypatch.setattr(live, "REFRESH_SECONDS", 0)
-    monkeypatch.setattr(live, "MOST_SHARE", float("inf"))
+    monkeypatch.setattr(report_page, "write_report", written)
+    monkeypatch.setattr(report_page, "REFRESH_SECONDS", 0)
+    monkeypatch.setattr(report_page, "MAX_WRITING_SHARE", float("inf"))
     summary = run(read_config(config_of(corpus)), tmp_path / "run")
     assert len(pages) == summary["rounds"] + 1
     assert "The run is preparing" in pages[0]

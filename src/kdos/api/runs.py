@@ -25,7 +25,7 @@ from kdos.export import (
     write_text,
     write_trl,
 )
-from kdos.report import Written, write_report
+from kdos.report import WrittenReport, write_report
 from kdos.run import run as run_config
 from kdos.store import read_json_file
 
@@ -133,7 +133,7 @@ class RunResult:
         return facts_table(shown) + figure_image(self.plot()) + samples
 
 
-def report(run: str | Path, *, png: bool = False) -> Written:
+def report(run: str | Path, *, png: bool = False) -> WrittenReport:
     """Write the page ``report/index.html`` of a run, finished or still going.
 
     With `png` the figures are written as PNG files beside it.

@@ -8,29 +8,30 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from kdos.arrays import Float64Array
+from kdos.report.saved_run import LoopRecord, SavedRun
 
-WIDTH, HEIGHT = 360, 250
-LEFT, RIGHT, TOP, BOTTOM = 46, 66, 12, 36
+CHART_WIDTH, CHART_HEIGHT = 360, 250
+MARGIN_LEFT, MARGIN_RIGHT, MARGIN_TOP, MARGIN_BOTTOM = 46, 66, 12, 36
 """The frame around the plot: room for tick labels at the left, names of lines at the right."""
 
-MOST_TICKS = 6
-NAME_GAP = 6
-LABEL_APART = 15
+MAX_TICKS = 6
+LABEL_OFFSET = 6
+MIN_LABEL_DISTANCE = 15
 """Least distance between the names of two lines."""
 
-SMALLEST = 1e-6
+SMALLEST_SHOWN = 1e-6
 """The least that an axis can show; on a logarithmic one zero stands here."""
 
-MET = (0.8, 1.25)
+MET_RANGE = (0.8, 1.25)
 """Between these multiples of its quota a cell counts as met."""
 
-FULLNESS = (0.0, 0.125, 0.25, 0.5, *MET, 2.0, 4.0, 8.0, math.inf)
+FULLNESS_EDGES = (0.0, 0.125, 0.25, 0.5, *MET_RANGE, 2.0, 4.0, 8.0, math.inf)
 """Edges of held / quota."""
-FRACTIONS = {0.125: "⅛", 0.25: "¼", 0.5: "½"}
+FRACTION_SIGNS = {0.125: "⅛", 0.25: "¼", 0.5: "½"}
 
 
 @dataclass(frozen=True, slots=True)
-class Series:
+class LineSeries:
     """One line of a chart; `role` is its name and the style class that draws it."""
 
     role: str
@@ -39,7 +40,7 @@ class Series:
 
 
 @dataclass(frozen=True, slots=True)
-class Tick:
+class AxisTick:
     """A tick's place along its axis, in drawing units, and what it says."""
 
     at: float
@@ -47,7 +48,7 @@ class Tick:
 
 
 @dataclass(frozen=True, slots=True)
-class Stroke:
+class ChartLine:
     """A line to draw: path data, and where its name stands."""
 
     role: str
@@ -57,12 +58,12 @@ class Stroke:
 
 
 @dataclass(frozen=True, slots=True)
-class Chart:
+class LineChart:
     """A line chart, in drawing units."""
 
-    strokes: list[Stroke]
-    across: list[Tick]
-    up: list[Tick]
+    strokes: list[ChartLine]
+    across: list[AxisTick]
+    up: list[AxisTick]
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,23 +83,70 @@ class BarGroup:
     bars: list[Bar]
 
 
-def line_chart(lines: Sequence[Series], *, logarithmic: bool = False) -> Chart:
+def build_kl_chart(run: SavedRun) -> LineChart | None:
+    """KL by round, with the noise floor and the blind run."""
+    if not run.loop.rounds:
+        return None
+    lines = [
+        collect_round_series(run.loop, "kl", role="steered"),
+        collect_round_series(run.loop, "floor", role="floor"),
+    ]
+    if run.blind and run.blind.rounds:
+        lines.insert(1, collect_round_series(run.blind, "kl", role="blind"))
+    return lay_out_line_chart(lines, logarithmic=True)
+
+
+def build_tv_chart(run: SavedRun) -> LineChart | None:
+    """Total variation by round."""
+    if not run.loop.rounds:
+        return None
+    lines = [collect_round_series(run.loop, "tv", role="steered")]
+    if run.blind and run.blind.rounds:
+        lines.append(collect_round_series(run.blind, "tv", role="blind"))
+    return lay_out_line_chart(lines)
+
+
+def collect_round_series(loop: LoopRecord, key: str, *, role: str) -> LineSeries:
+    """One figure of a loop by round; NaN where there is none."""
+    numbers = [record[key] for record in loop.rounds]
+    return LineSeries(
+        role,
+        x=[record["round"] for record in loop.rounds],
+        y=[math.nan if value is None else value for value in numbers],
+    )
+
+
+def build_fullness_chart(run: SavedRun) -> list[BarGroup]:
+    """How full the cells are, against the blind run where there is one."""
+    if run.target is None or not run.loop.points_by_cell.sum():
+        return []
+    quota = run.target["quota"].to_numpy().astype(np.float64)
+    loops = [("steered", run.loop.points_by_cell.astype(np.float64))]
+    if run.blind and run.blind.points_by_cell.sum():
+        loops.append(("blind", run.blind.points_by_cell.astype(np.float64)))
+    return lay_out_fullness_bars(loops, quota)
+
+
+def lay_out_line_chart(lines: Sequence[LineSeries], *, logarithmic: bool = False) -> LineChart:
     """A chart of `lines` over a common whole-numbered axis; the other starts at 0 or is log."""
     values = np.concatenate([np.asarray(line.y, float) for line in lines])
     values = values[np.isfinite(values)]
     last = max((max(line.x) for line in lines if line.x), default=1.0)
     first = min((min(line.x) for line in lines if line.x), default=0.0)
-    up = log_axis(values) if logarithmic else linear_axis(values)
-    across = Axis(first, max(last, first + 1), LEFT, WIDTH - RIGHT)
+    up = _build_log_axis(values) if logarithmic else _build_linear_axis(values)
+    across = Axis(first, max(last, first + 1), MARGIN_LEFT, CHART_WIDTH - MARGIN_RIGHT)
     strokes = [
-        Stroke(line.role, line_path(line, across, up), *end_of(line, across, up)) for line in lines
+        ChartLine(
+            line.role, _draw_line_path(line, across, up), *_find_label_place(line, across, up)
+        )
+        for line in lines
     ]
-    whole = max(1, math.ceil((across.high - across.low) / MOST_TICKS))
+    whole = max(1, math.ceil((across.high - across.low) / MAX_TICKS))
     ticks = np.arange(math.ceil(across.low), math.floor(across.high) + 1, whole)
-    return Chart(
-        strokes=kept_apart(strokes),
-        across=[Tick(across.place(tick), f"{tick:g}") for tick in ticks.tolist()],
-        up=[Tick(up.place(tick), f"{tick:g}") for tick in up.ticks()],
+    return LineChart(
+        strokes=_separate_labels(strokes),
+        across=[AxisTick(across.to_drawing_units(tick), f"{tick:g}") for tick in ticks.tolist()],
+        up=[AxisTick(up.to_drawing_units(tick), f"{tick:g}") for tick in up.choose_round_values()],
     )
 
 
@@ -112,7 +160,7 @@ class Axis:
     end: float
     logarithmic: bool = False
 
-    def place(self, value: float) -> float:
+    def to_drawing_units(self, value: float) -> float:
         """Where a value stands, rounded to a tenth."""
         if self.logarithmic:
             share = math.log(max(value, self.low) / self.low) / math.log(self.high / self.low)
@@ -120,75 +168,83 @@ class Axis:
             share = (value - self.low) / (self.high - self.low)
         return round(self.start + share * (self.end - self.start), 1)
 
-    def ticks(self) -> list[float]:
+    def choose_round_values(self) -> list[float]:
         """Round values along the axis."""
         if self.logarithmic:
             first, last = round(math.log10(self.low)), round(math.log10(self.high))
-            every = math.ceil((last - first) / MOST_TICKS)
+            every = math.ceil((last - first) / MAX_TICKS)
             return [10.0**power for power in range(first, last + 1, every)]
         unit = 10.0 ** math.floor(math.log10(self.high))
-        step = next(unit * n for n in (0.2, 0.5, 1, 2) if self.high <= MOST_TICKS * unit * n)
+        step = next(unit * n for n in (0.2, 0.5, 1, 2) if self.high <= MAX_TICKS * unit * n)
         return [float(f"{i * step:.6g}") for i in range(int(self.high / step) + 1)]
 
 
-def log_axis(values: Float64Array) -> Axis:
+def _build_log_axis(values: Float64Array) -> Axis:
     """A logarithmic axis over whole powers of ten that hold the values."""
-    shown = np.maximum(values, SMALLEST) if len(values) else np.array([1.0])
+    shown = np.maximum(values, SMALLEST_SHOWN) if len(values) else np.array([1.0])
     low, high = math.floor(math.log10(shown.min())), math.ceil(math.log10(shown.max()))
-    return Axis(10.0**low, 10.0 ** max(high, low + 1), HEIGHT - BOTTOM, TOP, logarithmic=True)
+    return Axis(
+        10.0**low,
+        10.0 ** max(high, low + 1),
+        CHART_HEIGHT - MARGIN_BOTTOM,
+        MARGIN_TOP,
+        logarithmic=True,
+    )
 
 
-def linear_axis(values: Float64Array) -> Axis:
+def _build_linear_axis(values: Float64Array) -> Axis:
     """An axis from zero to a little above the largest value."""
-    top = float(values.max()) if len(values) and values.max() > SMALLEST else 1.0
-    return Axis(0.0, top * 1.05, HEIGHT - BOTTOM, TOP)
+    top = float(values.max()) if len(values) and values.max() > SMALLEST_SHOWN else 1.0
+    return Axis(0.0, top * 1.05, CHART_HEIGHT - MARGIN_BOTTOM, MARGIN_TOP)
 
 
-def line_path(line: Series, across: Axis, up: Axis) -> str:
+def _draw_line_path(line: LineSeries, across: Axis, up: Axis) -> str:
     """Path data of a line; values that are not finite break it."""
     parts: list[str] = []
     pen_up = True
     for x, y in zip(line.x, line.y, strict=True):
         if math.isfinite(y):
-            parts.append(f"{'M' if pen_up else 'L'}{across.place(x):g} {up.place(y):g}")
+            parts.append(
+                f"{'M' if pen_up else 'L'}{across.to_drawing_units(x):g} {up.to_drawing_units(y):g}"
+            )
         pen_up = not math.isfinite(y)
     return "".join(parts)
 
 
-def end_of(line: Series, across: Axis, up: Axis) -> tuple[float, float]:
+def _find_label_place(line: LineSeries, across: Axis, up: Axis) -> tuple[float, float]:
     """Where the name of a line stands: beside its last finite value."""
     finite = [(x, y) for x, y in zip(line.x, line.y, strict=True) if math.isfinite(y)]
     x, y = finite[-1] if finite else (across.low, up.low)
-    return across.place(x) + NAME_GAP, up.place(y)
+    return across.to_drawing_units(x) + LABEL_OFFSET, up.to_drawing_units(y)
 
 
-def kept_apart(strokes: Sequence[Stroke]) -> list[Stroke]:
+def _separate_labels(strokes: Sequence[ChartLine]) -> list[ChartLine]:
     """The strokes with their names moved so far that none covers another."""
     moved: dict[str, float] = {}
     free = -math.inf
     for stroke in sorted(strokes, key=lambda stroke: stroke.label_at):
         free = max(stroke.label_at, free)
         moved[stroke.role] = free
-        free += LABEL_APART
-    over = max(0.0, free - LABEL_APART - (HEIGHT - BOTTOM))
+        free += MIN_LABEL_DISTANCE
+    over = max(0.0, free - MIN_LABEL_DISTANCE - (CHART_HEIGHT - MARGIN_BOTTOM))
     return [replace(stroke, label_at=moved[stroke.role] - over) for stroke in strokes]
 
 
-def fullness_shares(held: Float64Array, quota: Float64Array) -> Float64Array:
+def compute_fullness_shares(held: Float64Array, quota: Float64Array) -> Float64Array:
     """How much of the target lies in cells that hold each multiple of their quota.
 
     Both have shape (n_cells,) and are scaled to one sum, so that pools of any size compare.
     """
     wanted = quota > 0
     multiple = held[wanted] / quota[wanted] * (quota.sum() / max(held.sum(), 1))
-    return np.histogram(multiple, FULLNESS, weights=quota[wanted])[0] / quota.sum()
+    return np.histogram(multiple, FULLNESS_EDGES, weights=quota[wanted])[0] / quota.sum()
 
 
-def fullness_chart(
+def lay_out_fullness_bars(
     loops: Sequence[tuple[str, Float64Array]], quota: Float64Array
 ) -> list[BarGroup]:
     """The shares of the target by fullness; `loops` gives a style class and what cells hold."""
-    shares = [fullness_shares(held, quota) for _, held in loops]
+    shares = [compute_fullness_shares(held, quota) for _, held in loops]
     highest = max(float(np.max(share)) for share in shares)
     return [
         BarGroup(
@@ -198,13 +254,13 @@ def fullness_chart(
                 for (role, _), share in zip(loops, shares, strict=True)
             ],
         )
-        for i, label in enumerate(fullness_labels())
+        for i, label in enumerate(name_fullness_bins())
     ]
 
 
-def fullness_labels() -> list[str]:
-    """What each bin of `FULLNESS` is called."""
-    edges = [FRACTIONS.get(edge, f"{edge:g}") for edge in FULLNESS[1:-1]]
+def name_fullness_bins() -> list[str]:
+    """What each bin of `FULLNESS_EDGES` is called."""
+    edges = [FRACTION_SIGNS.get(edge, f"{edge:g}") for edge in FULLNESS_EDGES[1:-1]]
     inner = [f"{low}–{high}" for low, high in itertools.pairwise(edges)]
-    inner[FULLNESS.index(MET[0]) - 1] = "met"
+    inner[FULLNESS_EDGES.index(MET_RANGE[0]) - 1] = "met"
     return [f"< {edges[0]}", *inner, f"> {edges[-1]}"]

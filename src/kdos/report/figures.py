@@ -11,60 +11,66 @@ from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 
 from kdos.arrays import Float64Array
-from kdos.report import sections, tables
-from kdos.report.artefacts import Artefacts, Loop
-from kdos.report.picture import (
-    COLUMNS,
-    FINE,
-    HEIGHT,
-    ROWS,
-    WIDTH,
-    Frame,
-    counts_on_grid,
-    enclosing_levels,
-    frame_around,
-    kernel_density,
+from kdos.report import tables
+from kdos.report.charts import collect_round_series
+from kdos.report.panels import (
+    DENSITY_GRID_STEP,
+    HISTOGRAM_COLUMNS,
+    HISTOGRAM_ROWS,
+    PANEL_HEIGHT,
+    PANEL_WIDTH,
+    PanelFrame,
+    collect_pool_points,
+    estimate_kernel_density,
+    find_enclosing_levels,
+    fit_panel_frame,
+    sum_weights_on_grid,
 )
+from kdos.report.saved_run import LoopRecord, SavedRun, principal_coordinates
 
-STEERED, BLIND, FLOOR = "#0b6e6e", "#a85a12", "#6b7178"
-RAMP = LinearSegmentedColormap.from_list("density", ["#bcd8cd", "#499b9a", "#20687b", "#17334e"])
+STEERED_COLOUR, BLIND_COLOUR, FLOOR_COLOUR = "#0b6e6e", "#a85a12", "#6b7178"
+COLOUR_MAP = LinearSegmentedColormap.from_list(
+    "density", ["#bcd8cd", "#499b9a", "#20687b", "#17334e"]
+)
 DOTS_PER_INCH = 200
 
 
-def draw_figures(run: Artefacts) -> dict[str, bytes]:
+def draw_png_figures(run: SavedRun) -> dict[str, bytes]:
     """PNG files by name; a figure that the artefacts do not allow yet is left out."""
-    makers: Mapping[str, Callable[[Artefacts], Figure | None]] = {
-        "panels": panels_figure,
-        "gap": gap_figure,
-        "drafts": drafts_figure,
+    makers: Mapping[str, Callable[[SavedRun], Figure | None]] = {
+        "panels": _draw_panels_figure,
+        "gap": _draw_gap_figure,
+        "drafts": _draw_drafts_figure,
     }
     made = {name: make(run) for name, make in makers.items()}
-    return {f"{name}.png": as_png(figure) for name, figure in made.items() if figure is not None}
+    return {
+        f"{name}.png": _encode_png(figure) for name, figure in made.items() if figure is not None
+    }
 
 
-def as_png(figure: Figure) -> bytes:
+def _encode_png(figure: Figure) -> bytes:
     """The figure as PNG bytes that depend on nothing but the figure."""
     buffer = BytesIO()
     figure.savefig(buffer, format="png", dpi=DOTS_PER_INCH, metadata={"Software": None})
     return buffer.getvalue()
 
 
-def panels_figure(run: Artefacts) -> Figure | None:
+def _draw_panels_figure(run: SavedRun) -> Figure | None:
     """Scatter, histogram and kernel density, before and after."""
     if run.source is None:
         return None
-    x, y = sections.coordinates(run.source)
-    frame = frame_around(x, y)
+    x, y = principal_coordinates(run.source)
+    frame = fit_panel_frame(x, y)
     density = run.source.table["log10_density"].to_numpy()
     pools = [("before", x, y, density, np.ones(len(x)))]
-    after = sections.pool_points(run)
+    after = collect_pool_points(run)
     if after is not None:
         pools.append(("after", *after))
     figure = Figure(figsize=(9, 2.4 * len(pools)), layout="constrained")
     axes = figure.subplots(len(pools), 3, squeeze=False)
     low, high = (float(q) for q in np.quantile(density, [0.01, 0.99]))
     for row, (name, *columns) in zip(axes, pools, strict=True):
-        draw_row(row, frame, columns, limits=(low, high))
+        _draw_panel_row(row, frame, columns, limits=(low, high))
         row[0].set_ylabel(name)
     for ax, title in zip(
         axes[0], ("scatter", "2-D histogram (log)", "kernel density"), strict=True
@@ -73,41 +79,50 @@ def panels_figure(run: Artefacts) -> Figure | None:
     return figure
 
 
-def draw_row(
+def _draw_panel_row(
     row: npt.NDArray[np.object_],
-    frame: Frame,
+    frame: PanelFrame,
     columns: list[Float64Array],
     *,
     limits: tuple[float, float],
 ) -> None:
     """The three panels of one pool: x, y, log10 density and weight of each point."""
     x, y, density, weights = columns
-    places = frame.place(x, y)
+    places = frame.to_panel_units(x, y)
     scatter, histogram, kernel = row
-    scatter.scatter(*places.T, c=density, s=1, cmap=RAMP, vmin=limits[0], vmax=limits[1], lw=0)
-    counts = counts_on_grid(places, weights, COLUMNS, ROWS)
+    scatter.scatter(
+        *places.T, c=density, s=1, cmap=COLOUR_MAP, vmin=limits[0], vmax=limits[1], lw=0
+    )
+    counts = sum_weights_on_grid(places, weights, HISTOGRAM_COLUMNS, HISTOGRAM_ROWS)
     logs = np.log10(np.where(counts > 0, counts, np.nan))
-    histogram.imshow(logs, cmap=RAMP, extent=(0, WIDTH, HEIGHT, 0), interpolation="nearest")
-    smooth = kernel_density(places, weights)
-    levels = [*enclosing_levels(smooth), float(smooth.max())]
-    across = (np.arange(smooth.shape[1]) + 0.5) * FINE
-    down = (np.arange(smooth.shape[0]) + 0.5) * FINE
-    kernel.contourf(across, down, smooth, levels=sorted(set(levels)), cmap=RAMP)
+    histogram.imshow(
+        logs, cmap=COLOUR_MAP, extent=(0, PANEL_WIDTH, PANEL_HEIGHT, 0), interpolation="nearest"
+    )
+    smooth = estimate_kernel_density(places, weights)
+    levels = [*find_enclosing_levels(smooth), float(smooth.max())]
+    across = (np.arange(smooth.shape[1]) + 0.5) * DENSITY_GRID_STEP
+    down = (np.arange(smooth.shape[0]) + 0.5) * DENSITY_GRID_STEP
+    kernel.contourf(across, down, smooth, levels=sorted(set(levels)), cmap=COLOUR_MAP)
     for ax in row:
-        ax.set(xlim=(0, WIDTH), ylim=(HEIGHT, 0), xticks=[], yticks=[], aspect="equal")
+        ax.set(xlim=(0, PANEL_WIDTH), ylim=(PANEL_HEIGHT, 0), xticks=[], yticks=[], aspect="equal")
 
 
-def gap_figure(run: Artefacts) -> Figure | None:
+def _draw_gap_figure(run: SavedRun) -> Figure | None:
     """KL with its noise floor and total variation, by round."""
     if not run.loop.rounds:
         return None
     figure = Figure(figsize=(9, 3), layout="constrained")
     left, right = figure.subplots(1, 2)
-    for loop, name, colour in ((run.loop, "steered", STEERED), (run.blind, "blind", BLIND)):
+    for loop, name, colour in (
+        (run.loop, "steered", STEERED_COLOUR),
+        (run.blind, "blind", BLIND_COLOUR),
+    ):
         if loop is not None and loop.rounds:
-            draw_line(left, loop, "kl", label=name, color=colour)
-            draw_line(right, loop, "tv", label=name, color=colour)
-    draw_line(left, run.loop, "floor", label="noise floor", color=FLOOR, linestyle="--")
+            _plot_round_series(left, loop, "kl", label=name, color=colour)
+            _plot_round_series(right, loop, "tv", label=name, color=colour)
+    _plot_round_series(
+        left, run.loop, "floor", label="noise floor", color=FLOOR_COLOUR, linestyle="--"
+    )
     left.set(xlabel="round", ylabel="KL to the target (nats)", yscale="log")
     right.set(xlabel="round", ylabel="total variation", ylim=(0, None))
     for ax in (left, right):
@@ -116,21 +131,21 @@ def gap_figure(run: Artefacts) -> Figure | None:
     return figure
 
 
-def draw_line(ax: Axes, loop: Loop, key: str, **style: Any) -> None:
+def _plot_round_series(ax: Axes, loop: LoopRecord, key: str, **style: Any) -> None:
     """One figure of a loop by round; a round without the figure breaks the line."""
-    line = sections.series(loop, key, role=key)
+    line = collect_round_series(loop, key, role=key)
     ax.plot(line.x, line.y, **style)
 
 
-def drafts_figure(run: Artefacts) -> Figure | None:
+def _draw_drafts_figure(run: SavedRun) -> Figure | None:
     """What became of the drafts, as bars."""
-    rows = [fate for fate in tables.fates(run.loop) if fate.outcome]
+    rows = [fate for fate in tables.tabulate_draft_outcomes(run.loop) if fate.outcome]
     if not rows:
         return None
     figure = Figure(figsize=(6, 0.6 + 0.35 * len(rows)), layout="constrained")
     ax = figure.subplots()
     names = [fate.outcome for fate in rows]
-    colours = [STEERED if name == "accepted" else BLIND for name in names]
+    colours = [STEERED_COLOUR if name == "accepted" else BLIND_COLOUR for name in names]
     bars = ax.barh(names, [fate.drafts for fate in rows], color=colours)
     ax.bar_label(bars, [f"{fate.drafts:,}" for fate in rows], padding=4)
     ax.invert_yaxis()

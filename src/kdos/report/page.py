@@ -2,18 +2,26 @@
 
 import base64
 import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from time import monotonic
 
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 
+from kdos.artifacts import RunFolder
 from kdos.package_data import read_package_text
-from kdos.report import sections, tables
-from kdos.report.artefacts import Artefacts
-from kdos.report.atlas import map_layers, packed
-from kdos.report.wording import figure, percent
+from kdos.report import charts, panels, samples, tables
+from kdos.report.point_map import build_map_layers, pack_map_layers
+from kdos.report.saved_run import SavedRun, read_saved_run
+from kdos.report.wording import format_number, format_share
+from kdos.store import whole_file
 from kdos.version import __version__
 
 REFRESH_SECONDS = 10
-LIBRARY = (
+MAX_WRITING_SHARE = 0.05
+"""The share of a run's time that writing its page may take (our design)."""
+
+D3_MODULES = (
     "d3-dispatch",
     "d3-timer",
     "d3-ease",
@@ -27,67 +35,128 @@ LIBRARY = (
 """The map's gestures; each file needs those before it. Licences: `vendor/LICENSES.txt`."""
 
 
-def render_page(run: Artefacts) -> str:
+@dataclass(frozen=True, slots=True)
+class WrittenReport:
+    """The page, its size in bytes, and the figures beside it."""
+
+    page: Path
+    size: int
+    figures: list[Path]
+
+
+def write_report(run: Path, *, png: bool = False) -> WrittenReport:
+    """Write the page of a run, finished or not, and with `png` its figures.
+
+    Raises:
+        InputError: The folder is no run.
+    """
+    artefacts = read_saved_run(run)
+    path = RunFolder(run).page
+    page = render_page(artefacts).encode()
+    _write_whole_file(path, page)
+    figures = _draw_figures(artefacts) if png else {}
+    for name, data in figures.items():
+        _write_whole_file(path.with_name(name), data)
+    return WrittenReport(path, len(page), [path.with_name(name) for name in figures])
+
+
+class LivePage:
+    """A run's page that keeps itself new, but not more often than a reader's page reloads."""
+
+    def __init__(self, run: Path) -> None:
+        self.run = run
+        self.due = 0.0
+
+    def refresh(self) -> None:
+        """Write the page, if the last one is old enough."""
+        begun = monotonic()
+        if begun < self.due:
+            return
+        write_report(self.run)
+        ended = monotonic()
+        self.due = ended + max(REFRESH_SECONDS, (ended - begun) / MAX_WRITING_SHARE)
+
+
+def render_page(run: SavedRun) -> str:
     """The page of a run, finished or not."""
-    layers = map_layers(run)
-    style, script, library = asset("page.css"), asset("map.js"), vendored()
-    template = environment().get_template("page.html")
+    layers = build_map_layers(run)
+    style, script, library = (
+        _read_page_asset("page.css"),
+        _read_page_asset("map.js"),
+        _read_d3_modules(),
+    )
+    template = _template_environment().get_template("page.html")
     return template.render(
         run=run,
-        figure=figure,
-        percent=percent,
-        headline=sections.headline(run),
-        panels=sections.panel_rows(run),
-        kl=sections.kl_chart(run),
-        tv=sections.tv_chart(run),
-        fullness=sections.fullness(run),
-        comparison=sections.comparison(run),
-        fates=tables.fates(run.loop),
-        cells=tables.cell_tables(run),
+        format_number=format_number,
+        format_share=format_share,
+        headline=tables.build_headline(run),
+        panels=panels.build_panel_rows(run),
+        kl=charts.build_kl_chart(run),
+        tv=charts.build_tv_chart(run),
+        fullness=charts.build_fullness_chart(run),
+        comparison=tables.compare_with_blind_run(run),
+        fates=tables.tabulate_draft_outcomes(run.loop),
+        cells=tables.tabulate_cells(run),
         layers=layers,
-        points=packed(layers),
-        examples=sections.examples(run),
-        balance=tables.balance(run.summary),
-        costs=tables.costs(run.summary),
+        points=pack_map_layers(layers),
+        examples=samples.build_shown_samples(run),
+        balance=tables.tabulate_stages(run.summary),
+        costs=tables.tabulate_costs(run.summary),
         style=style,
         script=script,
         library=library,
-        policy=policy(style, script, library),
+        policy=_content_security_policy(style, script, library),
         refresh_seconds=REFRESH_SECONDS,
         version=__version__,
     )
 
 
-def environment() -> Environment:
+def _template_environment() -> Environment:
     """The template engine: every value is escaped, and a name that is not there is an error."""
     return Environment(
-        loader=FunctionLoader(asset),
+        loader=FunctionLoader(_read_page_asset),
         autoescape=True,
         undefined=StrictUndefined,
         keep_trailing_newline=True,
     )
 
 
-def policy(style: str, *scripts: str) -> str:
+def _content_security_policy(style: str, *scripts: str) -> str:
     """The page's Content-Security-Policy: its own style and scripts, and nothing else at all."""
-    allowed = " ".join(f"'{fingerprint(script)}'" for script in scripts)
+    allowed = " ".join(f"'{_csp_source_hash(script)}'" for script in scripts)
     return (
-        f"default-src 'none'; style-src '{fingerprint(style)}'; script-src {allowed}; "
+        f"default-src 'none'; style-src '{_csp_source_hash(style)}'; script-src {allowed}; "
         "base-uri 'none'; form-action 'none'"
     )
 
 
-def fingerprint(text: str) -> str:
+def _csp_source_hash(text: str) -> str:
     """The hash by which a Content-Security-Policy knows an inline text."""
     return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
 
 
-def vendored() -> str:
+def _read_d3_modules() -> str:
     """The library with its licences, which go wherever it goes."""
-    licences = asset("vendor/LICENSES.txt")
-    return f"/*\n{licences}*/\n" + "\n".join(asset(f"vendor/{name}.min.js") for name in LIBRARY)
+    licences = _read_page_asset("vendor/LICENSES.txt")
+    return f"/*\n{licences}*/\n" + "\n".join(
+        _read_page_asset(f"vendor/{name}.min.js") for name in D3_MODULES
+    )
 
 
-def asset(name: str) -> str:
+def _read_page_asset(name: str) -> str:
     """A file that lies beside this one."""
     return read_package_text("kdos.report", name)
+
+
+def _draw_figures(artefacts: SavedRun) -> dict[str, bytes]:
+    """The figures by file name; Matplotlib is slow to load, and the page does without."""
+    from kdos.report.figures import draw_png_figures
+
+    return draw_png_figures(artefacts)
+
+
+def _write_whole_file(path: Path, data: bytes) -> None:
+    """Write one file, whole or not at all."""
+    with whole_file(path) as file:
+        file.write(data)

@@ -6,22 +6,170 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import yaml
 
 from kdos.arrays import Float64Array, Int64Array
 from kdos.pool import values
-from kdos.report.artefacts import Artefacts, Drawn, Loop
-from kdos.report.wording import ACCEPTED, CLASS_MEANINGS, OUTCOMES, figure, outcome_of, words
+from kdos.pool.grouping import fact_key
+from kdos.report.charts import FULLNESS_EDGES, MET_RANGE, compute_fullness_shares
+from kdos.report.saved_run import LoopRecord, RandomRows, SavedRun
+from kdos.report.wording import (
+    ACCEPTED,
+    CLASS_MEANINGS,
+    OUTCOME_NAMES,
+    STOP_REASON_TEXTS,
+    find_outcome_key,
+    format_number,
+    format_share,
+    spell_out_name,
+)
 
 CELLS_SHOWN = 6
-EXAMPLES_SHOWN = 3
+POINTS_SHOWN = 3
 REASONS_SHOWN = 30
-EXAMPLE_LENGTH = 140
-FULL_BAR = 2.0
+MAX_QUESTION_LENGTH = 140
+MAX_BAR_MULTIPLE = 2.0
 """Multiple of the quota at which the bar of a cell is full."""
 
 
 @dataclass(frozen=True, slots=True)
-class Fate:
+class HeadlineTile:
+    """One figure of the headline."""
+
+    value: str
+    label: str
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Headline:
+    """What the run came to, or how far it is."""
+
+    running: bool
+    sentence: str
+    done: float | None
+    tiles: list[HeadlineTile]
+
+
+def build_headline(run: SavedRun) -> Headline:
+    """The run in one sentence and a few figures."""
+    last = run.loop.rounds[-1] if run.loop.rounds else None
+    wanted = read_wanted_samples(run.config)
+    samples = last["samples"] if last else 0
+    return Headline(
+        running=run.summary is None,
+        sentence=_compose_headline(run, last),
+        done=samples / wanted if wanted else None,
+        tiles=_build_headline_tiles(run, last) if last else [],
+    )
+
+
+def _compose_headline(run: SavedRun, last: Mapping[str, Any] | None) -> str:
+    """What the run came to, in words."""
+    if run.summary is None:
+        if last is None:
+            return "The run is preparing: no round of synthesis is complete yet."
+        return f"The run is going on: {last['samples']:,} samples after round {last['round']}."
+    reason = str(run.summary["stop_reason"])
+    return (
+        f"{run.summary['samples']:,} samples in {len(run.loop.rounds)} rounds, steered to the "
+        f"target {run.summary.get('target', '')}. "
+        f"It stopped because {STOP_REASON_TEXTS.get(reason, spell_out_name(reason))}."
+    )
+
+
+def _build_headline_tiles(run: SavedRun, last: Mapping[str, Any]) -> list[HeadlineTile]:
+    """The figures under the headline."""
+    drafts = run.loop.verdict_counts.total()
+    found = [
+        HeadlineTile(
+            f"{last['samples']:,}",
+            "samples",
+            f"{format_number(last['knowledge_points'])} facts taught",
+        ),
+        HeadlineTile(
+            format_number(last["kl"]),
+            "KL to the target, nats",
+            f"noise floor {format_number(last['floor'])}",
+        ),
+        HeadlineTile(format_number(last["tv"]), "total variation", "0 is the target itself"),
+    ]
+    if run.blind and run.blind.rounds:
+        blind = run.blind.rounds[-1]
+        found.append(
+            HeadlineTile(
+                format_number(blind["kl"]), "KL of the blind run", "same size, not steered"
+            )
+        )
+    if run.source:
+        found.append(
+            HeadlineTile(
+                format_share(_compute_taught_share(run)), "of the source taught", "distinct facts"
+            )
+        )
+    accepted = run.loop.verdict_counts[("", "")]
+    found.append(
+        HeadlineTile(format_share(accepted / max(drafts, 1)), "accepted", f"of {drafts:,} drafts")
+    )
+    return found
+
+
+def _compute_taught_share(run: SavedRun, loop: LoopRecord | None = None) -> float:
+    """The share of the source's distinct knowledge points that a loop's samples hold."""
+    texts = values(run.source.table, "text") if run.source else []
+    taught = (loop or run.loop).taught_points
+    return sum(fact_key(text) in taught for text in texts) / max(len(texts), 1)
+
+
+def read_wanted_samples(config: str) -> int | None:
+    """The size that the pool is to reach, as the configuration says."""
+    try:
+        return int(yaml.safe_load(config)["budget"]["samples"])
+    except (yaml.YAMLError, KeyError, TypeError, ValueError):
+        return None
+
+
+def compare_with_blind_run(run: SavedRun) -> list[tuple[str, str, str]]:
+    """Measure, steered, blind."""
+    if not (run.blind and run.blind.rounds and run.loop.rounds):
+        return []
+    both = [(run.loop, run.loop.rounds[-1]), (run.blind, run.blind.rounds[-1])]
+    rows = [
+        ("samples", [format_number(last["samples"]) for _, last in both]),
+        ("KL to the target (nats)", [format_number(last["kl"]) for _, last in both]),
+        ("KL as a multiple of the noise floor", [_format_floor_multiple(last) for _, last in both]),
+        ("total variation", [format_number(last["tv"]) for _, last in both]),
+        ("target in cells that are met", [_format_met_share(run, loop) for loop, _ in both]),
+        (
+            "source taught at least once",
+            [format_share(_compute_taught_share(run, loop)) for loop, _ in both],
+        ),
+        ("drafts judged", [format_number(loop.verdict_counts.total()) for loop, _ in both]),
+        ("log10 density", [format_number(last["log10_density"]) for _, last in both]),
+    ]
+    return [(name, steered, blind) for name, (steered, blind) in rows]
+
+
+def _format_floor_multiple(last: Mapping[str, Any]) -> str:
+    """KL in units of the noise floor."""
+    return (
+        format_number(last["kl"] / last["floor"])
+        if last["kl"] is not None and last["floor"]
+        else "–"
+    )
+
+
+def _format_met_share(run: SavedRun, loop: LoopRecord) -> str:
+    """The share of the target whose cells hold about their quota."""
+    if run.target is None:
+        return "–"
+    quota = run.target["quota"].to_numpy().astype(np.float64)
+    shares = compute_fullness_shares(loop.points_by_cell.astype(np.float64), quota)
+    return format_share(float(shares[FULLNESS_EDGES.index(MET_RANGE[0])]))
+
+
+@dataclass(frozen=True, slots=True)
+class DraftOutcome:
     """What became of some drafts: a reason, an outcome's total, or all that stayed."""
 
     outcome: str
@@ -33,7 +181,7 @@ class Fate:
 
 
 @dataclass(frozen=True, slots=True)
-class Cell:
+class CellRow:
     """A cell of the space with what it holds."""
 
     number: int
@@ -52,11 +200,11 @@ class CellTable:
 
     title: str
     note: str
-    cells: list[Cell]
+    cells: list[CellRow]
 
 
 @dataclass(frozen=True, slots=True)
-class Stage:
+class StageBalance:
     """The balance of one stage."""
 
     name: str
@@ -65,32 +213,34 @@ class Stage:
     refused: list[tuple[str, int]]
 
     @property
-    def missing(self) -> int:
+    def unaccounted_rows(self) -> int:
         """Rows that are neither out nor refused."""
         return self.rows_in - self.rows_out - sum(count for _, count in self.refused)
 
 
-def fates(loop: Loop) -> list[Fate]:
+def tabulate_draft_outcomes(loop: LoopRecord) -> list[DraftOutcome]:
     """Every draft by what became of it: accepted first, then classes with their reasons."""
-    total = max(loop.fates.total(), 1)
+    total = max(loop.verdict_counts.total(), 1)
     by_outcome: Counter[str] = Counter()
-    for (_, error), count in loop.fates.items():
-        by_outcome[outcome_of(error)] += count
-    examples = first_examples(loop.drafts)
-    rows: list[Fate] = []
-    for key in OUTCOMES:
+    for (_, error), count in loop.verdict_counts.items():
+        by_outcome[find_outcome_key(error)] += count
+    examples = _find_first_questions(loop.drafts)
+    rows: list[DraftOutcome] = []
+    for key in OUTCOME_NAMES:
         if by_outcome[key]:
             count = by_outcome[key]
             meaning = CLASS_MEANINGS.get(key, "joined the pool")
-            rows.append(Fate(OUTCOMES[key], "", meaning, count, count / total))
-        reasons = [(r, n) for (r, e), n in loop.fates.items() if r and outcome_of(e) == key]
+            rows.append(DraftOutcome(OUTCOME_NAMES[key], "", meaning, count, count / total))
+        reasons = [
+            (r, n) for (r, e), n in loop.verdict_counts.items() if r and find_outcome_key(e) == key
+        ]
         for reason, count in sorted(reasons, key=lambda item: (-item[1], item[0]))[:REASONS_SHOWN]:
             example = examples.get(reason, "")
-            rows.append(Fate("", words(reason), "", count, count / total, example))
+            rows.append(DraftOutcome("", spell_out_name(reason), "", count, count / total, example))
     return rows
 
 
-def first_examples(drafts: Drawn | None) -> dict[str, str]:
+def _find_first_questions(drafts: RandomRows | None) -> dict[str, str]:
     """For each reason the first question that was refused for it."""
     found: dict[str, str] = {}
     if drafts is not None:
@@ -98,16 +248,16 @@ def first_examples(drafts: Drawn | None) -> dict[str, str]:
         for reason, question in zip(
             values(table, "reason"), values(table, "question"), strict=True
         ):
-            found.setdefault(reason or ACCEPTED, shortened(question or ""))
+            found.setdefault(reason or ACCEPTED, _shorten_question(question or ""))
     return found
 
 
-def shortened(text: str) -> str:
+def _shorten_question(text: str) -> str:
     """A text of at most `EXAMPLE_LENGTH` letters."""
-    return text if len(text) <= EXAMPLE_LENGTH else text[: EXAMPLE_LENGTH - 1] + "…"
+    return text if len(text) <= MAX_QUESTION_LENGTH else text[: MAX_QUESTION_LENGTH - 1] + "…"
 
 
-def cell_tables(run: Artefacts) -> list[CellTable]:
+def tabulate_cells(run: SavedRun) -> list[CellTable]:
     """The thinnest and the most crowded cells of the source, and those that lack most."""
     if run.source is None or run.target is None:
         return []
@@ -118,7 +268,7 @@ def cell_tables(run: Artefacts) -> list[CellTable]:
     density = np.bincount(own, log10, minlength=len(quota)) / np.maximum(count, 1)
     filled = np.flatnonzero(count)
     by_density = filled[np.argsort(density[filled], kind="stable")]
-    lack = quota - run.loop.held
+    lack = quota - run.loop.points_by_cell
     most = np.argsort(-lack, kind="stable")[:CELLS_SHOWN]
     shelf = Shelf(run, count, density)
     tables = [
@@ -137,44 +287,47 @@ def cell_tables(run: Artefacts) -> list[CellTable]:
 class Shelf:
     """What is known of every cell: source `count` and mean log10 `density`, shape (n_cells,)."""
 
-    run: Artefacts
+    run: SavedRun
     count: Int64Array
     density: Float64Array
 
-    def cell(self, number: int) -> Cell:
+    def cell(self, number: int) -> CellRow:
         """One cell with examples of its knowledge points."""
         source, target = self.run.source, self.run.target
         assert source is not None
         assert target is not None
-        rows = np.flatnonzero(source.table["cell"].to_numpy() == number)[:EXAMPLES_SHOWN]
-        quota, held = int(target["quota"][number].as_py()), int(self.run.loop.held[number])
-        return Cell(
+        rows = np.flatnonzero(source.table["cell"].to_numpy() == number)[:POINTS_SHOWN]
+        quota, held = (
+            int(target["quota"][number].as_py()),
+            int(self.run.loop.points_by_cell[number]),
+        )
+        return CellRow(
             number=number,
             log10_density=float(self.density[number]),
             source=int(self.count[number]),
             quota=quota,
             held=held,
-            fill=min(held / quota, FULL_BAR) if quota else 0.0,
+            fill=min(held / quota, MAX_BAR_MULTIPLE) if quota else 0.0,
             reachable=bool(target["reachable"][number].as_py()),
             examples=values(source.table.take(rows), "text"),
         )
 
 
-def balance(summary: Mapping[str, Any] | None) -> list[Stage]:
+def tabulate_stages(summary: Mapping[str, Any] | None) -> list[StageBalance]:
     """Rows in and out of every stage."""
     stages = (summary or {}).get("stages") or {}
     return [
-        Stage(
-            words(name),
+        StageBalance(
+            spell_out_name(name),
             tally["in"],
             tally["out"],
-            [(words(reason), count) for reason, count in tally["refused"].items()],
+            [(spell_out_name(reason), count) for reason, count in tally["refused"].items()],
         )
         for name, tally in stages.items()
     ]
 
 
-def costs(summary: Mapping[str, Any] | None) -> list[tuple[str, str, str]]:
+def tabulate_costs(summary: Mapping[str, Any] | None) -> list[tuple[str, str, str]]:
     """Measure, in all, and for each sample that was accepted."""
     if not summary:
         return []
@@ -189,7 +342,7 @@ def costs(summary: Mapping[str, Any] | None) -> list[tuple[str, str, str]]:
     )
     samples = max(summary["samples"], 1)
     return [
-        (name, figure(amount), figure(float(amount) / samples))
+        (name, format_number(amount), format_number(float(amount) / samples))
         for name, amount in amounts
         if amount is not None
     ]

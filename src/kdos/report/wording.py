@@ -3,7 +3,7 @@
 from kdos.pool import ErrorClass
 
 ACCEPTED = "accepted"
-OUTCOMES = {
+OUTCOME_NAMES = {
     ACCEPTED: "accepted",
     ErrorClass.DISTRIBUTION.value: "not needed",
     ErrorClass.KNOWLEDGE_GAP.value: "knowledge gap",
@@ -25,7 +25,7 @@ CLASS_MEANINGS = {
     ErrorClass.FORMAT_MISMATCH.value: "the reply did not have the form that was asked for",
 }
 
-STOP_REASONS = {
+STOP_REASON_TEXTS = {
     "noise_floor": "the pool is as near to the target as independent draws from it would be",
     "total_variation": "the pool is within a total variation of 0.02 of the target",
     "no_gain": "five rounds brought no further gain",
@@ -34,14 +34,14 @@ STOP_REASONS = {
 }
 
 
-def outcome_of(error_class: str | None) -> str:
-    """The key of `OUTCOMES` for a draft with this error class; an unknown one is a format error."""
+def find_outcome_key(error_class: str | None) -> str:
+    """The key in `OUTCOME_NAMES` of an error class; an unknown class is a format mismatch."""
     if not error_class:
         return ACCEPTED
-    return error_class if error_class in OUTCOMES else ErrorClass.FORMAT_MISMATCH.value
+    return error_class if error_class in OUTCOME_NAMES else ErrorClass.FORMAT_MISMATCH.value
 
 
-def figure(value: float | None) -> str:
+def format_number(value: float | None) -> str:
     """A number to read: counts in full, measurements to three significant digits."""
     if value is None:
         return "–"
@@ -50,13 +50,13 @@ def figure(value: float | None) -> str:
     return f"{value:.3g}"
 
 
-def percent(share: float) -> str:
+def format_share(share: float) -> str:
     """A share as a percentage with a useful number of digits."""
     if 0 < share < 0.001:
         return "< 0.1 %"
     return f"{100 * share:.0f} %" if share >= 0.1 or share == 0 else f"{100 * share:.1f} %"
 
 
-def words(name: str) -> str:
+def spell_out_name(name: str) -> str:
     """A name of the code as words."""
     return name.replace("_", " ")

@@ -1,10 +1,21 @@
+import dataclasses
 import itertools
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kdos.logic import Edge, Kind, Logic, Node, parse
-from kdos.report.drawing import LETTERS, LINES, Drawing, broken, depths, draw_logic, letters
+from kdos.report.samples import (
+    MAX_BOX_LINES,
+    MAX_LINE_WIDTH,
+    DiagramLayout,
+    assign_node_layers,
+    build_shown_samples,
+    lay_out_diagram,
+    measure_text_width,
+    wrap_node_label,
+)
+from kdos.report.saved_run import SavedRun
 
 NAMES = "abcdefgh"
 EDGES = st.lists(
@@ -18,7 +29,7 @@ def a_graph(edges: list[tuple[str, str, bool]], label: str = "a fact") -> Logic:
     return Logic(Kind.GRAPH, nodes, drawn)
 
 
-def overlaps(drawing: Drawing) -> bool:
+def overlaps(drawing: DiagramLayout) -> bool:
     return any(
         a.x < b.x + b.width
         and b.x < a.x + a.width
@@ -31,7 +42,7 @@ def overlaps(drawing: Drawing) -> bool:
 @settings(max_examples=200)
 @given(EDGES)
 def test_any_graph_is_drawn_whole_and_without_overlap(edges: list[tuple[str, str, bool]]) -> None:
-    drawing = draw_logic(a_graph(edges))
+    drawing = lay_out_diagram(a_graph(edges))
     assert len(drawing.boxes) == len(NAMES)
     assert [arrow.label for arrow in drawing.arrows] == [a + b for a, b, _ in edges]
     assert [arrow.directed for arrow in drawing.arrows] == [directed for *_, directed in edges]
@@ -45,14 +56,14 @@ def test_any_graph_is_drawn_whole_and_without_overlap(edges: list[tuple[str, str
 @given(EDGES)
 def test_without_circles_every_edge_leads_onward(edges: list[tuple[str, str, bool]]) -> None:
     onward = [(a, b, True) for a, b, _ in edges if a < b]
-    depth = depths(a_graph(onward))
+    depth = assign_node_layers(a_graph(onward))
     assert all(depth[a] < depth[b] for a, b, _ in onward)
 
 
 def test_a_long_edge_goes_around_the_boxes_between() -> None:
     logic = parse("flowchart LR\n a[one] --> b[two] --> c[three]\n a --> c")
     assert isinstance(logic, Logic)
-    drawing = draw_logic(logic)
+    drawing = lay_out_diagram(logic)
     one, two, _ = drawing.boxes
     direct, around = drawing.arrows[0], drawing.arrows[2]
     assert direct.path.count("C") == 1
@@ -64,18 +75,25 @@ def test_a_long_edge_goes_around_the_boxes_between() -> None:
 
 @given(st.text(max_size=400))
 def test_labels_fit_their_lines(label: str) -> None:
-    lines = broken(label)
-    assert 1 <= len(lines) <= LINES
-    assert all(letters(line) <= LETTERS for line in lines)
-    if len(lines) < LINES:
+    lines = wrap_node_label(label)
+    assert 1 <= len(lines) <= MAX_BOX_LINES
+    assert all(measure_text_width(line) <= MAX_LINE_WIDTH for line in lines)
+    if len(lines) < MAX_BOX_LINES:
         assert "".join(lines).replace(" ", "") == "".join(label.split())
 
 
 def test_wide_letters_count_twice() -> None:
-    assert letters("你好ab") == 6
-    assert all(letters(line) <= LETTERS for line in broken("知识" * 40))
+    assert measure_text_width("你好ab") == 6
+    assert all(measure_text_width(line) <= MAX_LINE_WIDTH for line in wrap_node_label("知识" * 40))
 
 
 def test_labels_of_a_circle_and_of_a_node_to_itself() -> None:
-    drawing = draw_logic(a_graph([("a", "b", True), ("b", "a", True), ("c", "c", True)]))
+    drawing = lay_out_diagram(a_graph([("a", "b", True), ("b", "a", True), ("c", "c", True)]))
     assert len({arrow.path for arrow in drawing.arrows}) == 3
+
+
+def test_a_logic_that_cannot_be_read_is_shown_with_its_fault(run: SavedRun) -> None:
+    broken = {**run.examples[0], "logic": "flowchart TD\n a[ --> "}
+    (example,) = build_shown_samples(dataclasses.replace(run, examples=[broken]))
+    assert example.drawing is None
+    assert "unreadable" in example.fault

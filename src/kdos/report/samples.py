@@ -4,26 +4,29 @@ import itertools
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from kdos.logic import Edge, Logic
+from kdos.logic import Edge, Fault, Logic, parse
 from kdos.logic.validity import reachable_nodes
+from kdos.report.saved_run import SavedRun
+from kdos.report.wording import spell_out_name
 
-LETTERS = 23
+MAX_LINE_WIDTH = 23
 """Letters of a line in a box; wide letters, such as Chinese ones, count twice."""
-LINES = 8
+MAX_BOX_LINES = 8
 
 LETTER_WIDTH, LINE_HEIGHT = 7.3, 17
-PAD_X, PAD_Y = 10, 8
-GAP_X, GAP_Y = 40, 12
-GAP = "\0"
+BOX_PADDING_X, BOX_PADDING_Y = 10, 8
+COLUMN_DISTANCE, BOX_DISTANCE = 40, 12
+WAYPOINT = "\0"
 """What the name of a gap starts with; no node id can."""
 
-SWEEPS = 4
+ORDERING_SWEEPS = 4
 """Rounds of ordering each layer by the middle of its neighbours."""
 
 
 @dataclass(frozen=True, slots=True)
-class Box:
+class DiagramBox:
     """A node where it stands, in drawing units; `lines` are its label, broken."""
 
     x: float
@@ -34,7 +37,7 @@ class Box:
 
 
 @dataclass(frozen=True, slots=True)
-class Arrow:
+class DiagramArrow:
     """An edge: path data, its label and the middle of it."""
 
     path: str
@@ -45,51 +48,74 @@ class Arrow:
 
 
 @dataclass(frozen=True, slots=True)
-class Drawing:
+class DiagramLayout:
     """A whole diagram."""
 
     width: float
     height: float
-    boxes: list[Box]
-    arrows: list[Arrow]
+    boxes: list[DiagramBox]
+    arrows: list[DiagramArrow]
 
 
-def draw_logic(logic: Logic) -> Drawing:
+@dataclass(frozen=True, slots=True)
+class ShownSample:
+    """A sample with its logic drawn, or the fault that keeps it from being drawn."""
+
+    sample: Mapping[str, Any]
+    drawing: DiagramLayout | None
+    fault: str
+
+
+def build_shown_samples(run: SavedRun) -> list[ShownSample]:
+    """Samples with their logic drawn."""
+    found: list[ShownSample] = []
+    for sample in run.examples:
+        logic = parse(sample["logic"] or "")
+        if isinstance(logic, Fault):
+            found.append(
+                ShownSample(sample, None, f"{spell_out_name(logic.reason)}: {logic.detail}")
+            )
+        else:
+            found.append(ShownSample(sample, lay_out_diagram(logic), ""))
+    return found
+
+
+def lay_out_diagram(logic: Logic) -> DiagramLayout:
     """Lay a diagram out."""
-    depth = depths(logic)
-    routes = [route(edge, number, depth) for number, edge in enumerate(logic.edges)]
-    columns = ordered(columns_of(depth, routes), routes)
-    boxes = place({node.id: node.label for node in logic.nodes}, columns)
-    return Drawing(
+    depth = assign_node_layers(logic)
+    routes = [_list_waypoints(edge, number, depth) for number, edge in enumerate(logic.edges)]
+    columns = _reduce_crossings(_group_by_layer(depth, routes), routes)
+    boxes = _place_boxes({node.id: node.label for node in logic.nodes}, columns)
+    return DiagramLayout(
         width=max(box.x + box.width for box in boxes.values()) + 1,
         height=max(box.y + box.height for box in boxes.values()) + 1,
         boxes=[boxes[node.id] for node in logic.nodes],
         arrows=[
-            arrow(edge, [boxes[name] for name in names])
+            _draw_arrow(edge, [boxes[name] for name in names])
             for edge, names in zip(logic.edges, routes, strict=True)
         ],
     )
 
 
-def depths(logic: Logic) -> dict[str, int]:
+def assign_node_layers(logic: Logic) -> dict[str, int]:
     """The layer of each node: one past the farthest that leads to it."""
     sources: dict[str, list[str]] = {node.id: [] for node in logic.nodes}
-    for edge in forward(logic):
+    for edge in _select_acyclic_edges(logic):
         sources[edge.target].append(edge.source)
     depth: dict[str, int] = {}
-    for name in settled(sources):
+    for name in _sort_topologically(sources):
         depth[name] = 1 + max((depth[source] for source in sources[name]), default=-1)
     return depth
 
 
-def route(edge: Edge, number: int, depth: Mapping[str, int]) -> list[str]:
+def _list_waypoints(edge: Edge, number: int, depth: Mapping[str, int]) -> list[str]:
     """The names an edge passes: its ends, and a gap in every layer between them."""
     start, end = depth[edge.source], depth[edge.target]
     between = range(start + 1, end) if start < end else range(start - 1, end, -1)
-    return [edge.source, *(f"{GAP}{number}/{layer}" for layer in between), edge.target]
+    return [edge.source, *(f"{WAYPOINT}{number}/{layer}" for layer in between), edge.target]
 
 
-def columns_of(depth: Mapping[str, int], routes: Sequence[Sequence[str]]) -> list[list[str]]:
+def _group_by_layer(depth: Mapping[str, int], routes: Sequence[Sequence[str]]) -> list[list[str]]:
     """The names of each layer, gaps after nodes."""
     columns: list[list[str]] = [[] for _ in range(max(depth.values()) + 1)]
     for name, layer in depth.items():
@@ -100,7 +126,7 @@ def columns_of(depth: Mapping[str, int], routes: Sequence[Sequence[str]]) -> lis
     return columns
 
 
-def forward(logic: Logic) -> list[Edge]:
+def _select_acyclic_edges(logic: Logic) -> list[Edge]:
     """The edges that do not close a circle with those before them."""
     ways: dict[str, list[str]] = {node.id: [] for node in logic.nodes}
     kept: list[Edge] = []
@@ -111,7 +137,7 @@ def forward(logic: Logic) -> list[Edge]:
     return kept
 
 
-def settled(sources: Mapping[str, Sequence[str]]) -> Iterable[str]:
+def _sort_topologically(sources: Mapping[str, Sequence[str]]) -> Iterable[str]:
     """Node ids such that each comes after its sources."""
     done: dict[str, None] = {}
     while len(done) < len(sources):
@@ -121,106 +147,120 @@ def settled(sources: Mapping[str, Sequence[str]]) -> Iterable[str]:
     return done
 
 
-def ordered(columns: list[list[str]], routes: Sequence[Sequence[str]]) -> list[list[str]]:
+def _reduce_crossings(columns: list[list[str]], routes: Sequence[Sequence[str]]) -> list[list[str]]:
     """Each layer ordered by where the neighbours of its names stand, which uncrosses edges."""
     beside: dict[str, list[str]] = {name: [] for column in columns for name in column}
     for names in routes:
         for a, b in itertools.pairwise(names):
             beside[a].append(b)
             beside[b].append(a)
-    for _ in range(SWEEPS):
+    for _ in range(ORDERING_SWEEPS):
         for number, column in enumerate(columns):
             rank = {
                 name: (i + 0.5) / len(other) for other in columns for i, name in enumerate(other)
             }
-            columns[number] = sorted(column, key=lambda name: middle(rank, beside[name], name))
+            columns[number] = sorted(
+                column, key=lambda name: _compute_barycentre(rank, beside[name], name)
+            )
     return columns
 
 
-def middle(rank: Mapping[str, float], names: Sequence[str], own: str) -> float:
+def _compute_barycentre(rank: Mapping[str, float], names: Sequence[str], own: str) -> float:
     """The mean rank of `names`, or a node's own where it stands alone."""
     return sum(rank[name] for name in names) / len(names) if names else rank[own]
 
 
-def place(labels: Mapping[str, str], columns: Sequence[Sequence[str]]) -> dict[str, Box]:
+def _place_boxes(
+    labels: Mapping[str, str], columns: Sequence[Sequence[str]]
+) -> dict[str, DiagramBox]:
     """Boxes in columns, each column centred on the tallest; a gap is a box without lines."""
-    lines = {name: broken(labels[name]) if name in labels else [] for c in columns for name in c}
-    heights = {
-        name: len(text) * LINE_HEIGHT + 2 * PAD_Y if text else 0.0 for name, text in lines.items()
+    lines = {
+        name: wrap_node_label(labels[name]) if name in labels else [] for c in columns for name in c
     }
-    tall = [sum(heights[n] for n in column) + GAP_Y * (len(column) - 1) for column in columns]
-    boxes: dict[str, Box] = {}
+    heights = {
+        name: len(text) * LINE_HEIGHT + 2 * BOX_PADDING_Y if text else 0.0
+        for name, text in lines.items()
+    }
+    tall = [
+        sum(heights[n] for n in column) + BOX_DISTANCE * (len(column) - 1) for column in columns
+    ]
+    boxes: dict[str, DiagramBox] = {}
     left = 1.0
     for column, height in zip(columns, tall, strict=True):
-        width = max(width_of(line) for name in column for line in lines[name]) + 2 * PAD_X
+        width = max(width_of(line) for name in column for line in lines[name]) + 2 * BOX_PADDING_X
         top = 1 + (max(tall) - height) / 2
         for name in column:
-            boxes[name] = Box(left, top, width, heights[name], lines[name])
-            top += heights[name] + GAP_Y
-        left += width + GAP_X
+            boxes[name] = DiagramBox(left, top, width, heights[name], lines[name])
+            top += heights[name] + BOX_DISTANCE
+        left += width + COLUMN_DISTANCE
     return boxes
 
 
-def arrow(edge: Edge, boxes: Sequence[Box]) -> Arrow:
+def _draw_arrow(edge: Edge, boxes: Sequence[DiagramBox]) -> DiagramArrow:
     """A curve from box to box, straight through the gaps between."""
     if boxes[0] is boxes[-1]:
-        return circle(edge, boxes[0])
+        return _draw_self_loop(edge, boxes[0])
     onward = boxes[-1].x > boxes[0].x
-    x, y = side_of(boxes[0], right=onward)
+    x, y = _find_side_middle(boxes[0], right=onward)
     path = f"M{x:g} {y:g}"
     for number, box in enumerate(boxes[1:], 1):
-        before, (x, y) = (x, y), side_of(box, right=not onward)
+        before, (x, y) = (x, y), _find_side_middle(box, right=not onward)
         half = (x - before[0]) / 2
         path += f"C{before[0] + half:g} {before[1]:g} {x - half:g} {y:g} {x:g} {y:g}"
         if number < len(boxes) - 1:
-            x, y = side_of(box, right=onward)
+            x, y = _find_side_middle(box, right=onward)
             path += f"L{x:g} {y:g}"
-    start = side_of(boxes[0], right=onward)
-    end = side_of(boxes[1], right=not onward)
-    return Arrow(path, edge.label, (start[0] + end[0]) / 2, (start[1] + end[1]) / 2, edge.directed)
+    start = _find_side_middle(boxes[0], right=onward)
+    end = _find_side_middle(boxes[1], right=not onward)
+    return DiagramArrow(
+        path, edge.label, (start[0] + end[0]) / 2, (start[1] + end[1]) / 2, edge.directed
+    )
 
 
-def circle(edge: Edge, box: Box) -> Arrow:
+def _draw_self_loop(edge: Edge, box: DiagramBox) -> DiagramArrow:
     """A curve from a box to itself."""
-    x, bend = box.x + box.width, GAP_X / 2
-    y1, y2 = box.y + PAD_Y, box.y + box.height - PAD_Y
+    x, bend = box.x + box.width, COLUMN_DISTANCE / 2
+    y1, y2 = box.y + BOX_PADDING_Y, box.y + box.height - BOX_PADDING_Y
     path = f"M{x:g} {y1:g}C{x + bend:g} {y1:g} {x + bend:g} {y2:g} {x:g} {y2:g}"
-    return Arrow(path, edge.label, x + bend, (y1 + y2) / 2, edge.directed)
+    return DiagramArrow(path, edge.label, x + bend, (y1 + y2) / 2, edge.directed)
 
 
-def side_of(box: Box, *, right: bool) -> tuple[float, float]:
+def _find_side_middle(box: DiagramBox, *, right: bool) -> tuple[float, float]:
     """The middle of a box's right or left side."""
     return box.x + box.width * right, box.y + box.height / 2
 
 
-def broken(label: str) -> list[str]:
-    """A label in lines of at most `LETTERS`; what does not fit in `LINES` ends in an ellipsis."""
+def wrap_node_label(label: str) -> list[str]:
+    """A label in at most `MAX_BOX_LINES` lines of `MAX_LINE_WIDTH`; a longer one ends in …."""
     lines = [""]
     for word in label.split() or [" "]:
-        for piece in pieces(word):
-            if lines[-1] and letters(lines[-1]) + 1 + letters(piece) > LETTERS:
+        for piece in _split_long_word(word):
+            if (
+                lines[-1]
+                and measure_text_width(lines[-1]) + 1 + measure_text_width(piece) > MAX_LINE_WIDTH
+            ):
                 lines.append("")
             lines[-1] += (" " if lines[-1] else "") + piece
-    if len(lines) > LINES:
-        lines = [*lines[: LINES - 1], lines[LINES - 1][: LETTERS - 1] + "…"]
+    if len(lines) > MAX_BOX_LINES:
+        lines = [*lines[: MAX_BOX_LINES - 1], lines[MAX_BOX_LINES - 1][: MAX_LINE_WIDTH - 1] + "…"]
     return lines
 
 
-def pieces(word: str) -> list[str]:
+def _split_long_word(word: str) -> list[str]:
     """A word cut so that each piece fits in a line."""
     cut = [""]
     for letter in word:
-        if letters(cut[-1] + letter) > LETTERS:
+        if measure_text_width(cut[-1] + letter) > MAX_LINE_WIDTH:
             cut.append("")
         cut[-1] += letter
     return cut
 
 
-def letters(text: str) -> int:
+def measure_text_width(text: str) -> int:
     """How many letters wide a text is."""
     return sum(2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)
 
 
 def width_of(text: str) -> float:
     """About how wide a text is in drawing units."""
-    return letters(text) * LETTER_WIDTH
+    return measure_text_width(text) * LETTER_WIDTH
