@@ -13,7 +13,7 @@ from scipy.stats import spearmanr
 
 from kdos.density import fit_space, sampled_log_density
 from kdos.density.estimator import digamma, log_ball
-from kdos.density.neighbours import nearest_flat
+from kdos.density.neighbours.search import nearest_flat
 
 TEN = np.log(10)
 

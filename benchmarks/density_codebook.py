@@ -12,7 +12,7 @@ import numpy as np
 from density_worlds import topics, write_down
 
 from kdos.density.codebook import train_codebook
-from kdos.density.neighbours import nearest_flat
+from kdos.density.neighbours.search import nearest_flat
 
 
 def kdos(points, cells):

@@ -21,7 +21,7 @@ from kdos.density import (
 )
 from kdos.density.dimension import two_nn
 from kdos.density.estimator import digamma, log_ball, radius_log_density
-from kdos.density.neighbours import nearest_flat
+from kdos.density.neighbours.search import nearest_flat
 from kdos.density.picture import flatten, plane_density
 from kdos.density.profile import Profile, effective_cells, gini
 

@@ -18,11 +18,11 @@ from kdos.density.codebook import (
 )
 from kdos.density.copies import find_copies
 from kdos.density.estimator import Pool, index_of, neighbours
-from kdos.density.lists import Lists, one_each, one_shelf, shelve, together
-from kdos.density.nearest import nearest, nearest_of_all
-from kdos.density.neighbours import nearest_among_cells, nearest_flat
-from kdos.density.sifting import reached_by
-from kdos.density.tiles import Tiles, laid_out, multiply
+from kdos.density.neighbours.csr import Lists, one_each, one_shelf, shelve, together
+from kdos.density.neighbours.nearest import nearest, nearest_of_all
+from kdos.density.neighbours.search import nearest_among_cells, nearest_flat
+from kdos.density.neighbours.tiles import Tiles, laid_out, multiply
+from kdos.density.neighbours.top_k import reached_by
 
 
 def cloud(n: int, dim: int, *, seed: int = 0) -> np.ndarray:

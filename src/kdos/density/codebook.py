@@ -8,10 +8,10 @@ import numpy as np
 from numba import njit
 
 from kdos.arrays import Float32Array, Int32Array, Int64Array
-from kdos.density.lists import Lists, as_lists, in_parts, one_each, one_shelf, shelve
-from kdos.density.nearest import nearest, nearest_of_all
-from kdos.density.neighbours import nearest_among_cells, nearest_flat
-from kdos.density.tiles import laid_out
+from kdos.density.neighbours.csr import Lists, as_lists, in_parts, one_each, one_shelf, shelve
+from kdos.density.neighbours.nearest import nearest, nearest_of_all
+from kdos.density.neighbours.search import nearest_among_cells, nearest_flat
+from kdos.density.neighbours.tiles import laid_out
 from kdos.threads import run_in_spans
 
 FLAT_CELLS = 1024

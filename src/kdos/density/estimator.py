@@ -9,10 +9,10 @@ import numpy as np
 from kdos.arrays import Float32Array, Float64Array, Int32Array
 from kdos.density.codebook import NEAR_PER_PROBE, Codebook, far_enough
 from kdos.density.copies import find_copies
-from kdos.density.lists import Lists, shelve
-from kdos.density.neighbours import Found, nearest_among_cells
+from kdos.density.neighbours.csr import Lists, shelve
+from kdos.density.neighbours.search import Found, nearest_among_cells
+from kdos.density.neighbours.tiles import Tiles, laid_out
 from kdos.density.space import Space
-from kdos.density.tiles import Tiles, laid_out
 from kdos.errors import UsageError
 
 EULER = 0.5772156649015329

@@ -4,9 +4,9 @@ import numpy as np
 from numba import njit
 
 from kdos.arrays import Float32Array, Int32Array, Int64Array, UInt8Array
-from kdos.density.lists import Lists, in_parts, one_shelf
-from kdos.density.sifting import WORD
-from kdos.density.tiles import FEW, UNIT, centre, multiply, square
+from kdos.density.neighbours.csr import Lists, in_parts, one_shelf
+from kdos.density.neighbours.tiles import FEW, UNIT, centre, multiply, square
+from kdos.density.neighbours.top_k import WORD
 from kdos.threads import run_in_spans
 
 PART = 2048

@@ -16,9 +16,9 @@ import numpy as np
 from numba import njit
 
 from kdos.arrays import Float32Array, Float64Array, Int32Array, Int64Array
-from kdos.density.lists import Lists, in_parts, one_shelf, together
-from kdos.density.sifting import WORD, choose, sift
-from kdos.density.tiles import FEW, TILE, UNIT, Tiles, centre, laid_out, multiply, square
+from kdos.density.neighbours.csr import Lists, in_parts, one_shelf, together
+from kdos.density.neighbours.tiles import FEW, TILE, UNIT, Tiles, centre, laid_out, multiply, square
+from kdos.density.neighbours.top_k import WORD, choose, sift
 from kdos.threads import run_in_spans
 
 PART = 1024

@@ -6,7 +6,7 @@ import numpy as np
 from numba import njit
 
 from kdos.arrays import Float32Array, Int32Array, Int64Array
-from kdos.density.lists import Lists
+from kdos.density.neighbours.csr import Lists
 from kdos.threads import run_in_spans
 
 TILE = 256
