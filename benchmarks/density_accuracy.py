@@ -11,9 +11,9 @@ import numpy as np
 from density_worlds import curved, dimensions, heavy, mixture, write_down
 from scipy.stats import spearmanr
 
-from kdos.density import fit_space, sampled_log_density
-from kdos.density.estimator import digamma, log_ball
-from kdos.density.neighbours.search import nearest_flat
+from kdos.density import fit_space, sampled_cell_log_density
+from kdos.density.estimator import digamma, log_ball_volume
+from kdos.density.neighbours import search_all_points
 
 TEN = np.log(10)
 
@@ -30,8 +30,8 @@ def worlds(n):
 
 def exact_log_density(world, rows):
     """k-NN over all points with the true dimension of each."""
-    radius = nearest_flat(world.points[rows], world.points, k=11, ranks=(11,)).distances[:, 0]
-    ball = np.array([log_ball(d) for d in range(25)])
+    radius = search_all_points(world.points[rows], world.points, k=11, ranks=(11,)).distances[:, 0]
+    ball = np.array([log_ball_volume(d) for d in range(25)])
     return digamma(10) - ball[world.dims[rows]] - world.dims[rows] * np.log(radius), radius
 
 
@@ -56,7 +56,7 @@ def measured(world):
     cell_exact[members[some]] = exact_log_density(world, members[some])[0]
     few = cell_means(cell_exact[members[some]], cells[some])
     reached = np.isin(np.unique(cells), cells[some])
-    sampled = sampled_log_density(reference.points, reference.cells, space, rng=rng)[chosen]
+    sampled = sampled_cell_log_density(reference.points, reference.cells, space, rng=rng)[chosen]
     return {
         "points": spearmanr(truth, found)[0],
         "points_exact": spearmanr(truth, exact)[0],

@@ -12,12 +12,12 @@ import numpy as np
 from density_worlds import topics, write_down
 
 from kdos.density.codebook import train_codebook
-from kdos.density.neighbours.search import nearest_flat
+from kdos.density.neighbours import search_all_points
 
 
 def kdos(points, cells):
     book = train_codebook(points, cells, rng=np.random.default_rng(0), normalize=False)
-    book.nearest(points)
+    book.assign_cells(points)
     return book.centroids
 
 
@@ -63,7 +63,7 @@ if __name__ == "__main__":
             rows[run.__name__] = {"failed": repr(error)[:200]}
             continue
         wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
-        inertia = np.square(nearest_flat(points, centroids, k=1).distances).mean()
+        inertia = np.square(search_all_points(points, centroids, k=1).distances).mean()
         rows[run.__name__] = {
             "wall_s": round(wall, 2),
             "cpu_s": round(cpu, 2),

@@ -41,21 +41,21 @@ def kdos_reduced(points):
 def kdos_sampled(points):
     """Thirty-two members of 2,000 cells stand for all: one density a cell."""
     from kdos.chance import generator
-    from kdos.density import Space, sampled_log_density
+    from kdos.density import Space, sampled_cell_log_density
     from kdos.density.codebook import train_codebook
-    from kdos.density.fit import reduction
-    from kdos.density.space import projected
+    from kdos.density.fit import fit_reduction
+    from kdos.density.space import project_rows
 
     dim = 64 if points.shape[1] > 64 else None
-    mean, components = reduction(points, dim, generator(0, "reduction"))
-    flat = projected(points, mean, components, normalize=False)
+    mean, components = fit_reduction(points, dim, generator(0, "reduction"))
+    flat = project_rows(points, mean, components, normalize=False)
     book = train_codebook(flat, min(2000, len(points) // 64), rng=generator(0), normalize=False)
-    cells = book.nearest(flat)
+    cells = book.assign_cells(flat)
     space = Space(
         "given", mean, components, False, book.centroids, book.groups, np.zeros(len(book)), 20.0,
         K, 0.0, 0.0,
     )  # fmt: skip
-    found = sampled_log_density(flat, cells, space, rng=np.random.default_rng(0))
+    found = sampled_cell_log_density(flat, cells, space, rng=np.random.default_rng(0))
     return np.exp(-found[cells] / 20)
 
 

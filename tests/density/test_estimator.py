@@ -11,18 +11,17 @@ from scipy.special import gammaln
 from scipy.stats import spearmanr
 
 from kdos.density import (
+    build_profile,
     cell_log_density,
     fit_space,
-    log_density,
-    measure,
-    pool_level,
-    profile,
-    sampled_log_density,
+    measure_density,
+    measure_pool_level,
+    sampled_cell_log_density,
 )
-from kdos.density.dimension import two_nn
-from kdos.density.estimator import digamma, log_ball, radius_log_density
-from kdos.density.neighbours.search import nearest_flat
-from kdos.density.picture import flatten, plane_density
+from kdos.density.dimension import two_nn_dimension
+from kdos.density.estimator import digamma, log_ball_volume, log_density_from_radius
+from kdos.density.neighbours import search_all_points
+from kdos.density.picture import plane_density, project_to_plane
 from kdos.density.profile import Profile, effective_cells, gini
 
 
@@ -58,7 +57,7 @@ def test_a_known_mixture_is_ranked_and_levelled() -> None:
     per_cell = np.bincount(reference.cells, truth, minlength=space.n_cells) / np.maximum(
         reference.counts, 1
     )
-    sampled = sampled_log_density(
+    sampled = sampled_cell_log_density(
         reference.points, reference.cells, space, rng=np.random.default_rng(0)
     )
     measured = np.bincount(reference.cells, reference.log_density) / reference.counts
@@ -90,10 +89,10 @@ def test_repeats_change_exposure_not_coverage() -> None:
     vectors = cloud(300)
     space, reference = fitted(vectors)
     points = np.concatenate([space.project(vectors)] * 3)
-    found = measure(points, space)
+    found = measure_density(points, space)
     np.testing.assert_allclose(found.log_density[300:600], reference.log_density, atol=1e-12)
     distinct = np.arange(300)
-    repeated = profile(found.cells, space, distinct=distinct)
+    repeated = build_profile(found.cells, space, distinct=distinct)
     np.testing.assert_array_equal(repeated.counts, reference.counts)
     np.testing.assert_array_equal(repeated.exposures, 3 * reference.counts)
 
@@ -104,7 +103,7 @@ def test_profiles_are_a_commutative_monoid(parts) -> None:
     space, _ = SPACE
     rng = np.random.default_rng(len(str(parts)))
     a, b, c = (
-        profile(np.array(p, np.int32), space, log_density=rng.standard_normal(len(p)) * 50)
+        build_profile(np.array(p, np.int32), space, log_density=rng.standard_normal(len(p)) * 50)
         for p in parts
     )
     for left, right in [(a + b, b + a), ((a + b) + c, a + (b + c)), (a, a + Profile.empty(space))]:
@@ -123,14 +122,14 @@ def test_no_number_overflows(dim: int) -> None:
     space, reference = fitted(vectors, n_cells=8)
     assert np.isfinite(reference.log_density).all()
     assert np.isfinite(space.log_volumes).all()
-    assert math.isfinite(log_ball(dim))
+    assert math.isfinite(log_ball_volume(dim))
 
 
 def test_a_subsample_measures_the_whole() -> None:
     vectors = cloud(8000, 3)
     space, reference = fitted(vectors)
     part = np.random.default_rng(0).permutation(8000)[:2000]
-    sub = log_density(space.project(vectors[part]), space, rate=0.25)
+    sub = measure_density(space.project(vectors[part]), space, rate=0.25).log_density
     assert abs((sub - reference.log_density[part]).mean()) / math.log(10) < 0.05
     assert spearmanr(sub, reference.log_density[part])[0] > 0.9
 
@@ -139,13 +138,13 @@ def test_points_measured_among_others_leave_their_own_copy_out() -> None:
     vectors = cloud(500)
     space, reference = fitted(vectors)
     points = space.project(vectors)
-    found = measure(points[:50], space, among=points)
+    found = measure_density(points[:50], space, among=points)
     np.testing.assert_allclose(found.log_density, reference.log_density[:50], atol=1e-12)
 
 
 def test_far_points_are_novel() -> None:
     space, _ = SPACE
-    far = measure(cloud(5) + 40, space, among=cloud(400))
+    far = measure_density(cloud(5) + 40, space, among=cloud(400))
     assert (far.radius > space.novel_radius).all()
     assert np.isfinite(far.log_density).all()
 
@@ -154,7 +153,7 @@ def test_near_copies_are_held_at_the_least_radius() -> None:
     vectors = cloud(200)
     vectors[:15] = vectors[0] + 1e-6 * cloud(15, seed=3)
     space, reference = fitted(vectors)
-    highest = radius_log_density(
+    highest = log_density_from_radius(
         np.array([space.r_min]), space.intrinsic_dim, k=space.k, r_min=space.r_min
     )
     assert reference.log_density.max() == pytest.approx(highest[0])
@@ -163,14 +162,14 @@ def test_near_copies_are_held_at_the_least_radius() -> None:
 @pytest.mark.parametrize("dim", [2, 5, 9])
 def test_dimension_of_a_cube_is_found(dim: int) -> None:
     points = np.random.default_rng(0).random((6000, dim)).astype(np.float32)
-    distances = nearest_flat(points, points, k=10, among_itself=True).distances
-    assert two_nn(distances) == pytest.approx(dim, rel=0.12)
+    distances = search_all_points(points, points, k=10, exclude_self=True).distances
+    assert two_nn_dimension(distances) == pytest.approx(dim, rel=0.12)
 
 
 def test_formula_against_scipy() -> None:
     radius = np.array([0.5, 2.0])
     expected = scipy_digamma(7) - (3 / 2 * math.log(math.pi) - gammaln(2.5)) - 3 * np.log(radius)
-    np.testing.assert_allclose(radius_log_density(radius, 3.0, k=7, r_min=0.0), expected)
+    np.testing.assert_allclose(log_density_from_radius(radius, 3.0, k=7, r_min=0.0), expected)
     assert digamma(1) == pytest.approx(scipy_digamma(1))
 
 
@@ -193,13 +192,13 @@ def test_summary_numbers_on_counts_known_by_hand() -> None:
 def test_interval_of_the_mean_has_the_known_width() -> None:
     space, _ = SPACE
     values = np.random.default_rng(0).standard_normal(4000) * math.log(10)
-    level = pool_level(profile(np.zeros(4000, np.int32), space), values)
+    level = measure_pool_level(build_profile(np.zeros(4000, np.int32), space), values)
     low, high = level.log10_density_ci
     assert high - low == pytest.approx(2 * 1.96 / math.sqrt(4000), rel=0.1)
 
 
 def test_picture_grid_holds_every_point_once() -> None:
-    flat = flatten(cloud(3000, 6))
+    flat = project_to_plane(cloud(3000, 6))
     grid, (left, right, bottom, top) = plane_density(flat, cells=128)
     steps = np.array([(right - left) / 127, (top - bottom) / 127])
     assert (10**grid).sum() * steps.prod() == pytest.approx(3000, rel=0.01)

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from kdos.cli import main
-from kdos.density import measure
+from kdos.density import measure_density
 from kdos.select import Options, open_dataset, placed, placed_in, survey
 
 KEYS = {
@@ -125,7 +125,7 @@ def test_a_larger_dataset_is_measured_among_a_sample(vectors: Path, monkeypatch)
     assert abs(at.log_density.mean() - exact.log_density.mean()) < 0.3
     assert np.corrcoef(at.log_density, exact.log_density)[0, 1] > 0.8
     among = part.reference.points
-    twin = measure(np.load(vectors), part.space, among=among, rate=part.rate)
+    twin = measure_density(np.load(vectors), part.space, among=among, rate=part.rate)
     np.testing.assert_array_equal(at.cells, twin.cells)
     np.testing.assert_allclose(at.log_density, twin.log_density, rtol=1e-12)
     np.testing.assert_array_equal(at.novel, twin.radius > part.space.novel_radius)

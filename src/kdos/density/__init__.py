@@ -1,37 +1,35 @@
 """Vectors in; a frozen space, the density of every point and cell, and mergeable profiles out."""
 
-from kdos.density.cells import cell_log_density, sampled_log_density
-from kdos.density.copies import find_copies, row_hashes
+from kdos.density.cells import cell_log_density, sampled_cell_log_density
+from kdos.density.copies import find_copies, hash_rows
 from kdos.density.estimator import (
-    Index,
-    Measurement,
-    Pool,
-    index_of,
-    log_density,
-    measure,
-    pool_of,
+    PointDensities,
+    PointIndex,
+    PointSet,
+    build_index,
+    distinct_points,
+    measure_density,
 )
 from kdos.density.fit import Reference, fit_space
-from kdos.density.profile import PoolLevel, Profile, pool_level, profile
+from kdos.density.profile import PoolLevel, Profile, build_profile, measure_pool_level
 from kdos.density.space import Space
 
 __all__ = [
-    "Index",
-    "Measurement",
-    "Pool",
+    "PointDensities",
+    "PointIndex",
+    "PointSet",
     "PoolLevel",
     "Profile",
     "Reference",
     "Space",
+    "build_index",
+    "build_profile",
     "cell_log_density",
+    "distinct_points",
     "find_copies",
     "fit_space",
-    "index_of",
-    "log_density",
-    "measure",
-    "pool_level",
-    "pool_of",
-    "profile",
-    "row_hashes",
-    "sampled_log_density",
+    "hash_rows",
+    "measure_density",
+    "measure_pool_level",
+    "sampled_cell_log_density",
 ]

@@ -4,13 +4,13 @@ import numpy as np
 import numpy.typing as npt
 
 from kdos.arrays import Float32Array, Float64Array, Int32Array
-from kdos.density.estimator import Pool, index_of, radii, radius_log_density
+from kdos.density.estimator import PointSet, build_index, kth_distances, log_density_from_radius
 from kdos.density.space import Space
 
-WINSOR = 0.005
+WINSORISED_SHARE = 0.005
 """The share of reference densities at either end that is pulled in before they make volumes."""
 
-MEMBERS = 32
+SAMPLED_MEMBERS = 32
 """Points of a cell that speak for it: Spearman 0.987 with the truth in our prototype."""
 
 
@@ -19,12 +19,12 @@ def cell_log_density(counts: npt.ArrayLike, space: Space) -> Float64Array:
     return np.log(np.asarray(counts, np.float64) + 0.5) - space.log_volumes
 
 
-def log_volumes(log_density: Float64Array, cells: Int32Array, n_cells: int) -> Float64Array:
+def cell_log_volumes(log_density: Float64Array, cells: Int32Array, n_cells: int) -> Float64Array:
     """log V_c = logsumexp of -log rho over a cell's reference points, nats, shape (n_cells,).
 
     Each point stands for a volume of one over its density; the most extreme are winsorised.
     """
-    low, high = np.quantile(log_density, [WINSOR, 1 - WINSOR])
+    low, high = np.quantile(log_density, [WINSORISED_SHARE, 1 - WINSORISED_SHARE])
     each = -np.clip(log_density, low, high)
     highest = np.full(n_cells, -np.inf)
     np.maximum.at(highest, cells, each)
@@ -32,12 +32,12 @@ def log_volumes(log_density: Float64Array, cells: Int32Array, n_cells: int) -> F
     return highest + np.log(sums)
 
 
-def sampled_log_density(
+def sampled_cell_log_density(
     points: Float32Array,
     cells: Int32Array,
     space: Space,
     *,
-    members: int = MEMBERS,
+    members: int = SAMPLED_MEMBERS,
     rng: np.random.Generator,
 ) -> Float64Array:
     """The mean log density (nats) of each cell, from a few of its points; shape (n_cells,).
@@ -49,9 +49,9 @@ def sampled_log_density(
     held = np.bincount(cells, minlength=space.n_cells)
     nth = np.arange(len(points)) - np.repeat(np.cumsum(held) - held, held)
     rows = np.sort(order[nth < members])
-    index = index_of(Pool(points, cells), space.codebook)
-    radius = radii(Pool(points[rows], cells[rows]), index, space)
-    log_rho = radius_log_density(radius, space.intrinsic_dim, k=space.k, r_min=space.r_min)
+    index = build_index(PointSet(points, cells), space.codebook)
+    radius = kth_distances(PointSet(points[rows], cells[rows]), index, space)
+    log_rho = log_density_from_radius(radius, space.intrinsic_dim, k=space.k, r_min=space.r_min)
     sums = np.bincount(cells[rows], log_rho, minlength=space.n_cells)
     with np.errstate(invalid="ignore"):
         return sums / np.bincount(cells[rows], minlength=space.n_cells)

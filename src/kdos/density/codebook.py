@@ -8,24 +8,33 @@ import numpy as np
 from numba import njit
 
 from kdos.arrays import Float32Array, Int32Array, Int64Array
-from kdos.density.neighbours.csr import Lists, as_lists, in_parts, one_each, one_shelf, shelve
-from kdos.density.neighbours.nearest import nearest, nearest_of_all
-from kdos.density.neighbours.search import nearest_among_cells, nearest_flat
-from kdos.density.neighbours.tiles import laid_out
+from kdos.density.neighbours import (
+    CsrLists,
+    all_in_one_group,
+    build_tiles,
+    concatenate_lists,
+    group_rows_by_cell,
+    nearest_in_groups,
+    nearest_of_all,
+    one_group_each,
+    search_all_points,
+    search_cells,
+    split_groups,
+)
 from kdos.threads import run_in_spans
 
-FLAT_CELLS = 1024
+MAX_FLAT_CELLS = 1024
 """Up to so many cells the codebook has one group and the nearest centroid is exact."""
-GROUPS = 16
+PROBED_GROUPS = 16
 """Groups that the nearest cells of a cell are looked for in."""
 NEAR_CELLS = 48
 """Cells next to each cell of a block that are looked at for the nearest centroid."""
-ITERATIONS = 5
+LLOYD_ITERATIONS = 5
 """Lloyd's iterations."""
 SAMPLE_PER_CELL = 16, 32
-SAMPLE = 2**18
+FULL_SAMPLE_POINTS = 2**18
 """Training points: 32 for each cell, but where these would be more than SAMPLE, down to 16."""
-BLOCK = 16
+CELLS_PER_BLOCK = 16
 """Cells of one block at most."""
 NEAR_PER_PROBE = 6
 """Cells next to each cell of a block that its points choose from, for each that they look into."""
@@ -50,123 +59,134 @@ class Codebook:
         return len(self.centroids)
 
     @cached_property
-    def _centres(self) -> Float32Array:
+    def _group_centroids(self) -> Float32Array:
         sums = np.add.reduceat(self.centroids.astype(np.float64), self.groups[:-1])
         return (sums / np.diff(self.groups)[:, None]).astype(np.float32)
 
-    def coarse(self) -> tuple["Codebook", Int32Array]:
+    def group_codebook(self) -> tuple["Codebook", Int32Array]:
         """The groups as a codebook of their own, and the group of each cell, shape (n_cells,)."""
         n_groups = len(self.groups) - 1
         group_of = np.repeat(np.arange(n_groups, dtype=np.int32), np.diff(self.groups))
-        return Codebook(self._centres, np.array([0, n_groups])), group_of
+        return Codebook(self._group_centroids, np.array([0, n_groups])), group_of
 
     @property
-    def _shelves(self) -> Lists:
-        return Lists(self.groups, np.arange(len(self), dtype=np.int32))
+    def _cells_by_group(self) -> CsrLists:
+        return CsrLists(self.groups, np.arange(len(self), dtype=np.int32))
 
-    def nearest(self, points: Float32Array) -> Int32Array:
+    def assign_cells(self, points: Float32Array) -> Int32Array:
         """The cell of each point, shape (n,)."""
         if len(self.groups) == 2:
             return nearest_of_all(points, self.centroids)
         n_groups = len(self.groups) - 1
-        in_group = nearest(
+        in_group = nearest_in_groups(
             points,
-            shelve(nearest_of_all(points, self._centres), n_groups),
+            group_rows_by_cell(nearest_of_all(points, self._group_centroids), n_groups),
             self.centroids,
-            self._shelves,
-            near=one_each(n_groups),
-            origins=self._centres,
+            self._cells_by_group,
+            near_groups=one_group_each(n_groups),
+            origins=self._group_centroids,
         )
         n_blocks = len(self.blocks) - 1
         block_of = np.repeat(np.arange(n_blocks, dtype=np.int32), np.diff(self.blocks))
-        return nearest(
+        return nearest_in_groups(
             points,
-            shelve(block_of[in_group], n_blocks),
+            group_rows_by_cell(block_of[in_group], n_blocks),
             self.centroids,
-            self.near(min(NEAR_CELLS, len(self) - 1)),
-            near=one_each(n_blocks),
+            self.near_cells(min(NEAR_CELLS, len(self) - 1)),
+            near_groups=one_group_each(n_blocks),
             origins=self.centroids[self.blocks[:-1]],
         )
 
     @cached_property
     def blocks(self) -> Int64Array:
         """Block b is cells `blocks[b]` to `blocks[b + 1]`."""
-        return in_parts(self._shelves, BLOCK)[0].offsets
+        return split_groups(self._cells_by_group, CELLS_PER_BLOCK)[0].offsets
 
-    def near(self, probes: int) -> Lists:
+    def near_cells(self, probes: int) -> CsrLists:
         """For each block its cells and each one's `probes` nearest cells, in order."""
-        if probes not in self._near:
-            each = self._with_near(probes)
+        if probes not in self._near_cells_cache:
+            each = self._cells_with_nearest(probes)
             bounds = each.offsets[self.blocks]
             runs = [np.unique(each.items[start:end]) for start, end in pairwise(bounds)]
-            self._near[probes] = as_lists(runs)
-        return self._near[probes]
+            self._near_cells_cache[probes] = concatenate_lists(runs)
+        return self._near_cells_cache[probes]
 
     @cached_property
-    def _near(self) -> dict[int, Lists]:
+    def _near_cells_cache(self) -> dict[int, CsrLists]:
         return {}
 
-    def _with_near(self, probes: int) -> Lists:
+    def _cells_with_nearest(self, probes: int) -> CsrLists:
         """Each cell followed by its `probes` nearest, looked for in the groups next to its own."""
         if len(self.groups) == 2 or not probes:
-            return with_itself(self.centroids, probes)
-        groups, _ = self.coarse()
-        near = groups.near(min(NEAR_PER_PROBE * GROUPS, len(groups) - 1))
-        found = nearest_among_cells(
+            return self_and_nearest(self.centroids, probes)
+        groups, _ = self.group_codebook()
+        near = groups.near_cells(min(NEAR_PER_PROBE * PROBED_GROUPS, len(groups) - 1))
+        found = search_cells(
             self.centroids,
-            self._shelves,
+            self._cells_by_group,
             self.centroids,
-            laid_out(self.centroids, self._shelves, groups.centroids),
+            build_tiles(self.centroids, self._cells_by_group, groups.centroids),
             centroids=groups.centroids,
             blocks=groups.blocks,
-            near=far_enough(near, groups, self._shelves.sizes, self._shelves.sizes, probes + 1),
-            cells=GROUPS,
+            near_cells=extend_short_lists(
+                near, groups, self._cells_by_group.sizes, self._cells_by_group.sizes, probes + 1
+            ),
+            cells_per_query=PROBED_GROUPS,
             k=probes,
-            among_itself=True,
+            exclude_self=True,
         )
-        return followed_by(found.rows)
+        return _prepend_own_row(found.rows)
 
 
-def with_itself(points: Float32Array, probes: int) -> Lists:
+def self_and_nearest(points: Float32Array, probes: int) -> CsrLists:
     """Each row followed by the rows of its `probes` nearest points."""
     if not probes:
-        return one_each(len(points))
-    return followed_by(nearest_flat(points, points, k=probes, among_itself=True).rows)
+        return one_group_each(len(points))
+    return _prepend_own_row(search_all_points(points, points, k=probes, exclude_self=True).rows)
 
 
-def followed_by(table: Int32Array) -> Lists:
+def _prepend_own_row(table: Int32Array) -> CsrLists:
     """Each row's number followed by what the table, shape (n, n_near), has in that row."""
     items = np.concatenate([np.arange(len(table))[:, None], table], 1, dtype=np.int32)
-    return Lists(np.arange(len(items) + 1) * items.shape[1], items.reshape(-1))
+    return CsrLists(np.arange(len(items) + 1) * items.shape[1], items.reshape(-1))
 
 
-def far_enough(
-    near: Lists, codebook: Codebook, asking: Int64Array, held: Int64Array, needed: int
-) -> Lists:
+def extend_short_lists(
+    near_cells: CsrLists,
+    codebook: Codebook,
+    query_counts: Int64Array,
+    cell_sizes: Int64Array,
+    needed: int,
+) -> CsrLists:
     """The lists of near cells, longer where a block that asks would find too few points.
 
     `asking` and `held` are how many queries and points there are in each cell.
     """
     starts = codebook.blocks[:-1]
-    doubtful = (np.add.reduceat(held, starts) < needed) & (np.add.reduceat(asking, starts) > 0)
+    doubtful = (np.add.reduceat(cell_sizes, starts) < needed) & (
+        np.add.reduceat(query_counts, starts) > 0
+    )
     short = [
         block
         for block in np.flatnonzero(doubtful)
-        if held[near.items[near.offsets[block] : near.offsets[block + 1]]].sum() < needed
+        if cell_sizes[
+            near_cells.items[near_cells.offsets[block] : near_cells.offsets[block + 1]]
+        ].sum()
+        < needed
     ]
     if not short:
-        return near
-    lists: list[Int32Array] = np.split(near.items, near.offsets[1:-1])
+        return near_cells
+    lists: list[Int32Array] = np.split(near_cells.items, near_cells.offsets[1:-1])
     for block in short:
         middle = codebook.centroids[codebook.blocks[block] : codebook.blocks[block + 1]].mean(0)
         apart = np.square(codebook.centroids - middle, dtype=np.float64).sum(1)
         order = np.argsort(apart, kind="stable").astype(np.int32)
-        enough = np.searchsorted(np.cumsum(held[order]), needed) + 1
+        enough = np.searchsorted(np.cumsum(cell_sizes[order]), needed) + 1
         lists[block] = np.union1d(lists[block], order[:enough])
-    return as_lists(lists)
+    return concatenate_lists(lists)
 
 
-def side_by_side(points: Float32Array) -> Int64Array:
+def order_by_proximity(points: Float32Array) -> Int64Array:
     """The rows of points so that rows close by in this order are close by, shape (n,).
 
     Halved between two points that are far apart, and each half again.
@@ -175,7 +195,7 @@ def side_by_side(points: Float32Array) -> Int64Array:
     halves = [(0, len(points))]
     while halves:
         start, end = halves.pop()
-        if end - start <= BLOCK:
+        if end - start <= CELLS_PER_BLOCK:
             continue
         rows = order[start:end]
         away = points[rows].astype(np.float64)
@@ -196,36 +216,40 @@ def train_codebook(
     gets cells in proportion to its points.
     """
     least, most = SAMPLE_PER_CELL
-    sample = _sample(points, min(most * n_cells, max(SAMPLE, least * n_cells)), rng)
-    if n_cells <= FLAT_CELLS:
-        start = _sample(sample, n_cells, rng)
-        shelves = one_shelf(len(sample)), one_shelf(n_cells)
-        centroids = lloyd(sample, shelves[0], start, shelves[1], normalize=normalize)
-        return Codebook(centroids[side_by_side(centroids)], np.array([0, n_cells]))
+    sample = _sample_points(
+        points, min(most * n_cells, max(FULL_SAMPLE_POINTS, least * n_cells)), rng
+    )
+    if n_cells <= MAX_FLAT_CELLS:
+        start = _sample_points(sample, n_cells, rng)
+        shelves = all_in_one_group(len(sample)), all_in_one_group(n_cells)
+        centroids = run_lloyd(sample, shelves[0], start, shelves[1], normalize=normalize)
+        return Codebook(centroids[order_by_proximity(centroids)], np.array([0, n_cells]))
     n_groups = round(n_cells**0.5)
-    training = _sample(sample, most * n_groups, rng)
-    start = _sample(training, n_groups, rng)
-    shelves = one_shelf(len(training)), one_shelf(n_groups)
-    centres = lloyd(training, shelves[0], start, shelves[1], normalize=normalize)
-    centres = centres[side_by_side(centres)]
-    members = shelve(nearest_of_all(sample, centres), n_groups)
+    training = _sample_points(sample, most * n_groups, rng)
+    start = _sample_points(training, n_groups, rng)
+    shelves = all_in_one_group(len(training)), all_in_one_group(n_groups)
+    centres = run_lloyd(training, shelves[0], start, shelves[1], normalize=normalize)
+    centres = centres[order_by_proximity(centres)]
+    members = group_rows_by_cell(nearest_of_all(sample, centres), n_groups)
     sample, members = (
         sample[members.items],
-        Lists(members.offsets, np.arange(len(sample), dtype=np.int32)),
+        CsrLists(members.offsets, np.arange(len(sample), dtype=np.int32)),
     )
-    sizes = shares(members.sizes, n_cells)
+    sizes = allocate_cells(members.sizes, n_cells)
     groups = np.concatenate([[0], np.cumsum(sizes)])
     first = [
         start + np.sort(rng.choice(held, size, replace=False))
         for start, held, size in zip(members.offsets, members.sizes, sizes, strict=False)
     ]
-    within = Lists(groups, np.arange(n_cells, dtype=np.int32))
-    centroids = lloyd(sample, members, sample[np.concatenate(first)], within, normalize=normalize)
-    order = [start + side_by_side(centroids[start:end]) for start, end in pairwise(groups)]
+    within = CsrLists(groups, np.arange(n_cells, dtype=np.int32))
+    centroids = run_lloyd(
+        sample, members, sample[np.concatenate(first)], within, normalize=normalize
+    )
+    order = [start + order_by_proximity(centroids[start:end]) for start, end in pairwise(groups)]
     return Codebook(centroids[np.concatenate(order)], np.unique(groups))
 
 
-def without_empty_cells(codebook: Codebook, cells: Int32Array) -> tuple[Codebook, Int32Array]:
+def drop_empty_cells(codebook: Codebook, cells: Int32Array) -> tuple[Codebook, Int32Array]:
     """The codebook without the cells that none of `cells` names, and `cells` numbered anew."""
     held = np.bincount(cells, minlength=len(codebook)) > 0
     if held.all():
@@ -236,7 +260,7 @@ def without_empty_cells(codebook: Codebook, cells: Int32Array) -> tuple[Codebook
     return smaller, renumbered[cells].astype(np.int32)
 
 
-def shares(held: Int64Array, wanted: int) -> Int64Array:
+def allocate_cells(held: Int64Array, wanted: int) -> Int64Array:
     """`wanted` shared out: one to each group that holds anything, the rest in proportion.
 
     No group gets more than it holds; fractions go to the largest remainders.
@@ -250,24 +274,31 @@ def shares(held: Int64Array, wanted: int) -> Int64Array:
     return whole + (held > 0)
 
 
-def lloyd(
-    points: Float32Array, members: Lists, centroids: Float32Array, within: Lists, *, normalize: bool
+def run_lloyd(
+    points: Float32Array,
+    members: CsrLists,
+    centroids: Float32Array,
+    within: CsrLists,
+    *,
+    normalize: bool,
 ) -> Float32Array:
     """Lloyd's algorithm in every group at once: `members` lists its points, `within` its centroids.
 
     A centroid that loses all its points stays where it is.
     """
-    own = one_each(len(members))
-    for _ in range(ITERATIONS):
-        origins = _middles(centroids, within)
-        found = nearest(points, members, centroids, within, near=own, origins=origins)
-        centroids = cell_means(points, shelve(found, len(centroids)), centroids)
+    own = one_group_each(len(members))
+    for _ in range(LLOYD_ITERATIONS):
+        origins = _mean_centroids(centroids, within)
+        found = nearest_in_groups(
+            points, members, centroids, within, near_groups=own, origins=origins
+        )
+        centroids = mean_points(points, group_rows_by_cell(found, len(centroids)), centroids)
         if normalize:
-            centroids = unit_rows(centroids)
+            centroids = scale_to_unit_length(centroids)
     return centroids
 
 
-def _middles(centroids: Float32Array, within: Lists) -> Float32Array:
+def _mean_centroids(centroids: Float32Array, within: CsrLists) -> Float32Array:
     """The mean centroid of each group; of an empty group, zero."""
     middles = np.zeros((len(within), centroids.shape[1]), np.float32)
     held = within.sizes > 0
@@ -276,19 +307,19 @@ def _middles(centroids: Float32Array, within: Lists) -> Float32Array:
     return middles
 
 
-def cell_means(points: Float32Array, shelves: Lists, before: Float32Array) -> Float32Array:
+def mean_points(points: Float32Array, shelves: CsrLists, before: Float32Array) -> Float32Array:
     """The mean of the points on each shelf, shape (n_shelves, dim); `before` where it is empty."""
     means = before.copy()
 
     def work(start: int, end: int) -> None:
-        _mean_shelves(start, end, points, shelves.offsets, shelves.items, means)
+        _average_groups(start, end, points, shelves.offsets, shelves.items, means)
 
     run_in_spans(work, shelves.sizes + 1)
     return means
 
 
 @njit(nogil=True, cache=True)
-def _mean_shelves(
+def _average_groups(
     start: int,
     end: int,
     points: Float32Array,
@@ -308,13 +339,13 @@ def _mean_shelves(
                 means[shelf, axis] = total[axis] / count
 
 
-def unit_rows(rows: Float32Array) -> Float32Array:
+def scale_to_unit_length(rows: Float32Array) -> Float32Array:
     """The rows at unit length; a row of zeros stays as it is."""
     length = np.linalg.norm(rows, axis=1, keepdims=True)
     return np.asarray(rows / np.where(length > 0, length, 1), np.float32)
 
 
-def _sample(points: Float32Array, most: int, rng: np.random.Generator) -> Float32Array:
+def _sample_points(points: Float32Array, most: int, rng: np.random.Generator) -> Float32Array:
     """At most so many of the points, in their order."""
     if len(points) <= most:
         return points

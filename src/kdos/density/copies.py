@@ -21,21 +21,16 @@ class Copies:
     """
 
     first: Int64Array
-    of: Int64Array
+    group: Int64Array
 
-    def distinct(self, rows: npt.NDArray[Number]) -> npt.NDArray[Number]:
+    def keep_distinct(self, rows: npt.NDArray[Number]) -> npt.NDArray[Number]:
         """What belongs to the distinct rows, in order; the same array where all are distinct."""
-        return rows if len(self.first) == len(self.of) else rows[self.first]
-
-    @property
-    def multiplicity(self) -> Int64Array:
-        """How often each distinct row occurs, shape (n_distinct,)."""
-        return np.bincount(self.of, minlength=len(self.first))
+        return rows if len(self.first) == len(self.group) else rows[self.first]
 
 
 def find_copies(points: Float32Array) -> Copies:
     """Group equal rows."""
-    hashes = row_hashes(points)
+    hashes = hash_rows(points)
     ranked = np.sort(hashes)
     if (ranked[1:] != ranked[:-1]).all():
         each = np.arange(len(points))
@@ -51,18 +46,18 @@ def find_copies(points: Float32Array) -> Copies:
     return Copies(first, np.searchsorted(first, leader_of))
 
 
-def row_hashes(points: Float32Array) -> UInt64Array:
+def hash_rows(points: Float32Array) -> UInt64Array:
     """64 bits for each row, equal for equal rows, shape (n,)."""
     hashes = np.empty(len(points), np.uint64)
     run_in_spans(
-        lambda start, end: _hash_rows(start, end, points.view(np.uint32), hashes),
+        lambda start, end: _hash_span(start, end, points.view(np.uint32), hashes),
         np.ones(len(points)),
     )
     return hashes
 
 
 @njit(nogil=True, cache=True)
-def _hash_rows(start: int, end: int, bits: UInt32Array, hashes: UInt64Array) -> None:
+def _hash_span(start: int, end: int, bits: UInt32Array, hashes: UInt64Array) -> None:
     """64 mixed bits of each row (the finaliser of SplitMix64 over running products)."""
     for row in range(start, end):
         state = np.uint64(0x9E3779B97F4A7C15)

@@ -7,17 +7,23 @@ import numpy.typing as npt
 
 from kdos.arrays import Float32Array, Float64Array, Int32Array, Int64Array
 from kdos.chance import generator
-from kdos.density.cells import log_volumes
-from kdos.density.codebook import train_codebook, without_empty_cells
+from kdos.density.cells import cell_log_volumes
+from kdos.density.codebook import drop_empty_cells, train_codebook
 from kdos.density.copies import find_copies
-from kdos.density.dimension import two_nn
-from kdos.density.estimator import Index, Pool, index_of, neighbours, radius_log_density
-from kdos.density.space import Space, checked_vectors, projected
+from kdos.density.dimension import two_nn_dimension
+from kdos.density.estimator import (
+    PointIndex,
+    PointSet,
+    build_index,
+    find_neighbours,
+    log_density_from_radius,
+)
+from kdos.density.space import Space, check_vectors, project_rows
 from kdos.errors import UsageError
 
 CELLS_AT_LEAST, CELLS_AT_MOST, POINTS_PER_CELL = 64, 65_536, 64
 NOVEL_QUANTILE = 0.99
-NEAREST_SHARE = 0.01
+R_MIN_SHARE = 0.01
 """r_min as a share of the median k-th neighbour distance: nearer ones count as this near."""
 PCA_ROWS = 131_072
 DIMENSION_SAMPLE = 4096
@@ -38,10 +44,10 @@ class Reference:
     radius: Float64Array
     counts: Int64Array
 
-    def distinct(self) -> Pool:
+    def distinct_points(self) -> PointSet:
         """The distinct points and their cells."""
         copies = find_copies(self.points)
-        return Pool(copies.distinct(self.points), copies.distinct(self.cells))
+        return PointSet(copies.keep_distinct(self.points), copies.keep_distinct(self.cells))
 
 
 def fit_space(
@@ -59,25 +65,25 @@ def fit_space(
     Exact copies of a row count once. `n_cells` is max(64, n/64) up to 65,536 unless given, and
     never more than there are distinct points.
     """
-    rows = checked_vectors(vectors)
-    mean, components = reduction(rows, dim, generator(random_seed, "density", "reduction"))
-    points = projected(rows, mean, components, normalize=normalize)
+    rows = check_vectors(vectors)
+    mean, components = fit_reduction(rows, dim, generator(random_seed, "density", "reduction"))
+    points = project_rows(rows, mean, components, normalize=normalize)
     copies = find_copies(points)
-    distinct = copies.distinct(points)
-    each = None if len(distinct) == len(points) else copies.of
+    distinct = copies.keep_distinct(points)
+    each = None if len(distinct) == len(points) else copies.group
     del copies
-    n_cells = checked_size(len(distinct), n_cells=n_cells, k=k)
+    n_cells = choose_cell_count(len(distinct), n_cells=n_cells, k=k)
     rng = generator(random_seed, "density", "codebook")
     codebook = train_codebook(distinct, n_cells, rng=rng, normalize=normalize)
-    codebook, cells = without_empty_cells(codebook, codebook.nearest(distinct))
-    pool = Pool(distinct, cells)
+    codebook, cells = drop_empty_cells(codebook, codebook.assign_cells(distinct))
+    pool = PointSet(distinct, cells)
     rng = generator(random_seed, "density", "dimension")
-    index = index_of(pool, codebook)
-    dimension = intrinsic_dimension(index, rng=rng)
-    radius = neighbours(pool, index, k=k, ranks=(k,)).distances[:, 0]
+    index = build_index(pool, codebook)
+    dimension = estimate_dimension(index, rng=rng)
+    radius = find_neighbours(pool, index, k=k, ranks=(k,)).distances[:, 0]
     del index
-    r_min = NEAREST_SHARE * float(np.median(radius))
-    log_rho = radius_log_density(radius, dimension, k=k, r_min=r_min)
+    r_min = R_MIN_SHARE * float(np.median(radius))
+    log_rho = log_density_from_radius(radius, dimension, k=k, r_min=r_min)
     space = Space(
         embedder=embedder,
         mean=mean,
@@ -85,7 +91,7 @@ def fit_space(
         normalize=normalize,
         centroids=codebook.centroids,
         groups=codebook.groups,
-        log_volumes=log_volumes(log_rho, cells, len(codebook)),
+        log_volumes=cell_log_volumes(log_rho, cells, len(codebook)),
         intrinsic_dim=dimension,
         k=k,
         r_min=r_min,
@@ -97,17 +103,19 @@ def fit_space(
     return space, Reference(points, cells[each], log_rho[each], radius[each], counts)
 
 
-def intrinsic_dimension(index: Index, *, rng: np.random.Generator) -> float:
+def estimate_dimension(index: PointIndex, *, rng: np.random.Generator) -> float:
     """2NN on a sample whose neighbours are widely looked for among all distinct points."""
-    points, cells = index.pool.points, index.pool.cells
+    points, cells = index.points.points, index.points.cells
     if len(points) < 3:
         return 1.0
     rows = np.sort(rng.choice(len(points), min(DIMENSION_SAMPLE, len(points)), False))
-    found = neighbours(Pool(points[rows], cells[rows]), index, k=3, ranks=(2, 3), widely=True)
-    return min(two_nn(found.distances), float(points.shape[1]))
+    found = find_neighbours(
+        PointSet(points[rows], cells[rows]), index, k=3, ranks=(2, 3), search_listed_cells=True
+    )
+    return min(two_nn_dimension(found.distances), float(points.shape[1]))
 
 
-def checked_size(n_distinct: int, *, n_cells: int | None, k: int) -> int:
+def choose_cell_count(n_distinct: int, *, n_cells: int | None, k: int) -> int:
     """The number of cells for a pool of `n_distinct` points; raises where the pool is too small."""
     if not 1 <= k < n_distinct:
         raise UsageError(
@@ -125,7 +133,7 @@ def checked_size(n_distinct: int, *, n_cells: int | None, k: int) -> int:
     return n_cells
 
 
-def reduction(
+def fit_reduction(
     rows: Float32Array, dim: int | None, rng: np.random.Generator
 ) -> tuple[Float32Array, Float32Array]:
     """Mean, shape (n_features,), and principal components, shape (n_features, dim).

@@ -8,15 +8,15 @@ import numpy as np
 
 from kdos.arrays import Float32Array, Float64Array
 
-PICTURED = 100_000
+PCA_POINTS = 100_000
 """Points that the two directions are found from at most."""
-WIDEST = 0.9
+GRID_SHARE = 0.9
 """Scott's rule gives the bandwidth; this share of the grid must hold the points."""
 
 
-def flatten(points: Float32Array) -> Float64Array:
+def project_to_plane(points: Float32Array) -> Float64Array:
     """Points along their two directions of largest variance, shape (n, 2)."""
-    step = -(-len(points) // PICTURED)
+    step = -(-len(points) // PCA_POINTS)
     sample = points[::step].astype(np.float64)
     mean = sample.mean(0)
     _, directions = np.linalg.eigh(np.cov((sample - mean).T).reshape(points.shape[1], -1))
@@ -33,18 +33,18 @@ def plane_density(flat: Float64Array, *, cells: int = 256) -> tuple[Float64Array
     (left, right, bottom, top).
     """
     low, high = flat.min(0), flat.max(0)
-    margin = np.maximum((high - low) * (1 / WIDEST - 1) / 2, 1e-9)
+    margin = np.maximum((high - low) * (1 / GRID_SHARE - 1) / 2, 1e-9)
     low, high = low - margin, high + margin
     scale = (cells - 1) / (high - low)
-    grid = binned((flat - low) * scale, cells)
+    grid = _bin_linearly((flat - low) * scale, cells)
     width = flat.std(0) * len(flat) ** (-1 / 6) * scale
-    smooth = smoothed(grid, np.maximum(width, 0.5))
+    smooth = _smooth_gaussian(grid, np.maximum(width, 0.5))
     area = np.prod(1 / scale)
     extent = np.array([low[0], high[0], low[1], high[1]])
     return np.log10(np.maximum(smooth, 1e-12 * smooth.max()) / area), extent
 
 
-def binned(places: Float64Array, cells: int) -> Float64Array:
+def _bin_linearly(places: Float64Array, cells: int) -> Float64Array:
     """Each point shared out over the four corners around it, by nearness; shape (cells, cells)."""
     corner = np.clip(np.floor(places).astype(np.int64), 0, cells - 2)
     right = places - corner
@@ -57,7 +57,7 @@ def binned(places: Float64Array, cells: int) -> Float64Array:
     return grid.reshape(cells, cells)
 
 
-def smoothed(grid: Float64Array, width: Float64Array) -> Float64Array:
+def _smooth_gaussian(grid: Float64Array, width: Float64Array) -> Float64Array:
     """The grid under a Gaussian of standard deviations `width` (grid steps), padded with zeros."""
     shape = [2 * side for side in grid.shape]
     steps = [np.fft.fftfreq(shape[0]), np.fft.rfftfreq(shape[1])]

@@ -11,10 +11,10 @@ from kdos.chance import generator
 from kdos.density.space import Space
 from kdos.errors import SpaceMismatchError
 
-NATS = 2**20
+UNITS_PER_NAT = 2**20
 """Log densities are summed as whole numbers of 1/NATS nats, so that no order of adding matters."""
-RESAMPLES = 1000
-BINS = 4096
+BOOTSTRAP_RESAMPLES = 1000
+BOOTSTRAP_BINS = 4096
 """The bootstrap draws from this many groups of like densities in place of single points."""
 
 
@@ -60,20 +60,15 @@ class Profile:
         """How many points there are, repeats included."""
         return int(self.exposures.sum())
 
-    def mean_log_density(self) -> float:
-        """The mean log density (nats) of the distinct points."""
-        return float(self.log_density.sum() / NATS / self.n_distinct)
 
-
-def profile(
+def build_profile(
     cells: Int32Array,
     space: Space,
     *,
-    multiplicity: npt.ArrayLike | None = None,
     log_density: Float64Array | None = None,
     distinct: Int64Array | None = None,
 ) -> Profile:
-    """The profile of points that lie in `cells`, each repeated `multiplicity` times.
+    """The profile of points that lie in `cells`.
 
     `distinct` names the rows that count as coverage, where the others are copies; all by default.
     """
@@ -81,12 +76,9 @@ def profile(
     counts = np.bincount(covering, minlength=space.n_cells)
     exposures = np.bincount(cells, minlength=space.n_cells)
     sums = np.zeros(space.n_cells, np.int64)
-    if multiplicity is not None:
-        exposures = np.zeros(space.n_cells, np.int64)
-        np.add.at(exposures, cells, np.asarray(multiplicity, np.int64))
     if log_density is not None:
         levels = log_density if distinct is None else log_density[distinct]
-        np.add.at(sums, covering, np.rint(levels * NATS).astype(np.int64))
+        np.add.at(sums, covering, np.rint(levels * UNITS_PER_NAT).astype(np.int64))
     return Profile(space.fingerprint, counts, exposures, sums)
 
 
@@ -108,7 +100,9 @@ class PoolLevel:
     gini: float
 
 
-def pool_level(pool: Profile, log_density: Float64Array, *, random_seed: int = 0) -> PoolLevel:
+def measure_pool_level(
+    pool: Profile, log_density: Float64Array, *, random_seed: int = 0
+) -> PoolLevel:
     """Sum a pool up: its profile, and the log density (nats) of each distinct point."""
     rng = generator(random_seed, "density", "pool_level")
     log10 = np.asarray(log_density) / np.log(10)
@@ -116,19 +110,21 @@ def pool_level(pool: Profile, log_density: Float64Array, *, random_seed: int = 0
         n=pool.n_points,
         distinct=pool.n_distinct,
         log10_density=float(log10.mean()),
-        log10_density_ci=mean_interval(log10, rng=rng),
+        log10_density_ci=binned_bootstrap_interval(log10, rng=rng),
         effective_cells=effective_cells(pool.counts),
         empty_share=float(np.mean(pool.counts == 0)),
         gini=gini(pool.counts),
     )
 
 
-def mean_interval(values: Float64Array, *, rng: np.random.Generator) -> tuple[float, float]:
+def binned_bootstrap_interval(
+    values: Float64Array, *, rng: np.random.Generator
+) -> tuple[float, float]:
     """The 95 % bootstrap interval of the mean, from groups of like values."""
-    groups = np.array_split(np.sort(values), min(BINS, len(values)))
+    groups = np.array_split(np.sort(values), min(BOOTSTRAP_BINS, len(values)))
     sizes = np.array([len(group) for group in groups])
     means = np.array([group.mean() for group in groups])
-    drawn = rng.multinomial(len(values), sizes / sizes.sum(), size=RESAMPLES)
+    drawn = rng.multinomial(len(values), sizes / sizes.sum(), size=BOOTSTRAP_RESAMPLES)
     low, high = np.quantile(drawn @ means / len(values), [0.025, 0.975])
     return float(low), float(high)
 

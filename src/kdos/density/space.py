@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kdos.arrays import AnyArray, Float32Array, Float64Array, Int32Array, Int64Array
-from kdos.density.codebook import Codebook, unit_rows
+from kdos.density.codebook import Codebook, scale_to_unit_length
 from kdos.errors import SpaceMismatchError, UsageError
 
 _ARRAYS = ("mean", "components", "centroids", "groups", "log_volumes")
@@ -74,25 +74,17 @@ class Space:
 
     def project(self, vectors: npt.ArrayLike) -> Float32Array:
         """Vectors, shape (n, n_features), as points of the space, shape (n, dim)."""
-        rows = checked_vectors(vectors)
+        rows = check_vectors(vectors)
         if rows.shape[1] != self.n_features:
             raise SpaceMismatchError(
                 f"vectors must have {self.n_features} features in this space. "
                 f"Got {rows.shape[1]}. Embed them with {self.embedder}."
             )
-        return projected(rows, self.mean, self.components, normalize=self.normalize)
+        return project_rows(rows, self.mean, self.components, normalize=self.normalize)
 
-    def assign(self, points: Float32Array) -> Int32Array:
+    def assign_cells(self, points: Float32Array) -> Int32Array:
         """The cell of each point, shape (n,): that of the nearest centroid, the first of equals."""
-        return self.codebook.nearest(points)
-
-    def require(self, fingerprint: str) -> None:
-        """Raise unless `fingerprint` is this space's own."""
-        if fingerprint != self.fingerprint:
-            raise SpaceMismatchError(
-                "densities compare only within one space. "
-                f"Got {fingerprint} beside {self.fingerprint}. Measure both pools in one space."
-            )
+        return self.codebook.assign_cells(points)
 
     def to_arrays(self) -> tuple[dict[str, Any], dict[str, AnyArray]]:
         """The space as a header that JSON can hold and plain arrays."""
@@ -107,7 +99,7 @@ class Space:
         return cls(**fields)
 
 
-def checked_vectors(vectors: npt.ArrayLike) -> Float32Array:
+def check_vectors(vectors: npt.ArrayLike) -> Float32Array:
     """The vectors as float32, shape (n, n_features); raises unless they are finite numbers."""
     rows = np.asarray(vectors)
     if rows.ndim != 2 or rows.shape[1] == 0:
@@ -117,7 +109,7 @@ def checked_vectors(vectors: npt.ArrayLike) -> Float32Array:
     if rows.dtype.kind not in "fiu":
         raise UsageError(f"vectors must be real numbers. Got {rows.dtype}. Give float32.")
     rows = np.ascontiguousarray(rows, np.float32)
-    bad = first_not_finite(rows)
+    bad = _first_bad_row(rows)
     if bad is not None:
         raise UsageError(
             f"vectors must be finite. Got NaN or infinity in row {bad}. Drop or mend that row."
@@ -125,7 +117,7 @@ def checked_vectors(vectors: npt.ArrayLike) -> Float32Array:
     return rows
 
 
-def first_not_finite(rows: Float32Array, *, block: int = 65_536) -> int | None:
+def _first_bad_row(rows: Float32Array, *, block: int = 65_536) -> int | None:
     """The first row that holds NaN or infinity, if any."""
     for start in range(0, len(rows), block):
         finite = np.isfinite(rows[start : start + block]).all(1)
@@ -134,7 +126,7 @@ def first_not_finite(rows: Float32Array, *, block: int = 65_536) -> int | None:
     return None
 
 
-def projected(
+def project_rows(
     rows: Float32Array,
     mean: Float32Array,
     components: Float32Array,
@@ -154,5 +146,5 @@ def projected(
         part = rows[start : start + block]
         part = part - mean if mean.size else part
         part = part @ components if components.size else part
-        points[start : start + block] = unit_rows(part) if normalize else part
+        points[start : start + block] = scale_to_unit_length(part) if normalize else part
     return points

@@ -31,7 +31,7 @@ def read_demand(target: str, prepared: Prepared) -> Float64Array | None:
         return None
     texts, weights = zip(*weighted_questions(Path(path)), strict=True)
     space = prepared.space
-    cells = space.assign(space.project(embed_all(prepared.embedder, texts)))
+    cells = space.assign_cells(space.project(embed_all(prepared.embedder, texts)))
     return np.bincount(cells, weights=weights, minlength=space.n_cells).astype(np.float64)
 
 

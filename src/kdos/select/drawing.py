@@ -5,13 +5,13 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from kdos.density.picture import flatten, plane_density
+from kdos.density.picture import plane_density, project_to_plane
 from kdos.select.survey import Survey
 
 
 def draw(found: Survey) -> Any:
     """The reference in the plane, each point in the colour of its measured density."""
-    flat = flatten(found.reference.points)
+    flat = project_to_plane(found.reference.points)
     grid, (left, right, bottom, top) = plane_density(flat)
     figure = Figure(figsize=(9, 7), layout="constrained")
     axes = figure.subplots()

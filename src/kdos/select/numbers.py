@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from kdos.density import pool_level
+from kdos.density import measure_pool_level
 from kdos.select.describe import describe
 from kdos.select.survey import Placed, Survey
 
@@ -16,7 +16,7 @@ SHOWN = 5
 def summarise(found: Survey, at: Placed, *, random_seed: int) -> dict[str, Any]:
     """A measured dataset in numbers; densities are log10."""
     space = found.space
-    level = asdict(pool_level(at.pool, at.levels, random_seed=random_seed))
+    level = asdict(measure_pool_level(at.pool, at.levels, random_seed=random_seed))
     return {
         **level,
         "skipped": int((~found.usable).sum()),

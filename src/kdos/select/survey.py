@@ -10,15 +10,15 @@ import numpy as np
 from kdos.arrays import BoolArray, Float32Array, Float64Array, Int32Array, Int64Array
 from kdos.chance import generator
 from kdos.density import (
-    Measurement,
+    PointDensities,
     Profile,
     Reference,
     Space,
+    build_index,
+    build_profile,
     fit_space,
-    index_of,
-    measure,
-    profile,
-    row_hashes,
+    hash_rows,
+    measure_density,
 )
 from kdos.embed import Embedder, LexicalEmbedder, load_embedder
 from kdos.errors import UsageError
@@ -236,20 +236,20 @@ class _Placing:
         self._hashes = np.empty(self.n, np.uint64)
 
     def put(
-        self, rows: Int64Array, points: Float32Array, measured: Measurement | Reference
+        self, rows: Int64Array, points: Float32Array, measured: PointDensities | Reference
     ) -> None:
         """What was measured for some rows among the survey's reference."""
         self._cells[rows] = measured.cells
         self._log_density[rows] = measured.log_density - math.log(self._found.rate)
         self._novel[rows] = measured.radius > self._found.space.novel_radius
-        self._hashes[rows] = row_hashes(points)
+        self._hashes[rows] = hash_rows(points)
 
     def measure(self, dataset: Dataset, wanted: BoolArray) -> None:
         """Measure the wanted ones of a dataset's usable rows, reading on meanwhile."""
         if not wanted.any():
             return
         found = self._found
-        index = index_of(found.reference.distinct(), found.space.codebook)
+        index = build_index(found.reference.distinct_points(), found.space.codebook)
         rows, seen = np.flatnonzero(wanted), 0
         held: list[Float32Array] = []
         for batch in fetch_ahead(dataset.batches(), READ_AHEAD):
@@ -259,7 +259,9 @@ class _Placing:
                 held.append(found.points(batch, here))
             if held and sum(map(len, held)) >= min(AT_ONCE, len(rows)):
                 points, held = np.concatenate(held), []
-                self.put(rows[: len(points)], points, measure(points, found.space, among=index))
+                self.put(
+                    rows[: len(points)], points, measure_density(points, found.space, among=index)
+                )
                 rows = rows[len(points) :]
 
     def finish(self) -> Placed:
@@ -268,7 +270,7 @@ class _Placing:
         _, first = np.unique(self._hashes, return_index=True)
         first.sort()
         levels = self._log_density[first]
-        pool = profile(self._cells, space, log_density=self._log_density, distinct=first)
+        pool = build_profile(self._cells, space, log_density=self._log_density, distinct=first)
         cells = np.full(len(usable), NO_CELL, np.int32)
         log_density = np.full(len(usable), np.nan)
         novel = np.zeros(len(usable), bool)

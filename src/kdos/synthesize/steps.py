@@ -75,7 +75,7 @@ class Workroom:
     def locate(self, texts: Sequence[str]) -> tuple[Float32Array, Int32Array]:
         """New knowledge points' places in the space."""
         points = self.space.project(self.embed(texts))
-        return points, self.space.assign(points)
+        return points, self.space.assign_cells(points)
 
 
 def steps_of(room: Workroom) -> Steps:

@@ -1,4 +1,4 @@
-"""Lists of whole numbers, as of the rows on each shelf, in two arrays."""
+"""Lists of whole numbers in two arrays (compressed sparse rows), as of the rows in each cell."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from kdos.arrays import Int32Array, Int64Array, IntegerArray
 
 
 @dataclass(frozen=True, slots=True)
-class Lists:
+class CsrLists:
     """Lists of whole numbers: list i is `items[offsets[i]:offsets[i + 1]]`."""
 
     offsets: Int64Array
@@ -21,55 +21,55 @@ class Lists:
 
     @property
     def sizes(self) -> Int64Array:
-        """The length of each list."""
+        """The length of each list, shape (n_lists,)."""
         return np.diff(self.offsets)
 
 
-def as_lists(runs: Sequence[Int32Array]) -> Lists:
+def concatenate_lists(lists: Sequence[Int32Array]) -> CsrLists:
     """Several arrays of whole numbers as lists."""
-    return Lists(np.cumsum([0, *map(len, runs)]), np.concatenate(runs))
+    return CsrLists(np.cumsum([0, *map(len, lists)]), np.concatenate(lists))
 
 
-def shelve(cells: IntegerArray, n_cells: int) -> Lists:
-    """The rows in each cell, in order."""
+def group_rows_by_cell(cells: IntegerArray, n_cells: int) -> CsrLists:
+    """The rows in each cell, in order: a counting sort of `cells`, shape (n_rows,)."""
     offsets = np.concatenate([[0], np.cumsum(np.bincount(cells, minlength=n_cells))])
-    return Lists(offsets, _in_order(cells, offsets[:-1].copy()))
+    return CsrLists(offsets, _sort_rows_by_cell(cells, offsets[:-1].copy()))
 
 
-def one_shelf(n: int) -> Lists:
-    """All rows on one shelf."""
-    return Lists(np.array([0, n]), np.arange(n, dtype=np.int32))
+def all_in_one_group(n: int) -> CsrLists:
+    """One list of all rows."""
+    return CsrLists(np.array([0, n]), np.arange(n, dtype=np.int32))
 
 
-def one_each(n: int) -> Lists:
-    """Every row on a shelf of its own."""
-    return Lists(np.arange(n + 1), np.arange(n, dtype=np.int32))
+def one_group_each(n: int) -> CsrLists:
+    """A list for every row, which holds it alone."""
+    return CsrLists(np.arange(n + 1), np.arange(n, dtype=np.int32))
 
 
-def in_parts(shelves: Lists, most: int | Int64Array) -> tuple[Lists, Int64Array]:
-    """Shelves cut into parts of at most `most` rows, and the shelf of each part."""
-    most = np.broadcast_to(most, len(shelves))
-    counts = -(-shelves.sizes // most)
-    shelf = np.repeat(np.arange(len(shelves)), counts)
-    nth = np.arange(len(shelf)) - np.repeat(np.cumsum(counts) - counts, counts)
-    offsets = np.append(shelves.offsets[:-1][shelf] + nth * most[shelf], shelves.offsets[-1])
-    return Lists(offsets, shelves.items), shelf
+def split_groups(groups: CsrLists, most: int | Int64Array) -> tuple[CsrLists, Int64Array]:
+    """Lists cut into parts of at most `most` items, and the list that each part is from."""
+    most = np.broadcast_to(most, len(groups))
+    counts = -(-groups.sizes // most)
+    group = np.repeat(np.arange(len(groups)), counts)
+    nth = np.arange(len(group)) - np.repeat(np.cumsum(counts) - counts, counts)
+    offsets = np.append(groups.offsets[:-1][group] + nth * most[group], groups.offsets[-1])
+    return CsrLists(offsets, groups.items), group
 
 
-def together(sizes: Int64Array, most: int) -> Int64Array:
-    """Runs of parts side by side, equal but for what parts allow, and about as few as can be of at
-    most `most` rows: run r is parts `bounds[r]` to `bounds[r + 1]`."""
+def batch_parts(sizes: Int64Array, most: int) -> Int64Array:
+    """Batches of neighbouring parts, about as few as can be of at most `most` rows, and as equal as
+    whole parts allow: batch b is parts `bounds[b]` to `bounds[b + 1]`."""
     ends = np.cumsum(sizes)
     n_rows = int(ends[-1]) if len(ends) else 0
-    n_runs = max(-(-n_rows // most), 1)
-    wanted = n_rows * np.arange(1, n_runs) // n_runs
+    n_batches = max(-(-n_rows // most), 1)
+    wanted = n_rows * np.arange(1, n_batches) // n_batches
     return np.unique([0, *np.searchsorted(ends, wanted), len(sizes)])
 
 
 @njit(nogil=True, cache=True)
-def _in_order(cells: IntegerArray, places: Int64Array) -> Int32Array:
+def _sort_rows_by_cell(cells: IntegerArray, next_place: Int64Array) -> Int32Array:
     items = np.empty(len(cells), np.int32)
     for row in range(len(cells)):
-        items[places[cells[row]]] = row
-        places[cells[row]] += 1
+        items[next_place[cells[row]]] = row
+        next_place[cells[row]] += 1
     return items

@@ -1,72 +1,84 @@
-"""The nearest of a few candidates, as of centroids: one matrix product and two passes over it."""
+"""The one nearest of a few candidates, as of centroids: one matrix product and two passes over it.
+
+The first pass has the best score of a row, the second looks at what comes within rounding error of
+it, nearly always one candidate, and measures in double precision if there are several.
+"""
 
 import numpy as np
 from numba import njit
 
 from kdos.arrays import Float32Array, Int32Array, Int64Array, UInt8Array
-from kdos.density.neighbours.csr import Lists, in_parts, one_shelf
-from kdos.density.neighbours.tiles import FEW, UNIT, centre, multiply, square
-from kdos.density.neighbours.top_k import WORD
+from kdos.density.neighbours.csr import CsrLists, all_in_one_group, split_groups
+from kdos.density.neighbours.tiles import (
+    FEW_ROWS,
+    UNIT_ROUNDOFF,
+    centre_rows,
+    multiply_rows,
+    squared_distance,
+)
+from kdos.density.neighbours.top_k import FLAGS_PER_WORD
 from kdos.threads import run_in_spans
 
-PART = 2048
-"""Queries of one shelf for which its candidates are gathered once."""
-QUERIES = 256
-"""Queries multiplied with all candidates of their shelf at a time."""
+GATHERED_QUERIES = 2048
+"""Queries of one group for which its candidates are gathered once."""
+MULTIPLIED_QUERIES = 256
+"""Queries multiplied with all candidates of their group at a time."""
 LANES = 16
-"""Candidates come in multiples of so many, filled up with places that are barred."""
-BARRED = np.float32(1e38)
-"""What a place that only fills up a row is taken to be away."""
+"""Running maxima kept side by side, which compile to vector instructions as one would not: the
+nearest centroid is found in half the time. Candidates come in multiples of so many."""
+PADDING_HALF_SQUARE = np.float32(1e38)
+"""Half the square of what only fills up a row of candidates: it is never the nearest."""
 
 
-def nearest(
+def nearest_in_groups(
     queries: Float32Array,
-    query_shelves: Lists,
+    query_groups: CsrLists,
     pool: Float32Array,
-    pool_shelves: Lists,
+    pool_groups: CsrLists,
     *,
-    near: Lists,
+    near_groups: CsrLists,
     origins: Float32Array,
 ) -> Int32Array:
     """The row of the pool's point that is nearest to each query, the lower of equals, shape (n,).
 
-    `near` lists, for each query shelf, the pool shelves to look at, -1 where these are empty;
-    `origins`, shape (n_query_shelves, dim), is a place in the midst of each query shelf. Exact:
-    whatever single precision cannot tell from the nearest is measured in double.
+    `query_groups` and `pool_groups` list rows; `near_groups` lists, for each group of queries, the
+    groups of the pool to look at; where these are empty a query has -1. `origins`, shape
+    (n_query_groups, dim), is a place in the midst of each group of queries. Exact: whatever single
+    precision cannot tell from the nearest is measured in double.
     """
     rows = np.full(len(queries), -1, np.int32)
-    looked_at = np.concatenate([[0], np.cumsum(pool_shelves.sizes[near.items])])
-    parts, part_shelf = in_parts(query_shelves, PART)
-    candidates = np.diff(looked_at[near.offsets])[part_shelf]
+    n_before = np.concatenate([[0], np.cumsum(pool_groups.sizes[near_groups.items])])
+    parts, part_group = split_groups(query_groups, GATHERED_QUERIES)
+    n_candidates = np.diff(n_before[near_groups.offsets])[part_group]
 
     def work(start: int, end: int) -> None:
-        _nearest_on_shelves(
-            (start, end, int(candidates[start:end].max())),
-            (queries, parts.offsets, parts.items, part_shelf),
-            (pool, pool_shelves.offsets, pool_shelves.items),
-            (near.offsets, near.items),
+        _search_parts(
+            (start, end, int(n_candidates[start:end].max())),
+            (queries, parts.offsets, parts.items, part_group),
+            (pool, pool_groups.offsets, pool_groups.items),
+            (near_groups.offsets, near_groups.items),
             origins,
             rows,
         )
 
-    run_in_spans(work, parts.sizes * (candidates + 1))
+    run_in_spans(work, parts.sizes * (n_candidates + 1))
     return rows
 
 
 def nearest_of_all(queries: Float32Array, pool: Float32Array) -> Int32Array:
     """The row of the whole pool's point that is nearest to each query, shape (n,)."""
-    return nearest(
+    return nearest_in_groups(
         queries,
-        one_shelf(len(queries)),
+        all_in_one_group(len(queries)),
         pool,
-        one_shelf(len(pool)),
-        near=one_shelf(1),
+        all_in_one_group(len(pool)),
+        near_groups=all_in_one_group(1),
         origins=pool.mean(0, dtype=np.float64, keepdims=True).astype(np.float32),
     )
 
 
 @njit(nogil=True, cache=True)
-def _nearest_on_shelves(
+def _search_parts(
     span: tuple[int, int, int],
     query_side: tuple[Float32Array, Int64Array, Int32Array, Int64Array],
     pool_side: tuple[Float32Array, Int64Array, Int32Array],
@@ -74,66 +86,71 @@ def _nearest_on_shelves(
     origins: Float32Array,
     rows: Int32Array,
 ) -> None:
-    first, end, most = span
-    queries, part_offsets, query_rows, part_shelf = query_side
+    first_part, end_part, most = span
+    queries, part_offsets, query_rows, part_group = query_side
     pool, pool_offsets, pool_rows = pool_side
     near_offsets, near = near_side
-    dim = pool.shape[1]
-    places = (most + LANES - 1) // LANES * LANES
-    held, held_rows = np.zeros((places, dim), np.float32), np.zeros(places, np.int64)
-    half_square, flags = np.empty(places, np.float32), np.empty(places, np.uint8)
-    centred, half = np.empty((QUERIES, dim), np.float32), np.empty(QUERIES, np.float32)
-    slack, turned = np.empty(QUERIES, np.float32), np.empty(FEW * (dim + places), np.float32)
-    products, lanes = np.empty(QUERIES * places, np.float32), np.empty(places, np.float32)
-    for part in range(first, end):
-        shelf = part_shelf[part]
+    dim, n = pool.shape[1], MULTIPLIED_QUERIES
+    room = (most + LANES - 1) // LANES * LANES
+    candidates, candidate_rows = np.zeros((room, dim), np.float32), np.zeros(room, np.int64)
+    half_squares, flags = np.empty(room, np.float32), np.empty(room, np.uint8)
+    centred, half = np.empty((n, dim), np.float32), np.empty(n, np.float32)
+    slack, scratch = np.empty(n, np.float32), np.empty(FEW_ROWS * (dim + room), np.float32)
+    products, lanes = np.empty(n * room, np.float32), np.empty(room, np.float32)
+    for part in range(first_part, end_part):
+        # Gather the points of the near groups, seen from the origin, and fill the last lane up.
+        group = part_group[part]
         filled, longest = 0, np.float32(0)
-        for at_item in range(near_offsets[shelf], near_offsets[shelf + 1]):
-            item = near[at_item]
-            start, end = int(pool_offsets[item]), int(pool_offsets[item + 1])
-            centre(pool, pool_rows, start, end - start, origins, shelf, held, half_square, filled)
+        for item in range(near_offsets[group], near_offsets[group + 1]):
+            start, end = int(pool_offsets[near[item]]), int(pool_offsets[near[item] + 1])
+            centre_rows(
+                pool, pool_rows, start, end - start, origins, group, candidates, half_squares,
+                filled,
+            )  # fmt: skip
             for at in range(start, end):
-                longest = max(longest, half_square[filled])
-                held_rows[filled] = pool_rows[at]
+                longest = max(longest, half_squares[filled])
+                candidate_rows[filled] = pool_rows[at]
                 filled += 1
         if filled == 0:
             continue
-        whole = (filled + LANES - 1) // LANES * LANES
-        half_square[filled:whole] = BARRED
-        reach = np.sqrt(2.0 * longest)
-        for start in range(part_offsets[part], part_offsets[part + 1], QUERIES):
-            n = min(QUERIES, part_offsets[part + 1] - start)
-            centre(queries, query_rows, start, n, origins, shelf, centred, half, 0)
-            for i in range(n):
-                slack[i] = 2 * (dim + 8) * UNIT * reach * (np.sqrt(2.0 * half[i]) + reach)
-            found = products[: n * whole].reshape((n, whole))
-            multiply(centred[:n], held[:whole], found, turned)
+        width = (filled + LANES - 1) // LANES * LANES
+        half_squares[filled:width] = PADDING_HALF_SQUARE
+        radius = np.sqrt(2.0 * longest)
+        for start in range(part_offsets[part], part_offsets[part + 1], MULTIPLIED_QUERIES):
+            n = min(MULTIPLIED_QUERIES, part_offsets[part + 1] - start)
+            centre_rows(queries, query_rows, start, n, origins, group, centred, half, 0)
+            for i in range(n):  # twice what a score may be off by: of the best and of another
+                farthest = np.sqrt(2.0 * half[i]) + radius
+                slack[i] = 2 * (dim + 8) * UNIT_ROUNDOFF * radius * farthest
+            scores = products[: n * width].reshape((n, width))
+            multiply_rows(centred[:n], candidates[:width], scores, scratch)
             for i in range(n):
                 row = query_rows[start + i]
-                least = _greatest(found, i, half_square, lanes) - slack[i]
-                rows[row] = _nearest_above(least, found, i, flags, held_rows, queries, row, pool)
+                least = _score_candidates(scores, i, half_squares, lanes) - slack[i]
+                rows[row] = _nearest_above_threshold(
+                    least, scores, i, flags, candidate_rows, queries, row, pool
+                )
 
 
 @njit(nogil=True, cache=True, fastmath=True)
-def _greatest(
-    found: Float32Array, i: int, half_square: Float32Array, lanes: Float32Array
+def _score_candidates(
+    scores: Float32Array, i: int, half_squares: Float32Array, lanes: Float32Array
 ) -> np.float32:
-    """Take the half squares off a row of products; gives the largest that is left.
+    """Take the half squares off a row of products; gives the largest score that is left.
 
-    x.y - y.y/2: the larger, the nearer. In `LANES` lanes, which compile to vector instructions as
-    one running maximum would not.
+    x·y - |y|²/2: the larger, the nearer. One pass for each of `LANES` stretches of the row.
     """
-    width = found.shape[1] // LANES
+    width = scores.shape[1] // LANES
     for j in range(width):
-        value = found[i, j] - half_square[j]
-        found[i, j] = value
+        value = scores[i, j] - half_squares[j]
+        scores[i, j] = value
         lanes[j] = value
     for lane in range(1, LANES):
         start = np.uint64(lane * width)
         for j in range(width):
             place = start + np.uint64(j)
-            value = found[i, place] - half_square[place]
-            found[i, place] = value
+            value = scores[i, place] - half_squares[place]
+            scores[i, place] = value
             lanes[j] = value if value > lanes[j] else lanes[j]
     top = lanes[0]
     for j in range(width):
@@ -143,36 +160,36 @@ def _greatest(
 
 
 @njit(nogil=True, cache=True)
-def _nearest_above(
+def _nearest_above_threshold(
     least: np.float32,
-    found: Float32Array,
+    scores: Float32Array,
     i: int,
     flags: UInt8Array,
-    held_rows: Int64Array,
+    candidate_rows: Int64Array,
     queries: Float32Array,
     query: int,
     pool: Float32Array,
 ) -> int:
-    """The nearest of the candidates that reach `least`; eight are passed over at a time."""
-    width = found.shape[1]
+    """The row of the nearest candidate whose score reaches `least`; a word of flags at a time."""
+    width = scores.shape[1]
     for j in range(width):
-        flags[j] = found[i, j] >= least
+        flags[j] = scores[i, j] >= least
     words = flags.view(np.uint64)
-    nearest_row, nearest_square, seen = -1, np.inf, 0
-    for word in range(width // WORD):
+    nearest_row, nearest_square, n_seen = -1, np.inf, 0
+    for word in range(width // FLAGS_PER_WORD):
         if words[word] == 0:
             continue
-        for j in range(WORD * word, WORD * word + WORD):
+        for j in range(FLAGS_PER_WORD * word, FLAGS_PER_WORD * word + FLAGS_PER_WORD):
             if flags[j] == 0:
                 continue
-            row = held_rows[j]
-            if seen == 1:
-                nearest_square = square(queries, query, pool, nearest_row)
-            seen += 1
-            if seen == 1:
+            row = candidate_rows[j]
+            if n_seen == 1:  # only now is the first one's distance needed
+                nearest_square = squared_distance(queries, query, pool, nearest_row)
+            n_seen += 1
+            if n_seen == 1:
                 nearest_row = row
                 continue
-            apart = square(queries, query, pool, row)
+            apart = squared_distance(queries, query, pool, row)
             if apart < nearest_square or (apart == nearest_square and row < nearest_row):
                 nearest_row, nearest_square = row, apart
     return nearest_row
