@@ -80,7 +80,8 @@ def test_only_shelves_that_are_near_are_looked_at() -> None:
     itself, centroids = CsrLists(np.arange(8), np.arange(7)), cloud(7, 4)
     found = search_cells(
         points, shelves, points, build_tiles(points, shelves, centroids),
-        centroids=centroids, blocks=np.arange(8), near_cells=itself, cells_per_query=1, k=2, exclude_self=True,
+        centroids=centroids, blocks=np.arange(8), near_cells=itself, cells_per_query=1, k=2,
+        exclude_self=True,
     )  # fmt: skip
     slow = all_distances(points, points)
     slow[cells[:, None] != cells] = np.inf
@@ -98,7 +99,8 @@ def test_a_query_looks_into_the_cells_it_is_nearest_to(n, cells, k, seed) -> Non
     blocks = np.array([0, 5, 6, 12])
     near = CsrLists(np.array([0, 7, 9, 21]), np.r_[0:7, 5, 11, 0:12])
     found = search_cells(
-        queries, group_rows_by_cell(of_query, 12), pool, build_tiles(pool, group_rows_by_cell(of_pool, 12), centroids),
+        queries, group_rows_by_cell(of_query, 12), pool,
+        build_tiles(pool, group_rows_by_cell(of_pool, 12), centroids),
         centroids=centroids, blocks=blocks, near_cells=near, cells_per_query=cells, k=k,
     )  # fmt: skip
     slow = all_distances(queries, pool)
@@ -397,6 +399,7 @@ def test_no_queries_find_nothing() -> None:
     tiles = build_tiles(points, all_in_one_group(30), points[:1])
     found = search_cells(
         points[:0], all_in_one_group(0), points, tiles,
-        centroids=points[:1], blocks=np.array([0, 1]), near_cells=one_group_each(1), cells_per_query=1, k=2,
+        centroids=points[:1], blocks=np.array([0, 1]), near_cells=one_group_each(1),
+        cells_per_query=1, k=2,
     )  # fmt: skip
     assert found.distances.shape == (0, 2)
