@@ -9,14 +9,13 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import yaml
 
 from kdos.arrays import BoolArray, Float64Array, Int32Array, Int64Array
-from kdos.config import read_config
-from kdos.density import Space, measure_density
+from kdos.artifacts import RunFolder
+from kdos.density import measure_density
 from kdos.embed import Embedder, LexicalEmbedder, load_embedder
-from kdos.errors import ConfigError, StoreError, UsageError
-from kdos.llm.embeddings import ENDPOINT, endpoint_embedder
+from kdos.errors import UsageError
+from kdos.llm.embeddings import ENDPOINT_PREFIX, open_endpoint_embedder
 from kdos.scoring import Question
 from kdos.store import read_arrays
 
@@ -53,12 +52,12 @@ class Places:
 
 def place_questions(questions: Sequence[Question], run: Path) -> Places:
     """The places of questions, each with its first answer, in the space of a run."""
-    if not (run / "space").is_dir():
+    folder = RunFolder(run)
+    if not folder.space.is_dir():
         raise UsageError(f"--run must be the folder of a run that has a space. {run} has none.")
-    space = Space.from_arrays(*read_arrays(run / "space"))
-    reference = read_arrays(run / "extract" / "reference")[1]["points"]
+    space, reference = folder.read_space(), folder.read_reference_points()
     texts = [" ".join([question.question, *question.answers[:1]]) for question in questions]
-    with run_embedder(run) as embedder:
+    with run_embedder(folder) as embedder:
         points = space.project(embedder.embed(texts))
     found = measure_density(points, space, among=reference)
     return Places(
@@ -69,18 +68,14 @@ def place_questions(questions: Sequence[Question], run: Path) -> Places:
 
 
 @contextmanager
-def run_embedder(run: Path) -> Generator[Embedder]:
+def run_embedder(folder: RunFolder) -> Generator[Embedder]:
     """The embedder of a run: the one it fitted, or the one its configuration names."""
-    try:
-        value = yaml.safe_load((run / "run.yaml").read_text(encoding="utf-8"))
-        config = read_config({key: value[key] for key in value if key != "fingerprint"})
-    except (OSError, yaml.YAMLError, TypeError, ConfigError) as error:
-        raise StoreError(f"{run / 'run.yaml'} must be a run's configuration. {error}") from error
-    if config.embed.startswith(ENDPOINT):
-        with endpoint_embedder(config.embed, config.engine) as embedder:
+    config = folder.read_config()
+    if config.embed.startswith(ENDPOINT_PREFIX):
+        with open_endpoint_embedder(config.embed, config.engine) as embedder:
             yield embedder
     else:
-        yield load_embedder(config.embed) or LexicalEmbedder(**read_arrays(run / "embed")[1])
+        yield load_embedder(config.embed) or LexicalEmbedder(**read_arrays(folder.embedder)[1])
 
 
 def by_cell(rows: Rows, places: Places, against: Mapping[str, Mapping[str, Any]]) -> pa.Table:

@@ -1,7 +1,6 @@
 """What a run leaves: the dataset with its card, the pool's knowledge points and the summary."""
 
 import math
-from collections import Counter
 from typing import Any
 
 import numpy as np
@@ -11,7 +10,7 @@ from kdos.arrays import BoolArray, Float32Array, Float64Array, Int64Array
 from kdos.artifacts import RunFolder
 from kdos.config import Config
 from kdos.density import measure_density
-from kdos.export import Card, write_dataset
+from kdos.export import read_card, write_dataset
 from kdos.llm import Spending
 from kdos.pool import values
 from kdos.run.benchmarks import told
@@ -25,7 +24,7 @@ from kdos.run.turns import (
     stages_of,
     write_target,
 )
-from kdos.store import read_json_file, read_parquet, write_json, write_parquet
+from kdos.store import write_json, write_parquet
 from kdos.terminal import say
 
 MOST_NOVEL = 0.05
@@ -44,17 +43,15 @@ def finish(
 ) -> dict[str, Any]:
     """Write what the run leaves; returns the summary."""
     summary = summarise(config, folder, prepared, balanced, spending, seconds=seconds)
-    samples = all_samples(folder, balanced.state.rounds)
+    samples = all_samples(folder)
     knowledge_points = balanced.state.pool.knowledge_points
     write_target(folder, balanced.room, balanced.lack, knowledge_points=knowledge_points)
     summary["novel_share"] = write_pool_points(folder, prepared, balanced)
     warn_of_novelty(summary["novel_share"])
-    kept_out: dict[str, Any] = {}
     if balanced.room.benchmarks:
-        told_of = told(folder, balanced.state.rounds, balanced.room.benchmarks)
+        told_of = told(folder, balanced.room.benchmarks)
         write_json(folder.decontamination, told_of)
-        kept_out = told_of["benchmarks"]
-    write_dataset(samples, card_of(folder, summary, kept_out), folder.dataset)
+    write_dataset(samples, read_card(folder.path, summary=summary), folder.dataset)
     write_json(folder.summary, summary)
     return summary
 
@@ -79,7 +76,7 @@ def summarise(
 ) -> dict[str, Any]:
     """The JSON summary of the command-line contract, and what the report needs beside it."""
     pool, gap = balanced.state.pool, balanced.lack.gap
-    stages = prepared.stages | stages_of(folder, balanced.state.rounds)
+    stages = prepared.stages | stages_of(folder)
     drafts = stages["drafts"]
     return {
         "samples": pool.samples,
@@ -98,7 +95,7 @@ def summarise(
         "knowledge_points": pool.knowledge_points,
         "effective_shapes": balanced.room.shapes.effective(),
         "rounds": balanced.state.rounds,
-        "adherence": adherence_of(folder, balanced.state.rounds),
+        "adherence": adherence_of(folder),
         "target": config.target,
         "picker": config.picker,
         "space": prepared.space.fingerprint,
@@ -122,30 +119,6 @@ def reference_facts(reference: pa.Table) -> dict[str, int]:
         "stated_once": int((times == 1).sum()),
         "most_often": int(times.max()),
     }
-
-
-def card_of(folder: RunFolder, summary: dict[str, Any], kept_out: dict[str, Any]) -> Card:
-    """The dataset card's facts."""
-    classes: Counter[str] = Counter()
-    for number in range(1, summary["rounds"] + 1):
-        classes.update(read_json_file(folder.round(number) / "round.json")["classes"])
-    documents = read_parquet(folder.seed / "documents.parquet", ["licence"])
-    return Card(
-        name=folder.path.resolve().name,
-        target=summary["target"],
-        space=summary["space"],
-        stop_reason=summary["stop_reason"],
-        kl=summary["kl"],
-        tv=summary["tv"],
-        log10_density=summary["log10_density"],
-        unreachable_mass=summary["unreachable_mass"],
-        drafts=summary["drafts"],
-        llm_calls=summary["llm_calls"],
-        effective_shapes=summary["effective_shapes"],
-        refused=dict(sorted(classes.items())),
-        benchmarks={name: (each["questions"], each["drafts"]) for name, each in kept_out.items()},
-        licences=Counter(values(documents, "licence")),
-    )
 
 
 def write_pool_points(folder: RunFolder, prepared: Prepared, balanced: Balanced) -> float:
