@@ -46,16 +46,16 @@ CALLS = {
     ],
     "loop_simulator": ["ablation", "ablation_many", "full", "unreachable", "concurrency"],
     "report_map": ["RUN"],
-    "verdict_contamination": [
-        "--data DATA --out RESULTS/verdict_contamination.json",
-        "--data DATA --embed minilm --out RESULTS/verdict_contamination_minilm.json",
+    "checks_contamination": [
+        "--data DATA --out RESULTS/checks_contamination.json",
+        "--data DATA --embed minilm --out RESULTS/checks_contamination_minilm.json",
     ],
-    "verdict_merging": [
-        "--data DATA --embed lexical --out RESULTS/verdict_merging_lexical.json",
-        "--data DATA --embed minilm --out RESULTS/verdict_merging_minilm.json",
+    "checks_merging": [
+        "--data DATA --embed lexical --out RESULTS/checks_merging_lexical.json",
+        "--data DATA --embed minilm --out RESULTS/checks_merging_minilm.json",
     ],
-    "verdict_speed": ["--out RESULTS/verdict_speed.json"],
-    "verdict_topic_entities": ["--data DATA --out RESULTS/verdict_topic_entities.json"],
+    "checks_speed": ["--out RESULTS/checks_speed.json"],
+    "checks_topic_entities": ["--data DATA --out RESULTS/checks_topic_entities.json"],
 }
 """How each is called for its file in `results/`; those not named here take no arguments."""
 
@@ -74,10 +74,10 @@ QUICK = {
     "llm_throughput": "--rows 100 --concurrency 16 --repeats 1",
     "loop_simulator": "unreachable --seeds 1",
     "report_map": "RUN --points 1000",
-    "verdict_fuzz": "--seconds 2",
-    "verdict_merging": "--data DATA --embed lexical",
-    "verdict_speed": "--drafts 256",
-    "verdict_topic_entities": "--data DATA",
+    "checks_fuzz": "--seconds 2",
+    "checks_merging": "--data DATA --embed lexical",
+    "checks_speed": "--drafts 256",
+    "checks_topic_entities": "--data DATA",
 }
 """The small form of those that have one."""
 

@@ -71,7 +71,7 @@ def test_names_part_two_questions_however_close_their_vectors():
 def test_real_benchmarks_reach_the_promised_recall_and_precision(tmp_path):
     if not DATA.exists():
         pytest.skip("development data not at hand")
-    script = ROOT / "benchmarks/verdict_contamination.py"
+    script = ROOT / "benchmarks/checks_contamination.py"
     run = subprocess.run(
         [sys.executable, script, "--data", DATA], capture_output=True, text=True, check=True
     )

@@ -1,6 +1,6 @@
 """Topic entities that the rules engine finds, against gold ones.
 
-    python benchmarks/verdict_topic_entities.py --data DATA [--out FILE]
+    python benchmarks/checks_topic_entities.py --data DATA [--out FILE]
 
 An entity counts where its normalised name equals a gold one (exact), or one name's words hold the
 other's (loose). Prints one line of JSON.

@@ -1,6 +1,6 @@
 """Fuzz the Mermaid parser: no text may break it or make it hang.
 
-    python benchmarks/verdict_fuzz.py [--seconds 60] [--random-seed 0]
+    python benchmarks/checks_fuzz.py [--seconds 60] [--random-seed 0]
 
 Texts are made of Mermaid's own tokens, of diagrams with pieces cut, doubled and swapped, and of
 single tokens repeated to the length limit. Prints one line of JSON; exits 1 at the first failure.

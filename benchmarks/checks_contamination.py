@@ -1,6 +1,6 @@
 """Planted contamination: benchmark questions hidden in clean drafts, found again or not.
 
-    python benchmarks/verdict_contamination.py --data DATA [--embed minilm] [--out FILE]
+    python benchmarks/checks_contamination.py --data DATA [--embed minilm] [--out FILE]
 
 30,000 benchmark questions; 20,000 clean drafts, half of them made by the same templates about other
 entities; 1,000 benchmark questions planted four times: verbatim, re-cased, re-punctuated, lightly

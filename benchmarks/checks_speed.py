@@ -1,6 +1,6 @@
 """How many drafts a second one core takes through all free checks.
 
-    python benchmarks/verdict_speed.py [--drafts 4000] [--corpus DOCUMENTS.jsonl] [--out FILE]
+    python benchmarks/checks_speed.py [--drafts 4000] [--corpus DOCUMENTS.jsonl] [--out FILE]
 
 Made-up drafts are sound ones, which no check lets off early, and in whose names no word comes
 again: 3 to 5 knowledge points, a diagram of 5 to 7 nodes, two seeds, a passage; none is seen twice.

@@ -1,6 +1,6 @@
 """Knowledge points that say the same thing in other words, merged or not.
 
-    python benchmarks/verdict_merging.py --data DATA --embed minilm [--out FILE]
+    python benchmarks/checks_merging.py --data DATA --embed minilm [--out FILE]
 
 Facts are the triples of three sets; each is stated two to four times, in sentences drawn from
 several wordings of its relation. The same fact in other words should merge; any two other facts
