@@ -12,12 +12,12 @@ from typing import Any
 from kdos.errors import ConfigError
 from kdos.tasks import Reply, Request, Usage
 
+# Tokens that a greedy answer may have: the answers asked for are short.
 MAX_NEW_TOKENS = 64
-"""Tokens that a greedy answer may have: the answers asked for are short."""
+# Tokens, padding included, that losses are taken of at a time: a vocabulary's logits each.
 BATCH_TOKENS = 2048
-"""Tokens, padding included, that losses are taken of at a time: a vocabulary's logits each."""
+# Answers written at a time.
 BATCH_REQUESTS = 64
-"""Answers written at a time."""
 Chat = Sequence[Mapping[str, str]]
 TokenIds = list[int]
 

@@ -11,11 +11,11 @@ from typing import Protocol
 
 from kdos.tasks import Reply, Request
 
+# Requests sent to a worker at once: enough that sending them costs little beside the work.
 CHUNK_REQUESTS = 64
-"""Requests sent to a worker at once: enough that sending them costs little beside the work."""
 
+# Chunks under way for each worker.
 CHUNKS_AHEAD = 4
-"""Chunks under way for each worker."""
 
 
 class CompletionEngine(Protocol):

@@ -15,8 +15,8 @@ from threadpoolctl import ThreadpoolController
 
 FetchedItem = TypeVar("FetchedItem")
 
+# More parts than threads, so that no thread waits long for the last one.
 PARTS_PER_THREAD = 8
-"""More parts than threads, so that no thread waits long for the last one."""
 
 
 def run_in_spans(work: Callable[[int, int], None], cost: npt.ArrayLike) -> None:

@@ -11,7 +11,7 @@ from kdos.artifacts import RunFolder
 from kdos.cli import main
 from kdos.density import fit_space
 from kdos.store import write_arrays, write_parquet
-from kdos.train.knowledge import askable_triple, log10_density, pool_for_arm, read_knowledge
+from kdos.train.sweep import askable_triple, log10_density, pool_for_arm, read_knowledge
 
 WORDS = ("red", "blue", "green", "black", "white")
 SENTENCES = [

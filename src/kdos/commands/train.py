@@ -161,14 +161,14 @@ def write_rows(path: Path, rows: Sequence[MeasuredRow]) -> None:
 
 def main_model(args: argparse.Namespace) -> None:
     """Probe a model, teach it, probe it again, and keep it."""
-    course = continued_training(args)
-    student = PretrainedModel(args.model)
-    before = evaluate_model(student, course)
-    shown = student.train_on_facts(course)
-    after = evaluate_model(student, course)
-    student.save_pretrained(args.out / "model")
-    summary = {"params": student.params, "presentations": shown, "facts": len(course.facts)}
-    summary |= {"share": course.share, "before": before, "after": after}
+    training = continued_training(args)
+    model = PretrainedModel(args.model)
+    before = evaluate_model(model, training)
+    shown = model.train_on_facts(training)
+    after = evaluate_model(model, training)
+    model.save_pretrained(args.out / "model")
+    summary = {"params": model.params, "presentations": shown, "facts": len(training.facts)}
+    summary |= {"share": training.share, "before": before, "after": after}
     write_json(args.out / "memory.json", summary)
     say(f"model: {args.out / 'model'}")
     show_json(summary)
@@ -207,11 +207,11 @@ def read_triples(path: str) -> list[Triple]:
     return found
 
 
-def evaluate_model(student: PretrainedModel, course: ContinuedTraining) -> dict[str, Any]:
+def evaluate_model(model: PretrainedModel, training: ContinuedTraining) -> dict[str, Any]:
     """What a model knows of what it is taught, and of its base."""
-    found = recall_figures(student.evaluate_facts(course.facts, random_seed=course.random_seed))
-    if course.base:
-        base = recall_figures(student.evaluate_facts(course.base, random_seed=course.random_seed))
+    found = recall_figures(model.evaluate_facts(training.facts, random_seed=training.random_seed))
+    if training.base:
+        base = recall_figures(model.evaluate_facts(training.base, random_seed=training.random_seed))
         found |= {f"base_{name}": value for name, value in base.items()}
     return found
 

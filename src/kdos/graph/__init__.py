@@ -1,16 +1,26 @@
 """Samples and their KPs in; what links them, and paths that meet a target, out."""
 
-from kdos.graph.difficulty import DifficultyMix, one_level_up, realised_matrix, request_mix
-from kdos.graph.disciplines import Raking, discipline_memberships, quota_target, rake_samples
+from kdos.graph.composition import (
+    DifficultyMix,
+    Raking,
+    discipline_memberships,
+    one_level_up,
+    quota_target,
+    rake_samples,
+    realised_matrix,
+    request_mix,
+)
 from kdos.graph.incidence import (
+    GraphStructure,
     Incidence,
     IncidenceBuilder,
     Transitions,
     build_incidence,
     build_transitions,
+    component_labels,
     incidence_from_lists,
+    measure_structure,
 )
-from kdos.graph.structure import GraphStructure, component_labels, measure_structure
 from kdos.graph.value import (
     as_target,
     density_target,

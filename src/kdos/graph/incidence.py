@@ -13,15 +13,15 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from scipy.sparse import csr_array
+from scipy.sparse.csgraph import connected_components
 
 from kdos.arrays import Float64Array, Int32Array, Int64Array, IntegerArray
 from kdos.errors import UsageError
 
+# KPs and samples are numbered in 4 bytes: 2.1e9 of each at most.
 LARGEST_ID = np.iinfo(np.int32).max
-"""KPs and samples are numbered in 4 bytes: 2.1e9 of each at most."""
-
+# Between the steps of a KP that is given as a route, from root to leaf.
 ROUTE_SEPARATOR = " > "
-"""Between the steps of a KP that is given as a route, from root to leaf."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +84,8 @@ def build_incidence(kps: IntegerArray, sizes: IntegerArray, *, n_kps: int) -> In
             f"KPs and samples must be {LARGEST_ID} at most, each. Got {n_kps} and {len(sizes)}. "
             "Build a graph for each shard."
         )
+    # Repeats of a KP in a sample are summed away as booleans; the transpose (CSC) then lists the
+    # samples of each KP, ascending, without a sort of our own.
     rows = csr_array(
         (np.ones(len(kps), np.bool_), kps.astype(np.int32), _row_offsets(sizes)),
         shape=(len(sizes), n_kps),
@@ -116,10 +118,13 @@ class IncidenceBuilder:
         A null row is a sample without KPs, and a null in a list is no KP.
         """
         column = pc.fill_null(column, pa.scalar([], column.type)) if column.null_count else column
+        # `flatten` honours a slice's offset and `offsets` does not, hence the subtraction. Sizes
+        # come from a running count of valid texts, so that nulls in a list do not count.
         texts = _kp_texts(column.flatten())
         kept = texts.is_valid().to_numpy(zero_copy_only=False)
         offsets = column.offsets.to_numpy() - column.offsets[0].as_py()
         self._sizes.append(np.diff(np.concatenate([[0], np.cumsum(kept)])[offsets]))
+        # Only the distinct texts of a batch become Python strings.
         coded = texts.drop_null().dictionary_encode()
         known = [
             self._ids.setdefault(text, len(self._ids))
@@ -181,7 +186,7 @@ def build_transitions(graph: Incidence, *, weights: Float64Array | None = None) 
 
 
 def _running_sums(values: Float64Array, starts: Int64Array) -> Float64Array:
-    """Sums from the start of each row of a compressed array, shape (len(values),)."""
+    # One running sum over everything, less what it was where the row begins: shape (len(values),).
     total = np.concatenate([[0.0], np.cumsum(values)])
     return total[1:] - np.repeat(total[starts[:-1]], np.diff(starts))
 
@@ -191,7 +196,73 @@ def _row_offsets(sizes: IntegerArray) -> Int64Array:
 
 
 def _kp_texts(items: "pa.Array[Any]") -> "pa.Array[Any]":
-    """KP texts; a route becomes its steps in one line."""
     if pa.types.is_list(items.type) or pa.types.is_large_list(items.type):
         items = cast("pa.Array[Any]", pc.binary_join(items, ROUTE_SEPARATOR))
     return items.cast(pa.large_string())
+
+
+# The quantiles of the degrees that are shown.
+SHOWN_QUANTILES = (0.0, 0.25, 0.5, 0.75, 0.9, 0.99, 1.0)
+
+
+@dataclass(frozen=True, slots=True)
+class GraphStructure:
+    """What a graph looks like; shares are of its KPs, in [0, 1].
+
+    `singletons` stand in one sample only. `isolated` share a sample with no other KP, so that no
+    path of two can hold them: `coverage` is the share that linked paths can hold. `degrees` are
+    samples of a KP and `sizes` KPs of a sample, at QUANTILES.
+    """
+
+    kps: int
+    samples: int
+    incidences: int
+    empty_samples: int
+    singletons: int
+    isolated: int
+    components: int
+    largest_component: float
+    coverage: float
+    degrees: dict[str, float]
+    sizes: dict[str, float]
+
+
+def measure_structure(graph: Incidence) -> GraphStructure:
+    """Measure a graph."""
+    popularity = graph.popularity
+    members = np.bincount(component_labels(graph)) if graph.n_kps else np.zeros(0, np.int64)
+    isolated = int((members == 1).sum())
+    return GraphStructure(
+        kps=graph.n_kps,
+        samples=graph.n_samples,
+        incidences=len(graph.sample_kps),
+        empty_samples=int((graph.sizes == 0).sum()),
+        singletons=int((popularity == 1).sum()),
+        isolated=isolated,
+        components=len(members),
+        largest_component=float(members.max(initial=0) / max(graph.n_kps, 1)),
+        coverage=1 - isolated / graph.n_kps if graph.n_kps else 0.0,
+        degrees=_quantiles(popularity),
+        sizes=_quantiles(graph.sizes),
+    )
+
+
+def component_labels(graph: Incidence) -> Int32Array:
+    """The component of each KP, shape (n_kps,), numbered from 0 by their lowest KP."""
+    # KPs and samples are the two sides of one bipartite graph: no KP-KP edge is needed.
+    n = graph.n_kps + graph.n_samples
+    starts = np.concatenate([graph.kp_starts, np.full(graph.n_samples, graph.kp_starts[-1])])
+    to = graph.kp_samples.astype(np.int64) + graph.n_kps
+    links = csr_array((np.ones(len(to), np.bool_), to, starts), shape=(n, n))
+    labels = connected_components(links, directed=False)[1][: graph.n_kps]
+    _, first, label = np.unique(labels, return_index=True, return_inverse=True)
+    return np.argsort(np.argsort(first))[label].astype(np.int32)
+
+
+def _quantiles(values: np.ndarray) -> dict[str, float]:
+    if not len(values):
+        return {}
+    return {
+        f"{q:g}": float(v)
+        for q, v in zip(SHOWN_QUANTILES, np.quantile(values, SHOWN_QUANTILES), strict=True)
+    }

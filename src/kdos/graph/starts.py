@@ -4,8 +4,8 @@ import numpy as np
 
 from kdos.arrays import Float64Array, Int32Array, Int64Array, IntegerArray
 
+# The start weight, as a share of its target, of a KP that lacks nothing: only where none lacks any.
 SATISFIED_WEIGHT = 1e-9
-"""The start weight of a KP that lacks nothing, beside its target: only a last resort."""
 
 
 class StartSampler:
@@ -39,6 +39,8 @@ class StartSampler:
             size: Starts wanted, no more than are left.
             rng: Chance.
         """
+        # Of each stratum's starts in this batch, so many must go to KPs that are owed a visit that
+        # the later starts could not make good: turns - (left - owed).
         turns = largest_remainder(size, self._left.astype(np.float64))
         forced = np.maximum(turns - (self._left - self._owed_by_stratum()), 0)
         self._left -= turns
@@ -52,7 +54,6 @@ class StartSampler:
         self._owed = np.maximum(self._owed - visits, 0)
 
     def _owed_by_stratum(self) -> Int64Array:
-        """Visits owed in each stratum, shape (n_strata,)."""
         return np.bincount(self._strata, weights=self._owed).astype(np.int64)
 
 
@@ -75,7 +76,11 @@ class FixedStarts:
 def largest_remainder(
     total: int, shares: Float64Array, *, least: Int64Array | None = None
 ) -> Int64Array:
-    """Whole numbers that sum to `total`, in proportion to `shares`, none below `least`."""
+    """Whole numbers that sum to `total`, in proportion to `shares`, none below `least`.
+
+    The method of largest remainders (Hamilton): rounded down, and one more where the rounding
+    took most. `shares` and `least` have the shape of the result.
+    """
     exact = total * shares / shares.sum()
     whole = np.floor(exact).astype(np.int64)
     whole = whole if least is None else np.maximum(whole, least)
@@ -87,7 +92,12 @@ def largest_remainder(
 def _systematic_sample(
     weights: Float64Array, edges: Int64Array, sizes: Int64Array, rng: np.random.Generator
 ) -> Int64Array:
-    """Places drawn in proportion to weights by even steps, `sizes[i]` from row i of `edges`."""
+    """Places drawn in proportion to weights, `sizes[i]` from row i of `edges`."""
+    # Systematic sampling: `sizes[i]` equal steps along the running sum of row i, with one random
+    # offset, so that each place is drawn its expected number of times to within one. The weights
+    # of a row are scaled to sum to 1, so that all rows lie on one running sum and one search finds
+    # the places of all. Trap: the last step may be rounded up to the row's end, which belongs to
+    # the next row.
     total = np.add.reduceat(np.append(weights, 0.0), edges[:-1])
     rising = np.cumsum(weights / np.repeat(np.where(total > 0, total, 1.0), np.diff(edges)))
     ends = np.concatenate([[0.0], rising])[edges]
@@ -99,7 +109,7 @@ def _systematic_sample(
 
 
 def _first_owed(owed: Int64Array, edges: Int64Array, sizes: Int64Array) -> Int64Array:
-    """Places that are owed something, each as often as it is owed: the first few of each row."""
+    """Places that are owed a visit, each as often as it is owed: the first `sizes[i]` of row i."""
     if not sizes.any():
         return np.zeros(0, np.int64)
     due = np.repeat(np.arange(len(owed)), owed)

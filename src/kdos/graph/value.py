@@ -1,8 +1,9 @@
-"""What a walk is after: the target over KPs, and what each KP is worth while it is being met.
+"""The target of a walk over KPs, and the value function that steers the walk towards it.
 
-LinkSyn has a knowledge value function that balances KP coverage and popularity; its formula is not
-public, and this one is our design. Popularity, coverage, density and a model's loss all enter the
-target, so that whatever they are, the end of a walk is known: exposures in proportion to it.
+LinkSyn's abstract has a knowledge value function that balances KP coverage and popularity; its
+formula is not public, and this one is our design. Popularity, coverage, density and a model's loss
+all enter the target, so that whatever they are, the end of a walk is known: exposures in proportion
+to it.
 """
 
 import numpy as np
@@ -11,11 +12,11 @@ import numpy.typing as npt
 from kdos.arrays import Float64Array, IntegerArray
 from kdos.errors import UsageError
 
+# The exponent of popularity: 1 keeps it, 0 covers all KPs alike (our design).
 DEFAULT_BETA = 0.5
-"""The exponent of popularity: 1 keeps it, 0 covers all KPs alike (our design)."""
 
+# Added to exposures and to their target, so that a KP that was never seen has a finite value.
 PSEUDO_EXPOSURES = 0.5
-"""Added to exposures and to their target, so that a KP that was never seen has a finite value."""
 
 
 def popularity_target(popularity: npt.ArrayLike, *, beta: float = DEFAULT_BETA) -> Float64Array:

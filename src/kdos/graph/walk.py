@@ -20,17 +20,18 @@ from kdos.graph.starts import FixedStarts, StartSampler
 from kdos.graph.value import log_exposure_ratio, log_values, step_weights
 from kdos.threads import run_in_spans
 
+# Visits in a batch: a tenth of all KPs, or a hundredth of the visits so far where that is more (for
+# graphs that are small beside the walk). Values are brought up to date between batches only, so
+# within one no path sees what the others do: larger batches are faster and crowd hubs more.
 BATCH_VISIT_SHARE = 0.1
-"""Visits in a batch, as a share of all KPs: within a batch no path sees what the others do."""
-
 BATCH_HISTORY_SHARE = 0.01
-"""The same as a share of the visits so far, for graphs that are small beside the walk."""
 
+# Paths that are walked on this thread: to share out so few takes longer than to walk them. A second
+# thread does not pay on graphs of a thousand KPs.
 MOST_SERIAL_PATHS = 256
-"""Paths that are walked on this thread, for they take less time than to share them out."""
 
+# Bits of a key of the compiled walks.
 KEY_BITS = 64
-"""Bits of a key of the compiled walks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +137,11 @@ def sample_paths(
     walker = _BatchWalker(
         transitions, target, rules or WalkRules(), key=_walk_key(random_seed, "paths")
     )
-    paths = _empty_paths(count, length)
+    paths = Paths(
+        np.empty((count, length), np.int32),
+        np.empty((count, length - 1), np.int32),
+        np.empty(count),
+    )
     for batch in _batch_slices(seen, count, length):
         visits = float(seen.sum()) + (batch.stop - batch.start) * length
         rng = generator(random_seed, "graph", "starts", first + batch.start)
@@ -194,8 +199,6 @@ def long_chain(
 
 @dataclass(frozen=True)
 class _BatchWalker:
-    """The compiled walk, bound to a graph, a target, rules and a key."""
-
     transitions: Transitions
     target: Float64Array
     rules: WalkRules
@@ -204,7 +207,6 @@ class _BatchWalker:
     def walk_batch(
         self, part: Paths, starts: Int32Array, ahead: Float64Array, *, first: int
     ) -> None:
-        """Walk from `starts`, a row of `part` each; `first` is the number of the first."""
         log_value = log_values(ahead, self.target, alpha=self.rules.alpha)
         weights = step_weights(log_value, ahead, most_ahead=self.rules.most_ahead)
         tries = (self.rules.attempts, self.rules.candidates)
@@ -235,13 +237,7 @@ def _batch_slices(seen: Float64Array, count: int, length: int) -> Iterator[slice
         done += size
 
 
-def _empty_paths(count: int, length: int) -> Paths:
-    shape = (count, length - 1)
-    return Paths(np.empty((count, length), np.int32), np.empty(shape, np.int32), np.empty(count))
-
-
 def _unpadded_rows(ids: Int32Array) -> list[tuple[int, ...]]:
-    """Rows without their padding."""
     held = (ids >= 0).sum(axis=1).tolist()
     return [tuple(row[:n]) for row, n in zip(ids.tolist(), held, strict=True)]
 

@@ -19,8 +19,8 @@ TOKENS_PER_FACT = 26
 """Tokens that show one fact once: questions and answers of the demo have 88, and 3.4 facts."""
 FACTS_PER_SAMPLE = 4
 """Facts that a sample links: it has three to five knowledge points."""
+# Samples that a fact stands in, at most: our proxies are shown three wordings of each.
 MOST_WORDINGS = 3
-"""Samples that a fact stands in, at most: our proxies are shown three wordings of each."""
 BISECTION_STEPS = 60
 
 

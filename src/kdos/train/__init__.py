@@ -2,7 +2,7 @@
 
 from kdos.train.continued import ContinuedTraining, PretrainedModel
 from kdos.train.ensemble import count_parameters
-from kdos.train.experiment import ExperimentDesign, cells_from_rows, run_design
+from kdos.train.experiment import ExperimentDesign, Trial, cells_from_rows, run_design, run_trials
 from kdos.train.facts import (
     RELATIONS,
     SUBJECTS,
@@ -16,7 +16,7 @@ from kdos.train.facts import (
     world_from_triples,
 )
 from kdos.train.lab import MODELS_PER_GROUP, Lab, MeasuredRow
-from kdos.train.lessons import (
+from kdos.train.proxies import (
     FACTS_PER_STEP,
     FactRecall,
     TrainingSpec,
@@ -25,7 +25,6 @@ from kdos.train.lessons import (
     train_proxies,
 )
 from kdos.train.sweep import Sweep, run_sweep
-from kdos.train.trials import Trial, run_trials
 
 __all__ = [
     "FACTS_PER_STEP",

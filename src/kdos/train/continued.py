@@ -18,12 +18,12 @@ from kdos.chance import generator
 from kdos.errors import ConfigError
 from kdos.store import whole_folder
 from kdos.train.facts import WORDINGS, Triple, fact_sentence, held_out_wordings
-from kdos.train.lessons import CHOICE_OPTIONS, FactRecall, shuffled_epochs
+from kdos.train.proxies import CHOICE_OPTIONS, FactRecall, mix_in_replay
 
+# Texts in one step, and in one probe.
 TEXTS_PER_BATCH = 16
-"""Texts in one step, and in one probe."""
+# The label that a loss passes over.
 IGNORED_LABEL = -100
-"""The label that a loss passes over."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,10 +64,10 @@ class PretrainedModel:
         embedded = self._model.get_input_embeddings().weight.numel()
         return int(self._model.num_parameters() - embedded)
 
-    def train_on_facts(self, course: ContinuedTraining) -> int:
-        """Teach the course; returns how many texts were shown."""
-        shown = scheduled_texts(course)
-        optimizer = torch.optim.AdamW(self._model.parameters(), lr=course.rate, weight_decay=0.0)
+    def train_on_facts(self, training: ContinuedTraining) -> int:
+        """Train on the schedule; returns how many texts were shown."""
+        shown = scheduled_texts(training)
+        optimizer = torch.optim.AdamW(self._model.parameters(), lr=training.rate, weight_decay=0.0)
         self._model.train()
         for low in range(0, len(shown), TEXTS_PER_BATCH):
             ids, labels = self._tokenize_batch(shown[low : low + TEXTS_PER_BATCH])
@@ -136,22 +136,24 @@ class PretrainedModel:
         return self._model(input_ids=ids).logits[:, :-1].float().flatten(0, 1)
 
 
-def scheduled_texts(course: ContinuedTraining) -> list[tuple[Triple, int]]:
+def scheduled_texts(training: ContinuedTraining) -> list[tuple[Triple, int]]:
     """Every text in the order of showing: a fact and one of its three wordings."""
-    rng = generator(course.random_seed, "course")
-    taught = len(course.facts)
-    total = round(taught * course.exposures / (1 - course.share))
-    replayed = rng.permutation(total) < total - taught * course.exposures
-    lesson = np.empty(total, np.int64)
-    lesson[~replayed] = shuffled_epochs(np.arange(taught), int((~replayed).sum()), rng)
-    if replayed.any():
-        lesson[replayed] = shuffled_epochs(np.arange(len(course.base)), int(replayed.sum()), rng)
+    rng = generator(training.random_seed, "course")
+    taught = len(training.facts)
+    total = round(taught * training.exposures / (1 - training.share))
+    presented, replayed = mix_in_replay(
+        np.arange(taught),
+        np.arange(len(training.base)),
+        total,
+        total - taught * training.exposures,
+        rng,
+    )
     turn = rng.integers(1, len(WORDINGS), total)
-    wording = (lesson + turn) % len(WORDINGS)
+    wording = (presented + turn) % len(WORDINGS)
     return [
-        ((course.base if again else course.facts)[fact], said)
+        ((training.base if again else training.facts)[fact], said)
         for fact, said, again in zip(
-            lesson.tolist(), wording.tolist(), replayed.tolist(), strict=True
+            presented.tolist(), wording.tolist(), replayed.tolist(), strict=True
         )
     ]
 

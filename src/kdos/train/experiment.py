@@ -2,23 +2,32 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
+from kdos.arrays import Int64Array
 from kdos.chance import generator
 from kdos.scaling import ExperimentCell, find_collapses, next_fact_count
-from kdos.train.ensemble import count_parameters
-from kdos.train.facts import RELATIONS, VALUES
+from kdos.train.ensemble import Ensemble, count_parameters
+from kdos.train.facts import RELATIONS, SUBJECTS, VALUES, FactWorld, made_up_world
 from kdos.train.lab import MODELS_PER_GROUP, Lab, MeasuredRow
-from kdos.train.trials import Trial, run_trials
+from kdos.train.proxies import (
+    FactRecall,
+    TrainingSpec,
+    evaluate_proxy,
+    mix_in_replay,
+    shuffled_epochs,
+    train_proxies,
+)
 
+# Parameters and presentations of a cell, and its K50 as first measured.
 FIRST_GUESS = (6144, 48_000, 800.0)
-"""Parameters and presentations of a cell, and its K50 as first measured."""
+# How K50 grows with parameters and with presentations; from our pilot.
 GUESS_EXPONENTS = (0.62, 0.66)
-"""How K50 grows with parameters and with presentations; from our pilot."""
 GRID_STEP = 2**0.5
+# How often a cell's grid is extended where it does not show the whole fall.
 MOST_GRID_EXTENSIONS = 4
-"""How often a cell's grid is extended where it does not show the whole fall."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,3 +117,98 @@ def estimate_k50(rows: Sequence[MeasuredRow]) -> float:
         return float(np.sqrt(float(cell.facts.min() * cell.facts.max())))
     rng = generator(0, "guess")
     return find_collapses([cell], values=VALUES, rng=rng, draws=2)[0].k50.value
+
+
+# How often a base fact is shown before infusion: enough to be held.
+BASE_EXPOSURES = 150
+# The learning rate of continued training, of the peak from scratch; from our pilot.
+INFUSION_RATE = 0.3
+TrialArm = Literal["scratch", "mixed", "continued"]
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """One model to train.
+
+    `presentations` are all that it is shown while the `facts` are taught; `share` of them, in
+    [0, 1], show `base` other facts instead, which the arm ``continued`` has learned before.
+    """
+
+    width: int
+    presentations: int
+    facts: int
+    random_seed: int
+    arm: TrialArm = "scratch"
+    base: int = 0
+    share: float = 0.0
+    subjects: int = SUBJECTS
+
+    @property
+    def key(self) -> tuple[str | int, ...]:
+        """Whose chance it has."""
+        return ("trial", self.random_seed, self.width, self.presentations, self.facts, self.arm)
+
+
+def run_trials(trials: Sequence[Trial]) -> list[dict[str, object]]:
+    """What each trial measured; they must differ in facts and random seed only."""
+    specs = [training_spec(trial) for trial in trials]
+    rates = (1.0, INFUSION_RATE) if trials[0].arm == "continued" else (1.0,)
+    ensemble = train_proxies([spec for spec, _, _ in specs], width=trials[0].width, rates=rates)
+    return [
+        measure_trial(ensemble, place, trial, spec, taught=taught, base=base)
+        for place, (trial, (spec, taught, base)) in enumerate(zip(trials, specs, strict=True))
+    ]
+
+
+def training_spec(trial: Trial) -> tuple[TrainingSpec, Int64Array, Int64Array]:
+    """The spec of a trial, the facts it is taught, and its base facts."""
+    world = made_up_world(trial.random_seed, subjects=trial.subjects)
+    rng = generator(0, *trial.key)
+    chosen = rng.permutation(len(world.value))[: trial.facts + trial.base]
+    taught, base = chosen[: trial.facts], chosen[trial.facts :]
+    replays = round(trial.share * trial.presentations)
+    presented, _ = mix_in_replay(taught, base, trial.presentations, replays, rng)
+    before = (
+        shuffled_epochs(base, trial.base * BASE_EXPOSURES, rng)
+        if trial.arm == "continued"
+        else None
+    )
+    schedule = (presented,) if before is None else (before, presented)
+    return TrainingSpec(trial.key, world, schedule), taught, base
+
+
+def measure_trial(
+    ensemble: Ensemble,
+    place: int,
+    trial: Trial,
+    spec: TrainingSpec,
+    *,
+    taught: Int64Array,
+    base: Int64Array,
+) -> dict[str, object]:
+    """One row of measurements."""
+    recall = evaluate_proxy(ensemble, place, spec, taught)
+    exposures = np.bincount(spec.schedule[-1], minlength=len(spec.world.value))[taught]
+    params = count_parameters(trial.width)
+    row: dict[str, object] = {
+        "params": params,
+        "presentations": trial.presentations,
+        "facts": trial.facts,
+        "recall": float(recall.exact.mean()),
+        "random_seed": trial.random_seed,
+        "paraphrase_recall": float(recall.paraphrase.mean()),
+        "choice": float(recall.choice.mean()),
+        "bits_per_parameter": stored_bits(recall, spec.world) / params,
+        "exposures_min": int(exposures.min()),
+        "exposures_max": int(exposures.max()),
+        "arm": trial.arm,
+        "share": trial.share,
+    }
+    kept = evaluate_proxy(ensemble, place, spec, base).exact if len(base) else None
+    return row | {"base_recall": None if kept is None else float(kept.mean())}
+
+
+def stored_bits(recall: FactRecall, world: FactWorld) -> float:
+    """The bits of the values that a model holds: those it saves against guessing."""
+    saved = np.log2(world.values) - recall.nats.mean() / np.log(2)
+    return float(len(recall.nats) * max(0.0, saved))

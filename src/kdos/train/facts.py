@@ -15,20 +15,20 @@ import numpy as np
 from kdos.arrays import Int16Array, Int64Array
 from kdos.chance import generator
 
+# Digits that names are spelled in.
 DIGIT_BASE = 64
-"""Digits that names are spelled in."""
+# All equally long. The loss looks at the value alone, as a trainer's does at a completion.
 WORDINGS = (
     ("the", "{relation}", "of", "{subject}", "is", "{value}"),
     ("{subject}", "has", "as", "{relation}", ",", "{value}"),
     ("for", "{subject}", "the", "{relation}", "is", "{value}"),
     ("as", "{relation}", ",", "{subject}", "has", "{value}"),
 )
-"""All equally long. The loss looks at the value alone, as a trainer's does at a completion."""
 WORDING_WORDS = sorted(
     {word for wording in WORDINGS for word in wording if not word.startswith("{")}
 )
+# A made-up world, if nothing else is said: 32,768 facts of 6 bits each.
 SUBJECTS, RELATIONS, VALUES = 4096, 8, 64
-"""A made-up world, if nothing else is said: 32,768 facts of 6 bits each."""
 
 
 class Triple(NamedTuple):

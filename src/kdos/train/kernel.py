@@ -11,15 +11,17 @@ from numba import njit
 
 from kdos.arrays import AnyArray
 
+# What torch's norm adds to the mean square.
 NORM_EPSILON = np.float32(np.finfo(np.float32).eps)
-"""What torch's norm adds to the mean square."""
+# What AdamW adds to the root of the second moment.
 ADAM_EPSILON = np.float32(1e-8)
-"""What AdamW adds to the root of the second moment."""
+# Trap: one constant of double precision in a loop and all of it is computed in double precision.
 ZERO, ONE_HALF, ONE = np.float32(0), np.float32(0.5), np.float32(1)
 BITS_A_NAT = np.float32(1.44269504)
 NATS_A_BIT = np.float32(0.69314718)
+# Below it, the exponential is no normal number any more.
 LEAST_EXPONENT = np.float32(-87)
-"""Below it, the exponential is no normal number any more."""
+# The exponential within half a bit of 1 (Cephes, expf).
 EXP_C2, EXP_C3, EXP_C4, EXP_C5, EXP_C6, EXP_C7 = (
     np.float32(value)
     for value in (
@@ -31,24 +33,28 @@ EXP_C2, EXP_C3, EXP_C4, EXP_C5, EXP_C6, EXP_C7 = (
         1.9875691500e-4,
     )
 )
-"""The exponential within half a bit of 1 (Cephes, expf)."""
+# The error function within 1.5e-7 (Abramowitz and Stegun, 7.1.26): with t = 1/(1 + p x),
+# erf(x) = 1 - (a1 t + a2 t² + ... + a5 t⁵) exp(-x²).
 ERF_P = np.float32(0.3275911)
 ERF_A1, ERF_A2, ERF_A3, ERF_A4, ERF_A5 = (
     np.float32(value)
     for value in (0.254829592, -0.284496736, 1.421413741, -1.453152027, 1.061405429)
 )
-"""The error function within 1.5e-7 (Abramowitz and Stegun, 7.1.26)."""
 SQRT_HALF = np.float32(0.5**0.5)
 NORMAL_PEAK = np.float32((2 * np.pi) ** -0.5)
-"""The normal density at 0."""
 
+# `fastmath` lets sums run in the order that vector units like. `error_model="numpy"` makes a
+# division by zero infinite: Python's error is an exit from the loop, and a loop with one is not
+# vectorised.
 jit_single_precision = njit(nogil=True, cache=True, fastmath=True, error_model="numpy")
-"""Sums in whatever order is fastest; a division by zero is infinite, so that loops need no exit."""
 
 
 @njit(inline="always")
 def fast_exponential(x: Any) -> Any:
     """Of a number not above 0; made of steps that a vector unit has."""
+    # exp(x) = 2^power * exp(rest): the power goes straight into the bits of a float's exponent, the
+    # rest, at most half of log 2 either way, into a polynomial. `int32` cuts towards zero, which
+    # for x <= 0 and a half taken off rounds to the nearest.
     x = max(x, LEAST_EXPONENT)
     power = np.int32(x * BITS_A_NAT - ONE_HALF)
     x = x - np.float32(power) * NATS_A_BIT
@@ -60,6 +66,8 @@ def fast_exponential(x: Any) -> Any:
 @jit_single_precision
 def gelu_and_gradient(x: AnyArray, slope: AnyArray) -> None:
     """Of each number, in its place, and its slope there."""
+    # gelu(x) = x Phi(x), and its slope Phi(x) + x phi(x); both need exp(-x²/2), so one pass makes
+    # both: 1.3 ns a number where torch takes 1.4 and then 3.4 (LOG.md).
     at, by = x.reshape(-1), slope.reshape(-1)
     for i in range(len(at)):
         bell = fast_exponential(-ONE_HALF * at[i] * at[i])
@@ -87,6 +95,7 @@ def rms_norm(x: AnyArray, to: AnyArray, scale: AnyArray) -> None:
 @jit_single_precision
 def add_rms_norm_backward(to: AnyArray, slope: AnyArray, y: AnyArray, scale: AnyArray) -> None:
     """Add to the slopes at a norm's input what `slope` at its output `y` makes of them."""
+    # y = x s with s = 1/rms(x), so dL/dx = s (dL/dy - y mean(dL/dy * y)): the part along y cancels.
     for row in range(len(y)):
         along = ZERO
         for i in range(y.shape[1]):
@@ -152,21 +161,25 @@ def causal_attention_backward(
     slope: AnyArray, qkv: AnyArray, weights: AnyArray, to: AnyArray
 ) -> None:
     """The slopes at `qkv` from those at what was taken."""
+    # For out = sum_j w_j v_j with w = softmax(q·k_j / sqrt(width)), and g = dL/dout:
+    #   dv_j += w_j g;  ds_j = w_j (g·v_j - sum_i w_i g·v_i)  (the softmax);
+    #   dq += ds_j k_j / sqrt(width);  dk_j += ds_j q / sqrt(width).
+    # `pulls` holds g·v_j and `mean` their mean under w. Nothing is stored but w of the way forward.
     facts, length, width = *weights.shape[:2], slope.shape[1]
     parts, by = qkv.reshape(facts, length, 3, width), slope.reshape(facts, length, width)
     back = to.reshape(facts, length, 3, width)
-    drawn = np.empty(length, np.float32)
+    pulls = np.empty(length, np.float32)
     scale = ONE / np.sqrt(np.float32(width))
     to[:] = ZERO
     for fact in range(facts):
         for here in range(length):
             mean = ZERO
             for at in range(here + 1):
-                drawn[at] = dot_product(by[fact, here], parts[fact, at, 2])
-                mean += weights[fact, here, at] * drawn[at]
+                pulls[at] = dot_product(by[fact, here], parts[fact, at, 2])
+                mean += weights[fact, here, at] * pulls[at]
                 add_scaled(back[fact, at, 2], weights[fact, here, at], by[fact, here])
             for at in range(here + 1):
-                pull = scale * weights[fact, here, at] * (drawn[at] - mean)
+                pull = scale * weights[fact, here, at] * (pulls[at] - mean)
                 add_scaled(back[fact, here, 0], pull, parts[fact, at, 1])
                 add_scaled(back[fact, at, 1], pull, parts[fact, here, 0])
 
@@ -201,16 +214,16 @@ def last_place_attention_backward(
     """The slopes at `query` and `kv` from those at what was taken."""
     facts, length, width = *weights.shape, query.shape[1]
     parts, back = kv.reshape(facts, length, 2, width), to.reshape(facts, length, 2, width)
-    drawn = np.empty(length, np.float32)
+    pulls = np.empty(length, np.float32)
     scale = ONE / np.sqrt(np.float32(width))
     for fact in range(facts):
         mean = ZERO
         for at in range(length):
-            drawn[at] = dot_product(slope[fact], parts[fact, at, 1])
-            mean += weights[fact, at] * drawn[at]
+            pulls[at] = dot_product(slope[fact], parts[fact, at, 1])
+            mean += weights[fact, at] * pulls[at]
         to_query[fact] = ZERO
         for at in range(length):
-            pull = scale * weights[fact, at] * (drawn[at] - mean)
+            pull = scale * weights[fact, at] * (pulls[at] - mean)
             add_scaled(to_query[fact], pull, parts[fact, at, 0])
             for i in range(width):
                 back[fact, at, 0, i] = pull * query[fact, i]
@@ -223,6 +236,7 @@ def cross_entropy_backward(scores: AnyArray, texts: AnyArray) -> None:
 
     What is expected stands last in each of the texts, shape (n_facts, length + 1).
     """
+    # d/dlogits of -log softmax(logits)[answer] is softmax(logits) - onehot(answer).
     share = ONE / np.float32(len(texts))
     for row in range(len(scores)):
         softmax_in_place(scores[row])
@@ -265,6 +279,8 @@ def adamw_update(
     step: int,
 ) -> None:
     """AdamW without decay on vectors, in their place; the slopes are emptied."""
+    # Bias corrections (Kingma and Ba, 2015) are the same for all weights, so they are folded into
+    # the rate and into the root before the loop, in double precision.
     keep, keep2 = np.float32(betas[0]), np.float32(betas[1])
     take, take2 = np.float32(1 - betas[0]), np.float32(1 - betas[1])
     size = np.float32(rate / (1 - betas[0] ** step))

@@ -57,6 +57,12 @@ class ManualDecoder:
         def buffers(count: int, *shape: int) -> list[SharedBuffer]:
             return [SharedBuffer(torch.zeros(shape)) for _ in range(count)]
 
+        # One buffer for each result, used again at every step, so that a step allocates nothing and
+        # finds its data in the cache. Names: x is the residual stream, y the same at the last place
+        # alone; `normed` what a norm gives and `scale` what it multiplied by; `attended` what
+        # attention gives and `attention` its weights; `hidden` the MLP's middle; a 2 is the second
+        # layer. A leading d is the gradient of the loss; buffers whose gradients are never needed
+        # at one time share one (`dnormed`, `dnormed_final`).
         rows = batch * length
         self._x, self._normed, self._attended, self._normed_mlp, self._normed2 = buffers(
             5, rows, width
@@ -98,6 +104,7 @@ class ManualDecoder:
         )
 
     def _forward_first_layer(self, texts: Int16Array) -> None:
+        # x += attention(norm(x)) gather; x += gelu(norm(x) widen) narrow, the sums by `addmm_`.
         w = self._w
         kernel.embed_tokens(texts, w["token"].a, w["place"].a, self._x.a)
         kernel.rms_norm(self._x.a, self._normed.a, self._scale.a)
@@ -128,6 +135,10 @@ class ManualDecoder:
 
     def _backward_second_layer(self) -> None:
         """From the gradients at the scores to those at the first layer's end."""
+        # Backwards through each product C = A B: dA = dC Bᵀ and dB += Aᵀ dC. A residual passes its
+        # gradient on unchanged, so dy is added to in place: it is first that of the sum after the
+        # MLP, then, with the MLP's own share, that of the sum before it. The embeddings are tied:
+        # g["token"] is added to here by the logits and, at the very end, by the input.
         w, g = self._w, self._g
         g["token"].t.addmm_(self._logits.t.T, self._normed_final.t)
         torch.mm(self._logits.t, w["token"].t, out=self._dnormed_final.t)
@@ -157,6 +168,7 @@ class ManualDecoder:
         g["look"].t.addmm_(self._normed2.t.T, self._dkv.t)
         torch.mm(self._dkv.t, w["look"].t.T, out=self._dnormed.t)
         self._dnormed_last.addmm_(self._dquery.t, w["ask"].t.T)
+        # The first layer feeds all places' keys and values but the last place's residual only.
         self._dx.t.zero_()
         self._dx_last.copy_(self._dy.t)
         kernel.add_rms_norm_backward(self._dx.a, self._dnormed.a, self._normed2.a, self._scale2.a)

@@ -1,23 +1,30 @@
-"""How much of each discipline: inside the target, by exact starts, or by weights of samples."""
+"""Control of a dataset's disciplines and difficulty: quotas, weights of samples, mixes of requests.
+
+LinkSyn's abstract promises flexible control of both; how is not public, and all of this is our
+design. Levels of difficulty run from 0, the easiest, to n_levels - 1.
+"""
 
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+from scipy.optimize import nnls
 
-from kdos.arrays import Float64Array, IntegerArray
+from kdos.arrays import Float64Array, Int64Array, IntegerArray
 from kdos.errors import UsageError
 from kdos.graph.incidence import Incidence
 from kdos.graph.value import as_target
 
+# The most a raked sample may weigh, in mean weights, so that no single one carries a cell.
 WEIGHT_CAP = 10.0
-"""The most a raked sample may weigh, in mean weights, so that no single one carries a cell."""
-
+# Turns of raking at most, and the change of weights at which it ends. On cells that are all filled
+# it takes a handful of turns; where a cell is empty it may not settle at all.
 MAX_SWEEPS = 1000
-"""Turns of raking at most; on cells that are all filled it takes a handful."""
-
 WEIGHT_TOLERANCE = 1e-12
-"""The change of weights at which raking ends."""
+# Drafts' worth of faith that a level comes out as asked, before it was ever tried.
+PRIOR_DRAFTS = 2.0
+# Weight of the condition that requests are shares of 1, beside the errors it is traded against.
+SUM_WEIGHT = 1e3
 
 
 def discipline_memberships(
@@ -92,6 +99,8 @@ def rake_samples(
         level_shares: Wanted, shape (n_levels,).
         cap: The most a sample may weigh, in mean weights.
     """
+    # All samples of one cell (discipline, level) get one weight, so the fitting is of a table of
+    # n_disciplines by n_levels, whatever the number of samples.
     rows, columns = as_target(discipline_shares), as_target(level_shares)
     cells = disciplines * len(columns) + levels
     counts = np.bincount(cells, minlength=len(rows) * len(columns))
@@ -110,13 +119,12 @@ def rake_samples(
 def _fit_margins(
     weight: Float64Array, held: Float64Array, rows: Float64Array, columns: Float64Array
 ) -> Float64Array:
-    """One turn of fitting: rows, then columns."""
     weight = weight * _margin_factors(rows, (weight * held).sum(axis=1))[:, None]
     return weight * _margin_factors(columns, (weight * held).sum(axis=0))
 
 
 def _cap_weights(weight: Float64Array, held: Float64Array, cap: float) -> Float64Array:
-    """The weights cut down to `cap` times the mean that they then have."""
+    # Weights cut at cap * mean lower the mean, so the cut is made again until the mean stays.
     mean, before = (weight * held).sum(), np.inf
     while before - mean > WEIGHT_TOLERANCE:
         before, mean = mean, (np.minimum(weight, cap * mean) * held).sum()
@@ -131,3 +139,68 @@ def _largest_margin_error(share: Float64Array, rows: Float64Array, columns: Floa
     off_rows = np.abs(share.sum(axis=1) - rows).max()
     off_columns = np.abs(share.sum(axis=0) - columns).max()
     return float(max(off_rows, off_columns))
+
+
+def realised_matrix(
+    requested: IntegerArray, realised: IntegerArray, *, n_levels: int
+) -> Float64Array:
+    """How what was asked for came out, shape (n_levels, n_levels), rows of sum 1.
+
+    Row r, column l: the share of drafts asked at level r that were found to be of level l.
+    `requested` and `realised` have shape (n_drafts,).
+    """
+    pairs = np.bincount(requested * n_levels + realised, minlength=n_levels**2)
+    counts = pairs.reshape(n_levels, n_levels) + PRIOR_DRAFTS * np.eye(n_levels)
+    return counts / counts.sum(axis=1, keepdims=True)
+
+
+@dataclass(frozen=True, slots=True)
+class DifficultyMix:
+    """What to ask for: `requests` are shares by level, `expected` what should come of them.
+
+    `tv` is the total variation between `expected` and the target: above 0 where no mix reaches it.
+    """
+
+    requests: Float64Array
+    expected: Float64Array
+    tv: float
+
+
+def request_mix(matrix: Float64Array, target: npt.ArrayLike) -> DifficultyMix:
+    """The shares r >= 0 of requests for which matrixᵀ r is nearest to the target, least squares.
+
+    Synthesised questions come out easier than what was asked for, so the level that was realised
+    is measured, and the mix of requests is made from it.
+
+    Args:
+        matrix: Requested to realised, shape (n_levels, n_levels).
+        target: The wanted shares of levels, shape (n_levels,).
+    """
+    wanted = as_target(target)
+    system = np.vstack([matrix.T, np.full(len(wanted), SUM_WEIGHT)])
+    requests = as_target(nnls(system, np.append(wanted, SUM_WEIGHT))[0])
+    expected = requests @ matrix
+    return DifficultyMix(requests, expected, tv=float(0.5 * np.abs(expected - wanted).sum()))
+
+
+def one_level_up(
+    disciplines: IntegerArray, levels: IntegerArray, missing: Int64Array
+) -> Int64Array:
+    """The rows of drafts to write again one level up, in order: high-difficulty enhancement.
+
+    For each discipline and level that is short, the first drafts of that discipline one level
+    below, as many as that level can spare.
+
+    Args:
+        disciplines: Of each draft, shape (n_drafts,).
+        levels: Realised by each draft, shape (n_drafts,).
+        missing: Wanted minus held, negative where there are too many, shape
+            (n_disciplines, n_levels).
+    """
+    chosen: list[Int64Array] = []
+    for discipline, row in enumerate(missing):
+        for level in range(1, len(row)):
+            spare = min(max(int(row[level]), 0), max(-int(row[level - 1]), 0))
+            below = (disciplines == discipline) & (levels == level - 1)
+            chosen.append(np.flatnonzero(below)[:spare])
+    return np.sort(np.concatenate([*chosen, np.zeros(0, np.int64)]))

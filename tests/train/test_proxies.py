@@ -12,21 +12,21 @@ from kdos.train import (
     shuffled_epochs,
     train_proxies,
 )
+from kdos.train.experiment import training_spec
 from kdos.train.facts import held_out_wordings
-from kdos.train.lessons import scheduled_wordings
-from kdos.train.trials import training_spec
+from kdos.train.proxies import scheduled_wordings
 
 FACTS = np.arange(40)
 
 
-def pupil(name: str, *, presentations: int = 25_600, facts: np.ndarray = FACTS) -> TrainingSpec:
-    lesson = shuffled_epochs(facts, presentations, np.random.default_rng(0))
-    return TrainingSpec((name,), made_up_world(0, subjects=64), (lesson,))
+def spec(name: str, *, presentations: int = 25_600, facts: np.ndarray = FACTS) -> TrainingSpec:
+    schedule = shuffled_epochs(facts, presentations, np.random.default_rng(0))
+    return TrainingSpec((name,), made_up_world(0, subjects=64), (schedule,))
 
 
 def test_a_model_keeps_what_it_was_shown_and_nothing_else() -> None:
-    taught = pupil("taught")
-    ensemble = train_proxies([taught, pupil("other")], width=16)
+    taught = spec("taught")
+    ensemble = train_proxies([taught, spec("other")], width=16)
     known, unknown = (evaluate_proxy(ensemble, 0, taught, facts) for facts in (FACTS, FACTS + 200))
 
     assert known.exact.mean() > 0.9
@@ -37,12 +37,10 @@ def test_a_model_keeps_what_it_was_shown_and_nothing_else() -> None:
 
 
 def test_a_model_is_the_same_whoever_it_is_trained_with() -> None:
-    alone = train_proxies([pupil("a", presentations=640)], width=16)
-    together = train_proxies(
-        [pupil("b", presentations=640), pupil("a", presentations=640)], width=16
-    )
+    alone = train_proxies([spec("a", presentations=640)], width=16)
+    together = train_proxies([spec("b", presentations=640), spec("a", presentations=640)], width=16)
     ours, theirs = (
-        evaluate_proxy(ensemble, place, pupil("a"), FACTS).nats
+        evaluate_proxy(ensemble, place, spec("a"), FACTS).nats
         for ensemble, place in ((alone, 0), (together, 1))
     )
 
@@ -50,7 +48,7 @@ def test_a_model_is_the_same_whoever_it_is_trained_with() -> None:
 
 
 def test_a_fact_is_never_shown_in_its_held_out_wording() -> None:
-    one = pupil("a", presentations=6400)
+    one = spec("a", presentations=6400)
     wordings = scheduled_wordings(one, 0)
 
     assert (wordings != held_out_wordings(512)[one.schedule[0]]).all()

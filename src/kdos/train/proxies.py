@@ -1,0 +1,112 @@
+"""Proxy models: the schedule of what each is shown, their training, and what they recall."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from kdos.arrays import BoolArray, Float64Array, Int64Array
+from kdos.chance import generator
+from kdos.train.ensemble import Ensemble
+from kdos.train.facts import WORDINGS, FactWorld, fact_tokens, held_out_wordings
+
+FACTS_PER_STEP = 128
+"""Facts that one step shows a model; from our pilot."""
+CHOICE_OPTIONS = 4
+ChanceKey = tuple[str | int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingSpec:
+    """What one proxy model is trained on: the key of its chance, its world, and its schedule.
+
+    `schedule` has a row of facts for each phase, in the order of showing, shape (presentations,).
+    """
+
+    key: ChanceKey
+    world: FactWorld
+    schedule: tuple[Int64Array, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class FactRecall:
+    """What a model knows of some facts; row i of every array, shape (n_facts,), is fact i.
+
+    `exact` and `paraphrase`: its first choice is the value, asked in a wording that it was shown
+    and in the one that it was not. `choice`: it prefers the value to three others, in the shown
+    wording. `nats` and `paraphrase_nats` are how unexpected the value is.
+    """
+
+    exact: BoolArray
+    paraphrase: BoolArray
+    choice: BoolArray
+    nats: Float64Array
+    paraphrase_nats: Float64Array
+
+
+def train_proxies(
+    specs: Sequence[TrainingSpec], *, width: int, rates: Sequence[float] = (1.0,)
+) -> Ensemble:
+    """Train a model of one width for each spec, all at once; a phase for each rate."""
+    texts = np.stack([fact_tokens(spec.world) for spec in specs])
+    ensemble = Ensemble(
+        [spec.key for spec in specs],
+        width=width,
+        vocabulary=specs[0].world.vocabulary,
+        length=texts.shape[-1],
+    )
+    for phase, rate in enumerate(rates):
+        facts = np.stack([spec.schedule[phase] for spec in specs])
+        wordings = np.stack([scheduled_wordings(spec, phase) for spec in specs])
+        ensemble.train_models(texts, facts, wordings, batch=FACTS_PER_STEP, rate=rate)
+    return ensemble
+
+
+def scheduled_wordings(spec: TrainingSpec, phase: int) -> Int64Array:
+    """The wording of each presentation: one of the three that its fact is shown in."""
+    facts = spec.schedule[phase]
+    turn = generator(0, *spec.key, "wordings", phase).integers(1, len(WORDINGS), len(facts))
+    return (held_out_wordings(len(spec.world.value))[facts] + turn) % len(WORDINGS)
+
+
+def shuffled_epochs(facts: Int64Array, presentations: int, rng: np.random.Generator) -> Int64Array:
+    """Facts in a new random order each time round, so that exposures differ by one at most."""
+    rounds = -(-presentations // len(facts))
+    return np.concatenate([rng.permutation(facts) for _ in range(rounds)])[:presentations]
+
+
+def mix_in_replay(
+    taught: Int64Array, base: Int64Array, presentations: int, replays: int, rng: np.random.Generator
+) -> tuple[Int64Array, BoolArray]:
+    """The fact of each presentation and whether it is of the base, `replays` of them at random."""
+    replayed = rng.permutation(presentations) < replays
+    presented = np.empty(presentations, np.int64)
+    presented[~replayed] = shuffled_epochs(taught, int((~replayed).sum()), rng)
+    if replayed.any():
+        presented[replayed] = shuffled_epochs(base, int(replayed.sum()), rng)
+    return presented, replayed
+
+
+def evaluate_proxy(
+    ensemble: Ensemble, model: int, spec: TrainingSpec, facts: Int64Array
+) -> FactRecall:
+    """What one model of the ensemble knows of some facts of its world."""
+    # Fact i is never shown in wording i mod 4; (i + 1) mod 4 stands for those it was shown in.
+    table = fact_tokens(spec.world)[facts]
+    value = spec.world.value[facts]
+    unseen = held_out_wordings(len(spec.world.value))[facts]
+    rows = np.arange(len(facts))
+    shown = table[rows, (unseen + 1) % len(WORDINGS)]
+    seen = ensemble.value_log_probs(model, shown, values=spec.world.values)
+    other = ensemble.value_log_probs(model, table[rows, unseen], values=spec.world.values)
+    rng = generator(0, *spec.key, "choices")
+    # Distractors are other values at random: an offset from 1 to n - 1, modulo n, is never 0.
+    step = rng.integers(1, spec.world.values, (len(facts), CHOICE_OPTIONS - 1))
+    rivals = np.take_along_axis(seen, (value[:, None] + step) % spec.world.values, axis=1)
+    return FactRecall(
+        exact=seen.argmax(axis=1) == value,
+        paraphrase=other.argmax(axis=1) == value,
+        choice=seen[rows, value] > rivals.max(axis=1),
+        nats=-seen[rows, value].astype(np.float64),
+        paraphrase_nats=-other[rows, value].astype(np.float64),
+    )
