@@ -18,8 +18,9 @@ import tempfile
 import time
 from pathlib import Path
 
-from kdos.llm import HttpEngine, HttpSettings, Ledger, ScriptedEngine
-from kdos.llm.stand_in import InjectedFaults, MockServer, serve_app
+from kdos.config import EngineConfig
+from kdos.llm import HttpEngine, Ledger, ScriptedEngine
+from kdos.llm.mock_server import InjectedFaults, MockServer, serve_app
 from kdos.tasks import Prompt, Request
 from kdos.tasks.prompt import TEXT, an_object
 
@@ -32,7 +33,7 @@ COMMIT = 0.2  # seconds: the interval that is promised
 def client(url, folder, rows):
     """Ask everything and write the answers; this is what is killed."""
     requests = (Request(f"seed/{n}", PROMPT, {"number": n}) for n in range(rows))
-    settings = HttpSettings(url=url, model="m", concurrency=CONCURRENCY)
+    settings = EngineConfig(url=url, model="m", concurrency=CONCURRENCY)
     with HttpEngine(settings) as engine, Ledger(folder / "ledger.sqlite") as ledger:
         (folder / "asking").touch()
         answers = {reply.request.id: reply.text for reply in ledger.ask(engine, requests)}

@@ -17,7 +17,8 @@ import urllib.request
 from collections import Counter
 from pathlib import Path
 
-from kdos.llm import HttpEngine, HttpSettings, Ledger
+from kdos.config import EngineConfig
+from kdos.llm import HttpEngine, Ledger
 from kdos.pool import Passage, Refusal
 from kdos.tasks import ask_seeds
 from kdos.tasks.reading import read_value
@@ -45,7 +46,7 @@ def measure(rows, *, share, concurrency, timeout, retry_after):
     )
     try:
         url = json.loads(server.stdout.readline())["url"]
-        settings = HttpSettings(url, "rules", concurrency=concurrency, timeout=timeout)
+        settings = EngineConfig(url=url, model="rules", concurrency=concurrency, timeout=timeout)
         with (
             tempfile.TemporaryDirectory() as folder,
             HttpEngine(settings) as engine,

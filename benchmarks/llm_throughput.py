@@ -73,7 +73,8 @@ def write_checked(file, number, text):
 
 
 def kdos(url, rows, concurrency, folder):
-    from kdos.llm import HttpEngine, HttpSettings, Ledger
+    from kdos.config import EngineConfig
+    from kdos.llm import HttpEngine, Ledger
     from kdos.tasks import Prompt, Request
     from kdos.tasks.prompt import TEXT, a_list, an_object
     from kdos.tasks.reading import read_json
@@ -83,7 +84,7 @@ def kdos(url, rows, concurrency, folder):
     requests = (Request(f"w/{n}", asked, {"item": f"ITEM-{n}"}) for n in range(rows))
     clock = Clock()
     with (
-        HttpEngine(HttpSettings(url, "mock", concurrency=concurrency)) as engine,
+        HttpEngine(EngineConfig(url=url, model="mock", concurrency=concurrency)) as engine,
         Ledger(folder / "ledger.sqlite") as ledger,
         (folder / "out.jsonl").open("w") as file,
     ):

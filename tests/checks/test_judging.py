@@ -4,7 +4,7 @@ import pytest
 
 from kdos.chance import generator
 from kdos.checks import answered_alike, count_classes, count_reasons, refuse, rule
-from kdos.llm.scripted import ScriptedEngine
+from kdos.llm.engine import ScriptedEngine
 from kdos.pool import Draft, ErrorClass, Passage, Refusal
 from kdos.tasks import CHECKS, CRITERIA, QUOTED_CRITERIA, Judgement, ask_judgement, read_judgement
 

@@ -31,7 +31,7 @@ from kdos.cli import main
 from kdos.commands.serve_rules import PROMPTS
 from kdos.config import SourceConfig, read_config
 from kdos.export import read_samples
-from kdos.llm.stand_in import MockServer, serve_app
+from kdos.llm.mock_server import MockServer, serve_app
 from kdos.pool import Document
 from kdos.rules import RulesEngine
 from kdos.run import run

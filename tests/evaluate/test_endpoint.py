@@ -10,7 +10,7 @@ import pytest
 
 from kdos.cli import main
 from kdos.llm import ScriptedEngine
-from kdos.llm.stand_in import InjectedFaults, MockServer, serve_app
+from kdos.llm.mock_server import InjectedFaults, MockServer, serve_app
 from kdos.rules import RulesEngine
 from kdos.tasks.grade import GRADE_PROMPT
 from kdos.tasks.recall import RECALL_PROMPT
@@ -46,27 +46,27 @@ def summary(capsys):
 
 
 def test_a_model_behind_a_server_is_asked_each_question_once(tmp_path, benchmark, capsys):
-    stand_in = MockServer(ScriptedEngine(said), [RECALL_PROMPT])
-    with serve_app(stand_in.build_app()) as url:
+    server = MockServer(ScriptedEngine(said), [RECALL_PROMPT])
+    with serve_app(server.build_app()) as url:
         for _ in range(2):
             assert main(words(benchmark, url, tmp_path / "out")) == 0
             found = summary(capsys)
     assert (found["questions"], found["answered"], found["unscored"]) == (120, 120, 0)
     assert (found["correct"], found["attempted"]) == (0.5, 0.9)
-    assert stand_in.stats.requests == 120
+    assert server.stats.requests == 120
     rows = list(map(json.loads, (tmp_path / "out/scores.jsonl").read_text().splitlines()))
     assert [row["id"] for row in rows] == [row["id"] for row in ROWS]
 
 
 def test_faults_are_answered_or_counted(tmp_path, benchmark, capsys):
     faults = InjectedFaults(fail={500: 0.1, 429: 0.1}, reset=0.05, retry_after=0.05)
-    stand_in = MockServer(ScriptedEngine(said), [RECALL_PROMPT], faults=faults)
-    with serve_app(stand_in.build_app()) as url:
+    server = MockServer(ScriptedEngine(said), [RECALL_PROMPT], faults=faults)
+    with serve_app(server.build_app()) as url:
         assert main(words(benchmark, url, tmp_path / "out")) == 0
     found = summary(capsys)
     assert found["answered"] + found["unscored"] == found["questions"] == 120
     assert found["answered"] == 120
-    assert stand_in.stats.answered_twice == 0
+    assert server.stats.answered_twice == 0
 
 
 def test_a_judge_grades_and_what_it_garbles_is_unscored(tmp_path, benchmark, capsys):
@@ -109,19 +109,19 @@ def started(benchmark, url, out):
 @pytest.mark.slow
 def test_kill_9_costs_no_answer_twice_and_changes_no_byte(tmp_path, benchmark):
     def finish(out, *, kills):
-        stand_in = MockServer(
+        server = MockServer(
             ScriptedEngine(said), [RECALL_PROMPT], faults=InjectedFaults(latency=0.05)
         )
-        with serve_app(stand_in.build_app()) as url:
+        with serve_app(server.build_app()) as url:
             for kill in range(kills):
                 process = started(benchmark, url, out)
                 wanted = (kill + 1) * len(ROWS) // (kills + 1)
-                while stand_in.stats.answered < wanted and process.poll() is None:
+                while server.stats.answered < wanted and process.poll() is None:
                     time.sleep(0.01)
                 process.send_signal(signal.SIGKILL)
                 process.wait()
             assert started(benchmark, url, out).wait() == 0
-        return stand_in.stats
+        return server.stats
 
     whole = finish(tmp_path / "whole", kills=0)
     killed = finish(tmp_path / "killed", kills=2)

@@ -5,8 +5,9 @@ from contextlib import ExitStack
 
 import pytest
 
-from kdos.llm import HttpEngine, HttpSettings, ScriptedEngine
-from kdos.llm.stand_in import InjectedFaults, MockServer, serve_app
+from kdos.config import EngineConfig
+from kdos.llm import HttpEngine, ScriptedEngine
+from kdos.llm.mock_server import InjectedFaults, MockServer, serve_app
 from kdos.tasks import Prompt, Request
 from kdos.tasks.prompt import TEXT, an_object
 
@@ -41,8 +42,8 @@ def start(stack: ExitStack) -> Start:
     """Start a stand-in; gives it and its address."""
 
     def start(faults: InjectedFaults | None = None, *, key: str = "") -> tuple[MockServer, str]:
-        stand_in = MockServer(ScriptedEngine(twice), [PROMPT], faults=faults, key=key)
-        return stand_in, stack.enter_context(serve_app(stand_in.build_app()))
+        server = MockServer(ScriptedEngine(twice), [PROMPT], faults=faults, key=key)
+        return server, stack.enter_context(serve_app(server.build_app()))
 
     return start
 
@@ -55,7 +56,7 @@ def connect(stack: ExitStack) -> Connect:
     """An engine on an address, closed at the end."""
 
     def connect(url: str, **settings: object) -> HttpEngine:
-        made = HttpSettings(url=url, model="scripted", **settings)  # pyright: ignore[reportArgumentType]
+        made = EngineConfig(url=url, model="scripted", **settings)  # pyright: ignore[reportArgumentType]
         return stack.enter_context(HttpEngine(made))
 
     return connect

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from kdos.config import PriceConfig
 from kdos.errors import ConfigError
-from kdos.llm import Budget, BudgetSpentError, Engine, HttpEngine, Ledger, Prices, ScriptedEngine
-from kdos.llm.stand_in import InjectedFaults, MockServer
+from kdos.llm import Budget, BudgetSpentError, Engine, HttpEngine, Ledger, ScriptedEngine
+from kdos.llm.mock_server import InjectedFaults, MockServer
 from kdos.tasks import Reply, Request
 
 Start = Callable[..., tuple[MockServer, str]]
@@ -49,15 +50,15 @@ def test_what_is_kept_costs_nothing(ask_for: Ask, tmp_path: Path) -> None:
 def test_tokens_and_money_are_never_overspent(
     cap: str, start: Start, connect: Connect, ask_for: Ask
 ) -> None:
-    stand_in, url = start(InjectedFaults(latency=0.01))
-    prices = Prices(prompt=100.0, completion=1000.0)
+    server, url = start(InjectedFaults(latency=0.01))
+    prices = PriceConfig(prompt=100.0, completion=1000.0)
     engine = connect(url, concurrency=16, max_tokens=50, prices=prices)
     budget = Budget(tokens=5000) if cap == "tokens" else Budget(usd=0.5)
     requests = [ask_for(number) for number in range(500)]
     with Ledger(Path(":memory:"), budget=budget) as ledger:
         seen = spend(ledger, engine, requests, cap.upper() if cap == "usd" else cap)
         spending = ledger.spending
-    assert len(seen) == spending.calls == stand_in.stats.answered
+    assert len(seen) == spending.calls == server.stats.answered
     assert spending.tokens <= 5000 if cap == "tokens" else spending.cost_usd <= 0.5
     share = spending.tokens / 5000 if cap == "tokens" else spending.cost_usd / 0.5
     assert share > 0.9

@@ -7,8 +7,8 @@ import pytest
 from aiohttp import web
 
 from kdos.errors import EngineError
-from kdos.llm.embeddings import EndpointEmbedder
-from kdos.llm.stand_in import MockServer, hash_embedding, serve_app
+from kdos.llm.http import EndpointEmbedder
+from kdos.llm.mock_server import MockServer, hash_embedding, serve_app
 
 Start = Callable[..., tuple[MockServer, str]]
 

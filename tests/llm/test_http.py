@@ -14,9 +14,11 @@ from typing import Any
 import pytest
 from aiohttp import web
 
+from kdos.config import EngineConfig
 from kdos.errors import ConfigError, EngineError
-from kdos.llm import HttpEngine, HttpSettings, Ledger
-from kdos.llm.stand_in import InjectedFaults, MockServer, serve_app, start_app
+from kdos.llm import HttpEngine, Ledger
+from kdos.llm.http import engine_fingerprint
+from kdos.llm.mock_server import InjectedFaults, MockServer, serve_app, start_app
 from kdos.tasks import Reply, Request
 
 MEMORY = Path(":memory:")
@@ -34,14 +36,14 @@ def answers(replies: list[Reply]) -> dict[str, bool]:
 
 
 def test_every_request_gets_its_answer(start: Start, connect: Connect, ask_for: Ask) -> None:
-    stand_in, url = start(InjectedFaults(latency=0.02))
+    server, url = start(InjectedFaults(latency=0.02))
     engine = connect(url, concurrency=32)
     with Ledger(MEMORY) as ledger:
         replies = list(ledger.ask(engine, map(ask_for, range(300))))
     assert len(replies) == 300
     assert all(answers(replies).values())
-    assert stand_in.stats.requests == 300
-    assert 16 <= stand_in.stats.max_in_flight <= 32
+    assert server.stats.requests == 300
+    assert 16 <= server.stats.max_in_flight <= 32
     assert all(reply.usage.prompt_tokens > 0 and reply.latency > 0.01 for reply in replies)
 
 
@@ -74,7 +76,7 @@ def test_mixed_faults_lose_nothing_and_pay_nothing_twice(
         reset=0.05,
         retry_after=0.2,
     )
-    stand_in, url = start(faults)
+    server, url = start(faults)
     engine = connect(url, concurrency=64, timeout=1.0)
     with Ledger(MEMORY) as ledger:
         replies = list(ledger.ask(engine, map(ask_for, range(600))))
@@ -84,7 +86,7 @@ def test_mixed_faults_lose_nothing_and_pay_nothing_twice(
     refused = [reply.error for reply in replies if reply.error]
     assert good >= 590
     assert all("cut off" in reason for reason in refused)
-    counts = stand_in.stats
+    counts = server.stats
     assert counts.answered_twice == 0
     assert counts.answered == spending.calls
     assert counts.requests == counts.answered + sum(
@@ -124,13 +126,13 @@ def test_a_cut_off_answer_gets_more_room_and_a_garbled_one_its_fault_told(
 def test_a_server_without_schemas_is_asked_in_another_form_and_remembered(
     start: Start, connect: Connect, ask_for: Ask, tmp_path: Path
 ) -> None:
-    stand_in, url = start(InjectedFaults(schema=False))
+    server, url = start(InjectedFaults(schema=False))
     with Ledger(tmp_path / "ledger.sqlite") as ledger:
         assert len(list(ledger.ask(connect(url), map(ask_for, range(10))))) == 10
-        assert stand_in.stats.requests == 11
+        assert server.stats.requests == 11
     with Ledger(tmp_path / "ledger.sqlite") as ledger:
         list(ledger.ask(connect(url), map(ask_for, range(10, 20))))
-    assert stand_in.stats.requests == 21
+    assert server.stats.requests == 21
 
 
 def test_rate_limits_in_headers_are_respected(
@@ -149,7 +151,7 @@ def test_rate_limits_in_headers_are_respected(
 
 
 def test_a_server_that_goes_away_is_waited_for(ask_for: Ask, caplog: Any) -> None:
-    from kdos.llm.island import EventLoopThread
+    from kdos.llm.transport import EventLoopThread
 
     island = EventLoopThread("server")
 
@@ -158,7 +160,7 @@ def test_a_server_that_goes_away_is_waited_for(ask_for: Ask, caplog: Any) -> Non
 
     runner, port = island.run_coroutine(start_app(app_of(chat), 0))
     try:
-        with HttpEngine(HttpSettings(url=f"http://127.0.0.1:{port}/v1", model="m")) as engine:
+        with HttpEngine(EngineConfig(url=f"http://127.0.0.1:{port}/v1", model="m")) as engine:
             assert len(list(engine.complete(map(ask_for, range(5))))) == 5
             island.run_coroutine(runner.cleanup())
             replies: list[Reply] = []
@@ -198,7 +200,7 @@ def test_a_single_bad_request_is_refused_and_the_others_go_on(
 def test_nothing_is_held_after_close(start: Start, ask_for: Ask) -> None:
     _, url = start()
     before = threading.active_count()
-    engine = HttpEngine(HttpSettings(url=url, model="m"))
+    engine = HttpEngine(EngineConfig(url=url, model="m"))
     list(engine.complete([ask_for(1)]))
     assert threading.active_count() > before
     engine.close()
@@ -207,14 +209,14 @@ def test_nothing_is_held_after_close(start: Start, ask_for: Ask) -> None:
 
 
 def test_the_reader_may_leave_early(start: Start, connect: Connect, ask_for: Ask) -> None:
-    stand_in, url = start(InjectedFaults(latency=0.05))
+    server, url = start(InjectedFaults(latency=0.05))
     engine = connect(url, concurrency=8)
     kept: list[Reply] = []
     replies = engine.complete_and_store(map(ask_for, range(1000)), kept.extend)
     first = next(replies)
     replies.close()  # type: ignore[attr-defined]
     assert first in kept
-    assert stand_in.stats.requests < 40
+    assert server.stats.requests < 40
     assert len(list(engine.complete(map(ask_for, range(3))))) == 3
 
 
@@ -281,13 +283,13 @@ def test_a_wrong_key_stops_at_once_and_does_not_show(
     start: Start, connect: Connect, ask_for: Ask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("A_KEY", "sk-wrong-key-12345")
-    stand_in, url = start(key="sk-right")
+    server, url = start(key="sk-right")
     line = complaint(connect(url, key_env="A_KEY"), ask_for)
     assert "401" in line
     assert "Incorrect API key" in line
     assert "key_env" in line
     assert "sk-wrong" not in line
-    assert stand_in.stats.requests == 1
+    assert server.stats.requests == 1
 
 
 def test_the_key_is_scrubbed_from_everything_that_is_kept(
@@ -310,7 +312,7 @@ def test_the_key_is_scrubbed_from_everything_that_is_kept(
         replies = list(ledger.ask(engine, map(ask_for, range(4))))
     assert any("[key]" in reply.text for reply in replies)
     assert any("[key]" in reply.error for reply in replies)
-    assert secret not in repr(engine.settings) + repr(vars(engine))
+    assert secret not in repr(engine.config) + repr(vars(engine))
     for file in tmp_path.iterdir():
         assert secret.encode() not in file.read_bytes()
 
@@ -329,7 +331,7 @@ def test_a_key_may_be_in_a_file_that_the_environment_names(
 
 
 def test_a_key_that_is_not_there_is_a_configuration_error(tmp_path: Path) -> None:
-    settings = HttpSettings(url="http://127.0.0.1:1/v1", model="m", key_env="NO_SUCH_KEY")
+    settings = EngineConfig(url="http://127.0.0.1:1/v1", model="m", key_env="NO_SUCH_KEY")
     with pytest.raises(ConfigError, match="NO_SUCH_KEY is not set"):
         HttpEngine(settings)
 
@@ -369,7 +371,7 @@ def test_no_such_host(connect: Connect, ask_for: Ask) -> None:
 
 
 def test_nobody_listens(connect: Connect, ask_for: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("kdos.llm.flight.FIRST_CONTACT_SECONDS", 0.5)
+    monkeypatch.setattr("kdos.llm.dispatcher.FIRST_CONTACT_SECONDS", 0.5)
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -379,7 +381,7 @@ def test_nobody_listens(connect: Connect, ask_for: Ask, monkeypatch: pytest.Monk
 def test_tls_that_cannot_be_trusted(
     connect: Connect, ask_for: Ask, tmp_path: Path, stack: ExitStack
 ) -> None:
-    from kdos.llm.island import EventLoopThread
+    from kdos.llm.transport import EventLoopThread
 
     key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
     command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1"]
@@ -409,10 +411,17 @@ def test_tls_that_cannot_be_trusted(
 @pytest.mark.parametrize("url", ["127.0.0.1:8000", "ftp://a/v1", "http://", "http://a:x/v1"])
 def test_what_is_no_address(url: str, ask_for: Ask) -> None:
     with pytest.raises(ConfigError, match="must be the address of a server"):
-        HttpEngine(HttpSettings(url=url, model="m"))
+        HttpEngine(EngineConfig(url=url, model="m"))
 
 
 def test_a_key_in_the_address_is_refused_and_not_shown() -> None:
     with pytest.raises(ConfigError) as caught:
-        HttpEngine(HttpSettings(url="https://user:sk-secret@a/v1", model="m"))
+        HttpEngine(EngineConfig(url="https://user:sk-secret@a/v1", model="m"))
     assert "sk-secret" not in str(caught.value)
+
+
+def test_the_fingerprint_never_changes_for_ledgers_know_their_replies_by_it() -> None:
+    plain = EngineConfig(kind="http", url="http://a/v1", model="m")
+    other = EngineConfig(model="m", temperature=0.3, max_tokens=77, extra={"top_p": 0.5, "a": [1]})
+    assert engine_fingerprint(plain) == "http/m/b68b2854607fb165"
+    assert engine_fingerprint(other) == "http/m/515ce2a69a1214d2"

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from kdos.errors import EngineError, StoreError
 from kdos.llm import Failure, Ledger, ScriptedEngine
-from kdos.llm.book import KeyBloomFilter
+from kdos.llm.reply_store import KeyBloomFilter
 from kdos.tasks import Prompt, Reply, Request, Usage
 
 MEMORY = Path(":memory:")

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from kdos.cli import main
-from kdos.llm import HttpEngine, HttpSettings, Ledger
+from kdos.config import EngineConfig
+from kdos.llm import HttpEngine, Ledger
 from kdos.pool import Passage
 from kdos.rules import RulesEngine
 from kdos.tasks import ask_seeds
@@ -64,7 +65,7 @@ def test_replies_over_http_are_those_of_the_engine_in_process() -> None:
     faults = ("--fail", "500:0.2", "--reset", "0.1", "--no-schema")
     with (
         served(*faults) as url,
-        HttpEngine(HttpSettings(url=url, model="rules")) as engine,
+        HttpEngine(EngineConfig(url=url, model="rules")) as engine,
         Ledger(Path(":memory:")) as ledger,
     ):
         replies = {reply.request.id: reply.text for reply in ledger.ask(engine, requests)}

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -21,7 +22,8 @@ from kdos.config import read_config
 from kdos.errors import ConfigError, InputError, StoreError
 from kdos.evaluate import place_questions
 from kdos.llm import ScriptedEngine
-from kdos.llm.stand_in import InjectedFaults, MockServer, serve_app
+from kdos.llm.dispatcher import RETRY
+from kdos.llm.mock_server import InjectedFaults, MockServer, serve_app
 from kdos.report import page as report_page
 from kdos.report import write_report
 from kdos.rules import RulesEngine
@@ -175,17 +177,17 @@ def test_two_workers_write_the_same_bytes(finished, corpus, tmp_path):
 
 
 def test_over_http_with_faults_it_writes_the_same_bytes(finished, corpus, tmp_path, monkeypatch):
-    monkeypatch.setattr("kdos.llm.flight.BACKOFF_FIRST", 0.01)
+    monkeypatch.setattr("kdos.llm.dispatcher.RETRY", replace(RETRY, first_delay=0.01))
     folder, summary = finished
     faults = InjectedFaults(fail={429: 0.05, 500: 0.05}, reset=0.05, retry_after=0.01)
-    stand_in = MockServer(RulesEngine(), PROMPTS, faults=faults)
-    with serve_app(stand_in.build_app()) as url:
+    server = MockServer(RulesEngine(), PROMPTS, faults=faults)
+    with serve_app(server.build_app()) as url:
         engine = {"kind": "http", "url": url, "model": "rules", "concurrency": 16}
         over_http = run(read_config(config_of(corpus, engine=engine)), tmp_path / "http")
     assert dataset_hash(tmp_path / "http") == dataset_hash(folder)
     assert over_http["samples"] == summary["samples"]
-    assert over_http["llm_calls"] == stand_in.stats.answered
-    assert stand_in.stats.answered_twice == 0
+    assert over_http["llm_calls"] == server.stats.answered
+    assert server.stats.answered_twice == 0
 
 
 def test_what_one_run_paid_for_another_has_from_the_cache(corpus, tmp_path):
@@ -222,14 +224,14 @@ def test_a_model_that_writes_nonsense_ends_the_run_with_every_reply_counted(tmp_
         for n in range(20)
     )  # fmt: skip
     source.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    stand_in = MockServer(ScriptedEngine(nonsense), PROMPTS)
-    with serve_app(stand_in.build_app()) as url:
+    server = MockServer(ScriptedEngine(nonsense), PROMPTS)
+    with serve_app(server.build_app()) as url:
         changes = {"source": {"kind": "qa", "path": str(source), "passage": "passage"}}
         changes["engine"] = {"kind": "http", "url": url, "model": "m"}
         summary = run(read_config(config_of(source, **changes)), tmp_path / "run")
     assert summary["samples"] == 0
     assert summary["stop_reason"] in {"no_gain", "unreachable"}
-    assert summary["llm_calls"] == stand_in.stats.requests
+    assert summary["llm_calls"] == server.stats.requests
     for name, stage in summary["stages"].items():
         assert stage["in"] == stage["out"] + sum(stage["refused"].values()), name
 

@@ -5,7 +5,7 @@ import pytest
 
 from kdos.checks import Benchmarks, KnownQuestions, refuse
 from kdos.extract import extraction_table
-from kdos.llm.scripted import ScriptedEngine
+from kdos.llm.engine import ScriptedEngine
 from kdos.pool import Extraction, Inventory, Passage, Seed
 from kdos.sampler import Pick
 from kdos.seed.tables import PASSAGES, SEEDS, to_table

@@ -9,7 +9,7 @@ import pytest
 
 from kdos.commands import verify as command
 from kdos.errors import InputError, UsageError
-from kdos.llm.scripted import ScriptedEngine
+from kdos.llm.engine import ScriptedEngine
 from kdos.logic import ShapeCounts
 from kdos.tasks import CHECKS, CRITERIA
 from kdos.verify import Options, Panel, Tally, check_items, find_fields, judge, read_items

@@ -30,7 +30,6 @@ from kdos.evaluate import (
     write_evaluation,
 )
 from kdos.llm import HttpEngine, Ledger
-from kdos.llm.http import settings_from
 from kdos.scoring import Question
 from kdos.terminal import say
 
@@ -145,12 +144,12 @@ def _mark_questions(
             marks = measure_losses(list(asked), model, examples=examples)
         else:
             assert answerer.engine is not None
-            with HttpEngine(settings_from(answerer.engine)) as engine:
+            with HttpEngine(answerer.engine) as engine:
                 ask = partial(ledger.ask, engine)
                 marks = list(mark_asked(questions, ask=ask, examples=examples))
         if answerer.judge is None:
             return marks
-        with HttpEngine(settings_from(answerer.judge)) as judge:
+        with HttpEngine(answerer.judge) as judge:
             return list(grade_marks(marks, ask=partial(ledger.ask, judge)))
 
 

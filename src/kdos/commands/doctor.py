@@ -7,8 +7,7 @@ from pathlib import Path
 
 from kdos.api import load_config
 from kdos.config import Config
-from kdos.llm.checkup import CALLS_PER_SAMPLE, HealthCheck, diagnose_endpoint
-from kdos.llm.http import settings_from
+from kdos.llm.doctor import CALLS_PER_SAMPLE, HealthCheck, diagnose_endpoint
 from kdos.terminal import say, show_json
 
 BYTES_A_CALL = 4096
@@ -50,7 +49,7 @@ def all_checks(config: Config, out: Path) -> Iterator[HealthCheck]:
     if config.engine.kind == "rules":
         yield HealthCheck("engine", True, "rules: built in, no key, no network, no cost")
     else:
-        yield from diagnose_endpoint(settings_from(config.engine), samples=config.budget.samples)
+        yield from diagnose_endpoint(config.engine, samples=config.budget.samples)
     yield check_disk(config.budget.samples, out)
 
 

@@ -4,7 +4,7 @@ import argparse
 from threading import Event
 
 from kdos.errors import UsageError
-from kdos.llm.stand_in import InjectedFaults, MockServer, serve_app
+from kdos.llm.mock_server import InjectedFaults, MockServer, serve_app
 from kdos.rules import RulesEngine
 from kdos.tasks.extract import EXTRACT_PROMPT
 from kdos.tasks.grade import GRADE_PROMPT
@@ -54,9 +54,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(args: argparse.Namespace) -> None:
     """Serve until interrupted; the line on stdout holds the address."""
-    stand_in = MockServer(RulesEngine(), PROMPTS, faults=read_faults(args))
+    server = MockServer(RulesEngine(), PROMPTS, faults=read_faults(args))
     try:
-        with serve_app(stand_in.build_app(), port=args.port) as url:
+        with serve_app(server.build_app(), port=args.port) as url:
             show_json({"url": url})
             say(f"answering at {url}; stop with Ctrl-C")
             Event().wait()

@@ -15,7 +15,7 @@ from kdos.artifacts import RunFolder
 from kdos.density import measure_density
 from kdos.embed import Embedder, LexicalEmbedder, load_embedder
 from kdos.errors import UsageError
-from kdos.llm.embeddings import ENDPOINT_PREFIX, open_endpoint_embedder
+from kdos.llm.http import ENDPOINT_PREFIX, open_endpoint_embedder
 from kdos.scoring import Question
 from kdos.store import read_arrays
 

@@ -1,12 +1,16 @@
-"""The door to language models: requests in, replies out, each kept in the ledger before use."""
+"""The door to language models: requests in, replies out, each stored in the ledger before use."""
 
-from kdos.llm.book import Spending
-from kdos.llm.budget import Budget, BudgetSpentError
-from kdos.llm.engine import Engine, RemoteEngine
-from kdos.llm.http import HttpEngine, HttpSettings
+from kdos.llm.engine import (
+    Budget,
+    BudgetSpentError,
+    Engine,
+    Failure,
+    RemoteEngine,
+    ScriptedEngine,
+)
+from kdos.llm.http import HttpEngine
 from kdos.llm.ledger import Ledger
-from kdos.llm.scripted import Failure, ScriptedEngine
-from kdos.llm.wire import Prices
+from kdos.llm.reply_store import Spending
 
 __all__ = [
     "Budget",
@@ -14,9 +18,7 @@ __all__ = [
     "Engine",
     "Failure",
     "HttpEngine",
-    "HttpSettings",
     "Ledger",
-    "Prices",
     "RemoteEngine",
     "ScriptedEngine",
     "Spending",

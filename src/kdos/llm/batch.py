@@ -1,8 +1,8 @@
 """Provider batch files: requests as JSONL at half the price, answered within a day.
 
-The second mode of the `http` engine. Requests go in lots; each lot's batch is remembered before it
-is waited for, so a run that is killed finds it again and pays nothing twice. A lot's replies are
-kept in one piece.
+The second mode of the `http` engine. Requests go in chunks, each one batch. A batch's name at the
+server is stored before it is waited for, so a run that is killed finds it again and pays nothing
+twice. A batch's replies are stored in one piece.
 """
 
 import time
@@ -15,69 +15,69 @@ import aiohttp
 import orjson
 
 from kdos.errors import EngineError
-from kdos.llm.client import ConnectionBrokenError, HttpResponse, ServerUnreachableError
+from kdos.llm.dispatcher import DispatcherState, refusal_error
 from kdos.llm.engine import OutOfTimeError, StoreReplies
-from kdos.llm.flight import REQUEST_FAULT_STATUS, DispatcherState, refusal_error
-from kdos.llm.wire import (
-    RETRYABLE_STATUS,
+from kdos.llm.protocol import (
+    REQUEST_FAULT_STATUS,
     ProtocolError,
     ResponseFormat,
+    RetryPolicy,
     body_excerpt,
     build_chat_body,
-    error_message,
-    measure_usage,
-    parse_completion,
+    is_retryable,
 )
+from kdos.llm.transport import ConnectionBrokenError, HttpResponse, ServerUnreachableError
 from kdos.tasks import Reply, Request, json_digest
 
-REQUESTS_PER_BATCH = 10_000  # requests; providers take 50,000 or 200 MB
+REQUESTS_PER_BATCH = 10_000  # providers take 50,000 or 200 MB
 BATCH_PRICE_FACTOR = 0.5
-POLL_FIRST, POLL_MOST = 1.0, 60.0  # seconds between two looks
-MAX_BATCH_ATTEMPTS = 3
-POLL_PATIENCE_SECONDS = 300.0  # seconds without any answer of the server to a look
+POLLING = RetryPolicy(max_attempts=3, first_delay=1.0, max_delay=60.0, growth=1.5)
+"""How often one request is put into a batch, and the delays between two looks at a batch."""
+
+POLL_PATIENCE_SECONDS = 300.0  # without any answer of the server to a look
 FINAL_BATCH_STATUS = frozenset({"completed", "failed", "expired", "cancelled"})
 COMPLETIONS_PATH = "/v1/chat/completions"
 
 
 @dataclass(slots=True, eq=False)
 class BatchDispatcher:
-    """One `complete` by batch files; `until` is a time of `time.monotonic`."""
+    """One call of `complete` by batch files; `deadline` is a time of `time.monotonic`."""
 
     state: DispatcherState
     store: StoreReplies
     deadline: float = float("inf")
 
     def iterate_replies(self, requests: Iterable[Request]) -> Iterator[Reply]:
-        """One reply for each request, lot by lot."""
+        """One reply for each request, batch by batch."""
         source = iter(requests)
-        while lot := list(islice(source, REQUESTS_PER_BATCH)):
-            yield from self.answer_chunk(lot)
+        while chunk := list(islice(source, REQUESTS_PER_BATCH)):
+            yield from self._answer_chunk(chunk)
 
-    def answer_chunk(self, requests: list[Request]) -> Iterator[Reply]:
-        """The replies of one lot; what a batch leaves out is asked again, a few times."""
+    def _answer_chunk(self, requests: list[Request]) -> Iterator[Reply]:
+        """The replies of one chunk; what a batch leaves out is asked again, a few times."""
         todo = {request.key: request for request in requests}
-        for attempt in range(1, MAX_BATCH_ATTEMPTS + 1):
-            replies = self.run_batch(todo, last=attempt == MAX_BATCH_ATTEMPTS)
-            done = [replace(reply, attempts=attempt) for reply in replies]
-            self.store(done)
-            yield from done
-            for reply in done:
+        for attempt in range(1, POLLING.max_attempts + 1):
+            replies = self._run_batch(todo, last=attempt == POLLING.max_attempts)
+            replies = [replace(reply, attempts=attempt) for reply in replies]
+            self.store(replies)
+            yield from replies
+            for reply in replies:
                 del todo[reply.request.key]
             if not todo:
                 return
 
-    def run_batch(self, todo: dict[str, Request], *, last: bool) -> list[Reply]:
+    def _run_batch(self, todo: dict[str, Request], *, last: bool) -> list[Reply]:
         """Submit, or find what was submitted; wait; read. `last` leaves no request out."""
-        form = self.state.response_format
+        form, server_state = self.state.response_format, self.state.server_state
+        # The name is a digest of what is asked, so that a later run finds the batch under way.
         name = f"batch/{json_digest([form, sorted(todo)])[:32]}"
-        number = self.state.server_state.get(name) or self.submit_batch(list(todo.values()))
-        self.state.server_state[name] = number
-        batch = self.wait_for_batch(number)
-        lines = self.read_result_file(batch, "output_file_id") + self.read_result_file(
-            batch, "error_file_id"
-        )
-        self.state.server_state.pop(name, None)
-        read = (self.read_result_row(line, todo, form=form, last=last) for line in lines)
+        batch_id = server_state.get(name) or self._submit_batch(list(todo.values()))
+        server_state[name] = batch_id
+        batch = self._wait_for_batch(batch_id)
+        rows = self._read_result_file(batch.get("output_file_id"))
+        rows += self._read_result_file(batch.get("error_file_id"))
+        server_state.pop(name, None)
+        read = (self._read_result_row(row, todo, form=form, last=last) for row in rows)
         replies = [reply for reply in read if reply]
         if last:
             problem = f"the batch ended as {batch['status']} without an answer to it"
@@ -86,141 +86,131 @@ class BatchDispatcher:
             replies += [Reply(request, error=problem, transient=True) for request in left]
         return replies
 
-    def submit_batch(self, requests: list[Request]) -> str:
-        """Send the lot; gives the batch's name at the server."""
-        plane = self.state
-        rows = [
-            {
-                "custom_id": request.key,
-                "method": "POST",
-                "url": COMPLETIONS_PATH,
-                "body": orjson.Fragment(
-                    build_chat_body(
-                        request,
-                        plane.common_fields,
-                        max_tokens=plane.max_tokens,
-                        response_format=plane.response_format,
-                    )
-                ),
-            }
-            for request in requests
-        ]
+    def _submit_batch(self, requests: list[Request]) -> str:
+        """Send a batch; gives its id at the server."""
         form = aiohttp.FormData()
         form.add_field("purpose", "batch")
-        file = b"\n".join(map(orjson.dumps, rows))
+        file = b"\n".join(map(self._batch_row, requests))
         form.add_field("file", file, filename="kdos.jsonl", content_type="application/jsonl")
-        uploaded = parse_object(self.post_once("files", form, json_body=False), self.state)
-        asked = {
+        uploaded = self._parse_object(self._post_once("files", form, is_json=False))
+        batch = {
             "input_file_id": uploaded["id"],
             "endpoint": COMPLETIONS_PATH,
             "completion_window": "24h",
         }
-        return str(parse_object(self.post_once("batches", orjson.dumps(asked)), self.state)["id"])
+        return str(self._parse_object(self._post_once("batches", orjson.dumps(batch)))["id"])
 
-    def wait_for_batch(self, number: str) -> dict[str, Any]:
+    def _batch_row(self, request: Request) -> bytes:
+        state = self.state
+        body = build_chat_body(
+            request,
+            state.common_fields,
+            max_tokens=state.max_tokens,
+            response_format=state.response_format,
+        )
+        return orjson.dumps(
+            {
+                "custom_id": request.key,
+                "method": "POST",
+                "url": COMPLETIONS_PATH,
+                "body": orjson.Fragment(body),
+            }
+        )
+
+    def _wait_for_batch(self, batch_id: str) -> dict[str, Any]:
         """Look at the batch until it has ended."""
-        pause = POLL_FIRST
+        looks = 0
         while True:
-            batch = parse_object(self.get_patiently(f"batches/{number}"), self.state)
+            batch = self._parse_object(self._get_patiently(f"batches/{batch_id}"))
             if batch.get("status") in FINAL_BATCH_STATUS:
                 return batch
             if time.monotonic() > self.deadline:
                 raise OutOfTimeError("the time is spent")
-            time.sleep(pause)
-            pause = min(POLL_MOST, 1.5 * pause)
+            looks += 1
+            time.sleep(POLLING.delay_after(looks))
 
-    def read_result_file(self, batch: dict[str, Any], file: str) -> list[dict[str, Any]]:
+    def _read_result_file(self, file_id: str | None) -> list[dict[str, Any]]:
         """The rows of one of the batch's files; none if there is no such file."""
-        if not batch.get(file):
+        if not file_id:
             return []
-        raw = self.get_patiently(f"files/{batch[file]}/content")
+        raw = self._get_patiently(f"files/{file_id}/content")
         return [orjson.loads(line) for line in raw.splitlines() if line.strip()]
 
-    def read_result_row(
-        self, line: dict[str, Any], todo: dict[str, Request], *, form: ResponseFormat, last: bool
+    def _read_result_row(
+        self, row: dict[str, Any], todo: dict[str, Request], *, form: ResponseFormat, last: bool
     ) -> Reply | None:
         """The reply in one row; None where asking again may help."""
-        plane = self.state
-        request = todo.get(line.get("custom_id", ""))
+        state = self.state
+        request = todo.get(row.get("custom_id", ""))
         if request is None:
             return None
-        response: dict[str, Any] = line.get("response") or {}
+        response: dict[str, Any] = row.get("response") or {}
         status, raw = response.get("status_code", 0), orjson.dumps(response.get("body"))
         if status == 200:
             try:
-                return self.read_completion(request, raw, form=form)
+                return self._read_completion(request, raw, form=form)
             except ProtocolError:
                 return None
-        words = plane.client.key.redact_text(error_message(raw if response else orjson.dumps(line)))
-        own = status in REQUEST_FAULT_STATUS
-        if own and request.prompt.schema and not plane.format_confirmed and form.weaker:
-            plane.response_format = plane.server_state["form"] = form.weaker
+        request_fault = status in REQUEST_FAULT_STATUS
+        may_be_form = request_fault and request.prompt.schema and not state.format_confirmed
+        if may_be_form and form.weaker:
+            # Remembered though not confirmed: the next batch, perhaps of another run, asks so.
+            state.response_format = state.server_state["form"] = form.weaker
             return None
-        if own or last:
-            return Reply(request, error=f"HTTP {status}: {words}", transient=not own)
+        if request_fault or last:
+            message = state.server_message(raw if response else orjson.dumps(row))
+            error = f"HTTP {status}: {message}"
+            return Reply(request, error=error, transient=not request_fault)
         return None
 
-    def read_completion(self, request: Request, raw: bytes, *, form: ResponseFormat) -> Reply:
-        """The reply in the body of a completion."""
-        plane = self.state
-        answer = parse_completion(raw)
-        if request.prompt.schema and not plane.format_confirmed:
-            plane.confirm_format(form)
+    def _read_completion(self, request: Request, raw: bytes, *, form: ResponseFormat) -> Reply:
+        """The reply in the body of a completion, at the price of batches."""
         size = sum(len(message["content"]) for message in request.messages)
-        usage = measure_usage(answer, size, plane.prices)
-        scrub = plane.client.key.redact_text
-        return Reply(
-            request,
-            text=scrub(answer.text),
-            reasoning=scrub(answer.reasoning),
-            finish=answer.finish,
-            usage=replace(usage, cost_usd=BATCH_PRICE_FACTOR * usage.cost_usd),
-        )
+        reply = self.state.reply_to(request, raw, form=form, request_bytes=size)
+        cost = BATCH_PRICE_FACTOR * reply.usage.cost_usd
+        return replace(reply, usage=replace(reply.usage, cost_usd=cost))
 
-    def post_once(self, path: str, data: Any, *, json_body: bool = True) -> bytes:
-        """Send once: what broke off may have been taken."""
+    def _post_once(self, path: str, data: Any, *, is_json: bool = True) -> bytes:
+        """Send without retries: what broke off may have been taken, and would be paid twice."""
         client = self.state.client
         try:
-            fetched = client.loop_thread.run_coroutine(
-                client.send_request("POST", path, data=data, is_json=json_body)
-            )
+            response = client.call_server("POST", path, data=data, is_json=is_json)
         except (ConnectionBrokenError, ServerUnreachableError) as error:
             raise EngineError(f"{client.endpoint.root} must take batches. {error}.") from error
-        return self.checked_body(fetched)
+        return self._checked_body(response)
 
-    def get_patiently(self, path: str) -> bytes:
+    def _get_patiently(self, path: str) -> bytes:
         """Fetch, and wait for a server that is away for a while."""
-        client, began, pause = self.state.client, time.monotonic(), POLL_FIRST
+        client, began, attempts = self.state.client, time.monotonic(), 0
         while True:
             try:
-                fetched = client.loop_thread.run_coroutine(client.send_request("GET", path))
-                if fetched.status not in RETRYABLE_STATUS and fetched.status < 500:
-                    return self.checked_body(fetched)
-                problem = f"HTTP {fetched.status}"
+                response = client.call_server("GET", path)
+                if not is_retryable(response.status):
+                    return self._checked_body(response)
+                problem = f"HTTP {response.status}"
             except (ConnectionBrokenError, ServerUnreachableError) as error:
                 problem = str(error)
             if time.monotonic() - began > POLL_PATIENCE_SECONDS:
                 raise EngineError(f"{client.endpoint.root} must tell of its batches. {problem}.")
-            time.sleep(pause)
-            pause = min(POLL_MOST, 1.5 * pause)
+            attempts += 1
+            time.sleep(POLLING.delay_after(attempts))
 
-    def checked_body(self, fetched: HttpResponse) -> bytes:
-        """The body of a reply, or an error in the server's own words."""
-        if fetched.status != 200:
-            words = self.state.client.key.redact_text(error_message(fetched.body))
-            raise refusal_error(self.state, fetched.status, words)
-        return fetched.body
+    def _checked_body(self, response: HttpResponse) -> bytes:
+        """The body of a reply, or an error with the server's own message."""
+        if response.status != 200:
+            message = self.state.server_message(response.body)
+            raise refusal_error(self.state, response.status, message)
+        return response.body
 
-
-def parse_object(raw: bytes, plane: DispatcherState) -> dict[str, Any]:
-    """The JSON object that the server sent."""
-    try:
-        value = orjson.loads(raw)
-    except orjson.JSONDecodeError:
-        value = None
-    if isinstance(value, dict):
-        return cast("dict[str, Any]", value)
-    raise EngineError(
-        f"{plane.client.endpoint.root} must offer batches (engine.batch). "
-        f"It sent {body_excerpt(raw)}."
-    )
+    def _parse_object(self, raw: bytes) -> dict[str, Any]:
+        """The JSON object that the server sent."""
+        try:
+            value = orjson.loads(raw)
+        except orjson.JSONDecodeError:
+            value = None
+        if isinstance(value, dict):
+            return cast("dict[str, Any]", value)
+        raise EngineError(
+            f"{self.state.client.endpoint.root} must offer batches (engine.batch). "
+            f"It sent {body_excerpt(raw)}."
+        )

@@ -1,22 +1,32 @@
-"""What an engine is: requests in, one reply each out, in any order.
+"""What an engine is: requests in, one reply each out, in any order; its budget; a scripted one.
 
 An engine never raises for a single request: a request that fails for good is a `Reply` whose
 `error` says why. It raises `EngineError` only when nothing at all can be done (wrong key, unknown
 model, no such host).
 """
 
-from collections.abc import Callable, Iterable, Iterator, MutableMapping, Sequence
-from typing import Protocol, runtime_checkable
+from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol, runtime_checkable
 
-from kdos.errors import EngineError
+import orjson
+
+from kdos.errors import EngineError, KdosError
 from kdos.tasks import Reply, Request, Usage
 
 StoreReplies = Callable[[Sequence[Reply]], None]
 """Puts replies where a crash cannot reach them; may be called from any thread."""
 
 
+class BudgetSpentError(KdosError):
+    """The next request could pass a cap. Every reply before it was stored and yielded.
+
+    The same command with a larger cap goes on where it stopped.
+    """
+
+
 class OutOfTimeError(EngineError):
-    """The time that was given is over, and requests are left without an answer."""
+    """The deadline is over, and requests are left without an answer."""
 
 
 class Engine(Protocol):
@@ -35,7 +45,7 @@ class Engine(Protocol):
     def complete(self, requests: Iterable[Request]) -> Iterator[Reply]:
         """One reply for each request, in the order in which they are ready.
 
-        Requests are drawn in the caller's thread, as there is room for them.
+        Requests are taken in the caller's thread, as the engine has room for them.
         """
         ...
 
@@ -59,10 +69,86 @@ class RemoteEngine(Engine, Protocol):
     def complete_and_store(
         self, requests: Iterable[Request], store: StoreReplies, *, deadline: float = float("inf")
     ) -> Iterator[Reply]:
-        """Like `complete`, but each reply is kept before it is given out.
+        """Like `complete`, but each reply is stored before it is yielded.
 
-        It is kept within a fifth of a second of its coming, also while nobody asks for the next.
-        After `until`, on the monotonic clock, it starts nothing more, and raises `OutOfTimeError`
-        when all that is in flight has landed and was given out.
+        It is stored within a fifth of a second of its arrival, also while nobody asks for the next.
+        After `deadline`, on the monotonic clock, nothing more is sent, and `OutOfTimeError` is
+        raised when all that is in flight has come back and was yielded.
         """
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """Caps; None is no cap. Money in USD, time in seconds since the ledger was opened.
+
+    `calls`, `tokens` and `usd` count everything that the ledger's runs have spent so far. A request
+    is sent only if what is spent, what is in flight and the most that it can come to stay below.
+    """
+
+    calls: int | None = None
+    tokens: int | None = None
+    usd: float | None = None
+    seconds: float | None = None
+
+    @property
+    def counts_tokens(self) -> bool:
+        """Whether tokens or money are capped."""
+        return self.tokens is not None or self.usd is not None
+
+    def name_passed_cap(self, *, calls: int, usage: Usage, seconds: float) -> str:
+        """Which cap spending that much would pass, in words; empty if none."""
+        tokens = usage.prompt_tokens + usage.completion_tokens
+        if self.calls is not None and calls > self.calls:
+            return f"{self.calls:,} calls"
+        if self.tokens is not None and tokens > self.tokens:
+            return f"{self.tokens:,} tokens"
+        if self.usd is not None and usage.cost_usd > self.usd:
+            return f"{self.usd:,.2f} USD"
+        if self.seconds is not None and seconds > self.seconds:
+            return f"{self.seconds:,.0f} seconds"
+        return ""
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A scripted failure, and why; `transient` if another run may get an answer."""
+
+    reason: str
+    transient: bool = False
+
+
+ScriptedAnswer = str | Mapping[str, Any] | Failure | Reply
+
+
+class ScriptedEngine:
+    """Answers each request with `answer(request)`: a text, JSON, a failure or a whole reply.
+
+    For tests and rehearsals: in this process and free.
+    """
+
+    def __init__(
+        self, answer: Callable[[Request], ScriptedAnswer], *, name: str = "scripted"
+    ) -> None:
+        self.name = name
+        self.fingerprint = f"scripted/{name}"
+        self.asked = 0
+        self._answer = answer
+
+    def complete(self, requests: Iterable[Request]) -> Iterator[Reply]:
+        """One reply for each request, in the order of the requests."""
+        for request in requests:
+            self.asked += 1
+            yield _build_reply(request, self._answer(request))
+
+
+def _build_reply(request: Request, answer: ScriptedAnswer) -> Reply:
+    match answer:
+        case Reply():
+            return answer
+        case Failure(reason, transient):
+            return Reply(request, error=reason, transient=transient)
+        case str():
+            return Reply(request, text=answer)
+        case _:
+            return Reply(request, text=orjson.dumps(answer).decode())

@@ -1,57 +1,69 @@
-"""The `http` engine: any server that speaks OpenAI's chat completions.
+"""The `http` engine and the `endpoint:` embedder: any server that speaks OpenAI's API.
 
-The caller sees a plain iterator. Behind it the requests fly on an event loop of their own
-(`flight.py`), as many at once as the server bears (`pace.py`).
+The caller sees plain iterators and arrays. Behind them requests run on an event loop of their own
+(`dispatcher.py`), as many at once as the server bears (`concurrency.py`).
 """
 
-from collections.abc import Iterable, Iterator, Mapping, MutableMapping, Sequence
-from dataclasses import dataclass, field
+import asyncio
+import time
+from collections.abc import Iterable, Iterator, MutableMapping, Sequence
 from types import TracebackType
 from typing import Any, Self
 
+import numpy as np
+import orjson
+
+from kdos.arrays import Float32Array
+from kdos.chance import generator
 from kdos.config import EngineConfig
+from kdos.errors import ConfigError, EngineError
 from kdos.llm.batch import BatchDispatcher
-from kdos.llm.client import HttpClient, check_server_url
+from kdos.llm.concurrency import AIMDController
+from kdos.llm.dispatcher import DispatcherState, RequestDispatcher
 from kdos.llm.engine import StoreReplies
-from kdos.llm.flight import DispatcherState, RequestDispatcher
-from kdos.llm.keys import find_api_key
-from kdos.llm.pace import AIMDController
-from kdos.llm.wire import PROTOCOL_VERSION, Prices, bound_usage
+from kdos.llm.protocol import (
+    PROTOCOL_VERSION,
+    RetryPolicy,
+    body_excerpt,
+    bound_usage,
+    error_message,
+    is_retryable,
+    read_retry_after,
+)
+from kdos.llm.transport import (
+    ConnectionBrokenError,
+    HttpClient,
+    HttpResponse,
+    ServerUnreachableError,
+    check_server_url,
+    find_api_key,
+)
 from kdos.tasks import Reply, Request, Usage, json_digest
 
-
-@dataclass(frozen=True, slots=True)
-class HttpSettings:
-    """The `engine` part of a configuration.
-
-    `concurrency` is the most requests in flight, `timeout` the seconds one may take, `max_tokens`
-    the length of a reply; `batch` sends batch files (`batch.py`); `extra` goes into every request
-    as it is.
-    """
-
-    url: str
-    model: str
-    key_env: str | None = None
-    concurrency: int = 64
-    timeout: float = 300.0
-    temperature: float = 0.7
-    max_tokens: int = 4096
-    prices: Prices | None = None
-    batch: bool = False
-    extra: Mapping[str, Any] = field(default_factory=dict[str, Any])
+TEXTS_PER_REQUEST = 64
+EMBED_REQUESTS_IN_FLIGHT = 8
+EMBED_RETRY = RetryPolicy(max_attempts=8, first_delay=0.5, max_delay=30.0, jitter=0.5)
+ENDPOINT_PREFIX = "endpoint:"
+"""Before the model's name, in `embed`."""
 
 
 class HttpEngine:
-    """A `RemoteEngine` over HTTP. Close it when done: it holds a thread and connections."""
+    """A `RemoteEngine` over HTTP. Close it when done: it holds a thread and connections.
 
-    def __init__(self, settings: HttpSettings) -> None:
-        check_server_url(settings.url)
-        self.settings = settings
-        self.name = settings.model
-        self.fingerprint = fingerprint(settings)
+    `config` is the `engine` part of a configuration; its `kind` is not looked at.
+
+    Raises:
+        ConfigError: The address or the key's variable cannot be used.
+    """
+
+    def __init__(self, config: EngineConfig) -> None:
+        check_server_url(config.url)
+        self.config = config
+        self.name = config.model
+        self.fingerprint = engine_fingerprint(config)
         self.server_state: MutableMapping[str, str] = {}
-        self._plane: DispatcherState | None = None
-        self._key = find_api_key(settings.key_env)
+        self._state: DispatcherState | None = None
+        self._key = find_api_key(config.key_env)
 
     def __enter__(self) -> Self:
         return self
@@ -66,72 +78,164 @@ class HttpEngine:
 
     def close(self) -> None:
         """End the thread and close the connections."""
-        if self._plane is not None:
-            self._plane.client.close()
-            self._plane = None
+        if self._state is not None:
+            self._state.client.close()
+            self._state = None
 
     @property
     def has_prices(self) -> bool:
-        """Whether the settings say what a token costs."""
-        return self.settings.prices is not None
+        """Whether the configuration says what a token costs."""
+        return self.config.prices is not None
 
     def bound_request_usage(self, request: Request) -> Usage:
         """The most that a request can come to."""
-        settings = self.settings
-        return bound_usage(request, max_tokens=settings.max_tokens, prices=settings.prices)
+        return bound_usage(request, max_tokens=self.config.max_tokens, prices=self.config.prices)
 
     def complete(self, requests: Iterable[Request]) -> Iterator[Reply]:
         """One reply for each request, in the order in which they come."""
-        return self.complete_and_store(requests, forget)
+        return self.complete_and_store(requests, lambda _: None)
 
     def complete_and_store(
         self, requests: Iterable[Request], store: StoreReplies, *, deadline: float = float("inf")
     ) -> Iterator[Reply]:
-        """Like `complete`, each reply kept before it is given out; see `RemoteEngine`."""
-        plane = self._plane = self._plane or self._board()
-        plane.use_server_state(self.server_state)
-        flight = BatchDispatcher if self.settings.batch else RequestDispatcher
-        return flight(plane, store, deadline=deadline).iterate_replies(requests)
+        """Like `complete`, each reply stored before it is yielded; see `RemoteEngine`."""
+        state = self._state = self._state or self._open_state()
+        state.use_server_state(self.server_state)
+        dispatcher = BatchDispatcher if self.config.batch else RequestDispatcher
+        return dispatcher(state, store, deadline=deadline).iterate_replies(requests)
 
-    def _board(self) -> DispatcherState:
-        """A client with its thread, and what all flights share."""
-        settings = self.settings
+    def _open_state(self) -> DispatcherState:
+        config = self.config
         return DispatcherState(
-            client=HttpClient(settings.url, key=self._key, timeout=settings.timeout),
-            controller=AIMDController(settings.concurrency),
+            client=HttpClient(config.url, key=self._key, timeout=config.timeout),
+            controller=AIMDController(config.concurrency),
             server_state=self.server_state,
             common_fields={
-                "model": settings.model,
-                "temperature": settings.temperature,
-                **settings.extra,
+                "model": config.model,
+                "temperature": config.temperature,
+                **config.extra,
             },
-            max_tokens=settings.max_tokens,
-            prices=settings.prices,
+            max_tokens=config.max_tokens,
+            prices=config.prices,
         )
 
 
-def fingerprint(settings: HttpSettings) -> str:
-    """What shapes the replies: model and sampling, not the address, for a server may move."""
-    shape = [PROTOCOL_VERSION, settings.temperature, settings.max_tokens, settings.extra]
-    return f"http/{settings.model}/{json_digest(shape)[:16]}"
+def engine_fingerprint(config: EngineConfig) -> str:
+    """What shapes the replies: model and sampling, not the address, for a server may move.
+
+    Ledgers know their replies by it: a change of this text asks everything again.
+    """
+    shape = [PROTOCOL_VERSION, config.temperature, config.max_tokens, config.extra]
+    return f"http/{config.model}/{json_digest(shape)[:16]}"
 
 
-def forget(replies: Sequence[Reply]) -> None:
-    """Keep nothing."""
+class EndpointEmbedder:
+    """An embedder behind HTTP. Close it when done: it holds a thread and connections.
+
+    `timeout` in seconds, for one request.
+    """
+
+    def __init__(
+        self, url: str, model: str, *, key_env: str | None = None, timeout: float = 120.0
+    ) -> None:
+        check_server_url(url)
+        self.name = f"{ENDPOINT_PREFIX}{model}"
+        self._model = model
+        self._client = HttpClient(
+            url, key=find_api_key(key_env), timeout=timeout, name="kdos-embed"
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the thread and close the connections."""
+        self._client.close()
+
+    def embed(self, texts: Sequence[str]) -> Float32Array:
+        """Vectors of the texts as the server gives them, shape (n_texts, n_features).
+
+        Raises:
+            EngineError: The server cannot or will not embed them.
+        """
+        starts = range(0, len(texts), TEXTS_PER_REQUEST)
+        chunks = [list(texts[start : start + TEXTS_PER_REQUEST]) for start in starts]
+        embedded = self._client.loop_thread.run_coroutine(self._embed_chunks(chunks))
+        rows = [row for chunk in embedded for row in chunk]
+        if len({len(row) for row in rows}) > 1:
+            raise self._embedding_error("it sent vectors of different lengths")
+        return np.asarray(rows, np.float32).reshape(len(texts), len(rows[0]) if rows else 0)
+
+    async def _embed_chunks(self, chunks: list[list[str]]) -> list[list[list[float]]]:
+        """The vectors of every chunk, in order; a few requests in flight at once."""
+        slots = asyncio.Semaphore(EMBED_REQUESTS_IN_FLIGHT)
+
+        async def embed_in_slot(chunk: list[str]) -> list[list[float]]:
+            async with slots:
+                return await self._embed_chunk(chunk)
+
+        return await asyncio.gather(*map(embed_in_slot, chunks))
+
+    async def _embed_chunk(self, texts: list[str]) -> list[list[float]]:
+        """The vectors of one request's texts, tried again while that can help."""
+        body = orjson.dumps({"model": self._model, "input": texts, "encoding_format": "float"})
+        problem = ""
+        for attempt in range(1, EMBED_RETRY.max_attempts + 1):
+            asked = 0.0
+            try:
+                response = await self._client.send_request("POST", "embeddings", data=body)
+            except ServerUnreachableError as error:
+                if error.permanent:
+                    raise self._embedding_error(str(error)) from error
+                problem = str(error)
+            except ConnectionBrokenError as error:
+                problem = str(error)
+            else:
+                if response.status == 200:
+                    return self._parse_vectors(response, len(texts))
+                message = f"HTTP {response.status}: {error_message(response.body)}"
+                problem = self._client.key.redact_text(message)
+                if not is_retryable(response.status):
+                    break
+                asked = read_retry_after(response.headers, now=time.time())
+            chance = generator(attempt, texts[0]).random()
+            await asyncio.sleep(EMBED_RETRY.delay_after(attempt, asked=asked, chance=chance))
+        raise self._embedding_error(problem)
+
+    def _parse_vectors(self, response: HttpResponse, n_texts: int) -> list[list[float]]:
+        """The vectors in a reply, in the order of the texts."""
+        try:
+            data: list[dict[str, Any]] = orjson.loads(response.body)["data"]
+            rows = {row["index"]: row["embedding"] for row in data}
+            return [rows[number] for number in range(n_texts)]
+        except (orjson.JSONDecodeError, KeyError, TypeError) as error:
+            raise self._embedding_error(f"it sent {body_excerpt(response.body)}") from error
+
+    def _embedding_error(self, what: str) -> EngineError:
+        return EngineError(
+            f"{self._client.endpoint.root} must embed texts with {self._model}. {what}. "
+            "Check engine.url and the model's name in embed."
+        )
 
 
-def settings_from(config: EngineConfig) -> HttpSettings:
-    """The settings in a configuration."""
-    prices = config.prices
-    return HttpSettings(
-        url=config.url,
-        model=config.model,
-        key_env=config.key_env,
-        concurrency=config.concurrency,
-        timeout=config.timeout,
-        temperature=config.temperature,
-        max_tokens=config.max_tokens,
-        prices=Prices(prices.prompt, prices.completion) if prices else None,
-        batch=config.batch,
-        extra=config.extra,
-    )
+def open_endpoint_embedder(embed: str, engine: EngineConfig) -> EndpointEmbedder:
+    """The embedder of a configuration whose `embed` is `endpoint:MODEL`.
+
+    Raises:
+        ConfigError: No model or no server is named.
+    """
+    model, url = embed.removeprefix(ENDPOINT_PREFIX), engine.embed_url or engine.url
+    if not model or not url:
+        raise ConfigError(
+            "`embed: endpoint:MODEL` needs a model and the server's address, in engine.embed_url "
+            f"or engine.url. Got embed {embed!r} and url {url!r}."
+        )
+    return EndpointEmbedder(url, model, key_env=engine.key_env, timeout=engine.timeout)

@@ -1,36 +1,61 @@
-"""The ledger: every reply is kept before anyone uses it.
+"""The ledger: every reply is stored before anyone uses it.
 
 It is cache and checkpoint at once: a request that was answered before, in this run or an earlier
-one, is answered from it and never paid for again. Inputs and replies are kept as plain text, each
-prompt once (compressing them would save two fifths of the file and take three times as long as
-writing them). One process at a time uses a run's ledger; many may share a cache.
+one, is answered from it and never paid for again. Inputs and replies are stored as plain text
+(compressing them would save two fifths of the file and take three times as long as writing them).
+One process at a time uses a run's ledger; many may share a cache.
 """
 
-from collections.abc import Iterable, Iterator
+import hashlib
+from collections import deque
+from collections.abc import Generator, Iterable, Iterator, MutableMapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from threading import Lock
+from time import monotonic
 from types import TracebackType
 from typing import Self
 
-from kdos.llm.accounts import Accounts
-from kdos.llm.asking import Asking
-from kdos.llm.book import Spending
-from kdos.llm.budget import Budget
-from kdos.llm.engine import Engine
-from kdos.tasks import Reply, Request
+import orjson
+
+from kdos.errors import ConfigError, EngineError
+from kdos.llm.engine import Budget, BudgetSpentError, Engine, OutOfTimeError, RemoteEngine
+from kdos.llm.reply_store import KeyedReply, ReplyStore, Spending
+from kdos.pool import Refusal
+from kdos.tasks import FailedAttempt, Reply, Request, Usage
+from kdos.tasks.reading import read_value
+
+CACHE_COPIES_AT_ONCE = 512  # replies out of the cache that are copied into the run's file together
+COMMIT_SECONDS = 0.1  # a reply of an engine in this process waits at most this long
+COMMIT_REPLIES = 4096
+MAX_READY_REPLIES = 4096  # stored replies that may pile up before the reader gets them
+CUT_OFF_TOKENS_FACTOR = 2  # times the tokens, for a reply that was cut off
+NO_BUDGET = Budget()
 
 
 class Ledger:
     """An open ledger; `Path(":memory:")` keeps it in memory only.
 
     `cache` is a second file that several runs share: what it holds is not asked again, and what
-    this run asks is put into it.
+    this run asks is put into it. `budget` counts against the totals of `path`.
+
+    Raises:
+        StoreError: A file is no ledger, or is in use.
     """
 
     def __init__(
         self, path: Path, *, cache: Path | None = None, budget: Budget | None = None
     ) -> None:
         self.path = path
-        self._accounts = Accounts(path, shared=cache, budget=budget or Budget())
+        self.budget = budget or Budget()
+        self._own = ReplyStore(path, exclusive=True)
+        self._cache = ReplyStore(cache, exclusive=False) if cache else None
+        self._cache_copies: list[tuple[Engine, KeyedReply]] = []
+        self._lock = Lock()  # of the totals: replies are stored from the engine's thread too
+        self._cached = 0
+        self._spending = self._own.total_spending()
+        self._opened_at = monotonic()
 
     def __enter__(self) -> Self:
         return self
@@ -44,25 +69,323 @@ class Ledger:
         self.close()
 
     def close(self) -> None:
-        """Close the file; everything that was yielded is in it."""
-        self._accounts.close()
+        """Close the files; everything that was yielded is in the run's own."""
+        self._write_cache_copies()
+        self._own.close()
+        if self._cache:
+            self._cache.close()
 
     @property
     def spending(self) -> Spending:
         """Totals so far."""
-        return self._accounts.spending
+        return replace(self._spending, cached=self._cached)
 
     def ask(self, engine: Engine, requests: Iterable[Request]) -> Iterator[Reply]:
         """One reply for each request, in the order in which they are ready.
 
         What was answered before comes from the file; every new reply is committed before it is
-        yielded; identical requests are asked once. Requests are drawn as the engine has room. A
+        yielded; identical requests are asked once. Requests are taken as the engine has room. A
         remote engine's reply that was cut off, or does not fit its prompt's schema, is asked for
-        once more; see `asking.py`.
+        once more.
 
         Raises:
             BudgetSpentError: A cap of the budget is reached, after all replies so far were yielded.
-            EngineError: The engine cannot work at all.
-            StoreError: A reply could not be kept.
+            ConfigError: Money is capped and the engine knows no prices.
+            EngineError: The engine cannot work at all, or left a request unanswered.
+            StoreError: A reply could not be stored.
         """
-        return Asking(self._accounts, engine, iter(requests)).replies()
+        return _ReplyStream(self, engine, iter(requests)).iterate_replies()
+
+    @property
+    def seconds_open(self) -> float:
+        """How long the ledger has been open."""
+        return monotonic() - self._opened_at
+
+    @property
+    def deadline(self) -> float:
+        """When the budget's time is spent, on the monotonic clock."""
+        seconds = self.budget.seconds
+        return self._opened_at + (float("inf") if seconds is None else seconds)
+
+    def find_reply(self, engine: Engine, key: bytes, request: Request) -> Reply | None:
+        """The stored reply to `request`, whose key is `key`."""
+        reply = self._own.find_reply(key, request)
+        if reply is None and self._cache:
+            reply = self._cache.find_reply(key, request)
+            if reply is not None:
+                self._cache_copies.append((engine, (key, reply)))
+                if len(self._cache_copies) >= CACHE_COPIES_AT_ONCE:
+                    self._write_cache_copies()
+        self._cached += reply is not None
+        return reply
+
+    def store_replies(self, engine: Engine, replies: Sequence[KeyedReply]) -> None:
+        """Commit replies with their keys; when this returns they survive a crash."""
+        by_task: dict[str, list[Reply]] = {}
+        for _, reply in replies:
+            by_task.setdefault(reply.request.task, []).append(reply)
+        spent = {task: Spending.of_replies(those) for task, those in by_task.items()}
+        self._own.store_replies(engine, replies, spent)
+        if self._cache:
+            self._cache.store_replies(engine, replies, spent)
+        with self._lock:
+            self._spending = sum(spent.values(), self._spending)
+
+    def server_state(self, engine: Engine) -> "ServerState":
+        """What the engine found out about its server, in this run and in earlier ones."""
+        return ServerState(self._own, self._own.engine_number(engine))
+
+    def _write_cache_copies(self) -> None:
+        """Copy what came out of the cache into the run's own file: it cost nothing here."""
+        engines = {engine.fingerprint: engine for engine, _ in self._cache_copies}
+        for fingerprint, engine in engines.items():
+            copies = [
+                pair for other, pair in self._cache_copies if other.fingerprint == fingerprint
+            ]
+            self._own.store_replies(engine, copies, {})
+        self._cache_copies.clear()
+
+
+class ServerState(MutableMapping[str, str]):
+    """What one engine found out about its server, on disk as soon as it is set."""
+
+    def __init__(self, store: ReplyStore, engine: int) -> None:
+        self._store = store
+        self._engine = engine
+        self._known = store.read_engine_state(engine)
+
+    def __getitem__(self, name: str) -> str:
+        return self._known[name]
+
+    def __setitem__(self, name: str, value: str) -> None:
+        if self._known.get(name) != value:
+            self._known[name] = value
+            self._store.write_engine_state(self._engine, name, value)
+
+    def __delitem__(self, name: str) -> None:
+        del self._known[name]
+        self._store.write_engine_state(self._engine, name, None)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(dict(self._known))
+
+    def __len__(self) -> int:
+        return len(self._known)
+
+
+@dataclass(slots=True, eq=False)
+class _ReplyStream:
+    """One call of `Ledger.ask`.
+
+    `askers` holds, by request key, the requests that wait for one reply: identical requests are
+    asked once. `retries` are requests to ask before the source is read on, with their askers.
+    `reserved` is the most that each request in flight can come to; `reached_cap` ends the stream.
+    """
+
+    ledger: Ledger
+    engine: Engine
+    source: Iterator[Request]
+    salt: bytes = field(init=False)
+    remote: RemoteEngine | None = field(init=False)
+    exhausted: bool = False
+    askers: dict[str, list[Request]] = field(default_factory=dict[str, list[Request]])
+    retries: deque[tuple[Request, list[Request]]] = field(
+        default_factory=deque[tuple[Request, list[Request]]]
+    )
+    ready: deque[Reply] = field(default_factory=deque[Reply])
+    reserved: dict[str, Usage] = field(default_factory=dict[str, Usage])
+    reached_cap: str = ""
+
+    def __post_init__(self) -> None:
+        self.remote = self.engine if isinstance(self.engine, RemoteEngine) else None
+        fingerprint = self.engine.fingerprint.encode()
+        self.salt = hashlib.blake2b(fingerprint, digest_size=32).digest()
+
+    def ledger_key(self, request: Request) -> bytes:
+        """16 bytes that depend on the engine and on everything that shapes the reply."""
+        return hashlib.blake2b(request.key.encode(), key=self.salt, digest_size=16).digest()
+
+    def iterate_replies(self) -> Generator[Reply]:
+        """One reply for each request of the source."""
+        self.check_prices()
+        # The engine is called again while requests are left: `unanswered_requests` ends early.
+        while not self.exhausted:
+            with closing(self.engine_replies()) as replies:
+                for reply in replies:
+                    self.handle_reply(reply)
+                    while self.ready:
+                        yield self.ready.popleft()
+            while self.ready:
+                yield self.ready.popleft()
+            self.check_all_answered()
+            if self.reached_cap:
+                raise BudgetSpentError(
+                    f"the budget of {self.reached_cap} is spent; every reply is kept. "
+                    "Raise it and run the same command to go on."
+                )
+
+    def engine_replies(self) -> Generator[Reply]:
+        """The engine's replies to what is not stored, each stored before it is yielded."""
+        engine = self.remote
+        if engine is None:
+            yield from self.commit_in_groups(self.engine.complete(self.unanswered_requests()))
+            return
+        engine.server_state = self.ledger.server_state(engine)
+        requests, deadline = self.unanswered_requests(), self.ledger.deadline
+        try:
+            yield from engine.complete_and_store(requests, self.store_replies, deadline=deadline)
+        except OutOfTimeError:
+            self.askers.clear()
+            self.reached_cap = f"{self.ledger.budget.seconds:,.0f} seconds"
+
+    def commit_in_groups(self, replies: Iterator[Reply]) -> Generator[Reply]:
+        """Replies of an engine in this process, committed together."""
+        group: list[Reply] = []
+        since = monotonic()
+        try:
+            for reply in replies:
+                group.append(reply)
+                # Stored replies are ready: the reader should not wait for the clock.
+                due = self.ready or monotonic() - since >= COMMIT_SECONDS
+                if due or len(group) >= COMMIT_REPLIES:
+                    committed, group = group, []
+                    self.store_replies(committed)
+                    yield from committed
+                    since = monotonic()
+        finally:
+            # Also when the engine raises or the reader leaves: what was answered is not lost.
+            self.store_replies(group)
+        yield from group
+
+    def store_replies(self, replies: Sequence[Reply]) -> None:
+        """Put replies into the ledger; called from the engine's thread too."""
+        if replies:
+            pairs = [(self.ledger_key(reply.request), reply) for reply in replies]
+            self.ledger.store_replies(self.engine, pairs)
+
+    def unanswered_requests(self) -> Iterator[Request]:
+        """The requests that the engine must answer now.
+
+        It ends early when many stored replies are ready, so that they reach the reader, and when
+        the next request could pass a cap while others are in flight: these may come to less than
+        was reserved for them. The engine is called again then.
+        """
+        any_asked = False
+        while len(self.ready) < MAX_READY_REPLIES:
+            request, askers = self.next_request()
+            if request is None:
+                return
+            if request.key in self.askers:
+                self.askers[request.key] += askers
+            elif stored := self.ledger.find_reply(self.engine, self.ledger_key(request), request):
+                self.deliver_or_retry(stored, askers)
+            elif cap := self.cap_passed_by(request):
+                self.retries.appendleft((request, askers))
+                self.reached_cap = "" if any_asked else cap
+                return
+            else:
+                any_asked = True
+                self.askers[request.key] = askers
+                yield request
+
+    def next_request(self) -> tuple[Request | None, list[Request]]:
+        """The next to ask, and for whom; None when there is none now."""
+        if self.retries:
+            return self.retries.popleft()
+        request = next(self.source, None)
+        self.exhausted = request is None
+        return request, [] if request is None else [request]
+
+    def handle_reply(self, reply: Reply) -> None:
+        """Deliver an engine's reply that is stored."""
+        self.reserved.pop(reply.request.key, None)
+        self.deliver_or_retry(reply, self.askers.pop(reply.request.key))
+
+    def deliver_or_retry(self, reply: Reply, askers: list[Request]) -> None:
+        """Give the reply to those who asked, or ask once more."""
+        if self.remote is not None and not reply.error:
+            retry = retry_request(reply)
+            if retry is not None:
+                self.retries.append((retry, askers))
+                self.exhausted = False
+                return
+            if is_cut_off(reply):
+                tokens = reply.usage.completion_tokens
+                reply = replace(reply, error=f"the reply was cut off after {tokens:,} tokens")
+        for request in askers:
+            same = request is reply.request
+            self.ready.append(reply if same else replace(reply, request=request))
+
+    def cap_passed_by(self, request: Request) -> str:
+        """Which cap the request could pass, with what is spent and reserved; empty if none.
+
+        Reserves the most that it can come to, if it passes none.
+        """
+        budget = self.ledger.budget
+        if budget == NO_BUDGET:  # the usual case: adding up before each request took its time
+            return ""
+        spending = self.ledger.spending
+        reserved = list(self.reserved.values())
+        if budget.counts_tokens and self.remote is not None:
+            self.reserved[request.key] = self.remote.bound_request_usage(request)
+            reserved.append(self.reserved[request.key])
+        usage = Usage(
+            spending.prompt_tokens + sum(bound.prompt_tokens for bound in reserved),
+            spending.completion_tokens + sum(bound.completion_tokens for bound in reserved),
+            spending.cost_usd + sum(bound.cost_usd for bound in reserved),
+        )
+        calls = spending.calls + len(self.askers) + 1
+        seconds = self.ledger.seconds_open
+        cap = budget.name_passed_cap(calls=calls, usage=usage, seconds=seconds)
+        if cap:
+            self.reserved.pop(request.key, None)
+        return cap
+
+    def check_prices(self) -> None:
+        """Fail if money is to be counted and nobody knows the price."""
+        unpriced = self.remote is not None and not self.remote.has_prices
+        if unpriced and self.ledger.budget.usd is not None:
+            raise ConfigError(
+                "A cap in USD needs the price of a token. engine.prices is not set. "
+                "Set prompt and completion there, in USD for a million tokens."
+            )
+
+    def check_all_answered(self) -> None:
+        """Fail if the engine dropped a request: no row is ever lost in silence."""
+        if self.askers:
+            first = next(iter(self.askers.values()))[0].id
+            raise EngineError(
+                f"An engine must answer every request. {self.engine.name} left "
+                f"{len(self.askers)} unanswered, the first of them {first}."
+            )
+
+
+def retry_request(reply: Reply) -> Request | None:
+    """What to ask after a reply that cannot be used, once each: more tokens, or a better answer.
+
+    A stored reply leads to the same retry, whose own reply is stored too: nothing is paid twice.
+    """
+    request = reply.request
+    if is_cut_off(reply):
+        if request.max_tokens_factor > 1:
+            return None
+        return replace(request, max_tokens_factor=CUT_OFF_TOKENS_FACTOR)
+    if request.failed_attempt is not None or not request.prompt.schema:
+        return None
+    value = read_value(reply.text, request.prompt.schema)
+    if not isinstance(value, Refusal):
+        return None
+    return replace(request, failed_attempt=FailedAttempt(reply.text, value.detail))
+
+
+def is_cut_off(reply: Reply) -> bool:
+    """Whether the reply ran out of tokens before its JSON ended, or before it began to answer."""
+    if reply.finish != "length":
+        return False
+    if not reply.request.prompt.schema:
+        return not reply.text
+    try:
+        orjson.loads(reply.text)
+    except orjson.JSONDecodeError:
+        return True
+    return False

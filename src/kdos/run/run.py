@@ -14,8 +14,7 @@ from kdos.config import Config
 from kdos.embed import Embedder, load_embedder
 from kdos.errors import UsageError
 from kdos.llm import Budget, Engine, HttpEngine, Ledger
-from kdos.llm.embeddings import ENDPOINT_PREFIX, open_endpoint_embedder
-from kdos.llm.http import settings_from
+from kdos.llm.http import ENDPOINT_PREFIX, open_endpoint_embedder
 from kdos.report import LivePage, write_report
 from kdos.rules import RulesEngine
 from kdos.run.demand import weighted_questions
@@ -111,7 +110,7 @@ def run_blind(config: Config, path: Path) -> dict[str, Any]:
 def open_engine(config: Config) -> Generator[Engine]:
     """The engine that the configuration names, closed at the end."""
     if config.engine.kind == "http":
-        with HttpEngine(settings_from(config.engine)) as engine:
+        with HttpEngine(config.engine) as engine:
             yield engine
     elif config.workers == 1:
         yield RulesEngine()

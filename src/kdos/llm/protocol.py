@@ -1,4 +1,4 @@
-"""What goes over the wire to an OpenAI-compatible server, and what comes back. No I/O here."""
+"""OpenAI's chat protocol: bodies to send, replies to read, when to try again. No I/O, no clock."""
 
 import re
 from collections.abc import Mapping
@@ -9,12 +9,13 @@ from typing import Any, cast
 
 import orjson
 
+from kdos.config import PriceConfig
 from kdos.tasks import Request, Usage
 
 PROTOCOL_VERSION = 1
 """Changes whenever the same request is put to a model in other words; part of fingerprints."""
 
-MILLION = 1_000_000
+TOKENS_PER_PRICE = 1_000_000
 MIN_BYTES_PER_TOKEN = 2
 """No text we know of has more tokens than half its UTF-8 bytes; English has about a quarter."""
 
@@ -24,21 +25,15 @@ TYPICAL_BYTES_PER_TOKEN = 4
 RETRYABLE_STATUS = frozenset({408, 409, 425, 429})
 """Statuses after which the same request may succeed, beside 5xx."""
 
+REQUEST_FAULT_STATUS = frozenset({400, 413, 422})
+"""Statuses that can be the fault of one request alone."""
+
+MAX_RETRY_AFTER = 600.0
+"""Seconds that a server may make us wait at once: some send a date of their own reckoning."""
+
 THINK_BLOCK = re.compile(r"\s*<think(?:ing)?>(.*?)</think(?:ing)?>\s*", re.DOTALL)
 DURATION_PARTS = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
 SECONDS_PER_UNIT = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
-
-
-@dataclass(frozen=True, slots=True)
-class Prices:
-    """What a token costs, in USD for a million tokens."""
-
-    prompt: float
-    completion: float
-
-    def cost(self, prompt_tokens: int, completion_tokens: int) -> float:
-        """USD."""
-        return (prompt_tokens * self.prompt + completion_tokens * self.completion) / MILLION
 
 
 class ResponseFormat(StrEnum):
@@ -51,10 +46,11 @@ class ResponseFormat(StrEnum):
     @property
     def weaker(self) -> "ResponseFormat | None":
         """The next best."""
-        return {
+        fallbacks = {
             ResponseFormat.SCHEMA: ResponseFormat.OBJECT,
             ResponseFormat.OBJECT: ResponseFormat.NONE,
-        }.get(self)
+        }
+        return fallbacks.get(self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,16 +68,45 @@ class ProtocolError(ValueError):
     """The server's reply is not what an OpenAI-compatible server sends."""
 
 
+@dataclass(frozen=True, slots=True)
+class RetryPolicy:
+    """When a request is sent again: exponential back-off with jitter. Delays in seconds.
+
+    `jitter` is the share of a delay that chance may take off, so that requests that failed
+    together do not come back together.
+    """
+
+    max_attempts: int
+    first_delay: float
+    max_delay: float
+    growth: float = 2.0
+    jitter: float = 0.0
+
+    def delay_after(self, attempt: int, *, asked: float = 0.0, chance: float = 1.0) -> float:
+        """Seconds to wait after the `attempt`-th attempt, counted from 1.
+
+        `asked` is what the server asks for (Retry-After), `chance` a draw from [0, 1).
+        """
+        backoff = min(self.max_delay, self.first_delay * self.growth ** (attempt - 1))
+        jittered = backoff * (1 - self.jitter + self.jitter * chance)
+        return max(min(asked, MAX_RETRY_AFTER), jittered)
+
+
+def is_retryable(status: int) -> bool:
+    """Whether the same request may succeed after a reply with this status."""
+    return status in RETRYABLE_STATUS or status >= 500
+
+
 def build_chat_body(
     request: Request,
-    settings: Mapping[str, Any],
+    common_fields: Mapping[str, Any],
     *,
     max_tokens: int,
     response_format: ResponseFormat,
 ) -> bytes:
-    """The body of a chat completion; `settings` has the model and what the user added."""
+    """The body of a chat completion; `common_fields` has the model and what the user added."""
     body: dict[str, Any] = {
-        **settings,
+        **common_fields,
         "messages": request.messages,
         "max_tokens": max_tokens * request.max_tokens_factor,
         **request.params,
@@ -94,16 +119,18 @@ def build_chat_body(
 def response_format_fields(form: ResponseFormat, request: Request) -> dict[str, Any]:
     """The part of a body that forces the answer into its form."""
     if form is ResponseFormat.SCHEMA:
-        named = {"name": request.task, "schema": request.prompt.forced_schema, "strict": True}
-        return {"response_format": {"type": "json_schema", "json_schema": named}}
-    return {"response_format": {"type": "json_object"}} if form is ResponseFormat.OBJECT else {}
+        schema = {"name": request.task, "schema": request.prompt.forced_schema, "strict": True}
+        return {"response_format": {"type": "json_schema", "json_schema": schema}}
+    if form is ResponseFormat.OBJECT:
+        return {"response_format": {"type": "json_object"}}
+    return {}
 
 
 def parse_completion(raw: bytes) -> Completion:
-    """The answer in the body of a reply.
+    """The completion in the body of a reply.
 
     Raises:
-        WireError: It is no chat completion.
+        ProtocolError: It is no chat completion.
     """
     try:
         value = orjson.loads(raw)
@@ -134,7 +161,15 @@ def join_content_parts(content: object) -> str:
     return content if isinstance(content, str) else ""
 
 
-def measure_usage(answer: Completion, request_bytes: int, prices: Prices | None) -> Usage:
+def price_tokens(prices: PriceConfig | None, prompt: int, completion: int) -> Usage:
+    """The usage of so many tokens, in USD; 0.0 where prices are not known."""
+    cost = 0.0
+    if prices:
+        cost = (prompt * prices.prompt + completion * prices.completion) / TOKENS_PER_PRICE
+    return Usage(prompt, completion, cost)
+
+
+def measure_usage(answer: Completion, request_bytes: int, prices: PriceConfig | None) -> Usage:
     """Tokens and money of an answer; tokens that the server does not count are estimated."""
     prompt, completion = answer.prompt_tokens, answer.completion_tokens
     if prompt is None:
@@ -142,18 +177,18 @@ def measure_usage(answer: Completion, request_bytes: int, prices: Prices | None)
     if completion is None:
         written = len(answer.text.encode(errors="replace")) + len(answer.reasoning)
         completion = written // TYPICAL_BYTES_PER_TOKEN
-    return Usage(prompt, completion, prices.cost(prompt, completion) if prices else 0.0)
+    return price_tokens(prices, prompt, completion)
 
 
-def bound_usage(request: Request, *, max_tokens: int, prices: Prices | None) -> Usage:
+def bound_usage(request: Request, *, max_tokens: int, prices: PriceConfig | None) -> Usage:
     """The most that a request can come to; used to stay under a cap."""
     chat = sum(len(message["content"].encode(errors="replace")) for message in request.messages)
-    prompt, completion = chat // MIN_BYTES_PER_TOKEN, max_tokens * request.max_tokens_factor
-    return Usage(prompt, completion, prices.cost(prompt, completion) if prices else 0.0)
+    completion = max_tokens * request.max_tokens_factor
+    return price_tokens(prices, chat // MIN_BYTES_PER_TOKEN, completion)
 
 
 def error_message(raw: bytes) -> str:
-    """The server's own words in the body of an error."""
+    """The server's own message in the body of an error."""
     try:
         value = orjson.loads(raw)
     except orjson.JSONDecodeError:
@@ -202,27 +237,25 @@ class RateLimit:
 
 def read_rate_limits(headers: Mapping[str, str]) -> dict[str, RateLimit]:
     """The rate limits that a reply's headers tell of, `requests` and `tokens`."""
-    found: dict[str, RateLimit] = {}
+    limits: dict[str, RateLimit] = {}
     for kind in ("requests", "tokens"):
         remaining = headers.get(f"x-ratelimit-remaining-{kind}")
         if remaining is not None and is_plain_number(remaining):
             reset = headers.get(f"x-ratelimit-reset-{kind}", "")
-            found[kind] = RateLimit(float(remaining), parse_duration(reset))
-    return found
+            limits[kind] = RateLimit(float(remaining), parse_duration(reset))
+    return limits
 
 
 def parse_duration(text: str) -> float:
-    """A duration as rate limits are told: `6m0s`, `20ms`, `1.5`; 1 second if it is none."""
+    """Seconds in a duration such as `6m0s`, `20ms`, `1.5`; 1 second if it is none."""
     if is_plain_number(text):
         return float(text)
-    return (
-        sum(float(number) * SECONDS_PER_UNIT[unit] for number, unit in DURATION_PARTS.findall(text))
-        or 1.0
-    )
+    parts = DURATION_PARTS.findall(text)
+    return sum(float(number) * SECONDS_PER_UNIT[unit] for number, unit in parts) or 1.0
 
 
 def is_plain_number(text: str) -> bool:
-    """Whether it is a plain number."""
+    """Whether `text` is digits with at most one decimal point."""
     return bool(re.fullmatch(r"\d+(?:\.\d+)?", text.strip()))
 
 

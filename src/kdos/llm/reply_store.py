@@ -1,4 +1,4 @@
-"""One SQLite file of replies: prompts once, a row for each reply, totals, findings."""
+"""One SQLite file of replies: each prompt once, a row for each reply, totals, engines' state."""
 
 import sqlite3
 from collections.abc import Generator, Mapping, Sequence
@@ -18,9 +18,10 @@ from kdos.tasks import Reply, Request, Usage
 LEDGER_FORMAT = 1
 PAGE_BYTES = 16384  # rows have 2-4 KB: a fifth less file than with pages of 4096
 BUSY_SECONDS = 60.0  # how long to wait for another process that writes to a shared file
+
+# Rows that one INSERT takes. SQLite works without Python's lock only inside a statement, so a
+# statement a row would wait for the lock as often as the event loop holds it.
 ROWS_PER_STATEMENT = 64
-"""Rows that one statement inserts. SQLite works without Python's lock only inside a statement, so
-a row each would wait for the lock as often as the event loop holds it."""
 
 TABLES = """
 CREATE TABLE prompts (hash TEXT PRIMARY KEY, task TEXT, text TEXT, schema TEXT) WITHOUT ROWID;
@@ -53,6 +54,10 @@ INSERT INTO spending VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET
     completion_tokens = completion_tokens + excluded.completion_tokens,
     cost_usd = cost_usd + excluded.cost_usd
 """
+SELECT_SPENDING = """
+SELECT sum(calls), sum(failed), sum(prompt_tokens), sum(completion_tokens), sum(cost_usd)
+FROM spending
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +66,7 @@ class Spending:
 
     `calls` counts the requests that an engine was asked, `failed` those of them that got no answer;
     both, like tokens and money, over all runs that shared the file. `cached` counts the requests of
-    this run that a kept reply answered.
+    this run that a stored reply answered.
     """
 
     calls: int = 0
@@ -105,8 +110,8 @@ KeyedReply = tuple[bytes, Reply]
 class KeyBloomFilter:
     """Which keys may be in a file, in 4 MB: what it denies is certainly not there.
 
-    Of keys that are not there it lets through one in 300 at a million in the file, one in five at
-    ten million (a Bloom filter with two bits a key).
+    A Bloom filter with two bits a key. Of keys that are not there it lets through one in 300 at a
+    million in the file, one in five at ten million.
     """
 
     BITS = 1 << 25
@@ -116,34 +121,36 @@ class KeyBloomFilter:
 
     def add(self, key: bytes) -> None:
         """Let this key through from now on."""
-        for place in self._places(key):
+        for place in self._bit_places(key):
             self._bytes[place >> 3] |= 1 << (place & 7)
 
     def may_hold(self, key: bytes) -> bool:
         """Whether the key may have been added."""
         held = self._bytes
-        return all(held[place >> 3] >> (place & 7) & 1 for place in self._places(key))
+        return all(held[place >> 3] >> (place & 7) & 1 for place in self._bit_places(key))
 
-    def _places(self, key: bytes) -> tuple[int, int]:
-        """Two of the bits; keys are hashes already."""
+    def _bit_places(self, key: bytes) -> tuple[int, int]:
+        # Keys are hashes already: their own bits are as good as two hash functions.
         number = int.from_bytes(key[:8])
         return number % self.BITS, (number >> 32) % self.BITS
 
 
 class ReplyStore:
-    """An open file. `alone`: nobody else may open it meanwhile. Any thread may use it.
+    """An open file of replies. Any thread may use it.
 
-    What is certainly not in a file of our own is not looked for: SQLite gives up Python's lock for
-    each look, and a caller that has to win it back from a busy event loop waits for milliseconds.
+    `exclusive`: no other process may open it meanwhile.
     """
 
-    def __init__(self, path: Path, *, alone: bool) -> None:
+    def __init__(self, path: Path, *, exclusive: bool) -> None:
         self.path = path
         self._lock = RLock()
         self._prompts: set[str] = set()
         self._engines: dict[str, int] = {}
-        self._connection = open_database(path, alone=alone)
-        self._filter = KeyBloomFilter() if alone else None
+        self._connection = _open_database(path, exclusive=exclusive)
+        # SQLite gives up Python's lock for each look, and a caller waits up to 5 ms to win it back
+        # from a busy event loop; without a filter 256 requests in flight made 2,340 rows a second,
+        # with it 2,976. Only for a file that nobody else adds to.
+        self._filter = KeyBloomFilter() if exclusive else None
         if self._filter:
             for (key,) in self._connection.execute("SELECT key FROM replies"):
                 self._filter.add(key)
@@ -153,7 +160,7 @@ class ReplyStore:
         self._connection.close()
 
     def find_reply(self, key: bytes, request: Request) -> Reply | None:
-        """The kept reply to `request`, whose key is `key`; a failure that may pass is none."""
+        """The stored reply to `request`, whose key is `key`; a transient failure is none."""
         if self._filter and not self._filter.may_hold(key):
             return None
         with self._lock:
@@ -173,20 +180,25 @@ class ReplyStore:
         )
 
     def store_replies(
-        self, engine: int, replies: Sequence[KeyedReply], spent: Mapping[str, Spending]
+        self, engine: Engine, replies: Sequence[KeyedReply], spent: Mapping[str, Spending]
     ) -> None:
-        """Commit replies, and by task what they cost; when this returns they survive a crash."""
-        rows = [reply_row(key, engine, reply) for key, reply in replies]
+        """Commit replies, and by task what they cost; when this returns they survive a crash.
+
+        Raises:
+            StoreError: The file cannot be written.
+        """
+        number = self.engine_number(engine)
+        rows = [_reply_row(key, number, reply) for key, reply in replies]
         with self._lock, self._transaction() as connection:
             for key, reply in replies:
                 self._insert_prompt(reply.request)
                 if self._filter:
                     self._filter.add(key)
             for start in range(0, len(rows), ROWS_PER_STATEMENT):
-                lot = rows[start : start + ROWS_PER_STATEMENT]
-                values = ", ".join([REPLY_PLACEHOLDERS] * len(lot))
-                connection.execute(INSERT_REPLIES + values, list(chain.from_iterable(lot)))
-            totals = [spending_row(engine, task, spending) for task, spending in spent.items()]
+                part = rows[start : start + ROWS_PER_STATEMENT]
+                values = ", ".join([REPLY_PLACEHOLDERS] * len(part))
+                connection.execute(INSERT_REPLIES + values, list(chain.from_iterable(part)))
+            totals = [_spending_row(number, task, spending) for task, spending in spent.items()]
             connection.executemany(ADD_SPENDING, totals)
 
     def engine_number(self, engine: Engine) -> int:
@@ -203,14 +215,14 @@ class ReplyStore:
                 self._engines[engine.fingerprint] = number
         return number
 
-    def read_server_state(self, engine: int) -> dict[str, str]:
+    def read_engine_state(self, engine: int) -> dict[str, str]:
         """What an engine found out about its server."""
         query = "SELECT name, value FROM findings WHERE engine = ?"
         with self._lock:
             return dict(self._connection.execute(query, (engine,)).fetchall())
 
-    def write_server_state(self, engine: int, name: str, value: str | None) -> None:
-        """Remember what an engine found out, or forget it (None)."""
+    def write_engine_state(self, engine: int, name: str, value: str | None) -> None:
+        """Remember one thing that an engine found out, or forget it (None)."""
         with self._lock, self._transaction() as connection:
             if value is None:
                 query = "DELETE FROM findings WHERE engine = ? AND name = ?"
@@ -221,12 +233,8 @@ class ReplyStore:
 
     def total_spending(self) -> Spending:
         """Totals over all runs so far."""
-        query = """
-        SELECT sum(calls), sum(failed), sum(prompt_tokens), sum(completion_tokens), sum(cost_usd)
-        FROM spending
-        """
         with self._lock:
-            row = self._connection.execute(query).fetchone()
+            row = self._connection.execute(SELECT_SPENDING).fetchone()
         calls, failed, prompt, completion, cost = (value or 0 for value in row)
         return Spending(
             calls=calls,
@@ -242,19 +250,16 @@ class ReplyStore:
         if prompt.hash not in self._prompts:
             self._connection.execute(
                 "INSERT OR IGNORE INTO prompts VALUES (?, ?, ?, ?)",
-                (prompt.hash, prompt.task, prompt.text, json_text(prompt.schema)),
+                (prompt.hash, prompt.task, prompt.text, _json_text(prompt.schema)),
             )
             self._prompts.add(prompt.hash)
 
     @contextmanager
     def _transaction(self) -> Generator[sqlite3.Connection]:
-        """One transaction.
-
-        Raises:
-            StoreError: The file cannot be written.
-        """
         connection = self._connection
         try:
+            # IMMEDIATE takes the write lock at once: a transaction that begins by reading could
+            # not be upgraded when another process has written meanwhile (SQLITE_BUSY, no waiting).
             connection.execute("BEGIN IMMEDIATE")
             try:
                 yield connection
@@ -269,24 +274,24 @@ class ReplyStore:
             ) from error
 
 
-def open_database(path: Path, *, alone: bool) -> sqlite3.Connection:
-    """The open file, made if it is new."""
-    timeout = 0.0 if alone else BUSY_SECONDS
+def _open_database(path: Path, *, exclusive: bool) -> sqlite3.Connection:
+    timeout = 0.0 if exclusive else BUSY_SECONDS
     try:
         connection = sqlite3.connect(
             path, isolation_level=None, check_same_thread=False, timeout=timeout
         )
-        prepare_database(connection, alone=alone)
+        _prepare_database(connection, exclusive=exclusive)
     except sqlite3.DatabaseError as error:
-        raise StoreError(explain_open_failure(path, error)) from error
+        raise StoreError(_explain_open_failure(path, error)) from error
     return connection
 
 
-def prepare_database(connection: sqlite3.Connection, *, alone: bool) -> None:
-    """Set the file's ways, and its tables if it is new."""
-    connection.execute(f"PRAGMA page_size = {PAGE_BYTES}")
-    if alone:
+def _prepare_database(connection: sqlite3.Connection, *, exclusive: bool) -> None:
+    """Set the pragmas, and make the tables if the file is new."""
+    connection.execute(f"PRAGMA page_size = {PAGE_BYTES}")  # before the first table
+    if exclusive:
         connection.execute("PRAGMA locking_mode = EXCLUSIVE")
+    # With a write-ahead log a commit is one write and one fsync; FULL makes it survive power loss.
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("BEGIN IMMEDIATE")
@@ -300,8 +305,7 @@ def prepare_database(connection: sqlite3.Connection, *, alone: bool) -> None:
     connection.execute("COMMIT")
 
 
-def explain_open_failure(path: Path, error: sqlite3.DatabaseError) -> str:
-    """What to tell about a file that cannot be opened."""
+def _explain_open_failure(path: Path, error: sqlite3.DatabaseError) -> str:
     if "locked" in str(error):
         return (
             f"{path} must be ours alone. Another process is using it. "
@@ -310,15 +314,14 @@ def explain_open_failure(path: Path, error: sqlite3.DatabaseError) -> str:
     return f"{path} must be a ledger of kdos. {error}. Move it away to start a new one."
 
 
-def reply_row(key: bytes, engine: int, reply: Reply) -> tuple[Any, ...]:
-    """A reply as its row of `replies`."""
+def _reply_row(key: bytes, engine: int, reply: Reply) -> tuple[Any, ...]:
     request, usage = reply.request, reply.usage
     return (
         key,
         engine,
         request.prompt.hash,
         request.id,
-        storable_text(reply.error),
+        _storable_text(reply.error),
         reply.transient,
         reply.finish,
         usage.prompt_tokens,
@@ -326,14 +329,14 @@ def reply_row(key: bytes, engine: int, reply: Reply) -> tuple[Any, ...]:
         usage.cost_usd,
         reply.latency,
         reply.attempts,
-        json_text(stored_params(request)),
-        json_text(request.inputs),
-        storable_text(reply.reasoning),
-        storable_text(reply.text),
+        _json_text(_stored_params(request)),
+        _json_text(request.inputs),
+        _storable_text(reply.reasoning),
+        _storable_text(reply.text),
     )
 
 
-def stored_params(request: Request) -> dict[str, Any]:
+def _stored_params(request: Request) -> dict[str, Any]:
     """What shapes the reply beside prompt and inputs."""
     params = dict(request.params)
     if request.max_tokens_factor > 1:
@@ -343,8 +346,7 @@ def stored_params(request: Request) -> dict[str, Any]:
     return params
 
 
-def spending_row(engine: int, task: str, spending: Spending) -> tuple[Any, ...]:
-    """What one commit adds to the totals of a task."""
+def _spending_row(engine: int, task: str, spending: Spending) -> tuple[Any, ...]:
     return (
         engine,
         task,
@@ -356,11 +358,10 @@ def spending_row(engine: int, task: str, spending: Spending) -> tuple[Any, ...]:
     )
 
 
-def storable_text(text: str) -> str:
+def _storable_text(text: str) -> str:
     """The text with nothing in it that has no UTF-8 form (a surrogate without its partner)."""
     return text if text.isascii() else text.encode(errors="replace").decode()
 
 
-def json_text(value: object) -> str:
-    """JSON text."""
+def _json_text(value: object) -> str:
     return orjson.dumps(value).decode()

@@ -10,11 +10,18 @@ from typing import Any, cast
 
 import orjson
 
+from kdos.config import EngineConfig
 from kdos.errors import ConfigError, KdosError
-from kdos.llm.client import ConnectionBrokenError, HttpClient, HttpResponse, ServerUnreachableError
-from kdos.llm.http import HttpEngine, HttpSettings
-from kdos.llm.keys import find_api_key
-from kdos.llm.wire import error_message
+from kdos.llm.batch import BATCH_PRICE_FACTOR
+from kdos.llm.http import HttpEngine
+from kdos.llm.protocol import error_message, price_tokens
+from kdos.llm.transport import (
+    ConnectionBrokenError,
+    HttpClient,
+    HttpResponse,
+    ServerUnreachableError,
+    find_api_key,
+)
 from kdos.pool import Passage, Refusal
 from kdos.tasks import Reply, Request, ask_seeds
 from kdos.tasks.reading import read_value
@@ -42,37 +49,37 @@ class HealthCheck:
     advice: str = ""
 
 
-def diagnose_endpoint(settings: HttpSettings, *, samples: int) -> Iterator[HealthCheck]:
+def diagnose_endpoint(config: EngineConfig, *, samples: int) -> Iterator[HealthCheck]:
     """Every check in turn; ends early where the rest cannot be looked at.
 
     It asks up to `MOST_PROBES` + 1 small questions, which cost what they cost.
     """
     try:
-        find_api_key(settings.key_env)
+        find_api_key(config.key_env)
     except ConfigError as error:
         yield HealthCheck("key", False, str(error))
         return
-    where = f"in ${settings.key_env}" if settings.key_env else "none needed, as configured"
+    where = f"in ${config.key_env}" if config.key_env else "none needed, as configured"
     yield HealthCheck("key", True, where)
-    server = check_server(settings)
+    server = check_server(config)
     yield server
     if not server.ok:
         return
-    with HttpEngine(settings) as engine:
+    with HttpEngine(config) as engine:
         try:
             (first,) = engine.complete([build_probe(0)])
         except KdosError as error:
             yield HealthCheck("model", False, str(error))
             return
-        yield HealthCheck("model", True, f"{settings.model} answers")
+        yield HealthCheck("model", True, f"{config.model} answers")
         yield check_structured_output(engine, first)
         began = time.monotonic()
-        count = min(settings.concurrency, MAX_PROBES)
+        count = min(config.concurrency, MAX_PROBES)
         replies = list(engine.complete(build_probe(number) for number in range(1, count + 1)))
         seconds = time.monotonic() - began
-    yield check_speed(replies, seconds=seconds, settings=settings, samples=samples)
+    yield check_speed(replies, seconds=seconds, config=config, samples=samples)
     if any(not reply.error for reply in replies):
-        yield check_price([first, *replies], settings=settings, samples=samples)
+        yield check_price([first, *replies], config=config, samples=samples)
 
 
 def build_probe(number: int) -> Request:
@@ -90,36 +97,36 @@ def build_probe(number: int) -> Request:
     return ask_seeds(passage, per_passage=2)
 
 
-def check_server(settings: HttpSettings) -> HealthCheck:
+def check_server(config: EngineConfig) -> HealthCheck:
     """Is there a server, does it take the key, does it know the model."""
-    client = HttpClient(settings.url, key=find_api_key(settings.key_env), timeout=30.0)
+    client = HttpClient(config.url, key=find_api_key(config.key_env), timeout=30.0)
     root = client.endpoint.root
     try:
-        fetched = client.loop_thread.run_coroutine(client.send_request("GET", "models"))
+        response = client.call_server("GET", "models")
     except (ServerUnreachableError, ConnectionBrokenError) as error:
         return HealthCheck("server", False, f"{root}: {error}", "Start it, or mend engine.url.")
     finally:
         client.close()
-    if fetched.status in {401, 403}:
-        words = client.key.redact_text(error_message(fetched.body))
+    if response.status in {401, 403}:
+        message = client.key.redact_text(error_message(response.body))
         advice = "Set engine.key_env to a variable that holds a valid key."
-        return HealthCheck("server", False, f"{root} refuses the key: {words}", advice)
-    names = listed_models(fetched)
-    if names and settings.model not in names:
-        near = difflib.get_close_matches(settings.model, names, 1, 0.0)[0]
+        return HealthCheck("server", False, f"{root} refuses the key: {message}", advice)
+    names = listed_models(response)
+    if names and config.model not in names:
+        near = difflib.get_close_matches(config.model, names, 1, 0.0)[0]
         return HealthCheck(
             "server",
             False,
-            f"{root} has no model {settings.model!r}",
+            f"{root} has no model {config.model!r}",
             f"Set engine.model; {near!r} is nearest of the {len(names)} it has.",
         )
     return HealthCheck("server", True, f"{root}{'' if names else ' (it does not list its models)'}")
 
 
-def listed_models(fetched: HttpResponse) -> list[str]:
+def listed_models(response: HttpResponse) -> list[str]:
     """The models that a server lists; none where it lists none."""
     try:
-        data: Any = orjson.loads(fetched.body)["data"]
+        data: Any = orjson.loads(response.body)["data"]
         return [str(item["id"]) for item in cast("list[dict[str, Any]]", data)]
     except (orjson.JSONDecodeError, KeyError, TypeError):
         return []
@@ -142,7 +149,7 @@ def check_structured_output(engine: HttpEngine, reply: Reply) -> HealthCheck:
 
 
 def check_speed(
-    replies: list[Reply], *, seconds: float, settings: HttpSettings, samples: int
+    replies: list[Reply], *, seconds: float, config: EngineConfig, samples: int
 ) -> HealthCheck:
     """How fast it answers, and how long a run takes at that speed and our concurrency."""
     good = [reply for reply in replies if not reply.error]
@@ -150,11 +157,11 @@ def check_speed(
         return HealthCheck("speed", False, replies[0].error, "Lower engine.concurrency.")
     latency = median(reply.latency for reply in good)
     tokens = sum(reply.usage.completion_tokens for reply in good) / seconds
-    hours = samples * CALLS_PER_SAMPLE * latency / settings.concurrency / 3600
+    hours = samples * CALLS_PER_SAMPLE * latency / config.concurrency / 3600
     found = (
         f"{latency:.2f} s a call at {len(replies)} in flight, {tokens:,.0f} tokens/s; "
         f"{samples:,} samples take about {format_hours(hours)} "
-        f"at concurrency {settings.concurrency}"
+        f"at concurrency {config.concurrency}"
     )
     slow = [reply for reply in replies if reply.error or reply.attempts > 1]
     advice = "Some calls were turned away: lower engine.concurrency." if slow else ""
@@ -168,15 +175,16 @@ def format_hours(hours: float) -> str:
     return f"{max(1, math.ceil(60 * hours))} minutes"
 
 
-def check_price(replies: list[Reply], *, settings: HttpSettings, samples: int) -> HealthCheck:
+def check_price(replies: list[Reply], *, config: EngineConfig, samples: int) -> HealthCheck:
     """What a run costs, if its calls are like these."""
     good = [reply.usage for reply in replies if not reply.error]
     calls = samples * CALLS_PER_SAMPLE / len(good)
     prompt = round(calls * sum(usage.prompt_tokens for usage in good))
     completion = round(calls * sum(usage.completion_tokens for usage in good))
     found = f"about {prompt + completion:,.0f} tokens for {samples:,} samples"
-    if settings.prices is None:
+    if config.prices is None:
         advice = "Set engine.prices to see money, and to cap it with budget.usd."
         return HealthCheck("price", True, found, advice)
-    cost = settings.prices.cost(prompt, completion) * (0.5 if settings.batch else 1)
+    cost = price_tokens(config.prices, prompt, completion).cost_usd
+    cost *= BATCH_PRICE_FACTOR if config.batch else 1
     return HealthCheck("price", True, f"{found}: about {cost:,.2f} USD")

@@ -6,17 +6,19 @@ from typing import Any
 import orjson
 import pytest
 
-from kdos.llm.wire import (
+from kdos.config import PriceConfig
+from kdos.llm.protocol import (
     Completion,
     Endpoint,
-    Prices,
     ProtocolError,
     RateLimit,
     ResponseFormat,
+    RetryPolicy,
     body_excerpt,
     bound_usage,
     build_chat_body,
     error_message,
+    is_retryable,
     measure_usage,
     parse_completion,
     parse_duration,
@@ -119,13 +121,13 @@ def test_what_is_no_completion_is_said_to_be_none(raw: bytes) -> None:
 
 def test_tokens_are_estimated_where_the_server_does_not_count() -> None:
     answer = Completion("x" * 400, "", "stop", None, None)
-    usage = measure_usage(answer, 4000, Prices(prompt=1.0, completion=10.0))
+    usage = measure_usage(answer, 4000, PriceConfig(prompt=1.0, completion=10.0))
     assert (usage.prompt_tokens, usage.completion_tokens) == (1000, 100)
     assert usage.cost_usd == pytest.approx(0.001 + 0.001)
 
 
 def test_the_most_is_more_than_what_a_request_comes_to() -> None:
-    most = bound_usage(REQUEST, max_tokens=100, prices=Prices(1.0, 2.0))
+    most = bound_usage(REQUEST, max_tokens=100, prices=PriceConfig(1.0, 2.0))
     assert most.prompt_tokens >= len(REQUEST.messages[0]["content"]) / 4
     assert most.completion_tokens == 100
     assert most.cost_usd > 0
@@ -172,3 +174,17 @@ def test_rate_limits_are_read_from_headers() -> None:
 def test_an_address_may_be_given_with_its_path() -> None:
     for url in ("http://a/v1", "http://a/v1/", "http://a/v1/chat/completions"):
         assert Endpoint(url).path_url("models") == "http://a/v1/models"
+
+
+def test_delays_grow_with_jitter_and_a_server_may_ask_for_more_within_reason() -> None:
+    policy = RetryPolicy(max_attempts=9, first_delay=1.0, max_delay=30.0, jitter=0.5)
+    assert [policy.delay_after(attempt) for attempt in (1, 2, 3, 9)] == [1, 2, 4, 30]
+    assert policy.delay_after(3, chance=0.0) == 2
+    assert policy.delay_after(1, asked=7.0) == 7
+    assert policy.delay_after(9, asked=7.0) == 30
+    assert policy.delay_after(1, asked=1.8e9) == 600
+
+
+def test_statuses_after_which_the_same_request_may_succeed() -> None:
+    tried = (200, 400, 404, 408, 422, 429, 500, 503)
+    assert [status for status in tried if is_retryable(status)] == [408, 429, 500, 503]

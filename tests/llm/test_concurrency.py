@@ -1,7 +1,7 @@
 """The pace: fewer in flight when the server is full, more again when it is not."""
 
-from kdos.llm.pace import AIMDController
-from kdos.llm.wire import RateLimit
+from kdos.llm.concurrency import AIMDController
+from kdos.llm.protocol import RateLimit
 
 
 def proven(most: int) -> AIMDController:

@@ -1,4 +1,4 @@
-"""A server that stands in for a model: OpenAI's API in front of an engine of this process.
+"""A mock server: OpenAI's API (chat, embeddings, batch files) before an engine of this process.
 
 With faults to order, so that everything that can go wrong with a server can be rehearsed. Every
 fault is drawn from the request's own bytes and how often they came, so a rehearsal can be repeated.
@@ -19,13 +19,14 @@ from aiohttp import web
 
 from kdos.chance import generator
 from kdos.llm.engine import Engine
-from kdos.llm.island import EventLoopThread
+from kdos.llm.transport import EventLoopThread
 from kdos.tasks import Prompt, Request
 
 INPUT_BLOCK = re.compile(r"```json\n(.*?)\n```", re.DOTALL)
 MOCK_BYTES_PER_TOKEN = 4
 MAX_REQUEST_BYTES = 256 * 2**20  # bytes of a request; a batch file may be large
 EMBEDDED_DIM = 64
+POLLS_UNTIL_DONE = 2  # how often a batch says that it is in progress before it is done
 UNKNOWN_ANSWER = "I do not know."
 """The answer to a chat that is none of the prompts'."""
 
@@ -63,7 +64,7 @@ class InjectedFaults:
 
 @dataclass(slots=True)
 class ServerStats:
-    """What the server did. `twice` counts answers to a request that was answered before."""
+    """What the server did; `answered_twice` counts answers to a request answered before."""
 
     requests: int = 0
     answered: int = 0
@@ -74,7 +75,10 @@ class ServerStats:
 
 
 class MockServer:
-    """The server's behaviour: `engine` answers, `prompts` tell which task a chat is about."""
+    """The server's behaviour: `engine` answers, `prompts` tell which task a chat is about.
+
+    With `key` it wants that API key, with `batches` it takes batch files.
+    """
 
     def __init__(
         self,
@@ -83,12 +87,17 @@ class MockServer:
         *,
         faults: InjectedFaults | None = None,
         key: str = "",
+        batches: bool = False,
     ) -> None:
         self.engine = engine
         self.prompts = list(prompts)
         self.faults = faults or InjectedFaults()
         self.key = key
         self.stats = ServerStats()
+        self.batches: dict[str, dict[str, Any]] = {}
+        self._takes_batches = batches
+        self._files: dict[str, bytes] = {}
+        self._polls: Counter[str] = Counter()
         self._times: Counter[bytes] = Counter()
         self._delivered: set[bytes] = set()
 
@@ -99,23 +108,27 @@ class MockServer:
         app.router.add_post("/v1/embeddings", self.handle_embeddings)
         app.router.add_get("/v1/models", self.handle_models)
         app.router.add_get("/count", self.handle_count)
+        if self._takes_batches:
+            app.router.add_post("/v1/files", self.handle_upload)
+            app.router.add_get("/v1/files/{name}/content", self.handle_download)
+            app.router.add_post("/v1/batches", self.handle_new_batch)
+            app.router.add_get("/v1/batches/{name}", self.handle_batch_poll)
         return app
 
     async def handle_chat(self, request: web.Request) -> web.StreamResponse:
         """A chat completion, or the fault that was drawn for it."""
-        counts = self.stats
+        stats = self.stats
         body = await request.read()
-        counts.requests += 1
-        counts.in_flight += 1
-        counts.max_in_flight = max(counts.max_in_flight, counts.in_flight)
+        stats.requests += 1
+        stats.in_flight += 1
+        stats.max_in_flight = max(stats.max_in_flight, stats.in_flight)
         try:
-            return await self.respond_with_faults(request, body)
+            return await self._respond_with_faults(request, body)
         finally:
-            counts.in_flight -= 1
+            stats.in_flight -= 1
 
-    async def respond_with_faults(self, request: web.Request, body: bytes) -> web.StreamResponse:
-        """Answer as well as the faults let us."""
-        fault = self.draw_fault(body)
+    async def _respond_with_faults(self, request: web.Request, body: bytes) -> web.StreamResponse:
+        fault = self._draw_fault(body)
         if fault == "hang":
             await asyncio.Event().wait()
         if self.faults.latency:
@@ -125,10 +138,10 @@ class MockServer:
                 request.transport.abort()
             return web.Response()
         if isinstance(fault, int):
-            return self.build_failure(fault)
+            return self._build_failure(fault)
         return self.deliver_answer(request, body, fault)
 
-    def draw_fault(self, body: bytes) -> str | int:
+    def _draw_fault(self, body: bytes) -> str | int:
         """The fault that this request meets, counted."""
         digest = blake2b(body, digest_size=16).digest()
         self._times[digest] += 1
@@ -138,8 +151,8 @@ class MockServer:
         return fault
 
     def deliver_answer(self, request: web.Request, body: bytes, fault: str) -> web.Response:
-        """The answer, counted."""
-        response = self.answer_chat(request, body, fault)
+        """The answer to one chat, counted."""
+        response = self._answer_chat(request, body, fault)
         if response.status == 200:
             digest = blake2b(body, digest_size=16).digest()
             self.stats.answered += 1
@@ -147,26 +160,23 @@ class MockServer:
             self._delivered.add(digest)
         return response
 
-    def answer_chat(self, request: web.Request, body: bytes, fault: str) -> web.Response:
-        """The answer to one chat."""
+    def _answer_chat(self, request: web.Request, body: bytes, fault: str) -> web.Response:
         if self.key and request.headers.get("Authorization") != f"Bearer {self.key}":
             return error_response(401, "Incorrect API key provided.")
         try:
             chat = orjson.loads(body)
             form = chat.get("response_format", {}).get("type")
             if form == "json_schema" and not self.faults.schema:
-                return error_response(
-                    400, "response_format json_schema is not supported by this server."
-                )
-            text = apply_text_fault(self.ask_engine(chat), fault)
+                message = "response_format json_schema is not supported by this server."
+                return error_response(400, message)
+            text = apply_text_fault(self._ask_engine(chat), fault)
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             return error_response(400, f"This cannot be answered: {error!r}")
-        return web.Response(
-            body=build_completion(chat, text, cut=fault == "truncate", size=len(body)),
-            content_type="application/json",
+        return json_response(
+            build_completion(chat, text, cut=fault == "truncate", request_bytes=len(body))
         )
 
-    def ask_engine(self, chat: Mapping[str, Any]) -> str:
+    def _ask_engine(self, chat: Mapping[str, Any]) -> str:
         """The engine's reply to the request that a chat stands for.
 
         Its task is known by the prompt's text. Its inputs are the JSON block of the next message;
@@ -184,23 +194,11 @@ class MockServer:
         (reply,) = self.engine.complete([Request(id="", prompt=prompts[0], inputs=inputs)])
         return reply.text
 
-    def build_failure(self, status: int) -> web.Response:
-        """An error to order."""
+    def _build_failure(self, status: int) -> web.Response:
         response = error_response(status, "This failure was ordered.")
         if status in {429, 503}:
             response.headers["Retry-After"] = f"{self.faults.retry_after:g}"
         return response
-
-    def answer_batch_row(self, request: web.Request, body: bytes) -> web.Response | None:
-        """The answer to one row of a batch; None where it is lost."""
-        fault = self.draw_fault(body)
-        if fault in {"hang", "reset"}:
-            return None
-        return (
-            self.build_failure(fault)
-            if isinstance(fault, int)
-            else self.deliver_answer(request, body, fault)
-        )
 
     async def handle_embeddings(self, request: web.Request) -> web.Response:
         """Vectors of texts: hashed words, so that texts with words in common are near."""
@@ -217,47 +215,111 @@ class MockServer:
 
     async def handle_models(self, _: web.Request) -> web.Response:
         """The one model there is."""
-        return json_response(
-            {"object": "list", "data": [{"id": self.engine.name, "object": "model", "created": 0}]}
-        )
+        model = {"id": self.engine.name, "object": "model", "created": 0}
+        return json_response({"object": "list", "data": [model]})
 
     async def handle_count(self, _: web.Request) -> web.Response:
         """What the server did so far."""
-        counts = self.stats
+        stats = self.stats
         return json_response(
             {
-                "requests": counts.requests,
-                "answered": counts.answered,
-                "answered_twice": counts.answered_twice,
-                "most_in_flight": counts.max_in_flight,
-                "faults": counts.faults,
+                "requests": stats.requests,
+                "answered": stats.answered,
+                "answered_twice": stats.answered_twice,
+                "most_in_flight": stats.max_in_flight,
+                "faults": stats.faults,
             }
         )
 
+    # -- batch files: uploaded, worked through row by row, and fetched
 
-def build_completion(chat: Mapping[str, Any], text: str, *, cut: bool, size: int) -> bytes:
+    async def handle_upload(self, request: web.Request) -> web.Response:
+        """Take a file."""
+        form = await request.post()
+        file = form["file"]
+        assert isinstance(file, web.FileField)
+        return json_response({"id": self._add_file(file.file.read()), "object": "file"})
+
+    async def handle_download(self, request: web.Request) -> web.Response:
+        """Give a file."""
+        raw = self._files.get(request.match_info["name"])
+        return error_response(404, "No such file.") if raw is None else web.Response(body=raw)
+
+    async def handle_new_batch(self, request: web.Request) -> web.Response:
+        """Take a batch."""
+        batch = await request.json()
+        name = f"batch-{len(self.batches) + 1}"
+        self.batches[name] = {"id": name, "status": "validating", **batch}
+        return json_response(self.batches[name])
+
+    async def handle_batch_poll(self, request: web.Request) -> web.Response:
+        """Say how far a batch is; it is done after some polls."""
+        name = request.match_info["name"]
+        batch = self.batches.get(name)
+        if batch is None:
+            return error_response(404, "No such batch.")
+        self._polls[name] += 1
+        if self._polls[name] <= POLLS_UNTIL_DONE:
+            batch["status"] = "in_progress"
+        elif batch["status"] != "completed":
+            self._complete_batch(request, batch)
+        return json_response(batch)
+
+    def _complete_batch(self, request: web.Request, batch: dict[str, Any]) -> None:
+        """Answer every row of a batch into its two files."""
+        good: list[bytes] = []
+        bad: list[bytes] = []
+        for line in self._files[batch["input_file_id"]].splitlines():
+            row = orjson.loads(line)
+            response = self._answer_batch_row(request, orjson.dumps(row["body"]))
+            if response is None:
+                continue
+            assert isinstance(response.body, bytes)
+            answer = {"status_code": response.status, "body": orjson.Fragment(response.body)}
+            done = orjson.dumps({"custom_id": row["custom_id"], "response": answer, "error": None})
+            (good if response.status == 200 else bad).append(done)
+        batch |= {"status": "completed", "output_file_id": self._add_file(b"\n".join(good))}
+        if bad:
+            batch["error_file_id"] = self._add_file(b"\n".join(bad))
+
+    def _answer_batch_row(self, request: web.Request, body: bytes) -> web.Response | None:
+        """The answer to one row; None where it is lost, as when a batch expires."""
+        fault = self._draw_fault(body)
+        if fault in {"hang", "reset"}:
+            return None
+        if isinstance(fault, int):
+            return self._build_failure(fault)
+        return self.deliver_answer(request, body, fault)
+
+    def _add_file(self, raw: bytes) -> str:
+        name = f"file-{len(self._files) + 1}"
+        self._files[name] = raw
+        return name
+
+
+def build_completion(
+    chat: Mapping[str, Any], text: str, *, cut: bool, request_bytes: int
+) -> dict[str, Any]:
     """The body of a chat completion."""
-    prompt, written = size // MOCK_BYTES_PER_TOKEN, len(text.encode()) // MOCK_BYTES_PER_TOKEN
-    return orjson.dumps(
-        {
-            "id": "chatcmpl-stand-in",
-            "object": "chat.completion",
-            "created": 0,
-            "model": chat.get("model", ""),
-            "choices": [
-                {
-                    "index": 0,
-                    "finish_reason": "length" if cut else "stop",
-                    "message": {"role": "assistant", "content": text},
-                }
-            ],
-            "usage": {
-                "prompt_tokens": prompt,
-                "completion_tokens": written,
-                "total_tokens": prompt + written,
-            },
-        }
-    )
+    prompt = request_bytes // MOCK_BYTES_PER_TOKEN
+    completion = len(text.encode()) // MOCK_BYTES_PER_TOKEN
+    choice = {
+        "index": 0,
+        "finish_reason": "length" if cut else "stop",
+        "message": {"role": "assistant", "content": text},
+    }
+    return {
+        "id": "chatcmpl-mock",
+        "object": "chat.completion",
+        "created": 0,
+        "model": chat.get("model", ""),
+        "choices": [choice],
+        "usage": {
+            "prompt_tokens": prompt,
+            "completion_tokens": completion,
+            "total_tokens": prompt + completion,
+        },
+    }
 
 
 def apply_text_fault(text: str, fault: str) -> str:
@@ -279,11 +341,10 @@ def hash_embedding(text: str) -> list[float]:
     return (vector / max(float(np.linalg.norm(vector)), 1e-9)).tolist()
 
 
-def error_response(status: int, words: str) -> web.Response:
+def error_response(status: int, message: str) -> web.Response:
     """An error as OpenAI's API words it."""
-    return json_response(
-        {"error": {"message": words, "type": "error", "code": None}}, status=status
-    )
+    error = {"message": message, "type": "error", "code": None}
+    return json_response({"error": error}, status=status)
 
 
 def json_response(value: object, *, status: int = 200) -> web.Response:
@@ -304,12 +365,12 @@ async def start_app(app: web.Application, port: int) -> tuple[web.AppRunner, int
 @contextmanager
 def serve_app(app: web.Application, *, port: int = 0) -> Generator[str]:
     """Serve on a thread of its own; gives the address to put into `engine.url`."""
-    island = EventLoopThread("kdos-stand-in")
+    loop_thread = EventLoopThread("kdos-mock-server")
     try:
-        runner, taken = island.run_coroutine(start_app(app, port))
+        runner, taken = loop_thread.run_coroutine(start_app(app, port))
         try:
             yield f"http://127.0.0.1:{taken}/v1"
         finally:
-            island.run_coroutine(runner.cleanup())
+            loop_thread.run_coroutine(runner.cleanup())
     finally:
-        island.close()
+        loop_thread.close()

@@ -1,0 +1,495 @@
+"""Requests in flight: sent, tried again, answered, stored, yielded.
+
+One `RequestDispatcher` serves one call of `complete`. Two threads share it. The caller's thread
+runs `iterate_replies`: it takes requests from the source and yields replies. Everything below "on
+the loop's thread" runs on the event loop of the client's `EventLoopThread` and needs no lock, since
+one loop runs one callback at a time. Requests cross over as whole lists by `call_soon`; replies
+cross back in the deque `stored`, and the condition `changed` wakes the caller.
+
+A request's way: `_enqueue_requests` → `queue` → `_start_requests` → `_attempt_request` → one of
+`_handle_answer`, `_handle_refusal`, `_handle_unreachable`, `_schedule_retry` (→ `delayed` →
+`queue`) → `_finish_request` → `unstored` → `_store_replies` → `stored` → the caller.
+"""
+
+import asyncio
+import heapq
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping, MutableMapping
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from itertools import count
+from typing import Any
+
+from kdos.chance import generator
+from kdos.config import PriceConfig
+from kdos.errors import EngineError
+from kdos.llm.concurrency import AIMDController
+from kdos.llm.engine import OutOfTimeError, StoreReplies
+from kdos.llm.protocol import (
+    REQUEST_FAULT_STATUS,
+    ProtocolError,
+    ResponseFormat,
+    RetryPolicy,
+    build_chat_body,
+    error_message,
+    is_retryable,
+    measure_usage,
+    parse_completion,
+    read_rate_limits,
+    read_retry_after,
+)
+from kdos.llm.transport import (
+    ConnectionBrokenError,
+    HttpClient,
+    HttpResponse,
+    RequestTimeoutError,
+    ServerUnreachableError,
+)
+from kdos.tasks import Reply, Request
+
+LOG = logging.getLogger("kdos.llm")
+RETRY = RetryPolicy(max_attempts=10, first_delay=0.25, max_delay=30.0, jitter=0.5)
+FIRST_ATTEMPTS = 4  # of a server that has answered nothing yet: it is rather set up wrongly
+FIRST_CONTACT_SECONDS = 8.0  # for a server that never answered yet: it may just be starting
+
+# A run that is killed loses what is not stored: replies of this long, beside the commit itself (30
+# kills asked 320 of 6,000 requests again, none of them stored 0.2 s before: llm_crash.json). One
+# commit for each reply would wait for the disk each time.
+STORE_EVERY_SECONDS = 0.1
+
+# Requests handed to the loop together: each hand-over wakes the loop once. A source that is slow
+# (it renders prompts) hands over what it has after the second limit.
+REQUESTS_PER_HANDOVER, HANDOVER_SECONDS = 32, 0.005
+CLOCK_CHECK_SECONDS = 0.5  # a waiting caller looks at the deadline this often
+
+
+@dataclass(slots=True, eq=False)
+class DispatcherState:
+    """What all dispatchers of an engine share. `common_fields` go into every request.
+
+    `response_format` is how the server is asked for JSON; it is confirmed when the server has
+    answered a request that asked so.
+    """
+
+    client: HttpClient
+    controller: AIMDController
+    server_state: MutableMapping[str, str]
+    common_fields: Mapping[str, Any]
+    max_tokens: int
+    prices: PriceConfig | None
+    response_format: ResponseFormat = ResponseFormat.SCHEMA
+    format_confirmed: bool = False
+
+    def use_server_state(self, server_state: MutableMapping[str, str]) -> None:
+        """Begin with what earlier runs found out about the server."""
+        self.server_state = server_state
+        if self.format_confirmed:
+            server_state["form"] = self.response_format
+        elif "form" in server_state:
+            self.response_format = ResponseFormat(server_state["form"])
+
+    def confirm_format(self, form: ResponseFormat) -> None:
+        """Remember that the server has answered in this form."""
+        self.format_confirmed, self.response_format = True, form
+        self.server_state["form"] = form
+
+    def weaken_format(self) -> bool:
+        """Ask for JSON in the next weaker form from now on; False if there is none."""
+        weaker = self.response_format.weaker
+        if weaker is not None:
+            self.response_format = weaker
+        return weaker is not None
+
+    def reply_to(
+        self, request: Request, body: bytes, *, form: ResponseFormat, request_bytes: int
+    ) -> Reply:
+        """The reply in the body of a completion, without the key.
+
+        Raises:
+            ProtocolError: It is no chat completion.
+        """
+        answer = parse_completion(body)
+        if request.prompt.schema and not self.format_confirmed:
+            self.confirm_format(form)
+        redact = self.client.key.redact_text
+        return Reply(
+            request,
+            text=redact(answer.text),
+            reasoning=redact(answer.reasoning),
+            finish=answer.finish,
+            usage=measure_usage(answer, request_bytes, self.prices),
+        )
+
+    def server_message(self, body: bytes) -> str:
+        """The server's own message in the body of an error, without the key."""
+        return self.client.key.redact_text(error_message(body))
+
+
+@dataclass(slots=True, eq=False)
+class PendingRequest:
+    """One request on its way; `response_format` is what the last attempt asked for."""
+
+    request: Request
+    attempts: int = 0
+    response_format: ResponseFormat = ResponseFormat.SCHEMA
+    first_sent_at: float = 0.0
+
+
+@dataclass(slots=True, eq=False)
+class RequestDispatcher:
+    """One call of `complete`; `deadline` is a time of `time.monotonic`."""
+
+    state: DispatcherState
+    store: StoreReplies
+    deadline: float = float("inf")
+    # touched by the loop's thread alone
+    queue: deque[PendingRequest] = field(default_factory=deque[PendingRequest])
+    delayed: list[tuple[float, int, PendingRequest]] = field(
+        default_factory=list[tuple[float, int, PendingRequest]]
+    )
+    tasks: set[asyncio.Task[None]] = field(default_factory=set[asyncio.Task[None]])
+    unstored: list[Reply] = field(default_factory=list[Reply])
+    all_returned: asyncio.Event = field(default_factory=asyncio.Event)
+    storing_task: asyncio.Task[None] | None = None
+    timer: asyncio.TimerHandle | None = None
+    started_at: float = field(default_factory=time.monotonic)
+    # shared: written by the loop's thread, read by the caller's; `wants_requests` by both
+    changed: threading.Condition = field(default_factory=threading.Condition)
+    stored: deque[Reply] = field(default_factory=deque[Reply])
+    finished: int = 0
+    failure: BaseException | None = None
+    wants_requests: bool = False
+    # breaks ties of `delayed`, since requests do not compare
+    _order: Iterator[int] = field(default_factory=count)
+
+    # -- on the caller's thread
+
+    def iterate_replies(self, requests: Iterable[Request]) -> Iterator[Reply]:
+        """One reply for each request."""
+        source = iter(requests)
+        taken, yielded, more = 0, 0, True
+        # Twice the concurrency: as many wait in the queue as are in flight, so that a slow source
+        # leaves no slot empty, and memory does not grow with an endless source.
+        max_outstanding = 2 * self.state.controller.max_concurrency
+        loop_thread = self.state.client.loop_thread
+
+        def can_take() -> bool:
+            return more and self.failure is None and taken - self.finished < max_outstanding
+
+        try:
+            while True:
+                while can_take():
+                    pending, more = take_requests(source)
+                    taken += len(pending)
+                    self.wants_requests = False
+                    loop_thread.call_soon(self._enqueue_requests, pending)
+                # Replies are yielded until the loop runs out of work: a reader that is slow with
+                # each reply must not starve the server.
+                while self.stored and not (self.wants_requests and can_take()):
+                    yielded += 1
+                    yield self.stored.popleft()
+                if self.failure and self._is_idle():
+                    raise self.failure
+                if yielded == taken and not more:
+                    return
+                self._wait_for_change(taking=can_take())
+                if loop_thread.loop.is_closed():
+                    raise EngineError("The engine must stay open until every reply has come.")
+        finally:
+            # Also reached when the reader drops the generator (GeneratorExit).
+            if yielded < taken and not loop_thread.loop.is_closed():
+                loop_thread.run_coroutine(self._cancel_requests())
+
+    def _wait_for_change(self, *, taking: bool) -> None:
+        """Wait until there is something to yield or to take; stop the run past the deadline."""
+        with self.changed:
+            if not self.stored and not (taking and self.wants_requests):
+                self.changed.wait(CLOCK_CHECK_SECONDS)
+        if time.monotonic() > self.deadline:
+            error = OutOfTimeError("the time is spent")
+            self.state.client.loop_thread.call_soon(self._stop_with_error, error)
+
+    def _is_idle(self) -> bool:
+        """Whether nothing is in flight and everything that came was stored and yielded."""
+        return not (self.tasks or self.unstored or self.storing_task or self.stored)
+
+    # -- on the loop's thread
+
+    def _enqueue_requests(self, pending: list[PendingRequest]) -> None:
+        self.queue.extend(pending)
+        self._start_requests()
+
+    def _start_requests(self) -> None:
+        """Start what may start now; look again when the next may."""
+        controller, now = self.state.controller, time.monotonic()
+        while self.delayed and self.delayed[0][0] <= now:
+            # To the front: a retry goes before requests that were never sent, so that replies
+            # come roughly in the order of their requests.
+            self.queue.appendleft(heapq.heappop(self.delayed)[2])
+        slots = controller.free_slots(now) if self.failure is None else 0
+        for _ in range(min(slots, len(self.queue))):
+            controller.in_flight += 1
+            task = asyncio.create_task(self._attempt_request(self.queue.popleft()))
+            self.tasks.add(task)
+            task.add_done_callback(self._finish_attempt)
+        # Asked for before the queue is empty: the caller needs time to make requests.
+        if len(self.queue) < max(1, controller.max_concurrency // 2) and not self.wants_requests:
+            self.wants_requests = True
+            self._notify_caller()
+        self._schedule_next_start(now)
+
+    def _schedule_next_start(self, now: float) -> None:
+        """Start again when the controller's pause ends or a delayed request is due."""
+        if self.timer is not None:
+            self.timer.cancel()
+            self.timer = None
+        times = [self.delayed[0][0]] if self.delayed else []
+        if self.queue and self.state.controller.paused_until > now:
+            times.append(self.state.controller.paused_until)
+        if times and self.failure is None:
+            loop = asyncio.get_running_loop()
+            # A millisecond late: a timer that fires early would find nothing due.
+            self.timer = loop.call_later(max(0.0, min(times) - now) + 0.001, self._start_requests)
+
+    async def _attempt_request(self, pending: PendingRequest) -> None:
+        """Send one request once."""
+        state = self.state
+        pending.attempts += 1
+        pending.response_format, started = state.response_format, time.monotonic()
+        pending.first_sent_at = started if pending.attempts == 1 else pending.first_sent_at
+        try:
+            body = build_chat_body(
+                pending.request,
+                state.common_fields,
+                max_tokens=state.max_tokens,
+                response_format=pending.response_format,
+            )
+            response = await state.client.send_request("POST", "chat/completions", data=body)
+        except ServerUnreachableError as error:
+            self._handle_unreachable(pending, error)
+        except ConnectionBrokenError as error:
+            if isinstance(error, RequestTimeoutError):
+                state.controller.record_rejection(time.monotonic())
+            self._schedule_retry(pending, str(error))
+        else:
+            latency = time.monotonic() - started
+            self._handle_response(pending, response, latency, request_bytes=len(body))
+
+    def _finish_attempt(self, task: asyncio.Task[None]) -> None:
+        """Free the slot of an attempt; an error of ours in it ends everything."""
+        self.state.controller.in_flight -= 1
+        self.tasks.discard(task)
+        if not self.tasks:
+            self.all_returned.set()
+        if not task.cancelled() and (error := task.exception()):
+            self._stop_with_error(error)
+        self._start_requests()
+        if self.failure:
+            self._notify_caller()
+
+    def _handle_response(
+        self, pending: PendingRequest, response: HttpResponse, latency: float, *, request_bytes: int
+    ) -> None:
+        """What a whole reply of the server means for its request."""
+        controller, now = self.state.controller, time.monotonic()
+        if limits := read_rate_limits(response.headers):
+            controller.apply_rate_limits(limits, now)
+        if response.status == 200:
+            self._handle_answer(pending, response, latency, request_bytes=request_bytes)
+        elif is_retryable(response.status):
+            message = self.state.server_message(response.body)
+            # OpenAI sends 429 for an empty account too; waiting does not fill it.
+            if response.status == 429 and b"insufficient_quota" in response.body:
+                self._stop_with_error(refusal_error(self.state, response.status, message))
+                return
+            if response.status in {429, 503}:
+                controller.record_rejection(now)
+            asked = read_retry_after(response.headers, now=time.time())
+            self._schedule_retry(pending, f"HTTP {response.status}: {message}", asked=asked)
+        else:
+            self._handle_refusal(pending, response)
+
+    def _handle_answer(
+        self, pending: PendingRequest, response: HttpResponse, latency: float, *, request_bytes: int
+    ) -> None:
+        """The request has its answer."""
+        state = self.state
+        try:
+            reply = state.reply_to(
+                pending.request,
+                response.body,
+                form=pending.response_format,
+                request_bytes=request_bytes,
+            )
+        except ProtocolError as error:
+            if not state.controller.has_answered:
+                self._stop_with_error(incompatible_server_error(state, str(error)))
+            else:
+                self._schedule_retry(pending, str(error))
+            return
+        if state.controller.record_answer(latency, time.monotonic()):
+            LOG.warning("%s answers again", state.client.endpoint.root)
+        self._finish_request(replace(reply, latency=latency, attempts=pending.attempts))
+
+    def _handle_refusal(self, pending: PendingRequest, response: HttpResponse) -> None:
+        """The server refuses: the form of the answer, this request, or all of them.
+
+        Before the form is confirmed, a 400 is put down to the form. After the first answer, it is
+        put down to the request. A refusal before any answer concerns every request.
+        """
+        state, message = self.state, self.state.server_message(response.body)
+        may_be_request = response.status in REQUEST_FAULT_STATUS
+        may_be_form = may_be_request and pending.request.prompt.schema
+        if may_be_form and not state.format_confirmed:
+            # Others in flight asked in the same form: only the first of them weakens it.
+            already_weakened = pending.response_format is not state.response_format
+            if already_weakened or state.weaken_format():
+                pending.attempts -= 1
+                self.queue.appendleft(pending)
+                return
+        error = f"HTTP {response.status}: {message}"
+        if may_be_request and state.controller.has_answered:
+            self._finish_request(Reply(pending.request, error=error, attempts=pending.attempts))
+        else:
+            self._stop_with_error(refusal_error(state, response.status, message))
+
+    def _handle_unreachable(self, pending: PendingRequest, error: ServerUnreachableError) -> None:
+        """No connection: fatal where it never can be, else a pause until the server is back."""
+        state, now = self.state, time.monotonic()
+        first_contact = not state.controller.has_answered
+        went_down = state.controller.record_connection_failure(now)
+        too_long = now - self.started_at > FIRST_CONTACT_SECONDS
+        if first_contact and (error.permanent or too_long):
+            self._stop_with_error(unreachable_server_error(state, str(error)))
+            return
+        if went_down:
+            self._log_server_down(str(error))
+        pending.attempts -= 1  # nothing reached the server
+        self.queue.appendleft(pending)
+        if state.controller.down_since is None:
+            state.controller.paused_until = now + RETRY.first_delay
+
+    def _schedule_retry(self, pending: PendingRequest, problem: str, *, asked: float = 0.0) -> None:
+        """Try the request again after a while, unless it was tried often enough."""
+        answered = self.state.controller.has_answered
+        if pending.attempts >= (RETRY.max_attempts if answered else FIRST_ATTEMPTS):
+            self._give_up_request(pending, f"{problem}, after {pending.attempts} attempts")
+            return
+        chance = generator(pending.attempts, pending.request.id).random()
+        delay = RETRY.delay_after(pending.attempts, asked=asked, chance=chance)
+        heapq.heappush(self.delayed, (time.monotonic() + delay, next(self._order), pending))
+
+    def _give_up_request(self, pending: PendingRequest, problem: str) -> None:
+        """The request fails, unless the server answered nobody meanwhile: then it is down."""
+        controller = self.state.controller
+        if not controller.has_answered:
+            self._stop_with_error(unreachable_server_error(self.state, problem))
+        elif controller.last_answer_at >= pending.first_sent_at:
+            self._finish_request(
+                Reply(pending.request, error=problem, transient=True, attempts=pending.attempts)
+            )
+        else:
+            if controller.mark_down(time.monotonic()):
+                self._log_server_down(problem)
+            pending.attempts = 0
+            self.queue.append(pending)
+
+    def _log_server_down(self, why: str) -> None:
+        root = self.state.client.endpoint.root
+        LOG.warning("%s does not answer (%s); waiting until it is back", root, why)
+
+    def _finish_request(self, reply: Reply) -> None:
+        """A reply is there; it is stored before the caller gets it."""
+        self.unstored.append(reply)
+        self.finished += 1
+        if self.storing_task is None:
+            self.storing_task = asyncio.create_task(self._store_replies())
+
+    async def _store_replies(self) -> None:
+        """Store what arrives, many at once, on the storage thread: a commit waits for the disk."""
+        loop = asyncio.get_running_loop()
+        executor = self.state.client.loop_thread.storage_executor
+        try:
+            while self.unstored:
+                replies, self.unstored = self.unstored, []
+                await loop.run_in_executor(executor, self.store, replies)
+                self.stored.extend(replies)
+                self._notify_caller()
+                await self._gather_replies()
+        except Exception as error:  # the caller must hear of it in its own thread
+            self._stop_with_error(error)
+        finally:
+            self.storing_task = None
+            self._notify_caller()
+
+    async def _gather_replies(self) -> None:
+        """Let replies gather for the next commit; not when none can come, so that runs end."""
+        self.all_returned.clear()
+        if self.tasks:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self.all_returned.wait(), STORE_EVERY_SECONDS)
+
+    async def _cancel_requests(self) -> None:
+        """The caller has left: cancel what is in flight, store what has come."""
+        self.failure = self.failure or GeneratorExit()
+        for task in list(self.tasks):
+            task.cancel()
+        await asyncio.gather(*self.tasks, return_exceptions=True)
+        if self.timer is not None:
+            self.timer.cancel()
+        while self.storing_task is not None:
+            await asyncio.wait({self.storing_task})
+
+    def _stop_with_error(self, error: BaseException) -> None:
+        """Start nothing more; what is in flight may still come back."""
+        self.failure = self.failure or error
+        self._notify_caller()
+
+    def _notify_caller(self) -> None:
+        with self.changed:
+            self.changed.notify()
+
+
+def take_requests(source: Iterator[Request]) -> tuple[list[PendingRequest], bool]:
+    """The next requests, as many as come quickly, and whether there may be more."""
+    pending: list[PendingRequest] = []
+    began = time.monotonic()
+    for request in source:
+        pending.append(PendingRequest(request))
+        enough = len(pending) >= REQUESTS_PER_HANDOVER
+        if enough or time.monotonic() - began > HANDOVER_SECONDS:
+            return pending, True
+    return pending, False
+
+
+def refusal_error(state: DispatcherState, status: int, message: str) -> EngineError:
+    """The error for a server that refuses to work for us."""
+    root, model = state.client.endpoint.root, state.common_fields["model"]
+    hints = {
+        401: "Check the key that engine.key_env names.",
+        402: "Check the account's balance.",
+        403: "Check what the key may do.",
+        404: f"Check engine.url, and engine.model ({model}).",
+        429: "Check the account's balance.",
+    }
+    hint = hints.get(status, "Run `kdos doctor` on this configuration.")
+    return EngineError(f"{root} must take our requests. It answered {status}: {message}. {hint}")
+
+
+def incompatible_server_error(state: DispatcherState, what: str) -> EngineError:
+    """The error for a server of another kind."""
+    return EngineError(
+        f"{state.client.endpoint.root} must be an OpenAI-compatible server; {what} instead of a "
+        "chat completion. Check engine.url: most end in /v1."
+    )
+
+
+def unreachable_server_error(state: DispatcherState, what: str) -> EngineError:
+    """The error for a server that is not there."""
+    return EngineError(
+        f"{state.client.endpoint.root} must be reachable. {what}. "
+        "Check engine.url, and that the server runs."
+    )
