@@ -36,7 +36,7 @@ from kdos.pool import Document
 from kdos.rules import RulesEngine
 from kdos.run import run
 from kdos.scaling.collapse import recall_curve
-from kdos.seed import cut, open_source
+from kdos.seed import cut_passages, open_source
 from kdos.tasks import ask_seeds
 
 ROOT = Path(__file__).parents[2]
@@ -256,7 +256,7 @@ def write_lines(path: Path, rows: list[dict[str, Any]]) -> None:
 
 def given_names(folder: Path) -> dict[str, Any]:
     """What Python blocks take for granted."""
-    passage = next(cut(some_documents()[0]))
+    passage = next(cut_passages(some_documents()[0]))
     samples = read_samples(folder / "runs" / "corpus")
     kps = {kp for row in samples.column("knowledge_points").to_pylist() for kp in row}
     return {

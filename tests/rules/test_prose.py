@@ -19,7 +19,7 @@ from kdos.rules import RulesEngine
 from kdos.rules.instances import find_chinese_instances, find_instances, question_entities
 from kdos.rules.questions import replace_instance
 from kdos.rules.statements import read_statements
-from kdos.seed.passages import cut
+from kdos.seed.passages import cut_passages
 from kdos.tasks import (
     Group,
     ask_drafts,
@@ -249,7 +249,7 @@ def articles(name: str) -> Iterator[Document]:
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["squad_articles.jsonl.gz", "cmrc2018_zh_articles.jsonl.gz"])
 def test_real_articles_give_sound_samples(name: str) -> None:
-    sources = list(islice((p for document in articles(name) for p in cut(document)), 500))
+    sources = list(islice((p for document in articles(name) for p in cut_passages(document)), 500))
     outcome: Counter[str] = Counter()
     known = KnownQuestions()
     for source in sources:

@@ -26,8 +26,8 @@ from kdos.rules import RulesEngine, answer
 from kdos.rules.facts import read_fact, read_facts
 from kdos.rules.questions import Wording, ask_fact
 from kdos.rules.relations import PYTHON_RELATIONS, TRIPLE_RELATIONS, Relation
-from kdos.seed.passages import cut
-from kdos.seed.pydocs import documents
+from kdos.seed.passages import cut_passages
+from kdos.seed.pydocs import read_library_documents
 from kdos.tasks import (
     Group,
     ask_drafts,
@@ -59,7 +59,7 @@ DUMPS = "\n".join(
 
 @cache
 def passages() -> list[Passage]:
-    return [passage for document in documents() for passage in cut(document)]
+    return [passage for document in read_library_documents() for passage in cut_passages(document)]
 
 
 def passage(text: str, title: str = "json", lang: str = "en") -> Passage:

@@ -50,7 +50,7 @@ def test_pages_come_with_title_namespace_and_text(tmp_path, suffix, pack):
     site, first = found[0]
     assert first.text == "A & <b>\n\nC ü"
     assert site.lang == "de"
-    assert site.unlinked == {"file", "image", "category", "datei", "kategorie"}
+    assert site.unlinked_namespaces == {"file", "image", "category", "datei", "kategorie"}
 
 
 def test_of_several_revisions_the_last_one_counts(tmp_path):

@@ -14,12 +14,12 @@ from kdos.errors import UsageError
 from kdos.pool import Document
 from kdos.rules import read_fact
 from kdos.seed import pydocs
-from kdos.seed.passages import cut
+from kdos.seed.passages import cut_passages
 
 
 @cache
 def documents() -> list[Document]:
-    return list(pydocs.documents())
+    return list(pydocs.read_library_documents())
 
 
 @cache
@@ -52,8 +52,8 @@ def test_a_document_is_a_module_and_there_are_enough() -> None:
 
 def test_paragraphs_fit_into_passages_and_hold_one_object() -> None:
     for document in documents():
-        assert all(len(block) <= pydocs.PARAGRAPH for block in document.text.split("\n\n"))
-    passages = [passage for document in documents() for passage in cut(document)]
+        assert all(len(block) <= pydocs.PARAGRAPH_SIZE for block in document.text.split("\n\n"))
+    passages = [passage for document in documents() for passage in cut_passages(document)]
     lines = [line for passage in passages for line in passage.text.splitlines() if line]
     assert lines == facts(), "no fact is cut in two"
 
@@ -84,8 +84,8 @@ def test_another_user_in_another_place_gets_the_same(tmp_path: Path) -> None:
 
 def test_the_parent_imports_none_of_it_and_nothing_is_written(tmp_path: Path) -> None:
     code = (
-        "import sys; from kdos.seed.pydocs import documents; before = set(sys.modules); "
-        "count = len(list(documents())); new = set(sys.modules) - before; "
+        "import sys; from kdos.seed.pydocs import read_library_documents as read; "
+        "before = set(sys.modules); count = len(list(read())); new = set(sys.modules) - before; "
         "sys.stdout.write(f'{count} {sorted(n for n in new if n[0] != \"_\")}')"
     )
     env = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path), "HOME": str(tmp_path)}
@@ -142,11 +142,11 @@ def test_what_a_sentence_is() -> None:
         "    indented = code\n\n- a list item that is quite long enough.\n\n"
         "See :func:`other` for the rest of the story."
     )
-    assert pydocs.sentences(doc) == [
+    assert pydocs.documentation_sentences(doc) == [
         "Do one thing, e.g. this",
         "Then do the other thing with code in it",
     ]
-    assert pydocs.sentences("pop(index) -> item, the last one by default") == []
+    assert pydocs.documentation_sentences("pop(index) -> item, the last one by default") == []
 
 
 def test_a_sentence_is_unique_if_four_of_its_words_stand_together_nowhere_else() -> None:
@@ -157,11 +157,11 @@ def test_a_sentence_is_unique_if_four_of_its_words_stand_together_nowhere_else()
 
 def test_long_objects_are_cut_between_facts() -> None:
     found = ["x" * 300, "y" * 600, "z" * 300, "w" * 1200]
-    blocks = list(pydocs.cut(found))
+    blocks = list(pydocs.split_into_paragraphs(found))
     assert blocks == ["\n".join(found[:2]), found[2], found[3]]
 
 
 def test_a_python_that_cannot_be_inspected_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pydocs.sys, "executable", "/bin/false")
     with pytest.raises(UsageError, match="must be able to inspect /bin/false"):
-        next(pydocs.documents())
+        next(pydocs.read_library_documents())

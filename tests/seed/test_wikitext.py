@@ -1,6 +1,6 @@
 import pytest
 
-from kdos.seed.wikitext import clean
+from kdos.seed.wikitext import clean_wikitext
 
 UNLINKED = frozenset({"file", "image", "category", "datei"})
 
@@ -37,11 +37,11 @@ UNLINKED = frozenset({"file", "image", "category", "datei"})
     ],
 )
 def test_wikitext_becomes_prose(wikitext, text):
-    assert clean(wikitext, unlinked=UNLINKED) == text
+    assert clean_wikitext(wikitext, unlinked=UNLINKED) == text
 
 
 def test_what_is_unbalanced_in_one_section_spares_the_next():
-    text = clean("A.\n==B==\n{| x\n| y <ref>z\n'''q\n==C==\nFine.", unlinked=UNLINKED)
+    text = clean_wikitext("A.\n==B==\n{| x\n| y <ref>z\n'''q\n==C==\nFine.", unlinked=UNLINKED)
     assert text.startswith("A.")
     assert text.endswith("Fine.")
     assert "{|" not in text

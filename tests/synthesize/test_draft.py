@@ -8,7 +8,7 @@ from kdos.extract import extraction_table
 from kdos.llm.engine import ScriptedEngine
 from kdos.pool import Extraction, Inventory, Passage, Seed
 from kdos.sampler import Pick
-from kdos.seed.tables import PASSAGES, SEEDS, to_table
+from kdos.seed.seeding import PASSAGES, SEEDS, records_to_table
 from kdos.synthesize import Library
 from kdos.synthesize.draft import Desk, draft
 from kdos.tasks import CHECKS, CRITERIA
@@ -65,9 +65,11 @@ class Model:
 def way(model, **changes):
     """The reasons of all candidates in order, the candidates and the failed calls."""
     library = Library(
-        seeds=to_table([SEED], SEEDS),
+        seeds=records_to_table([SEED], SEEDS),
         extractions=extraction_table([(SEED, Extraction(("Eiffel Tower",), POINTS, LOGIC))]),
-        passages=to_table([Passage("p", "d", "Eiffel", "", "en", 0, len(TEXT), TEXT)], PASSAGES),
+        passages=records_to_table(
+            [Passage("p", "d", "Eiffel", "", "en", 0, len(TEXT), TEXT)], PASSAGES
+        ),
     )
     settings = {"judges": 1, "attempts": 0, "mend": True, "known": KnownQuestions()} | changes
     desk = Desk(

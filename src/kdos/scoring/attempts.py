@@ -20,6 +20,7 @@ _SAYS_NO = re.compile(
     r"|我不知道|不清楚|无法(?:确定|回答|提供|得知)|不知道|没有(?:相关)?信息"
     r"|не знаю|нет информации|не могу (?:ответить|найти)"
 )
+# Not `kdos.pool.sentences`: the answer is case-folded, and its first stop is all that is asked for.
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s|(?<=[。！？])|\n")
 
 

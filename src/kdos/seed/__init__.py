@@ -1,10 +1,17 @@
 """A source in; documents, passages and seed questions out, as batches of tables."""
 
-from kdos.seed.passages import cut
+from kdos.seed.passages import cut_passages
 from kdos.seed.questions import open_questions
-from kdos.seed.seeding import gather_seeds, make_seeds
+from kdos.seed.seeding import (
+    DOCUMENTS,
+    PASSAGES,
+    REFUSALS,
+    SEEDS,
+    SeedBatch,
+    gather_seeds,
+    make_seeds,
+)
 from kdos.seed.sources import open_source
-from kdos.seed.tables import DOCUMENTS, PASSAGES, REFUSALS, SEEDS, SeedBatch
 
 __all__ = [
     "DOCUMENTS",
@@ -12,7 +19,7 @@ __all__ = [
     "REFUSALS",
     "SEEDS",
     "SeedBatch",
-    "cut",
+    "cut_passages",
     "gather_seeds",
     "make_seeds",
     "open_questions",

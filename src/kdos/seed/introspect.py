@@ -20,17 +20,17 @@ from collections.abc import Iterator
 from types import ModuleType
 from typing import Any
 
-Record = dict[str, Any]
+Description = dict[str, Any]
 
 
-def _words(listed: str) -> frozenset[str]:
+def _split_words(listed: str) -> frozenset[str]:
     """The words of a list written with spaces between them."""
     return frozenset(listed.split())
 
 
 # Not imported: they open windows or browsers, print, read files of the user's, hold tests, or
 # are another system's.
-SKIPPED = _words(
+SKIPPED = _split_words(
     "antigravity this turtle turtledemo tkinter idlelib test lib2to3 distutils ensurepip encodings "
     "pydoc_data nt msilib msvcrt winreg winsound posix genericpath opcode sre_compile "
     "sre_constants sre_parse site sysconfig venv readline rlcompleter"
@@ -45,23 +45,23 @@ INNER = re.compile(
     r"|^email\.(base64mime|quoprimime|feedparser|mime\.)"
 )
 # Their values follow the machine, its time zone, its libraries or the way Python was started.
-VARYING = _words(
+VARYING = _split_words(
     "sys os time tempfile platform locale ssl socket multiprocessing mimetypes webbrowser "
     "posixpath ctypes zlib sqlite3 pyexpat curses resource select pathlib subprocess shutil gettext"
 )
-LOWER_CASE_CONSTANTS = _words("math cmath string token tokenize")
-PLAIN = re.compile(r"[ -_a-~]*")
+LOWER_CASE_CONSTANTS = _split_words("math cmath string token tokenize")
+PRINTABLE_ASCII = re.compile(r"[ -_a-~]*")
 LONGEST_VALUE = 40
 
 
-def modules() -> Iterator[ModuleType]:
+def import_modules() -> Iterator[ModuleType]:
     """Every module we import, packages before what they hold, in alphabetical order."""
     for name in sorted(sys.stdlib_module_names):
         if not name.startswith("_") and name not in SKIPPED:
-            yield from tree(name)
+            yield from import_tree(name)
 
 
-def tree(name: str) -> Iterator[ModuleType]:
+def import_tree(name: str) -> Iterator[ModuleType]:
     """One module and its submodules; nothing where it cannot be imported here."""
     try:
         module = importlib.import_module(name)
@@ -71,29 +71,30 @@ def tree(name: str) -> Iterator[ModuleType]:
     inner = (found.name for found in pkgutil.iter_modules(getattr(module, "__path__", ())))
     for part in sorted(inner):
         if not PRIVATE.match(part):
-            yield from tree(f"{name}.{part}")
+            yield from import_tree(f"{name}.{part}")
 
 
 def public_names(module: ModuleType) -> list[str]:
     """The names a module offers: its ``__all__``, or those without an underscore."""
-    names = exports(module) or {name for name in vars(module) if not name.startswith("_")}
+    names = exported_names(module) or {name for name in vars(module) if not name.startswith("_")}
     return sorted(name for name in names if hasattr(module, name))
 
 
-def exports(module: ModuleType) -> set[str]:
+def exported_names(module: ModuleType) -> set[str]:
     """The names in a module's ``__all__``."""
     return set(getattr(module, "__all__", None) or ())
 
 
-def homes(shown: list[ModuleType], *, taken: set[str]) -> dict[int, str]:
+def choose_full_names(shown: list[ModuleType], *, taken: set[str]) -> dict[int, str]:
     """The one full name each class and function goes by, by its identity; none that is `taken`.
 
     A name that a module lists in ``__all__`` comes before one that just stands there, a short
     module path before a long one, the module where it was made before one that passes it on.
     """
+    # Candidates as tuples whose least is the best name: False sorts before True.
     names: dict[int, list[tuple[bool, bool, int, bool, bool, str, str]]] = defaultdict(list)
     for module in shown:
-        listed = exports(module)
+        listed = exported_names(module)
         for name in public_names(module):
             thing = getattr(module, name)
             own = is_made_in(thing, module.__name__)
@@ -124,20 +125,20 @@ def is_made_in(thing: object, module: str) -> bool:
     return made_in in (module, f"_{module}") or made_in.startswith(f"{package}._")
 
 
-def full_name(kind: type, names: dict[int, str]) -> str | None:
+def public_full_name(kind: type, names: dict[int, str]) -> str | None:
     """The public full name of a class, without ``builtins``; None where it has none."""
     name = names.get(id(kind))
     return name.removeprefix("builtins.") if name else None
 
 
-def describe_module(module: ModuleType, names: dict[int, str]) -> Record:
+def describe_module(module: ModuleType, names: dict[int, str]) -> Description:
     """One module: its documentation, functions, classes and constants, each in order of name."""
     name = module.__name__
-    record: Record = {"path": name, "noun": "module", "doc": documentation(module)}
-    record["exports"] = len(exports(module))
-    functions: list[Record] = []
-    classes: list[Record] = []
-    constants: list[Record] = []
+    record: Description = {"path": name, "noun": "module", "doc": read_documentation(module)}
+    record["exports"] = len(exported_names(module))
+    functions: list[Description] = []
+    classes: list[Description] = []
+    constants: list[Description] = []
     for public in public_names(module):
         thing = getattr(module, public)
         path = f"{name}.{public}"
@@ -145,7 +146,7 @@ def describe_module(module: ModuleType, names: dict[int, str]) -> Record:
             classes.append(describe_class(thing, path, names))
         elif names.get(id(thing)) == path:
             functions.append(describe_function(thing, path))
-        elif is_constant_name(public, name) and (value := literal(thing)) is not None:
+        elif is_constant_name(public, name) and (value := format_literal(thing)) is not None:
             constants.append({"path": path, "value": value})
     return record | {"functions": functions, "classes": classes, "constants": constants}
 
@@ -157,7 +158,7 @@ def is_constant_name(name: str, module: str) -> bool:
     return name.isupper() or module in LOWER_CASE_CONSTANTS
 
 
-def describe_function(function: Any, path: str) -> Record:
+def describe_function(function: Any, path: str) -> Description:
     """A function of a module."""
     noun = "coroutine function" if inspect.iscoroutinefunction(function) else "function"
     if inspect.isgeneratorfunction(function):
@@ -165,37 +166,37 @@ def describe_function(function: Any, path: str) -> Record:
     return {
         "path": path.removeprefix("builtins."),
         "noun": noun,
-        "doc": documentation(function),
-        "signature": signature(function),
+        "doc": read_documentation(function),
+        "signature": describe_signature(function),
     }
 
 
-def describe_class(kind: type, path: str, names: dict[int, str]) -> Record:
+def describe_class(kind: type, path: str, names: dict[int, str]) -> Description:
     """A class with its bases, members and what it defines itself."""
     own = sorted(name for name in vars(kind) if not name.startswith("_"))
-    methods: list[Record] = []
-    properties: list[Record] = []
-    attributes: list[Record] = []
+    methods: list[Description] = []
+    properties: list[Description] = []
+    attributes: list[Description] = []
     for name in own:
         member = vars(kind)[name]
         if is_method(member):
             if (record := describe_method(kind, name, path)) is not None:
                 methods.append(record)
         elif isinstance(member, property) or inspect.isgetsetdescriptor(member):
-            doc = documentation(member)
+            doc = read_documentation(member)
             public = f"{path}.{name}".removeprefix("builtins.")
             properties.append({"path": public, "noun": "property", "doc": doc})
-        elif not issubclass(kind, enum.Enum) and (value := literal(member)) is not None:
+        elif not issubclass(kind, enum.Enum) and (value := format_literal(member)) is not None:
             attributes.append({"path": f"{path}.{name}", "value": value})
     return {
         "path": path.removeprefix("builtins."),
         "noun": class_noun(kind),
-        "doc": documentation(kind) if "__doc__" in vars(kind) else "",
-        "signature": None if class_noun(kind) == "enumeration" else signature(kind),
-        "bases": [full_name(base, names) for base in kind.__bases__],
-        "members": members(kind),
-        "member_count": member_count(kind),
-        "fields": fields(kind),
+        "doc": read_documentation(kind) if "__doc__" in vars(kind) else "",
+        "signature": None if class_noun(kind) == "enumeration" else describe_signature(kind),
+        "bases": [public_full_name(base, names) for base in kind.__bases__],
+        "members": enumeration_members(kind),
+        "member_count": count_members(kind),
+        "fields": field_names(kind),
         "method_count": sum(is_method(vars(kind)[name]) for name in own),
         "methods": methods,
         "properties": properties,
@@ -212,21 +213,22 @@ def class_noun(kind: type) -> str:
     return "abstract class" if inspect.isabstract(kind) else "class"
 
 
-def members(kind: type) -> list[tuple[str, str]]:
+def enumeration_members(kind: type) -> list[tuple[str, str]]:
     """Name and value of an enumeration's members, aliases left out."""
     if not issubclass(kind, enum.Enum):
         return []
-    values = [(m.name, literal(m.value)) for m in kind.__members__.values() if m.name]
+    # `__members__` holds aliases too; they come with the name of what they stand for.
+    values = [(m.name, format_literal(m.value)) for m in kind.__members__.values() if m.name]
     known = list(dict.fromkeys(values))
     return [(name, value) for name, value in known if value is not None]
 
 
-def member_count(kind: type) -> int:
+def count_members(kind: type) -> int:
     """How many members an enumeration has, aliases left out; of flags, that is open to debate."""
     return len(kind) if issubclass(kind, enum.Enum) and not issubclass(kind, enum.Flag) else 0
 
 
-def fields(kind: type) -> list[str]:
+def field_names(kind: type) -> list[str]:
     """The fields of a named tuple or syntax node, in order."""
     own = vars(kind)
     known = getattr(kind, "_fields", ()) if issubclass(kind, tuple) else own.get("_fields", ())
@@ -239,26 +241,28 @@ def is_method(member: object) -> bool:
     return isinstance(member, (classmethod, staticmethod)) or inspect.isroutine(member)
 
 
-def describe_method(kind: type, name: str, path: str) -> Record | None:
+def describe_method(kind: type, name: str, path: str) -> Description | None:
     """A method that a class defines itself; None for a second name of another one."""
     method = getattr(kind, name)
+    # An alias: the same facts would be told under two names.
     if getattr(method, "__name__", None) != name:
         return None
     member = vars(kind)[name]
     noun = "static method" if isinstance(member, staticmethod) else "method"
     if isinstance(member, classmethod) or inspect.ismethod(method):
         noun = "class method"
+    # Class methods written in C, such as dict.fromkeys, are no `classmethod` objects.
     if type(member).__name__ == "classmethod_descriptor":
         noun = "class method"
     return {
         "path": f"{path}.{name}".removeprefix("builtins."),
         "noun": noun,
-        "doc": documentation(method),
-        "signature": signature(method, bound=noun == "method"),
+        "doc": read_documentation(method),
+        "signature": describe_signature(method, bound=noun == "method"),
     }
 
 
-def signature(function: Any, *, bound: bool = False) -> Record | None:
+def describe_signature(function: Any, *, bound: bool = False) -> Description | None:
     """Parameters and return annotation; for a method `bound` to an instance without ``self``."""
     try:
         found = inspect.signature(function)
@@ -266,28 +270,30 @@ def signature(function: Any, *, bound: bool = False) -> Record | None:
         return None
     parameters = list(found.parameters.values())
     if bound:
+        # Some C methods show no `self`: which parameter is the first would be a guess.
         if not parameters or parameters[0].name != "self":
             return None
         parameters = parameters[1:]
+    # ``(*args, **kwargs)`` is how a wrapper looks, not what can be passed.
     if parameters and all(p.kind in (p.VAR_POSITIONAL, p.VAR_KEYWORD) for p in parameters):
         return None
     return {
         "self": bound,
-        "returns": annotation(found.return_annotation),
+        "returns": format_annotation(found.return_annotation),
         "parameters": [
             {
                 "name": p.name,
                 "kind": p.kind.description,
-                "default": None if p.default is p.empty else literal(p.default),
+                "default": None if p.default is p.empty else format_literal(p.default),
                 "optional": p.default is not p.empty,
-                "annotation": annotation(p.annotation),
+                "annotation": format_annotation(p.annotation),
             }
             for p in parameters
         ],
     }
 
 
-def annotation(value: object) -> str | None:
+def format_annotation(value: object) -> str | None:
     """An annotation as it reads in a signature; None where there is none or it is unwieldy."""
     if value is inspect.Signature.empty:
         return None
@@ -299,8 +305,9 @@ ABSOLUTE_PATH = re.compile(r"/[^/]|[A-Za-z]:[\\/]")
 """Where this machine keeps something, such as the interpreter."""
 
 
-def literal(value: object) -> str | None:
+def format_literal(value: object) -> str | None:
     """The value as Python writes it, for short plain ones; None for all others."""
+    # Of tuples only the empty one: the items of others would need the same care.
     if isinstance(value, tuple) and len(value) > 0:
         return None
     if type(value) not in (type(None), bool, int, float, str, bytes, tuple):
@@ -308,16 +315,16 @@ def literal(value: object) -> str | None:
     if value is ... or (isinstance(value, str) and ABSOLUTE_PATH.match(value)):
         return None
     text = repr(value)
-    return text if len(text) <= LONGEST_VALUE and PLAIN.fullmatch(text) else None
+    return text if len(text) <= LONGEST_VALUE and PRINTABLE_ASCII.fullmatch(text) else None
 
 
-def documentation(thing: object) -> str:
+def read_documentation(thing: object) -> str:
     """Its doc string without indentation; empty where it has none."""
     doc = getattr(thing, "__doc__", None)
     return inspect.cleandoc(doc) if isinstance(doc, str) else ""
 
 
-def other_docs(found: list[ModuleType], names: dict[int, str]) -> list[str]:
+def unnamed_docs(found: list[ModuleType], names: dict[int, str]) -> list[str]:
     """The doc strings of all public classes, methods and functions that we give no name."""
     strangers: dict[int, Any] = {}
     for module in found:
@@ -325,24 +332,28 @@ def other_docs(found: list[ModuleType], names: dict[int, str]) -> list[str]:
             if id(thing) not in names and (isinstance(thing, type) or inspect.isroutine(thing)):
                 strangers[id(thing)] = thing
     inside = [vars(t).values() for t in strangers.values() if isinstance(t, type)]
-    docs = [documentation(t) for t in (*strangers.values(), *(m for own in inside for m in own))]
+    docs = [
+        read_documentation(t) for t in (*strangers.values(), *(m for own in inside for m in own))
+    ]
     return [doc for doc in docs if doc]
 
 
-def main() -> None:
+def write_report() -> None:
     """Write one JSON list to the stdout we were started with; imports may print nowhere."""
+    # The report goes to a copy of the descriptor; number 1 itself leads to nowhere from here on, so
+    # that not even a C library can write between.
     with os.fdopen(os.dup(1), "w", encoding="utf-8") as out:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         warnings.simplefilter("ignore")
-        found = list(modules())
+        found = list(import_modules())
         shown = [module for module in found if not INNER.match(module.__name__)]
-        names = homes(shown, taken={module.__name__ for module in found})
+        names = choose_full_names(shown, taken={module.__name__ for module in found})
         report = {
             "modules": [describe_module(module, names) for module in shown],
-            "other_docs": other_docs(found, names),
+            "other_docs": unnamed_docs(found, names),
         }
         json.dump(report, out)
 
 
 if __name__ == "__main__":
-    main()
+    write_report()

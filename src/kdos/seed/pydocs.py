@@ -16,45 +16,102 @@ from typing import Any
 from kdos.errors import UsageError
 from kdos.pool import Document
 from kdos.rules import ORDINALS, PYTHON_RELATIONS
-from kdos.seed.pydocs_sections import section
 
-SOURCE = "pydocs"
+SOURCE_NAME = "pydocs"
 LICENCE = "PSF-2.0"
-PARAGRAPH = 1000  # characters; a passage of the loop holds about 1,200
+PARAGRAPH_SIZE = 1000  # characters; a passage of the loop holds about 1,200
 FEWEST_FACTS = 5  # a module that says less is no document
 SENTENCES_PER_OBJECT = 2
 SHORTEST_SENTENCE, LONGEST_SENTENCE = 20, 160  # characters
 TELLING_WORDS = 4  # so many words in a row that stand nowhere else make a sentence unique
-PASSING = frozenset({"positional-only", "keyword-only", "variadic positional", "variadic keyword"})
-PLAIN = re.compile(r"[ -_a-~]+")
+SPECIAL_PARAMETER_KINDS = frozenset(
+    {"positional-only", "keyword-only", "variadic positional", "variadic keyword"}
+)
+PLAIN_TEXT = re.compile(r"[ -_a-~]+")
+# reStructuredText, doctests, signatures and links: what cannot be quoted as a plain sentence.
 MARKUP = re.compile(r"::|>>>|:\w+:|->|\*\*|\*\w+\*|\||\\|<|@|\$|//")
+# Doc strings name variables of one letter and quote names, so a rule of their own splits them:
+# `kdos.pool.sentences` takes "B." for an initial, which changes 74 of Python 3.11's 12,681
+# paragraphs.
 ABBREVIATION = re.compile(r"\b(e\.g|i\.e|etc|cf|vs|approx|incl|resp|[A-Z])\.$")
 SENTENCE_END = re.compile(r"(?<=[.!?])\s+(?=[A-Z\"'(])")
 
-Record = Mapping[str, Any]
+# The chapters of the library reference, each with the first names of its modules. A chapter is a
+# document's domain.
+SECTIONS = {
+    "built-ins": "builtins",
+    "text": "string re difflib textwrap unicodedata stringprep rlcompleter",
+    "binary data": "struct codecs",
+    "data types": (
+        "datetime zoneinfo calendar collections heapq bisect array weakref types copy pprint "
+        "reprlib enum graphlib"
+    ),
+    "numbers": "numbers math cmath decimal fractions random statistics",
+    "functional": "itertools functools operator",
+    "files": (
+        "pathlib posixpath ntpath fileinput stat filecmp tempfile glob fnmatch linecache shutil"
+    ),
+    "persistence": "pickle copyreg shelve marshal dbm sqlite3",
+    "compression": "zlib gzip bz2 lzma zipfile tarfile compression",
+    "file formats": "csv configparser tomllib netrc plistlib",
+    "cryptography": "hashlib hmac secrets",
+    "operating system": ("os io time argparse getopt logging getpass curses platform errno ctypes"),
+    "concurrency": (
+        "threading multiprocessing concurrent subprocess sched queue contextvars asyncio"
+    ),
+    "networking": "socket ssl select selectors signal mmap",
+    "internet data": "email json mailbox mimetypes base64 binascii quopri",
+    "markup": "html xml",
+    "internet protocols": (
+        "webbrowser wsgiref urllib http ftplib poplib imaplib smtplib uuid socketserver xmlrpc "
+        "ipaddress"
+    ),
+    "multimedia": "wave colorsys",
+    "internationalisation": "gettext locale",
+    "frameworks": "cmd shlex",
+    "development": "typing pydoc doctest unittest",
+    "debugging": "bdb faulthandler pdb timeit trace tracemalloc profile cProfile pstats",
+    "distribution": "zipapp",
+    "runtime": (
+        "sys warnings dataclasses contextlib abc atexit traceback gc inspect annotationlib"
+    ),
+    "interpreters": "code codeop",
+    "importing": "zipimport pkgutil modulefinder runpy importlib imp",
+    "language": (
+        "ast symtable token keyword tokenize tabnanny pyclbr py_compile compileall dis pickletools"
+    ),
+    "unix": "pwd grp termios tty pty fcntl resource syslog crypt spwd nis",
+    "superseded": (
+        "aifc asynchat asyncore audioop cgi cgitb chunk imghdr mailcap nntplib optparse "
+        "ossaudiodev pipes smtpd sndhdr sunau telnetlib uu xdrlib"
+    ),
+}
+SECTION_OF = {module: name for name, modules in SECTIONS.items() for module in modules.split()}
+
+ObjectRecord = Mapping[str, Any]
 RELATIONS = {relation.name: relation for relation in PYTHON_RELATIONS}
 
 
-def documents() -> Iterator[Document]:
+def read_library_documents() -> Iterator[Document]:
     """A document for each module that says enough, in alphabetical order."""
-    found = introspect()
+    found = run_introspection()
     unique = Uniqueness([*all_docs(found["modules"]), *found["other_docs"]])
     for module in found["modules"]:
         paragraphs = list(module_paragraphs(module, unique))
         if sum(map(len, paragraphs)) < FEWEST_FACTS:
             continue
-        blocks = [block for facts in paragraphs for block in cut(facts)]
+        blocks = [block for facts in paragraphs for block in split_into_paragraphs(facts)]
         yield Document(
             id=module["path"],
             title=module["path"],
             text="\n\n".join(blocks),
-            domain=section(module["path"]),
-            source=SOURCE,
+            domain=library_section(module["path"]),
+            source=SOURCE_NAME,
             licence=LICENCE,
         )
 
 
-def introspect() -> dict[str, Any]:
+def run_introspection() -> dict[str, Any]:
     """What ``introspect.py`` finds, in a Python that sees nothing of our environment."""
     script = Path(__file__).with_name("introspect.py")
     command = [sys.executable, "-I", "-S", "-W", "ignore", "-X", "utf8", str(script)]
@@ -70,11 +127,11 @@ def introspect() -> dict[str, Any]:
     return json.loads(done.stdout)
 
 
-def cut(facts: list[str]) -> Iterator[str]:
-    """The facts of one object as paragraphs of at most `PARAGRAPH` characters, one fact a line."""
+def split_into_paragraphs(facts: list[str]) -> Iterator[str]:
+    """One object's facts as paragraphs of at most `PARAGRAPH_SIZE` characters, one fact a line."""
     block: list[str] = []
     for fact in facts:
-        if block and sum(map(len, block)) + len(block) + len(fact) > PARAGRAPH:
+        if block and sum(map(len, block)) + len(block) + len(fact) > PARAGRAPH_SIZE:
             yield "\n".join(block)
             block = []
         block.append(fact)
@@ -82,26 +139,26 @@ def cut(facts: list[str]) -> Iterator[str]:
         yield "\n".join(block)
 
 
-def fact(relation: str, **slots: str | int) -> str:
+def write_fact(relation: str, **slots: str | int) -> str:
     """One sentence."""
     return RELATIONS[relation].write_sentence(**{slot: str(value) for slot, value in slots.items()})
 
 
-def module_paragraphs(module: Record, unique: "Uniqueness") -> Iterator[list[str]]:
+def module_paragraphs(module: ObjectRecord, unique: "Uniqueness") -> Iterator[list[str]]:
     """The facts of a module, object by object: itself, its functions, classes and constants."""
     path = module["path"]
     head = list(documentation_facts(module, unique))
     if module["exports"] > 1:
-        head.append(fact("export count", owner=path, count=module["exports"]))
+        head.append(write_fact("export count", owner=path, count=module["exports"]))
     yield head
     for function in module["functions"]:
         yield function_facts(function, path, unique)
     for kind in module["classes"]:
         yield from class_paragraphs(kind, path, unique)
-    yield [fact("constant", owner=c["path"], value=c["value"]) for c in module["constants"]]
+    yield [write_fact("constant", owner=c["path"], value=c["value"]) for c in module["constants"]]
 
 
-def function_facts(function: Record, module: str, unique: "Uniqueness") -> list[str]:
+def function_facts(function: ObjectRecord, module: str, unique: "Uniqueness") -> list[str]:
     """The facts of one function."""
     owner = function["path"]
     return [
@@ -111,13 +168,13 @@ def function_facts(function: Record, module: str, unique: "Uniqueness") -> list[
     ]
 
 
-def kind_fact(record: Record, module: str) -> str:
+def kind_fact(record: ObjectRecord, module: str) -> str:
     """What an object is, and of which module."""
     n = "n" if record["noun"][0] in "aeiou" else ""
-    return fact("kind", owner=record["path"], n=n, noun=record["noun"], module=module)
+    return write_fact("kind", owner=record["path"], n=n, noun=record["noun"], module=module)
 
 
-def class_paragraphs(kind: Record, module: str, unique: "Uniqueness") -> Iterator[list[str]]:
+def class_paragraphs(kind: ObjectRecord, module: str, unique: "Uniqueness") -> Iterator[list[str]]:
     """The facts of a class, then those of each method and property it defines itself."""
     owner = kind["path"]
     yield [
@@ -126,7 +183,7 @@ def class_paragraphs(kind: Record, module: str, unique: "Uniqueness") -> Iterato
         *base_facts(kind),
         *shape_facts(kind),
         *signature_facts(owner, kind["signature"]),
-        *(fact("attribute", owner=a["path"], value=a["value"]) for a in kind["attributes"]),
+        *(write_fact("attribute", owner=a["path"], value=a["value"]) for a in kind["attributes"]),
     ]
     for method in kind["methods"]:
         if method["doc"]:
@@ -136,94 +193,105 @@ def class_paragraphs(kind: Record, module: str, unique: "Uniqueness") -> Iterato
             yield [defines_fact(attribute, owner), *facts]
 
 
-def defines_fact(record: Record, owner: str) -> str:
+def defines_fact(record: ObjectRecord, owner: str) -> str:
     """Which member a class defines."""
     member = record["path"].rpartition(".")[2]
-    return fact("defines", owner=owner, noun=record["noun"], member=member)
+    return write_fact("defines", owner=owner, noun=record["noun"], member=member)
 
 
-def method_facts(method: Record, owner: str, unique: "Uniqueness") -> list[str]:
+def method_facts(method: ObjectRecord, owner: str, unique: "Uniqueness") -> list[str]:
     """The facts of one method."""
     facts = [*documentation_facts(method, unique)]
     if method["noun"] != "method":
-        facts.append(fact("method kind", owner=method["path"], kind=method["noun"]))
+        facts.append(write_fact("method kind", owner=method["path"], kind=method["noun"]))
     facts += signature_facts(method["path"], method["signature"])
     return facts or [defines_fact(method, owner)]
 
 
-def base_facts(kind: Record) -> Iterator[str]:
+def base_facts(kind: ObjectRecord) -> Iterator[str]:
     """The direct base classes that have a public name."""
     bases = kind["bases"]
     if len(bases) == 1:
         if bases[0] not in (None, "object"):
-            yield fact("base", owner=kind["path"], **{"class": bases[0]})
+            yield write_fact("base", owner=kind["path"], **{"class": bases[0]})
         return
+    # A base without a public name keeps its place, so that the others are counted right.
     for ordinal, base in zip(ORDINALS, bases, strict=False):
         if base is not None:
-            yield fact("base in order", owner=kind["path"], ordinal=ordinal, **{"class": base})
+            yield write_fact(
+                "base in order", owner=kind["path"], ordinal=ordinal, **{"class": base}
+            )
 
 
-def shape_facts(kind: Record) -> Iterator[str]:
+def shape_facts(kind: ObjectRecord) -> Iterator[str]:
     """What a class holds: methods, the members of an enumeration, the fields of a tuple or node."""
     owner = kind["path"]
     if kind["method_count"]:
-        yield fact(
-            "method count", owner=owner, count=kind["method_count"], s=plural(kind["method_count"])
+        yield write_fact(
+            "method count",
+            owner=owner,
+            count=kind["method_count"],
+            s=plural_ending(kind["method_count"]),
         )
     if kind["member_count"] > 1:
-        yield fact("member count", owner=owner, count=kind["member_count"])
+        yield write_fact("member count", owner=owner, count=kind["member_count"])
     for member, value in kind["members"]:
-        yield fact("member", owner=owner, member=member, value=value)
+        yield write_fact("member", owner=owner, member=member, value=value)
     for ordinal, member in zip(ORDINALS, kind["fields"], strict=False):
-        yield fact("field", owner=owner, ordinal=ordinal, member=member)
+        yield write_fact("field", owner=owner, ordinal=ordinal, member=member)
 
 
-def plural(count: int) -> str:
+def plural_ending(count: int) -> str:
     """The ending of a noun that is counted."""
     return "" if count == 1 else "s"
 
 
-def signature_facts(owner: str, signature: Record | None) -> Iterator[str]:
+def signature_facts(owner: str, signature: ObjectRecord | None) -> Iterator[str]:
     """The facts of a signature: how many parameters, which, in what order, with what defaults."""
     if signature is None:
         return
     parameters = signature["parameters"]
     besides = " besides `self`" if signature["self"] else ""
-    counts = {"parameter count": len(parameters), "required count": required(parameters)}
+    counts = {"parameter count": len(parameters), "required count": count_required(parameters)}
+    # With none or all of them required, the count says nothing that the number of all does not.
     if not 0 < counts["required count"] < len(parameters):
         del counts["required count"]
     if len(parameters) == 1:
         counts = {}
     for name, count in counts.items():
-        yield fact(name, owner=owner, count=count, s=plural(count), besides=besides)
+        yield write_fact(name, owner=owner, count=count, s=plural_ending(count), besides=besides)
     for ordinal, parameter in zip(ORDINALS, parameters, strict=False):
         yield from parameter_facts(owner, ordinal, parameter, besides)
     if signature["returns"]:
-        yield fact("return annotation", owner=owner, value=signature["returns"])
+        yield write_fact("return annotation", owner=owner, value=signature["returns"])
 
 
-def required(parameters: list[Record]) -> int:
+def count_required(parameters: list[ObjectRecord]) -> int:
     """How many parameters a call has to pass."""
     return sum(not p["optional"] and not p["kind"].startswith("variadic") for p in parameters)
 
 
-def parameter_facts(owner: str, ordinal: str, parameter: Record, besides: str) -> Iterator[str]:
+def parameter_facts(
+    owner: str, ordinal: str, parameter: ObjectRecord, besides: str
+) -> Iterator[str]:
     """The facts of one parameter."""
     slots = {"owner": owner, "parameter": parameter["name"]}
-    yield fact("position", ordinal=ordinal, besides=besides, **slots)
+    yield write_fact("position", ordinal=ordinal, besides=besides, **slots)
     if parameter["default"] is not None:
-        yield fact("default", value=parameter["default"], **slots)
-    if parameter["kind"] in PASSING:
-        yield fact("passing", passing=parameter["kind"], **slots)
+        yield write_fact("default", value=parameter["default"], **slots)
+    if parameter["kind"] in SPECIAL_PARAMETER_KINDS:
+        yield write_fact("passing", passing=parameter["kind"], **slots)
     if parameter["annotation"]:
-        yield fact("annotation", value=parameter["annotation"], **slots)
+        yield write_fact("annotation", value=parameter["annotation"], **slots)
 
 
-def documentation_facts(record: Record, unique: "Uniqueness") -> Iterator[str]:
+def documentation_facts(record: ObjectRecord, unique: "Uniqueness") -> Iterator[str]:
     """The first sentences of an object's documentation that no other object's holds."""
-    known = (s for s in sentences(record["doc"]) if s in unique)
+    known = (s for s in documentation_sentences(record["doc"]) if s in unique)
     for _, sentence in zip(range(SENTENCES_PER_OBJECT), known, strict=False):
-        yield fact("documentation", noun=record["noun"], owner=record["path"], sentence=sentence)
+        yield write_fact(
+            "documentation", noun=record["noun"], owner=record["path"], sentence=sentence
+        )
 
 
 class Uniqueness:
@@ -236,15 +304,16 @@ class Uniqueness:
     def __init__(self, docs: Iterable[str]) -> None:
         self._owner: dict[tuple[str, ...], int] = {}
         for number, doc in enumerate(docs):
-            for run in runs(doc):
+            for run in word_runs(doc):
+                # -1 marks a run that stands in two doc strings at least.
                 if self._owner.setdefault(run, number) != number:
                     self._owner[run] = -1
 
     def __contains__(self, sentence: str) -> bool:
-        return any(self._owner.get(run, -1) >= 0 for run in runs(sentence))
+        return any(self._owner.get(run, -1) >= 0 for run in word_runs(sentence))
 
 
-def all_docs(modules: Iterable[Record]) -> Iterator[str]:
+def all_docs(modules: Iterable[ObjectRecord]) -> Iterator[str]:
     """Every doc string."""
     for module in modules:
         yield module["doc"]
@@ -256,23 +325,24 @@ def all_docs(modules: Iterable[Record]) -> Iterator[str]:
                 yield member["doc"]
 
 
-def runs(text: str) -> Iterator[tuple[str, ...]]:
+def word_runs(text: str) -> Iterator[tuple[str, ...]]:
     """Each `TELLING_WORDS` words that follow one another."""
     words = re.findall(r"\w+", text.casefold())
     return zip(*(words[start:] for start in range(TELLING_WORDS)), strict=False)
 
 
-def sentences(doc: str) -> list[str]:
+def documentation_sentences(doc: str) -> list[str]:
     """The sentences of a doc string that can be quoted, without code and markup."""
     found: list[str] = []
     for number, paragraph in enumerate(re.split(r"\n\s*\n", doc)):
+        # Lists, headings, code and tables: what is indented or begins with a mark.
         if re.match(r"\s|[-*+=~.#>]|\d+[.)]", paragraph) or re.search(r"\n\s", paragraph):
             continue
-        found += [s for s in split(paragraph, first=number == 0) if is_quotable(s)]
+        found += [s for s in _split_paragraph(paragraph, first=number == 0) if is_quotable(s)]
     return list(dict.fromkeys(found))
 
 
-def split(paragraph: str, *, first: bool) -> list[str]:
+def _split_paragraph(paragraph: str, *, first: bool) -> list[str]:
     """Its sentences without their full stops; only in the `first` one may the stop be missing."""
     parts: list[str] = []
     for part in SENTENCE_END.split(" ".join(paragraph.replace("`", "").split())):
@@ -290,9 +360,14 @@ def is_quotable(sentence: str) -> bool:
         and sentence.count(" ") >= TELLING_WORDS - 1
         and sentence[0].isalpha()
         and sentence[-1] not in ":;,"
-        and PLAIN.fullmatch(sentence) is not None
+        and PLAIN_TEXT.fullmatch(sentence) is not None
         and MARKUP.search(sentence) is None
         and sentence.count("(") == sentence.count(")")
         and sentence.count('"') % 2 == 0
         and not re.match(r"[\w.]+\(", sentence)
     )
+
+
+def library_section(module: str) -> str:
+    """The part of the library that a module belongs to, by its first name."""
+    return SECTION_OF.get(module.partition(".")[0], "other")

@@ -8,19 +8,19 @@ from kdos.config import SourceConfig
 from kdos.errors import InputError
 from kdos.pool import Document, ErrorClass, Passage, Refusal, Seed
 from kdos.rows import Rows, list_table_fields, read_table_rows, resolve_field
-from kdos.seed.sources import DEFAULT_LANG, name_below
+from kdos.seed.sources import SOURCE_LANG, path_below
 from kdos.tasks import json_digest
 
 _PARTS = ("question", "answers", "passage", "id", "title", "domain")
-Row = Mapping[str, Any]
+QuestionRow = Mapping[str, Any]
 
 
 def open_questions(settings: SourceConfig) -> Iterator[Document | Passage | Seed | Refusal]:
     """The seeds of a table of questions, each after its passage where that is new."""
     known: set[str] = set()
     seeds = refused = 0
-    for row in _rows(settings):
-        for record in _records(row, settings, known):
+    for row in _read_question_rows(settings):
+        for record in _row_to_records(row, settings, known):
             seeds += isinstance(record, Seed)
             refused += isinstance(record, Refusal)
             yield record
@@ -31,7 +31,7 @@ def open_questions(settings: SourceConfig) -> Iterator[Document | Passage | Seed
         raise InputError.at(settings.path, message)
 
 
-def _choose(settings: SourceConfig, names: Sequence[str]) -> dict[str, str]:
+def _choose_question_fields(settings: SourceConfig, names: Sequence[str]) -> dict[str, str]:
     """The field that holds each part of a question, without the parts that none holds."""
     lang = "" if settings.lang else resolve_field("lang", names)
     fields = {"lang": lang} if lang else {}
@@ -45,19 +45,19 @@ def _choose(settings: SourceConfig, names: Sequence[str]) -> dict[str, str]:
     return fields
 
 
-def _rows(settings: SourceConfig) -> Iterator[Row]:
+def _read_question_rows(settings: SourceConfig) -> Iterator[QuestionRow]:
     """Each question's parts by name, and under ``where`` the place it stands in."""
     root = Path(settings.path)
-    fields = _choose(settings, list_table_fields(root))
+    fields = _choose_question_fields(settings, list_table_fields(root))
     for rows in read_table_rows(root, columns=list(dict.fromkeys(fields.values()))):
-        name = name_below(rows.path, root)
-        columns = {part: _column(rows, part, field) for part, field in fields.items()}
+        name = path_below(rows.path, root)
+        columns = {part: _read_part(rows, part, field) for part, field in fields.items()}
         for number, place in enumerate(rows.positions):
             parts = {part: column[number] for part, column in columns.items()}
             yield {"where": f"{name}:{place}", "source": name, **parts}
 
 
-def _column(rows: Rows, part: str, field: str) -> list[Any]:
+def _read_part(rows: Rows, part: str, field: str) -> list[Any]:
     if part in ("question", "passage"):
         return rows.text_column(field).to_pylist()
     if part != "answers":
@@ -66,27 +66,29 @@ def _column(rows: Rows, part: str, field: str) -> list[Any]:
     return [value if isinstance(value, list) else [value] for value in values]
 
 
-def _records(
-    row: Row, settings: SourceConfig, known: set[str]
+def _row_to_records(
+    row: QuestionRow, settings: SourceConfig, known: set[str]
 ) -> Iterator[Document | Passage | Seed | Refusal]:
     """What one row makes: a refusal, or a seed, or its passage and a seed."""
     name = row.get("id") or row["where"]
     answers = tuple(str(answer) for answer in row["answers"] if answer not in (None, ""))
-    refusal = _refusal(row, name, answers, known)
+    refusal = _refuse_row(row, name, answers, known)
     if refusal:
         yield refusal
         return
     known.add(f"seed {name}")
-    lang = settings.lang or row.get("lang") or DEFAULT_LANG
+    lang = settings.lang or row.get("lang") or SOURCE_LANG
     document = _passage_document(row, settings, lang)
     if document and f"document {document.id}" not in known:
         known.add(f"document {document.id}")
         yield document
-        yield _whole(document)
-    yield _seed(row, name, answers, document=document, lang=lang)
+        yield _document_as_passage(document)
+    yield _row_to_seed(row, name, answers, document=document, lang=lang)
 
 
-def _refusal(row: Row, name: str, answers: Sequence[str], known: set[str]) -> Refusal | None:
+def _refuse_row(
+    row: QuestionRow, name: str, answers: Sequence[str], known: set[str]
+) -> Refusal | None:
     if row["question"] is None:
         return Refusal("no_question", ErrorClass.QUESTION, name)
     if not answers:
@@ -96,7 +98,7 @@ def _refusal(row: Row, name: str, answers: Sequence[str], known: set[str]) -> Re
     return None
 
 
-def _passage_document(row: Row, settings: SourceConfig, lang: str) -> Document | None:
+def _passage_document(row: QuestionRow, settings: SourceConfig, lang: str) -> Document | None:
     """The passage that a question came with, as a document of its own, named by its content."""
     text = row.get("passage")
     if text is None:
@@ -112,7 +114,7 @@ def _passage_document(row: Row, settings: SourceConfig, lang: str) -> Document |
     )
 
 
-def _whole(document: Document) -> Passage:
+def _document_as_passage(document: Document) -> Passage:
     """A document as one passage, however long it is: the question was asked about all of it."""
     return Passage(
         id=f"{document.id}#0",
@@ -126,8 +128,8 @@ def _whole(document: Document) -> Passage:
     )
 
 
-def _seed(
-    row: Row, name: str, answers: tuple[str, ...], *, document: Document | None, lang: str
+def _row_to_seed(
+    row: QuestionRow, name: str, answers: tuple[str, ...], *, document: Document | None, lang: str
 ) -> Seed:
     places = [document.text.find(answer) for answer in answers] if document else []
     found = next((number for number, place in enumerate(places) if place >= 0), None)

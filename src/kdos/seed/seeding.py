@@ -1,14 +1,16 @@
-"""Documents in, seeds out: cut, ask, read; in the order of the documents."""
+"""Documents in; passages, seeds and refusals out as Arrow tables, in the order of the documents."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from itertools import chain
 
+import pyarrow as pa
+
 from kdos.config import SourceConfig
-from kdos.pool import Document, Passage, Refusal, Seed
-from kdos.seed.passages import SIZE, cut
+from kdos.pool import Document, Passage, Refusal, Seed, fields_of
+from kdos.seed.passages import PASSAGE_SIZE, cut_passages
 from kdos.seed.questions import open_questions
 from kdos.seed.sources import open_source
-from kdos.seed.tables import Harvest, SeedBatch
 from kdos.tasks import (
     ORDER_WINDOW,
     Ask,
@@ -19,9 +21,37 @@ from kdos.tasks import (
     read_seeds,
 )
 
-BATCH_ROWS = 8192
+DOCUMENTS = pa.schema(
+    [(name, pa.string()) for name in ("id", "title", "text", "domain", "source", "licence", "lang")]
+)
+PASSAGES = pa.schema(
+    [(name, pa.string()) for name in ("id", "document", "title", "domain", "lang")]
+    + [("start", pa.int64()), ("end", pa.int64()), ("text", pa.string())]
+)
+SEEDS = pa.schema(
+    [("id", pa.string()), ("question", pa.string()), ("answers", pa.list_(pa.string()))]
+    + [(name, pa.string()) for name in ("passage", "document", "domain", "lang")]
+    + [("start", pa.int64()), ("end", pa.int64())]
+)
+REFUSALS = pa.schema([(name, pa.string()) for name in ("stage", "reason", "error_class", "detail")])
+
+
+SEED_BATCH_ROWS = 8192
 """Rows of a batch's longest table: roughly what a shard of the run holds."""
-Record = Document | Passage | Seed | Refusal
+SeedRecord = Document | Passage | Seed | Refusal
+
+
+@dataclass(frozen=True, slots=True)
+class SeedBatch:
+    """Some documents with all that was made of them, in the order of the source.
+
+    `refusals` holds what was left out, with the stage: ``document`` or ``seed``.
+    """
+
+    documents: pa.Table
+    passages: pa.Table
+    seeds: pa.Table
+    refusals: pa.Table
 
 
 def make_seeds(
@@ -29,55 +59,109 @@ def make_seeds(
     *,
     ask: Ask,
     per_passage: int,
-    size: int = SIZE,
+    size: int = PASSAGE_SIZE,
     window: int = ORDER_WINDOW,
-    batch_rows: int = BATCH_ROWS,
+    batch_rows: int = SEED_BATCH_ROWS,
 ) -> Iterator[SeedBatch]:
     """At most `per_passage` seeds for each passage of `size` characters, in batches.
 
     The batches are the same whatever the order of the replies.
     """
-    steps = pair_replies_in_order(_steps(documents, per_passage, size), ask=ask, window=window)
-    grown = chain.from_iterable(_grown(step, reply) for step, reply in steps)
-    return in_batches(grown, batch_rows=batch_rows)
+    steps = pair_replies_in_order(
+        _requests_by_document(documents, per_passage, size), ask=ask, window=window
+    )
+    grown = chain.from_iterable(_records_of_step(step, reply) for step, reply in steps)
+    return batch_seed_records(grown, batch_rows=batch_rows)
 
 
-def _grown(step: Document | Passage | Refusal, reply: Reply | None) -> Iterator[tuple[str, Record]]:
+def _records_of_step(
+    step: Document | Passage | Refusal, reply: Reply | None
+) -> Iterator[tuple[str, SeedRecord]]:
     yield "document", step
     if isinstance(step, Passage) and reply is not None:
         seeds, refusals = read_seeds(reply, step)
         yield from (("seed", made) for made in (*seeds, *refusals))
 
 
-def _steps(
+def _requests_by_document(
     documents: Iterable[Document | Refusal], per_passage: int, size: int
 ) -> Iterator[tuple[Document | Passage | Refusal, Request | None]]:
     """Each document, then its passages, each with what is asked about it."""
     for document in documents:
         yield document, None
         if isinstance(document, Document):
-            for passage in cut(document, size=size):
+            for passage in cut_passages(document, size=size):
                 yield passage, ask_seeds(passage, per_passage=per_passage)
 
 
 def gather_seeds(
-    settings: SourceConfig, *, ask: Ask, per_passage: int, size: int = SIZE
+    settings: SourceConfig, *, ask: Ask, per_passage: int, size: int = PASSAGE_SIZE
 ) -> Iterator[SeedBatch]:
     """All seeds of a source: those given (kind `qa`), or those asked for, passage by passage."""
     if settings.kind == "qa":
-        return in_batches(("seed", record) for record in open_questions(settings))
+        return batch_seed_records(("seed", record) for record in open_questions(settings))
     return make_seeds(open_source(settings), ask=ask, per_passage=per_passage, size=size)
 
 
-def in_batches(
-    records: Iterable[tuple[str, Record]], *, batch_rows: int = BATCH_ROWS
+def batch_seed_records(
+    records: Iterable[tuple[str, SeedRecord]], *, batch_rows: int = SEED_BATCH_ROWS
 ) -> Iterator[SeedBatch]:
     """Records, each with the stage that made it, as tables of about `batch_rows` rows."""
-    harvest = Harvest()
+    harvest = _BatchBuilder()
     for stage, record in records:
-        harvest.add(record, stage=stage)
+        harvest.add_record(record, stage=stage)
         if len(harvest) >= batch_rows:
-            yield harvest.table()
-            harvest = Harvest()
+            yield harvest.build_tables()
+            harvest = _BatchBuilder()
     if len(harvest):
-        yield harvest.table()
+        yield harvest.build_tables()
+
+
+@dataclass(slots=True)
+class _BatchBuilder:
+    """The same as records, while it grows."""
+
+    documents: list[Document] = field(default_factory=list[Document])
+    passages: list[Passage] = field(default_factory=list[Passage])
+    seeds: list[Seed] = field(default_factory=list[Seed])
+    refusals: list[tuple[str, Refusal]] = field(default_factory=list[tuple[str, Refusal]])
+
+    def __len__(self) -> int:
+        """The rows of its longest table."""
+        return max(map(len, (self.documents, self.passages, self.seeds, self.refusals)))
+
+    def add_record(self, item: Document | Passage | Seed | Refusal, *, stage: str) -> None:
+        """Put one more record where it belongs."""
+        match item:
+            case Document():
+                self.documents.append(item)
+            case Passage():
+                self.passages.append(item)
+            case Seed():
+                self.seeds.append(item)
+            case Refusal():
+                self.refusals.append((stage, item))
+
+    def build_tables(self) -> SeedBatch:
+        """What has grown so far."""
+        return SeedBatch(
+            documents=records_to_table(self.documents, DOCUMENTS),
+            passages=records_to_table(self.passages, PASSAGES),
+            seeds=records_to_table(self.seeds, SEEDS),
+            refusals=_rows_to_table(
+                [(stage, *fields_of(why).values()) for stage, why in self.refusals], REFUSALS
+            ),
+        )
+
+
+def records_to_table(records: Iterable[Document | Passage | Seed], schema: pa.Schema) -> pa.Table:
+    """One row a record, its fields being the schema's columns in the same order."""
+    return _rows_to_table([tuple(fields_of(record).values()) for record in records], schema)
+
+
+def _rows_to_table(rows: Sequence[tuple[object, ...]], schema: pa.Schema) -> pa.Table:
+    columns = zip(*rows, strict=True) if rows else [()] * len(schema)
+    return pa.table(
+        [pa.array(column, kind) for column, kind in zip(columns, schema.types, strict=True)],
+        schema=schema,
+    )

@@ -20,13 +20,13 @@ from kdos.rows import (
     uncompressed_suffix,
 )
 from kdos.seed import pydocs
-from kdos.seed.dump import Page, Site, read_dump
-from kdos.seed.wikitext import clean
+from kdos.seed.dump import DumpPage, WikiSite, read_dump
+from kdos.seed.wikitext import clean_wikitext
 
 TEXT_SUFFIXES = (".txt", ".md")
 DUMP_SUFFIXES = (".xml",)
 WIKIPEDIA_LICENCE = "CC BY-SA 4.0"
-DEFAULT_LANG = "en"
+SOURCE_LANG = "en"
 ARTICLES = "0"
 """The namespace of a wiki that holds its articles."""
 
@@ -36,17 +36,17 @@ def open_source(settings: SourceConfig) -> Iterator[Document | Refusal]:
     if settings.kind not in _READERS:
         kinds = ", ".join([*_READERS, "qa"])
         raise ConfigError(f"source.kind must be one of {kinds}. Got {settings.kind!r}.")
-    return _checked(_READERS[settings.kind](settings), settings)
+    return _check_documents(_READERS[settings.kind](settings), settings)
 
 
-def _checked(
+def _check_documents(
     found: Iterable[Document | Refusal], settings: SourceConfig
 ) -> Iterator[Document | Refusal]:
     """Documents with text and an id of their own, `limit` of them; raises where there are none."""
     known: set[str] = set()
     refused = 0
     for item in found:
-        checked = _refused(item, known) or item
+        checked = _refuse_unusable(item, known) or item
         if isinstance(checked, Refusal):
             refused += 1
         else:
@@ -59,22 +59,22 @@ def _checked(
         raise InputError.at(settings.path or settings.kind, message)
 
 
-def _refused(item: Document | Refusal, known: set[str]) -> Refusal | None:
+def _refuse_unusable(item: Document | Refusal, known: set[str]) -> Refusal | None:
     if isinstance(item, Refusal):
         return item
     if not item.text.strip():
-        return _empty(item.id)
+        return _refuse_empty(item.id)
     if item.id in known:
         return Refusal("duplicate_id", ErrorClass.FORMAT_MISMATCH, item.id)
     return None
 
 
-def _empty(where: str) -> Refusal:
+def _refuse_empty(where: str) -> Refusal:
     return Refusal("no_text", ErrorClass.KNOWLEDGE_GAP, where)
 
 
 @dataclass(frozen=True, slots=True)
-class Fields:
+class DocumentFields:
     """Which fields of a table hold what; empty where none does."""
 
     text: str
@@ -84,12 +84,12 @@ class Fields:
     lang: str
 
     @property
-    def named(self) -> list[str]:
+    def field_names(self) -> list[str]:
         """The fields to read, each once."""
         return list(dict.fromkeys(filter(None, astuple(self))))
 
 
-def choose_fields(settings: SourceConfig, names: Sequence[str]) -> Fields:
+def _choose_document_fields(settings: SourceConfig, names: Sequence[str]) -> DocumentFields:
     """The fields the settings name, else those of the usual names among `names`."""
     text = settings.text or resolve_field("text", names)
     if not text:
@@ -100,16 +100,16 @@ def choose_fields(settings: SourceConfig, names: Sequence[str]) -> Fields:
         for name in ("id", "title", "domain")
     }
     lang = "" if settings.lang else resolve_field("lang", names)
-    return Fields(text=text, lang=lang, **chosen)
+    return DocumentFields(text=text, lang=lang, **chosen)
 
 
-def _read_text(settings: SourceConfig) -> Iterator[Document | Refusal]:
+def _read_tables_or_texts(settings: SourceConfig) -> Iterator[Document | Refusal]:
     """Documents from tables; from .txt and .md files, one each, where there are no tables."""
     root = Path(settings.path)
     if (root.is_dir() and not _has_tables(root)) or uncompressed_suffix(root) in TEXT_SUFFIXES:
-        return _read_texts(root, settings)
-    fields = choose_fields(settings, list_table_fields(root))
-    return _documents(read_table_rows(root, columns=fields.named), fields, settings)
+        return _read_text_files(root, settings)
+    fields = _choose_document_fields(settings, list_table_fields(root))
+    return _rows_to_documents(read_table_rows(root, columns=fields.field_names), fields, settings)
 
 
 def _has_tables(folder: Path) -> bool:
@@ -119,9 +119,9 @@ def _has_tables(folder: Path) -> bool:
         return False
 
 
-def _read_texts(root: Path, settings: SourceConfig) -> Iterator[Document | Refusal]:
+def _read_text_files(root: Path, settings: SourceConfig) -> Iterator[Document | Refusal]:
     for path in list_files(root, TEXT_SUFFIXES):
-        name = name_below(path, root)
+        name = path_below(path, root)
         yield Document(
             id=name,
             title=path.name.partition(".")[0],
@@ -129,22 +129,22 @@ def _read_texts(root: Path, settings: SourceConfig) -> Iterator[Document | Refus
             domain=name.rpartition("/")[0],
             source=name,
             licence=settings.licence,
-            lang=settings.lang or DEFAULT_LANG,
+            lang=settings.lang or SOURCE_LANG,
         )
 
 
-def name_below(path: Path | str, root: Path) -> str:
+def path_below(path: Path | str, root: Path) -> str:
     """What to call a file in ids and sources: its path below the folder that was given."""
     file = Path(path)
     return file.relative_to(root).as_posix() if root.is_dir() else file.name
 
 
-def _documents(
-    found: Iterable[Rows], fields: Fields, settings: SourceConfig
+def _rows_to_documents(
+    found: Iterable[Rows], fields: DocumentFields, settings: SourceConfig
 ) -> Iterator[Document | Refusal]:
     for rows in found:
         name = (
-            settings.path if settings.kind == "hf" else name_below(rows.path, Path(settings.path))
+            settings.path if settings.kind == "hf" else path_below(rows.path, Path(settings.path))
         )
         texts = rows.text_column(fields.text).to_pylist()
         labels = {
@@ -157,7 +157,7 @@ def _documents(
             where = f"{name}:{rows.positions[row]}"
             own = {field: labels.get(field, nothing)[row] or "" for field in labels}
             if text is None:
-                yield _empty(own.get("id") or where)
+                yield _refuse_empty(own.get("id") or where)
                 continue
             yield Document(
                 id=own.get("id") or where,
@@ -166,15 +166,15 @@ def _documents(
                 domain=own.get("domain", ""),
                 source=name,
                 licence=settings.licence,
-                lang=settings.lang or own.get("lang") or DEFAULT_LANG,
+                lang=settings.lang or own.get("lang") or SOURCE_LANG,
             )
 
 
 def _read_hub(settings: SourceConfig) -> Iterator[Document | Refusal]:
     path, name, split = settings.path, settings.name, settings.split
-    fields = choose_fields(settings, list_hub_fields(path, name=name, split=split))
-    return _documents(
-        read_hub_rows(path, name=name, split=split, columns=fields.named), fields, settings
+    fields = _choose_document_fields(settings, list_hub_fields(path, name=name, split=split))
+    return _rows_to_documents(
+        read_hub_rows(path, name=name, split=split, columns=fields.field_names), fields, settings
     )
 
 
@@ -183,31 +183,33 @@ def _read_wikipedia(settings: SourceConfig) -> Iterator[Document | Refusal]:
     chosen = replace(settings, licence=settings.licence or WIKIPEDIA_LICENCE)
     root = Path(settings.path)
     if (root.is_dir() and _has_tables(root)) or uncompressed_suffix(root) == ".parquet":
-        return _read_text(chosen)
+        return _read_tables_or_texts(chosen)
     return _read_dumps(root, chosen)
 
 
 def _read_dumps(root: Path, settings: SourceConfig) -> Iterator[Document | Refusal]:
     for path in list_files(root, DUMP_SUFFIXES):
         for site, page in read_dump(path):
-            yield _article(page, site, source=name_below(path, root), settings=settings)
+            yield _page_to_document(page, site, source=path_below(path, root), settings=settings)
 
 
-def _article(page: Page, site: Site, *, source: str, settings: SourceConfig) -> Document | Refusal:
-    reason = _not_an_article(page)
+def _page_to_document(
+    page: DumpPage, site: WikiSite, *, source: str, settings: SourceConfig
+) -> Document | Refusal:
+    reason = _page_refusal_reason(page)
     if reason:
         return Refusal(reason, ErrorClass.KNOWLEDGE_GAP, f"page {page.id}, {page.title}")
     return Document(
         id=page.id,
         title=page.title,
-        text=clean(page.text, unlinked=site.unlinked),
+        text=clean_wikitext(page.text, unlinked=site.unlinked_namespaces),
         source=source,
         licence=settings.licence,
-        lang=settings.lang or site.lang or DEFAULT_LANG,
+        lang=settings.lang or site.lang or SOURCE_LANG,
     )
 
 
-def _not_an_article(page: Page) -> str:
+def _page_refusal_reason(page: DumpPage) -> str:
     if page.namespace != ARTICLES:
         return "not_an_article"
     if page.redirect:
@@ -216,8 +218,8 @@ def _not_an_article(page: Page) -> str:
 
 
 _READERS: dict[str, Callable[[SourceConfig], Iterator[Document | Refusal]]] = {
-    "pydocs": lambda settings: pydocs.documents(),  # noqa: ARG005
-    "text": _read_text,
+    "pydocs": lambda settings: pydocs.read_library_documents(),  # noqa: ARG005
+    "text": _read_tables_or_texts,
     "wikipedia": _read_wikipedia,
     "hf": _read_hub,
 }
