@@ -4,7 +4,7 @@ import re
 import unicodedata
 from collections.abc import Iterable
 
-from kdos.checks.language import is_wide
+from kdos.checks.language import has_unspaced_letter
 from kdos.pool.grouping import normalise
 
 _MONTHS: dict[str, int] = {
@@ -93,7 +93,7 @@ def find_whole(part: str, text: str) -> int:
     Chinese, Japanese and Korean do not part words: there, anywhere will do.
     """
     start = text.find(part) if part else -1
-    if start < 0 or is_wide(part):
+    if start < 0 or has_unspaced_letter(part):
         return start
     while start >= 0 and not _is_whole(text, start, start + len(part)):
         start = text.find(part, start + 1)

@@ -24,7 +24,7 @@ from kdos.checks.known import (
     parted,
     plain_answers,
 )
-from kdos.checks.language import in_language, in_other_language, is_wide
+from kdos.checks.language import has_unspaced_letter, in_language, in_other_language
 from kdos.checks.taxonomy import refuse
 from kdos.logic import Fault, Logic, ShapeCounts, find_faults, parse
 from kdos.pool import Draft, Passage, Refusal, Seed
@@ -162,7 +162,7 @@ def check_lengths(draft: Draft) -> Refusal | None:
 
 def _least(text: str, least: int) -> int:
     """The least length of a text: half as much where a letter is a syllable or a word."""
-    return least if text.isascii() or not is_wide(text) else least // 2
+    return least if text.isascii() or not has_unspaced_letter(text) else least // 2
 
 
 def check_knowledge_points(draft: Draft) -> Refusal | None:

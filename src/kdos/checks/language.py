@@ -2,7 +2,8 @@
 
 import re
 
-_WIDE = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
+# Any letter counts here, Hangul too; `kdos.pool.sentences.is_mostly_unspaced` asks for a third.
+_UNSPACED_LETTER = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 _HAN = re.compile(r"[㐀-䶿一-鿿豈-﫿]")
 _SCRIPTS = {
     "ja": re.compile(r"[぀-ヿ]"),
@@ -35,9 +36,9 @@ SCRIPT_SHARE = 0.3
 """Share of letters that makes a text one of that script: names in Latin letters are common."""
 
 
-def is_wide(text: str) -> bool:
+def has_unspaced_letter(text: str) -> bool:
     """Is any of it in a script that puts no spaces between words?"""
-    return not text.isascii() and _WIDE.search(text) is not None
+    return not text.isascii() and _UNSPACED_LETTER.search(text) is not None
 
 
 def in_language(text: str, lang: str) -> bool:
