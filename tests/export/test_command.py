@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from kdos.cli import main
-from kdos.export import Card, write_dataset
+from kdos.export import DatasetCard, write_dataset
 
 Make = Callable[[int], pa.Table]
 SUMMARY = {
@@ -42,7 +42,7 @@ def run(tmp_path: Path, some_samples: Make) -> Path:
     pq.write_table(documents, folder / "seed" / "documents.parquet")
     seeds = pa.table({"id": [f"q{i}" for i in range(10)], "document": names})
     pq.write_table(seeds, folder / "seed" / "seeds.parquet")
-    write_dataset(some_samples(60), Card(name="engines"), folder / "dataset", shard_rows=25)
+    write_dataset(some_samples(60), DatasetCard(name="engines"), folder / "dataset", shard_rows=25)
     return folder
 
 

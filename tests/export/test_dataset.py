@@ -9,10 +9,10 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kdos.export import Card, render_card, write_dataset
+from kdos.export import DatasetCard, render_card, write_dataset
 
 Make = Callable[[int], pa.Table]
-CARD = Card(
+CARD = DatasetCard(
     name="engines",
     target="uniform",
     space="0123abcd",
@@ -98,7 +98,9 @@ def test_the_card_tells_the_hub_licences_languages_size_and_files(some_samples: 
 def test_licences_of_sources_become_keys_of_the_hub(
     licences: dict[str, int], keys: dict[str, object], some_samples: Make
 ) -> None:
-    front = front_matter(render_card(Card(name="x", licences=licences), {"train": some_samples(1)}))
+    front = front_matter(
+        render_card(DatasetCard(name="x", licences=licences), {"train": some_samples(1)})
+    )
     assert {key: front[key] for key in front if key.startswith("license")} == keys
 
 
@@ -116,7 +118,7 @@ ROWS = pa.table({"question": ["a", "b"], "lang": ["en", "en"]})
 
 @given(st.text())
 def test_text_from_data_is_never_markup_in_the_card(text: str) -> None:
-    card = render_card(Card(name=text, target=text, refused={text: 1}), {"train": ROWS})
+    card = render_card(DatasetCard(name=text, target=text, refused={text: 1}), {"train": ROWS})
     front, body = card.split("\n---\n", 1)
     assert yaml.safe_load(front.removeprefix("---\n"))["pretty_name"] == " ".join(text.split())
     tables = [line for line in body.splitlines() if line.startswith("|")]

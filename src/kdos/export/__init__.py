@@ -1,17 +1,15 @@
 """A run's samples in, a dataset folder for a trainer out."""
 
-from kdos.export.card import Card, render_card
-from kdos.export.dataset import write_dataset, write_parquet
-from kdos.export.finished import read_card, read_samples, read_seed_documents
-from kdos.export.llamafactory import write_llamafactory
+from kdos.export.card import DatasetCard, render_card
+from kdos.export.dataset import write_dataset
+from kdos.export.finished_run import read_card, read_samples, read_seed_documents
+from kdos.export.packing import PackedCounts, load_tokenizer, write_packed
 from kdos.export.splitting import Split, split_by_document
-from kdos.export.text import Packed, write_packed, write_text
-from kdos.export.tokenizer import load_tokenizer
-from kdos.export.trl import write_trl
+from kdos.export.trainers import write_llamafactory, write_text, write_trl
 
 __all__ = [
-    "Card",
-    "Packed",
+    "DatasetCard",
+    "PackedCounts",
     "Split",
     "load_tokenizer",
     "read_card",
@@ -22,7 +20,6 @@ __all__ = [
     "write_dataset",
     "write_llamafactory",
     "write_packed",
-    "write_parquet",
     "write_text",
     "write_trl",
 ]

@@ -12,31 +12,14 @@ import yaml
 # The part of the Hub's list of licence identifiers that text is published under
 # (https://huggingface.co/docs/hub/repositories-licenses); any other is "other" plus its name.
 HUB_LICENCES = {
-    "apache-2.0",
-    "mit",
-    "bsd-2-clause",
-    "bsd-3-clause",
-    "cc0-1.0",
-    "cc-by-2.0",
-    "cc-by-3.0",
-    "cc-by-4.0",
-    "cc-by-sa-3.0",
-    "cc-by-sa-4.0",
-    "cc-by-nc-4.0",
-    "cc-by-nc-nd-4.0",
-    "cc-by-nc-sa-3.0",
-    "cc-by-nc-sa-4.0",
-    "gfdl",
-    "gpl-3.0",
-    "lgpl-3.0",
-    "mpl-2.0",
-    "odbl",
-    "odc-by",
-    "pddl",
-    "unlicense",
+    *("apache-2.0", "mit", "bsd-2-clause", "bsd-3-clause", "unlicense"),
+    *("gfdl", "gpl-3.0", "lgpl-3.0", "mpl-2.0"),
+    *("cc0-1.0", "cc-by-2.0", "cc-by-3.0", "cc-by-4.0", "cc-by-sa-3.0", "cc-by-sa-4.0"),
+    *("cc-by-nc-4.0", "cc-by-nc-nd-4.0", "cc-by-nc-sa-3.0", "cc-by-nc-sa-4.0"),
+    *("odbl", "odc-by", "pddl"),
 }
 # The Hub's size categories: a dataset of n rows has the first whose bound is above n.
-SIZES = (
+SIZE_CATEGORIES = (
     (10**3, "n<1K"),
     (10**4, "1K<n<10K"),
     (10**5, "10K<n<100K"),
@@ -45,11 +28,15 @@ SIZES = (
     (10**8, "10M<n<100M"),
     (10**9, "100M<n<1B"),
 )
-LARGEST = "1B<n<10B"
+LARGEST_CATEGORY = "1B<n<10B"
 DOMAINS_SHOWN = 20
+INTRODUCTION = """\
+Question-answer samples synthesised with kdos, which measures how the knowledge in a pool of
+samples is distributed and steers synthesis towards a target distribution.
+"""
 _NOT_IDENTIFIER = re.compile(r"[^a-z0-9.]+")
 
-COLUMNS = {
+COLUMN_MEANINGS = {
     "question": "the question",
     "answer": "the answer",
     "answers": "every accepted form of the answer",
@@ -66,12 +53,12 @@ COLUMNS = {
     "cells": "the cells of the space that its knowledge points fall in",
     "engine": "the model that wrote it",
     "prompt_hash": "the prompt that it was asked with",
-    "round": "the turn of the loop in which it was accepted",
+    "round": "the round of the loop in which it was accepted",
 }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Card:
+class DatasetCard:
     """What a card says beyond what stands in the rows; None or empty where it is not known.
 
     `space` is the space's fingerprint, `kl` in nats, `log10_density` in log10, `refused` counts
@@ -98,28 +85,21 @@ class Card:
     benchmarks: Mapping[str, tuple[int, int]] = field(default_factory=dict)
 
 
-def render_card(card: Card, splits: Mapping[str, pa.Table]) -> str:
+def render_card(card: DatasetCard, splits: Mapping[str, pa.Table]) -> str:
     """The card as Markdown under YAML front matter; `splits` holds the rows by split name."""
-    front = yaml.safe_dump(front_matter(card, splits), sort_keys=False, allow_unicode=True)
-    parts = [f"---\n{front}---\n", f"# {as_text(card.name)}\n", INTRODUCTION]
-    parts += [section for section in sections(card, splits) if section]
+    front = yaml.safe_dump(_build_front_matter(card, splits), sort_keys=False, allow_unicode=True)
+    parts = [f"---\n{front}---\n", f"# {_escape_markdown(card.name)}\n", INTRODUCTION]
+    parts += [section for section in _render_sections(card, splits) if section]
     return "\n".join(parts)
 
 
-INTRODUCTION = """\
-Question-answer samples synthesised with kdos, which measures how the knowledge in a pool of
-samples is distributed and steers synthesis towards a target distribution.
-"""
-
-
-def front_matter(card: Card, splits: Mapping[str, pa.Table]) -> dict[str, Any]:
-    """The metadata that the Hub and `datasets.load_dataset` read."""
+def _build_front_matter(card: DatasetCard, splits: Mapping[str, pa.Table]) -> dict[str, Any]:
     n_rows = sum(table.num_rows for table in splits.values())
     return {
-        "pretty_name": one_line(card.name),
-        "language": sorted(lang for lang in count(splits, "lang") if lang),
-        **licence_keys(card.licences),
-        "size_categories": [size_category(n_rows)],
+        "pretty_name": _join_lines(card.name),
+        "language": sorted(lang for lang in _count_values(splits, "lang") if lang),
+        **_build_licence_keys(card.licences),
+        "size_categories": [_choose_size_category(n_rows)],
         "task_categories": ["question-answering", "text-generation"],
         "tags": ["kdos", "synthetic", "knowledge-density"],
         "configs": [
@@ -131,8 +111,7 @@ def front_matter(card: Card, splits: Mapping[str, pa.Table]) -> dict[str, Any]:
     }
 
 
-def licence_keys(licences: Mapping[str, int]) -> dict[str, Any]:
-    """The Hub's licence keys for documents under these licences."""
+def _build_licence_keys(licences: Mapping[str, int]) -> dict[str, Any]:
     names = sorted({_NOT_IDENTIFIER.sub("-", name.casefold()).strip("-") for name in licences})
     known = [name for name in names if name in HUB_LICENCES]
     others = [name for name in names if name and name not in HUB_LICENCES]
@@ -142,89 +121,92 @@ def licence_keys(licences: Mapping[str, int]) -> dict[str, Any]:
     return keys
 
 
-def size_category(n_rows: int) -> str:
-    """The Hub's size category of a dataset of `n_rows`."""
-    return next((name for bound, name in SIZES if n_rows < bound), LARGEST)
+def _choose_size_category(n_rows: int) -> str:
+    return next((name for bound, name in SIZE_CATEGORIES if n_rows < bound), LARGEST_CATEGORY)
 
 
-def sections(card: Card, splits: Mapping[str, pa.Table]) -> list[str]:
-    """The sections of the card in reading order; an empty one has nothing to say."""
-    domains = largest(count(splits, "domain"), DOMAINS_SHOWN)
-    columns = [name for name in next(iter(splits.values())).column_names if name in COLUMNS]
+def _render_sections(card: DatasetCard, splits: Mapping[str, pa.Table]) -> list[str]:
+    domains = _rank_counts(_count_values(splits, "domain"), DOMAINS_SHOWN)
+    columns = [name for name in next(iter(splits.values())).column_names if name in COLUMN_MEANINGS]
+    rows = [(name, f"{table.num_rows:,}") for name, table in splits.items()]
     return [
-        section("Rows", ("split", "rows"), [(n, f"{t.num_rows:,}") for n, t in splits.items()]),
-        section("Knowledge", ("measure", "value"), measures(card)),
-        section("Domains", ("domain", "samples"), domains),
-        section("Licences of the sources", ("licence", "documents"), largest(card.licences)),
-        section(
-            "Benchmarks kept out", ("benchmark", "questions", "drafts removed"), kept_out(card)
+        _render_section("Rows", ("split", "rows"), rows),
+        _render_section("Knowledge", ("measure", "value"), _list_measures(card)),
+        _render_section("Domains", ("domain", "samples"), domains),
+        _render_section(
+            "Licences of the sources", ("licence", "documents"), _rank_counts(card.licences)
         ),
-        section("Refused drafts", ("error class", "drafts"), largest(card.refused)),
-        section("Cost", ("measure", "value"), costs(card)),
-        section("Columns", ("column", "meaning"), [(f"`{n}`", COLUMNS[n]) for n in columns]),
+        _render_section(
+            "Benchmarks kept out",
+            ("benchmark", "questions", "drafts removed"),
+            _list_benchmarks(card),
+        ),
+        _render_section("Refused drafts", ("error class", "drafts"), _rank_counts(card.refused)),
+        _render_section("Cost", ("measure", "value"), _list_costs(card)),
+        _render_section(
+            "Columns", ("column", "meaning"), [(f"`{n}`", COLUMN_MEANINGS[n]) for n in columns]
+        ),
     ]
 
 
-def measures(card: Card) -> list[tuple[str, str]]:
-    """What is known of the distribution of knowledge, as rows of a table."""
-    rows = [
-        ("target", as_text(card.target)),
-        ("space", f"`{as_text(card.space)}`" if card.space else ""),
-        ("stopped by", as_text(card.stop_reason)),
-        ("KL divergence to the target (nats)", figure(card.kl)),
-        ("total variation to the target", figure(card.tv)),
-        ("log10 density (comparable inside this space only)", figure(card.log10_density)),
-        ("share of the target out of reach", figure(card.unreachable_mass)),
-        ("effective number of shapes of logic", figure(card.effective_shapes)),
+def _list_measures(card: DatasetCard) -> list[tuple[str, str]]:
+    return [
+        ("target", _escape_markdown(card.target)),
+        ("space", f"`{_escape_markdown(card.space)}`" if card.space else ""),
+        ("stopped by", _escape_markdown(card.stop_reason)),
+        ("KL divergence to the target (nats)", _format_number(card.kl)),
+        ("total variation to the target", _format_number(card.tv)),
+        ("log10 density (comparable inside this space only)", _format_number(card.log10_density)),
+        ("share of the target out of reach", _format_number(card.unreachable_mass)),
+        ("effective number of shapes of logic", _format_number(card.effective_shapes)),
     ]
-    return [row for row in rows if row[1]]
 
 
-def kept_out(card: Card) -> list[tuple[str, str, str]]:
-    """The benchmarks that samples were held against, as rows of a table."""
+def _list_benchmarks(card: DatasetCard) -> list[tuple[str, str, str]]:
     held = card.benchmarks.items()
-    return [(as_text(name), f"{asked:,}", f"{removed:,}") for name, (asked, removed) in held]
-
-
-def costs(card: Card) -> list[tuple[str, str]]:
-    """What the dataset took to make, as rows of a table."""
-    rows = [
-        ("drafts", figure(card.drafts)),
-        ("calls to the model", figure(card.llm_calls)),
-        ("prompt tokens", figure(card.prompt_tokens)),
-        ("completion tokens", figure(card.completion_tokens)),
-        ("cost (USD)", figure(card.cost_usd)),
+    return [
+        (_escape_markdown(name), f"{asked:,}", f"{removed:,}") for name, (asked, removed) in held
     ]
-    return [row for row in rows if row[1]]
 
 
-def figure(value: float | None) -> str:
+def _list_costs(card: DatasetCard) -> list[tuple[str, str]]:
+    return [
+        ("drafts", _format_number(card.drafts)),
+        ("calls to the model", _format_number(card.llm_calls)),
+        ("prompt tokens", _format_number(card.prompt_tokens)),
+        ("completion tokens", _format_number(card.completion_tokens)),
+        ("cost (USD)", _format_number(card.cost_usd)),
+    ]
+
+
+def _format_number(value: float | None) -> str:
     """A number to print: counts in full, measurements to four significant digits."""
     if value is None:
         return ""
     return f"{value:,}" if isinstance(value, int) else f"{value:.4g}"
 
 
-def section(title: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A titled Markdown table, or nothing where there are no rows."""
-    if not rows:
+def _render_section(title: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A titled Markdown table of the rows that have a value, or nothing where none has."""
+    known = [row for row in rows if row[-1]]
+    if not known:
         return ""
-    lines = [header, ["---"] * len(header), *rows]
+    lines = [header, ["---"] * len(header), *known]
     table = "\n".join(f"| {' | '.join(line)} |" for line in lines)
     return f"## {title}\n\n{table}\n"
 
 
-def largest(counts: Mapping[str, int], limit: int | None = None) -> list[tuple[str, str]]:
+def _rank_counts(counts: Mapping[str, int], limit: int | None = None) -> list[tuple[str, str]]:
     """Names with their counts, the largest first; past `limit` the rest are summed in one row."""
     ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
-    rows = [(as_text(name) or "not stated", f"{n:,}") for name, n in ranked[:limit]]
+    rows = [(_escape_markdown(name) or "not stated", f"{n:,}") for name, n in ranked[:limit]]
     rest = ranked[len(rows) :]
     if rest:
         rows.append((f"{len(rest):,} others", f"{sum(n for _, n in rest):,}"))
     return rows
 
 
-def count(splits: Mapping[str, pa.Table], column: str) -> Counter[str]:
+def _count_values(splits: Mapping[str, pa.Table], column: str) -> Counter[str]:
     """How often each value of `column` occurs over all splits; empty without that column."""
     counts: Counter[str] = Counter()
     for table in splits.values():
@@ -237,11 +219,10 @@ def count(splits: Mapping[str, pa.Table], column: str) -> Counter[str]:
     return counts
 
 
-def as_text(value: str) -> str:
+def _escape_markdown(value: str) -> str:
     """Text from data as one line of Markdown in which nothing is markup."""
-    return re.sub(r"([\\`*_\[\]<>|#~&])", r"\\\1", one_line(value))
+    return re.sub(r"([\\`*_\[\]<>|#~&])", r"\\\1", _join_lines(value))
 
 
-def one_line(value: str) -> str:
-    """The text with each run of white space, line ends among them, as one space."""
+def _join_lines(value: str) -> str:
     return " ".join(value.split())

@@ -7,7 +7,7 @@ from typing import BinaryIO
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from kdos.export.card import Card, render_card
+from kdos.export.card import DatasetCard, render_card
 from kdos.store import whole_file, whole_folder
 
 # About 100 MB of compressed Parquet a shard for samples of 3 to 5 knowledge points.
@@ -18,7 +18,7 @@ ROW_GROUP_ROWS = 10_000
 
 def write_dataset(
     samples: pa.Table | Mapping[str, pa.Table],
-    card: Card,
+    card: DatasetCard,
     out: Path,
     *,
     shard_rows: int = SHARD_ROWS,
@@ -31,28 +31,28 @@ def write_dataset(
     splits = {"train": samples} if isinstance(samples, pa.Table) else samples
     with whole_folder(out) as folder:
         for name, table in splits.items():
-            write_shards(table, name, folder, shard_rows=shard_rows)
+            _write_shards(table, name, folder, shard_rows=shard_rows)
         with whole_file(folder / "README.md") as file:
             file.write(render_card(card, splits).encode())
 
 
-def write_shards(table: pa.Table, split: str, folder: Path, *, shard_rows: int) -> None:
+def _write_shards(table: pa.Table, split: str, folder: Path, *, shard_rows: int) -> None:
     """Write one split as shards of `shard_rows` rows; an empty split is one empty shard."""
     n_shards = max(1, -(-table.num_rows // shard_rows))
     for number in range(n_shards):
         shard = table.slice(number * shard_rows, shard_rows)
-        write_parquet(shard, folder / f"{split}-{number:05d}-of-{n_shards:05d}.parquet")
+        _write_shard(shard, folder / f"{split}-{number:05d}-of-{n_shards:05d}.parquet")
 
 
-def write_parquet(table: pa.Table, path: Path) -> None:
+def _write_shard(table: pa.Table, path: Path) -> None:
     """Write one Parquet file whose bytes depend on the rows alone."""
     # How a table is cut into chunks, and notes in its schema, would show in the bytes.
     plain = table.replace_schema_metadata(None).combine_chunks()
-    with whole_file(path) as file, parquet_writer(file, plain.schema) as writer:
+    with whole_file(path) as file, open_parquet_writer(file, plain.schema) as writer:
         writer.write_table(plain, row_group_size=ROW_GROUP_ROWS)
 
 
-def parquet_writer(file: BinaryIO, schema: pa.Schema) -> pq.ParquetWriter:
+def open_parquet_writer(file: BinaryIO, schema: pa.Schema) -> pq.ParquetWriter:
     """A Parquet file to fill, every setting that shows in its bytes fixed."""
     return pq.ParquetWriter(
         file, schema, version="2.6", compression="zstd", compression_level=3, store_schema=False

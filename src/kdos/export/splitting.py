@@ -35,12 +35,13 @@ def split_by_document(
     bound = int(test_share * KEY_RANGE)
     sides: dict[str, int] = {}
 
-    def side(unit: str) -> int:
+    def choose_side(unit: str) -> int:
         if unit not in sides:
             sides[unit] = TEST if key_bits(random_seed, "test", unit) < bound else TRAIN
         return sides[unit]
 
-    rows = [one_side({side(unit) for unit in units}) for units in units_of(samples, seed_documents)]
+    documents = _source_documents(samples, seed_documents)
+    rows = [_find_common_side({choose_side(unit) for unit in units}) for units in documents]
     tables = {
         name: samples.filter(pa.array([row == number for row in rows], pa.bool_()))
         for name, number in (("train", TRAIN), ("test", TEST))
@@ -48,12 +49,11 @@ def split_by_document(
     return Split(tables, straddling=rows.count(STRADDLING))
 
 
-def one_side(sides: set[int]) -> int:
-    """The side that all of a sample's documents are on, or `STRADDLING`."""
+def _find_common_side(sides: set[int]) -> int:
     return sides.pop() if len(sides) == 1 else STRADDLING
 
 
-def units_of(samples: pa.Table, seed_documents: Mapping[str, str]) -> Iterator[set[str]]:
+def _source_documents(samples: pa.Table, seed_documents: Mapping[str, str]) -> Iterator[set[str]]:
     """For each sample the documents that it was made from."""
     for batch in samples.select(["id", "document", "seeds"]).to_batches():
         for row in batch.to_pylist():

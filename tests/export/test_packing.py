@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from kdos.errors import InputError
 from kdos.export import load_tokenizer, write_packed
-from kdos.export.text import pack
+from kdos.export.packing import pack_documents
 
 tokenizers = pytest.importorskip("tokenizers")
 Make = Callable[[int], pa.Table]
@@ -36,7 +36,7 @@ DOCUMENTS = st.lists(st.lists(st.integers(0, 9), min_size=1, max_size=12), max_s
 
 @given(DOCUMENTS, st.integers(1, 10))
 def test_packing_keeps_every_token_in_order(documents: list[list[int]], length: int) -> None:
-    sequences = list(pack(documents, length=length))
+    sequences = list(pack_documents(documents, length=length))
     flat = [token for pieces in sequences for piece in pieces for token in piece]
     assert flat == [token for document in documents for token in document]
     assert all(0 < sum(map(len, pieces)) <= length for pieces in sequences)
@@ -44,14 +44,14 @@ def test_packing_keeps_every_token_in_order(documents: list[list[int]], length: 
 
 @given(DOCUMENTS)
 def test_packing_cuts_no_document_that_fits(documents: list[list[int]]) -> None:
-    sequences = list(pack(documents, length=12))
+    sequences = list(pack_documents(documents, length=12))
     assert [piece for pieces in sequences for piece in pieces] == documents
 
 
 @given(DOCUMENTS)
 def test_no_two_neighbouring_sequences_would_fit_in_one(documents: list[list[int]]) -> None:
-    sizes = [sum(map(len, pieces)) for pieces in pack(documents, length=12)]
-    firsts = [len(pieces[0]) for pieces in pack(documents, length=12)]
+    sizes = [sum(map(len, pieces)) for pieces in pack_documents(documents, length=12)]
+    firsts = [len(pieces[0]) for pieces in pack_documents(documents, length=12)]
     assert all(size + first > 12 for size, first in zip(sizes, firsts[1:], strict=False))
 
 

@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from kdos.artifacts import RunFolder
 from kdos.errors import InputError
-from kdos.export.card import Card
+from kdos.export.card import DatasetCard
 from kdos.pool import values
 from kdos.store import read_json_file, read_parquet
 
@@ -45,7 +45,7 @@ def read_seed_documents(run: Path) -> dict[str, str]:
     return {row["id"]: row["document"] for row in table.to_pylist()}
 
 
-def read_card(run: Path, *, summary: Mapping[str, Any] | None = None) -> Card:
+def read_card(run: Path, *, summary: Mapping[str, Any] | None = None) -> DatasetCard:
     """The dataset card's facts, from the artefacts of a run that has ended.
 
     `summary` stands in for ``summary.json``, which a run writes last of all: it says that
@@ -54,32 +54,30 @@ def read_card(run: Path, *, summary: Mapping[str, Any] | None = None) -> Card:
     folder = RunFolder(run)
     facts = read_json_file(folder.summary) if summary is None else summary
     usage = facts.get("usage") or {}
-    return Card(
+    return DatasetCard(
         name=run.resolve().name,
         prompt_tokens=usage.get("prompt_tokens"),
         completion_tokens=usage.get("completion_tokens"),
-        refused=_refused_drafts(folder),
-        benchmarks=_benchmarks_kept_out(folder),
-        licences=_licences(folder.documents),
+        refused=_count_refused_drafts(folder),
+        benchmarks=_read_benchmarks_kept_out(folder),
+        licences=_count_licences(folder.documents),
         **{name: facts[name] for name in SUMMARY_FIELDS if name in facts},
     )
 
 
-def _licences(documents: Path) -> Counter[str]:
-    """Source documents by licence."""
+def _count_licences(documents: Path) -> Counter[str]:
     held = read_parquet(documents, ["licence"]) if documents.is_file() else None
     return Counter(values(held, "licence") if held else [])
 
 
-def _refused_drafts(folder: RunFolder) -> Counter[str]:
-    """Drafts by error class."""
+def _count_refused_drafts(folder: RunFolder) -> Counter[str]:
     classes: Counter[str] = Counter()
     for one in folder.complete_rounds():
         classes.update(read_json_file(one.facts)["classes"])
     return classes
 
 
-def _benchmarks_kept_out(folder: RunFolder) -> dict[str, tuple[int, int]]:
+def _read_benchmarks_kept_out(folder: RunFolder) -> dict[str, tuple[int, int]]:
     """For each benchmark its questions, and the drafts that were one of them."""
     if not folder.decontamination.is_file():
         return {}
