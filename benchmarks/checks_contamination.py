@@ -17,7 +17,7 @@ import sys
 import time
 from pathlib import Path
 
-from kdos.chance import generator
+from kdos.chance import keyed_generator
 from kdos.checks import Asked, Benchmarks, paraphrased
 from kdos.embed import load_embedder
 from kdos.pool.grouping import normalise
@@ -120,7 +120,7 @@ def asked(data):
     """
     held = [r for name in BENCHMARKS for r in rows(data / f"qa/{name}.jsonl.gz")]
     templated = rows(data / "triples/entityquestions_train.jsonl.gz")
-    order = generator(1, "split").permutation(len(templated))
+    order = keyed_generator(1, "split").permutation(len(templated))
     split = WANTED["benchmark"] - len(held)
     held += [templated[i] for i in order[:split]]
     taken = {normalise(row["question"]) for row in held}
@@ -141,7 +141,7 @@ def asked(data):
         and row["id"] not in SAME_AFTER_ALL
     ]
     facts = [row for row in held if row.get("relation") in OTHER_WORDS]
-    chosen = generator(4, "paraphrased").choice(len(facts), WANTED["planted"], replace=False)
+    chosen = keyed_generator(4, "paraphrased").choice(len(facts), WANTED["planted"], replace=False)
     paraphrases = [
         (row["id"], OTHER_WORDS[row["relation"]].format(row["subject"]), row["answers"][:1])
         for row in (facts[i] for i in chosen)
@@ -230,7 +230,7 @@ def main() -> int:
     parser.add_argument("--out", type=Path)
     args = parser.parse_args()
     benchmark, clean, paraphrases = asked(args.data)
-    rows = generator(2, "planted").choice(len(benchmark), WANTED["planted"], replace=False)
+    rows = keyed_generator(2, "planted").choice(len(benchmark), WANTED["planted"], replace=False)
     planted = [benchmark[row] for row in rows]
 
     start = time.perf_counter()
@@ -250,7 +250,9 @@ def main() -> int:
         "seconds_search": round(searched, 2),
     }
     for way, change in WAYS.items():
-        drafts = [(n, change(q, generator(3, way, n)), answers[:1]) for n, q, answers in planted]
+        drafts = [
+            (n, change(q, keyed_generator(3, way, n)), answers[:1]) for n, q, answers in planted
+        ]
         hits, _ = flagged(drafts, held)
         missed = [draft for draft, hit in zip(drafts, hits, strict=True) if hit is None]
         for draft in missed[: args.show]:

@@ -11,7 +11,7 @@ import json
 import sys
 import time
 
-from kdos.chance import generator
+from kdos.chance import keyed_generator
 from kdos.logic import Fault, find_faults, parse, shape_of_logic, write_mermaid
 from kdos.logic.mermaid import MAX_CHARACTERS
 
@@ -94,7 +94,7 @@ def main() -> int:
     counts = {"read": 0, "refused": 0}
     slowest = 0.0
     end = time.monotonic() + args.seconds
-    for text in texts(generator(args.random_seed, "fuzz")):
+    for text in texts(keyed_generator(args.random_seed, "fuzz")):
         start = time.process_time()
         try:
             counts[tried(text)] += 1

@@ -20,7 +20,7 @@ from pathlib import Path
 
 import numpy as np
 
-from kdos.chance import generator
+from kdos.chance import keyed_generator
 from kdos.embed import LexicalEmbedder, load_embedder
 from kdos.pool.grouping import normalise
 from kdos.pool.paraphrase import group_paraphrases
@@ -83,11 +83,12 @@ def facts_of(data):
     facts = list(dict.fromkeys(facts))
     often = Counter(subject for subject, _, _ in facts)
     order = sorted(
-        generator(1, "facts").permutation(len(facts)).tolist(), key=lambda n: often[facts[n][0]] < 2
+        keyed_generator(1, "facts").permutation(len(facts)).tolist(),
+        key=lambda n: often[facts[n][0]] < 2,
     )
     chosen = [facts[n] for n in order[:FACTS]]
     values = {r: sorted({o for _, relation, o in facts if relation == r}) for r in EXCHANGED_VALUES}
-    rng = generator(3, "near misses")
+    rng = keyed_generator(3, "near misses")
     misses = []
     for subject, relation, value in chosen:
         if relation in EXCHANGED_RELATIONS:
@@ -104,7 +105,7 @@ def stated(data):
         key = (normalise(subject), relation, normalise(value))
         fact = known.setdefault(key, len(known))
         wordings = WORDINGS.get(relation, ANY_RELATION).split("|")
-        rng = generator(2, "wording", number)
+        rng = keyed_generator(2, "wording", number)
         for at in rng.choice(len(wordings), rng.integers(2, 5), replace=False):
             sentences.append(wordings[at].format(s=subject, o=value, r=relation))
             labels.append(fact)

@@ -19,7 +19,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from kdos.chance import generator
+from kdos.chance import keyed_generator
 from kdos.checks import Benchmarks, Case, KnownQuestions, aliases, check_all
 from kdos.config import read_config
 from kdos.pool import Draft, Evidence, Passage, Seed
@@ -45,7 +45,7 @@ def name(rng):
 
 def sample(number):
     """A sound draft, its passage and its seeds."""
-    rng = generator(1, "draft", number)
+    rng = keyed_generator(1, "draft", number)
     subject = name(rng)
     facts = [relation.format(subject, name(rng)) for relation in RELATIONS]
     points = facts[: rng.integers(3, 6)]
@@ -56,7 +56,7 @@ def sample(number):
     lines.append(f'    K{len(points) - 1} --> A["{answer}"]')
     passage = Passage(f"p{number}", f"d{number}", subject, "", "en", 0, 999, " ".join(facts))
     call = number // DRAFTS_A_CALL
-    chance = generator(1, "seeds", call)
+    chance = keyed_generator(1, "seeds", call)
     seeds = [
         Seed(
             f"s{call}/{n}",
@@ -130,7 +130,7 @@ def in_a_run(corpus, samples):
 
 def made_up_question(number):
     """A benchmark question and its answer."""
-    rng = generator(2, "benchmark", number)
+    rng = keyed_generator(2, "benchmark", number)
     return {"question": f"Where was {name(rng)} educated in the end?", "answers": [name(rng)]}
 
 

@@ -40,16 +40,18 @@ def kdos_reduced(points):
 
 def kdos_sampled(points):
     """Thirty-two members of 2,000 cells stand for all: one density a cell."""
-    from kdos.chance import generator
+    from kdos.chance import keyed_generator
     from kdos.density import Space, sampled_cell_log_density
     from kdos.density.codebook import train_codebook
     from kdos.density.fit import fit_reduction
     from kdos.density.space import project_rows
 
     dim = 64 if points.shape[1] > 64 else None
-    mean, components = fit_reduction(points, dim, generator(0, "reduction"))
+    mean, components = fit_reduction(points, dim, keyed_generator(0, "reduction"))
     flat = project_rows(points, mean, components, normalize=False)
-    book = train_codebook(flat, min(2000, len(points) // 64), rng=generator(0), normalize=False)
+    book = train_codebook(
+        flat, min(2000, len(points) // 64), rng=keyed_generator(0), normalize=False
+    )
     cells = book.assign_cells(flat)
     space = Space(
         "given", mean, components, False, book.centroids, book.groups, np.zeros(len(book)), 20.0,

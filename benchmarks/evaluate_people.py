@@ -20,7 +20,7 @@ import numpy as np
 import regex
 from density_worlds import write_down
 
-from kdos.chance import generator
+from kdos.chance import keyed_generator
 from kdos.scoring import (
     Question,
     attempted,
@@ -60,7 +60,7 @@ def people(rows):
     figures = {}
     for name, rule in RULES.items():
         found = np.array([rule(*given) for *given, _ in judged])
-        interval = mean_interval((found == verdicts).astype(float), generator(0, "people"))
+        interval = mean_interval((found == verdicts).astype(float), keyed_generator(0, "people"))
         figures[name] = {
             "agreement": float((found == verdicts).mean()),
             "interval": [interval.low, interval.high],

@@ -32,7 +32,7 @@ from scipy.sparse import csr_array, diags_array, hstack, vstack
 from scipy.stats import t as student
 
 from kdos.arrays import BoolArray, Float64Array, Int32Array, Int64Array
-from kdos.chance import generator
+from kdos.chance import keyed_generator
 from kdos.config import BudgetConfig, Config, SourceConfig, SynthesizeConfig
 from kdos.pool import Draft, ErrorClass, Pool, Refusal
 from kdos.sampler import Links, Pick, Yields, steer
@@ -106,7 +106,7 @@ class Drafter:
     def draft(
         self, picks: Sequence[Pick], state: State, _lack: Lack
     ) -> tuple[list[Candidate], list[Refusal]]:
-        rng = generator(self.random_seed, "drafter", state.rounds)
+        rng = keyed_generator(self.random_seed, "drafter", state.rounds)
         self.calls += len(picks)
         return [self._candidate(pick, rng) for pick in picks], []
 
@@ -287,7 +287,7 @@ def resampled(
     cells = [world.links.cells[list(points)] for points in held]
     blind = np.bincount(np.concatenate(cells), minlength=len(log_q)) + 0.5
     weight = log_q - np.log(blind / blind.sum())
-    rng = generator(result.random_seed, "gumbel")
+    rng = keyed_generator(result.random_seed, "gumbel")
     score = np.array([weight[c].sum() for c in cells]) + rng.gumbel(size=len(cells))
     kept = np.argsort(-score)[:samples]
     counts = np.bincount(np.concatenate([cells[i] for i in kept]), minlength=len(log_q))
@@ -339,7 +339,7 @@ def oracle_many(
     enough is found by the secant rule.
     """
     most = 4 * samples
-    rng = generator(random_seed, "oracle")
+    rng = keyed_generator(random_seed, "oracle")
     size = rng.integers(3, 6, most)
     draft = np.repeat(np.arange(most), size)
     draft = draft[rng.random(len(draft)) < DRIFT]

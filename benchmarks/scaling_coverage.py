@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from kdos.chance import generator
+from kdos.chance import keyed_generator
 from kdos.scaling import ExperimentCell, find_collapses, hold_out_largest
 from kdos.scaling.collapse import recall_curve
 from kdos.scaling.law import LAW_FORMS, REFERENCE_PARAMS, REFERENCE_PRESENTATIONS
@@ -74,7 +74,7 @@ def main(world: str, draws: int = DRAWS, bootstrap: int = 500) -> dict[str, obje
     """Bias and coverage over the draws of a world."""
     miss, inside, foretold, held, held_truth = [], [], [], [], []
     for draw in range(draws):
-        rng = generator(draw, "coverage", world)
+        rng = keyed_generator(draw, "coverage", world)
         cells = [draw_cell(world, params, presentations, rng) for params, presentations in CELLS]
         found = find_collapses(cells, values=VALUES, rng=rng, draws=bootstrap)
         for one in found:

@@ -13,11 +13,11 @@ from kdos.config import Config, read_config
 from kdos.density import Space
 from kdos.errors import ConfigError, InputError, StoreError
 from kdos.store import (
+    atomic_file,
+    atomic_folder,
     read_arrays,
     read_json_file,
     read_parquet,
-    whole_file,
-    whole_folder,
     write_json,
     write_parquet,
 )
@@ -64,7 +64,7 @@ class RoundFolder:
 
     def write(self, facts: Mapping[str, Any], tables: Mapping[str, pa.Table]) -> None:
         """Write the round, whole or not at all: its tables by name, and its facts."""
-        with whole_folder(self.path) as aside:
+        with atomic_folder(self.path) as aside:
             inside = RoundFolder(aside)
             for name, table in tables.items():
                 write_parquet(inside.table(name), table, table.schema)
@@ -275,7 +275,7 @@ class RunFolder:
                     "Give another --out, or the configuration it was begun with."
                 )
         text = yaml.safe_dump(ours | {"fingerprint": config_fingerprint(config)}, sort_keys=False)
-        with whole_file(self.config) as file:
+        with atomic_file(self.config) as file:
             file.write(text.encode())
         return same_budget
 

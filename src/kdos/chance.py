@@ -5,7 +5,7 @@ import hashlib
 import numpy as np
 
 
-def generator(random_seed: int, *key: str | int) -> np.random.Generator:
+def keyed_generator(random_seed: int, *key: str | int) -> np.random.Generator:
     """The random generator that belongs to `key` under `random_seed` (counter-based Philox)."""
     return np.random.Generator(np.random.Philox(key=key_bits(random_seed, *key)))
 

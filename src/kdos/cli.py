@@ -32,7 +32,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code: 0 done, 1 failed, 2 wrong use, 130 interrupted."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     try:
-        return dispatch(arguments)
+        return run_command(arguments)
     except KdosError as error:
         sys.stderr.write(f"kdos: {error}\n")
         return error.exit_code
@@ -41,7 +41,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return INTERRUPTED
 
 
-def dispatch(arguments: list[str]) -> int:
+def run_command(arguments: list[str]) -> int:
     """Parse, load the one command that is named, run it."""
     parser = argparse.ArgumentParser(
         prog="kdos",

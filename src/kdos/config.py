@@ -146,7 +146,7 @@ class Config:
         return dataclasses.asdict(self)
 
 
-POSITIVE = (
+POSITIVE_KEYS = (
     "workers",
     "budget.samples",
     "space.dim",
@@ -164,9 +164,9 @@ def read_config(value: object) -> Config:
     Raises:
         ConfigError: An unknown key, a missing one, or a value of the wrong type or range.
     """
-    config = _read(Config, value, at="")
+    config = _read_dataclass(Config, value, at="")
     resolved = config.to_dict()
-    for key in POSITIVE:
+    for key in POSITIVE_KEYS:
         number: Any = resolved
         for part in key.split("."):
             number = number[part]
@@ -200,7 +200,7 @@ def _check_disciplines(shares: Mapping[str, Any]) -> None:
         )
 
 
-def _read(kind: type[Any], value: object, *, at: str) -> Any:
+def _read_dataclass(kind: type[Any], value: object, *, at: str) -> Any:
     """An instance of the dataclass `kind` from a mapping; `at` is the dotted place for messages."""
     where = f"`{at}`" if at else "the configuration"
     if not isinstance(value, Mapping):
@@ -208,7 +208,7 @@ def _read(kind: type[Any], value: object, *, at: str) -> Any:
     hints = get_type_hints(kind)
     for key in value:
         if key not in hints:
-            raise ConfigError(f"{where} has no key `{key}`. {_nearest(str(key), list(hints))}")
+            raise ConfigError(f"{where} has no key `{key}`. {_suggest_key(str(key), list(hints))}")
     required = [
         f.name
         for f in dataclasses.fields(kind)
@@ -218,17 +218,17 @@ def _read(kind: type[Any], value: object, *, at: str) -> Any:
         if key not in value:
             raise ConfigError(f"{where} needs the key `{key}`.")
     prefix = f"{at}." if at else ""
-    return kind(**{k: _convert(hints[k], v, at=f"{prefix}{k}") for k, v in value.items()})
+    return kind(**{k: _convert_value(hints[k], v, at=f"{prefix}{k}") for k, v in value.items()})
 
 
-def _convert(hint: Any, value: object, *, at: str) -> Any:
+def _convert_value(hint: Any, value: object, *, at: str) -> Any:
     """`value` as the type `hint` says, or a ConfigError that names the place."""
     if get_origin(hint) in (types.UnionType, typing.Union):
         if value is None and type(None) in get_args(hint):
             return None
         hint = next(option for option in get_args(hint) if option is not type(None))
     if dataclasses.is_dataclass(hint):
-        return _read(typing.cast(type[Any], hint), value, at=at)
+        return _read_dataclass(typing.cast(type[Any], hint), value, at=at)
     if get_origin(hint) is Literal:
         if value in get_args(hint):
             return value
@@ -247,6 +247,6 @@ def _convert(hint: Any, value: object, *, at: str) -> Any:
     return value
 
 
-def _nearest(key: str, known: list[str]) -> str:
+def _suggest_key(key: str, known: list[str]) -> str:
     close = difflib.get_close_matches(key, known, n=1)
     return f"Did you mean `{close[0]}`?" if close else f"Its keys are {', '.join(known)}."

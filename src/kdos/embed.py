@@ -17,7 +17,7 @@ import numpy as np
 from scipy import sparse
 
 from kdos.arrays import Float32Array, UInt64Array
-from kdos.chance import generator
+from kdos.chance import keyed_generator
 from kdos.errors import ConfigError, UsageError
 
 Sparse = Any
@@ -221,7 +221,7 @@ def _fit_components(weighted: Sparse, rank: int, *, random_seed: int) -> Float32
     Randomised truncated SVD: Halko, Martinsson and Tropp (2011), algorithms 4.4 and 5.1, with the
     last, small decomposition taken from its Gram matrix.
     """
-    chance = generator(random_seed, "lexical").standard_normal
+    chance = keyed_generator(random_seed, "lexical").standard_normal
     drawn = chance((weighted.shape[1], rank + OVERSAMPLED), np.float32)
     basis = np.linalg.qr(weighted @ drawn).Q
     for _ in range(POWER_ITERATIONS):

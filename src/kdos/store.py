@@ -15,15 +15,15 @@ import pyarrow.parquet as pq
 
 from kdos.errors import StoreError
 
-ASIDE = ".part"
+UNFINISHED_SUFFIX = ".part"
 """What a file or folder that is still being written ends with."""
 
 
 @contextmanager
-def whole_file(path: Path) -> Generator[BinaryIO]:
+def atomic_file(path: Path) -> Generator[BinaryIO]:
     """A file to write to that takes its name only when it is complete and on disk."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(path.name + ASIDE)
+    aside = path.with_name(path.name + UNFINISHED_SUFFIX)
     try:
         with aside.open("wb") as file:
             yield file
@@ -32,32 +32,32 @@ def whole_file(path: Path) -> Generator[BinaryIO]:
         aside.replace(path)
     finally:
         aside.unlink(missing_ok=True)
-    _sync(path.parent)
+    _fsync_path(path.parent)
 
 
 @contextmanager
-def whole_folder(path: Path) -> Generator[Path]:
+def atomic_folder(path: Path) -> Generator[Path]:
     """A folder to fill that takes its name only when it is complete; replaces an older one."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(path.name + ASIDE)
+    aside = path.with_name(path.name + UNFINISHED_SUFFIX)
     shutil.rmtree(aside, ignore_errors=True)
     aside.mkdir()
     try:
         yield aside
         for inside in [*aside.rglob("*"), aside]:
-            _sync(inside)
+            _fsync_path(inside)
         if path.exists():
             shutil.rmtree(path)
         aside.replace(path)
     finally:
         shutil.rmtree(aside, ignore_errors=True)
-    _sync(path.parent)
+    _fsync_path(path.parent)
 
 
 def write_json(path: Path, value: Mapping[str, Any]) -> None:
     """Write JSON, two spaces of indent, keys in the order they are given."""
     options = orjson.OPT_INDENT_2 | orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_APPEND_NEWLINE
-    with whole_file(path) as file:
+    with atomic_file(path) as file:
         file.write(orjson.dumps(value, option=options))
 
 
@@ -73,7 +73,7 @@ def write_parquet(path: Path, table: pa.Table | Iterable[pa.RecordBatch], schema
     """Write a table, or a stream of batches, as one Parquet file; returns its rows."""
     batches = table.to_batches() if isinstance(table, pa.Table) else table
     rows = 0
-    with whole_file(path) as file, pq.ParquetWriter(file, schema, compression="zstd") as writer:
+    with atomic_file(path) as file, pq.ParquetWriter(file, schema, compression="zstd") as writer:
         for batch in batches:
             writer.write_batch(batch)
             rows += batch.num_rows
@@ -81,7 +81,7 @@ def write_parquet(path: Path, table: pa.Table | Iterable[pa.RecordBatch], schema
 
 
 @contextmanager
-def parquet_writers(
+def open_parquet_writers(
     folder: Path, schemas: Mapping[str, pa.Schema]
 ) -> Generator[Callable[[str, pa.Table], None]]:
     """Several Parquet files of a folder, written side by side: call with a name and a table."""
@@ -105,9 +105,9 @@ def read_parquet(path: Path, columns: list[str] | None = None) -> pa.Table:
 
 def write_arrays(folder: Path, header: Mapping[str, Any], arrays: Mapping[str, Any]) -> None:
     """Write a folder of ``.npy`` arrays with a JSON header, whole or not at all."""
-    with whole_folder(folder) as aside:
+    with atomic_folder(folder) as aside:
         for name, array in arrays.items():
-            with whole_file(aside / f"{name}.npy") as file:
+            with atomic_file(aside / f"{name}.npy") as file:
                 np.save(file, array, allow_pickle=False)
         write_json(aside / f"{folder.name}.json", header)
 
@@ -120,7 +120,7 @@ def read_arrays(folder: Path) -> tuple[dict[str, Any], dict[str, Any]]:
 
 
 @contextmanager
-def run_lock(folder: Path) -> Generator[None]:
+def lock_run_folder(folder: Path) -> Generator[None]:
     """Hold a run folder: a second process gets a StoreError instead of a torn run."""
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / ".lock").open("w") as file:
@@ -134,7 +134,7 @@ def run_lock(folder: Path) -> Generator[None]:
         yield
 
 
-def _sync(path: Path) -> None:
+def _fsync_path(path: Path) -> None:
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -20,14 +20,14 @@ from rich.progress import Progress as Bars
 console = Console(stderr=True, highlight=False)
 
 
-def show_json(summary: Mapping[str, Any]) -> None:
+def print_json(summary: Mapping[str, Any]) -> None:
     """One line of JSON on stdout."""
     options = orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NON_STR_KEYS
     sys.stdout.write(orjson.dumps(summary, option=options).decode() + "\n")
     sys.stdout.flush()
 
 
-def say(text: str) -> None:
+def print_status(text: str) -> None:
     """One line for the eye, on stderr; never markup."""
     console.print(text, markup=False, soft_wrap=True)
 
@@ -56,6 +56,6 @@ class Progress:
             yield
             self._bars.update(self._task, total=self._bars.tasks[self._task].completed or 1)
 
-    def count(self, done: int, note: str = "") -> None:
+    def update(self, done: int, note: str = "") -> None:
         """How far the stage is, and a note beside it."""
         self._bars.update(self._task, completed=done, note=note)

@@ -8,7 +8,7 @@ import numpy as np
 import orjson
 import pytest
 
-from kdos.chance import generator
+from kdos.chance import keyed_generator
 from kdos.checks import Asked, Benchmarks, paraphrased
 
 ROOT = Path(__file__).parents[2]
@@ -22,7 +22,7 @@ TEMPLATES = [
 
 
 def named(number):
-    rng = generator(5, "name", number)
+    rng = keyed_generator(5, "name", number)
     syllables = ["ka", "lo", "mi", "ner", "ta", "vos", "ri", "du", "sel", "ba", "gor", "win"]
     return " ".join("".join(rng.choice(syllables, 3)).title() for _ in range(2))
 

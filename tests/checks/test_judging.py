@@ -2,7 +2,7 @@
 
 import pytest
 
-from kdos.chance import generator
+from kdos.chance import keyed_generator
 from kdos.checks import answered_alike, count_classes, count_reasons, refuse, rule
 from kdos.llm.engine import ScriptedEngine
 from kdos.pool import Draft, ErrorClass, Passage, Refusal
@@ -59,7 +59,7 @@ def test_a_judge_wrong_at_known_rates_gives_exact_counts():
     """Each name is flagged for a known share of drafts; nothing is lost, nothing counted twice."""
     names = [*CHECKS, *CRITERIA]
     planned = {f"d{n}": names[n % len(names)] for n in range(800)}
-    misquoting = {f"d{n}" for n in generator(1, "misquotes").choice(800, 90, replace=False)}
+    misquoting = {f"d{n}" for n in keyed_generator(1, "misquotes").choice(800, 90, replace=False)}
     passing = {f"d{n}" for n in range(800, 1000)}
 
     def judge(request):

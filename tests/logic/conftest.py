@@ -6,7 +6,7 @@ from itertools import islice
 
 import pytest
 
-from kdos.chance import generator
+from kdos.chance import keyed_generator
 
 
 @dataclass(frozen=True)
@@ -153,7 +153,7 @@ def written() -> Iterator[Written]:
             for option in options:
                 if allowed(graph, habit, option):
                     yield write(graph, "letters", **{**usual, habit: option})
-    rng = generator(7, "diagrams")
+    rng = keyed_generator(7, "diagrams")
     while True:
         graph, names = rng.choice(list(GRAPHS)), rng.choice(list(NAMES))
         mixture = {habit: str(rng.choice(list(options))) for habit, options in choices.items()}

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pytest
 
 from kdos.arrays import Float64Array
-from kdos.chance import generator
+from kdos.chance import keyed_generator
 from kdos.density import Reference, Space, fit_space
 from kdos.pool import ErrorClass
 from kdos.report.saved_run import SavedRun, read_saved_run
@@ -55,7 +55,7 @@ class Fact:
 
 def some_facts() -> list[Fact]:
     """Facts of uneven density: a few makers have most of the engines."""
-    rng = generator(11, "facts")
+    rng = keyed_generator(11, "facts")
     makers = ["Perkins", "Cummins", "Deutz", "Kubota", "Isuzu", "MTU", "Lister", "Ruston"]
     facts: dict[str, Fact] = {}
     while len(facts) < 420:
@@ -146,8 +146,8 @@ def write_run(
 
 def a_vector(fact: Fact) -> Float64Array:
     """Facts of one domain lie together."""
-    near = generator(5, fact.text).normal(scale=0.4, size=16)
-    return generator(5, fact.domain).normal(size=16) + near
+    near = keyed_generator(5, fact.text).normal(scale=0.4, size=16)
+    return keyed_generator(5, fact.domain).normal(size=16) + near
 
 
 def write_reference(run: Path, facts: Sequence[Fact], space: Space, reference: Reference) -> None:
@@ -216,7 +216,7 @@ class Loop:
 
     def drafts(self, rule: str, number: int) -> Iterator[dict[str, Any]]:
         """Facts of one domain each; where it is not blind, from a cell drawn evenly."""
-        rng = generator(3, rule, number)
+        rng = keyed_generator(3, rule, number)
         cells = [np.flatnonzero(self.reference.cells == c) for c in range(len(self.quota))]
         domains = np.array([fact.domain for fact in self.facts])
         alike = {domain: np.flatnonzero(domains == domain) for domain in set(domains)}

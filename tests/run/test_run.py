@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
-from kdos.chance import generator
+from kdos.chance import keyed_generator
 from kdos.cli import main
 from kdos.commands.serve_rules import PROMPTS
 from kdos.config import read_config
@@ -29,7 +29,7 @@ from kdos.report import write_report
 from kdos.rules import RulesEngine
 from kdos.run import missing_in, run, run_blind
 from kdos.scoring import Question
-from kdos.store import read_arrays, run_lock
+from kdos.store import lock_run_folder, read_arrays
 
 PLACES = (
     "Lisbon",
@@ -200,7 +200,7 @@ def test_what_one_run_paid_for_another_has_from_the_cache(corpus, tmp_path):
 
 def nonsense(request):
     """A reply that fits the schema and says nothing."""
-    chance = generator(0, request.key)
+    chance = keyed_generator(0, request.key)
 
     def made(schema):
         match schema.get("type"):
@@ -431,7 +431,7 @@ def test_killed_at_any_moment_it_ends_with_the_same_bytes(finished, corpus, tmp_
 
 
 def test_a_second_process_is_turned_away(finished, corpus, tmp_path):
-    with run_lock(tmp_path), pytest.raises(StoreError, match="one process at a time"):
+    with lock_run_folder(tmp_path), pytest.raises(StoreError, match="one process at a time"):
         run(read_config(config_of(corpus)), tmp_path)
 
 

@@ -31,7 +31,7 @@ from kdos.evaluate import (
 )
 from kdos.llm import HttpEngine, Ledger
 from kdos.scoring import Question
-from kdos.terminal import say
+from kdos.terminal import print_status
 
 MAX_TOKENS = 4096
 """Room for a reply, with what a reasoning model thinks before it."""
@@ -158,5 +158,7 @@ def _mark_file(path: Path, questions: Sequence[Question]) -> list[Mark]:
     given = read_given(path)
     unknown = given.keys() - {question.id for question in questions}
     if unknown:
-        say(f"{len(unknown)} answers belong to no question of the benchmark and are left out")
+        print_status(
+            f"{len(unknown)} answers belong to no question of the benchmark and are left out"
+        )
     return list(mark_given(questions, given))

@@ -7,7 +7,7 @@ from rich.table import Table
 
 from kdos.config import read_config
 from kdos.demo import DEMO, demo
-from kdos.terminal import console, say, show_json
+from kdos.terminal import console, print_json, print_status
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -26,7 +26,7 @@ def main(args: argparse.Namespace) -> None:
     table.add_row("samples", str(steered["samples"]), str(blind["samples"]))
     table.add_row("drafts", str(steered["drafts"]), str(blind["drafts"]))
     console.print(table)
-    say(f"stopped by {steered['stop_reason']}")
-    say(f"dataset: {args.out / 'dataset'}")
-    say(f"report:  {args.out / 'report' / 'index.html'}")
-    show_json(steered | {"blind": blind})
+    print_status(f"stopped by {steered['stop_reason']}")
+    print_status(f"dataset: {args.out / 'dataset'}")
+    print_status(f"report:  {args.out / 'report' / 'index.html'}")
+    print_json(steered | {"blind": blind})

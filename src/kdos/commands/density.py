@@ -11,8 +11,8 @@ from rich.table import Table
 from kdos.select import Options, Placed, Survey, open_dataset, placed, placed_in, survey
 from kdos.select.describe import CellView, thin_and_crowded
 from kdos.select.numbers import compared, summarise
-from kdos.store import whole_file, write_parquet
-from kdos.terminal import console, say, show_json
+from kdos.store import atomic_file, write_parquet
+from kdos.terminal import console, print_json, print_status
 
 SHOWN = 5
 """Cells of each kind in the table."""
@@ -32,10 +32,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--picture", type=Path, metavar="OUT.png", help="draw the dataset in two dimensions"
     )
-    add_measuring(parser)
+    add_measuring_arguments(parser)
 
 
-def add_measuring(parser: argparse.ArgumentParser) -> None:
+def add_measuring_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments that say how a dataset is measured."""
     parser.add_argument(
         "--field", help="the field with the text or vector (default: the likeliest)"
@@ -55,8 +55,8 @@ def add_measuring(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="one line of JSON on stdout")
 
 
-def options_of(args: argparse.Namespace) -> Options:
-    """The arguments of `add_measuring` as options."""
+def read_measuring_options(args: argparse.Namespace) -> Options:
+    """The arguments of `add_measuring_arguments` as options."""
     return Options(
         embed=args.embed,
         dim=args.dim,
@@ -69,23 +69,23 @@ def options_of(args: argparse.Namespace) -> Options:
 
 def main(args: argparse.Namespace) -> None:
     """Measure, then write what was asked for."""
-    found = survey(open_dataset(args.file, args.field), options_of(args))
+    found = survey(open_dataset(args.file, args.field), read_measuring_options(args))
     at = placed(found)
     summary = summarise(found, at, random_seed=args.random_seed)
     if args.compare is not None:
         other = placed_in(open_dataset(args.compare, args.field), found)
         summary["compare"] = compared(found, at, other)
     if args.points is not None:
-        write_points(at, args.points)
+        write_point_table(at, args.points)
     if args.picture is not None:
         draw_picture(found, args.picture)
     if args.json:
-        show_json(summary)
+        print_json(summary)
     else:
-        show_table(summary, *thin_and_crowded(found, at, count=SHOWN))
+        show_measurement(summary, *thin_and_crowded(found, at, count=SHOWN))
 
 
-def write_points(at: Placed, path: Path) -> None:
+def write_point_table(at: Placed, path: Path) -> None:
     """Write each row's log10 density and cell; both null where a row holds nothing to measure."""
     empty = at.cells < 0
     table = pa.table(
@@ -102,18 +102,20 @@ def draw_picture(found: Survey, path: Path) -> None:
     """Draw the dataset in the plane."""
     from kdos.select.drawing import draw  # Matplotlib is slow to load, and seldom wanted
 
-    with whole_file(path) as file:
+    with atomic_file(path) as file:
         draw(found).savefig(file, format="png", dpi=150, metadata={"Software": None})
 
 
-def show_table(summary: dict[str, Any], thin: list[CellView], crowded: list[CellView]) -> None:
+def show_measurement(
+    summary: dict[str, Any], thin: list[CellView], crowded: list[CellView]
+) -> None:
     """The measurement for the eye, on stderr."""
     low, high = summary["log10_density_ci"]
-    say(
+    print_status(
         f"{summary['n']:,} rows, {summary['distinct']:,} distinct, {summary['skipped']:,} empty; "
         f"{summary['dim']} dimensions, {summary['intrinsic_dim']:.1f} intrinsic."
     )
-    say(
+    print_status(
         f"log10 density {summary['log10_density']:.3f} [{low:.3f}, {high:.3f}]; "
         f"{summary['effective_cells']:.0f} of {summary['cells']} cells effective, "
         f"{summary['empty_share']:.1%} empty, Gini {summary['gini']:.2f}."
@@ -133,10 +135,12 @@ def show_table(summary: dict[str, Any], thin: list[CellView], crowded: list[Cell
         console.print(table)
     compare = summary.get("compare")
     if compare is not None:
-        say(
+        print_status(
             f"the second dataset has no row in {compare['lacking_cells']:,} cells that hold "
             f"{compare['lacking_share']:.1%} of the first; total variation {compare['tv']:.3f}; "
             f"{compare['novel_share']:.1%} of it is novel to the first."
         )
         for view in compare["lacking"]:
-            say(f"  lacking: {' '.join(view['terms'])} · {' '.join(view['examples'])[:LONGEST]}")
+            print_status(
+                f"  lacking: {' '.join(view['terms'])} · {' '.join(view['examples'])[:LONGEST]}"
+            )

@@ -8,12 +8,12 @@ from pathlib import Path
 from kdos.api import load_config
 from kdos.config import Config
 from kdos.llm.doctor import CALLS_PER_SAMPLE, HealthCheck, diagnose_endpoint
-from kdos.terminal import say, show_json
+from kdos.terminal import print_json, print_status
 
-BYTES_A_CALL = 4096
+LEDGER_BYTES_PER_CALL = 4096
 """What a call leaves in the ledger, as measured with two passages in its prompt."""
 
-BYTES_A_SAMPLE = 20_000
+RUN_BYTES_PER_SAMPLE = 20_000
 """What a sample leaves in the other files of a run, vectors of its knowledge points included."""
 
 
@@ -27,13 +27,13 @@ def main(args: argparse.Namespace) -> int:
     """Look at everything; exit code 0 if all is well, 1 if not."""
     config = load_config(args.config)
     checks: list[HealthCheck] = []
-    for check in all_checks(config, args.out or Path("runs") / args.config.stem):
+    for check in run_checks(config, args.out or Path("runs") / args.config.stem):
         checks.append(check)
-        say(f"{'ok  ' if check.ok else 'FAIL'} {check.name}: {check.found}")
+        print_status(f"{'ok  ' if check.ok else 'FAIL'} {check.name}: {check.found}")
         if check.advice:
-            say(f"     {check.advice}")
+            print_status(f"     {check.advice}")
     well = all(check.ok for check in checks)
-    show_json(
+    print_json(
         {
             "ok": well,
             "checks": [
@@ -44,7 +44,7 @@ def main(args: argparse.Namespace) -> int:
     return 0 if well else 1
 
 
-def all_checks(config: Config, out: Path) -> Iterator[HealthCheck]:
+def run_checks(config: Config, out: Path) -> Iterator[HealthCheck]:
     """The engine's checks, and the disk's."""
     if config.engine.kind == "rules":
         yield HealthCheck("engine", True, "rules: built in, no key, no network, no cost")
@@ -57,6 +57,6 @@ def check_disk(samples: int, out: Path) -> HealthCheck:
     """Is there room for the run."""
     there = next(folder for folder in (out, *out.resolve().parents) if folder.exists())
     free = shutil.disk_usage(there).free
-    needed = round(samples * (CALLS_PER_SAMPLE * BYTES_A_CALL + BYTES_A_SAMPLE))
+    needed = round(samples * (CALLS_PER_SAMPLE * LEDGER_BYTES_PER_CALL + RUN_BYTES_PER_SAMPLE))
     found = f"about {needed / 1e9:,.2f} GB needed, {free / 1e9:,.1f} GB free at {there}"
     return HealthCheck("disk", needed < free, found, "" if needed < free else "Give another --out.")

@@ -10,15 +10,15 @@ from kdos.api.evaluation import SHOTS, answering_engine
 from kdos.config import EngineConfig
 from kdos.errors import UsageError
 from kdos.evaluate import BENCHMARKS, METRICS
-from kdos.terminal import say, show_json
+from kdos.terminal import print_json, print_status
 
 CONCURRENCY = 64
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of the command."""
-    add_inputs(parser)
-    add_models(parser)
+    add_benchmark_arguments(parser)
+    add_answerer_arguments(parser)
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="where scores go")
     parser.add_argument(
         "--against", type=Path, metavar="DIR", help="another evaluation to compare with"
@@ -30,7 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="nothing for the eye on stderr")
 
 
-def add_inputs(parser: argparse.ArgumentParser) -> None:
+def add_benchmark_arguments(parser: argparse.ArgumentParser) -> None:
     """What is asked."""
     parser.add_argument(
         "--benchmark",
@@ -47,7 +47,7 @@ def add_inputs(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def add_models(parser: argparse.ArgumentParser) -> None:
+def add_answerer_arguments(parser: argparse.ArgumentParser) -> None:
     """Who answers."""
     who = parser.add_mutually_exclusive_group(required=True)
     who.add_argument("--answers", type=Path, metavar="FILE", help="rows with id, answer")
@@ -91,7 +91,7 @@ def main(args: argparse.Namespace) -> None:
     )
     if not args.json:
         show_scores(summary)
-    show_json(summary)
+    print_json(summary)
 
 
 def read_server(args: argparse.Namespace, url: str, model: str, key: str) -> EngineConfig | None:
@@ -111,24 +111,28 @@ def read_server(args: argparse.Namespace, url: str, model: str, key: str) -> Eng
 
 def show_scores(summary: Mapping[str, Any]) -> None:
     """The scores with their intervals, on stderr."""
-    say(f"{summary['questions']} questions, {summary['answered']} scored")
+    print_status(f"{summary['questions']} questions, {summary['answered']} scored")
     for reason, count in summary["unscored_reasons"].items():
-        say(f"  {count} unscored: {reason}")
+        print_status(f"  {count} unscored: {reason}")
     for name in METRICS:
         if summary[name] is not None:
             low, high = summary["intervals"][name]
-            say(f"  {name:<9} {summary[name]:.3f}  (95 % between {low:.3f} and {high:.3f})")
+            print_status(
+                f"  {name:<9} {summary[name]:.3f}  (95 % between {low:.3f} and {high:.3f})"
+            )
     if "grades" in summary:
         shares = (f"{share:.3f} {grade}" for grade, share in summary["grades"].items())
-        say(f"  the judge: {', '.join(shares)}")
+        print_status(f"  the judge: {', '.join(shares)}")
     if "loss" in summary:
         low, high = summary["loss_interval"]
-        say(f"  loss      {summary['loss']:.3f} nats a token  ({low:.3f} to {high:.3f})")
+        print_status(f"  loss      {summary['loss']:.3f} nats a token  ({low:.3f} to {high:.3f})")
     for name in METRICS if "against" in summary else ():
         found = summary["against"][name]
         bounds = f"{found['low']:+.3f} to {found['high']:+.3f}, p = {found['p_value']:.4f}"
-        say(f"  {name:<9} {found['difference']:+.3f} against the other  ({bounds})")
+        print_status(f"  {name:<9} {found['difference']:+.3f} against the other  ({bounds})")
     for part in summary.get("by_density", ()):
         low, high = part["log10_density"]
         right = "none scored" if part["correct"] is None else f"{part['correct']:.3f} correct"
-        say(f"  log10 density {low:+.1f} to {high:+.1f}: {right}, {part['questions']} questions")
+        print_status(
+            f"  log10 density {low:+.1f} to {high:+.1f}: {right}, {part['questions']} questions"
+        )

@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 
 from kdos.api.runs import SEQUENCE_TOKENS, export
-from kdos.terminal import show_json
+from kdos.terminal import print_json
 
 FORMATS = ("datasets", "llamafactory", "trl", "text")
 
@@ -39,7 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(args: argparse.Namespace) -> None:
     """Write the folder; says on stdout how many rows went where."""
-    show_json(
+    print_json(
         export(
             args.run,
             args.format,

@@ -7,7 +7,7 @@ from typing import Any
 
 from kdos.api import graph
 from kdos.errors import UsageError
-from kdos.terminal import say, show_json
+from kdos.terminal import print_json, print_status
 
 BROKEN_COMPONENT_SHARE = 0.5
 """The share of KPs in the largest component under which we warn: walks have nowhere to go."""
@@ -63,7 +63,7 @@ def main(args: argparse.Namespace) -> None:
         sampled.save(args.out)
         summary["paths"] = sampled.summary
     if args.json:
-        show_json(summary)
+        print_json(summary)
     else:
         show_summary(summary)
 
@@ -83,27 +83,27 @@ def read_boosts(texts: Sequence[str]) -> dict[str, float]:
 def show_summary(summary: dict[str, Any]) -> None:
     """The graph for the eye, on stderr."""
     degrees = summary["degrees"]
-    say(
+    print_status(
         f"{summary['kps']:,} knowledge points in {summary['samples']:,} samples "
         f"({summary['incidences']:,} incidences; {summary['empty_samples']:,} samples hold none)."
     )
-    say(
+    print_status(
         f"{summary['components']:,} components, the largest with "
         f"{summary['largest_component']:.1%} of the knowledge points; "
         f"{summary['singletons']:,} stand in one sample only, {summary['isolated']:,} share none: "
         f"paths can cover {summary['coverage']:.1%}."
     )
-    say(
+    print_status(
         f"samples of a knowledge point: median {degrees['0.5']:g}, 90 % up to {degrees['0.9']:g}, "
         f"most {degrees['1']:,g}."
     )
     if summary["largest_component"] < BROKEN_COMPONENT_SHARE:
-        say(
+        print_status(
             "warning: the largest component holds less than half of the knowledge points. Merge "
             "those that say the same thing, or walks have nowhere to go."
         )
     if paths := summary.get("paths"):
-        say(
+        print_status(
             f"{paths['count']:,} paths of {paths['mean_length']:.2f} knowledge points on average: "
             f"total variation to the target {paths['tv']:.3f}, coverage {paths['coverage']:.1%}."
         )

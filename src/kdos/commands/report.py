@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 
 from kdos.api import report
-from kdos.terminal import show_json
+from kdos.terminal import print_json
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -20,7 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def main(args: argparse.Namespace) -> None:
     """Write ``RUN/report/index.html``; says on stdout where everything is."""
     written = report(args.run, png=args.png)
-    show_json(
+    print_json(
         {
             "page": str(written.page),
             "bytes": written.size,

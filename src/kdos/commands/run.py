@@ -6,7 +6,7 @@ from pathlib import Path
 from kdos.api import load_config
 from kdos.config import read_config
 from kdos.run import run
-from kdos.terminal import say, show_json
+from kdos.terminal import print_json, print_status
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -26,6 +26,6 @@ def main(args: argparse.Namespace) -> None:
         config = read_config(config.to_dict() | {"workers": args.workers})
     out = args.out or Path("runs") / args.config.stem
     summary = run(config, out, cache=args.cache)
-    say(f"dataset: {out / 'dataset'}")
-    say(f"report:  {out / 'report' / 'index.html'}")
-    show_json(summary)
+    print_status(f"dataset: {out / 'dataset'}")
+    print_status(f"report:  {out / 'report' / 'index.html'}")
+    print_json(summary)

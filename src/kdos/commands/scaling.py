@@ -11,7 +11,7 @@ import yaml
 
 from kdos.api import load_config
 from kdos.arrays import Float64Array
-from kdos.chance import generator
+from kdos.chance import keyed_generator
 from kdos.errors import InputError, StoreError, UsageError
 from kdos.rows import Rows, read_table_rows
 from kdos.scaling import (
@@ -33,8 +33,8 @@ from kdos.scaling import (
     next_fact_count,
     plan_infusion,
 )
-from kdos.store import read_json_file, whole_file, write_json
-from kdos.terminal import say, show_json
+from kdos.store import atomic_file, read_json_file, write_json
+from kdos.terminal import print_json, print_status
 
 MEASUREMENT_COLUMNS = ("params", "presentations", "facts", "recall", "random_seed")
 PROXY_VALUES = 64
@@ -60,11 +60,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     fit.add_argument("--random-seed", type=int, default=0, help="of the intervals")
     fit.add_argument("--json", action="store_true", help="nothing for the eye on stderr")
-    fit.set_defaults(act=main_fit)
-    add_plan(actions.add_parser("plan", help="from a law to what a large model is taught"))
+    fit.set_defaults(act=fit_command)
+    add_plan_arguments(
+        actions.add_parser("plan", help="from a law to what a large model is taught")
+    )
 
 
-def add_plan(parser: argparse.ArgumentParser) -> None:
+def add_plan_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of a plan."""
     parser.add_argument("--law", type=Path, required=True, metavar="LAW.json")
     parser.add_argument("--params", type=float, required=True, help="non-embedding parameters")
@@ -93,7 +95,7 @@ def add_plan(parser: argparse.ArgumentParser) -> None:
         "--out", type=Path, metavar="OUT.yaml", help="write that run with the plan's budget"
     )
     parser.add_argument("--json", action="store_true", help="nothing for the eye on stderr")
-    parser.set_defaults(act=main_plan)
+    parser.set_defaults(act=plan_command)
 
 
 def main(args: argparse.Namespace) -> None:
@@ -101,7 +103,7 @@ def main(args: argparse.Namespace) -> None:
     args.act(args)
 
 
-def main_fit(args: argparse.Namespace) -> None:
+def fit_command(args: argparse.Namespace) -> None:
     """Find each cell's collapse and the law behind them."""
     if args.values < 2:
         raise UsageError(f"--values must be at least 2. Got {args.values}.")
@@ -110,7 +112,7 @@ def main_fit(args: argparse.Namespace) -> None:
     left_out = [measurement_advice(cell, args.values) for cell in read if cell not in cells]
     if not cells:
         raise UsageError(f"{args.file} must hold cells that show their collapse. {left_out[0]}")
-    rng = generator(args.random_seed, "scaling fit")
+    rng = keyed_generator(args.random_seed, "scaling fit")
     collapses = find_collapses(cells, values=args.values, rng=rng)
     law = fit_law(collapses, values=args.values)
     held = hold_out_largest(collapses, values=args.values) if args.holdout_largest else []
@@ -121,10 +123,10 @@ def main_fit(args: argparse.Namespace) -> None:
         write_json(args.out, asdict(law))
     if not args.json:
         show_fit(summary)
-    show_json(summary)
+    print_json(summary)
 
 
-def main_plan(args: argparse.Namespace) -> None:
+def plan_command(args: argparse.Namespace) -> None:
     """Say what to teach, and write the run that makes the data for it."""
     check_plan(args)
     config = load_config(args.config) if args.config else None
@@ -140,11 +142,11 @@ def main_plan(args: argparse.Namespace) -> None:
     if config:
         budget = replace(config.budget, samples=plan.samples)
         text = yaml.safe_dump(replace(config, budget=budget).to_dict(), sort_keys=False)
-        with whole_file(args.out) as file:
+        with atomic_file(args.out) as file:
             file.write(text.encode())
     if not args.json:
         show_plan(plan)
-    show_json(asdict(plan) | {"budget": {"samples": plan.samples}})
+    print_json(asdict(plan) | {"budget": {"samples": plan.samples}})
 
 
 def check_plan(args: argparse.Namespace) -> None:
@@ -256,29 +258,29 @@ def summarise_fit(
 def show_plan(plan: InfusionPlan) -> None:
     """The plan for the eye, on stderr."""
     best, prediction = plan.facts, plan.prediction
-    say(
+    print_status(
         f"best: {best.value:,.0f} distinct facts (90 % between {best.low:,.0f} and "
         f"{best.high:,.0f}); the model collapses at {prediction.k50.value:,.0f}."
     )
-    say(
+    print_status(
         f"teach {plan.taught:,} facts {plan.exposures:,.1f} times each: {plan.samples:,} samples "
         f"with each fact in {plan.wordings}, {plan.epochs:,.1f} epochs, {plan.tokens:,.0f} tokens, "
         f"{plan.replay_share:.0%} of them replay."
     )
     if plan.available is not None and plan.available > plan.taught:
-        say(
+        print_status(
             f"the corpus holds {plan.available:,}: select {plan.taught / plan.available:.1%} of "
             "them (kdos select), do not show all of them less often."
         )
     beyond = max(prediction.size_factor, prediction.budget_factor)
     if beyond > 1:
-        say(
+        print_status(
             f"warning: this lies beyond the measurements, {prediction.size_factor:,.1f} times in "
             f"parameters and {prediction.budget_factor:,.1f} times in presentations. Measure "
             "larger models before you spend on it."
         )
     if prediction.capped:
-        say(
+        print_status(
             f"the law promised more than 2 bits a parameter: capped at "
             f"{prediction.capacity:,.0f} facts."
         )
@@ -286,24 +288,24 @@ def show_plan(plan: InfusionPlan) -> None:
 
 def show_fit(summary: dict[str, Any]) -> None:
     """The fit for the eye, on stderr."""
-    say("parameters  presentations  K50 (90 %)                 K*     onset")
+    print_status("parameters  presentations  K50 (90 %)                 K*     onset")
     for cell in summary["cells"]:
         k50, onset = cell["k50"], cell["onset"]
-        say(
+        print_status(
             f"{cell['params']:>10,}  {cell['presentations']:>13,}  {k50['value']:>7,.0f} "
             f"({k50['low']:,.0f} to {k50['high']:,.0f})  {cell['peak']['value']:>7,.0f}  "
             + ("no break" if onset is None else f"{onset:>7,.0f}")
         )
     for text in summary["left_out"]:
-        say(f"left out: {text}")
+        print_status(f"left out: {text}")
     for form, parameters in summary["forms"].items():
-        say(f"law: {form} ({', '.join(f'{value:.3f}' for value in parameters)})")
-    say(f"error at sizes left out: {summary['residual']:.1%}")
+        print_status(f"law: {form} ({', '.join(f'{value:.3f}' for value in parameters)})")
+    print_status(f"error at sizes left out: {summary['residual']:.1%}")
     curve = summary["one_curve"]
-    say(f"one curve in K/K50: R² {curve['r2']:.3f}, rmse {curve['rmse']:.3f}")
+    print_status(f"one curve in K/K50: R² {curve['r2']:.3f}, rmse {curve['rmse']:.3f}")
     for one in summary["holdout"]:
         bounds = one["predicted"]
-        say(
+        print_status(
             f"held out {one['params']:,} at {one['presentations']:,}: foretold "
             f"{bounds['value']:,.0f} ({bounds['low']:,.0f} to {bounds['high']:,.0f}), measured "
             f"{one['measured']:,.0f}: {one['error']:+.1%}"

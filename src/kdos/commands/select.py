@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from kdos.commands.density import add_measuring, options_of
+from kdos.commands.density import add_measuring_arguments, read_measuring_options
 from kdos.errors import UsageError
 from kdos.pool.duplicates import SIMILAR
 from kdos.select import (
@@ -14,7 +14,7 @@ from kdos.select import (
     survey,
     write_selection,
 )
-from kdos.terminal import say, show_json
+from kdos.terminal import print_json, print_status
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -36,7 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--weight", metavar="FIELD", help="numbers that make rows likelier")
     parser.add_argument("--cap", type=int, metavar="N", help="the most rows of one cell")
-    add_measuring(parser)
+    add_measuring_arguments(parser)
 
 
 def main(args: argparse.Namespace) -> None:
@@ -44,7 +44,7 @@ def main(args: argparse.Namespace) -> None:
     if args.budget < 1 or (args.cap is not None and args.cap < 1):
         raise UsageError("--budget and --cap must be at least 1.")
     dataset = open_dataset(args.file, args.field)
-    found = survey(dataset, options_of(args))
+    found = survey(dataset, read_measuring_options(args))
     pool = candidates(
         found,
         dedup=args.dedup,
@@ -71,9 +71,9 @@ def main(args: argparse.Namespace) -> None:
         "out": str(args.out),
     }
     if args.json:
-        show_json(summary)
+        print_json(summary)
     else:
-        say(
+        print_status(
             f"{summary['selected']:,} of {summary['rows']:,} rows to {args.out}: "
             f"{selection.kl:.4f} nats from the target {args.target}, the least possible "
             f"{selection.kl_optimum:.4f}; {summary['repeated']:,} repeated, "

@@ -12,7 +12,7 @@ from kdos.tasks.judge import JUDGE_PROMPT
 from kdos.tasks.recall import RECALL_PROMPT
 from kdos.tasks.seed import SEED_PROMPT
 from kdos.tasks.synthesize import SYNTHESIZE_PROMPT
-from kdos.terminal import say, show_json
+from kdos.terminal import print_json, print_status
 
 PROMPTS = (
     SEED_PROMPT,
@@ -57,8 +57,8 @@ def main(args: argparse.Namespace) -> None:
     server = MockServer(RulesEngine(), PROMPTS, faults=read_faults(args))
     try:
         with serve_app(server.build_app(), port=args.port) as url:
-            show_json({"url": url})
-            say(f"answering at {url}; stop with Ctrl-C")
+            print_json({"url": url})
+            print_status(f"answering at {url}; stop with Ctrl-C")
             Event().wait()
     except OSError as error:
         raise UsageError(f"--port must be free. {error.strerror}. Give another one.") from error
@@ -71,7 +71,7 @@ def read_faults(args: argparse.Namespace) -> InjectedFaults:
         UsageError: A share is no share, or all together are more than one.
     """
     shares = {name: getattr(args, name) for name in SHARES}
-    fail = dict(read_failure(text) for text in args.fail)
+    fail = dict(parse_failure_share(text) for text in args.fail)
     for name, share in {**shares, **{f"fail {status}": s for status, s in fail.items()}}.items():
         if not 0 <= share <= 1:
             raise UsageError(f"--{name} must be a share in [0, 1]. Got {share}.")
@@ -87,7 +87,7 @@ def read_faults(args: argparse.Namespace) -> InjectedFaults:
     )
 
 
-def read_failure(text: str) -> tuple[int, float]:
+def parse_failure_share(text: str) -> tuple[int, float]:
     """`429:0.05` as a status and a share."""
     status, _, share = text.partition(":")
     try:

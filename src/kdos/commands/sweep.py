@@ -10,9 +10,9 @@ from matplotlib.figure import Figure
 
 from kdos.commands.train import parse_widths
 from kdos.errors import UsageError
-from kdos.store import whole_file, write_json
+from kdos.store import atomic_file, write_json
 from kdos.targets import TARGETS
-from kdos.terminal import say, show_json
+from kdos.terminal import print_json, print_status
 from kdos.train import Lab, Sweep, run_sweep
 
 ARMS = ("blind", *TARGETS, "waterfill")
@@ -64,7 +64,7 @@ def main(args: argparse.Namespace) -> None:
     write_json(args.out / "sweep.json", table)
     draw_sweep(table, args.out / "sweep.png")
     show_sweep(table)
-    show_json(table)
+    print_json(table)
 
 
 def draw_sweep(table: dict[str, Any], path: Path) -> None:
@@ -93,21 +93,23 @@ def draw_sweep(table: dict[str, Any], path: Path) -> None:
         for arm, mark in REFERENCE_MARKERS.items():
             axes.plot([], [], mark, color="grey", fillstyle="none", label=arm)
         axes.legend(title="parameters")
-    with whole_file(path) as file:
+    with atomic_file(path) as file:
         figure.savefig(file, format="png", dpi=150, metadata={"Software": None})
 
 
 def show_sweep(table: dict[str, Any]) -> None:
     """The comparison for the eye, on stderr."""
-    say(f"{table['facts']:,} facts, {table['presentations']:,} presentations to each model")
+    print_status(
+        f"{table['facts']:,} facts, {table['presentations']:,} presentations to each model"
+    )
     for size in table["sizes"]:
-        say(f"{size['params']:,} parameters, best on the search split: {size['best']}")
+        print_status(f"{size['params']:,} parameters, best on the search split: {size['best']}")
         for row in size["arms"]:
             against = ""
             if "against_blind" in row:
                 low, high = row["against_blind_interval"]
                 against = f"  {row['against_blind']:+.3f} against blind ({low:+.3f} to {high:+.3f})"
-            say(
+            print_status(
                 f"  {row['arm']:<13} log10 density {row['log10_density']:+.2f}  shown "
                 f"{row['shown_share']:.0%}  recall {row['paraphrase_recall']:.3f}  "
                 f"loss {row['loss']:.2f}{against}"

@@ -5,7 +5,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from kdos.run import Missing, missing_in
-from kdos.terminal import say, show_json
+from kdos.terminal import print_json, print_status
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -24,22 +24,22 @@ def main(args: argparse.Namespace) -> None:
     """Show what is missing."""
     found = missing_in(args.run, examples=args.examples)
     if args.json:
-        show_json(as_json(found))
+        print_json(as_json(found))
         return
     gap = found.gap
-    say(
+    print_status(
         f"{found.samples:,} of {found.wanted:,} samples; KL {gap.kl:.4f} nats (noise floor "
         f"{gap.floor:.4f}), total variation {gap.tv:.3f}; {found.unreachable_mass:.1%} of the "
         f"target is out of reach."
     )
     for cell in found.cells[: args.most]:
         state = "" if cell.reachable else ", unreachable"
-        say(
+        print_status(
             f"cell {cell.cell}: lacks {cell.missing:,} knowledge points ({cell.held:,} of "
             f"{cell.quota:,}; {cell.picks:,} picks{state})"
         )
         for text in cell.examples:
-            say(f"    {text}")
+            print_status(f"    {text}")
 
 
 def as_json(found: Missing) -> dict[str, object]:

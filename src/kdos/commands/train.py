@@ -11,8 +11,8 @@ from typing import Any
 
 from kdos.errors import InputError, UsageError
 from kdos.rows import read_table_rows
-from kdos.store import whole_file, write_json
-from kdos.terminal import say, show_json
+from kdos.store import atomic_file, write_json
+from kdos.terminal import print_json, print_status
 from kdos.train import (
     MODELS_PER_GROUP,
     SUBJECTS,
@@ -45,11 +45,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     what.add_argument("--model", metavar="NAME", help="a causal model: a folder or name")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="where results go")
     parser.add_argument("--random-seed", type=int, default=0, help="of a model's course")
-    add_proxy(parser)
-    add_model(parser)
+    add_proxy_arguments(parser)
+    add_model_arguments(parser)
 
 
-def add_proxy(parser: argparse.ArgumentParser) -> None:
+def add_proxy_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of ``--proxy``, which resumes."""
     parser.add_argument(
         "--widths",
@@ -76,7 +76,7 @@ def add_proxy(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="processes")
 
 
-def add_model(parser: argparse.ArgumentParser) -> None:
+def add_model_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of ``--model``."""
     parser.add_argument("--facts", metavar="FILE", help=f"a table of {', '.join(TRIPLE_FIELDS)}")
     parser.add_argument("--base", metavar="FILE", help="facts that the model is to keep, likewise")
@@ -106,24 +106,24 @@ def main(args: argparse.Namespace) -> None:
         if getattr(args, name) < 1:
             raise UsageError(f"--{name} must be at least 1. Got {getattr(args, name)}.")
     if args.proxy:
-        main_proxy(args)
+        run_proxy_design(args)
     else:
-        main_model(args)
+        train_model(args)
 
 
-def main_proxy(args: argparse.Namespace) -> None:
+def run_proxy_design(args: argparse.Namespace) -> None:
     """Measure every cell of the design."""
     with closing(Lab(args.out / "cells", workers=args.workers)) as lab:
-        rows = run_design(design_of(args), lab)
+        rows = run_design(read_design(args), lab)
         cost = round(lab.core_seconds)
     path = args.out / MEASUREMENTS
-    write_rows(path, rows)
-    say(f"measurements: {path}")
-    say(f"next: kdos scaling fit {path} --holdout-largest --out {args.out / 'law.json'}")
-    show_json({"runs": len(rows), "core_seconds": cost, "measurements": str(path)})
+    write_measurements(path, rows)
+    print_status(f"measurements: {path}")
+    print_status(f"next: kdos scaling fit {path} --holdout-largest --out {args.out / 'law.json'}")
+    print_json({"runs": len(rows), "core_seconds": cost, "measurements": str(path)})
 
 
-def design_of(args: argparse.Namespace) -> ExperimentDesign:
+def read_design(args: argparse.Namespace) -> ExperimentDesign:
     """What the flags ask for: half and twice the budget, too, at the smallest width."""
     return ExperimentDesign(
         widths=parse_widths(args.widths),
@@ -149,17 +149,17 @@ def parse_widths(text: str) -> tuple[int, ...]:
     return widths
 
 
-def write_rows(path: Path, rows: Sequence[MeasuredRow]) -> None:
+def write_measurements(path: Path, rows: Sequence[MeasuredRow]) -> None:
     """Write rows of measurements as CSV."""
     text = io.StringIO()
     writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
-    with whole_file(path) as file:
+    with atomic_file(path) as file:
         file.write(text.getvalue().encode())
 
 
-def main_model(args: argparse.Namespace) -> None:
+def train_model(args: argparse.Namespace) -> None:
     """Probe a model, teach it, probe it again, and keep it."""
     training = continued_training(args)
     model = PretrainedModel(args.model)
@@ -170,8 +170,8 @@ def main_model(args: argparse.Namespace) -> None:
     summary = {"params": model.params, "presentations": shown, "facts": len(training.facts)}
     summary |= {"share": training.share, "before": before, "after": after}
     write_json(args.out / "memory.json", summary)
-    say(f"model: {args.out / 'model'}")
-    show_json(summary)
+    print_status(f"model: {args.out / 'model'}")
+    print_json(summary)
 
 
 def continued_training(args: argparse.Namespace) -> ContinuedTraining:

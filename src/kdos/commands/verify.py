@@ -9,7 +9,7 @@ from rich.table import Table
 from kdos.api import verify
 from kdos.config import EngineConfig
 from kdos.errors import UsageError
-from kdos.terminal import console, say, show_json
+from kdos.terminal import console, print_json, print_status
 
 PARTS = ("question", "answers", "passage", "knowledge_points", "logic", "topic_entities", "id")
 
@@ -73,10 +73,10 @@ def main(args: argparse.Namespace) -> None:
 def show_summary(summary: dict[str, Any], *, as_json: bool) -> None:
     """The summary as JSON, or a table for the eye."""
     if as_json:
-        show_json(summary)
+        print_json(summary)
         return
     table = Table("reason", "rows", title="refused")
     for reason, count in summary["by_reason"].items():
         table.add_row(reason, f"{count:,}")
     console.print(table)
-    say(f"{summary['accepted']:,} of {summary['rows']:,} rows accepted")
+    print_status(f"{summary['accepted']:,} of {summary['rows']:,} rows accepted")

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kdos.arrays import Float32Array, Float64Array, Int32Array, Int64Array
-from kdos.chance import generator
+from kdos.chance import keyed_generator
 from kdos.density.cells import cell_log_volumes
 from kdos.density.codebook import drop_empty_cells, train_codebook
 from kdos.density.copies import find_copies
@@ -66,18 +66,20 @@ def fit_space(
     never more than there are distinct points.
     """
     rows = check_vectors(vectors)
-    mean, components = fit_reduction(rows, dim, generator(random_seed, "density", "reduction"))
+    mean, components = fit_reduction(
+        rows, dim, keyed_generator(random_seed, "density", "reduction")
+    )
     points = project_rows(rows, mean, components, normalize=normalize)
     copies = find_copies(points)
     distinct = copies.keep_distinct(points)
     each = None if len(distinct) == len(points) else copies.group
     del copies
     n_cells = choose_cell_count(len(distinct), n_cells=n_cells, k=k)
-    rng = generator(random_seed, "density", "codebook")
+    rng = keyed_generator(random_seed, "density", "codebook")
     codebook = train_codebook(distinct, n_cells, rng=rng, normalize=normalize)
     codebook, cells = drop_empty_cells(codebook, codebook.assign_cells(distinct))
     pool = PointSet(distinct, cells)
-    rng = generator(random_seed, "density", "dimension")
+    rng = keyed_generator(random_seed, "density", "dimension")
     index = build_index(pool, codebook)
     dimension = estimate_dimension(index, rng=rng)
     radius = find_neighbours(pool, index, k=k, ranks=(k,)).distances[:, 0]

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kdos.arrays import Float64Array, Int32Array, Int64Array
-from kdos.chance import generator
+from kdos.chance import keyed_generator
 from kdos.density.space import Space
 from kdos.errors import SpaceMismatchError
 
@@ -104,7 +104,7 @@ def measure_pool_level(
     pool: Profile, log_density: Float64Array, *, random_seed: int = 0
 ) -> PoolLevel:
     """Sum a pool up: its profile, and the log density (nats) of each distinct point."""
-    rng = generator(random_seed, "density", "pool_level")
+    rng = keyed_generator(random_seed, "density", "pool_level")
     log10 = np.asarray(log_density) / np.log(10)
     return PoolLevel(
         n=pool.n_points,

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from kdos.causal_lm import CausalModel
-from kdos.chance import generator
+from kdos.chance import keyed_generator
 from kdos.errors import UsageError
 from kdos.pool import Refusal
 from kdos.scoring import Question, Scores, score
@@ -110,7 +110,7 @@ def draw_examples(
             f"--examples must hold {shots} questions that are not asked. Got {len(usable)}. "
             "Lower --shots, or give a training split."
         )
-    drawn = generator(random_seed, "examples").choice(len(usable), shots, replace=False)
+    drawn = keyed_generator(random_seed, "examples").choice(len(usable), shots, replace=False)
     return [(usable[number].question, usable[number].answers[0]) for number in drawn]
 
 

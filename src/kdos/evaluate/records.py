@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from kdos.errors import InputError
 from kdos.rows import read_records
-from kdos.store import whole_file, write_json, write_parquet
+from kdos.store import atomic_file, write_json, write_parquet
 
 SCORES = "scores.jsonl"
 SUMMARY = "summary.json"
@@ -25,7 +25,7 @@ def write_evaluation(
     cells: pa.Table | None = None,
 ) -> None:
     """Write a row a question, the summary and the cells if there are any, each file whole."""
-    with whole_file(folder / SCORES) as file:
+    with atomic_file(folder / SCORES) as file:
         file.writelines(orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE) for row in rows)
     if cells is not None:
         write_parquet(folder / CELLS, cells, cells.schema)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from kdos.arrays import Float64Array
-from kdos.chance import generator
+from kdos.chance import keyed_generator
 from kdos.errors import UsageError
 from kdos.evaluate.marking import Mark
 from kdos.scoring import Interval, compare, macro_mean, mean_interval
@@ -28,7 +28,7 @@ def summarise(marks: Sequence[Mark], *, random_seed: int) -> Summary:
     scored = [mark for mark in marks if mark.scores is not None]
     columns = _columns(scored)
     intervals = {
-        name: mean_interval(columns[name], generator(random_seed, "interval"))
+        name: mean_interval(columns[name], keyed_generator(random_seed, "interval"))
         for name in METRICS
         if scored
     }
@@ -63,7 +63,7 @@ def _losses(marks: Sequence[Mark], random_seed: int) -> Summary:
     losses = [mark.loss for mark in marks if mark.loss is not None]
     if not losses:
         return {}
-    found = mean_interval(np.array(losses), generator(random_seed, "interval"))
+    found = mean_interval(np.array(losses), keyed_generator(random_seed, "interval"))
     return {"loss": found.mean, "loss_interval": [found.low, found.high]}
 
 
@@ -106,7 +106,7 @@ def compare_marks(
     summary: Summary = {"questions": len(both)}
     for metric in METRICS:
         mine, its = (np.array([float(rows[n][metric]) for n in both]) for rows in (ours, theirs))
-        found = compare(mine, its, generator(random_seed, "against"))
+        found = compare(mine, its, keyed_generator(random_seed, "against"))
         summary[metric] = {**_spelt(found.difference), "p_value": found.p_value}
     return summary
 

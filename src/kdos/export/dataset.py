@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from kdos.export.card import DatasetCard, render_card
-from kdos.store import whole_file, whole_folder
+from kdos.store import atomic_file, atomic_folder
 
 # About 100 MB of compressed Parquet a shard for samples of 3 to 5 knowledge points.
 SHARD_ROWS = 200_000
@@ -29,10 +29,10 @@ def write_dataset(
     N shards is ``train-00000-of-0000N.parquet`` and so on, rows in the order given.
     """
     splits = {"train": samples} if isinstance(samples, pa.Table) else samples
-    with whole_folder(out) as folder:
+    with atomic_folder(out) as folder:
         for name, table in splits.items():
             _write_shards(table, name, folder, shard_rows=shard_rows)
-        with whole_file(folder / "README.md") as file:
+        with atomic_file(folder / "README.md") as file:
             file.write(render_card(card, splits).encode())
 
 
@@ -48,7 +48,7 @@ def _write_shard(table: pa.Table, path: Path) -> None:
     """Write one Parquet file whose bytes depend on the rows alone."""
     # How a table is cut into chunks, and notes in its schema, would show in the bytes.
     plain = table.replace_schema_metadata(None).combine_chunks()
-    with whole_file(path) as file, open_parquet_writer(file, plain.schema) as writer:
+    with atomic_file(path) as file, open_parquet_writer(file, plain.schema) as writer:
         writer.write_table(plain, row_group_size=ROW_GROUP_ROWS)
 
 

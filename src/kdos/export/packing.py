@@ -9,11 +9,11 @@ from typing import Any
 import orjson
 import pyarrow as pa
 
-from kdos.chance import generator
+from kdos.chance import keyed_generator
 from kdos.errors import InputError, KdosError
 from kdos.export.dataset import open_parquet_writer
 from kdos.export.trainers import ROWS_AT_ONCE, format_document
-from kdos.store import whole_file, whole_folder
+from kdos.store import atomic_file, atomic_folder
 
 SEQUENCES = pa.schema([("input_ids", pa.list_(pa.int32())), ("lengths", pa.list_(pa.int32()))])
 SEQUENCES_AT_ONCE = 1_000
@@ -97,9 +97,9 @@ def write_packed(
     columns are `input_ids` and `lengths`, the tokens of each sample within the sequence.
     """
     counts: dict[str, PackedCounts] = {}
-    with whole_folder(out) as folder:
+    with atomic_folder(out) as folder:
         for split, samples in splits.items():
-            order = generator(random_seed, "pack").permutation(samples.num_rows)
+            order = keyed_generator(random_seed, "pack").permutation(samples.num_rows)
             documents = _encode_samples(samples.take(order), encoder)
             sequences = pack_documents(documents, length=length)
             counts[split] = _write_sequences(sequences, folder / f"{split}.parquet")
@@ -133,7 +133,7 @@ def pack_documents(documents: Iterable[list[int]], *, length: int) -> Iterator[l
 
 def _write_sequences(sequences: Iterable[list[list[int]]], path: Path) -> PackedCounts:
     rows = tokens = 0
-    with whole_file(path) as file, open_parquet_writer(file, SEQUENCES) as writer:
+    with atomic_file(path) as file, open_parquet_writer(file, SEQUENCES) as writer:
         rest = iter(sequences)
         while block := list(itertools.islice(rest, SEQUENCES_AT_ONCE)):
             input_ids = [list(itertools.chain.from_iterable(pieces)) for pieces in block]

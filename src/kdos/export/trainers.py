@@ -12,7 +12,7 @@ import orjson
 import pyarrow as pa
 
 from kdos.package_data import read_package_text
-from kdos.store import whole_file, whole_folder, write_json
+from kdos.store import atomic_file, atomic_folder, write_json
 
 ROWS_AT_ONCE = 10_000
 RenderSample = Callable[[Mapping[str, Any]], dict[str, Any]]
@@ -29,7 +29,7 @@ per_device_eval_batch_size: 8
 def write_llamafactory(splits: Mapping[str, pa.Table], out: Path) -> None:
     """Write the folder `out`: both layouts of every split, their description, a training YAML."""
     described: dict[str, Any] = {}
-    with whole_folder(out) as folder:
+    with atomic_folder(out) as folder:
         for split, samples in splits.items():
             suffix = "" if split == "train" else f"_{split}"
             alpaca, sharegpt = f"kdos_alpaca{suffix}", f"kdos_sharegpt{suffix}"
@@ -42,7 +42,7 @@ def write_llamafactory(splits: Mapping[str, pa.Table], out: Path) -> None:
                 "columns": SHAREGPT_COLUMNS,
             }
         write_json(folder / "dataset_info.json", described)
-        with whole_file(folder / "train.yaml") as file:
+        with atomic_file(folder / "train.yaml") as file:
             training = read_package_text("kdos.export", "llamafactory.yaml")
             file.write((training + LLAMAFACTORY_EVALUATION * ("test" in splits)).encode())
 
@@ -62,7 +62,7 @@ def _format_sharegpt(sample: Mapping[str, Any]) -> dict[str, Any]:
 
 def write_trl(splits: Mapping[str, pa.Table], out: Path) -> None:
     """Write the folder `out` with ``prompt_completion/`` and ``conversational/``."""
-    with whole_folder(out) as folder:
+    with atomic_folder(out) as folder:
         for split, samples in splits.items():
             completions = folder / "prompt_completion" / f"{split}.jsonl"
             _write_json_lines(samples, _format_prompt_completion, completions)
@@ -86,7 +86,7 @@ def _format_conversation(sample: Mapping[str, Any]) -> dict[str, Any]:
 
 def write_text(splits: Mapping[str, pa.Table], out: Path) -> None:
     """Write the folder `out` with ``SPLIT.jsonl``, a row `text` for each sample."""
-    with whole_folder(out) as folder:
+    with atomic_folder(out) as folder:
         for split, samples in splits.items():
             _write_json_lines(samples, format_document, folder / f"{split}.jsonl")
 
@@ -102,13 +102,13 @@ def format_document(sample: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _write_json_lines(samples: pa.Table, render: RenderSample, path: Path) -> None:
-    with whole_file(path) as file:
+    with atomic_file(path) as file:
         for batch in samples.to_batches(max_chunksize=ROWS_AT_ONCE):
             file.writelines(orjson.dumps(render(row)) + b"\n" for row in batch.to_pylist())
 
 
 def _write_json_list(samples: pa.Table, render: RenderSample, path: Path) -> None:
-    with whole_file(path) as file:
+    with atomic_file(path) as file:
         file.write(b"[")
         separator = b"\n"
         for batch in samples.to_batches(max_chunksize=ROWS_AT_ONCE):

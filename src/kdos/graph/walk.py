@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kdos.arrays import Float64Array, Int32Array, Int64Array, IntegerArray
-from kdos.chance import generator, key_bits
+from kdos.chance import key_bits, keyed_generator
 from kdos.errors import UsageError
 from kdos.graph.incidence import Incidence, Transitions
 from kdos.graph.kernel import walk_long_chain, walk_many_paths
@@ -144,7 +144,7 @@ def sample_paths(
     )
     for batch in _batch_slices(seen, count, length):
         visits = float(seen.sum()) + (batch.stop - batch.start) * length
-        rng = generator(random_seed, "graph", "starts", first + batch.start)
+        rng = keyed_generator(random_seed, "graph", "starts", first + batch.start)
         begun = start.draw_starts(visits * target - seen, batch.stop - batch.start, rng)
         ahead = log_exposure_ratio(seen, target, visits=visits)
         part = Paths(paths.kps[batch], paths.samples[batch], paths.value[batch])

@@ -23,7 +23,7 @@ from dataclasses import dataclass, field, replace
 from itertools import count
 from typing import Any
 
-from kdos.chance import generator
+from kdos.chance import keyed_generator
 from kdos.config import PriceConfig
 from kdos.errors import EngineError
 from kdos.llm.concurrency import AIMDController
@@ -378,7 +378,7 @@ class RequestDispatcher:
         if pending.attempts >= (RETRY.max_attempts if answered else FIRST_ATTEMPTS):
             self._give_up_request(pending, f"{problem}, after {pending.attempts} attempts")
             return
-        chance = generator(pending.attempts, pending.request.id).random()
+        chance = keyed_generator(pending.attempts, pending.request.id).random()
         delay = RETRY.delay_after(pending.attempts, asked=asked, chance=chance)
         heapq.heappush(self.delayed, (time.monotonic() + delay, next(self._order), pending))
 

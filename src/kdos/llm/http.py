@@ -14,7 +14,7 @@ import numpy as np
 import orjson
 
 from kdos.arrays import Float32Array
-from kdos.chance import generator
+from kdos.chance import keyed_generator
 from kdos.config import EngineConfig
 from kdos.errors import ConfigError, EngineError
 from kdos.llm.batch import BatchDispatcher
@@ -206,7 +206,7 @@ class EndpointEmbedder:
                 if not is_retryable(response.status):
                     break
                 asked = read_retry_after(response.headers, now=time.time())
-            chance = generator(attempt, texts[0]).random()
+            chance = keyed_generator(attempt, texts[0]).random()
             await asyncio.sleep(EMBED_RETRY.delay_after(attempt, asked=asked, chance=chance))
         raise self._embedding_error(problem)
 

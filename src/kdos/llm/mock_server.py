@@ -17,7 +17,7 @@ import numpy as np
 import orjson
 from aiohttp import web
 
-from kdos.chance import generator
+from kdos.chance import keyed_generator
 from kdos.llm.engine import Engine
 from kdos.llm.transport import EventLoopThread
 from kdos.tasks import Prompt, Request
@@ -52,7 +52,7 @@ class InjectedFaults:
 
     def draw_fault(self, body: bytes, times: int) -> str | int:
         """The fault of a request that comes the `times`-th time; empty if it is served well."""
-        draw = generator(self.random_seed, blake2b(body).hexdigest(), times).random()
+        draw = keyed_generator(self.random_seed, blake2b(body).hexdigest(), times).random()
         named = {"truncate": self.truncate, "garble": self.garble}
         shares = {**self.fail, **named, "hang": self.hang, "reset": self.reset}
         for fault, share in shares.items():

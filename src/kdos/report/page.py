@@ -14,7 +14,7 @@ from kdos.report import charts, panels, samples, tables
 from kdos.report.point_map import build_map_layers, pack_map_layers
 from kdos.report.saved_run import SavedRun, read_saved_run
 from kdos.report.wording import format_number, format_share
-from kdos.store import whole_file
+from kdos.store import atomic_file
 from kdos.version import __version__
 
 REFRESH_SECONDS = 10
@@ -158,5 +158,5 @@ def _draw_figures(artefacts: SavedRun) -> dict[str, bytes]:
 
 def _write_whole_file(path: Path, data: bytes) -> None:
     """Write one file, whole or not at all."""
-    with whole_file(path) as file:
+    with atomic_file(path) as file:
         file.write(data)

@@ -13,7 +13,7 @@ from contourpy import LineType
 from scipy.ndimage import gaussian_filter
 
 from kdos.arrays import Float64Array, Int64Array
-from kdos.chance import generator
+from kdos.chance import keyed_generator
 from kdos.pool import values
 from kdos.pool.grouping import fact_key
 from kdos.report.saved_run import SavedRun, principal_coordinates
@@ -155,7 +155,7 @@ def group_dots_by_step(step: Int64Array) -> list[Int64Array]:
     """The rows of each step; of more than `MAX_DOTS` points, that many drawn at random."""
     rows = np.arange(len(step))
     if len(step) > MAX_DOTS:
-        rows = generator(0, "dots", len(step)).choice(len(step), MAX_DOTS, replace=False)
+        rows = keyed_generator(0, "dots", len(step)).choice(len(step), MAX_DOTS, replace=False)
         rows.sort()
     return [rows[step[rows] == number] for number in range(RAMP_STEPS)]
 

@@ -10,7 +10,7 @@ import numpy as np
 import orjson
 
 from kdos.arrays import Float64Array, Int64Array
-from kdos.chance import generator
+from kdos.chance import keyed_generator
 from kdos.pool import values
 from kdos.pool.grouping import fact_key
 from kdos.report.saved_run import LoopRecord, RandomRows, SavedRun, principal_coordinates
@@ -135,7 +135,7 @@ def _build_draft_layer(
     table = drafts.table.take(placed)
     x, y = compute_cell_midpoints([cells[row] for row in placed], source)
     spread = COORDINATE_RANGE / plane.scale * DRAFT_JITTER
-    shift = generator(0, "map", len(placed)).normal(0, spread, (2, len(placed)))
+    shift = keyed_generator(0, "map", len(placed)).normal(0, spread, (2, len(placed)))
     across, down = plane.project_points(x + shift[0], y + shift[1])
     errors = values(table, "error_class")
     return MapLayer(

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 
 from kdos.arrays import Float64Array, Int64Array
 from kdos.artifacts import RunFolder
-from kdos.chance import generator
+from kdos.chance import keyed_generator
 from kdos.errors import StoreError
 from kdos.pool import values
 from kdos.pool.grouping import fact_key
@@ -159,7 +159,7 @@ def _read_spread_samples(folder: RunFolder) -> list[dict[str, Any]]:
     examples: list[dict[str, Any]] = []
     for number in range(SAMPLES_SHOWN if chosen else 0):
         path = chosen[number % len(chosen)]
-        row = int(generator(0, "example", number).integers(_count_file_rows(path)))
+        row = int(keyed_generator(0, "example", number).integers(_count_file_rows(path)))
         examples += _take_rows([path], None, np.array([row])).to_pylist()
     return list({example["id"]: example for example in examples}.values())
 
@@ -195,7 +195,9 @@ def read_random_rows(paths: Sequence[Path], columns: Sequence[str]) -> RandomRow
         return None
     rows = np.arange(total)
     if total > MAX_POINTS_SHOWN:
-        rows = np.sort(generator(0, "report", total).choice(total, MAX_POINTS_SHOWN, replace=False))
+        rows = np.sort(
+            keyed_generator(0, "report", total).choice(total, MAX_POINTS_SHOWN, replace=False)
+        )
     return RandomRows(
         _take_rows(paths, columns, rows), total, np.searchsorted(ends, rows, side="right")
     )

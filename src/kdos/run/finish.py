@@ -25,7 +25,7 @@ from kdos.run.turns import (
     write_target,
 )
 from kdos.store import write_json, write_parquet
-from kdos.terminal import say
+from kdos.terminal import print_status
 
 MOST_NOVEL = 0.05
 """The share of novel knowledge points past which we say so; of the reference it is 1 % by
@@ -59,7 +59,7 @@ def finish(
 def warn_of_novelty(share: float) -> None:
     """Say so where the space does not cover the pool."""
     if share > MOST_NOVEL:
-        say(
+        print_status(
             f"{share:.0%} of the pool's knowledge points lie where the source says nothing: "
             "the space does not cover them, and their cells mean little"
         )

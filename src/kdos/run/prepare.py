@@ -19,11 +19,11 @@ from kdos.extract import extract_seeds, extraction_table, merge_paraphrases, mer
 from kdos.pool import Extraction, Inventory, Refusal, Seed, group_paraphrases, values
 from kdos.seed import DOCUMENTS, PASSAGES, SEEDS, gather_seeds
 from kdos.store import (
-    parquet_writers,
+    atomic_folder,
+    open_parquet_writers,
     read_arrays,
     read_json_file,
     read_parquet,
-    whole_folder,
     write_arrays,
     write_json,
     write_parquet,
@@ -99,7 +99,7 @@ def seed_stage(
 def write_seeds(config: Config, folder: RunFolder, *, ask: Ask, progress: Progress) -> None:
     """Stream the source into the seed folder; whole or not at all."""
     tally: dict[str, Tally] = {name: new_tally() for name in ("document", "seed")}
-    with whole_folder(folder.seed) as aside, parquet_writers(aside, SEED_TABLES) as write:
+    with atomic_folder(folder.seed) as aside, open_parquet_writers(aside, SEED_TABLES) as write:
         for batch in gather_seeds(
             config.source,
             ask=ask,
@@ -114,7 +114,7 @@ def write_seeds(config: Config, folder: RunFolder, *, ask: Ask, progress: Progre
                 values(batch.refusals, "stage"), values(batch.refusals, "reason"), strict=True
             ):
                 count(tally[stage], refused=reason)
-            progress.count(tally["seed"]["out"], f"{tally['document']['out']} documents")
+            progress.update(tally["seed"]["out"], f"{tally['document']['out']} documents")
         write_json(aside / folder.seed_tallies.name, tally)
 
 
@@ -151,7 +151,7 @@ def extracted(
         else:
             count(tally, kept=1)
             pairs.append((seed, extraction))
-        progress.count(tally["in"], f"{tally['out']} extracted")
+        progress.update(tally["in"], f"{tally['out']} extracted")
     return pairs, tally
 
 

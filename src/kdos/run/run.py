@@ -22,7 +22,7 @@ from kdos.run.finish import finish, summarise, write_pool_points
 from kdos.run.prepare import prepare
 from kdos.run.turns import balance_pool
 from kdos.runner import ProcessPoolEngine
-from kdos.store import run_lock, write_json
+from kdos.store import lock_run_folder, write_json
 from kdos.targets import demand_file
 from kdos.terminal import Progress
 
@@ -41,7 +41,7 @@ def run(config: Config, path: Path, *, cache: Path | None = None) -> dict[str, A
     if (demand := demand_file(config.target)) is not None:
         weighted_questions(Path(demand))
     folder, progress, page = RunFolder(path), Progress(), LivePage(path)
-    with run_lock(path):
+    with lock_run_folder(path):
         if folder.write_config(config) and folder.summary.exists():
             return folder.read_summary()
         page.refresh()
@@ -84,7 +84,7 @@ def run_blind(config: Config, path: Path) -> dict[str, Any]:
     """Beside the run in `path`, the same without feedback, from its seeds and in its space."""
     begun = monotonic()
     folder, blind, progress = RunFolder(path), RunFolder(path).blind, Progress()
-    with run_lock(path):
+    with lock_run_folder(path):
         if blind.write_config(config) and blind.summary.exists():
             return blind.read_summary()
         with (

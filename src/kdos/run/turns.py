@@ -43,7 +43,7 @@ from kdos.synthesize import (
 )
 from kdos.targets import effective_points, quotas, read_target
 from kdos.tasks import SYNTHESIZE_PROMPT, Ask
-from kdos.terminal import Progress, say
+from kdos.terminal import Progress, print_status
 
 FEWEST_EFFECTIVE = 0.2
 """The share of the reference that a target must rest on, or we say so (our design)."""
@@ -86,7 +86,7 @@ def balance_pool(
             except StopIteration as stop:
                 return Balanced(state, lack, room, stop_reason=stop.value)
             except BudgetSpentError as spent:
-                say(f"{spent}")
+                print_status(f"{spent}")
                 return Balanced(state, lack, room, stop_reason="budget")
             facts = turn_facts(turn, state, lack, room)
             facts |= {"kl_before": finite(kl), "seconds": round(monotonic() - begun, 3)}
@@ -99,7 +99,7 @@ def balance_pool(
                 prompt=SYNTHESIZE_PROMPT.hash,
             )
             folder.round_folder(turn.number).write(facts, tables)
-            progress.count(state.pool.samples, note(facts))
+            progress.update(state.pool.samples, note(facts))
             if page:
                 page.refresh()
 
@@ -147,7 +147,7 @@ def warn_of_outliers(room: Workroom) -> None:
     counts = np.bincount(room.links.cells, minlength=room.space.n_cells)
     effective, points = effective_points(room.log_q, counts), int(counts.sum())
     if effective < FEWEST_EFFECTIVE * points:
-        say(
+        print_status(
             f"the target rests on {effective:.0f} of {points} knowledge points; "
             "a flatter one (sqrt, natural) would rest on more"
         )

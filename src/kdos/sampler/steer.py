@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from kdos.arrays import BoolArray, Float64Array, Int32Array, Int64Array
-from kdos.chance import generator
+from kdos.chance import keyed_generator
 
 MOST_USED = 5
 """Knowledge points a draft may hold (KDoS: 3 to 5)."""
@@ -193,7 +193,7 @@ def steer(
         round_number: The round, from 1.
         strays: What of it is left to drift, shape (n_cells,).
     """
-    rng = generator(random_seed, "steer", round_number)
+    rng = keyed_generator(random_seed, "steer", round_number)
     supply = np.array([len(points) > 0 for points in links.points_in])
     lack = np.where(supply, np.maximum(deficit - strays, 0), 0) / yields.rate(drafts=drafts)
     shares = _systematic(lack, picks, rng)
@@ -219,7 +219,7 @@ def scatter(
     links: Links, *, picks: int, random_seed: int, round_number: int, asked: Int64Array
 ) -> list[Pick]:
     """Picks from seeds drawn evenly, whatever the pool holds: the blind run's."""
-    rng = generator(random_seed, "scatter", round_number)
+    rng = keyed_generator(random_seed, "scatter", round_number)
     even = np.ones(max(len(links.points_in), 1), np.int64)
     batch = Batch(links, even, asked=asked, drafts=0, round_number=round_number, rng=rng)
     for seed in rng.integers(0, len(links.points_of), picks).tolist():

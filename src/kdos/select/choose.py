@@ -6,7 +6,7 @@ import numpy as np
 from numba import njit
 
 from kdos.arrays import Float64Array, Int32Array, Int64Array
-from kdos.chance import generator
+from kdos.chance import keyed_generator
 from kdos.density import Space
 from kdos.errors import UsageError
 from kdos.targets import measure_gap, quotas, read_target
@@ -109,7 +109,7 @@ def draw(
 
     With weights, one after the other in proportion to them (Efraimidis and Spirakis 2006).
     """
-    rng = generator(random_seed, "select", "draw")
+    rng = keyed_generator(random_seed, "select", "draw")
     held = np.bincount(cells, minlength=len(quota))
     first = np.cumsum(held) - held
     if weights is None:

@@ -8,7 +8,7 @@ from itertools import compress
 import numpy as np
 
 from kdos.arrays import BoolArray, Float32Array, Float64Array, Int32Array, Int64Array
-from kdos.chance import generator
+from kdos.chance import keyed_generator
 from kdos.density import (
     PointDensities,
     Profile,
@@ -144,7 +144,7 @@ class _Reservoir:
 
     def __init__(self, most: int, random_seed: int) -> None:
         self._most = most
-        self._rng = generator(random_seed, "select", "reservoir")
+        self._rng = keyed_generator(random_seed, "select", "reservoir")
         self._priority = np.zeros(0)
         self._rows = np.zeros(0, np.int64)
         self._texts: list[str] = []

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from kdos.arrays import Float64Array, Int32Array, Int64Array
-from kdos.chance import generator
+from kdos.chance import keyed_generator
 from kdos.graph import (
     Incidence,
     Transitions,
@@ -100,7 +100,7 @@ def walk(
         asked=yields.asked,
         drafts=drafts,
         round_number=round_number,
-        rng=generator(random_seed, "walk", round_number),
+        rng=keyed_generator(random_seed, "walk", round_number),
     )
     for path in linked_seeds(paths, trails.graph):
         batch.add(tuple(dict.fromkeys(path.samples)), path.kps)

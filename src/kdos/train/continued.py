@@ -14,9 +14,9 @@ import torch
 from torch.nn import functional
 
 from kdos.arrays import Int64Array
-from kdos.chance import generator
+from kdos.chance import keyed_generator
 from kdos.errors import ConfigError
-from kdos.store import whole_folder
+from kdos.store import atomic_folder
 from kdos.train.facts import WORDINGS, Triple, fact_sentence, held_out_wordings
 from kdos.train.proxies import CHOICE_OPTIONS, FactRecall, mix_in_replay
 
@@ -94,7 +94,7 @@ class PretrainedModel:
 
     def save_pretrained(self, folder: Path) -> None:
         """Write the model and its tokenizer."""
-        with whole_folder(folder) as aside:
+        with atomic_folder(folder) as aside:
             self._model.save_pretrained(aside)
             self._tokenizer.save_pretrained(aside)
 
@@ -138,7 +138,7 @@ class PretrainedModel:
 
 def scheduled_texts(training: ContinuedTraining) -> list[tuple[Triple, int]]:
     """Every text in the order of showing: a fact and one of its three wordings."""
-    rng = generator(training.random_seed, "course")
+    rng = keyed_generator(training.random_seed, "course")
     taught = len(training.facts)
     total = round(taught * training.exposures / (1 - training.share))
     presented, replayed = mix_in_replay(
@@ -160,7 +160,7 @@ def scheduled_texts(training: ContinuedTraining) -> list[tuple[Triple, int]]:
 
 def distractor_values(facts: Sequence[Triple], *, random_seed: int) -> list[list[str]]:
     """Three other values for each fact, those of its relation first, shape (3, n_facts)."""
-    rng = generator(random_seed, "rivals")
+    rng = keyed_generator(random_seed, "rivals")
     values = sorted({fact.value for fact in facts})
     kin: dict[str, Int64Array] = {}
     number = {value: place for place, value in enumerate(values)}

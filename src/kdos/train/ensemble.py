@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from kdos.arrays import Float32Array, Int16Array, Int64Array
-from kdos.chance import generator
+from kdos.chance import keyed_generator
 from kdos.errors import ConfigError
 
 try:
@@ -226,7 +226,7 @@ def _initial_weights(
     keys: Sequence[Sequence[str | int]], name: str, shape: tuple[int, int], scale: float
 ) -> Float32Array:
     """A weight of every model at its start, shape (n_models, rows * columns)."""
-    values = [generator(0, *key, name).normal(0, scale, shape).ravel() for key in keys]
+    values = [keyed_generator(0, *key, name).normal(0, scale, shape).ravel() for key in keys]
     return np.stack(values).astype(np.float32)
 
 

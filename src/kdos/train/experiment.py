@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 
 from kdos.arrays import Int64Array
-from kdos.chance import generator
+from kdos.chance import keyed_generator
 from kdos.scaling import ExperimentCell, find_collapses, next_fact_count
 from kdos.train.ensemble import Ensemble, count_parameters
 from kdos.train.facts import RELATIONS, SUBJECTS, VALUES, FactWorld, made_up_world
@@ -115,7 +115,7 @@ def estimate_k50(rows: Sequence[MeasuredRow]) -> float:
     cell = cell_from_rows(rows)
     if next_fact_count(cell, values=VALUES) is not None:
         return float(np.sqrt(float(cell.facts.min() * cell.facts.max())))
-    rng = generator(0, "guess")
+    rng = keyed_generator(0, "guess")
     return find_collapses([cell], values=VALUES, rng=rng, draws=2)[0].k50.value
 
 
@@ -163,7 +163,7 @@ def run_trials(trials: Sequence[Trial]) -> list[dict[str, object]]:
 def training_spec(trial: Trial) -> tuple[TrainingSpec, Int64Array, Int64Array]:
     """The spec of a trial, the facts it is taught, and its base facts."""
     world = made_up_world(trial.random_seed, subjects=trial.subjects)
-    rng = generator(0, *trial.key)
+    rng = keyed_generator(0, *trial.key)
     chosen = rng.permutation(len(world.value))[: trial.facts + trial.base]
     taught, base = chosen[: trial.facts], chosen[trial.facts :]
     replays = round(trial.share * trial.presentations)

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from kdos.arrays import Int16Array, Int64Array
-from kdos.chance import generator
+from kdos.chance import keyed_generator
 
 # Digits that names are spelled in.
 DIGIT_BASE = 64
@@ -69,7 +69,7 @@ class FactWorld:
 def made_up_world(random_seed: int, *, subjects: int = SUBJECTS) -> FactWorld:
     """Every subject with every relation, and values drawn at random."""
     subject, relation = np.divmod(np.arange(subjects * RELATIONS), RELATIONS)
-    value = generator(random_seed, "world").integers(0, VALUES, len(subject))
+    value = keyed_generator(random_seed, "world").integers(0, VALUES, len(subject))
     return FactWorld(name_digits(subject), relation, value, RELATIONS, VALUES)
 
 

@@ -54,7 +54,7 @@ class Lab:
         with self._progress.stage(name, total=len(groups)):
             for done, future in enumerate(as_completed(running), len(groups) - len(running) + 1):
                 write_json(running[future], future.result())
-                self._progress.count(done)
+                self._progress.update(done)
         found = [read_json_file(path) for path in paths]
         self.core_seconds += sum(part["core_seconds"] for part in found)
         return [part["rows"] for part in found]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from kdos.arrays import BoolArray, Float64Array, Int64Array
-from kdos.chance import generator
+from kdos.chance import keyed_generator
 from kdos.train.ensemble import Ensemble
 from kdos.train.facts import WORDINGS, FactWorld, fact_tokens, held_out_wordings
 
@@ -65,7 +65,7 @@ def train_proxies(
 def scheduled_wordings(spec: TrainingSpec, phase: int) -> Int64Array:
     """The wording of each presentation: one of the three that its fact is shown in."""
     facts = spec.schedule[phase]
-    turn = generator(0, *spec.key, "wordings", phase).integers(1, len(WORDINGS), len(facts))
+    turn = keyed_generator(0, *spec.key, "wordings", phase).integers(1, len(WORDINGS), len(facts))
     return (held_out_wordings(len(spec.world.value))[facts] + turn) % len(WORDINGS)
 
 
@@ -99,7 +99,7 @@ def evaluate_proxy(
     shown = table[rows, (unseen + 1) % len(WORDINGS)]
     seen = ensemble.value_log_probs(model, shown, values=spec.world.values)
     other = ensemble.value_log_probs(model, table[rows, unseen], values=spec.world.values)
-    rng = generator(0, *spec.key, "choices")
+    rng = keyed_generator(0, *spec.key, "choices")
     # Distractors are other values at random: an offset from 1 to n - 1, modulo n, is never 0.
     step = rng.integers(1, spec.world.values, (len(facts), CHOICE_OPTIONS - 1))
     rivals = np.take_along_axis(seen, (value[:, None] + step) % spec.world.values, axis=1)

@@ -11,7 +11,7 @@ import numpy as np
 
 from kdos.arrays import BoolArray, Float64Array, Int64Array
 from kdos.artifacts import RunFolder
-from kdos.chance import generator
+from kdos.chance import keyed_generator
 from kdos.errors import InputError
 from kdos.pool import values
 from kdos.rules import read_fact
@@ -63,7 +63,7 @@ def read_knowledge(run: Path, *, most: int, random_seed: int) -> RunKnowledge:
     read = [askable_triple(text) for text in texts]
     common = set(with_common_values([one for one in read if one], MOST_VALUES))
     usable = np.array([row for row, one in enumerate(read) if one in common])
-    kept = np.sort(generator(random_seed, "knowledge").permutation(usable)[:most])
+    kept = np.sort(keyed_generator(random_seed, "knowledge").permutation(usable)[:most])
     drawn = Counter(kp for path in samples for kp in sample_sentences(path))
     unread = sum(one is None for one in read)
     return RunKnowledge(
@@ -162,7 +162,7 @@ def run_sweep(sweep: Sweep, lab: Lab) -> dict[str, Any]:
     """
     knowledge = read_knowledge(sweep.run, most=sweep.facts, random_seed=sweep.random_seed)
     for arm in sweep.arms:
-        pool_for_arm(knowledge, arm, rng=generator(sweep.random_seed, "sweep", arm))
+        pool_for_arm(knowledge, arm, rng=keyed_generator(sweep.random_seed, "sweep", arm))
     models = [(arm, seed) for arm in sweep.arms for seed in range(sweep.seeds)]
     groups = [
         TrainingGroup(sweep, width, tuple(models[low : low + MODELS_PER_GROUP]))
@@ -209,14 +209,14 @@ def train_group(group: TrainingGroup) -> list[MeasuredRow]:
 
 def pool_schedule(sweep: Sweep, knowledge: RunKnowledge, arm: str, seed: int) -> Int64Array:
     """The facts that a model is shown: a pool, over and over, until the presentations are spent."""
-    rng = generator(sweep.random_seed, "sweep", arm, seed)
+    rng = keyed_generator(sweep.random_seed, "sweep", arm, seed)
     pool = pool_for_arm(knowledge, arm, rng=rng)
     return shuffled_epochs(np.repeat(np.arange(len(pool)), pool), sweep.presentations, rng)
 
 
 def final_split(facts: int, random_seed: int) -> BoolArray:
     """Which facts the figures are of, shape (n_facts,); the best arm is chosen on the others."""
-    return generator(random_seed, "final split").random(facts) < 0.5
+    return keyed_generator(random_seed, "final split").random(facts) < 0.5
 
 
 def size_table(
@@ -253,7 +253,7 @@ def arm_figures(
     final: BoolArray,
 ) -> dict[str, Any]:
     """An arm in numbers, over the facts of the final split: shown or not, all count."""
-    rng = generator(sweep.random_seed, "sweep table", arm)
+    rng = keyed_generator(sweep.random_seed, "sweep table", arm)
     pool = pool_for_arm(knowledge, arm, rng=rng)
     known = {name: values[:, final].mean(axis=0) for name, values in by_arm[arm].items()}
     recall = mean_interval(known["paraphrase"], rng)
