@@ -4,13 +4,15 @@
 
 The strings come from the tests of three libraries, judged by their own expectation: an answer that
 differs from it is wrong, one that is refused is not. Each string is read with the narrowest schema
-of its expected value, and json_repair's reading counts where it fits that schema.
+of its expected value. Three readers, side by side: ours; json_repair where its value fits that schema;
+and the same by our acceptance rule, that every word of a value stands in the reply, in order.
 """
 
 import argparse
 import gzip
 import json
 import random
+import re
 import time
 from collections import Counter
 from importlib import metadata
@@ -25,6 +27,8 @@ from kdos.tasks.reading import distinct_values, read_value
 SIGNS = "{}[]()\",:\\'`/*#“”‘’ \n\tabtrue1.-+e_…\ud800é"
 PIECES = ['{"a":', '["b",', '"x" y', ' "', '\\"', "/*", "*/", "//", "[{", "}]", ",", '"k": "v"']
 PIECES += ["```json\n", "```", "...", "[", '{"a" ', "\\"]
+WORD = re.compile(r"\w+")
+REFUSED = Refusal("unreadable", None, "")
 KINDS = {bool: "boolean", int: "integer", float: "number", str: "string", type(None): "null"}
 NAMES = ["ONE", "TWO", "THREE", "One", "Two"]
 
@@ -46,22 +50,62 @@ def schema_of(value, *, names):
     return {"type": KINDS[type(value)]}
 
 
-def by_origin(rows):
-    """What became of each origin's strings, ours and json_repair's."""
+def count_verdicts(rows):
+    """What became of each origin's strings, by reader."""
     counts = {}
     for row in rows:
         unreadable = bool(row.get("unrepairable"))
         names = any(word in row.get("typed_as", "") for word in ("Enum", "Literal"))
         schema = {} if unreadable else schema_of(row["value"], names=names)
-        ours = counts.setdefault(row["origin"].split(":")[0], Counter())
-        ours["strings"] += 1
-        value = read_value(row["raw"], schema)
-        ours[f"kdos {verdict(value, row, unreadable)}"] += 1
-        theirs = json_repair.loads(row["raw"])
-        if theirs == "" or isinstance(read_value(json.dumps(theirs), schema), Refusal):
-            theirs = Refusal("unreadable", None, "")
-        ours[f"json_repair {verdict(theirs, row, unreadable)}"] += 1
-    return {origin: dict(sorted(found.items())) for origin, found in sorted(counts.items())}
+        theirs = read_with_library(row["raw"], schema)
+        kept = (
+            theirs if isinstance(theirs, Refusal) or words_stand_in(theirs, row["raw"]) else REFUSED
+        )
+        values = {
+            "kdos": read_value(row["raw"], schema),
+            "json_repair": theirs,
+            "json_repair, words in order": kept,
+        }
+        for origin in (row["origin"].split(":")[0], "all"):
+            found = counts.setdefault(
+                origin, {"strings": 0} | {reader: Counter() for reader in values}
+            )
+            found["strings"] += 1
+            for reader, value in values.items():
+                found[reader][verdict(value, row, unreadable)] += 1
+    return counts
+
+
+def read_with_library(raw, schema):
+    """json_repair's value where it fits the schema; a whole reply read as one string is none."""
+    value = json_repair.loads(raw)
+    if value == "" or isinstance(read_value(json.dumps(value), schema), Refusal):
+        return REFUSED
+    return value
+
+
+def words_of_value(value):
+    """The words of keys and values, in order."""
+    if isinstance(value, dict):
+        for key, item in value.items():
+            yield from WORD.findall(key)
+            yield from words_of_value(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from words_of_value(item)
+    else:
+        yield from WORD.findall("null" if value is None else str(value))
+
+
+def words_stand_in(value, raw):
+    """Our acceptance rule: every word of the value stands in the reply, in order."""
+    text, at = raw.casefold().replace("none", "null"), 0
+    for word in words_of_value(value):
+        at = text.find(word.casefold(), at)
+        if at < 0:
+            return False
+        at += len(word)
+    return True
 
 
 def verdict(value, row, unreadable):
@@ -112,7 +156,7 @@ def main():
         "benchmark": "llm_reading",
         "when": time.strftime("%Y-%m-%d"),
         "json_repair": metadata.version("json_repair"),
-        "origins": by_origin(rows),
+        "origins": count_verdicts(rows),
         "fuzz": fuzz(rows, seconds=args.seconds, random_seed=args.random_seed),
     }
     text = json.dumps(result, indent=2)

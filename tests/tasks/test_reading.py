@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from kdos.pool import ErrorClass, Refusal
 from kdos.tasks import reading
-from kdos.tasks.mending import UnreadableError, mend
+from kdos.tasks.json_repair import UnreadableError, repair_json
 from kdos.tasks.prompt import TEXT, a_list, an_object
 from kdos.tasks.reading import read_json, read_value
 
@@ -111,7 +111,7 @@ def test_json_is_read_as_it_is(value: Any) -> None:
 def test_a_trailing_comma_changes_nothing(value: dict[str, Any]) -> None:
     text = json.dumps(value)
     assume("```" not in text)  # it would end the block
-    assert mend(f"Sure!\n```json\n{text[:-1]},}}\n```") == [value]
+    assert repair_json(f"Sure!\n```json\n{text[:-1]},}}\n```") == [value]
 
 
 @settings(max_examples=300)
@@ -176,7 +176,7 @@ def test_a_missing_value_is_empty_only_where_the_schema_has_one_empty_value() ->
 
 def test_not_readable_says_where() -> None:
     with pytest.raises(UnreadableError, match="at character 7"):
-        mend('{"a": b{c')
+        repair_json('{"a": b{c')
 
 
 # -- the strings of three libraries' own tests, when they are at hand

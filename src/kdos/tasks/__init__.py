@@ -1,20 +1,29 @@
 """What we ask of a model: records in, requests out; replies in, records out."""
 
-from kdos.tasks.answer import ask_answer, read_answer
+from kdos.tasks.evaluation import Grade, ask_grade, ask_recall, read_grade, read_recall
 from kdos.tasks.extract import ask_extraction, read_extraction
-from kdos.tasks.grade import Grade, ask_grade, read_grade
 from kdos.tasks.judge import (
     CHECKS,
     CRITERIA,
     QUOTED_CRITERIA,
     Judgement,
+    ask_answer,
     ask_judgement,
     judgement_refusal,
+    read_answer,
     read_judgement,
 )
-from kdos.tasks.order import ORDER_WINDOW, pair_replies_in_order
-from kdos.tasks.recall import ask_recall, read_recall
-from kdos.tasks.request import Ask, FailedAttempt, Prompt, Reply, Request, Usage, json_digest
+from kdos.tasks.request import (
+    ORDER_WINDOW,
+    Ask,
+    FailedAttempt,
+    Prompt,
+    Reply,
+    Request,
+    Usage,
+    json_digest,
+    pair_replies_in_order,
+)
 from kdos.tasks.seed import ask_seeds, read_seeds
 from kdos.tasks.synthesize import (
     SYNTHESIZE_PROMPT,

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 from kdos.pool import Extraction, Passage, Refusal
-from kdos.tasks.prompt import TEXT, a_list, an_object, load_prompt
-from kdos.tasks.reading import no_reply_refusal, read_json
+from kdos.tasks.prompt import TEXT, a_list, an_object, list_passages, load_prompt
+from kdos.tasks.reading import read_reply
 from kdos.tasks.request import Reply, Request
 
 EXTRACT_SCHEMA = an_object(topic_entities=a_list(TEXT), knowledge_points=a_list(TEXT), logic=TEXT)
@@ -24,14 +24,14 @@ def ask_extraction(
         "question": question,
         "answer": answer,
         "claimed": list(claimed),
-        "passages": [{"id": p.id, "title": p.title, "text": p.text} for p in passages],
+        "passages": list_passages(passages),
     }
     return Request(id=f"extract/{name}", prompt=EXTRACT_PROMPT, inputs=inputs)
 
 
 def read_extraction(reply: Reply) -> Extraction | Refusal:
     """The extraction, or why there is none."""
-    value = no_reply_refusal(reply.error) if reply.error else read_json(reply.text, EXTRACT_SCHEMA)
+    value = read_reply(reply, EXTRACT_SCHEMA)
     if isinstance(value, Refusal):
         return value
     return Extraction(

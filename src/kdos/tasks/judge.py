@@ -1,11 +1,11 @@
-"""Draft and passages in, a judgement by rubric out."""
+"""What verifies a draft: a judgement by rubric, and answers given without seeing ours."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from kdos.pool import Draft, ErrorClass, Passage, Refusal
-from kdos.tasks.prompt import FLAG, an_object, load_prompt
-from kdos.tasks.reading import no_reply_refusal, read_json
+from kdos.tasks.prompt import FLAG, an_object, list_passages, load_prompt
+from kdos.tasks.reading import read_reply
 from kdos.tasks.request import Reply, Request
 
 CHECKS: dict[str, ErrorClass] = {
@@ -29,6 +29,11 @@ JUDGE_SCHEMA = an_object(
     **dict.fromkeys(CHECKS, FLAG), criteria=an_object(**dict.fromkeys(CRITERIA, CRITERION))
 )
 JUDGE_PROMPT = load_prompt("judge", JUDGE_SCHEMA)
+
+ANSWER_SCHEMA = an_object(answer={"type": "string"})
+ANSWER_PROMPT = load_prompt("answer", ANSWER_SCHEMA)
+ATTEMPT_TEMPERATURE = 0.7
+"""Attempts must be able to differ: agreement between equal attempts proves nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +59,7 @@ def ask_judgement(draft: Draft, *, passages: Sequence[Passage], judge: int = 0) 
         "knowledge_points": list(draft.knowledge_points),
         "logic": draft.logic,
         "distractors": list(draft.distractors),
-        "passages": [{"id": p.id, "title": p.title, "text": p.text} for p in passages],
+        "passages": list_passages(passages),
     }
     if judge == 0:
         return Request(id=f"judge/{draft.id}", prompt=JUDGE_PROMPT, inputs=inputs)
@@ -66,10 +71,28 @@ def ask_judgement(draft: Draft, *, passages: Sequence[Passage], judge: int = 0) 
 
 def read_judgement(reply: Reply) -> Judgement | Refusal:
     """The judgement, or why there is none."""
-    value = no_reply_refusal(reply.error) if reply.error else read_json(reply.text, JUDGE_SCHEMA)
+    value = read_reply(reply, JUDGE_SCHEMA)
     if isinstance(value, Refusal):
         return value
     passed = {name: not value[name] for name in CHECKS}
     passed |= {name: value["criteria"][name]["ok"] for name in CRITERIA}
     quotes = {name: value["criteria"][name]["quote"] for name in CRITERIA}
     return Judgement(passed=passed, quotes=quotes)
+
+
+def ask_answer(draft: Draft, *, passages: Sequence[Passage], attempt: int) -> Request:
+    """Ask the draft's question once more; `attempt` makes each asking a request of its own."""
+    inputs = {
+        "question": draft.question,
+        "passages": list_passages(passages),
+    }
+    params = {"temperature": ATTEMPT_TEMPERATURE, "seed": attempt}
+    return Request(
+        id=f"answer/{draft.id}/{attempt}", prompt=ANSWER_PROMPT, inputs=inputs, params=params
+    )
+
+
+def read_answer(reply: Reply) -> str | Refusal:
+    """The answer, empty where the model says it does not know; or why there is none."""
+    value = read_reply(reply, ANSWER_SCHEMA)
+    return value if isinstance(value, Refusal) else value["answer"]

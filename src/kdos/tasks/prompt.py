@@ -1,9 +1,10 @@
-"""Prompts are Markdown files beside the code that sends them."""
+"""Prompts (Markdown files beside the code that sends them), JSON schemas, common inputs."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from kdos.package_data import read_package_text
+from kdos.pool import Passage
 from kdos.tasks.request import Prompt
 
 
@@ -11,6 +12,11 @@ def load_prompt(task: str, schema: Mapping[str, Any]) -> Prompt:
     """The prompt in ``tasks/TASK.md``."""
     text = read_package_text("kdos.tasks", f"{task}.md")
     return Prompt(task=task, text=text, schema=schema)
+
+
+def list_passages(passages: Sequence[Passage]) -> list[dict[str, str]]:
+    """Passages as the inputs of a request hold them."""
+    return [{"id": p.id, "title": p.title, "text": p.text} for p in passages]
 
 
 def an_object(**properties: object) -> dict[str, Any]:

@@ -6,7 +6,8 @@ from typing import Any, cast
 import orjson
 
 from kdos.pool import ErrorClass, Refusal
-from kdos.tasks.mending import MISSING, UnreadableError, mend
+from kdos.tasks.json_repair import MISSING, UnreadableError, repair_json
+from kdos.tasks.request import Reply
 
 Check = Callable[[Any], str]
 """Gives what is wrong with a value, as `.place must be …`, or nothing."""
@@ -20,12 +21,19 @@ def read_json(text: str, schema: Mapping[str, Any]) -> dict[str, Any] | Refusal:
     return unreadable_refusal("the reply must be a JSON object")
 
 
+def read_reply(reply: Reply, schema: Mapping[str, Any]) -> dict[str, Any] | Refusal:
+    """`read_json` of a reply; a request that failed is a refusal too."""
+    if reply.error:
+        return no_reply_refusal(reply.error)
+    return read_json(reply.text, schema)
+
+
 def read_value(text: str, schema: Mapping[str, Any]) -> Any:
     """The one JSON value in `text` that fits `schema`, or a `Refusal`.
 
-    JSON is taken as it is. What is nearly JSON is mended where it has one reading (`mending.py`).
-    Of several values the one that fits counts, else the list of them all; where two different ones
-    fit there is none. Keys that a closed schema does not know are left out.
+    JSON is taken as it is. What is nearly JSON is repaired where it has one reading
+    (`json_repair.py`). Of several values the one that fits counts, else the list of them all; where
+    two different ones fit there is none. Keys that a closed schema does not know are left out.
     """
     check = schema_check(schema)
     try:
@@ -41,7 +49,7 @@ def read_value(text: str, schema: Mapping[str, Any]) -> Any:
 def read_repaired(text: str, schema: Mapping[str, Any], check: Check) -> Any:
     """The one value in `text` that fits, or a `Refusal`."""
     try:
-        values = [fill_missing(value, schema) for value in mend(text)]
+        values = [fill_missing(value, schema) for value in repair_json(text)]
     except UnreadableError as error:
         return unreadable_refusal(f"the reply must be JSON; {error}")
     fitting = distinct_values(value for value in values if not check(value))

@@ -2,7 +2,7 @@
 
 from kdos.pool import ErrorClass, Passage, Refusal, Seed
 from kdos.tasks.prompt import TEXT, a_list, an_object, load_prompt
-from kdos.tasks.reading import no_reply_refusal, read_json
+from kdos.tasks.reading import read_reply
 from kdos.tasks.request import Reply, Request
 
 SEED_SCHEMA = an_object(seeds=a_list(an_object(question=TEXT, answer=TEXT, quote=TEXT)))
@@ -22,7 +22,7 @@ def ask_seeds(passage: Passage, *, per_passage: int) -> Request:
 
 def read_seeds(reply: Reply, passage: Passage) -> tuple[list[Seed], list[Refusal]]:
     """The seeds whose answer stands in the passage, and what is wrong with the others."""
-    value = no_reply_refusal(reply.error) if reply.error else read_json(reply.text, SEED_SCHEMA)
+    value = read_reply(reply, SEED_SCHEMA)
     if isinstance(value, Refusal):
         return [], [value]
     seeds: list[Seed] = []

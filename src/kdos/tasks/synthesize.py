@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 
 from kdos.pool import Draft, Evidence, Extraction, Passage, Refusal, Seed
-from kdos.tasks.prompt import TEXT, a_list, an_object, load_prompt
-from kdos.tasks.reading import no_reply_refusal, read_json
+from kdos.tasks.prompt import TEXT, a_list, an_object, list_passages, load_prompt
+from kdos.tasks.reading import read_reply
 from kdos.tasks.request import Reply, Request
 
 DRAFT_SCHEMA = an_object(
@@ -55,7 +55,7 @@ def ask_drafts(
             }
             for seed in group.seeds
         ],
-        "passages": [{"id": p.id, "title": p.title, "text": p.text} for p in passages],
+        "passages": list_passages(passages),
         "use": list(group.use),
         "avoid": list(group.avoid),
         "domain": group.seeds[0].domain,
@@ -90,9 +90,7 @@ def ask_redraft(
 
 def read_drafts(reply: Reply, group: Group) -> list[Draft] | Refusal:
     """The drafts, numbered in the order of the reply, or why there are none."""
-    value = (
-        no_reply_refusal(reply.error) if reply.error else read_json(reply.text, SYNTHESIZE_SCHEMA)
-    )
+    value = read_reply(reply, SYNTHESIZE_SCHEMA)
     if isinstance(value, Refusal):
         return value
     return [
