@@ -23,7 +23,7 @@ from kdos.chance import keyed_generator
 from kdos.checks import Benchmarks, Case, KnownQuestions, aliases, check_all
 from kdos.config import read_config
 from kdos.pool import Draft, Evidence, Passage, Seed
-from kdos.run import run
+from kdos.run import run_config
 from kdos.synthesize import draft as drafting
 
 SYLLABLES = "ka lo mi ner ta vos ri du sel ba gor win fen ul ost".split()
@@ -123,7 +123,7 @@ def in_a_run(corpus, samples):
         exam = folder / "exam.jsonl"
         rows = [made_up_question(number) for number in range(10_000)]
         exam.write_text("".join(json.dumps(row) + "\n" for row in rows))
-        run(read_config(config | {"benchmarks": [str(exam)]}), folder / "run")
+        run_config(read_config(config | {"benchmarks": [str(exam)]}), folder / "run")
     seconds, drafts = map(sum, zip(*spent, strict=True))
     return {"drafts": drafts, "drafts_per_second": round(drafts / seconds)}
 

@@ -35,11 +35,11 @@ from kdos.arrays import BoolArray, Float64Array, Int32Array, Int64Array
 from kdos.chance import keyed_generator
 from kdos.config import BudgetConfig, Config, SourceConfig, SynthesizeConfig
 from kdos.pool import Draft, ErrorClass, Pool, Refusal
-from kdos.sampler import Links, Pick, Yields, steer
-from kdos.synthesize import State, Workroom, balance, steps_of
-from kdos.synthesize.loop import Candidate, Lack, Steps
+from kdos.sampler import CellYields, Pick, SeedLinks, steer_picks
+from kdos.synthesize import LoopState, SynthesisContext, loop_steps, run_rounds
+from kdos.synthesize.loop import Candidate, Deficit, LoopSteps
 from kdos.targets import level_target, noise_floor, tempered_target
-from kdos.targets.shape import target_level
+from kdos.targets.shape import mean_log_density
 
 DRIFT = 0.25
 SOUND = (16.0, 4.0)
@@ -63,7 +63,7 @@ RESULTS = Path(__file__).parent / "results"
 class World:
     """The ground truth. `popular` holds rows of KPs as often as they are drifted to."""
 
-    links: Links
+    links: SeedLinks
     counts: Int64Array
     log_volumes: Float64Array
     sound: Float64Array
@@ -104,14 +104,14 @@ class Drafter:
     held: list[tuple[int, ...]] = field(default_factory=list)
 
     def draft(
-        self, picks: Sequence[Pick], state: State, _lack: Lack
+        self, picks: Sequence[Pick], state: LoopState, _lack: Deficit
     ) -> tuple[list[Candidate], list[Refusal]]:
         rng = keyed_generator(self.random_seed, "drafter", state.rounds)
         self.calls += len(picks)
         return [self._candidate(pick, rng) for pick in picks], []
 
     def _candidate(self, pick: Pick, rng: np.random.Generator) -> Candidate:
-        world, near = self.world, self.world.links.points_in[pick.cell]
+        world, near = self.world, self.world.links.points_in_cell[pick.cell]
         size = int(rng.integers(3, 6)) if self.many else 1
         asked = list(pick.use[:size])
         asked += [int(near[i]) for i in rng.integers(0, len(near), size - len(asked))]
@@ -150,15 +150,15 @@ def make_world(n_cells: int, *, random_seed: int, many: bool, unreachable: float
     documents = (passages // (DOCUMENT if many else 1)).astype(np.int32)
     alone = [np.array([point]) for point in range(n_points)]
     dead = rng.random(n_cells) < unreachable
-    links = Links(
+    links = SeedLinks(
         cells=cells,
         documents=documents,
         passages=passages,
-        points_of=alone,
-        seeds_of=alone,
-        points_in=grouped(cells, n_cells),
-        points_at=grouped(passages, int(passages.max()) + 1),
-        seeds_in=grouped(documents, int(documents.max()) + 1),
+        points_of_seed=alone,
+        seeds_of_point=alone,
+        points_in_cell=grouped(cells, n_cells),
+        points_in_passage=grouped(passages, int(passages.max()) + 1),
+        seeds_in_document=grouped(documents, int(documents.max()) + 1),
     )
     return World(
         links=links,
@@ -181,7 +181,7 @@ def target_of(world: World, name: str, *, budget: int) -> Float64Array:
     if tau is not None:
         return tempered_target(world.log_volumes, world.counts, tau)
     quarter = tempered_target(world.log_volumes, world.counts, 0.25)
-    level = target_level(quarter, world.log_volumes, budget=budget)
+    level = mean_log_density(quarter, world.log_volumes, budget=budget)
     return level_target(world.log_volumes, world.counts, level, budget=budget)
 
 
@@ -196,7 +196,7 @@ def play(
         drafts_per_call=1,
         picks_per_round=picks,
     )
-    room = Workroom(
+    room = SynthesisContext(
         config=Config(
             source=SourceConfig("pydocs"),
             picker="steer" if arm in ("both", "steer only") else "scatter",
@@ -208,10 +208,10 @@ def play(
         links=world.links,
         inventory=cast(Any, SimpleNamespace(cells=world.links.cells)),
         known=cast(Any, NoQuestions()),
-        **cast(Any, dict.fromkeys(("space", "library", "ask", "embed"))),
+        **cast(Any, dict.fromkeys(("space", "library", "ask", "embed_texts"))),
     )
     drafter = Drafter(world, many, random_seed)
-    steps = replace(steps_of(room), draft=drafter.draft)
+    steps = replace(loop_steps(room), draft=drafter.draft)
     if arm == "smallest first":
         steps = replace(steps, pick=smallest_first(steps, world, random_seed))
     begin = time.process_time()
@@ -231,14 +231,14 @@ def play(
 
 
 def run(
-    steps: Steps, world: World, drafter: Drafter, most_calls: int
-) -> tuple[State, Lack, str, list[float]]:
-    state = State(
+    steps: LoopSteps, world: World, drafter: Drafter, most_calls: int
+) -> tuple[LoopState, Deficit, str, list[float]]:
+    state = LoopState(
         Pool.empty(n_cells=len(world.counts), n_points=len(world.links.cells)),
-        Yields.none(n_cells=len(world.counts), n_points=len(world.links.cells)),
+        CellYields.nothing_asked(n_cells=len(world.counts), n_points=len(world.links.cells)),
     )
     lack, gaps = steps.measure(state), list[float]()
-    turns = balance(state, steps)
+    turns = run_rounds(state, steps)
     while drafter.calls < most_calls:
         try:
             _, state, lack = next(turns)
@@ -257,18 +257,18 @@ def longest_rise(gaps: Sequence[float]) -> int:
 
 
 def smallest_first(
-    steps: Steps, world: World, random_seed: int
-) -> Callable[[State, Lack], list[Pick]]:
+    steps: LoopSteps, world: World, random_seed: int
+) -> Callable[[LoopState, Deficit], list[Pick]]:
     """Fill the emptiest cells up to a common height, whatever the target says."""
 
-    def pick(state: State, lack: Lack) -> list[Pick]:
-        size, counts = len(steps.pick(state, lack)), state.pool.counts
+    def pick(state: LoopState, lack: Deficit) -> list[Pick]:
+        size, counts = len(steps.steer(state, lack)), state.pool.counts
         low, high = 0, int(counts.max()) + size
         while low < high:
             middle = (low + high) // 2
             enough = np.maximum(middle - counts, 0).sum() >= size
             low, high = (low, middle) if enough else (middle + 1, high)
-        return steer(
+        return steer_picks(
             low - counts, state.yields, world.links, exposures=state.pool.exposures, picks=size,
             drafts=1, random_seed=random_seed, round_number=state.rounds + 1,
         )  # fmt: skip

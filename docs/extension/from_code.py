@@ -21,7 +21,7 @@ from sphinx.util.docutils import SphinxDirective
 import kdos
 from kdos.cli import COMMANDS
 from kdos.logic import Fault, parse
-from kdos.targets.shape import TARGETS, tempered_target
+from kdos.targets.shape import TARGET_EXPONENTS, tempered_target
 
 BAR, HEIGHT, GAP = 9, 60, 24
 """Pixels: a bar's width, the tallest bar, space between panels."""
@@ -136,12 +136,12 @@ class TargetPicture(Picture):
         step = len(counts) * BAR + GAP
         panels = [
             panel(name, np.exp(tempered_target(log_volumes, counts, tau)), left=i * step)
-            for i, (name, tau) in enumerate(TARGETS.items())
+            for i, (name, tau) in enumerate(TARGET_EXPONENTS.items())
         ]
         return (
             f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {len(panels) * step} '
             f'{HEIGHT + 22}" role="img" aria-label="Shares of twelve cells under the targets '
-            f'{", ".join(TARGETS)}" font-family="sans-serif" font-size="12" '
+            f'{", ".join(TARGET_EXPONENTS)}" font-family="sans-serif" font-size="12" '
             f'fill="currentColor">{"".join(panels)}</svg>'
         )
 

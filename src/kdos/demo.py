@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from kdos.config import BudgetConfig, Config, EngineConfig, SourceConfig, SynthesizeConfig
-from kdos.run import run, run_blind
+from kdos.run import run_blind, run_config
 
 SAMPLES = 5000
 
@@ -23,7 +23,7 @@ DEMO = Config(
 
 def demo(out: Path, *, config: Config = DEMO) -> tuple[dict[str, Any], dict[str, Any]]:
     """Run the demo in `out`; returns the summaries of the steered and of the blind run."""
-    steered = run(config, out)
+    steered = run_config(config, out)
     blind = replace(
         config,
         picker="scatter",

@@ -34,7 +34,7 @@ from kdos.export import read_samples
 from kdos.llm.mock_server import MockServer, serve_app
 from kdos.pool import Document
 from kdos.rules import RulesEngine
-from kdos.run import run
+from kdos.run import run_config
 from kdos.scaling.collapse import recall_curve
 from kdos.seed import cut_passages, open_source
 from kdos.tasks import ask_seeds
@@ -186,7 +186,9 @@ def workshop(tmp_path_factory) -> Path:
         for document in some_documents():
             file.write(json.dumps({"id": document.id, "text": document.text[:2000]}) + "\n")
     source = {"kind": "pydocs", "limit": 3}
-    run(read_config({"source": source, "budget": {"samples": 60}}), folder / "runs" / "corpus")
+    run_config(
+        read_config({"source": source, "budget": {"samples": 60}}), folder / "runs" / "corpus"
+    )
     shutil.copytree(folder / "runs" / "corpus", folder / "runs" / "articles")
     samples = read_samples(folder / "runs" / "corpus").to_pylist()
     write_questions(folder, samples)

@@ -17,9 +17,9 @@ from kdos.chance import keyed_generator
 from kdos.density import Reference, Space, fit_space
 from kdos.pool import ErrorClass
 from kdos.report.saved_run import SavedRun, read_saved_run
-from kdos.sampler import decide
+from kdos.sampler import decide_draft
 from kdos.store import write_arrays, write_json, write_parquet
-from kdos.targets import Gap, measure_gap, quotas, tempered_target
+from kdos.targets import Gap, measure_gap, tempered_target, water_filled_quotas
 
 PER_SAMPLE = 3
 DRAFTS_PER_ROUND = 200
@@ -127,7 +127,7 @@ def write_run(
     space, reference = fit_space([a_vector(fact) for fact in facts], embedder="by domain")
     write_reference(run, facts, space, reference)
     log_q = tempered_target(space.log_volumes, reference.counts, 0.5)
-    quota = quotas(log_q, samples * PER_SAMPLE)
+    quota = water_filled_quotas(log_q, samples * PER_SAMPLE)
     loop = Loop(facts, reference, log_q, quota, samples)
     rounds = loop.write(run / "synthesize", rule="pace")
     write_parquet_of(
@@ -232,7 +232,7 @@ class Loop:
         number = int(draft["id"].rpartition("-")[2])
         start = self.facts[draft["points"][0]]
         cells = [int(self.reference.cells[k]) for k in draft["points"]]
-        decision = decide(cells, counts=counts, quotas=self.quota, rule=rule, slack=0.2)
+        decision = decide_draft(cells, counts=counts, quotas=self.quota, rule=rule, slack=0.2)
         reason, error_class = decision.reason, ErrorClass.DISTRIBUTION.value
         if number % 11 == 0:
             reason, error = list(REASONS.items())[number % 4]

@@ -27,7 +27,7 @@ from kdos.llm.mock_server import InjectedFaults, MockServer, serve_app
 from kdos.report import page as report_page
 from kdos.report import write_report
 from kdos.rules import RulesEngine
-from kdos.run import missing_in, run, run_blind
+from kdos.run import read_run_deficit, run_blind, run_config
 from kdos.scoring import Question
 from kdos.store import lock_run_folder, read_arrays
 
@@ -80,7 +80,7 @@ def corpus(tmp_path_factory):
 @pytest.fixture(scope="module")
 def finished(corpus, tmp_path_factory):
     folder = tmp_path_factory.mktemp("runs") / "first"
-    return folder, run(read_config(config_of(corpus)), folder)
+    return folder, run_config(read_config(config_of(corpus)), folder)
 
 
 def dataset_hash(folder):
@@ -100,7 +100,7 @@ def test_the_page_follows_the_run(corpus, tmp_path, monkeypatch):
     monkeypatch.setattr(report_page, "write_report", written)
     monkeypatch.setattr(report_page, "REFRESH_SECONDS", 0)
     monkeypatch.setattr(report_page, "MAX_WRITING_SHARE", float("inf"))
-    summary = run(read_config(config_of(corpus)), tmp_path / "run")
+    summary = run_config(read_config(config_of(corpus)), tmp_path / "run")
     assert len(pages) == summary["rounds"] + 1
     assert "The run is preparing" in pages[0]
     assert "samples after round 1." in pages[1]
@@ -166,13 +166,13 @@ def test_every_sample_is_complete(finished):
 def test_the_same_again_returns_at_once_with_the_same(finished, corpus):
     folder, summary = finished
     before = dataset_hash(folder)
-    assert run(read_config(config_of(corpus)), folder) == summary
+    assert run_config(read_config(config_of(corpus)), folder) == summary
     assert dataset_hash(folder) == before
 
 
 def test_two_workers_write_the_same_bytes(finished, corpus, tmp_path):
     folder, _ = finished
-    run(read_config(config_of(corpus, workers=2)), tmp_path / "two")
+    run_config(read_config(config_of(corpus, workers=2)), tmp_path / "two")
     assert dataset_hash(tmp_path / "two") == dataset_hash(folder)
 
 
@@ -183,7 +183,7 @@ def test_over_http_with_faults_it_writes_the_same_bytes(finished, corpus, tmp_pa
     server = MockServer(RulesEngine(), PROMPTS, faults=faults)
     with serve_app(server.build_app()) as url:
         engine = {"kind": "http", "url": url, "model": "rules", "concurrency": 16}
-        over_http = run(read_config(config_of(corpus, engine=engine)), tmp_path / "http")
+        over_http = run_config(read_config(config_of(corpus, engine=engine)), tmp_path / "http")
     assert dataset_hash(tmp_path / "http") == dataset_hash(folder)
     assert over_http["samples"] == summary["samples"]
     assert over_http["llm_calls"] == server.stats.answered
@@ -192,7 +192,7 @@ def test_over_http_with_faults_it_writes_the_same_bytes(finished, corpus, tmp_pa
 
 def test_what_one_run_paid_for_another_has_from_the_cache(corpus, tmp_path):
     config = read_config(config_of(corpus, budget={"samples": 20}))
-    first, second = (run(config, tmp_path / name, cache=tmp_path / "cache") for name in "ab")
+    first, second = (run_config(config, tmp_path / name, cache=tmp_path / "cache") for name in "ab")
     assert first["llm_calls"] > 0
     assert second["llm_calls"] == 0
     assert dataset_hash(tmp_path / "a") == dataset_hash(tmp_path / "b")
@@ -228,7 +228,7 @@ def test_a_model_that_writes_nonsense_ends_the_run_with_every_reply_counted(tmp_
     with serve_app(server.build_app()) as url:
         changes = {"source": {"kind": "qa", "path": str(source), "passage": "passage"}}
         changes["engine"] = {"kind": "http", "url": url, "model": "m"}
-        summary = run(read_config(config_of(source, **changes)), tmp_path / "run")
+        summary = run_config(read_config(config_of(source, **changes)), tmp_path / "run")
     assert summary["samples"] == 0
     assert summary["stop_reason"] in {"no_gain", "unreachable"}
     assert summary["llm_calls"] == server.stats.requests
@@ -240,7 +240,7 @@ def test_an_endpoint_may_embed(corpus, tmp_path):
     folder = tmp_path / "run"
     with serve_app(MockServer(RulesEngine(), PROMPTS).build_app()) as url:
         changes = {"embed": "endpoint:hashed", "engine": {"embed_url": url}}
-        summary = run(read_config(config_of(corpus, **changes)), folder)
+        summary = run_config(read_config(config_of(corpus, **changes)), folder)
         question = Question(
             id="q", question="When was the bridge of Faro opened?", answers=("1752",)
         )
@@ -253,14 +253,14 @@ def test_an_endpoint_may_embed(corpus, tmp_path):
 def test_an_embedder_that_is_not_there_is_found_out_first(corpus, tmp_path):
     for embed, complaint in (("endpoint:hashed", "embed_url"), ("lexicall", "must be lexical")):
         with pytest.raises(ConfigError, match=complaint):
-            run(read_config(config_of(corpus, embed=embed)), tmp_path / "run")
+            run_config(read_config(config_of(corpus, embed=embed)), tmp_path / "run")
         assert not (tmp_path / "run").exists()
 
 
 def test_a_raised_budget_goes_on_from_where_it_was(finished, corpus, tmp_path):
     few = config_of(corpus, budget={"samples": 40})
-    first = run(read_config(few), tmp_path / "run")
-    more = run(read_config(few | {"budget": {"samples": 60}}), tmp_path / "run")
+    first = run_config(read_config(few), tmp_path / "run")
+    more = run_config(read_config(few | {"budget": {"samples": 60}}), tmp_path / "run")
     assert (first["samples"], more["samples"]) == (40, 60)
     assert more["rounds"] > first["rounds"]
 
@@ -268,7 +268,7 @@ def test_a_raised_budget_goes_on_from_where_it_was(finished, corpus, tmp_path):
 def test_another_configuration_is_refused(finished, corpus):
     folder, _ = finished
     with pytest.raises(ConfigError, match="`target` is 'sqrt' there and 'natural' here"):
-        run(read_config(config_of(corpus, target="natural")), folder)
+        run_config(read_config(config_of(corpus, target="natural")), folder)
 
 
 def test_blind_lies_beside_the_run_in_the_same_space(finished, corpus):
@@ -286,7 +286,9 @@ def test_benchmark_questions_are_kept_out_and_told(finished, corpus, tmp_path):
     ours = [{"question": s["question"], "answers": s["answers"]} for s in samples_of(folder)[:20]]
     test_set = tmp_path / "exam.jsonl"
     test_set.write_text("".join(f"{json.dumps(row)}\n" for row in ours))
-    summary = run(read_config(config_of(corpus, benchmarks=[str(test_set)])), tmp_path / "run")
+    summary = run_config(
+        read_config(config_of(corpus, benchmarks=[str(test_set)])), tmp_path / "run"
+    )
     kept_out = {row["question"] for row in ours}
     assert kept_out.isdisjoint(sample["question"] for sample in samples_of(tmp_path / "run"))
     told = json.loads((tmp_path / "run/decontamination.json").read_text())
@@ -323,7 +325,7 @@ def test_the_error_classes_are_counted_alike_everywhere(finished):
 
 def test_walks_pick_as_well(corpus, tmp_path):
     config = read_config(config_of(corpus, picker="walk-from-steer", budget={"samples": 60}))
-    summary = run(config, tmp_path / "run")
+    summary = run_config(config, tmp_path / "run")
     assert summary["samples"] > 20
     assert 0 < summary["adherence"] <= 1
     linked = [len(sample["seeds"]) for sample in samples_of(tmp_path / "run")]
@@ -332,7 +334,7 @@ def test_walks_pick_as_well(corpus, tmp_path):
 
 def test_what_is_missing_is_named_with_examples(finished):
     folder, summary = finished
-    found = missing_in(folder, examples=2)
+    found = read_run_deficit(folder, examples=2)
     target = {row["cell"]: row for row in rows_of(folder / "target.parquet")}
     points = rows_of(folder / "extract" / "knowledge_points.parquet")
     assert (found.samples, found.wanted) == (120, 120)
@@ -375,7 +377,7 @@ def test_demand_draws_the_pool_to_what_a_model_does_not_know(corpus, tmp_path):
     ]
     questions = write_questions(tmp_path / "wrong.jsonl", rows)
     config = read_config(config_of(corpus, target=f"demand:{questions}", budget={"samples": 20}))
-    run(config, tmp_path / "run")
+    run_config(config, tmp_path / "run")
     target = rows_of(tmp_path / "run" / "target.parquet")
     assert max(row["q"] for row in target) > 0.6, "only one question counts"
 
@@ -393,7 +395,7 @@ def test_demand_that_cannot_be_read_is_named(row, message, corpus, tmp_path):
     questions = write_questions(tmp_path / "demand.jsonl", [row])
     config = read_config(config_of(corpus, target=f"demand:{questions}"))
     with pytest.raises(InputError, match=message):
-        run(config, tmp_path / "run")
+        run_config(config, tmp_path / "run")
 
 
 def killed_and_resumed(config, out, *, after):
@@ -432,7 +434,7 @@ def test_killed_at_any_moment_it_ends_with_the_same_bytes(finished, corpus, tmp_
 
 def test_a_second_process_is_turned_away(finished, corpus, tmp_path):
     with lock_run_folder(tmp_path), pytest.raises(StoreError, match="one process at a time"):
-        run(read_config(config_of(corpus)), tmp_path)
+        run_config(read_config(config_of(corpus)), tmp_path)
 
 
 def test_paths_survive(finished):

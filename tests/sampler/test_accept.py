@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kdos.sampler import decide
+from kdos.sampler import decide_draft
 
 CELLS = 6
 numbers = st.lists(st.integers(0, 50), min_size=CELLS, max_size=CELLS).map(np.array)
@@ -14,14 +14,14 @@ drafts = st.lists(st.integers(0, CELLS - 1), min_size=3, max_size=5)
 
 @given(drafts, numbers, numbers)
 def test_strict_never_leaves_a_cell_beyond_its_quota(cells, counts, quotas):
-    decision = decide(cells, counts=counts, quotas=quotas, rule="strict", slack=0.2)
+    decision = decide_draft(cells, counts=counts, quotas=quotas, rule="strict", slack=0.2)
     after = counts + np.bincount(cells, minlength=CELLS)
     assert decision.accepted == bool((after[cells] <= quotas[cells]).all())
 
 
 @given(drafts, numbers, numbers, st.floats(0, 0.5))
 def test_pace_keeps_within_the_slack_and_only_what_helps(cells, counts, quotas, slack):
-    decision = decide(cells, counts=counts, quotas=quotas, rule="pace", slack=slack)
+    decision = decide_draft(cells, counts=counts, quotas=quotas, rule="pace", slack=slack)
     mean = np.mean([math.log(quotas[c] + 0.5) - math.log(counts[c] + 0.5) for c in cells])
     assert decision.deficit == pytest.approx(mean)
     if decision.accepted:
@@ -32,22 +32,24 @@ def test_pace_keeps_within_the_slack_and_only_what_helps(cells, counts, quotas, 
 
 @given(drafts, numbers, numbers)
 def test_what_strict_keeps_with_room_pace_keeps_too(cells, counts, quotas):
-    strict = decide(cells, counts=counts, quotas=quotas, rule="strict", slack=0)
-    pace = decide(cells, counts=counts, quotas=quotas, rule="pace", slack=0.2)
+    strict = decide_draft(cells, counts=counts, quotas=quotas, rule="strict", slack=0)
+    pace = decide_draft(cells, counts=counts, quotas=quotas, rule="pace", slack=0.2)
     assert pace.accepted or not strict.accepted
 
 
 def test_reasons():
     counts, quotas = np.array([5, 0]), np.array([5, 9])
-    full = decide([0, 1, 1], counts=counts, quotas=quotas, rule="pace", slack=0.0)
+    full = decide_draft([0, 1, 1], counts=counts, quotas=quotas, rule="pace", slack=0.0)
     assert full.reason == "crowded"
-    ahead = decide([0, 0, 0], counts=counts, quotas=np.array([5, 9]) * 0 + 5, rule="pace", slack=1)
+    ahead = decide_draft(
+        [0, 0, 0], counts=counts, quotas=np.array([5, 9]) * 0 + 5, rule="pace", slack=1
+    )
     assert ahead.reason == "no_deficit"
-    assert decide([0, 0], counts=counts, quotas=quotas, rule="all", slack=0).accepted
+    assert decide_draft([0, 0], counts=counts, quotas=quotas, rule="all", slack=0).accepted
 
 
 def test_mean_lets_a_cell_overflow_where_the_draft_helps_on_average():
     counts, quotas = np.array([10, 0]), np.array([10, 40])
-    assert not decide([0, 1], counts=counts, quotas=quotas, rule="pace", slack=0.0).accepted
-    assert decide([0, 1], counts=counts, quotas=quotas, rule="mean", slack=0.0).accepted
-    assert not decide([0, 0], counts=counts, quotas=quotas, rule="mean", slack=0.0).accepted
+    assert not decide_draft([0, 1], counts=counts, quotas=quotas, rule="pace", slack=0.0).accepted
+    assert decide_draft([0, 1], counts=counts, quotas=quotas, rule="mean", slack=0.0).accepted
+    assert not decide_draft([0, 0], counts=counts, quotas=quotas, rule="mean", slack=0.0).accepted

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kdos.sampler import Links, Yields, scatter, steer, unreachable_cells
+from kdos.sampler import CellYields, SeedLinks, scatter_picks, steer_picks, unreachable_cells
 
 N_CELLS, N_SEEDS, N_POINTS = 5, 30, 40
 
@@ -17,24 +17,24 @@ def links():
     points_of = [np.sort(rng.choice(N_POINTS, 4, replace=False)) for _ in range(N_SEEDS)]
     points_of[0] = np.arange(N_POINTS)
     documents = (np.arange(N_SEEDS) // 6).astype(np.int32)
-    return Links(
+    return SeedLinks(
         cells=cells,
         documents=documents,
         passages=np.arange(N_SEEDS, dtype=np.int32),
-        points_of=points_of,
-        points_at=points_of,
-        seeds_of=[
+        points_of_seed=points_of,
+        points_in_passage=points_of,
+        seeds_of_point=[
             np.array([s for s in range(N_SEEDS) if k in points_of[s]]) for k in range(N_POINTS)
         ],
-        points_in=[np.flatnonzero(cells == c) for c in range(N_CELLS)],
-        seeds_in=[np.flatnonzero(documents == d) for d in range(5)],
+        points_in_cell=[np.flatnonzero(cells == c) for c in range(N_CELLS)],
+        seeds_in_document=[np.flatnonzero(documents == d) for d in range(5)],
     )
 
 
 def steered(deficit, *, picks=40, random_seed=1, yields=None, exposures=None):
-    return steer(
+    return steer_picks(
         np.array(deficit),
-        yields or Yields.none(n_cells=N_CELLS, n_points=N_POINTS),
+        yields or CellYields.nothing_asked(n_cells=N_CELLS, n_points=N_POINTS),
         links(),
         exposures=np.zeros(N_POINTS, int) if exposures is None else exposures,
         picks=picks,
@@ -56,10 +56,10 @@ def test_a_batch_never_asks_for_more_than_is_missing():
 
 
 def test_a_cell_that_yields_badly_is_asked_more():
-    poor = Yields(
+    poor = CellYields(
         tries=np.array([100, 100, 0, 0, 0]),
         gains=np.array([25, 100, 0, 0, 0]),
-        strays=np.zeros(N_CELLS, int),
+        off_target=np.zeros(N_CELLS, int),
         asked=np.zeros(N_POINTS, int),
     )
     picks = steered([1000, 1000, 0, 0, 0], picks=200, yields=poor)
@@ -72,7 +72,7 @@ def test_a_pick_is_about_its_cell_and_uses_only_what_is_thin(random_seed, defici
     every = links()
     for pick in steered(deficit, random_seed=random_seed):
         assert every.cells[pick.use[0]] == pick.cell
-        assert pick.use[0] in every.points_of[pick.seeds[0]]
+        assert pick.use[0] in every.points_of_seed[pick.seeds[0]]
         assert len(set(pick.use)) == len(pick.use) <= 5
         assert not set(pick.use) & set(pick.avoid)
         assert all(deficit[every.cells[k]] > 0 for k in pick.use)
@@ -88,7 +88,7 @@ def test_what_a_pick_uses_counts_as_filled_for_the_next():
 
 def test_the_least_exposed_points_come_first():
     exposures = np.full(N_POINTS, 7)
-    rare = links().points_in[0][:2]
+    rare = links().points_in_cell[0][:2]
     exposures[rare] = 0
     picks = steered([2, 0, 0, 0, 0], exposures=exposures)
     assert {pick.use[0] for pick in picks} <= set(rare.tolist())
@@ -104,7 +104,7 @@ def test_same_key_same_picks_and_variants_count_up():
 
 
 def test_scatter_is_even_over_seeds():
-    picks = scatter(
+    picks = scatter_picks(
         links(), picks=6000, random_seed=1, round_number=1, asked=np.zeros(N_POINTS, int)
     )
     shares = np.bincount([pick.seeds[0] for pick in picks], minlength=N_SEEDS) / 6000
@@ -114,10 +114,10 @@ def test_scatter_is_even_over_seeds():
 
 
 def test_unreachable_is_a_cell_that_never_yields_or_has_nothing_to_start_from():
-    yields = Yields(
+    yields = CellYields(
         tries=np.array([20, 20, 19, 0, 0]),
         gains=np.array([0, 2, 0, 0, 0]),
-        strays=np.zeros(N_CELLS, int),
+        off_target=np.zeros(N_CELLS, int),
         asked=np.zeros(N_POINTS, int),
     )
     assert unreachable_cells(yields, links(), drafts=1).tolist() == [

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from kdos.sampler import Past, stop_reason
+from kdos.sampler import FinishedRound, stop_reason
 from kdos.targets import Gap
 
 
@@ -35,7 +35,7 @@ def test_a_pool_that_is_not_full_goes_on_however_near_it_is():
     ],
 )
 def test_a_pool_a_sample_short_that_stands_still_at_the_target_is_there(samples, kl, tv, expected):
-    past = [Past(10 * i, samples, kl) for i in range(6)]
+    past = [FinishedRound(10 * i, samples, kl) for i in range(6)]
     assert reason(kl, samples=samples, tv=tv, history=past) == expected
     assert reason(kl, samples=samples, tv=tv, history=past[:5]) is None
 
@@ -55,13 +55,13 @@ def test_nothing_left_to_reach_stops():
     ],
 )
 def test_five_rounds_without_gain_stop(history, expected):
-    past = [Past(10 * i, *each) for i, each in enumerate(history)]
+    past = [FinishedRound(10 * i, *each) for i, each in enumerate(history)]
     assert reason(1.0, samples=history[-1][0], history=past) == expected
 
 
 def test_small_rounds_are_given_more_of_them():
-    past = [Past(i, 50, 1.0) for i in range(10)]
+    past = [FinishedRound(i, 50, 1.0) for i in range(10)]
     assert reason(1.0, samples=50, history=past[:5]) is None
     assert reason(1.0, samples=50, history=past) == "no_gain"
-    tiny = [Past(i // 2, 50, 1.0) for i in range(10)]
+    tiny = [FinishedRound(i // 2, 50, 1.0) for i in range(10)]
     assert reason(1.0, samples=50, history=tiny) is None

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from kdos.density import fit_space
 from kdos.errors import UsageError
 from kdos.select import Candidates, draw
-from kdos.targets import measure_gap, quotas
+from kdos.targets import measure_gap, water_filled_quotas
 
 VECTORS = np.random.default_rng(0).standard_normal((900, 4)).astype(np.float32)
 SPACE, REFERENCE = fit_space(VECTORS, embedder="test", dim=None, n_cells=30, normalize=False)
@@ -35,7 +35,7 @@ def test_a_selection_meets_its_quotas_and_the_optimum(budget: int, target: str) 
 def test_no_other_choice_is_nearer_to_the_target() -> None:
     log_q = np.log([0.5, 0.3, 0.15, 0.05])
     supply = np.array([3, 2, 9, 1])
-    quota = quotas(log_q, 8, supply=supply)
+    quota = water_filled_quotas(log_q, 8, supply=supply)
     best = min(
         measure_gap(np.array(counts), log_q, quota).kl
         for counts in itertools.product(*(range(s + 1) for s in supply))

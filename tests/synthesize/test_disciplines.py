@@ -5,7 +5,7 @@ import pyarrow as pa
 import pytest
 
 from kdos.errors import ConfigError
-from kdos.sampler import Links
+from kdos.sampler import SeedLinks
 from kdos.synthesize import Library, discipline_target
 from kdos.synthesize.disciplines import cell_memberships
 
@@ -13,15 +13,17 @@ N_CELLS, N_POINTS = 4, 24
 CELLS = (np.arange(N_POINTS) % N_CELLS).astype(np.int32)
 HELD = [np.array([k, (k + 1) % N_POINTS, (k + 5) % N_POINTS]) for k in range(N_POINTS)]
 ALONE = np.arange(N_POINTS, dtype=np.int32)
-LINKS = Links(
+LINKS = SeedLinks(
     cells=CELLS,
     documents=ALONE,
     passages=ALONE,
-    points_of=HELD,
-    seeds_of=[np.array([s for s, held in enumerate(HELD) if k in held]) for k in range(N_POINTS)],
-    points_in=[np.flatnonzero(c == CELLS) for c in range(N_CELLS)],
-    points_at=HELD,
-    seeds_in=[np.array([s]) for s in range(N_POINTS)],
+    points_of_seed=HELD,
+    seeds_of_point=[
+        np.array([s for s, held in enumerate(HELD) if k in held]) for k in range(N_POINTS)
+    ],
+    points_in_cell=[np.flatnonzero(c == CELLS) for c in range(N_CELLS)],
+    points_in_passage=HELD,
+    seeds_in_document=[np.array([s]) for s in range(N_POINTS)],
 )
 DOMAINS = ["law" if seed % 4 == 0 else "physics" for seed in range(N_POINTS)]
 SEEDS = pa.table({"domain": DOMAINS})
@@ -39,7 +41,7 @@ def shares(log_q):
 def test_a_cell_belongs_to_the_disciplines_of_its_seeds():
     member, _ = shares(LOG_Q)
     held = np.zeros((N_CELLS, 2))
-    for seed, points in enumerate(LINKS.points_of):
+    for seed, points in enumerate(LINKS.points_of_seed):
         for point in points:
             held[CELLS[point], int(DOMAINS[seed] == "physics")] += 1
     assert member == pytest.approx(held / held.sum(axis=1, keepdims=True))

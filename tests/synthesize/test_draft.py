@@ -10,7 +10,7 @@ from kdos.pool import Extraction, Inventory, Passage, Seed
 from kdos.sampler import Pick
 from kdos.seed.seeding import PASSAGES, SEEDS, records_to_table
 from kdos.synthesize import Library
-from kdos.synthesize.draft import Desk, draft
+from kdos.synthesize.draft import Desk, draft_candidates
 from kdos.tasks import CHECKS, CRITERIA
 
 TEXT = (
@@ -80,7 +80,7 @@ def way(model, **changes):
         drafts_per_call=1,
         **settings,
     )
-    candidates, failed = draft([PICK], desk)
+    candidates, failed = draft_candidates([PICK], desk)
     reasons = [each.refusal.reason if each.refusal else None for each in candidates]
     return reasons, candidates, failed
 

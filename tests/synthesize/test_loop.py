@@ -11,10 +11,10 @@ from kdos.checks import KnownQuestions
 from kdos.config import BudgetConfig, Config, SourceConfig, SynthesizeConfig
 from kdos.density import Space
 from kdos.pool import Draft, ErrorClass, Inventory, Pool, Refusal
-from kdos.sampler import Links, Yields
-from kdos.synthesize import Library, State, Workroom, balance, steps_of
+from kdos.sampler import CellYields, SeedLinks
+from kdos.synthesize import Library, LoopState, SynthesisContext, loop_steps, run_rounds
 from kdos.synthesize.loop import Candidate
-from kdos.synthesize.steps import measure, room_for_strays
+from kdos.synthesize.steps import measure_deficit, reserve_for_drift
 from kdos.targets import tempered_target
 
 N_CELLS, N_POINTS = 64, 3200
@@ -45,18 +45,18 @@ def room(config):
     cells = np.concatenate([np.arange(N_CELLS), cells])[:N_POINTS].astype(np.int32)
     counts = np.bincount(cells, minlength=N_CELLS)
     points_of = [np.array([k]) for k in range(N_POINTS)]
-    links = Links(
+    links = SeedLinks(
         cells=cells,
         documents=cells,
         passages=np.arange(N_POINTS, dtype=np.int32),
-        points_at=points_of,
-        points_of=points_of,
-        seeds_of=points_of,
-        points_in=[np.flatnonzero(cells == c) for c in range(N_CELLS)],
-        seeds_in=[np.flatnonzero(cells == c) for c in range(N_CELLS)],
+        points_in_passage=points_of,
+        points_of_seed=points_of,
+        seeds_of_point=points_of,
+        points_in_cell=[np.flatnonzero(cells == c) for c in range(N_CELLS)],
+        seeds_in_document=[np.flatnonzero(cells == c) for c in range(N_CELLS)],
     )
     empty = pa.table({"id": pa.array([], pa.string())})
-    return Workroom(
+    return SynthesisContext(
         config=config,
         space=space(),
         log_q=tempered_target(space().log_volumes, counts, 0.0),
@@ -69,7 +69,7 @@ def room(config):
         ),
         known=KnownQuestions(),
         ask=lambda requests: iter(()),
-        embed=lambda texts: np.zeros((len(texts), 4), np.float32),
+        embed_texts=lambda texts: np.zeros((len(texts), 4), np.float32),
     )
 
 
@@ -77,7 +77,7 @@ def room(config):
 class Drafter:
     """Writes about the cell it is asked for; drifts to popular points; some cells yield nothing."""
 
-    links: Links
+    links: SeedLinks
     drift: float = 0.25
     barren: frozenset[int] = frozenset()
     faulty: frozenset[int] = frozenset()
@@ -91,7 +91,7 @@ class Drafter:
                 failed.append(Refusal("no_draft", ErrorClass.KNOWLEDGE_GAP, pick.id))
                 continue
             drifts = rng.random() < self.drift
-            near = np.arange(N_POINTS) if drifts else self.links.points_in[pick.cell]
+            near = np.arange(N_POINTS) if drifts else self.links.points_in_cell[pick.cell]
             points = tuple(int(k) for k in rng.choice(near, min(4, len(near)), replace=False))
             refusal = None
             if pick.cell in self.faulty or rng.random() > self.verified:
@@ -110,18 +110,18 @@ def play(*, steer=True, accept="pace", samples=3000, random_seed=3, **drafter):
         random_seed=random_seed,
     )
     here = room(config)
-    steps = replace(steps_of(here), draft=Drafter(here.links, **drafter).draft)
-    state = State(
+    steps = replace(loop_steps(here), draft=Drafter(here.links, **drafter).draft)
+    state = LoopState(
         Pool.empty(n_cells=N_CELLS, n_points=N_POINTS),
-        Yields.none(n_cells=N_CELLS, n_points=N_POINTS),
+        CellYields.nothing_asked(n_cells=N_CELLS, n_points=N_POINTS),
     )
-    turns, loop = [], balance(state, steps)
+    turns, loop = [], run_rounds(state, steps)
     while True:
         try:
             turn, state, lack = next(loop)
             turns.append((turn, state, lack))
         except StopIteration as stop:
-            return turns, state, measure(state, here), stop.value
+            return turns, state, measure_deficit(state, here), stop.value
 
 
 def test_both_halves_reach_the_noise_floor_and_neither_alone_does():
@@ -161,7 +161,7 @@ def test_cells_whose_drafts_fail_again_and_again_are_given_up():
     faulty = frozenset({17, 40})
     turns, state, lack, _ = play(faulty=faulty)
     assert set(np.flatnonzero(lack.unreachable)) == set(faulty)
-    rates = state.yields.rate(drafts=1)
+    rates = state.yields.points_per_pick(drafts=1)
     assert rates[list(faulty)].max() < 0.1
     assert np.median(rates) > 0.5
     assert any(candidate.refusal for turn, _, _ in turns for candidate in turn.candidates)
@@ -195,7 +195,7 @@ def test_a_cell_that_drift_fills_is_asked_for_last():
     config = Config(source=SourceConfig(kind="pydocs"), synthesize=settings)
 
     def asked(picks, deficit=deficit):
-        return np.maximum(deficit - room_for_strays(deficit, strays, picks, config), 0).tolist()
+        return np.maximum(deficit - reserve_for_drift(deficit, strays, picks, config), 0).tolist()
 
     assert asked(10) == [40, 10, 0]
     assert asked(11) == [40, 20, 0]

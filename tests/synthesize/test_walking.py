@@ -5,23 +5,25 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kdos.sampler import Links, Yields, steer
-from kdos.synthesize.walking import point_lack, trails_of, walk
+from kdos.sampler import CellYields, SeedLinks, steer_picks
+from kdos.synthesize.walking import build_seed_graph, point_deficits, walk_picks
 
 N_CELLS, N_POINTS = 4, 24
 CELLS = (np.arange(N_POINTS) % N_CELLS).astype(np.int32)
 SEEDS = [np.array([k, (k + 1) % N_POINTS, (k + 5) % N_POINTS]) for k in range(N_POINTS)]
-LINKS = Links(
+LINKS = SeedLinks(
     cells=CELLS,
     documents=np.arange(N_POINTS, dtype=np.int32),
     passages=np.arange(N_POINTS, dtype=np.int32),
-    points_of=SEEDS,
-    seeds_of=[np.array([s for s, held in enumerate(SEEDS) if k in held]) for k in range(N_POINTS)],
-    points_in=[np.flatnonzero(c == CELLS) for c in range(N_CELLS)],
-    points_at=SEEDS,
-    seeds_in=[np.array([s]) for s in range(N_POINTS)],
+    points_of_seed=SEEDS,
+    seeds_of_point=[
+        np.array([s for s, held in enumerate(SEEDS) if k in held]) for k in range(N_POINTS)
+    ],
+    points_in_cell=[np.flatnonzero(c == CELLS) for c in range(N_CELLS)],
+    points_in_passage=SEEDS,
+    seeds_in_document=[np.array([s]) for s in range(N_POINTS)],
 )
-TRAILS = trails_of(LINKS)
+TRAILS = build_seed_graph(LINKS)
 DEFICIT = np.array([40, 20, 0, -5])
 
 
@@ -36,11 +38,11 @@ def turn(**changes):
 
 
 def nothing_asked():
-    return Yields.none(n_cells=N_CELLS, n_points=N_POINTS)
+    return CellYields.nothing_asked(n_cells=N_CELLS, n_points=N_POINTS)
 
 
 def walked(deficit=DEFICIT, **changes):
-    return walk(deficit, nothing_asked(), LINKS, TRAILS, **turn(**changes))
+    return walk_picks(deficit, nothing_asked(), LINKS, TRAILS, **turn(**changes))
 
 
 def test_a_pick_is_a_path_of_linked_seeds_through_what_lacks():
@@ -59,13 +61,13 @@ def test_a_pick_is_a_path_of_linked_seeds_through_what_lacks():
 
 
 def test_a_walk_from_steer_begins_where_steering_would():
-    steered = steer(DEFICIT, nothing_asked(), LINKS, **turn())
+    steered = steer_picks(DEFICIT, nothing_asked(), LINKS, **turn())
     picks = walked(steered=steered)
     assert [pick.use[0] for pick in picks] == [pick.use[0] for pick in steered]
 
 
 def test_what_comes_by_itself_is_not_asked_for():
-    picks = walked(strays=np.array([0.0, 20.0, 0.0, 0.0]))
+    picks = walked(reserved=np.array([0.0, 20.0, 0.0, 0.0]))
     assert {int(CELLS[k]) for pick in picks for k in pick.use} == {0}
 
 
@@ -78,7 +80,7 @@ def test_where_nothing_lacks_nothing_is_picked():
     st.lists(st.integers(0, 50), min_size=N_POINTS, max_size=N_POINTS),
 )
 def test_what_points_lack_sums_to_what_their_cells_lack(lack, exposures):
-    found = point_lack(np.array(lack), CELLS, np.array(exposures))
+    found = point_deficits(np.array(lack), CELLS, np.array(exposures))
     assert np.bincount(CELLS, weights=found) == pytest.approx(np.array(lack))
     order = np.argsort(np.array(exposures)[CELLS == 0])
     assert (np.diff(found[CELLS == 0][order]) <= 1e-9).all()

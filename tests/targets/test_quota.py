@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from kdos.errors import UsageError
-from kdos.targets import measure_gap, quotas
+from kdos.targets import measure_gap, water_filled_quotas
 
 CELLS = 9
 weight = st.just(0.0) | st.floats(1e-9, 1)
@@ -20,7 +20,7 @@ def log(q):
 
 @given(weights, st.integers(0, 5000))
 def test_without_caps_a_quota_is_the_share_rounded(q, budget):
-    quota = quotas(log(q), budget)
+    quota = water_filled_quotas(log(q), budget)
     assert quota.sum() == budget
     assert np.abs(quota - budget * q / q.sum()).max() < 1 + 1e-6
 
@@ -36,7 +36,7 @@ def markets(draw):
 @given(markets())
 def test_caps_hold_and_the_budget_is_spent(market):
     q, supply, budget = market
-    quota = quotas(log(q), budget, supply=supply)
+    quota = water_filled_quotas(log(q), budget, supply=supply)
     assert quota.sum() == budget
     assert (quota <= supply).all()
     assert (quota >= 0).all()
@@ -45,7 +45,7 @@ def test_caps_hold_and_the_budget_is_spent(market):
 @given(markets())
 def test_no_single_move_brings_the_quota_nearer_in_kl(market):
     q, supply, budget = market
-    quota = quotas(log(q), budget, supply=supply)
+    quota = water_filled_quotas(log(q), budget, supply=supply)
 
     def kl(counts):
         held = counts > 0
@@ -64,14 +64,14 @@ def test_no_single_move_brings_the_quota_nearer_in_kl(market):
 @given(weights, st.integers(30, 500))
 def test_floors_hold(q, budget):
     floor = np.full(CELLS, 2)
-    quota = quotas(log(q), budget, floor=floor)
+    quota = water_filled_quotas(log(q), budget, floor=floor)
     assert quota.sum() == budget
     assert (quota >= floor).all()
 
 
 def test_more_than_there_is_names_both_numbers():
     with pytest.raises(UsageError, match=r"the 5 rows .* Got 6"):
-        quotas(log(np.ones(2)), 6, supply=np.array([2, 3]))
+        water_filled_quotas(log(np.ones(2)), 6, supply=np.array([2, 3]))
 
 
 def test_gap_of_a_pool_on_target_is_nothing():

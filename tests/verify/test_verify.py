@@ -12,7 +12,15 @@ from kdos.errors import InputError, UsageError
 from kdos.llm.engine import ScriptedEngine
 from kdos.logic import ShapeCounts
 from kdos.tasks import CHECKS, CRITERIA
-from kdos.verify import Options, Panel, Tally, check_items, find_fields, judge, read_items
+from kdos.verify import (
+    ReviewPanel,
+    VerdictTally,
+    VerifyOptions,
+    check_rows,
+    read_question_rows,
+    resolve_fields,
+    review_rows,
+)
 
 PASSAGE = "The Eiffel Tower stands in Paris. It was opened in 1889 by Gustave Eiffel."
 ROWS = [
@@ -172,17 +180,23 @@ def test_judges_and_attempts_decide_about_what_passed_before(table):
         return {**dict.fromkeys(CHECKS, False), "criteria": criteria}
 
     engine = ScriptedEngine(answer)
-    fields = find_fields(["id", "question", "answers", "context"], {})
-    checked = check_items(read_items(table, fields), Options(fields), shapes=ShapeCounts())
-    tally = Tally()
-    ruled = list(tally.count(judge(checked, Panel(judges=2, attempts=3), ask=engine.complete)))
-    reasons = {one.item.draft.id: one.refusal.reason if one.refusal else "" for one in ruled}
-    assert [one.item.row for one in ruled] == list(range(len(ROWS)))
+    fields = resolve_fields(["id", "question", "answers", "context"], {})
+    checked = check_rows(
+        read_question_rows(table, fields), VerifyOptions(fields), shapes=ShapeCounts()
+    )
+    tally = VerdictTally()
+    ruled = list(
+        tally.tally_rows(
+            review_rows(checked, ReviewPanel(judges=2, attempts=3), ask=engine.complete)
+        )
+    )
+    reasons = {one.row.draft.id: one.refusal.reason if one.refusal else "" for one in ruled}
+    assert [one.row.row for one in ruled] == list(range(len(ROWS)))
     assert reasons["a"] == "not_answered_alike"
     assert reasons["b"] == "not_supported"
     assert reasons["d"] == "multiple_choice"
     assert engine.asked == 2 * 5
     assert (tally.judged, tally.disputed) == (2, 0)
-    supported = {one.item.draft.id: one.passed["supported"] for one in ruled if one.passed}
+    supported = {one.row.draft.id: one.passed["supported"] for one in ruled if one.passed}
     assert supported == {"a": 1.0, "b": 0.0}
     assert "logic_valid" not in ruled[0].passed

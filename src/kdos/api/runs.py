@@ -26,7 +26,7 @@ from kdos.export import (
     write_trl,
 )
 from kdos.report import WrittenReport, write_report
-from kdos.run import run as run_config
+from kdos.run import run_config as run_config
 from kdos.store import read_json_file
 
 SEQUENCE_TOKENS = 4096

@@ -11,21 +11,21 @@ from kdos.errors import UsageError
 from kdos.llm import Ledger
 from kdos.logic import ShapeCounts
 from kdos.rows import list_table_fields
-from kdos.run.benchmarks import benchmarks_of, read_questions
+from kdos.run.benchmarks import index_benchmarks, read_benchmark_questions
 from kdos.run.run import open_engine
 from kdos.store import write_json
 from kdos.terminal import Progress
 from kdos.verify import (
-    Checked,
-    Options,
-    Panel,
-    Tally,
-    check_items,
-    find_fields,
-    judge,
-    keep_accepted,
-    read_items,
-    summarise,
+    CheckedRow,
+    ReviewPanel,
+    VerdictTally,
+    VerifyOptions,
+    check_rows,
+    read_question_rows,
+    resolve_fields,
+    review_rows,
+    summarise_verdicts,
+    write_accepted_rows,
     write_verdicts,
 )
 
@@ -65,30 +65,34 @@ def verify(
     """
     source = Path(path)
     engine = engine or EngineConfig()
-    options = Options(find_fields(list_table_fields(source), fields or {}), lang)
+    options = VerifyOptions(resolve_fields(list_table_fields(source), fields or {}), lang)
     _check_arguments(limit, judges, attempts, engine, options)
-    options = Options(options.fields, lang, benchmarks_of(read_questions(benchmarks)))
-    tally, shapes = Tally(), ShapeCounts()
+    options = VerifyOptions(
+        options.fields, lang, index_benchmarks(read_benchmark_questions(benchmarks))
+    )
+    tally, shapes = VerdictTally(), ShapeCounts()
     folder = None if out is None else Path(out)
-    checked = check_items(read_items(source, options.fields, limit=limit), options, shapes=shapes)
+    checked = check_rows(
+        read_question_rows(source, options.fields, limit=limit), options, shapes=shapes
+    )
     if judges or attempts:
-        checked = _judge_items(checked, Panel(judges, attempts), engine, source, folder)
+        checked = _judge_items(checked, ReviewPanel(judges, attempts), engine, source, folder)
     with Progress().stage("verify"):
-        counted = tally.count(checked)
+        counted = tally.tally_rows(checked)
         if folder is None:
             deque(counted, maxlen=0)
         else:
             write_verdicts(folder / "verdicts.parquet", counted)
-    summary: dict[str, Any] = summarise(tally, shapes)
+    summary: dict[str, Any] = summarise_verdicts(tally, shapes)
     if keep is not None:
-        keep_accepted(source, Path(keep), tally.accepted)
+        write_accepted_rows(source, Path(keep), tally.accepted)
     if folder is not None:
         write_json(folder / "summary.json", summary)
     return summary
 
 
 def _check_arguments(
-    limit: int | None, judges: int, attempts: int, engine: EngineConfig, options: Options
+    limit: int | None, judges: int, attempts: int, engine: EngineConfig, options: VerifyOptions
 ) -> None:
     """Refuse what cannot be meant, before any row is read."""
     if limit is not None and limit < 1:
@@ -102,16 +106,16 @@ def _check_arguments(
 
 
 def _judge_items(
-    checked: Iterable[Checked],
-    panel: Panel,
+    checked: Iterable[CheckedRow],
+    panel: ReviewPanel,
     engine: EngineConfig,
     source: Path,
     out: Path | None,
-) -> Iterator[Checked]:
+) -> Iterator[CheckedRow]:
     """The items after judges and unseen attempts; replies are kept where a folder is given."""
     config = Config(SourceConfig("qa", str(source)), engine)
     if out is not None:
         out.mkdir(parents=True, exist_ok=True)
     ledger_path = IN_MEMORY if out is None else out / "ledger.sqlite"
     with Ledger(ledger_path) as ledger, open_engine(config) as opened:
-        yield from judge(checked, panel, ask=partial(ledger.ask, opened))
+        yield from review_rows(checked, panel, ask=partial(ledger.ask, opened))

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from kdos.api import load_config
 from kdos.config import read_config
-from kdos.run import run
+from kdos.run import run_config
 from kdos.terminal import print_json, print_status
 
 
@@ -25,7 +25,7 @@ def main(args: argparse.Namespace) -> None:
     if args.workers is not None:
         config = read_config(config.to_dict() | {"workers": args.workers})
     out = args.out or Path("runs") / args.config.stem
-    summary = run(config, out, cache=args.cache)
+    summary = run_config(config, out, cache=args.cache)
     print_status(f"dataset: {out / 'dataset'}")
     print_status(f"report:  {out / 'report' / 'index.html'}")
     print_json(summary)

@@ -11,11 +11,11 @@ from matplotlib.figure import Figure
 from kdos.commands.train import parse_widths
 from kdos.errors import UsageError
 from kdos.store import atomic_file, write_json
-from kdos.targets import TARGETS
+from kdos.targets import TARGET_EXPONENTS
 from kdos.terminal import print_json, print_status
 from kdos.train import Lab, Sweep, run_sweep
 
-ARMS = ("blind", *TARGETS, "waterfill")
+ARMS = ("blind", *TARGET_EXPONENTS, "waterfill")
 REFERENCE_MARKERS = {"blind": "X", "waterfill": "s"}
 SWEEP_WIDTHS = "16,32,48"
 PRESENTATIONS, SEEDS, FACTS = 192_000, 3, 4000
@@ -76,7 +76,9 @@ def draw_sweep(table: dict[str, Any], path: Path) -> None:
     panels = figure.subplots(1, 2)
     for size in table["sizes"]:
         rows = {row["arm"]: row for row in size["arms"]}
-        dial = sorted((rows[a] for a in rows if a in TARGETS), key=lambda r: r["log10_density"])
+        dial = sorted(
+            (rows[a] for a in rows if a in TARGET_EXPONENTS), key=lambda r: r["log10_density"]
+        )
         for axes, key in zip(panels, ("paraphrase_recall", "loss"), strict=True):
             (line,) = axes.plot(
                 [row["log10_density"] for row in dial],

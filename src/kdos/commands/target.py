@@ -4,7 +4,7 @@ import argparse
 from dataclasses import asdict
 from pathlib import Path
 
-from kdos.run import Missing, missing_in
+from kdos.run import RunDeficit, read_run_deficit
 from kdos.terminal import print_json, print_status
 
 
@@ -22,7 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(args: argparse.Namespace) -> None:
     """Show what is missing."""
-    found = missing_in(args.run, examples=args.examples)
+    found = read_run_deficit(args.run, examples=args.examples)
     if args.json:
         print_json(as_json(found))
         return
@@ -42,7 +42,7 @@ def main(args: argparse.Namespace) -> None:
             print_status(f"    {text}")
 
 
-def as_json(found: Missing) -> dict[str, object]:
+def as_json(found: RunDeficit) -> dict[str, object]:
     """The same by machine."""
     gap = found.gap
     return {

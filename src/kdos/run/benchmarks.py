@@ -13,42 +13,42 @@ from kdos.evaluate import open_benchmark
 from kdos.pool import Draft, Refusal
 from kdos.scoring import Question
 
-Embed = Callable[[Sequence[str]], Float32Array]
+EmbedTexts = Callable[[Sequence[str]], Float32Array]
 
 
-def read_questions(names: Sequence[str]) -> list[Question]:
+def read_benchmark_questions(names: Sequence[str]) -> list[Question]:
     """All questions of these files, or of benchmarks known by name."""
     return [question for name in names for question in open_benchmark(name)]
 
 
-def benchmarks_of(questions: Sequence[Question]) -> Benchmarks | None:
+def index_benchmarks(questions: Sequence[Question]) -> Benchmarks | None:
     """The questions by their words; None where there are none."""
     benchmarks = Benchmarks()
     for each in questions:
-        benchmarks.add(each.question, each.answers, name=_name(each))
+        benchmarks.add(each.question, each.answers, name=_question_name(each))
     return benchmarks or None
 
 
 def paraphrase_check(
-    questions: Sequence[Question], embed: Embed
+    questions: Sequence[Question], embed: EmbedTexts
 ) -> Callable[[Sequence[Draft]], list[Refusal | None]]:
     """A check of many drafts at once by the vectors of their questions."""
     theirs = [Asked(each.question, each.answers) for each in questions]
-    vectors = _unit(embed([each.question for each in questions]))
+    vectors = _unit_vectors(embed([each.question for each in questions]))
 
     def refusals(drafts: Sequence[Draft]) -> list[Refusal | None]:
         if not drafts:
             return []
         ours = [Asked(each.question, [each.answer]) for each in drafts]
-        our_vectors = _unit(embed([each.question for each in drafts]))
+        our_vectors = _unit_vectors(embed([each.question for each in drafts]))
         found = paraphrased(ours, theirs, our_vectors=our_vectors, their_vectors=vectors)
         same = {one.row: questions[one.other] for one in found}
-        return [_refusal(same[row]) if row in same else None for row in range(len(drafts))]
+        return [_contaminated(same[row]) if row in same else None for row in range(len(drafts))]
 
     return refusals
 
 
-def told(folder: RunFolder, benchmarks: Benchmarks) -> dict[str, Any]:
+def decontamination_report(folder: RunFolder, benchmarks: Benchmarks) -> dict[str, Any]:
     """What was looked for and what was removed: ``decontamination.json``."""
     removed = [
         {"draft": row["draft"], "question": row["question"], "is": row["detail"]}
@@ -64,14 +64,14 @@ def told(folder: RunFolder, benchmarks: Benchmarks) -> dict[str, Any]:
     }
 
 
-def _name(question: Question) -> str:
+def _question_name(question: Question) -> str:
     return f"{question.benchmark}:{question.id}"
 
 
-def _refusal(question: Question) -> Refusal:
-    return refuse("contaminated", f"{_name(question)}: {question.question}")
+def _contaminated(question: Question) -> Refusal:
+    return refuse("contaminated", f"{_question_name(question)}: {question.question}")
 
 
-def _unit(vectors: Float32Array) -> Float32Array:
+def _unit_vectors(vectors: Float32Array) -> Float32Array:
     """The vectors at length one."""
     return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)

@@ -13,16 +13,16 @@ from kdos.density import measure_density
 from kdos.export import read_card, write_dataset
 from kdos.llm import Spending
 from kdos.pool import values
-from kdos.run.benchmarks import told
-from kdos.run.prepare import Prepared
+from kdos.run.benchmarks import decontamination_report
+from kdos.run.prepare import LoopInputs
 from kdos.run.turns import (
-    Balanced,
-    adherence_of,
-    all_samples,
-    finite,
+    SynthesisResult,
+    collect_samples,
+    finite_or_none,
+    mean_adherence,
     pool_log10_density,
-    stages_of,
-    write_target,
+    tally_rounds,
+    write_target_table,
 )
 from kdos.store import write_json, write_parquet
 from kdos.terminal import print_status
@@ -32,24 +32,26 @@ MOST_NOVEL = 0.05
 definition (our design)."""
 
 
-def finish(
+def write_results(
     config: Config,
     folder: RunFolder,
-    prepared: Prepared,
-    balanced: Balanced,
+    prepared: LoopInputs,
+    balanced: SynthesisResult,
     spending: Spending,
     *,
     seconds: float,
 ) -> dict[str, Any]:
     """Write what the run leaves; returns the summary."""
-    summary = summarise(config, folder, prepared, balanced, spending, seconds=seconds)
-    samples = all_samples(folder)
+    summary = summarise_run(config, folder, prepared, balanced, spending, seconds=seconds)
+    samples = collect_samples(folder)
     knowledge_points = balanced.state.pool.knowledge_points
-    write_target(folder, balanced.room, balanced.lack, knowledge_points=knowledge_points)
+    write_target_table(
+        folder, balanced.context, balanced.deficit, knowledge_points=knowledge_points
+    )
     summary["novel_share"] = write_pool_points(folder, prepared, balanced)
     warn_of_novelty(summary["novel_share"])
-    if balanced.room.benchmarks:
-        told_of = told(folder, balanced.room.benchmarks)
+    if balanced.context.benchmarks:
+        told_of = decontamination_report(folder, balanced.context.benchmarks)
         write_json(folder.decontamination, told_of)
     write_dataset(samples, read_card(folder.path, summary=summary), folder.dataset)
     write_json(folder.summary, summary)
@@ -65,37 +67,37 @@ def warn_of_novelty(share: float) -> None:
         )
 
 
-def summarise(
+def summarise_run(
     config: Config,
     folder: RunFolder,
-    prepared: Prepared,
-    balanced: Balanced,
+    prepared: LoopInputs,
+    balanced: SynthesisResult,
     spending: Spending,
     *,
     seconds: float,
 ) -> dict[str, Any]:
     """The JSON summary of the command-line contract, and what the report needs beside it."""
-    pool, gap = balanced.state.pool, balanced.lack.gap
-    stages = prepared.stages | stages_of(folder)
+    pool, gap = balanced.state.pool, balanced.deficit.gap
+    stages = prepared.stages | tally_rounds(folder)
     drafts = stages["drafts"]
     return {
         "samples": pool.samples,
         "drafts": drafts["in"],
         "refused": drafts["in"] - drafts["out"],
         "llm_calls": spending.calls,
-        "kl": finite(gap.kl),
-        "kl_floor": finite(gap.floor),
+        "kl": finite_or_none(gap.kl),
+        "kl_floor": finite_or_none(gap.floor),
         "tv": gap.tv,
         "log10_density": pool_log10_density(pool, prepared.space),
-        "unreachable_mass": balanced.lack.unreachable_mass,
-        "unreachable_cells": int(balanced.lack.unreachable.sum()),
+        "unreachable_mass": balanced.deficit.unreachable_mass,
+        "unreachable_cells": int(balanced.deficit.unreachable.sum()),
         "stop_reason": balanced.stop_reason,
         "cost_usd": spending.cost_usd,
         "seconds": round(seconds, 3),
         "knowledge_points": pool.knowledge_points,
-        "effective_shapes": balanced.room.shapes.effective(),
+        "effective_shapes": balanced.context.shapes.effective(),
         "rounds": balanced.state.rounds,
-        "adherence": adherence_of(folder),
+        "adherence": mean_adherence(folder),
         "target": config.target,
         "picker": config.picker,
         "space": prepared.space.fingerprint,
@@ -121,14 +123,14 @@ def reference_facts(reference: pa.Table) -> dict[str, int]:
     }
 
 
-def write_pool_points(folder: RunFolder, prepared: Prepared, balanced: Balanced) -> float:
+def write_pool_points(folder: RunFolder, prepared: LoopInputs, balanced: SynthesisResult) -> float:
     """Every knowledge point of the pool: where it lies, how dense, how often, and if novel.
 
     Returns the share of them that is novel.
     """
-    inventory, exposures = balanced.room.inventory, balanced.state.pool.exposures
+    inventory, exposures = balanced.context.inventory, balanced.state.pool.exposures
     held = np.flatnonzero(exposures)
-    log10, novel = placed(prepared, inventory.points[held], held)
+    log10, novel = locate_pool_points(prepared, inventory.points[held], held)
     table = pa.table(
         {
             "text": pa.array([inventory.texts[row] for row in held], pa.string()),
@@ -144,8 +146,8 @@ def write_pool_points(folder: RunFolder, prepared: Prepared, balanced: Balanced)
     return float(novel.mean()) if len(held) else 0.0
 
 
-def placed(
-    prepared: Prepared, points: Float32Array, rows: Int64Array
+def locate_pool_points(
+    prepared: LoopInputs, points: Float32Array, rows: Int64Array
 ) -> tuple[Float64Array, BoolArray]:
     """log10 density and novelty of pool points; those of the reference were measured already."""
     reference = prepared.reference

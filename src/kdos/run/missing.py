@@ -14,12 +14,12 @@ from kdos.errors import InputError
 from kdos.pool import values
 from kdos.pool.grouping import fact_key
 from kdos.store import read_parquet
-from kdos.synthesize import POINTS_A_SAMPLE
-from kdos.targets import Gap, measure_gap, quotas
+from kdos.synthesize import POINTS_PER_SAMPLE
+from kdos.targets import Gap, measure_gap, water_filled_quotas
 
 
 @dataclass(frozen=True, slots=True)
-class MissingCell:
+class CellDeficit:
     """One cell: its share of the target, what it is to hold, holds and still lacks.
 
     `picks` have been aimed at it; `examples` are knowledge points of the source that lie in it,
@@ -37,17 +37,17 @@ class MissingCell:
 
 
 @dataclass(frozen=True, slots=True)
-class Missing:
+class RunDeficit:
     """A run against its target: the gap so far, and the cells that lack something, most first."""
 
     samples: int
     wanted: int
     gap: Gap
     unreachable_mass: float
-    cells: tuple[MissingCell, ...]
+    cells: tuple[CellDeficit, ...]
 
 
-def missing_in(path: Path, *, examples: int) -> Missing:
+def read_run_deficit(path: Path, *, examples: int) -> RunDeficit:
     """What the run in `path` lacks; it may be finished, or going on.
 
     Raises:
@@ -60,17 +60,17 @@ def missing_in(path: Path, *, examples: int) -> Missing:
     config = folder.read_config()
     table = read_parquet(folder.target)
     n_cells = table.num_rows
-    samples, held, picks, known = tally(folder, n_cells)
-    each = int(held.sum()) / samples if samples else POINTS_A_SAMPLE
+    samples, held, picks, known = count_pool(folder, n_cells)
+    each = int(held.sum()) / samples if samples else POINTS_PER_SAMPLE
     q, reachable = table["q"].to_numpy(), table["reachable"].to_numpy(zero_copy_only=False)
     budget = math.ceil(config.budget.samples * each)
-    gap, quota = gap_of(held, q, reachable, budget=budget)
+    gap, quota = measure_reachable(held, q, reachable, budget=budget)
     lacking = np.flatnonzero((quota > held) | ~reachable)
     order = lacking[np.lexsort((lacking, -(quota - held)[lacking]))]
     points = read_parquet(folder.knowledge_points, ["text", "cell"])
     by_cell = texts_by_cell(values(points, "text"), values(points, "cell"), n_cells)
     cells = tuple(
-        MissingCell(
+        CellDeficit(
             cell=int(cell),
             share=float(q[cell]),
             quota=int(quota[cell]),
@@ -78,27 +78,29 @@ def missing_in(path: Path, *, examples: int) -> Missing:
             missing=max(int(quota[cell] - held[cell]), 0),
             picks=int(picks[cell]),
             reachable=bool(reachable[cell]),
-            examples=least_held(by_cell[cell], known, examples),
+            examples=least_exposed(by_cell[cell], known, examples),
         )
         for cell in order
     )
-    return Missing(samples, config.budget.samples, gap, float(q[~reachable].sum()), cells)
+    return RunDeficit(samples, config.budget.samples, gap, float(q[~reachable].sum()), cells)
 
 
-def gap_of(
+def measure_reachable(
     held: Int64Array, q: Float64Array, reachable: BoolArray, *, budget: int
 ) -> tuple[Gap, Int64Array]:
     """The gap over cells that can be reached, and every cell's quota of the budget."""
     with np.errstate(divide="ignore"):
         log_q: Float64Array = np.log(q)
-    quota = quotas(log_q, budget)
+    quota = water_filled_quotas(log_q, budget)
     if not reachable.any():
         return measure_gap(held, log_q, quota), quota
     rest: Float64Array = np.where(reachable, log_q - np.log(q[reachable].sum()), -np.inf)
-    return measure_gap(held, rest, quota), np.where(reachable, quotas(rest, budget), quota)
+    return measure_gap(held, rest, quota), np.where(
+        reachable, water_filled_quotas(rest, budget), quota
+    )
 
 
-def tally(folder: RunFolder, n_cells: int) -> tuple[int, Int64Array, Int64Array, Counter[str]]:
+def count_pool(folder: RunFolder, n_cells: int) -> tuple[int, Int64Array, Int64Array, Counter[str]]:
     """Samples, knowledge points and picks by cell, and how often each knowledge point is held."""
     samples = 0
     cells: list[int] = []
@@ -120,6 +122,6 @@ def texts_by_cell(texts: Sequence[str], cells: Sequence[int], n_cells: int) -> l
     return found
 
 
-def least_held(texts: Sequence[str], known: Counter[str], count: int) -> tuple[str, ...]:
+def least_exposed(texts: Sequence[str], known: Counter[str], count: int) -> tuple[str, ...]:
     """The first `count` of the knowledge points that samples hold least."""
     return tuple(sorted(texts, key=lambda text: known[fact_key(text)])[:count])

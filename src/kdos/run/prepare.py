@@ -36,12 +36,12 @@ Tally = dict[str, Any]
 
 SEED_TABLES = {"documents": DOCUMENTS, "passages": PASSAGES, "seeds": SEEDS}
 
-EMBEDDED_AT_ONCE = 8192
+EMBED_BLOCK = 8192
 """Texts handed to the embedder in one call: bounds memory."""
 
 
 @dataclass(frozen=True)
-class Prepared:
+class LoopInputs:
     """All that the loop starts from, and the balance of the stages before it."""
 
     library: Library
@@ -52,19 +52,21 @@ class Prepared:
     stages: dict[str, Tally]
 
 
-def prepare(
+def prepare_inputs(
     config: Config, folder: RunFolder, *, ask: Ask, embedder: Embedder | None, progress: Progress
-) -> Prepared:
+) -> LoopInputs:
     """Do what is not done yet of seeding, extracting and fitting the space.
 
     `embedder` None stands for the lexical one, which learns from the knowledge points.
     """
-    seeds, passages, stages = seed_stage(config, folder, ask=ask, progress=progress)
-    library, stages["extract"] = extract_stage(seeds, passages, folder, ask=ask, progress=progress)
+    seeds, passages, stages = ensure_seeds(config, folder, ask=ask, progress=progress)
+    library, stages["extract"] = ensure_extractions(
+        seeds, passages, folder, ask=ask, progress=progress
+    )
     points = merge_points(library.extractions)
-    embedder = embedder or fitted_embedder(points, config, folder, progress=progress)
-    space, reference = space_stage(points, config, folder, embedder=embedder, progress=progress)
-    return Prepared(
+    embedder = embedder or ensure_lexical_embedder(points, config, folder, progress=progress)
+    space, reference = ensure_space(points, config, folder, embedder=embedder, progress=progress)
+    return LoopInputs(
         library=library,
         inventory=Inventory(
             values(reference, "text"),
@@ -79,7 +81,7 @@ def prepare(
     )
 
 
-def seed_stage(
+def ensure_seeds(
     config: Config, folder: RunFolder, *, ask: Ask, progress: Progress
 ) -> tuple[pa.Table, pa.Table, dict[str, Tally]]:
     """Seeds, passages and the balance of documents, passages and seeds."""
@@ -118,7 +120,7 @@ def write_seeds(config: Config, folder: RunFolder, *, ask: Ask, progress: Progre
         write_json(aside / folder.seed_tallies.name, tally)
 
 
-def extract_stage(
+def ensure_extractions(
     seeds: pa.Table, passages: pa.Table, folder: RunFolder, *, ask: Ask, progress: Progress
 ) -> tuple[Library, Tally]:
     """The library of seeds that have knowledge points, and the balance of the stage."""
@@ -126,7 +128,7 @@ def extract_stage(
     if not done.exists():
         with progress.stage("extract", total=seeds.num_rows):
             shelf = Library(seeds=seeds, extractions=seeds, passages=passages)
-            pairs, tally = extracted(shelf, ask=ask, progress=progress)
+            pairs, tally = collect_extractions(shelf, ask=ask, progress=progress)
             table = extraction_table(pairs)
             write_parquet(folder.extractions, table, table.schema)
             write_json(done, tally)
@@ -136,7 +138,7 @@ def extract_stage(
     return library, read_json_file(done)
 
 
-def extracted(
+def collect_extractions(
     shelf: Library, *, ask: Ask, progress: Progress
 ) -> tuple[list[tuple[Seed, Extraction]], Tally]:
     """Each seed with its extraction, those without any counted."""
@@ -155,7 +157,7 @@ def extracted(
     return pairs, tally
 
 
-def fitted_embedder(
+def ensure_lexical_embedder(
     points: pa.Table, config: Config, folder: RunFolder, *, progress: Progress
 ) -> Embedder:
     """The embedder that learns from the reference texts: fitted once and kept."""
@@ -167,7 +169,7 @@ def fitted_embedder(
     return LexicalEmbedder(**read_arrays(folder.embedder)[1])
 
 
-def space_stage(
+def ensure_space(
     points: pa.Table,
     config: Config,
     folder: RunFolder,
@@ -178,9 +180,9 @@ def space_stage(
     """The frozen space and the reference: its knowledge points with their places in it."""
     if not folder.knowledge_points.exists():
         with progress.stage("space"):
-            vectors = embed_all(embedder, values(points, "text"))
+            vectors = embed_in_blocks(embedder, values(points, "text"))
             if embedder.name != LexicalEmbedder.name:
-                points, vectors = without_paraphrases(points, vectors)
+                points, vectors = merge_wordings(points, vectors)
             space, reference = fit_space(
                 vectors,
                 embedder=embedder.name,
@@ -202,7 +204,7 @@ def space_stage(
     return folder.read_space(), read_parquet(folder.knowledge_points)
 
 
-def without_paraphrases(points: pa.Table, vectors: Float32Array) -> tuple[pa.Table, Float32Array]:
+def merge_wordings(points: pa.Table, vectors: Float32Array) -> tuple[pa.Table, Float32Array]:
     """The knowledge points with all wordings of one fact in one row, and their vectors.
 
     Only vectors that know what words mean can tell; the lexical embedder's do not.
@@ -212,10 +214,10 @@ def without_paraphrases(points: pa.Table, vectors: Float32Array) -> tuple[pa.Tab
     return merge_paraphrases(points, grouping), vectors[grouping.first]
 
 
-def embed_all(embedder: Embedder, texts: Sequence[str]) -> Float32Array:
+def embed_in_blocks(embedder: Embedder, texts: Sequence[str]) -> Float32Array:
     """The vectors of many texts, a block at a time."""
-    starts = range(0, len(texts), EMBEDDED_AT_ONCE)
-    return np.concatenate([embedder.embed(texts[i : i + EMBEDDED_AT_ONCE]) for i in starts])
+    starts = range(0, len(texts), EMBED_BLOCK)
+    return np.concatenate([embedder.embed(texts[i : i + EMBED_BLOCK]) for i in starts])
 
 
 def new_tally() -> Tally:

@@ -18,16 +18,16 @@ from kdos.llm.http import ENDPOINT_PREFIX, open_endpoint_embedder
 from kdos.report import LivePage, write_report
 from kdos.rules import RulesEngine
 from kdos.run.demand import weighted_questions
-from kdos.run.finish import finish, summarise, write_pool_points
-from kdos.run.prepare import prepare
-from kdos.run.turns import balance_pool
+from kdos.run.finish import summarise_run, write_pool_points, write_results
+from kdos.run.prepare import prepare_inputs
+from kdos.run.turns import synthesize_pool
 from kdos.runner import ProcessPoolEngine
 from kdos.store import lock_run_folder, write_json
 from kdos.targets import demand_file
 from kdos.terminal import Progress
 
 
-def run(config: Config, path: Path, *, cache: Path | None = None) -> dict[str, Any]:
+def run_config(config: Config, path: Path, *, cache: Path | None = None) -> dict[str, Any]:
     """Do what is not done yet of the run in `path`; returns its summary.
 
     `cache` is a ledger that several runs share: what it holds is not asked again.
@@ -46,14 +46,14 @@ def run(config: Config, path: Path, *, cache: Path | None = None) -> dict[str, A
             return folder.read_summary()
         page.refresh()
         with (
-            left_clean(folder),
+            remove_folder_on_misuse(folder),
             open_ledger(folder, config, cache=cache) as ledger,
             open_engine(config) as engine,
             open_embedder(config) as embedder,
         ):
             ask = partial(ledger.ask, engine)
-            prepared = prepare(config, folder, ask=ask, embedder=embedder, progress=progress)
-            pool = balance_pool(
+            prepared = prepare_inputs(config, folder, ask=ask, embedder=embedder, progress=progress)
+            pool = synthesize_pool(
                 config,
                 folder,
                 prepared,
@@ -63,13 +63,15 @@ def run(config: Config, path: Path, *, cache: Path | None = None) -> dict[str, A
                 page=page,
             )
             spending = ledger.spending
-        summary = finish(config, folder, prepared, pool, spending, seconds=monotonic() - begun)
+        summary = write_results(
+            config, folder, prepared, pool, spending, seconds=monotonic() - begun
+        )
         write_report(path)
         return summary
 
 
 @contextmanager
-def left_clean(folder: RunFolder) -> Generator[None]:
+def remove_folder_on_misuse(folder: RunFolder) -> Generator[None]:
     """Where the user's input is wrong and nothing was done before, leave no folder behind."""
     new = not folder.ledger.exists()
     try:
@@ -93,14 +95,16 @@ def run_blind(config: Config, path: Path) -> dict[str, Any]:
             open_embedder(config) as embedder,
         ):
             ask = partial(ledger.ask, engine)
-            prepared = prepare(config, folder, ask=ask, embedder=embedder, progress=progress)
-            pool = balance_pool(
+            prepared = prepare_inputs(config, folder, ask=ask, embedder=embedder, progress=progress)
+            pool = synthesize_pool(
                 config, blind, prepared, ask=ask, engine=engine.name, progress=progress
             )
             spent_before = folder.read_summary()["llm_calls"]
             spending = replace(ledger.spending, calls=ledger.spending.calls - spent_before)
         write_pool_points(blind, prepared, pool)
-        summary = summarise(config, blind, prepared, pool, spending, seconds=monotonic() - begun)
+        summary = summarise_run(
+            config, blind, prepared, pool, spending, seconds=monotonic() - begun
+        )
         write_json(blind.summary, summary)
         write_report(path)
         return summary

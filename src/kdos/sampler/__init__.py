@@ -1,31 +1,31 @@
 """The feedback: a gap in; where to draft, what to keep and when to stop out."""
 
-from kdos.sampler.accept import RULES, Decision, decide
+from kdos.sampler.accept import RULES, AcceptDecision, decide_draft
 from kdos.sampler.steer import (
-    MOST_USED,
-    Batch,
-    Links,
+    MOST_POINTS_USED,
+    CellYields,
     Pick,
-    Yields,
-    scatter,
-    steer,
+    PickBatch,
+    SeedLinks,
+    scatter_picks,
+    steer_picks,
     unreachable_cells,
 )
-from kdos.sampler.stop import Past, Spending, stop_reason
+from kdos.sampler.stop import FinishedRound, Spending, stop_reason
 
 __all__ = [
-    "MOST_USED",
+    "MOST_POINTS_USED",
     "RULES",
-    "Batch",
-    "Decision",
-    "Links",
-    "Past",
+    "AcceptDecision",
+    "CellYields",
+    "FinishedRound",
     "Pick",
+    "PickBatch",
+    "SeedLinks",
     "Spending",
-    "Yields",
-    "decide",
-    "scatter",
-    "steer",
+    "decide_draft",
+    "scatter_picks",
+    "steer_picks",
     "stop_reason",
     "unreachable_cells",
 ]

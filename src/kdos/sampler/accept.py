@@ -11,7 +11,7 @@ RULES = ("pace", "strict", "mean", "all")
 
 
 @dataclass(frozen=True, slots=True)
-class Decision:
+class AcceptDecision:
     """`deficit` is the mean log deficit (nats) of the draft's cells; `reason` is "" if it stays."""
 
     deficit: float
@@ -23,9 +23,9 @@ class Decision:
         return not self.reason
 
 
-def decide(
+def decide_draft(
     cells: Sequence[int], *, counts: Int64Array, quotas: Int64Array, rule: str, slack: float
-) -> Decision:
+) -> AcceptDecision:
     """Whether a draft whose knowledge points lie in `cells` stays.
 
     `pace` (default): the mean over its cells of log(m + 1/2) - log(n + 1/2) is above zero, and no
@@ -42,11 +42,11 @@ def decide(
     n, m = counts[list(cells)], quotas[list(cells)]
     deficit = float(np.mean(np.log(m + 0.5) - np.log(n + 0.5)))
     if rule == "all":
-        return Decision(deficit, "")
+        return AcceptDecision(deficit, "")
     limit = np.floor((1 + slack) * m) if rule == "pace" else m
     added = np.array([list(cells[: i + 1]).count(cell) for i, cell in enumerate(cells)])
     if rule != "mean" and np.any(n + added > limit):
-        return Decision(deficit, "crowded")
+        return AcceptDecision(deficit, "crowded")
     if rule != "strict" and deficit <= 0:
-        return Decision(deficit, "no_deficit")
-    return Decision(deficit, "")
+        return AcceptDecision(deficit, "no_deficit")
+    return AcceptDecision(deficit, "")

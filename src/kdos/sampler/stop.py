@@ -30,7 +30,7 @@ class Spending:
     seconds: float = 0.0
 
 
-class Past(NamedTuple):
+class FinishedRound(NamedTuple):
     """The loop after a round: picks asked for and samples held by then, KL (nats) before it."""
 
     picks: int
@@ -43,7 +43,7 @@ def stop_reason(
     *,
     samples: int,
     wanted: int,
-    history: Sequence[Past],
+    history: Sequence[FinishedRound],
     reachable: bool = True,
 ) -> str | None:
     """Why the loop ends now, or None if it goes on.
@@ -63,23 +63,23 @@ def stop_reason(
         reachable: Whether any cell with a deficit can still be reached.
     """
     if samples >= wanted:
-        return _arrived(gap) or "budget"
+        return _target_met_reason(gap) or "budget"
     if not reachable:
         return "unreachable"
-    if not _stalled(history, LEAST_PICKS * wanted):
+    if not _has_stalled(history, LEAST_PICKS * wanted):
         return None
     nearly_full = samples >= wanted * (1 - LEAST_GAIN)
-    return (nearly_full and _arrived(gap)) or "no_gain"
+    return (nearly_full and _target_met_reason(gap)) or "no_gain"
 
 
-def _arrived(gap: Gap) -> str | None:
+def _target_met_reason(gap: Gap) -> str | None:
     """The reason that says that the target is met, or None if it is not."""
     if gap.kl <= gap.floor:
         return "noise_floor"
     return "total_variation" if gap.tv <= ENOUGH_TV else None
 
 
-def _stalled(history: Sequence[Past], least_picks: float) -> bool:
+def _has_stalled(history: Sequence[FinishedRound], least_picks: float) -> bool:
     if len(history) <= PATIENCE:
         return False
     now = history[-1]

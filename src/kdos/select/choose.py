@@ -9,7 +9,7 @@ from kdos.arrays import Float64Array, Int32Array, Int64Array
 from kdos.chance import keyed_generator
 from kdos.density import Space
 from kdos.errors import UsageError
-from kdos.targets import measure_gap, quotas, read_target
+from kdos.targets import measure_gap, read_target, water_filled_quotas
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class Candidates:
         )
         supply = np.bincount(self.cells, minlength=self.space.n_cells)
         supply = supply if cap is None else np.minimum(supply, cap)
-        quota = quotas(log_q, budget, supply=supply)
+        quota = water_filled_quotas(log_q, budget, supply=supply)
         chosen = draw(self.cells, quota, weights=self.weights, random_seed=self.random_seed)
         counts = np.bincount(self.cells[chosen], minlength=self.space.n_cells)
         gap, least = measure_gap(counts, log_q, quota), measure_gap(quota, log_q, quota)

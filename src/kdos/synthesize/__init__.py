@@ -2,33 +2,33 @@
 
 from kdos.synthesize.disciplines import discipline_target
 from kdos.synthesize.library import Library
-from kdos.synthesize.loop import Lack, Outcome, Round, State, Steps, balance
+from kdos.synthesize.loop import Deficit, LoopState, LoopSteps, Round, RoundOutcome, run_rounds
 from kdos.synthesize.record import (
-    SAMPLES,
-    SCHEMAS,
-    read_outcome,
+    ROUND_SCHEMAS,
+    SAMPLE_SCHEMA,
+    read_round_outcome,
     refused_by_class,
     refused_by_reason,
     round_tables,
 )
-from kdos.synthesize.steps import POINTS_A_SAMPLE, Workroom, steps_of
+from kdos.synthesize.steps import POINTS_PER_SAMPLE, SynthesisContext, loop_steps
 
 __all__ = [
-    "POINTS_A_SAMPLE",
-    "SAMPLES",
-    "SCHEMAS",
-    "Lack",
+    "POINTS_PER_SAMPLE",
+    "ROUND_SCHEMAS",
+    "SAMPLE_SCHEMA",
+    "Deficit",
     "Library",
-    "Outcome",
+    "LoopState",
+    "LoopSteps",
     "Round",
-    "State",
-    "Steps",
-    "Workroom",
-    "balance",
+    "RoundOutcome",
+    "SynthesisContext",
     "discipline_target",
-    "read_outcome",
+    "loop_steps",
+    "read_round_outcome",
     "refused_by_class",
     "refused_by_reason",
     "round_tables",
-    "steps_of",
+    "run_rounds",
 ]

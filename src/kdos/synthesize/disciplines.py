@@ -11,16 +11,16 @@ from kdos.arrays import Float64Array
 from kdos.errors import ConfigError
 from kdos.graph import as_target, discipline_memberships, quota_target
 from kdos.pool import values
-from kdos.sampler import Links
+from kdos.sampler import SeedLinks
 from kdos.synthesize.library import Library
-from kdos.synthesize.walking import trails_of
+from kdos.synthesize.walking import build_seed_graph
 
-MOST_NAMED = 20
+MOST_NAMES_SHOWN = 20
 """Disciplines that a message names."""
 
 
 def discipline_target(
-    log_q: Float64Array, shares: Mapping[str, float], *, library: Library, links: Links
+    log_q: Float64Array, shares: Mapping[str, float], *, library: Library, links: SeedLinks
 ) -> Float64Array:
     """The target in which each named discipline has its share, shape (n_cells,), nats.
 
@@ -33,7 +33,7 @@ def discipline_target(
     names = sorted(set(values(library.seeds, "domain")))
     unknown = [name for name in shares if name not in names]
     if unknown:
-        known = ", ".join(names[:MOST_NAMED])
+        known = ", ".join(names[:MOST_NAMES_SHOWN])
         raise ConfigError(
             f"`disciplines` must be domains of the source. Got {unknown[0]!r}. There are: {known}."
         )
@@ -51,12 +51,12 @@ def discipline_target(
 
 
 def cell_memberships(
-    names: list[str], *, n_cells: int, library: Library, links: Links
+    names: list[str], *, n_cells: int, library: Library, links: SeedLinks
 ) -> Float64Array:
     """How far each cell belongs to each discipline, shape (n_cells, n_disciplines)."""
     numbers = {name: number for number, name in enumerate(names)}
     domains = np.array([numbers[name] for name in values(library.seeds, "domain")])
-    graph = trails_of(links).graph
+    graph = build_seed_graph(links).incidence
     points = (
         discipline_memberships(graph, domains, n_disciplines=len(names)) * graph.popularity[:, None]
     )

@@ -68,26 +68,28 @@ class Desk:
     refuse_paraphrases: Callable[[Sequence[Draft]], list[Refusal | None]] | None = None
 
 
-def draft(picks: Sequence[Pick], desk: Desk) -> tuple[list[Candidate], list[Refusal]]:
+def draft_candidates(picks: Sequence[Pick], desk: Desk) -> tuple[list[Candidate], list[Refusal]]:
     """The candidates that picks lead to, in the order of the picks, and the calls that failed."""
-    candidates, failed = write(picks, desk)
-    candidates = examine(candidates, desk)
+    candidates, failed = request_drafts(picks, desk)
+    candidates = examine_candidates(candidates, desk)
     if not desk.mend:
         return candidates, failed
-    candidates, rewritten, failed_again = write_again(candidates, desk)
-    return [*candidates, *examine(rewritten, desk)], [*failed, *failed_again]
+    candidates, rewritten, failed_again = request_redrafts(candidates, desk)
+    return [*candidates, *examine_candidates(rewritten, desk)], [*failed, *failed_again]
 
 
-def examine(candidates: Sequence[Candidate], desk: Desk) -> list[Candidate]:
+def examine_candidates(candidates: Sequence[Candidate], desk: Desk) -> list[Candidate]:
     """The candidates after all that can be found out about them."""
     checked = check_paraphrases(check_candidates(candidates, desk), desk)
-    return extract_again(attempt(judge(checked, desk), desk), desk)
+    return reextract_candidates(attempt_candidates(judge_candidates(checked, desk), desk), desk)
 
 
-def write(picks: Sequence[Pick], desk: Desk) -> tuple[list[Candidate], list[Refusal]]:
+def request_drafts(picks: Sequence[Pick], desk: Desk) -> tuple[list[Candidate], list[Refusal]]:
     """Ask for drafts; a call without a readable one is a refusal."""
-    groups = {pick.id: group_of(pick, desk) for pick in picks}
-    replies = _replies(desk.ask, (_drafts_request(pick, groups[pick.id], desk) for pick in picks))
+    groups = {pick.id: prompt_group(pick, desk) for pick in picks}
+    replies = _replies_by_id(
+        desk.ask, (_drafts_request(pick, groups[pick.id], desk) for pick in picks)
+    )
     candidates: list[Candidate] = []
     failed: list[Refusal] = []
     for pick in picks:
@@ -101,7 +103,7 @@ def write(picks: Sequence[Pick], desk: Desk) -> tuple[list[Candidate], list[Refu
     return candidates, failed
 
 
-def write_again(
+def request_redrafts(
     candidates: Sequence[Candidate], desk: Desk
 ) -> tuple[list[Candidate], list[Candidate], list[Refusal]]:
     """Ask once more for each draft that fell for a fault of its writing.
@@ -109,12 +111,12 @@ def write_again(
     Returns the candidates, those asked again marked; the new ones; and the calls without any.
     """
     marked = [replace(c, again=c.refusal is not None and mendable(c.refusal)) for c in candidates]
-    replies = _replies(desk.ask, (_mending_request(c, desk) for c in marked if c.again))
+    replies = _replies_by_id(desk.ask, (_redraft_request(c, desk) for c in marked if c.again))
     rewritten: list[Candidate] = []
     failed: list[Refusal] = []
     for candidate in marked:
         if candidate.again:
-            group = retry_group(group_of(candidate.pick, desk), candidate.draft)
+            group = retry_group(prompt_group(candidate.pick, desk), candidate.draft)
             drafts = read_drafts(replies[f"synthesize/{group.id}"], group)
             if isinstance(drafts, Refusal):
                 failed.append(drafts)
@@ -125,7 +127,7 @@ def write_again(
     return marked, rewritten, failed
 
 
-def group_of(pick: Pick, desk: Desk) -> Group:
+def prompt_group(pick: Pick, desk: Desk) -> Group:
     """The pick with its rows turned into seeds and texts."""
     texts = desk.inventory.texts
     return Group(
@@ -140,7 +142,7 @@ def group_of(pick: Pick, desk: Desk) -> Group:
 
 def check_candidates(candidates: Sequence[Candidate], desk: Desk) -> list[Candidate]:
     """The candidates after every check that costs nothing."""
-    cases = [case_of(candidate, desk) for candidate in candidates]
+    cases = [draft_case(candidate, desk) for candidate in candidates]
     refusals = check_all(cases, known=desk.known, benchmarks=desk.benchmarks)
     checked: list[Candidate] = []
     for candidate, case, refusal in zip(candidates, cases, refusals, strict=True):
@@ -151,10 +153,10 @@ def check_candidates(candidates: Sequence[Candidate], desk: Desk) -> list[Candid
     return checked
 
 
-def case_of(candidate: Candidate, desk: Desk) -> Case:
+def draft_case(candidate: Candidate, desk: Desk) -> Case:
     """A candidate's draft and what it is held against."""
-    seeds = _seeds(candidate, desk)
-    passages = {passage.id: passage for passage in desk.library.shelf(seeds)}
+    seeds = _candidate_seeds(candidate, desk)
+    passages = {passage.id: passage for passage in desk.library.passages_of(seeds)}
     answers = aliases(candidate.draft.answer, seeds)
     return Case(candidate.draft, answers, passages, seeds, seeds[0].lang)
 
@@ -168,54 +170,56 @@ def check_paraphrases(candidates: Sequence[Candidate], desk: Desk) -> list[Candi
     return [replace(c, refusal=c.refusal or found.get(c.draft.id)) for c in candidates]
 
 
-def judge(candidates: Sequence[Candidate], desk: Desk) -> list[Candidate]:
+def judge_candidates(candidates: Sequence[Candidate], desk: Desk) -> list[Candidate]:
     """The candidates after judges have seen them with their passages; dissent is kept."""
     asked = {
         c.draft.id: [
-            ask_judgement(c.draft, passages=_cited(c, desk), judge=n) for n in range(desk.judges)
+            ask_judgement(c.draft, passages=_candidate_passages(c, desk), judge=n)
+            for n in range(desk.judges)
         ]
         for c in candidates
         if c.refusal is None and desk.judges
     }
-    replies = _replies(desk.ask, (request for each in asked.values() for request in each))
+    replies = _replies_by_id(desk.ask, (request for each in asked.values() for request in each))
 
     def judged(candidate: Candidate) -> Candidate:
         requests = asked.get(candidate.draft.id)
         if requests is None:
             return candidate
         judgements = [read_judgement(replies[request.id]) for request in requests]
-        ruling = rule(judgements, passages=_cited(candidate, desk))
+        ruling = rule(judgements, passages=_candidate_passages(candidate, desk))
         return replace(candidate, refusal=ruling.refusal, passed=ruling.passed)
 
     return [judged(candidate) for candidate in candidates]
 
 
-def attempt(candidates: Sequence[Candidate], desk: Desk) -> list[Candidate]:
+def attempt_candidates(candidates: Sequence[Candidate], desk: Desk) -> list[Candidate]:
     """The candidates whose question was answered alike by those who did not see the answer."""
     asked = {
         c.draft.id: [
-            ask_answer(c.draft, passages=_cited(c, desk), attempt=n) for n in range(desk.attempts)
+            ask_answer(c.draft, passages=_candidate_passages(c, desk), attempt=n)
+            for n in range(desk.attempts)
         ]
         for c in candidates
         if c.refusal is None and desk.attempts
     }
-    replies = _replies(desk.ask, (request for each in asked.values() for request in each))
+    replies = _replies_by_id(desk.ask, (request for each in asked.values() for request in each))
 
     def attempted(candidate: Candidate) -> Candidate:
         requests = asked.get(candidate.draft.id)
         if requests is None:
             return candidate
         answers = [read_answer(replies[request.id]) for request in requests]
-        forms = aliases(candidate.draft.answer, _seeds(candidate, desk))
+        forms = aliases(candidate.draft.answer, _candidate_seeds(candidate, desk))
         return replace(candidate, refusal=answered_alike(forms, answers))
 
     return [attempted(candidate) for candidate in candidates]
 
 
-def extract_again(candidates: Sequence[Candidate], desk: Desk) -> list[Candidate]:
+def reextract_candidates(candidates: Sequence[Candidate], desk: Desk) -> list[Candidate]:
     """The candidates with the knowledge points that a fresh reading finds in them."""
     requests = (_extraction_request(c, desk) for c in candidates if c.refusal is None)
-    replies = _replies(desk.ask, requests)
+    replies = _replies_by_id(desk.ask, requests)
 
     def read(candidate: Candidate) -> Candidate:
         if candidate.refusal is not None:
@@ -237,23 +241,23 @@ def extract_again(candidates: Sequence[Candidate], desk: Desk) -> list[Candidate
 
 
 def _drafts_request(pick: Pick, group: Group, desk: Desk) -> Request:
-    passages = desk.library.shelf(group.seeds)
-    return ask_drafts(group, extractions=_extractions(pick, group, desk), passages=passages)
+    passages = desk.library.passages_of(group.seeds)
+    return ask_drafts(group, extractions=_group_extractions(pick, group, desk), passages=passages)
 
 
-def _mending_request(candidate: Candidate, desk: Desk) -> Request:
+def _redraft_request(candidate: Candidate, desk: Desk) -> Request:
     assert candidate.refusal is not None
-    group = group_of(candidate.pick, desk)
+    group = prompt_group(candidate.pick, desk)
     return ask_redraft(
         group,
         candidate.draft,
         candidate.refusal,
-        extractions=_extractions(candidate.pick, group, desk),
-        passages=desk.library.shelf(group.seeds),
+        extractions=_group_extractions(candidate.pick, group, desk),
+        passages=desk.library.passages_of(group.seeds),
     )
 
 
-def _extractions(pick: Pick, group: Group, desk: Desk) -> dict[str, Extraction]:
+def _group_extractions(pick: Pick, group: Group, desk: Desk) -> dict[str, Extraction]:
     """What each seed of the group holds."""
     rows = zip(pick.seeds, group.seeds, strict=True)
     return {seed.id: desk.library.extraction(row) for row, seed in rows}
@@ -265,20 +269,20 @@ def _extraction_request(candidate: Candidate, desk: Desk) -> Request:
         draft.id,
         question=draft.question,
         answer=draft.answer,
-        passages=_cited(candidate, desk),
+        passages=_candidate_passages(candidate, desk),
         claimed=draft.knowledge_points,
     )
 
 
-def _seeds(candidate: Candidate, desk: Desk) -> list[Seed]:
+def _candidate_seeds(candidate: Candidate, desk: Desk) -> list[Seed]:
     return [desk.library.seed(row) for row in candidate.pick.seeds]
 
 
-def _cited(candidate: Candidate, desk: Desk) -> list[Passage]:
+def _candidate_passages(candidate: Candidate, desk: Desk) -> list[Passage]:
     """The passages a draft was written from."""
-    return desk.library.shelf(_seeds(candidate, desk))
+    return desk.library.passages_of(_candidate_seeds(candidate, desk))
 
 
-def _replies(ask: Ask, requests: Iterable[Request]) -> dict[str, Reply]:
+def _replies_by_id(ask: Ask, requests: Iterable[Request]) -> dict[str, Reply]:
     """All replies by their request's id."""
     return {reply.request.id: reply for reply in ask(requests)}

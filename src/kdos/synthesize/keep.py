@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from kdos.checks import KnownQuestions, check_new, check_shape
 from kdos.logic import ShapeCounts
 from kdos.pool import ErrorClass, Inventory, Refusal, Verdict
-from kdos.sampler import decide
-from kdos.synthesize.loop import Candidate, Lack, State
+from kdos.sampler import decide_draft
+from kdos.synthesize.loop import Candidate, Deficit, LoopState
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,9 @@ class Gate:
         return self.slack * max(0.0, 1 - samples / self.wanted)
 
 
-def refuse_crowded(texts: Sequence[str], state: State, lack: Lack, gate: Gate) -> Refusal | None:
+def refuse_crowded_draft(
+    texts: Sequence[str], state: LoopState, lack: Deficit, gate: Gate
+) -> Refusal | None:
     """Why a draft that claims these knowledge points would not stay; None if one of them is new.
 
     Cells only fill during a round, so what is crowded at its start is refused at its end as well.
@@ -39,13 +41,15 @@ def refuse_crowded(texts: Sequence[str], state: State, lack: Lack, gate: Gate) -
         return None
     cells = [int(gate.inventory.cells[row]) for row in gate.inventory.rows(texts)]
     slack = gate.slack_at(state.pool.samples)
-    decision = decide(
+    decision = decide_draft(
         cells, counts=state.pool.counts, quotas=lack.quotas, rule=gate.rule, slack=slack
     )
     return None if decision.accepted else Refusal(decision.reason, ErrorClass.DISTRIBUTION)
 
 
-def keep(candidates: Sequence[Candidate], state: State, lack: Lack, gate: Gate) -> list[Verdict]:
+def accept_candidates(
+    candidates: Sequence[Candidate], state: LoopState, lack: Deficit, gate: Gate
+) -> list[Verdict]:
     """One verdict for each candidate, in order."""
     counts = state.pool.counts.copy()
     samples = state.pool.samples
@@ -61,7 +65,9 @@ def keep(candidates: Sequence[Candidate], state: State, lack: Lack, gate: Gate) 
         if refusal is None and samples >= gate.wanted:
             refusal = Refusal("pool_full", ErrorClass.DISTRIBUTION)
         if refusal is None:
-            decision = decide(cells, counts=counts, quotas=lack.quotas, rule=gate.rule, slack=slack)
+            decision = decide_draft(
+                cells, counts=counts, quotas=lack.quotas, rule=gate.rule, slack=slack
+            )
             deficit = decision.deficit
             if not decision.accepted:
                 refusal = Refusal(decision.reason, ErrorClass.DISTRIBUTION)

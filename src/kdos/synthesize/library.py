@@ -8,9 +8,9 @@ import pyarrow as pa
 
 from kdos.arrays import AnyArray, Int32Array, Int64Array
 from kdos.pool import Extraction, Inventory, Passage, Seed, row_of, values
-from kdos.sampler import Links
+from kdos.sampler import SeedLinks
 
-REMEMBERED = 16_384
+RECORDS_CACHED = 16_384
 """Records of each kind that a library keeps at hand."""
 
 
@@ -25,9 +25,9 @@ class Library:
         self.extractions = extractions
         self.passages = passages
         self._passage_rows = {name: row for row, name in enumerate(values(passages, "id"))}
-        self.seed = lru_cache(REMEMBERED)(self._seed)
-        self.extraction = lru_cache(REMEMBERED)(self._extraction)
-        self.passage = lru_cache(REMEMBERED)(self._passage)
+        self.seed = lru_cache(RECORDS_CACHED)(self._seed)
+        self.extraction = lru_cache(RECORDS_CACHED)(self._extraction)
+        self.passage = lru_cache(RECORDS_CACHED)(self._passage)
 
     def _seed(self, row: int) -> Seed:
         """The seed in this row."""
@@ -48,12 +48,12 @@ class Library:
         """The passage of this id."""
         return Passage(**row_of(self.passages, self._passage_rows[name]))
 
-    def shelf(self, seeds: Iterable[Seed]) -> list[Passage]:
+    def passages_of(self, seeds: Iterable[Seed]) -> list[Passage]:
         """The passages of seeds, in order, each once; a given question may have none."""
         names = dict.fromkeys(seed.passage for seed in seeds if seed.passage)
         return [self.passage(name) for name in names]
 
-    def links(self, inventory: Inventory, *, n_cells: int) -> Links:
+    def link_seeds(self, inventory: Inventory, *, n_cells: int) -> SeedLinks:
         """Which knowledge points, seeds and documents belong together."""
         points_of = [
             np.array(inventory.rows(texts), np.int64)
@@ -61,30 +61,34 @@ class Library:
         ]
         seed_rows = np.repeat(np.arange(len(points_of)), [len(points) for points in points_of])
         held = np.concatenate([*points_of, np.zeros(0, np.int64)])
-        documents, n_documents = _numbered(values(self.seeds, "document"))
+        documents, n_documents = _number_names(values(self.seeds, "document"))
         # A given question may have no passage; it is then a shelf of its own.
         shelves = zip(values(self.seeds, "passage"), values(self.seeds, "id"), strict=True)
-        passages, n_passages = _numbered([passage or f"seed {name}" for passage, name in shelves])
-        return Links(
+        passages, n_passages = _number_names(
+            [passage or f"seed {name}" for passage, name in shelves]
+        )
+        return SeedLinks(
             cells=inventory.cells,
             documents=documents,
             passages=passages,
-            points_of=points_of,
-            seeds_of=_groups(held, seed_rows, len(inventory)),
-            points_in=_groups(inventory.cells, np.arange(len(inventory)), n_cells),
-            points_at=_groups(np.repeat(passages, [len(p) for p in points_of]), held, n_passages),
-            seeds_in=_groups(documents, np.arange(len(documents)), n_documents),
+            points_of_seed=points_of,
+            seeds_of_point=_group_rows(held, seed_rows, len(inventory)),
+            points_in_cell=_group_rows(inventory.cells, np.arange(len(inventory)), n_cells),
+            points_in_passage=_group_rows(
+                np.repeat(passages, [len(p) for p in points_of]), held, n_passages
+            ),
+            seeds_in_document=_group_rows(documents, np.arange(len(documents)), n_documents),
         )
 
 
-def _numbered(names: Sequence[str]) -> tuple[Int32Array, int]:
+def _number_names(names: Sequence[str]) -> tuple[Int32Array, int]:
     """Each name's number in the order of first appearance, shape (n_names,), and how many."""
     numbers: dict[str, int] = {}
     found = [numbers.setdefault(name, len(numbers)) for name in names]
     return np.array(found, np.int32), len(numbers)
 
 
-def _groups(keys: AnyArray, members: AnyArray, n_keys: int) -> list[Int64Array]:
+def _group_rows(keys: AnyArray, members: AnyArray, n_keys: int) -> list[Int64Array]:
     """The members of each key from 0 to n_keys - 1, in order."""
     order = np.argsort(keys, kind="stable")
     edges = np.searchsorted(keys[order], np.arange(n_keys + 1))

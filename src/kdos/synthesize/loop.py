@@ -13,7 +13,7 @@ import numpy as np
 from kdos.arrays import BoolArray, Int32Array, Int64Array
 from kdos.checks import Place
 from kdos.pool import Draft, Extraction, Pool, Refusal, Verdict
-from kdos.sampler import Past, Pick, Yields
+from kdos.sampler import CellYields, FinishedRound, Pick
 from kdos.targets import Gap
 
 
@@ -39,7 +39,7 @@ class Candidate:
 
 
 @dataclass(frozen=True, slots=True)
-class Lack:
+class Deficit:
     """What the pool lacks now: the gap, the quotas behind it and the mass out of reach.
 
     `quotas`, shape (n_cells,), are what each cell may hold; `unreachable` marks cells given up and
@@ -53,7 +53,7 @@ class Lack:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class RoundOutcome:
     """What of a round counts for the next ones.
 
     `asked` holds the knowledge points that each pick was to use, the one it was about first;
@@ -87,10 +87,10 @@ class Round:
         return [candidate for candidate, verdict in pairs if verdict.refusal is None]
 
     @property
-    def outcome(self) -> Outcome:
+    def outcome(self) -> RoundOutcome:
         """What of it counts for the next rounds."""
         places = {pick.id: place for place, pick in enumerate(self.picks)}
-        return Outcome(
+        return RoundOutcome(
             asked=[pick.use for pick in self.picks],
             samples=[candidate.points for candidate in self.accepted],
             sources=[places[candidate.pick.id] for candidate in self.accepted],
@@ -111,49 +111,51 @@ class Round:
 
 
 @dataclass(frozen=True, slots=True)
-class State:
+class LoopState:
     """All that a round hands to the next: the pool, what picks brought, and each round before."""
 
     pool: Pool
-    yields: Yields
+    yields: CellYields
     rounds: int = 0
-    history: tuple[Past, ...] = ()
+    history: tuple[FinishedRound, ...] = ()
 
-    def after(self, outcome: Outcome, *, cells: Int32Array, kl: float) -> "State":
+    def extend(self, outcome: RoundOutcome, *, cells: Int32Array, kl: float) -> "LoopState":
         """The state once a round is over; `cells` is the inventory's, `kl` the gap before it."""
         pool = self.pool.extend(outcome.samples, cells)
-        yields = _brought(self.yields, outcome, cells)
-        past = Past(int(yields.tries.sum()), pool.samples, kl)
-        return State(pool, yields, rounds=self.rounds + 1, history=(*self.history, past))
+        yields = _extend_yields(self.yields, outcome, cells)
+        past = FinishedRound(int(yields.tries.sum()), pool.samples, kl)
+        return LoopState(pool, yields, rounds=self.rounds + 1, history=(*self.history, past))
 
 
 @dataclass(frozen=True, slots=True)
-class Steps:
+class LoopSteps:
     """What the loop does in a turn; replace one to see what it is worth."""
 
-    measure: Callable[[State], Lack]
-    stop: Callable[[State, Lack], str | None]
-    pick: Callable[[State, Lack], list[Pick]]
-    draft: Callable[[Sequence[Pick], State, Lack], tuple[list[Candidate], list[Refusal]]]
-    accept: Callable[[Sequence[Candidate], State, Lack], list[Verdict]]
-    cells: Callable[[], Int32Array]
+    measure: Callable[[LoopState], Deficit]
+    stop: Callable[[LoopState, Deficit], str | None]
+    steer: Callable[[LoopState, Deficit], list[Pick]]
+    draft: Callable[[Sequence[Pick], LoopState, Deficit], tuple[list[Candidate], list[Refusal]]]
+    accept: Callable[[Sequence[Candidate], LoopState, Deficit], list[Verdict]]
+    cells_of_points: Callable[[], Int32Array]
 
 
-def balance(state: State, steps: Steps) -> Generator[tuple[Round, State, Lack], None, str]:
+def run_rounds(
+    state: LoopState, steps: LoopSteps
+) -> Generator[tuple[Round, LoopState, Deficit], None, str]:
     """Turn after turn, each with the state and the lack after it; returns the reason to stop."""
     lack = steps.measure(state)
     while (reason := steps.stop(state, lack)) is None:
-        picks = steps.pick(state, lack)
+        picks = steps.steer(state, lack)
         candidates, failed = steps.draft(picks, state, lack)
         verdicts = steps.accept(candidates, state, lack)
         turn = Round(state.rounds + 1, picks, failed, candidates, verdicts)
-        state = state.after(turn.outcome, cells=steps.cells(), kl=lack.gap.kl)
+        state = state.extend(turn.outcome, cells=steps.cells_of_points(), kl=lack.gap.kl)
         lack = steps.measure(state)
         yield turn, state, lack
     return reason
 
 
-def _brought(yields: Yields, outcome: Outcome, cells: Int32Array) -> Yields:
+def _extend_yields(yields: CellYields, outcome: RoundOutcome, cells: Int32Array) -> CellYields:
     """What this turn's picks brought, added to what earlier ones did."""
     n_cells = len(yields.tries)
     first = np.array([use[0] for use in outcome.asked], np.int64)
@@ -166,13 +168,13 @@ def _brought(yields: Yields, outcome: Outcome, cells: Int32Array) -> Yields:
     hits = [cell for cell, asked in found if cell == asked[0]]
     strays = [cell for cell, asked in found if cell not in asked]
     grown = np.zeros(len(cells) - len(yields.asked), np.int64)
-    return Yields(
+    return CellYields(
         tries=yields.tries + np.bincount(cells[first], minlength=n_cells),
-        gains=yields.gains + _counted(hits, n_cells),
-        strays=yields.strays + _counted(strays, n_cells),
+        gains=yields.gains + _count_cells(hits, n_cells),
+        off_target=yields.off_target + _count_cells(strays, n_cells),
         asked=np.concatenate([yields.asked, grown]) + np.bincount(first, minlength=len(cells)),
     )
 
 
-def _counted(cells: Sequence[int], n_cells: int) -> Int64Array:
+def _count_cells(cells: Sequence[int], n_cells: int) -> Int64Array:
     return np.bincount(np.array(cells, np.int64), minlength=n_cells)

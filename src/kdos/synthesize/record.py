@@ -9,10 +9,10 @@ import pyarrow as pa
 
 from kdos.pool import Inventory, Sample, Seed, fields_of, values
 from kdos.synthesize.library import Library
-from kdos.synthesize.loop import Candidate, Outcome, Round
+from kdos.synthesize.loop import Candidate, Round, RoundOutcome
 
-EVIDENCE = pa.list_(pa.struct([("passage", pa.string()), ("quote", pa.string())]))
-SAMPLES = pa.schema(
+EVIDENCE_TYPE = pa.list_(pa.struct([("passage", pa.string()), ("quote", pa.string())]))
+SAMPLE_SCHEMA = pa.schema(
     [
         ("id", pa.string()),
         ("question", pa.string()),
@@ -28,7 +28,7 @@ SAMPLES = pa.schema(
         ("document", pa.string()),
         ("answer_start", pa.int64()),
         ("answer_end", pa.int64()),
-        ("evidence", EVIDENCE),
+        ("evidence", EVIDENCE_TYPE),
         ("seeds", pa.list_(pa.string())),
         ("cells", pa.list_(pa.int32())),
         ("engine", pa.string()),
@@ -36,7 +36,7 @@ SAMPLES = pa.schema(
         ("round", pa.int32()),
     ]
 )
-VERDICTS = pa.schema(
+VERDICT_SCHEMA = pa.schema(
     [
         ("draft", pa.string()),
         ("question", pa.string()),
@@ -52,17 +52,17 @@ VERDICTS = pa.schema(
         ("passed", pa.map_(pa.string(), pa.float32())),
     ]
 )
-PICKS = pa.schema(
+PICK_SCHEMA = pa.schema(
     [("id", pa.string()), ("cell", pa.int32()), ("knowledge_points", pa.list_(pa.int64()))]
 )
-NEW_POINTS = pa.schema(
+NEW_POINT_SCHEMA = pa.schema(
     [("text", pa.string()), ("cell", pa.int32()), ("point", pa.list_(pa.float32()))]
 )
-SCHEMAS: Mapping[str, pa.Schema] = {
-    "samples": SAMPLES,
-    "verdicts": VERDICTS,
-    "picks": PICKS,
-    "new_knowledge_points": NEW_POINTS,
+ROUND_SCHEMAS: Mapping[str, pa.Schema] = {
+    "samples": SAMPLE_SCHEMA,
+    "verdicts": VERDICT_SCHEMA,
+    "picks": PICK_SCHEMA,
+    "new_knowledge_points": NEW_POINT_SCHEMA,
 }
 
 
@@ -72,7 +72,7 @@ def round_tables(
     """The round's tables by name; `known` is how many knowledge points there were before it."""
     seeds = {pick.id: [library.seed(row) for row in pick.seeds] for pick in turn.picks}
     samples = [
-        sample_of(candidate, seeds[candidate.pick.id], turn, inventory, engine, prompt)
+        accepted_sample(candidate, seeds[candidate.pick.id], turn, inventory, engine, prompt)
         for candidate in turn.accepted
     ]
     fresh = [
@@ -89,7 +89,9 @@ def round_tables(
         ],
         "new_knowledge_points": fresh,
     }
-    return {name: pa.Table.from_pylist(rows[name], schema) for name, schema in SCHEMAS.items()}
+    return {
+        name: pa.Table.from_pylist(rows[name], schema) for name, schema in ROUND_SCHEMAS.items()
+    }
 
 
 def _sample_row(sample: Sample) -> dict[str, Any]:
@@ -97,7 +99,7 @@ def _sample_row(sample: Sample) -> dict[str, Any]:
     return fields_of(sample) | {"evidence": [fields_of(quote) for quote in sample.evidence]}
 
 
-def sample_of(
+def accepted_sample(
     candidate: Candidate,
     seeds: Sequence[Seed],
     turn: Round,
@@ -135,15 +137,15 @@ def sample_of(
 
 def refused_by_reason(turn: Round) -> dict[str, int]:
     """How many drafts fell for each reason, most first."""
-    return _counted(v.refusal.reason for v in turn.verdicts if v.refusal)
+    return _count_names(v.refusal.reason for v in turn.verdicts if v.refusal)
 
 
 def refused_by_class(turn: Round) -> dict[str, int]:
     """How many drafts fell in each error class, most first."""
-    return _counted(v.refusal.error_class.value for v in turn.verdicts if v.refusal)
+    return _count_names(v.refusal.error_class.value for v in turn.verdicts if v.refusal)
 
 
-def read_outcome(tables: Mapping[str, pa.Table], inventory: Inventory) -> Outcome:
+def read_round_outcome(tables: Mapping[str, pa.Table], inventory: Inventory) -> RoundOutcome:
     """What later rounds need of a round; its new knowledge points join the inventory."""
     fresh = tables["new_knowledge_points"]
     if fresh.num_rows:
@@ -154,7 +156,7 @@ def read_outcome(tables: Mapping[str, pa.Table], inventory: Inventory) -> Outcom
         )
     picks, samples = tables["picks"], tables["samples"]
     places = {name: place for place, name in enumerate(values(picks, "id"))}
-    return Outcome(
+    return RoundOutcome(
         asked=[tuple(use) for use in values(picks, "knowledge_points")],
         samples=[inventory.rows(texts) for texts in values(samples, "knowledge_points")],
         sources=[places[name.partition("/")[0]] for name in values(samples, "id")],
@@ -181,5 +183,5 @@ def _verdict_rows(turn: Round, seeds: Mapping[str, Sequence[Seed]]) -> list[dict
     ]
 
 
-def _counted(names: Any) -> dict[str, int]:
+def _count_names(names: Any) -> dict[str, int]:
     return dict(sorted(Counter(names).items(), key=lambda item: (-item[1], item[0])))

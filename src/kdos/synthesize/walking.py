@@ -22,49 +22,49 @@ from kdos.graph import (
     sample_paths,
     spread_over_kps,
 )
-from kdos.sampler import Batch, Links, Pick, Yields
+from kdos.sampler import CellYields, Pick, PickBatch, SeedLinks
 
-LENGTH = 4
+PATH_POINTS = 4
 """Knowledge points on a path: it passes up to three seeds, as many as a steered group has."""
 
-FAINT = 0.01
+LEAST_WEIGHT = 0.01
 """What a knowledge point that has more than its cell's level lacks, as a share of the level."""
 
 
 @dataclass(frozen=True)
-class Trails:
+class SeedGraph:
     """Where a walk can go: which of a run's seeds hold which of its knowledge points."""
 
-    graph: Incidence
+    incidence: Incidence
     routes: Transitions
 
 
-def trails_of(links: Links) -> Trails:
+def build_seed_graph(links: SeedLinks) -> SeedGraph:
     """The trails of a run's seeds."""
     graph = incidence_from_lists(
-        [points.tolist() for points in links.points_of], n_kps=len(links.cells)
+        [points.tolist() for points in links.points_of_seed], n_kps=len(links.cells)
     )
-    return Trails(graph, build_transitions(graph))
+    return SeedGraph(graph, build_transitions(graph))
 
 
-def walk(
+def walk_picks(
     deficit: Int64Array,
-    yields: Yields,
-    links: Links,
-    trails: Trails,
+    yields: CellYields,
+    links: SeedLinks,
+    trails: SeedGraph,
     *,
     exposures: Int64Array,
     picks: int,
     drafts: int,
     random_seed: int,
     round_number: int,
-    strays: Float64Array | float = 0.0,
+    reserved: Float64Array | float = 0.0,
     steered: list[Pick] | None = None,
 ) -> list[Pick]:
     """At most `picks` picks, a path each: its seeds, and its knowledge points to be used.
 
     What each cell lacks, shared out over its knowledge points, is the target that the visits of the
-    paths are to meet; the rest is as in ``kdos.sampler.steer``.
+    paths are to meet; the rest is as in ``kdos.sampler.steer_picks``.
 
     Args:
         deficit: Quota minus count, shape (n_cells,); cells at or below zero get nothing.
@@ -76,11 +76,11 @@ def walk(
         drafts: Drafts asked for in one pick.
         random_seed: With `round_number` it keys every choice.
         round_number: The round, from 1.
-        strays: What of it is left to drift, shape (n_cells,).
+        reserved: What of it is left to drift, shape (n_cells,).
         steered: Picks at whose knowledge points the paths begin, instead of where most is lacking.
     """
-    lack = np.maximum(deficit - strays, 0) / yields.rate(drafts=drafts)
-    weights = point_lack(lack, links.cells, exposures[: len(links.cells)])
+    lack = np.maximum(deficit - reserved, 0) / yields.points_per_pick(drafts=drafts)
+    weights = point_deficits(lack, links.cells, exposures[: len(links.cells)])
     count = min(picks, math.ceil(weights.sum())) if steered is None else len(steered)
     if not count or not weights.any():
         return steered or []
@@ -88,26 +88,26 @@ def walk(
         trails.routes,
         as_target(weights),
         count=count,
-        length=LENGTH,
+        length=PATH_POINTS,
         random_seed=random_seed,
         first=int(yields.tries.sum()),
         starts=None if steered is None else np.array([pick.use[0] for pick in steered], np.int32),
     )
-    batch = Batch(
+    batch = PickBatch(
         links,
         deficit,
-        strays,
+        reserved,
         asked=yields.asked,
         drafts=drafts,
         round_number=round_number,
         rng=keyed_generator(random_seed, "walk", round_number),
     )
-    for path in linked_seeds(paths, trails.graph):
-        batch.add(tuple(dict.fromkeys(path.samples)), path.kps)
+    for path in linked_seeds(paths, trails.incidence):
+        batch.add_pick(tuple(dict.fromkeys(path.samples)), path.kps)
     return batch.picks
 
 
-def point_lack(lack: Float64Array, cells: Int32Array, exposures: Int64Array) -> Float64Array:
+def point_deficits(lack: Float64Array, cells: Int32Array, exposures: Int64Array) -> Float64Array:
     """What each knowledge point lacks, so that each cell's lack is met and its points come level.
 
     Args:
@@ -118,7 +118,7 @@ def point_lack(lack: Float64Array, cells: Int32Array, exposures: Int64Array) -> 
     held = np.bincount(cells, weights=exposures, minlength=len(lack))
     level = spread_over_kps(cells, held + lack)
     below: Float64Array = np.where(
-        lack[cells] > 0, np.maximum(level - exposures, FAINT * level), 0.0
+        lack[cells] > 0, np.maximum(level - exposures, LEAST_WEIGHT * level), 0.0
     )
     total = np.bincount(cells, weights=below, minlength=len(lack))
     scale: Float64Array = np.divide(lack, total, out=np.zeros(len(lack)), where=total > 0)

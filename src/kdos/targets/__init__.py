@@ -1,9 +1,9 @@
 """Where the pool should be, and what it lacks: a distribution over cells in, quotas and gap out."""
 
 from kdos.targets.deficit import Gap, measure_gap, noise_floor
-from kdos.targets.quota import quotas
+from kdos.targets.quota import water_filled_quotas
 from kdos.targets.shape import (
-    TARGETS,
+    TARGET_EXPONENTS,
     demand_file,
     demand_target,
     effective_points,
@@ -14,7 +14,7 @@ from kdos.targets.shape import (
 )
 
 __all__ = [
-    "TARGETS",
+    "TARGET_EXPONENTS",
     "Gap",
     "demand_file",
     "demand_target",
@@ -22,8 +22,8 @@ __all__ = [
     "level_target",
     "measure_gap",
     "noise_floor",
-    "quotas",
     "read_target",
     "tempered_target",
+    "water_filled_quotas",
     "waterfill_target",
 ]

@@ -5,11 +5,11 @@ import numpy as np
 from kdos.arrays import Float64Array, Int64Array
 from kdos.errors import UsageError
 
-MOST = 700.0
+LARGEST_EXPONENT = 700.0
 """The largest exponent (nats) that float64 can hold, with room to spare."""
 
 
-def quotas(
+def water_filled_quotas(
     log_q: Float64Array,
     budget: int,
     *,
@@ -41,26 +41,26 @@ def quotas(
             f"the budget must not exceed the {high.sum():.0f} rows that cells with a target hold. "
             f"Got {budget}."
         )
-    shares = _share(log_q, budget, low=low, high=high)
-    return _round(shares, budget, high=high)
+    shares = _fractional_quotas(log_q, budget, low=low, high=high)
+    return _round_to_budget(shares, budget, high=high)
 
 
-def _share(
+def _fractional_quotas(
     log_q: Float64Array, budget: int, *, low: Float64Array, high: Float64Array
 ) -> Float64Array:
     """min(high, max(low, scale * q)) for the scale at which it sums to the budget, by bisection."""
 
     def shares(log_scale: float) -> Float64Array:
-        return np.clip(np.exp(np.minimum(log_scale + log_q, MOST)), low, high)
+        return np.clip(np.exp(np.minimum(log_scale + log_q, LARGEST_EXPONENT)), low, high)
 
     finite = log_q[np.isfinite(log_q)]
-    bottom, top = -MOST - finite.max(), MOST - finite.min()
+    bottom, top = -LARGEST_EXPONENT - finite.max(), LARGEST_EXPONENT - finite.min()
     while (middle := (bottom + top) / 2) not in (bottom, top):
         bottom, top = (middle, top) if shares(middle).sum() < budget else (bottom, middle)
     return shares(top)
 
 
-def _round(shares: Float64Array, budget: int, *, high: Float64Array) -> Int64Array:
+def _round_to_budget(shares: Float64Array, budget: int, *, high: Float64Array) -> Int64Array:
     """Whole numbers by the largest remainder, none above `high`."""
     whole = np.floor(shares + 1e-9)
     remainder = np.where(whole < high, shares - whole, -np.inf)

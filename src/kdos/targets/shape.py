@@ -13,7 +13,7 @@ from scipy.special import logsumexp
 from kdos.arrays import Float64Array, Int64Array
 from kdos.errors import UsageError
 
-TARGETS = {"natural": 1.0, "sqrt": 0.5, "uniform": 0.0, "concentrated": 1.5}
+TARGET_EXPONENTS = {"natural": 1.0, "sqrt": 0.5, "uniform": 0.0, "concentrated": 1.5}
 """The exponent tau of each preset. 1.5 is the middle of the range (1, 2) that we have tried."""
 
 HIGHEST_TAU = 8.0
@@ -22,10 +22,10 @@ HIGHEST_TAU = 8.0
 DEMAND_PREFIX = "demand:"
 """What the name of a target that follows the questions of a file begins with."""
 
-HALF = 0.5
+PSEUDO_COUNT = 0.5
 """Added to a count before its logarithm is taken, so that an empty cell has a density."""
 
-KAPPA = 1.0
+PRIOR_EXPOSURES = 1.0
 """Exposures that everything is taken to have had already (water-filling; our design)."""
 
 
@@ -44,9 +44,9 @@ def tempered_target(
         tau: 1 is the reference's own distribution, 0 is uniform over volume.
         log_demand: log w_c, shape (n_cells,); no demand by default.
     """
-    log_density = np.log(counts + HALF) - log_volumes
+    log_density = np.log(counts + PSEUDO_COUNT) - log_volumes
     log_q = log_volumes + tau * log_density
-    return _normalised(log_q if log_demand is None else log_q + log_demand)
+    return _normalise_log(log_q if log_demand is None else log_q + log_demand)
 
 
 def demand_target(counts: Int64Array | Float64Array) -> Float64Array:
@@ -54,7 +54,7 @@ def demand_target(counts: Int64Array | Float64Array) -> Float64Array:
 
     A count may be a sum of weights, such as a model's losses.
     """
-    return _normalised(np.log(counts + HALF / len(counts)))
+    return _normalise_log(np.log(counts + PSEUDO_COUNT / len(counts)))
 
 
 def level_target(
@@ -69,7 +69,9 @@ def level_target(
     """
 
     def reached(tau: float) -> float:
-        return target_level(tempered_target(log_volumes, counts, tau), log_volumes, budget=budget)
+        return mean_log_density(
+            tempered_target(log_volumes, counts, tau), log_volumes, budget=budget
+        )
 
     lowest, highest = reached(0.0), reached(HIGHEST_TAU)
     if not lowest <= level <= highest:
@@ -78,11 +80,11 @@ def level_target(
             f"target level: must be in [{lowest / ten:.2f}, {highest / ten:.2f}] (log10) for "
             f"{budget} knowledge points in this space. Got {level / ten:.2f}."
         )
-    tau = _bisect(reached, level, low=0.0, high=HIGHEST_TAU)
+    tau = _bisect_rising(reached, level, low=0.0, high=HIGHEST_TAU)
     return tempered_target(log_volumes, counts, tau)
 
 
-def target_level(log_q: Float64Array, log_volumes: Float64Array, *, budget: int) -> float:
+def mean_log_density(log_q: Float64Array, log_volumes: Float64Array, *, budget: int) -> float:
     """Mean log density (nats) of `budget` points spread over the cells as the target says."""
     q = np.exp(log_q)
     held = q > 0
@@ -97,14 +99,14 @@ def waterfill_target(
     It maximises ``sum w_c log(kappa + e_c + n_c)``: recall grows about with the logarithm of the
     exposures. `covered` is e_c, the exposures that each cell has already.
     """
-    weight = np.exp(_normalised(log_volumes))
-    ground = KAPPA + covered
+    weight = np.exp(_normalise_log(log_volumes))
+    ground = PRIOR_EXPOSURES + covered
     order = np.argsort(ground / weight, kind="stable")
     water = (budget + np.cumsum(ground[order])) / np.cumsum(weight[order])
     wet = np.searchsorted(-(water - (ground / weight)[order]), 0.0)
     height = water[max(int(wet) - 1, 0)]
     filled = np.maximum(0.0, height * weight - ground)
-    return _normalised(np.log(filled + HALF / len(covered)))
+    return _normalise_log(np.log(filled + PSEUDO_COUNT / len(covered)))
 
 
 def read_target(
@@ -124,18 +126,20 @@ def read_target(
         UsageError: No such target, or a level that cannot be reached.
     """
     kind, _, value = name.partition(":")
-    if name in TARGETS:
-        return tempered_target(log_volumes, counts, TARGETS[name])
+    if name in TARGET_EXPONENTS:
+        return tempered_target(log_volumes, counts, TARGET_EXPONENTS[name])
     if name == "waterfill":
         return waterfill_target(log_volumes, counts, budget=budget)
     if kind == "demand" and demand is not None:
         return demand_target(demand)
     if kind == "level":
-        level = _number(name, value) * math.log(10)
+        level = _parse_number(name, value) * math.log(10)
         return level_target(log_volumes, counts, level, budget=budget)
     if kind == "tau":
-        return tempered_target(log_volumes, counts, _number(name, value))
-    known = ", ".join([*TARGETS, "waterfill", "level:<log10>", "tau:<number>", "demand:<file>"])
+        return tempered_target(log_volumes, counts, _parse_number(name, value))
+    known = ", ".join(
+        [*TARGET_EXPONENTS, "waterfill", "level:<log10>", "tau:<number>", "demand:<file>"]
+    )
     raise UsageError(f"`target` must be one of {known}. Got {name!r}.")
 
 
@@ -150,22 +154,24 @@ def effective_points(log_q: Float64Array, counts: Int64Array) -> float:
     A small share of n means that the target rests on a few outliers.
     """
     held = counts > 0
-    q = np.exp(_normalised(log_q[held]))
+    q = np.exp(_normalise_log(log_q[held]))
     return float(1.0 / np.sum(q**2 / counts[held]))
 
 
-def _normalised(log_q: Float64Array) -> Float64Array:
+def _normalise_log(log_q: Float64Array) -> Float64Array:
     return log_q - float(logsumexp(log_q))
 
 
-def _bisect(rising: Callable[[float], float], level: float, *, low: float, high: float) -> float:
+def _bisect_rising(
+    rising: Callable[[float], float], level: float, *, low: float, high: float
+) -> float:
     while high - low > 1e-12:
         middle = (low + high) / 2
         low, high = (middle, high) if rising(middle) < level else (low, middle)
     return (low + high) / 2
 
 
-def _number(name: str, text: str) -> float:
+def _parse_number(name: str, text: str) -> float:
     try:
         value = float(text)
     except ValueError:

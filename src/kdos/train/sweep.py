@@ -17,7 +17,7 @@ from kdos.pool import values
 from kdos.rules import read_fact
 from kdos.scoring import compare, mean_interval
 from kdos.store import read_parquet
-from kdos.targets import quotas, read_target
+from kdos.targets import read_target, water_filled_quotas
 from kdos.train.ensemble import count_parameters
 from kdos.train.facts import Triple, with_common_values, world_from_triples
 from kdos.train.lab import MODELS_PER_GROUP, Lab, MeasuredRow
@@ -107,7 +107,7 @@ def pool_for_arm(knowledge: RunKnowledge, arm: str, *, rng: np.random.Generator)
     counts = np.bincount(knowledge.cell, minlength=cells)
     budget = int(knowledge.blind.sum())
     log_q = read_target(arm, log_volumes=knowledge.log_volumes, counts=counts, budget=budget)
-    quota = quotas(np.where(counts > 0, log_q, -np.inf), budget)
+    quota = water_filled_quotas(np.where(counts > 0, log_q, -np.inf), budget)
     order = rng.permutation(len(knowledge.cell))
     turn = np.empty(len(order), np.int64)
     turn[order] = rank_in_cell(knowledge.cell[order])

@@ -6,11 +6,11 @@ from dataclasses import asdict, dataclass, fields
 from kdos.errors import UsageError
 from kdos.rows import resolve_field
 
-NEEDED = ("question", "answers")
+NEEDED_PARTS = ("question", "answers")
 
 
 @dataclass(frozen=True, slots=True)
-class Fields:
+class TableFields:
     """The field of each part; empty where the table has none."""
 
     question: str
@@ -29,7 +29,7 @@ class Fields:
         return list(dict.fromkeys(filter(None, asdict(self).values())))
 
 
-def find_fields(names: Sequence[str], given: Mapping[str, str]) -> Fields:
+def resolve_fields(names: Sequence[str], given: Mapping[str, str]) -> TableFields:
     """The fields the user gave, and for the other parts those with a usual name.
 
     Raises:
@@ -37,11 +37,11 @@ def find_fields(names: Sequence[str], given: Mapping[str, str]) -> Fields:
     """
     found = {
         part.name: given.get(part.name) or resolve_field(part.name, names)
-        for part in fields(Fields)
+        for part in fields(TableFields)
     }
-    for part in NEEDED:
+    for part in NEEDED_PARTS:
         if not found[part]:
             raise UsageError(
                 f"a field must hold the {part}. There are: {', '.join(names)}. Give --{part} FIELD."
             )
-    return Fields(**found)
+    return TableFields(**found)

@@ -8,13 +8,13 @@ from typing import Any
 
 from kdos.pool import Draft, Evidence, Passage
 from kdos.rows import Rows, read_table_rows
-from kdos.verify.fields import Fields
+from kdos.verify.fields import TableFields
 
 DEFAULT_LANG = "en"
 
 
 @dataclass(frozen=True, slots=True)
-class Item:
+class QuestionRow:
     """One row: its number from 0, its draft, every form of its answer, its passage if any."""
 
     row: int
@@ -24,56 +24,58 @@ class Item:
     lang: str
 
 
-def read_items(path: Path, fields: Fields, *, limit: int | None = None) -> Iterator[Item]:
+def read_question_rows(
+    path: Path, fields: TableFields, *, limit: int | None = None
+) -> Iterator[QuestionRow]:
     """The rows of a table, at most `limit` of them."""
-    return islice(_items(path, fields), limit)
+    return islice(_read_rows(path, fields), limit)
 
 
-def _items(path: Path, fields: Fields) -> Iterator[Item]:
+def _read_rows(path: Path, fields: TableFields) -> Iterator[QuestionRow]:
     start = 0
     for rows in read_table_rows(path, columns=fields.columns):
-        columns = {name: _column(rows, name) for name in fields.columns}
+        columns = {name: _column_values(rows, name) for name in fields.columns}
         for place in range(len(rows.positions)):
             values = {name: column[place] for name, column in columns.items()}
-            yield _item(values, fields, row=start + place)
+            yield _question_row(values, fields, row=start + place)
         start += len(rows.positions)
 
 
-def _column(rows: Rows, name: str) -> list[Any]:
+def _column_values(rows: Rows, name: str) -> list[Any]:
     """A column as Python values; a list of structs is none of ours."""
     values = rows.batch.column(name).to_pylist()
     for place, value in enumerate(values):
-        if isinstance(value, dict) or any(isinstance(part, dict) for part in _listed(value)):
+        if isinstance(value, dict) or any(isinstance(part, dict) for part in _as_list(value)):
             raise rows.row_error(place, "must be text or a list of texts. Got a struct", field=name)
     return values
 
 
-def _item(values: dict[str, Any], fields: Fields, *, row: int) -> Item:
+def _question_row(values: dict[str, Any], fields: TableFields, *, row: int) -> QuestionRow:
     """One row's draft; without evidence of its own, its whole passage is the evidence."""
-    answers = _texts(values[fields.answers])
-    name = next(iter(_texts(values.get(fields.id))), str(row))
-    lang = next(iter(_texts(values.get(fields.lang))), DEFAULT_LANG)
-    text = "\n\n".join(_texts(values.get(fields.passage)))
+    answers = _text_values(values[fields.answers])
+    name = next(iter(_text_values(values.get(fields.id))), str(row))
+    lang = next(iter(_text_values(values.get(fields.lang))), DEFAULT_LANG)
+    text = "\n\n".join(_text_values(values.get(fields.passage)))
     passage = Passage(f"{name}#", name, "", "", lang, 0, len(text), text) if text else None
     draft = Draft(
         id=name,
-        question=" ".join(_texts(values[fields.question])[:1]),
+        question=" ".join(_text_values(values[fields.question])[:1]),
         answer=answers[0] if answers else "",
-        topic_entities=_texts(values.get(fields.topic_entities)),
-        knowledge_points=_texts(values.get(fields.knowledge_points)),
-        logic=" ".join(_texts(values.get(fields.logic))),
-        distractors=_texts(values.get(fields.distractors)),
+        topic_entities=_text_values(values.get(fields.topic_entities)),
+        knowledge_points=_text_values(values.get(fields.knowledge_points)),
+        logic=" ".join(_text_values(values.get(fields.logic))),
+        distractors=_text_values(values.get(fields.distractors)),
         evidence=(Evidence(passage.id, text),) if passage else (),
     )
-    return Item(row, draft, answers, passage, lang)
+    return QuestionRow(row, draft, answers, passage, lang)
 
 
-def _texts(value: Any) -> tuple[str, ...]:
+def _text_values(value: Any) -> tuple[str, ...]:
     """A value, or each one of a list, as text; blank ones are left out."""
-    return tuple(text for part in _listed(value) if (text := str(part).strip()))
+    return tuple(text for part in _as_list(value) if (text := str(part).strip()))
 
 
-def _listed(value: Any) -> list[Any]:
+def _as_list(value: Any) -> list[Any]:
     if value is None:
         return []
     return [part for part in value if part is not None] if isinstance(value, list) else [value]

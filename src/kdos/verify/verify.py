@@ -22,51 +22,51 @@ from kdos.checks import (
 from kdos.checks.evidence import find_answer
 from kdos.logic import Logic, ShapeCounts, parse, shape_of_logic
 from kdos.pool import Refusal
-from kdos.verify.fields import Fields
-from kdos.verify.items import Item
+from kdos.verify.fields import TableFields
+from kdos.verify.items import QuestionRow
 
-AT_ONCE = 128
+CHECK_BLOCK = 128
 """Rows that are checked together."""
 
 
 @dataclass(frozen=True, slots=True)
-class Options:
+class VerifyOptions:
     """What the rows are held against: `lang` where no field says it, benchmarks if there are."""
 
-    fields: Fields
+    fields: TableFields
     lang: str = ""
     benchmarks: Benchmarks | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Checked:
+class CheckedRow:
     """An item and what became of it; `passed` holds the share of judges by criterion."""
 
-    item: Item
+    row: QuestionRow
     refusal: Refusal | None
     passed: Mapping[str, float] = field(default_factory=dict[str, float])
 
 
-def check_items(
-    items: Iterable[Item], options: Options, *, shapes: ShapeCounts
-) -> Iterator[Checked]:
+def check_rows(
+    items: Iterable[QuestionRow], options: VerifyOptions, *, shapes: ShapeCounts
+) -> Iterator[CheckedRow]:
     """Each item after the free checks; questions that pass are known to those after them."""
     known, waiting = KnownQuestions(), iter(items)
-    while some := list(islice(waiting, AT_ONCE)):
-        for item, refusal in zip(some, check_alone(some, options), strict=True):
+    while some := list(islice(waiting, CHECK_BLOCK)):
+        for item, refusal in zip(some, check_rows_alone(some, options), strict=True):
             refusal = refusal or check_new(item.draft, item.answers, known)
             if refusal is None:
                 known.add(item.draft.question, item.answers, name=item.draft.id)
                 if options.fields.logic:
                     logic = parse(item.draft.logic)
                     shapes.add([shape_of_logic(logic).name] if isinstance(logic, Logic) else [])
-            yield Checked(item, refusal)
+            yield CheckedRow(item, refusal)
 
 
-def check_alone(items: Sequence[Item], options: Options) -> list[Refusal | None]:
+def check_rows_alone(items: Sequence[QuestionRow], options: VerifyOptions) -> list[Refusal | None]:
     """The first thing that speaks against each row, other rows aside, or None."""
     fields = options.fields
-    checks: list[tuple[bool, Callable[[Item], Refusal | None]]] = [
+    checks: list[tuple[bool, Callable[[QuestionRow], Refusal | None]]] = [
         (True, lambda item: check_lengths(item.draft)),
         (bool(fields.knowledge_points), lambda item: check_knowledge_points(item.draft)),
         (True, lambda item: check_plain_question(item.draft)),
@@ -74,13 +74,13 @@ def check_alone(items: Sequence[Item], options: Options) -> list[Refusal | None]
         (True, lambda item: check_instances(item.draft)),
         (True, lambda item: check_language(item.draft, options.lang or item.lang)),
         (bool(fields.logic), lambda item: check_logic(item.draft, parse(item.draft.logic))),
-        (bool(fields.passage), check_passage),
+        (bool(fields.passage), check_answer_in_passage),
         (True, lambda item: check_uncontaminated(item.draft, item.answers, options.benchmarks)),
     ]
     return first_refusals(items, [check for allowed, check in checks if allowed])
 
 
-def check_passage(item: Item) -> Refusal | None:
+def check_answer_in_passage(item: QuestionRow) -> Refusal | None:
     """One form of the answer stands in the row's passage."""
     if item.passage is None:
         return refuse("no_evidence")

@@ -14,9 +14,9 @@ from kdos.logic import ShapeCounts
 from kdos.pool import Refusal
 from kdos.rows import read_table_rows
 from kdos.store import write_parquet
-from kdos.verify.verify import Checked
+from kdos.verify.verify import CheckedRow
 
-VERDICTS = pa.schema(
+ROW_VERDICT_SCHEMA = pa.schema(
     [
         ("row", pa.int64()),
         ("id", pa.string()),
@@ -30,11 +30,11 @@ VERDICTS = pa.schema(
     ]
 )
 """One row for each row of the table; `passed` is the share of judges by criterion."""
-AT_ONCE = 4096
+WRITE_BLOCK = 4096
 
 
 @dataclass(slots=True)
-class Tally:
+class VerdictTally:
     """What became of all rows so far."""
 
     rows: int = 0
@@ -43,7 +43,7 @@ class Tally:
     refusals: list[Refusal] = field(default_factory=list[Refusal])
     accepted: list[bool] = field(default_factory=list[bool])
 
-    def count(self, checked: Iterable[Checked]) -> Iterator[Checked]:
+    def tally_rows(self, checked: Iterable[CheckedRow]) -> Iterator[CheckedRow]:
         """Count each item on its way."""
         for one in checked:
             self.rows += 1
@@ -55,23 +55,23 @@ class Tally:
             yield one
 
 
-def write_verdicts(path: Path, checked: Iterable[Checked]) -> int:
+def write_verdicts(path: Path, checked: Iterable[CheckedRow]) -> int:
     """Write a verdict for each item, as they come; returns how many."""
-    return write_parquet(path, _batches(iter(checked)), VERDICTS)
+    return write_parquet(path, _verdict_batches(iter(checked)), ROW_VERDICT_SCHEMA)
 
 
-def _batches(checked: Iterator[Checked]) -> Iterator[pa.RecordBatch]:
-    while held := list(islice(checked, AT_ONCE)):
-        yield pa.RecordBatch.from_pylist([_row(one) for one in held], VERDICTS)
+def _verdict_batches(checked: Iterator[CheckedRow]) -> Iterator[pa.RecordBatch]:
+    while held := list(islice(checked, WRITE_BLOCK)):
+        yield pa.RecordBatch.from_pylist([_verdict_row(one) for one in held], ROW_VERDICT_SCHEMA)
 
 
-def _row(one: Checked) -> dict[str, Any]:
+def _verdict_row(one: CheckedRow) -> dict[str, Any]:
     refusal = one.refusal
     return {
-        "row": one.item.row,
-        "id": one.item.draft.id,
-        "question": one.item.draft.question,
-        "answer": one.item.draft.answer,
+        "row": one.row.row,
+        "id": one.row.draft.id,
+        "question": one.row.draft.question,
+        "answer": one.row.draft.answer,
         "accepted": refusal is None,
         "reason": refusal.reason if refusal else "",
         "error_class": refusal.error_class.value if refusal else "",
@@ -80,7 +80,7 @@ def _row(one: Checked) -> dict[str, Any]:
     }
 
 
-def summarise(tally: Tally, shapes: ShapeCounts) -> dict[str, Any]:
+def summarise_verdicts(tally: VerdictTally, shapes: ShapeCounts) -> dict[str, Any]:
     """The error analysis: rows in = accepted + refused, by class and by reason."""
     summary: dict[str, Any] = {
         "rows": tally.rows,
@@ -96,7 +96,7 @@ def summarise(tally: Tally, shapes: ShapeCounts) -> dict[str, Any]:
     return summary
 
 
-def keep_accepted(path: Path, out: Path, accepted: list[bool]) -> int:
+def write_accepted_rows(path: Path, out: Path, accepted: list[bool]) -> int:
     """Write the accepted rows of a table as they were; returns how many."""
     tables: list[pa.Table] = []
     start = 0
