@@ -1,8 +1,8 @@
 """Questions in words: what is asked and clues in, one question out, for facts and for statements.
 
 Both kinds are asked in frames: where the clues stand (before the question, after it, within it) and
-by which words they are brought in. A `Wording` picks among the frames and phrases by number, so
-that a draft's number alone settles its words.
+by which words they are brought in. A `QuestionWording` picks among the frames and phrases by
+number, so that a draft's number alone settles its words.
 """
 
 import re
