@@ -37,14 +37,9 @@ class CausalModel:
         self._torch, transformers = _import_libraries()
         self._device = device or ("cuda" if self._torch.cuda.is_available() else "cpu")
         kind = self._torch.float32 if self._device == "cpu" else self._torch.bfloat16
-        try:
-            self._tokenizer: Any = transformers.AutoTokenizer.from_pretrained(name)
-            model: Any = transformers.AutoModelForCausalLM.from_pretrained(name, dtype=kind)
-        except (OSError, ValueError) as error:
-            raise ConfigError(
-                "--transformers must be a causal language model that can be loaded. "
-                f"{name}: {str(error).splitlines()[0]}"
-            ) from error
+        self._tokenizer, model = load_pretrained(
+            transformers, name, dtype=kind, option="--transformers"
+        )
         self._model: Any = model.to(self._device).eval()
         self.name = name
         self.fingerprint = f"transformers/{name}/{kind}/{MAX_NEW_TOKENS}"
@@ -94,6 +89,7 @@ class CausalModel:
 
     def _generate_greedily(self, prompts: Sequence[TokenIds]) -> list[TokenIds]:
         """Greedy continuations of the prompts, without what ends them."""
+        # Padding stands on the left, so that all continuations begin at one place.
         padding = self._padding_id()
         longest = max(map(len, prompts))
         ids = self._as_tensor([[padding] * (longest - len(p)) + p for p in prompts])
@@ -120,6 +116,7 @@ class CausalModel:
         with self._torch.inference_mode():
             logits = self._model(input_ids=ids, attention_mask=mask).logits
         losses: list[AnswerLoss] = []
+        # Logits at place i are of token i + 1, so an answer's begin one place before it.
         for row, (prompt, answer) in enumerate(rows):
             first, last = len(prompt), len(prompt) + len(answer)
             among = logits[row, first - 1 : last - 1].float()
@@ -133,6 +130,22 @@ class CausalModel:
 
     def _as_tensor(self, rows: Sequence[TokenIds]) -> Any:
         return self._torch.tensor(rows, device=self._device)
+
+
+def load_pretrained(transformers: Any, name: str, *, dtype: Any, option: str) -> tuple[Any, Any]:
+    """The tokenizer and the model of a name on the hub or a folder.
+
+    Raises:
+        ConfigError: It cannot be loaded; `option` names the flag that it came from.
+    """
+    try:
+        tokenizer = transformers.AutoTokenizer.from_pretrained(name)
+        return tokenizer, transformers.AutoModelForCausalLM.from_pretrained(name, dtype=dtype)
+    except (OSError, ValueError) as error:
+        raise ConfigError(
+            f"{option} must be a causal language model that can be loaded. "
+            f"{name}: {str(error).splitlines()[0]}"
+        ) from error
 
 
 def plain_prompt(chat: Chat) -> str:
@@ -152,6 +165,7 @@ def fold_system_turn(chat: Chat) -> list[dict[str, str]]:
 
 def token_batches(lengths: Sequence[int], most: int) -> Iterator[list[int]]:
     """Row numbers in batches of at most `most` tokens, padding included; long rows first."""
+    # Longest first: a batch is as wide as its first row, and rows of like length share it.
     batch: list[int] = []
     for row in sorted(range(len(lengths)), key=lambda row: (-lengths[row], row)):
         if batch and lengths[batch[0]] * (len(batch) + 1) > most:

@@ -142,6 +142,8 @@ def sample_paths(
         np.empty((count, length - 1), np.int32),
         np.empty(count),
     )
+    # Starts and values are made for a batch from all visits before it; `first` numbers the paths,
+    # so that the same call cut in two gives other batches but never the same chance twice.
     for batch in _batch_slices(seen, count, length):
         visits = float(seen.sum()) + (batch.stop - batch.start) * length
         rng = keyed_generator(random_seed, "graph", "starts", first + batch.start)

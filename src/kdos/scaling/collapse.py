@@ -73,7 +73,7 @@ class Collapse:
     seeds: int
 
 
-def recall_above_chance(recall: Float64Array, values: int) -> Float64Array:
+def _recall_above_chance(recall: Float64Array, values: int) -> Float64Array:
     """Recall with lucky guesses among `values` answers taken off: 0 is chance, 1 is all."""
     chance = 1 / values
     return (recall - chance) / (1 - chance)
@@ -82,7 +82,7 @@ def recall_above_chance(recall: Float64Array, values: int) -> Float64Array:
 def next_fact_count(cell: ExperimentCell, *, values: int) -> int | None:
     """The number of facts to measure next, or None where the cell shows its whole fall."""
     facts, mean = mean_recall_by_count(cell)
-    share = recall_above_chance(mean, values)
+    share = _recall_above_chance(mean, values)
     if not (share >= HELD_RECALL).any():
         return max(1, int(facts[0] // 2))
     if not (share <= LOST_RECALL).any():
@@ -106,7 +106,7 @@ def recall_curve(
     return 1 / values + (1 - 1 / values) * fall
 
 
-def fit_recall_curves(
+def _fit_recall_curves(
     cell: ExperimentCell,
     recall: Float64Array,
     weights: Float64Array,
@@ -161,7 +161,7 @@ def find_collapses(
             cell.presentations,
             k50=interval_around(one.curve[0], reach[0]),
             peak=interval_around(one.peak, reach[1]),
-            onset=find_onset(cell),
+            onset=_find_onset(cell),
             width=float(np.exp(one.curve[1])),
             draws=one.curve[0] + one.noise * spread[0],
             seeds=one.seeds,
@@ -189,14 +189,14 @@ def _bootstrap_cell(
 ) -> _Bootstrap:
     # A spread over n seeds drawn with replacement is that of variance (n - 1)/n: `few` undoes it.
     whole = np.ones((1, len(cell.facts)))
-    curve = fit_recall_curves(cell, cell.recall[None], whole, values=values)[0]
-    recall, weights, seeds = resample_runs(cell, rng, draws)
-    drawn = fit_recall_curves(cell, recall, weights, values=values, near=curve)[:, 0]
-    peaks = np.log(peak_fact_counts(cell, recall, weights))
+    curve = _fit_recall_curves(cell, cell.recall[None], whole, values=values)[0]
+    recall, weights, seeds = _resample_runs(cell, rng, draws)
+    drawn = _fit_recall_curves(cell, recall, weights, values=values, near=curve)[:, 0]
+    peaks = np.log(_peak_fact_counts(cell, recall, weights))
     few = np.sqrt(seeds / max(seeds - 1, 1))
     return _Bootstrap(
         curve,
-        peak=float(np.log(peak_fact_counts(cell, cell.recall[None], whole)[0])),
+        peak=float(np.log(_peak_fact_counts(cell, cell.recall[None], whole)[0])),
         spread=few * np.array([drawn.std(), peaks.std()]),
         noise=(drawn - drawn.mean()) / max(float(drawn.std()), 1e-12),
         seeds=seeds,
@@ -221,7 +221,7 @@ def fit_reduced_curve(
     return 1 - off / float(recall.var()), float(np.sqrt(off))
 
 
-def resample_runs(
+def _resample_runs(
     cell: ExperimentCell, rng: np.random.Generator, draws: int
 ) -> tuple[Float64Array, Float64Array, int]:
     """Recall and weight of each run in each draw, shapes (draws, n_runs), and the seeds there are.
@@ -238,7 +238,7 @@ def resample_runs(
     return recall, chosen[:, seed].astype(np.float64), len(seeds)
 
 
-def peak_fact_counts(
+def _peak_fact_counts(
     cell: ExperimentCell, recall: Float64Array, weights: Float64Array
 ) -> Float64Array:
     """The facts at which most are recalled, of `b` versions of the runs, shape (b,).
@@ -264,7 +264,7 @@ def peak_fact_counts(
     return np.exp(np.clip(vertex, x[0], x[2]))
 
 
-def find_onset(cell: ExperimentCell) -> float | None:
+def _find_onset(cell: ExperimentCell) -> float | None:
     """The facts at which the count recalled stops growing with the facts; None without a break.
 
     A line of slope 1 in (log facts, log facts recalled) that bends once, against one that does
@@ -315,7 +315,7 @@ DIFFERENCE_STEP = 1e-5
 Residuals = Callable[[Float64Array], Float64Array]
 
 
-def soft_l1_loss(residuals: Float64Array, weights: Float64Array) -> Float64Array:
+def _soft_l1_loss(residuals: Float64Array, weights: Float64Array) -> Float64Array:
     """The loss of each problem, shape (b,): squares near zero, straight lines from 1 on."""
     return (weights * 2 * (np.sqrt(1 + residuals**2) - 1)).sum(axis=1)
 
@@ -333,10 +333,10 @@ def minimise_soft_l1(
     """
     theta = _best_start(residuals, weights, starts)
     damping = np.full(len(theta), 1e-2)
-    loss = soft_l1_loss(residuals(theta), weights)
+    loss = _soft_l1_loss(residuals(theta), weights)
     for _ in range(MAX_STEPS):
         step = _damped_step(residuals, weights, theta, damping)
-        tried = soft_l1_loss(residuals(theta + step), weights)
+        tried = _soft_l1_loss(residuals(theta + step), weights)
         better = tried < loss
         settled = (loss - tried <= LOSS_TOLERANCE * loss).all()
         theta = np.where(better[:, None], theta + step, theta)
@@ -352,7 +352,7 @@ def minimise_soft_l1(
 def _best_start(residuals: Residuals, weights: Float64Array, starts: Float64Array) -> Float64Array:
     problems = len(weights)
     losses = [
-        soft_l1_loss(residuals(np.broadcast_to(start, (problems, len(start)))), weights)
+        _soft_l1_loss(residuals(np.broadcast_to(start, (problems, len(start)))), weights)
         for start in starts
     ]
     return starts[np.argmin(losses, axis=0)]

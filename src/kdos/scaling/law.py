@@ -143,7 +143,7 @@ def fit_law(collapses: Sequence[Collapse], *, values: int) -> Law:
         residual=residual if np.isfinite(residual) else 0.0,
         freedom=sum(one.seeds - 1 for one in collapses),
         values=values,
-        peak_ratio=mean_peak_ratio(collapses),
+        peak_ratio=_mean_peak_ratio(collapses),
         sizes=_lowest_and_highest(sizes),
         budgets=_lowest_and_highest([one.presentations for one in collapses]),
         errors={form: error for form, error in errors.items() if np.isfinite(error)},
@@ -247,7 +247,7 @@ def _compare_held_out(law: Law, cell: Collapse) -> HeldOutCell:
     )
 
 
-def mean_peak_ratio(collapses: Sequence[Collapse]) -> IntervalEstimate:
+def _mean_peak_ratio(collapses: Sequence[Collapse]) -> IntervalEstimate:
     """K*/K50, the geometric mean over cells, and the interval of that mean."""
     logs = np.log([one.peak.value / one.k50.value for one in collapses])
     cells = len(logs)

@@ -68,10 +68,10 @@ def plan_infusion(
             f"The budget must show at least one fact. {tokens:,.0f} tokens do not: one takes "
             f"{tokens_per_fact / (1 - replay_share):,.1f}. Give more tokens."
         )
-    best = best_fact_count(law, params, most)
+    best = _best_fact_count(law, params, most)
     taught, presentations = max(1, math.floor(best.value)), most
     if available is not None and available < taught:
-        taught, presentations = available, fewest_presentations(law, params, available, most)
+        taught, presentations = available, _fewest_presentations(law, params, available, most)
     exposures = presentations / taught
     wordings = max(1, min(MOST_WORDINGS, math.floor(exposures)))
     return InfusionPlan(
@@ -88,7 +88,7 @@ def plan_infusion(
     )
 
 
-def best_fact_count(law: Law, params: float, presentations: float) -> IntervalEstimate:
+def _best_fact_count(law: Law, params: float, presentations: float) -> IntervalEstimate:
     """The peak K*: K50 times the ratio of the two, and the spreads of both."""
     k50, share = (
         predict_collapse(law, params=params, presentations=presentations).k50,
@@ -99,11 +99,11 @@ def best_fact_count(law: Law, params: float, presentations: float) -> IntervalEs
     return interval_around(float(np.log(most)), float(reach))
 
 
-def fewest_presentations(law: Law, params: float, facts: int, most: float) -> float:
+def _fewest_presentations(law: Law, params: float, facts: int, most: float) -> float:
     """The fewest presentations whose peak holds `facts`, to be found up to `most`."""
     low, high = math.log(facts), math.log(max(most, facts))
     for _ in range(BISECTION_STEPS):
         middle = (low + high) / 2
-        held = best_fact_count(law, params, math.exp(middle)).value
+        held = _best_fact_count(law, params, math.exp(middle)).value
         low, high = (middle, high) if held < facts else (low, middle)
     return math.exp(high)

@@ -14,6 +14,7 @@ import torch
 from torch.nn import functional
 
 from kdos.arrays import Int64Array
+from kdos.causal_lm import load_pretrained
 from kdos.chance import keyed_generator
 from kdos.errors import ConfigError
 from kdos.store import atomic_folder
@@ -47,15 +48,9 @@ class PretrainedModel:
     def __init__(self, name: str) -> None:
         self._device = "cuda" if torch.cuda.is_available() else "cpu"
         kind = torch.bfloat16 if self._device == "cuda" else torch.float32
-        transformers = _import_transformers()
-        try:
-            self._tokenizer: Any = transformers.AutoTokenizer.from_pretrained(name)
-            model: Any = transformers.AutoModelForCausalLM.from_pretrained(name, dtype=kind)
-        except (OSError, ValueError) as error:
-            raise ConfigError(
-                "--model must be a causal language model that can be loaded. "
-                f"{name}: {str(error).splitlines()[0]}"
-            ) from error
+        self._tokenizer, model = load_pretrained(
+            _import_transformers(), name, dtype=kind, option="--model"
+        )
         self._model: Any = model.to(self._device)
 
     @property
@@ -117,6 +112,8 @@ class PretrainedModel:
         """The tokens of some texts, padded, and those that are asked for, one place on."""
         rows: list[list[int]] = []
         starts: list[int] = []
+        # Trap: a value is tokenized with the space before it, as it stands in the sentence; its
+        # first token is where the sentence without the value (and without that space) ends.
         for fact, wording in texts:
             text = fact_sentence(fact, wording)
             ids = self._tokenizer(text, add_special_tokens=False)["input_ids"]

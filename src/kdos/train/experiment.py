@@ -54,20 +54,19 @@ def run_design(design: ExperimentDesign, lab: Lab) -> list[MeasuredRow]:
     cells = [(design.widths[0], budget) for budget in (design.presentations, *design.budgets)]
     cells += [(width, design.presentations) for width in design.widths[1:]]
     for width, presentations in cells:
-        expected = extrapolate_k50(known, width, presentations)
-        found = measure_cell(design, lab, width, presentations, expected=expected)
-        known = (count_parameters(width), presentations, estimate_k50(found))
+        expected = _extrapolate_k50(known, width, presentations)
+        found = _measure_cell(design, lab, width, presentations, expected=expected)
+        known = (count_parameters(width), presentations, _estimate_k50(found))
         rows += found
     return rows
 
 
-def extrapolate_k50(known: tuple[int, int, float], width: int, presentations: int) -> float:
-    """The K50 to expect of a cell from that of another."""
+def _extrapolate_k50(known: tuple[int, int, float], width: int, presentations: int) -> float:
     size = count_parameters(width) / known[0]
     return known[2] * size ** GUESS_EXPONENTS[0] * (presentations / known[1]) ** GUESS_EXPONENTS[1]
 
 
-def measure_cell(
+def _measure_cell(
     design: ExperimentDesign, lab: Lab, width: int, presentations: int, *, expected: float
 ) -> list[MeasuredRow]:
     """The rows of one cell, on a grid of facts that is extended until it shows the whole fall."""
@@ -87,7 +86,7 @@ def measure_cell(
         ]
         name = f"width-{width}-presentations-{presentations}"
         rows += [row for part in lab.measure_groups(run_trials, groups, name=name) for row in part]
-        lacking = next_fact_count(cell_from_rows(rows), values=VALUES)
+        lacking = next_fact_count(_cell_from_rows(rows), values=VALUES)
         if lacking is None or lacking > most:
             break
         facts = [lacking]
@@ -99,20 +98,19 @@ def cells_from_rows(rows: Sequence[MeasuredRow]) -> list[ExperimentCell]:
     parts: dict[tuple[int, int], list[MeasuredRow]] = {}
     for row in rows:
         parts.setdefault((row["params"], row["presentations"]), []).append(row)
-    return [cell_from_rows(part) for part in parts.values()]
+    return [_cell_from_rows(part) for part in parts.values()]
 
 
-def cell_from_rows(rows: Sequence[MeasuredRow]) -> ExperimentCell:
-    """The rows of one size and budget as a cell."""
+def _cell_from_rows(rows: Sequence[MeasuredRow]) -> ExperimentCell:
     facts, recall, seeds = (
         np.array([row[name] for row in rows]) for name in ("facts", "recall", "random_seed")
     )
     return ExperimentCell(rows[0]["params"], rows[0]["presentations"], facts, recall, seeds)
 
 
-def estimate_k50(rows: Sequence[MeasuredRow]) -> float:
+def _estimate_k50(rows: Sequence[MeasuredRow]) -> float:
     """The K50 of a cell's rows; where the fall is not whole, the middle of the grid."""
-    cell = cell_from_rows(rows)
+    cell = _cell_from_rows(rows)
     if next_fact_count(cell, values=VALUES) is not None:
         return float(np.sqrt(float(cell.facts.min() * cell.facts.max())))
     rng = keyed_generator(0, "guess")
@@ -155,7 +153,7 @@ def run_trials(trials: Sequence[Trial]) -> list[dict[str, object]]:
     rates = (1.0, INFUSION_RATE) if trials[0].arm == "continued" else (1.0,)
     ensemble = train_proxies([spec for spec, _, _ in specs], width=trials[0].width, rates=rates)
     return [
-        measure_trial(ensemble, place, trial, spec, taught=taught, base=base)
+        _measure_trial(ensemble, place, trial, spec, taught=taught, base=base)
         for place, (trial, (spec, taught, base)) in enumerate(zip(trials, specs, strict=True))
     ]
 
@@ -177,7 +175,7 @@ def training_spec(trial: Trial) -> tuple[TrainingSpec, Int64Array, Int64Array]:
     return TrainingSpec(trial.key, world, schedule), taught, base
 
 
-def measure_trial(
+def _measure_trial(
     ensemble: Ensemble,
     place: int,
     trial: Trial,
@@ -186,7 +184,6 @@ def measure_trial(
     taught: Int64Array,
     base: Int64Array,
 ) -> dict[str, object]:
-    """One row of measurements."""
     recall = evaluate_proxy(ensemble, place, spec, taught)
     exposures = np.bincount(spec.schedule[-1], minlength=len(spec.world.value))[taught]
     params = count_parameters(trial.width)
@@ -198,7 +195,7 @@ def measure_trial(
         "random_seed": trial.random_seed,
         "paraphrase_recall": float(recall.paraphrase.mean()),
         "choice": float(recall.choice.mean()),
-        "bits_per_parameter": stored_bits(recall, spec.world) / params,
+        "bits_per_parameter": _stored_bits(recall, spec.world) / params,
         "exposures_min": int(exposures.min()),
         "exposures_max": int(exposures.max()),
         "arm": trial.arm,
@@ -208,7 +205,7 @@ def measure_trial(
     return row | {"base_recall": None if kept is None else float(kept.mean())}
 
 
-def stored_bits(recall: FactRecall, world: FactWorld) -> float:
+def _stored_bits(recall: FactRecall, world: FactWorld) -> float:
     """The bits of the values that a model holds: those it saves against guessing."""
     saved = np.log2(world.values) - recall.nats.mean() / np.log(2)
     return float(len(recall.nats) * max(0.0, saved))

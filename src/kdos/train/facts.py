@@ -60,17 +60,12 @@ class FactWorld:
             self.values + self.relations + len(WORDING_WORDS) + DIGIT_BASE * self.subject.shape[1]
         )
 
-    def take(self, rows: Int64Array) -> "FactWorld":
-        """The same world with some of its facts."""
-        facts = self.subject[rows], self.relation[rows], self.value[rows]
-        return FactWorld(*facts, self.relations, self.values)
-
 
 def made_up_world(random_seed: int, *, subjects: int = SUBJECTS) -> FactWorld:
     """Every subject with every relation, and values drawn at random."""
     subject, relation = np.divmod(np.arange(subjects * RELATIONS), RELATIONS)
     value = keyed_generator(random_seed, "world").integers(0, VALUES, len(subject))
-    return FactWorld(name_digits(subject), relation, value, RELATIONS, VALUES)
+    return FactWorld(_name_digits(subject), relation, value, RELATIONS, VALUES)
 
 
 def world_from_triples(triples: Sequence[Triple]) -> FactWorld:
@@ -79,7 +74,7 @@ def world_from_triples(triples: Sequence[Triple]) -> FactWorld:
         np.unique(column, return_inverse=True) for column in zip(*triples, strict=True)
     )
     return FactWorld(
-        name_digits(subject[1]), relation[1], value[1], len(relation[0]), len(value[0])
+        _name_digits(subject[1]), relation[1], value[1], len(relation[0]), len(value[0])
     )
 
 
@@ -91,7 +86,7 @@ def with_common_values(triples: Sequence[Triple], most: int) -> list[Triple]:
     return [triple for triple in triples if triple.value in kept]
 
 
-def name_digits(numbers: Int64Array) -> Int64Array:
+def _name_digits(numbers: Int64Array) -> Int64Array:
     """Numbers in base `DIGIT_BASE`, two digits or more, shape (n, n_digits)."""
     places = 2
     while DIGIT_BASE**places <= numbers.max(initial=0):

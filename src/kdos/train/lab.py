@@ -30,7 +30,7 @@ class Lab:
         self.core_seconds = 0.0
         self._folder = folder
         self._pool = ProcessPoolExecutor(
-            workers, multiprocessing.get_context("spawn"), initializer=start_worker
+            workers, multiprocessing.get_context("spawn"), initializer=_start_worker
         )
         self._progress = Progress()
 
@@ -47,7 +47,7 @@ class Lab:
         """
         paths = [self._folder / f"{name}-{key_bits(0, repr(group)):032x}.json" for group in groups]
         running = {
-            self._pool.submit(run_timed, work, group): path
+            self._pool.submit(_run_timed, work, group): path
             for path, group in zip(paths, groups, strict=True)
             if not path.exists()
         }
@@ -64,14 +64,14 @@ class Lab:
         self._pool.shutdown(cancel_futures=True)
 
 
-def run_timed(work: Callable[[ModelGroup], list[MeasuredRow]], group: ModelGroup) -> dict[str, Any]:
-    """The rows of a group, and what they cost."""
+def _run_timed(
+    work: Callable[[ModelGroup], list[MeasuredRow]], group: ModelGroup
+) -> dict[str, Any]:
     begun = process_time()
     rows = work(group)
     return {"rows": rows, "core_seconds": process_time() - begun}
 
 
-def start_worker() -> None:
-    """What a process of the lab does first."""
+def _start_worker() -> None:
     exit_with_parent()
     torch.set_num_threads(1)

@@ -64,7 +64,7 @@ def read_knowledge(run: Path, *, most: int, random_seed: int) -> RunKnowledge:
     common = set(with_common_values([one for one in read if one], MOST_VALUES))
     usable = np.array([row for row, one in enumerate(read) if one in common])
     kept = np.sort(keyed_generator(random_seed, "knowledge").permutation(usable)[:most])
-    drawn = Counter(kp for path in samples for kp in sample_sentences(path))
+    drawn = Counter(kp for path in samples for kp in _sample_sentences(path))
     unread = sum(one is None for one in read)
     return RunKnowledge(
         [one for one in (read[row] for row in kept) if one],
@@ -79,8 +79,7 @@ def read_knowledge(run: Path, *, most: int, random_seed: int) -> RunKnowledge:
     )
 
 
-def sample_sentences(path: Path) -> Iterable[str]:
-    """The knowledge points of the samples of one round, repeats included."""
+def _sample_sentences(path: Path) -> Iterable[str]:
     table = read_parquet(path, ["knowledge_points"])
     return chain.from_iterable(values(table, "knowledge_points"))
 
@@ -110,12 +109,12 @@ def pool_for_arm(knowledge: RunKnowledge, arm: str, *, rng: np.random.Generator)
     quota = water_filled_quotas(np.where(counts > 0, log_q, -np.inf), budget)
     order = rng.permutation(len(knowledge.cell))
     turn = np.empty(len(order), np.int64)
-    turn[order] = rank_in_cell(knowledge.cell[order])
+    turn[order] = _rank_in_cell(knowledge.cell[order])
     share, rest = np.divmod(quota[knowledge.cell], counts[knowledge.cell])
     return share + (turn < rest)
 
 
-def rank_in_cell(cells: Int64Array) -> Int64Array:
+def _rank_in_cell(cells: Int64Array) -> Int64Array:
     """Which of its cell each row is, from 0, shape (n,)."""
     order = np.argsort(cells, kind="stable")
     ordered = cells[order]
@@ -169,9 +168,9 @@ def run_sweep(sweep: Sweep, lab: Lab) -> dict[str, Any]:
         for width in sweep.widths
         for low in range(0, len(models), MODELS_PER_GROUP)
     ]
-    rows = [row for part in lab.measure_groups(train_group, groups, name="sweep") for row in part]
-    final = final_split(len(knowledge.triples), sweep.random_seed)
-    sizes = [size_table(rows, width, sweep, knowledge, final) for width in sweep.widths]
+    rows = [row for part in lab.measure_groups(_train_group, groups, name="sweep") for row in part]
+    final = _final_split(len(knowledge.triples), sweep.random_seed)
+    sizes = [_size_table(rows, width, sweep, knowledge, final) for width in sweep.widths]
     best = [size["best"] for size in sizes]
     return {
         "facts": len(knowledge.triples),
@@ -179,20 +178,19 @@ def run_sweep(sweep: Sweep, lab: Lab) -> dict[str, Any]:
         "presentations": sweep.presentations,
         "pool": int(knowledge.blind.sum()),
         "seeds": sweep.seeds,
-        "recall_of_the_commonest_answer": commonest_value_recall(knowledge),
+        "recall_of_the_commonest_answer": _commonest_value_recall(knowledge),
         "sizes": sizes,
         "best_is_stable": len(set(best)) == 1,
     }
 
 
-def train_group(group: TrainingGroup) -> list[MeasuredRow]:
-    """What every model of a group knows of every fact of the universe."""
+def _train_group(group: TrainingGroup) -> list[MeasuredRow]:
     sweep = group.sweep
     knowledge = read_knowledge(sweep.run, most=sweep.facts, random_seed=sweep.random_seed)
     world, everything = world_from_triples(knowledge.triples), np.arange(len(knowledge.triples))
     specs = [
         TrainingSpec(
-            ("sweep", seed, arm, group.width), world, (pool_schedule(sweep, knowledge, arm, seed),)
+            ("sweep", seed, arm, group.width), world, (_pool_schedule(sweep, knowledge, arm, seed),)
         )
         for arm, seed in group.models
     ]
@@ -207,19 +205,19 @@ def train_group(group: TrainingGroup) -> list[MeasuredRow]:
     return rows
 
 
-def pool_schedule(sweep: Sweep, knowledge: RunKnowledge, arm: str, seed: int) -> Int64Array:
+def _pool_schedule(sweep: Sweep, knowledge: RunKnowledge, arm: str, seed: int) -> Int64Array:
     """The facts that a model is shown: a pool, over and over, until the presentations are spent."""
     rng = keyed_generator(sweep.random_seed, "sweep", arm, seed)
     pool = pool_for_arm(knowledge, arm, rng=rng)
     return shuffled_epochs(np.repeat(np.arange(len(pool)), pool), sweep.presentations, rng)
 
 
-def final_split(facts: int, random_seed: int) -> BoolArray:
+def _final_split(facts: int, random_seed: int) -> BoolArray:
     """Which facts the figures are of, shape (n_facts,); the best arm is chosen on the others."""
     return keyed_generator(random_seed, "final split").random(facts) < 0.5
 
 
-def size_table(
+def _size_table(
     rows: Sequence[MeasuredRow],
     width: int,
     sweep: Sweep,
@@ -228,7 +226,7 @@ def size_table(
 ) -> dict[str, Any]:
     """One size: a row for each arm, and the arm that was best on the facts set apart to search."""
     by_arm = {
-        arm: {name: probe_by_seed(rows, width, arm, name) for name in KEPT_PROBES}
+        arm: {name: _probe_by_seed(rows, width, arm, name) for name in KEPT_PROBES}
         for arm in sweep.arms
     }
     recall = {arm: known["paraphrase"].mean(axis=0) for arm, known in by_arm.items()}
@@ -236,16 +234,16 @@ def size_table(
         "params": count_parameters(width),
         "width": width,
         "best": max(sweep.arms, key=lambda arm: float(recall[arm][~final].mean())),
-        "arms": [arm_figures(arm, by_arm, sweep, knowledge, final) for arm in sweep.arms],
+        "arms": [_arm_figures(arm, by_arm, sweep, knowledge, final) for arm in sweep.arms],
     }
 
 
-def probe_by_seed(rows: Sequence[MeasuredRow], width: int, arm: str, name: str) -> Float64Array:
+def _probe_by_seed(rows: Sequence[MeasuredRow], width: int, arm: str, name: str) -> Float64Array:
     """One probe of one arm and size, shape (n_seeds, n_facts)."""
     return np.array([row[name] for row in rows if (row["width"], row["arm"]) == (width, arm)])
 
 
-def arm_figures(
+def _arm_figures(
     arm: str,
     by_arm: dict[str, dict[str, Float64Array]],
     sweep: Sweep,
@@ -279,7 +277,7 @@ def arm_figures(
     }
 
 
-def commonest_value_recall(knowledge: RunKnowledge) -> float:
+def _commonest_value_recall(knowledge: RunKnowledge) -> float:
     """The recall of a model that knows no fact but each relation's most frequent value."""
     world = world_from_triples(knowledge.triples)
     counts = np.zeros((world.relations, world.values))
