@@ -71,12 +71,12 @@ class Counts:
     def reset(self) -> None:
         self.requests = 0
         self.items: set[bytes] = set()
-        self.flying = 0
-        self.most_flying = 0
+        self.in_flight = 0
+        self.most_in_flight = 0
 
     def as_json(self) -> bytes:
         return json.dumps(
-            {"requests": self.requests, "items": len(self.items), "in_flight": self.most_flying}
+            {"requests": self.requests, "items": len(self.items), "in_flight": self.most_in_flight}
         ).encode()
 
 
@@ -117,13 +117,13 @@ class Connection(asyncio.Protocol):
             item = match.group(1) if match else b""
             counts.requests += 1
             counts.items.add(item)
-            counts.flying += 1
-            counts.most_flying = max(counts.most_flying, counts.flying)
+            counts.in_flight += 1
+            counts.most_in_flight = max(counts.most_in_flight, counts.in_flight)
             loop = asyncio.get_running_loop()
             loop.call_later(self.latency, self.send, answer(item.decode()))
 
     def send(self, response: bytes) -> None:
-        self.counts.flying -= 1
+        self.counts.in_flight -= 1
         if not self.transport.is_closing():
             self.transport.write(response)
 

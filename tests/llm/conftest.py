@@ -1,4 +1,4 @@
-"""A small task of our own, and stand-in servers for it."""
+"""A small task of our own, and mock servers for it."""
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -39,7 +39,7 @@ Start = Callable[..., tuple[MockServer, str]]
 
 @pytest.fixture
 def start(stack: ExitStack) -> Start:
-    """Start a stand-in; gives it and its address."""
+    """Start a mock server; gives it and its address."""
 
     def start(faults: InjectedFaults | None = None, *, key: str = "") -> tuple[MockServer, str]:
         server = MockServer(ScriptedEngine(twice), [PROMPT], faults=faults, key=key)

@@ -1,96 +1,98 @@
-"""The pace: fewer in flight when the server is full, more again when it is not."""
+"""The AIMD controller: fewer in flight when the server is full, more again when it is not."""
 
 from kdos.llm.concurrency import AIMDController
 from kdos.llm.protocol import RateLimit
 
 
 def proven(most: int) -> AIMDController:
-    pace = AIMDController(most)
-    pace.record_answer(0.1, 0.0)
-    return pace
+    controller = AIMDController(most)
+    controller.record_answer(0.1, 0.0)
+    return controller
 
 
 def feed(
-    pace: AIMDController, *, epochs: int, latency: float, away: float, start: float = 0.0
+    controller: AIMDController, *, epochs: int, latency: float, away: float, start: float = 0.0
 ) -> float:
     """Epochs of replies of which a share `away` was turned away; gives the time after them."""
     now = start
     for _ in range(epochs):
-        count = int(max(16, pace.limit)) + 1
+        count = int(max(16, controller.limit)) + 1
         for number in range(count):
-            now += latency / max(1.0, pace.limit)
+            now += latency / max(1.0, controller.limit)
             if number < away * count:
-                pace.record_rejection(now)
+                controller.record_rejection(now)
             else:
-                pace.record_answer(latency, now)
+                controller.record_answer(latency, now)
     return now
 
 
 def test_one_request_goes_first() -> None:
-    pace = AIMDController(64)
-    assert pace.free_slots(0) == 1
-    pace.record_answer(0.1, 0.1)
-    assert pace.free_slots(0.2) == 64
-    pace.in_flight = 60
-    assert pace.free_slots(0.2) == 4
+    controller = AIMDController(64)
+    assert controller.free_slots(0) == 1
+    controller.record_answer(0.1, 0.1)
+    assert controller.free_slots(0.2) == 64
+    controller.in_flight = 60
+    assert controller.free_slots(0.2) == 4
 
 
 def test_a_full_server_gets_fewer_and_then_more_again() -> None:
-    pace = proven(64)
-    now = feed(pace, epochs=6, latency=0.1, away=0.5)
-    assert pace.limit < 16
-    feed(pace, epochs=40, latency=0.1, away=0.0, start=now)
-    assert pace.limit == 64
+    controller = proven(64)
+    now = feed(controller, epochs=6, latency=0.1, away=0.5)
+    assert controller.limit < 16
+    feed(controller, epochs=40, latency=0.1, away=0.0, start=now)
+    assert controller.limit == 64
 
 
 def test_single_refusals_are_noise() -> None:
-    pace = proven(64)
-    feed(pace, epochs=20, latency=0.1, away=0.1)
-    assert pace.limit == 64
+    controller = proven(64)
+    feed(controller, epochs=20, latency=0.1, away=0.1)
+    assert controller.limit == 64
 
 
 def test_slower_replies_with_less_done_lower_the_limit() -> None:
-    pace = proven(64)
-    now = feed(pace, epochs=5, latency=0.1, away=0.0)
-    feed(pace, epochs=5, latency=1.0, away=0.0, start=now)
-    assert pace.limit < 64
+    controller = proven(64)
+    now = feed(controller, epochs=5, latency=0.1, away=0.0)
+    feed(controller, epochs=5, latency=1.0, away=0.0, start=now)
+    assert controller.limit < 64
 
 
 def test_slower_replies_with_as_much_done_do_not() -> None:
-    pace = AIMDController(256)
-    pace.record_answer(0.1, 0.0)
-    pace.limit = 16
-    now = feed(pace, epochs=3, latency=0.1, away=0.0)
+    controller = AIMDController(256)
+    controller.record_answer(0.1, 0.0)
+    controller.limit = 16
+    now = feed(controller, epochs=3, latency=0.1, away=0.0)
     for _ in range(60):  # a batching server: latency grows with the batch, throughput holds
-        now = feed(pace, epochs=1, latency=0.1 * pace.limit / 16, away=0.0, start=now)
-    assert pace.limit == 256
+        now = feed(controller, epochs=1, latency=0.1 * controller.limit / 16, away=0.0, start=now)
+    assert controller.limit == 256
 
 
 def test_it_never_stands_still() -> None:
-    pace = proven(4)
-    feed(pace, epochs=50, latency=0.1, away=1.0)
-    assert pace.free_slots(1e9) == 1
+    controller = proven(4)
+    feed(controller, epochs=50, latency=0.1, away=1.0)
+    assert controller.free_slots(1e9) == 1
 
 
 def test_a_rate_limit_closes_the_gate_until_it_is_full_again() -> None:
-    pace = proven(8)
-    pace.apply_rate_limits({"requests": RateLimit(0, 5.0), "tokens": RateLimit(900, 60.0)}, 10.0)
-    assert pace.free_slots(14.9) == 0
-    assert pace.free_slots(15.0) == 8
+    controller = proven(8)
+    controller.apply_rate_limits(
+        {"requests": RateLimit(0, 5.0), "tokens": RateLimit(900, 60.0)}, 10.0
+    )
+    assert controller.free_slots(14.9) == 0
+    assert controller.free_slots(15.0) == 8
 
 
 def test_a_dead_server_is_probed_ever_more_rarely() -> None:
-    pace = proven(8)
-    assert [pace.record_connection_failure(1.0) for _ in range(3)] == [False, False, True]
-    assert pace.free_slots(1.0) == 0
+    controller = proven(8)
+    assert [controller.record_connection_failure(1.0) for _ in range(3)] == [False, False, True]
+    assert controller.free_slots(1.0) == 0
     waits: list[float] = []
-    now = pace.paused_until
+    now = controller.paused_until
     for _ in range(8):
-        assert pace.free_slots(now) == 1
-        pace.record_connection_failure(now)
-        waits.append(pace.paused_until - now)
-        now = pace.paused_until
+        assert controller.free_slots(now) == 1
+        controller.record_connection_failure(now)
+        waits.append(controller.paused_until - now)
+        now = controller.paused_until
     assert waits == sorted(waits)
     assert waits[-1] == 30
-    assert pace.record_answer(0.1, now)
-    assert pace.free_slots(now) == 8
+    assert controller.record_answer(0.1, now)
+    assert controller.free_slots(now) == 8

@@ -1,4 +1,4 @@
-"""The `http` engine against stand-ins: every fault, and what is said about it."""
+"""The `http` engine against mock servers: every fault, and what is said about it."""
 
 import asyncio
 import socket
@@ -43,7 +43,7 @@ def test_every_request_gets_its_answer(start: Start, connect: Connect, ask_for: 
     assert len(replies) == 300
     assert all(answers(replies).values())
     assert server.stats.requests == 300
-    assert 16 <= server.stats.max_in_flight <= 32
+    assert 16 <= server.stats.most_in_flight <= 32
     assert all(reply.usage.prompt_tokens > 0 and reply.latency > 0.01 for reply in replies)
 
 
@@ -153,16 +153,16 @@ def test_rate_limits_in_headers_are_respected(
 def test_a_server_that_goes_away_is_waited_for(ask_for: Ask, caplog: Any) -> None:
     from kdos.llm.transport import EventLoopThread
 
-    island = EventLoopThread("server")
+    loop_thread = EventLoopThread("server")
 
     async def chat(_: web.Request) -> web.Response:
         return web.json_response(complete_with('{"answer": "1"}'))
 
-    runner, port = island.run_coroutine(start_app(app_of(chat), 0))
+    runner, port = loop_thread.run_coroutine(start_app(app_of(chat), 0))
     try:
         with HttpEngine(EngineConfig(url=f"http://127.0.0.1:{port}/v1", model="m")) as engine:
             assert len(list(engine.complete(map(ask_for, range(5))))) == 5
-            island.run_coroutine(runner.cleanup())
+            loop_thread.run_coroutine(runner.cleanup())
             replies: list[Reply] = []
             reader = threading.Thread(
                 target=lambda: replies.extend(engine.complete(map(ask_for, range(5, 25))))
@@ -170,12 +170,12 @@ def test_a_server_that_goes_away_is_waited_for(ask_for: Ask, caplog: Any) -> Non
             reader.start()
             time.sleep(1.2)
             assert not replies
-            runner, _ = island.run_coroutine(start_app(app_of(chat), port))
+            runner, _ = loop_thread.run_coroutine(start_app(app_of(chat), port))
             reader.join(20)
             assert [reply.error for reply in replies] == [""] * 20
     finally:
-        island.run_coroutine(runner.cleanup())
-        island.close()
+        loop_thread.run_coroutine(runner.cleanup())
+        loop_thread.close()
     said = [record.getMessage() for record in caplog.records]
     assert any("waiting until it is back" in line for line in said)
     assert any("answers again" in line for line in said)
@@ -392,8 +392,8 @@ def test_tls_that_cannot_be_trusted(
         pytest.skip("no openssl here")
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.load_cert_chain(certificate, key)
-    island = EventLoopThread("tls")
-    stack.callback(island.close)
+    loop_thread = EventLoopThread("tls")
+    stack.callback(loop_thread.close)
 
     async def listen() -> asyncio.Server:
         return await asyncio.start_server(lambda *_: None, "127.0.0.1", 0, ssl=context)
@@ -402,8 +402,8 @@ def test_tls_that_cannot_be_trusted(
         server.close()
         await server.wait_closed()
 
-    server = island.run_coroutine(listen())
-    stack.callback(lambda: island.run_coroutine(stop(server)))
+    server = loop_thread.run_coroutine(listen())
+    stack.callback(lambda: loop_thread.run_coroutine(stop(server)))
     port = server.sockets[0].getsockname()[1]
     assert "TLS failed" in complaint(connect(f"https://127.0.0.1:{port}/v1"), ask_for)
 

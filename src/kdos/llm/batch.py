@@ -166,7 +166,7 @@ class BatchDispatcher:
     def _read_completion(self, request: Request, raw: bytes, *, form: ResponseFormat) -> Reply:
         """The reply in the body of a completion, at the price of batches."""
         size = sum(len(message["content"]) for message in request.messages)
-        reply = self.state.reply_to(request, raw, form=form, request_bytes=size)
+        reply = self.state.read_reply(request, raw, form=form, request_bytes=size)
         cost = BATCH_PRICE_FACTOR * reply.usage.cost_usd
         return replace(reply, usage=replace(reply.usage, cost_usd=cost))
 

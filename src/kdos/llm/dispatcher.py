@@ -103,7 +103,7 @@ class DispatcherState:
             self.response_format = weaker
         return weaker is not None
 
-    def reply_to(
+    def read_reply(
         self, request: Request, body: bytes, *, form: ResponseFormat, request_bytes: int
     ) -> Reply:
         """The reply in the body of a completion, without the key.
@@ -134,6 +134,7 @@ class PendingRequest:
 
     request: Request
     attempts: int = 0
+    body_bytes: int = 0
     response_format: ResponseFormat = ResponseFormat.SCHEMA
     first_sent_at: float = 0.0
 
@@ -275,8 +276,8 @@ class RequestDispatcher:
                 state.controller.record_rejection(time.monotonic())
             self._schedule_retry(pending, str(error))
         else:
-            latency = time.monotonic() - started
-            self._handle_response(pending, response, latency, request_bytes=len(body))
+            pending.body_bytes = len(body)
+            self._handle_response(pending, response, time.monotonic() - started)
 
     def _finish_attempt(self, task: asyncio.Task[None]) -> None:
         """Free the slot of an attempt; an error of ours in it ends everything."""
@@ -291,14 +292,14 @@ class RequestDispatcher:
             self._notify_caller()
 
     def _handle_response(
-        self, pending: PendingRequest, response: HttpResponse, latency: float, *, request_bytes: int
+        self, pending: PendingRequest, response: HttpResponse, latency: float
     ) -> None:
         """What a whole reply of the server means for its request."""
         controller, now = self.state.controller, time.monotonic()
         if limits := read_rate_limits(response.headers):
             controller.apply_rate_limits(limits, now)
         if response.status == 200:
-            self._handle_answer(pending, response, latency, request_bytes=request_bytes)
+            self._handle_answer(pending, response, latency)
         elif is_retryable(response.status):
             message = self.state.server_message(response.body)
             # OpenAI sends 429 for an empty account too; waiting does not fill it.
@@ -313,17 +314,12 @@ class RequestDispatcher:
             self._handle_refusal(pending, response)
 
     def _handle_answer(
-        self, pending: PendingRequest, response: HttpResponse, latency: float, *, request_bytes: int
+        self, pending: PendingRequest, response: HttpResponse, latency: float
     ) -> None:
         """The request has its answer."""
-        state = self.state
+        state, form, size = self.state, pending.response_format, pending.body_bytes
         try:
-            reply = state.reply_to(
-                pending.request,
-                response.body,
-                form=pending.response_format,
-                request_bytes=request_bytes,
-            )
+            reply = state.read_reply(pending.request, response.body, form=form, request_bytes=size)
         except ProtocolError as error:
             if not state.controller.has_answered:
                 self._stop_with_error(incompatible_server_error(state, str(error)))

@@ -5,9 +5,10 @@ An engine never raises for a single request: a request that fails for good is a 
 model, no such host).
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol, Self, runtime_checkable
 
 import orjson
 
@@ -16,6 +17,20 @@ from kdos.tasks import Reply, Request, Usage
 
 StoreReplies = Callable[[Sequence[Reply]], None]
 """Puts replies where a crash cannot reach them; may be called from any thread."""
+
+
+class ClosingContext(ABC):
+    """Something to close when done: `with` does it."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @abstractmethod
+    def close(self) -> None:
+        """Release what is held."""
 
 
 class BudgetSpentError(KdosError):

@@ -7,8 +7,7 @@ The caller sees plain iterators and arrays. Behind them requests run on an event
 import asyncio
 import time
 from collections.abc import Iterable, Iterator, MutableMapping, Sequence
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 import orjson
@@ -20,7 +19,7 @@ from kdos.errors import ConfigError, EngineError
 from kdos.llm.batch import BatchDispatcher
 from kdos.llm.concurrency import AIMDController
 from kdos.llm.dispatcher import DispatcherState, RequestDispatcher
-from kdos.llm.engine import StoreReplies
+from kdos.llm.engine import ClosingContext, StoreReplies
 from kdos.llm.protocol import (
     PROTOCOL_VERSION,
     RetryPolicy,
@@ -47,7 +46,7 @@ ENDPOINT_PREFIX = "endpoint:"
 """Before the model's name, in `embed`."""
 
 
-class HttpEngine:
+class HttpEngine(ClosingContext):
     """A `RemoteEngine` over HTTP. Close it when done: it holds a thread and connections.
 
     `config` is the `engine` part of a configuration; its `kind` is not looked at.
@@ -64,17 +63,6 @@ class HttpEngine:
         self.server_state: MutableMapping[str, str] = {}
         self._state: DispatcherState | None = None
         self._key = find_api_key(config.key_env)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """End the thread and close the connections."""
@@ -110,11 +98,7 @@ class HttpEngine:
             client=HttpClient(config.url, key=self._key, timeout=config.timeout),
             controller=AIMDController(config.concurrency),
             server_state=self.server_state,
-            common_fields={
-                "model": config.model,
-                "temperature": config.temperature,
-                **config.extra,
-            },
+            common_fields={"model": config.model, "temperature": config.temperature} | config.extra,
             max_tokens=config.max_tokens,
             prices=config.prices,
         )
@@ -129,7 +113,7 @@ def engine_fingerprint(config: EngineConfig) -> str:
     return f"http/{config.model}/{json_digest(shape)[:16]}"
 
 
-class EndpointEmbedder:
+class EndpointEmbedder(ClosingContext):
     """An embedder behind HTTP. Close it when done: it holds a thread and connections.
 
     `timeout` in seconds, for one request.
@@ -144,17 +128,6 @@ class EndpointEmbedder:
         self._client = HttpClient(
             url, key=find_api_key(key_env), timeout=timeout, name="kdos-embed"
         )
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """End the thread and close the connections."""

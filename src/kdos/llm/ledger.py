@@ -7,20 +7,25 @@ One process at a time uses a run's ledger; many may share a cache.
 """
 
 import hashlib
-from collections import deque
-from collections.abc import Generator, Iterable, Iterator, MutableMapping, Sequence
+from collections import UserDict, deque
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from threading import Lock
 from time import monotonic
-from types import TracebackType
-from typing import Self
 
 import orjson
 
 from kdos.errors import ConfigError, EngineError
-from kdos.llm.engine import Budget, BudgetSpentError, Engine, OutOfTimeError, RemoteEngine
+from kdos.llm.engine import (
+    Budget,
+    BudgetSpentError,
+    ClosingContext,
+    Engine,
+    OutOfTimeError,
+    RemoteEngine,
+)
 from kdos.llm.reply_store import KeyedReply, ReplyStore, Spending
 from kdos.pool import Refusal
 from kdos.tasks import FailedAttempt, Reply, Request, Usage
@@ -34,7 +39,7 @@ CUT_OFF_TOKENS_FACTOR = 2  # times the tokens, for a reply that was cut off
 NO_BUDGET = Budget()
 
 
-class Ledger:
+class Ledger(ClosingContext):
     """An open ledger; `Path(":memory:")` keeps it in memory only.
 
     `cache` is a second file that several runs share: what it holds is not asked again, and what
@@ -56,17 +61,6 @@ class Ledger:
         self._cached = 0
         self._spending = self._own.total_spending()
         self._opened_at = monotonic()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """Close the files; everything that was yielded is in the run's own."""
@@ -113,6 +107,7 @@ class Ledger:
         if reply is None and self._cache:
             reply = self._cache.find_reply(key, request)
             if reply is not None:
+                # Copied, so that the run's file alone answers everything when it is resumed.
                 self._cache_copies.append((engine, (key, reply)))
                 if len(self._cache_copies) >= CACHE_COPIES_AT_ONCE:
                     self._write_cache_copies()
@@ -121,10 +116,12 @@ class Ledger:
 
     def store_replies(self, engine: Engine, replies: Sequence[KeyedReply]) -> None:
         """Commit replies with their keys; when this returns they survive a crash."""
+        # Totals are added in the transaction of their replies: a crash cannot part them.
         by_task: dict[str, list[Reply]] = {}
         for _, reply in replies:
             by_task.setdefault(reply.request.task, []).append(reply)
         spent = {task: Spending.of_replies(those) for task, those in by_task.items()}
+        # The run's own file first: it is the checkpoint, the cache only saves money.
         self._own.store_replies(engine, replies, spent)
         if self._cache:
             self._cache.store_replies(engine, replies, spent)
@@ -146,31 +143,23 @@ class Ledger:
         self._cache_copies.clear()
 
 
-class ServerState(MutableMapping[str, str]):
+class ServerState(UserDict[str, str]):
     """What one engine found out about its server, on disk as soon as it is set."""
 
     def __init__(self, store: ReplyStore, engine: int) -> None:
+        super().__init__()
+        self.data = store.read_engine_state(engine)
         self._store = store
         self._engine = engine
-        self._known = store.read_engine_state(engine)
 
-    def __getitem__(self, name: str) -> str:
-        return self._known[name]
+    def __setitem__(self, key: str, item: str) -> None:
+        if self.data.get(key) != item:
+            self.data[key] = item
+            self._store.write_engine_state(self._engine, key, item)
 
-    def __setitem__(self, name: str, value: str) -> None:
-        if self._known.get(name) != value:
-            self._known[name] = value
-            self._store.write_engine_state(self._engine, name, value)
-
-    def __delitem__(self, name: str) -> None:
-        del self._known[name]
-        self._store.write_engine_state(self._engine, name, None)
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(dict(self._known))
-
-    def __len__(self) -> int:
-        return len(self._known)
+    def __delitem__(self, key: str) -> None:
+        del self.data[key]
+        self._store.write_engine_state(self._engine, key, None)
 
 
 @dataclass(slots=True, eq=False)
@@ -275,6 +264,7 @@ class _ReplyStream:
             request, askers = self.next_request()
             if request is None:
                 return
+            # In this order: what is in flight is not in the file yet, and neither costs budget.
             if request.key in self.askers:
                 self.askers[request.key] += askers
             elif stored := self.ledger.find_reply(self.engine, self.ledger_key(request), request):
@@ -312,6 +302,7 @@ class _ReplyStream:
             if is_cut_off(reply):
                 tokens = reply.usage.completion_tokens
                 reply = replace(reply, error=f"the reply was cut off after {tokens:,} tokens")
+        # A stored reply may come from a request with another id, and a retry is not what was asked.
         for request in askers:
             same = request is reply.request
             self.ready.append(reply if same else replace(reply, request=request))

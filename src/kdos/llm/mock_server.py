@@ -20,6 +20,7 @@ from aiohttp import web
 from kdos.chance import keyed_generator
 from kdos.llm.engine import Engine
 from kdos.llm.transport import EventLoopThread
+from kdos.pool import fields_of
 from kdos.tasks import Prompt, Request
 
 INPUT_BLOCK = re.compile(r"```json\n(.*?)\n```", re.DOTALL)
@@ -70,7 +71,7 @@ class ServerStats:
     answered: int = 0
     answered_twice: int = 0
     in_flight: int = 0
-    max_in_flight: int = 0
+    most_in_flight: int = 0
     faults: Counter[str] = field(default_factory=Counter[str])
 
 
@@ -121,7 +122,7 @@ class MockServer:
         body = await request.read()
         stats.requests += 1
         stats.in_flight += 1
-        stats.max_in_flight = max(stats.max_in_flight, stats.in_flight)
+        stats.most_in_flight = max(stats.most_in_flight, stats.in_flight)
         try:
             return await self._respond_with_faults(request, body)
         finally:
@@ -220,16 +221,9 @@ class MockServer:
 
     async def handle_count(self, _: web.Request) -> web.Response:
         """What the server did so far."""
-        stats = self.stats
-        return json_response(
-            {
-                "requests": stats.requests,
-                "answered": stats.answered,
-                "answered_twice": stats.answered_twice,
-                "most_in_flight": stats.max_in_flight,
-                "faults": stats.faults,
-            }
-        )
+        stats = fields_of(self.stats)
+        del stats["in_flight"]
+        return json_response(stats)
 
     # -- batch files: uploaded, worked through row by row, and fetched
 

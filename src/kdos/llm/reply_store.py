@@ -1,9 +1,10 @@
 """One SQLite file of replies: each prompt once, a row for each reply, totals, engines' state."""
 
+import operator
 import sqlite3
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from itertools import chain
 from pathlib import Path
 from threading import RLock
@@ -82,14 +83,7 @@ class Spending:
         return self.prompt_tokens + self.completion_tokens
 
     def __add__(self, other: "Spending") -> "Spending":
-        return Spending(
-            calls=self.calls + other.calls,
-            failed=self.failed + other.failed,
-            cached=self.cached + other.cached,
-            prompt_tokens=self.prompt_tokens + other.prompt_tokens,
-            completion_tokens=self.completion_tokens + other.completion_tokens,
-            cost_usd=self.cost_usd + other.cost_usd,
-        )
+        return Spending(*map(operator.add, astuple(self), astuple(other)))
 
     @classmethod
     def of_replies(cls, replies: Sequence[Reply]) -> "Spending":
@@ -198,8 +192,9 @@ class ReplyStore:
                 part = rows[start : start + ROWS_PER_STATEMENT]
                 values = ", ".join([REPLY_PLACEHOLDERS] * len(part))
                 connection.execute(INSERT_REPLIES + values, list(chain.from_iterable(part)))
-            totals = [_spending_row(number, task, spending) for task, spending in spent.items()]
-            connection.executemany(ADD_SPENDING, totals)
+            for task, spending in spent.items():
+                calls, failed, _, *amounts = astuple(spending)
+                connection.execute(ADD_SPENDING, (number, task, calls, failed, *amounts))
 
     def engine_number(self, engine: Engine) -> int:
         """The number that stands for an engine in this file."""
@@ -236,13 +231,7 @@ class ReplyStore:
         with self._lock:
             row = self._connection.execute(SELECT_SPENDING).fetchone()
         calls, failed, prompt, completion, cost = (value or 0 for value in row)
-        return Spending(
-            calls=calls,
-            failed=failed,
-            prompt_tokens=prompt,
-            completion_tokens=completion,
-            cost_usd=float(cost),
-        )
+        return Spending(calls, failed, 0, prompt, completion, float(cost))
 
     def _insert_prompt(self, request: Request) -> None:
         """Store the prompt's text the first time it is used."""
@@ -344,18 +333,6 @@ def _stored_params(request: Request) -> dict[str, Any]:
     if request.failed_attempt:
         params["earlier"] = request.failed_attempt
     return params
-
-
-def _spending_row(engine: int, task: str, spending: Spending) -> tuple[Any, ...]:
-    return (
-        engine,
-        task,
-        spending.calls,
-        spending.failed,
-        spending.prompt_tokens,
-        spending.completion_tokens,
-        spending.cost_usd,
-    )
 
 
 def _storable_text(text: str) -> str:
