@@ -18,7 +18,7 @@ import time
 from pathlib import Path
 
 from kdos.chance import keyed_generator
-from kdos.checks import Asked, Benchmarks, paraphrased
+from kdos.checks import AnsweredQuestion, BenchmarkIndex, find_paraphrases
 from kdos.embed import load_embedder
 from kdos.pool.grouping import normalise
 
@@ -196,15 +196,17 @@ WAYS = {
 def flagged(drafts, held):
     """Which drafts the words of a benchmark question betray, and how many seconds it took."""
     start = time.perf_counter()
-    hits = [held.find(question, answers) for _, question, answers in drafts]
+    hits = [held.find_match(question, answers) for _, question, answers in drafts]
     return hits, time.perf_counter() - start
 
 
 def by_vectors(drafts, benchmark, embed):
     """The rows of drafts whose vectors betray them."""
-    ours, theirs = ([Asked(q, answers) for _, q, answers in each] for each in (drafts, benchmark))
+    ours, theirs = (
+        [AnsweredQuestion(q, answers) for _, q, answers in each] for each in (drafts, benchmark)
+    )
     vectors = [embed([each.question for each in asked]) for asked in (ours, theirs)]
-    found = paraphrased(ours, theirs, our_vectors=vectors[0], their_vectors=vectors[1])
+    found = find_paraphrases(ours, theirs, our_vectors=vectors[0], their_vectors=vectors[1])
     return {one.row for one in found}
 
 
@@ -234,9 +236,9 @@ def main() -> int:
     planted = [benchmark[row] for row in rows]
 
     start = time.perf_counter()
-    held = Benchmarks()
+    held = BenchmarkIndex()
     for name, question, answers in benchmark:
-        held.add(question, answers, name=name)
+        held.add_question(question, answers, name=name)
     built = time.perf_counter() - start
     hits, searched = flagged(clean, held)
     wrong = {row for row, hit in enumerate(hits) if hit}

@@ -20,7 +20,7 @@ import time
 from pathlib import Path
 
 from kdos.chance import keyed_generator
-from kdos.checks import Benchmarks, Case, KnownQuestions, aliases, check_all
+from kdos.checks import BenchmarkIndex, DraftInContext, KnownQuestions, answer_aliases, check_drafts
 from kdos.config import read_config
 from kdos.pool import Draft, Evidence, Passage, Seed
 from kdos.run import run_config
@@ -91,13 +91,13 @@ def one_run(first, drafts, benchmarks):
         ]
         begin = time.process_time()
         cases = [
-            Case(draft, aliases(draft.answer, seeds), passages, seeds)
+            DraftInContext(draft, answer_aliases(draft.answer, seeds), passages, seeds)
             for draft, passages, seeds in samples
         ]
-        if any(refused := check_all(cases, known=known, benchmarks=benchmarks)):
+        if any(refused := check_drafts(cases, known=known, benchmarks=benchmarks)):
             raise AssertionError(refused)
         for case in cases:
-            known.add(case.draft.question, [case.draft.answer])
+            known.add_question(case.draft.question, [case.draft.answer])
         spent += time.process_time() - begin
     return spent
 
@@ -108,7 +108,7 @@ def in_a_run(corpus, samples):
 
     def timed(cases, **options):
         start = time.thread_time()
-        refusals = check_all(cases, **options)
+        refusals = check_drafts(cases, **options)
         spent.append((time.thread_time() - start, len(cases)))
         return refusals
 
@@ -117,7 +117,7 @@ def in_a_run(corpus, samples):
         "budget": {"samples": samples},
         "random_seed": 7,
     }
-    drafting.check_all = timed
+    drafting.check_drafts = timed
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
         exam = folder / "exam.jsonl"
@@ -150,10 +150,10 @@ def main() -> int:
     parser.add_argument("--samples", type=int, default=2500, help="of the run on the corpus")
     parser.add_argument("--out", type=Path)
     args = parser.parse_args()
-    benchmarks = Benchmarks()
+    benchmarks = BenchmarkIndex()
     for number in range(10_000):
         row = made_up_question(number)
-        benchmarks.add(row["question"], row["answers"], name=str(number))
+        benchmarks.add_question(row["question"], row["answers"], name=str(number))
     runs, paces = [], []
     for repeat in range(REPEATS):  # no draft twice: what was read once is remembered
         paces.append(pace())

@@ -25,7 +25,7 @@ from density_worlds import write_down
 from lm_eval.api.model import LM
 from lm_eval.tasks import TaskManager
 
-from kdos.scoring import Question, score
+from kdos.scoring import BenchmarkQuestion, score_answer
 
 TASKS = {"nq_open": "nq_open", "triviaqa": "triviaqa", "webqs": "webquestions"}
 PUBLISHED = {
@@ -120,8 +120,9 @@ def compared(task, path, folder, n_questions):
     rows = rows_of(path, SHAPES[task], n_questions)
     theirs, mean = evaluated(task, rows, folder)
     ours = [
-        score(
-            row["given"], Question("", row["question"], tuple(row["golds"]), benchmark=TASKS[task])
+        score_answer(
+            row["given"],
+            BenchmarkQuestion("", row["question"], tuple(row["golds"]), benchmark=TASKS[task]),
         ).em_harness
         for row in rows
     ]

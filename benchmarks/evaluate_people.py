@@ -22,21 +22,21 @@ from density_worlds import write_down
 
 from kdos.chance import keyed_generator
 from kdos.scoring import (
-    Question,
-    attempted,
-    contains,
+    BenchmarkQuestion,
+    attempts_answer,
+    bootstrap_mean,
+    contains_gold_answer,
     exact_match,
-    is_correct,
-    mean_interval,
-    score,
+    is_correct_answer,
+    score_answer,
     token_f1,
 )
 
 RULES = {
     "em": lambda question, answer, golds: bool(exact_match(answer, golds)),
-    "contains": lambda question, answer, golds: bool(contains(answer, golds)),
+    "contains": lambda question, answer, golds: bool(contains_gold_answer(answer, golds)),
     "f1_half": lambda question, answer, golds: token_f1(answer, golds) >= 0.5,
-    "correct": lambda question, answer, golds: is_correct(answer, golds, question=question),
+    "correct": lambda question, answer, golds: is_correct_answer(answer, golds, question=question),
 }
 RANGE = re.compile(
     r"acceptable range: anything between \$?([\d,]+(?:\.\d+)?)\D+?([\d,]+(?:\.\d+)?)[^\d:]*\)"
@@ -60,7 +60,7 @@ def people(rows):
     figures = {}
     for name, rule in RULES.items():
         found = np.array([rule(*given) for *given, _ in judged])
-        interval = mean_interval((found == verdicts).astype(float), keyed_generator(0, "people"))
+        interval = bootstrap_mean((found == verdicts).astype(float), keyed_generator(0, "people"))
         figures[name] = {
             "agreement": float((found == verdicts).mean()),
             "interval": [interval.low, interval.high],
@@ -80,13 +80,13 @@ def expressions(rows):
     counts = Counter()
     for number, row in enumerate(rows):
         patterns = tuple(row["answer_regex"])
-        question = Question(row["id"], row["question"], (), patterns=patterns)
+        question = BenchmarkQuestion(row["id"], row["question"], (), patterns=patterns)
         foreign = [one for k in (1, 7, 50) for one in plain[(number + k) % len(rows)]]
         for answer in plain[number] + foreign:
             said = f"It was {answer.upper()}, they say."
             theirs = any(regex.search(pattern, said, flags) for pattern in patterns)
             counts["right" if theirs else "wrong"] += 1
-            counts["agree"] += score(said, question).correct == float(theirs)
+            counts["agree"] += score_answer(said, question).correct == float(theirs)
     return dict(counts)
 
 
@@ -107,7 +107,7 @@ def ranges(rows):
         tries = [(low, 1), (high, 1), ((low + high) / 2, 1), (low - step, 0), (high + step, 0)]
         for value, wanted in tries:
             said = f"{float(value):.6f}".rstrip("0").rstrip(".")
-            held = is_correct(said, [gold], question="How much?") == bool(wanted)
+            held = is_correct_answer(said, [gold], question="How much?") == bool(wanted)
             counts["held" if held else "missed"] += 1
     return dict(counts)
 
@@ -120,7 +120,7 @@ def abstentions(rows):
             for row in rows
         ]
     )
-    found = np.array([attempted(row["response"]) for row in rows])
+    found = np.array([attempts_answer(row["response"]) for row in rows])
     return {
         "answers": len(rows),
         "abstentions": int((~tried).sum()),

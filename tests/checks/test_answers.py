@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kdos.checks.answers import canonical, find_whole, given_away
+from kdos.checks.answers import canonicalise_text, find_leaked_answer, find_whole_words
 
 
 @pytest.mark.parametrize(
@@ -25,12 +25,12 @@ from kdos.checks.answers import canonical, find_whole, given_away
     ],
 )
 def test_one_value_has_one_form(one, other):
-    assert canonical(one) == canonical(other)
+    assert canonicalise_text(one) == canonicalise_text(other)
 
 
 @pytest.mark.parametrize("text", ["one two three", "two twenty", "hundred and one dalmatians x"])
 def test_words_that_make_no_number_stay_apart_from_each_other(text):
-    assert canonical(text) == canonical(canonical(text))
+    assert canonicalise_text(text) == canonicalise_text(canonicalise_text(text))
 
 
 @pytest.mark.parametrize(
@@ -48,7 +48,7 @@ def test_words_that_make_no_number_stay_apart_from_each_other(text):
     ],
 )
 def test_an_answer_that_is_given_away_is_found(question, answer):
-    assert given_away(question, [answer]) == answer
+    assert find_leaked_answer(question, [answer]) == answer
 
 
 @pytest.mark.parametrize(
@@ -66,14 +66,14 @@ def test_an_answer_that_is_given_away_is_found(question, answer):
     ],
 )
 def test_an_answer_inside_another_word_or_number_is_not_given_away(question, answer):
-    assert given_away(question, [answer]) == ""
+    assert find_leaked_answer(question, [answer]) == ""
 
 
 @given(
     st.text(st.characters(codec="ascii"), max_size=40), st.text("abc .-_1", min_size=1, max_size=4)
 )
 def test_a_whole_word_stands_where_it_is_found(text, part):
-    at = find_whole(part, text)
+    at = find_whole_words(part, text)
     if at >= 0:
         assert text[at : at + len(part)] == part
         assert not text[at - 1 : at].isalnum() or at == 0

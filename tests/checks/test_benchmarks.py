@@ -9,7 +9,7 @@ import orjson
 import pytest
 
 from kdos.chance import keyed_generator
-from kdos.checks import Asked, Benchmarks, paraphrased
+from kdos.checks import AnsweredQuestion, BenchmarkIndex, find_paraphrases
 
 ROOT = Path(__file__).parents[2]
 DATA = ROOT / "../shared/data"
@@ -28,20 +28,20 @@ def named(number):
 
 
 def test_planted_questions_are_found_and_clean_ones_let_through():
-    benchmarks = Benchmarks()
+    benchmarks = BenchmarkIndex()
     for number in range(2000):
-        benchmarks.add(
+        benchmarks.add_question(
             TEMPLATES[number % 4][0].format(named(number)), [f"A{number}"], name=str(number)
         )
     clean = [TEMPLATES[n % 4][n % 2].format(named(n)) for n in range(2000, 4000)]
-    flagged = [question for question in clean if benchmarks.find(question, ["A7"])]
+    flagged = [question for question in clean if benchmarks.find_match(question, ["A7"])]
     assert len(flagged) <= 5
     for change in (str.upper, str.lower, str.title, lambda text: text.replace("?", " !")):
         for number in range(0, 2000, 10):
             text = change(TEMPLATES[number % 4][0].format(named(number)))
-            assert benchmarks.find(text, [f"A{number}"]).name == str(number)
+            assert benchmarks.find_match(text, [f"A{number}"]).name == str(number)
     reworded = [
-        benchmarks.find(TEMPLATES[n % 4][1].format(named(n)), [f"A{n}"]) for n in range(2000)
+        benchmarks.find_match(TEMPLATES[n % 4][1].format(named(n)), [f"A{n}"]) for n in range(2000)
     ]
     assert sum(found is not None for found in reworded) >= 0.95 * 2000
 
@@ -50,21 +50,21 @@ def test_paraphrases_need_close_vectors_and_an_answer_that_agrees():
     theirs = np.eye(4, dtype=np.float32)
     answers = ["Paris", "Rome", "Paris"]
     near = np.array([[0.9, 0.436, 0, 0], [0.99, 0.141, 0, 0], [0.5, 0.5, 0.5, 0.5]], np.float32)
-    held = [Asked("Which city is the capital of France?", ["Paris"])] * 4
-    ours = [Asked("What is the seat of government of France?", [a]) for a in answers]
-    found = paraphrased(ours, held, our_vectors=near, their_vectors=theirs)
+    held = [AnsweredQuestion("Which city is the capital of France?", ["Paris"])] * 4
+    ours = [AnsweredQuestion("What is the seat of government of France?", [a]) for a in answers]
+    found = find_paraphrases(ours, held, our_vectors=near, their_vectors=theirs)
     assert [(one.row, one.other) for one in found] == [(0, 0), (1, 0)]
     assert found[0].cosine == pytest.approx(0.9)
 
 
 def test_names_part_two_questions_however_close_their_vectors():
     one, other = (
-        Asked("Where was Marie Curie born?", ["X"]),
-        Asked("Where was Ada Lovelace born?", ["X"]),
+        AnsweredQuestion("Where was Marie Curie born?", ["X"]),
+        AnsweredQuestion("Where was Ada Lovelace born?", ["X"]),
     )
     ones = np.ones((1, 1), np.float32)
-    assert paraphrased([one], [other], our_vectors=ones, their_vectors=ones) == []
-    assert paraphrased([one], [one], our_vectors=ones, their_vectors=ones) != []
+    assert find_paraphrases([one], [other], our_vectors=ones, their_vectors=ones) == []
+    assert find_paraphrases([one], [one], our_vectors=ones, their_vectors=ones) != []
 
 
 @pytest.mark.slow

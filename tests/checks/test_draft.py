@@ -4,8 +4,15 @@ from dataclasses import replace
 
 import pytest
 
-from kdos.checks import REASONS, KnownQuestions, answer_place, check
-from kdos.checks.draft import SHAPES_COUNTED, check_shape, contradict
+from kdos.checks import (
+    REASONS,
+    DraftInContext,
+    KnownQuestions,
+    answer_aliases,
+    check_drafts,
+    locate_answer,
+)
+from kdos.checks.draft import MIN_SHAPED_SAMPLES, check_logic_shape, statements_contradict
 from kdos.logic import ShapeCounts, parse, shape_of_logic
 from kdos.logic.mermaid import MAX_CHARACTERS
 from kdos.pool import Draft, Evidence, Passage, Seed
@@ -54,14 +61,9 @@ SEED = Seed(
 
 
 def verdict(draft, *, known=None, benchmarks=None, lang="en"):
-    refusal = check(
-        draft,
-        passages=PASSAGES,
-        seeds=[SEED],
-        known=known or KnownQuestions(),
-        benchmarks=benchmarks,
-        lang=lang,
-    )
+    context = DraftInContext(draft, answer_aliases(draft.answer, [SEED]), PASSAGES, [SEED], lang)
+    known = known or KnownQuestions()
+    (refusal,) = check_drafts([context], known=known, benchmarks=benchmarks)
     return refusal.reason if refusal else None
 
 
@@ -132,13 +134,13 @@ def test_a_draft_that_breaks_one_rule_is_refused_for_it(change, reason):
 
 def test_a_question_of_the_pool_or_a_benchmark_is_refused():
     known = KnownQuestions()
-    known.add("In what city stands the tower whose builder was born at Dijon?", ["Paris"])
+    known.add_question("In what city stands the tower whose builder was born at Dijon?", ["Paris"])
     assert verdict(SOUND, known=known) == "near_duplicate"
     assert verdict(SOUND, benchmarks=known) == "contaminated"
 
 
 def test_the_answer_has_a_place_in_the_document():
-    place = answer_place(SOUND.evidence, SOUND.answer, PASSAGES)
+    place = locate_answer(SOUND.evidence, SOUND.answer, PASSAGES)
     assert place is not None
     start = place.start - PASSAGE.start
     assert PASSAGE.text[start : place.end - PASSAGE.start] == "Paris"
@@ -162,16 +164,16 @@ def test_the_answer_has_a_place_in_the_document():
     ],
 )
 def test_only_plain_contradictions_count(one, other, against):
-    assert contradict(one, other) is against
-    assert contradict(other, one) is against
+    assert statements_contradict(one, other) is against
+    assert statements_contradict(other, one) is against
 
 
 def test_a_shape_is_refused_only_past_its_share_and_only_in_a_pool_of_some_size():
     own, other = shape_of_logic(parse(LOGIC)).name, shape_of_logic(parse("graph TD\nA --> B")).name
     shapes = ShapeCounts()
-    shapes.add([own] * (SHAPES_COUNTED - 1))
-    assert check_shape(own, shapes, most=0.5) is None
+    shapes.add([own] * (MIN_SHAPED_SAMPLES - 1))
+    assert check_logic_shape(own, shapes, most=0.5) is None
     shapes.add([other])
-    assert check_shape(own, shapes, most=0.5).reason == "same_shape_again"
-    assert check_shape(own, shapes, most=1.0) is None
-    assert check_shape(other, shapes, most=0.5) is None
+    assert check_logic_shape(own, shapes, most=0.5).reason == "same_shape_again"
+    assert check_logic_shape(own, shapes, most=1.0) is None
+    assert check_logic_shape(other, shapes, most=0.5) is None

@@ -2,7 +2,7 @@
 
 import pytest
 
-from kdos.checks.instances import is_abstract
+from kdos.checks.instances import is_abstract_sentence
 
 
 @pytest.mark.parametrize(
@@ -21,7 +21,7 @@ from kdos.checks.instances import is_abstract
     ],
 )
 def test_a_question_about_an_instance_passes(question, entities, answer):
-    assert not is_abstract(question, entities, asked_for=answer)
+    assert not is_abstract_sentence(question, entities, asked_for=answer)
 
 
 @pytest.mark.parametrize(
@@ -40,7 +40,7 @@ def test_a_question_about_an_instance_passes(question, entities, answer):
     ],
 )
 def test_a_question_about_ideas_does_not(question):
-    assert is_abstract(question, ["courage", "education"], asked_for="it motivates people")
+    assert is_abstract_sentence(question, ["courage", "education"], asked_for="it motivates people")
 
 
 @pytest.mark.parametrize(
@@ -55,4 +55,4 @@ def test_a_question_about_ideas_does_not(question):
     ],
 )
 def test_a_knowledge_point_is_about_an_instance(point, entities, abstract):
-    assert is_abstract(point, entities, asked_for="") is abstract
+    assert is_abstract_sentence(point, entities, asked_for="") is abstract

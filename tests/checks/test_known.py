@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kdos.checks import Benchmarks, KnownQuestions
-from kdos.checks.known import IN_BENCHMARK, likeness, parted
+from kdos.checks import BenchmarkIndex, KnownQuestions
+from kdos.checks.known import BENCHMARK_THRESHOLDS, differ_by_names, word_overlap
 from kdos.pool.wording import read_wording
 
 SAME = [
@@ -28,11 +28,11 @@ OTHER = [
 
 
 @pytest.mark.parametrize(("known", "asked"), SAME)
-@pytest.mark.parametrize("least", [None, IN_BENCHMARK])
-def test_the_same_question_in_other_words_is_found(known, asked, least):
-    questions = KnownQuestions() if least is None else KnownQuestions(least)
-    questions.add(known, ["X"], name="first")
-    found = questions.find(asked, ["X"])
+@pytest.mark.parametrize("thresholds", [None, BENCHMARK_THRESHOLDS])
+def test_the_same_question_in_other_words_is_found(known, asked, thresholds):
+    questions = KnownQuestions() if thresholds is None else KnownQuestions(thresholds)
+    questions.add_question(known, ["X"], name="first")
+    found = questions.find_match(asked, ["X"])
     assert found is not None
     assert (found.name, found.question) == ("first", known)
 
@@ -40,29 +40,31 @@ def test_the_same_question_in_other_words_is_found(known, asked, least):
 @pytest.mark.parametrize(("known", "asked"), OTHER)
 def test_a_question_about_something_else_is_let_through(known, asked):
     questions = KnownQuestions()
-    questions.add(known, ["X"])
-    assert questions.find(asked, ["X"]) is None
-    assert questions.find(asked, ["Y"]) is None
+    questions.add_question(known, ["X"])
+    assert questions.find_match(asked, ["X"]) is None
+    assert questions.find_match(asked, ["Y"]) is None
 
 
 def test_word_for_word_needs_no_answer():
     questions = KnownQuestions()
-    questions.add("Who was he?")
-    assert questions.find("WHO was he").likeness == 1.0
-    assert questions.find("Who was she?") is None
+    questions.add_question("Who was he?")
+    assert questions.find_match("WHO was he").similarity == 1.0
+    assert questions.find_match("Who was she?") is None
 
 
 def test_another_answer_needs_the_same_words_in_the_same_order():
     questions = KnownQuestions()
-    questions.add("Who did Harry Vardon beat in 1900?", ["J. H. Taylor"])
-    assert questions.find("Who beat Harry Vardon in 1900?", ["Someone"]) is None
-    assert questions.find("Who did Harry Vardon beat in 1900, please?", ["Someone"]) is not None
+    questions.add_question("Who did Harry Vardon beat in 1900?", ["J. H. Taylor"])
+    assert questions.find_match("Who beat Harry Vardon in 1900?", ["Someone"]) is None
+    assert (
+        questions.find_match("Who did Harry Vardon beat in 1900, please?", ["Someone"]) is not None
+    )
 
 
 def test_adding_twice_changes_nothing():
     questions = KnownQuestions()
     for _ in range(2):
-        questions.add("Who built the Eiffel Tower?", ["Eiffel"])
+        questions.add_question("Who built the Eiffel Tower?", ["Eiffel"])
     assert len(questions) == 1
 
 
@@ -74,8 +76,8 @@ def test_templates_about_many_things_are_all_let_through():
             f"Which function of the module mod{number % 7} takes a parameter named `arg{number}` "
             "whose default value is None and also returns a list of strings?"
         )
-        assert questions.find(question, ["walk"]) is None, number
-        questions.add(question, ["walk"])
+        assert questions.find_match(question, ["walk"]) is None, number
+        questions.add_question(question, ["walk"])
     assert len(questions) == 300
 
 
@@ -90,30 +92,30 @@ WORDS = st.lists(
 @given(WORDS, WORDS)
 def test_likeness_is_a_symmetric_share(one, other):
     here, there = read_wording(" ".join(one)), read_wording(" ".join(other))
-    assert likeness(here, there) == likeness(there, here)
-    assert 0 <= likeness(here, there) <= 1
-    assert parted(here, there) == parted(there, here)
-    assert not parted(here, here)
+    assert word_overlap(here, there) == word_overlap(there, here)
+    assert 0 <= word_overlap(here, there) <= 1
+    assert differ_by_names(here, there) == differ_by_names(there, here)
+    assert not differ_by_names(here, here)
 
 
 @given(st.lists(WORDS.map(" ".join), max_size=12), WORDS.map(" ".join))
 def test_what_is_found_is_what_looking_at_every_question_finds(known, asked):
     """The index against the slow twin that has no index: every known question is a candidate."""
-    quick, slow = KnownQuestions(IN_BENCHMARK), Everything(IN_BENCHMARK)
+    quick, slow = KnownQuestions(BENCHMARK_THRESHOLDS), Everything(BENCHMARK_THRESHOLDS)
     for question in known:
-        quick.add(question, ["x"])
-        slow.add(question, ["x"])
-    assert quick.find(asked, ["x"]) == slow.find(asked, ["x"])
+        quick.add_question(question, ["x"])
+        slow.add_question(question, ["x"])
+    assert quick.find_match(asked, ["x"]) == slow.find_match(asked, ["x"])
 
 
 class Everything(KnownQuestions):
-    def _candidates(self, wording, weights):
+    def _candidate_rows(self, wording, weights):
         return range(len(self))
 
 
 def test_a_benchmark_question_inside_a_longer_one_is_found():
-    benchmarks = Benchmarks()
-    benchmarks.add(
+    benchmarks = BenchmarkIndex()
+    benchmarks.add_question(
         "Who was the first person to walk on the surface of the Moon?",
         ["Neil Armstrong"],
         name="b1",
@@ -122,7 +124,8 @@ def test_a_benchmark_question_inside_a_longer_one_is_found():
         "A quiz in class asked this: who was the first person to walk on the surface of the Moon, "
         "and which colour did his boots have at that time?"
     )
-    assert benchmarks.find(longer, ["grey"]).name == "b1"
+    assert benchmarks.find_match(longer, ["grey"]).name == "b1"
     assert (
-        benchmarks.find("Who was the first person to walk on the stage of Covent Garden?") is None
+        benchmarks.find_match("Who was the first person to walk on the stage of Covent Garden?")
+        is None
     )

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from kdos.checks.language import in_other_language
+from kdos.checks.language import detect_other_language
 
 DATA = Path(__file__).parents[2] / "../shared/data"
 
@@ -33,7 +33,7 @@ DATA = Path(__file__).parents[2] / "../shared/data"
     ],
 )
 def test_languages_are_told_apart(text, lang, other):
-    assert in_other_language(text, lang) == other
+    assert detect_other_language(text, lang) == other
 
 
 @pytest.mark.parametrize(
@@ -46,5 +46,5 @@ def test_real_questions_are_in_their_language(name, lang):
     with gzip.open(path, "rt", encoding="utf-8") as lines:
         articles = [json.loads(line) for line in lines]
     questions = [qa["question"] for a in articles for p in a["paragraphs"] for qa in p["qas"]]
-    wrong = [question for question in questions if in_other_language(question, lang)]
+    wrong = [question for question in questions if detect_other_language(question, lang)]
     assert len(wrong) <= 0.001 * len(questions), wrong[:20]

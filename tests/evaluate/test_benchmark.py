@@ -7,7 +7,7 @@ import pytest
 from kdos.errors import InputError, UsageError
 from kdos.evaluate import benchmark as room
 from kdos.evaluate import open_benchmark
-from kdos.scoring import Question
+from kdos.scoring import BenchmarkQuestion
 
 LAYOUTS = {
     "own.jsonl": {"id": "7", "question": "Q?", "answers": ["A", "B"]},
@@ -60,7 +60,7 @@ def test_published_layouts_give_the_same_question(tmp_path, name):
 
 def test_freebase_answers_may_hold_brackets_and_quotes():
     value = r'(list (description "A (b)") (description C) (description "D \"e\""))'
-    assert room.read_answers(value) == ("A (b)", "C", r'D "e"')
+    assert room.read_gold_answers(value) == ("A (b)", "C", r'D "e"')
 
 
 def test_entity_questions_are_a_folder_of_relations(tmp_path):
@@ -81,7 +81,7 @@ def test_own_rows_carry_benchmark_group_and_patterns(tmp_path):
     row = {"id": 1, "question": "Q?", "answers": [], "answer_regex": ["a|b"], "benchmark": "trec"}
     path.write_text(json.dumps(row | {"relation": "P1"}) + "\n")
     (found,) = open_benchmark(str(path))
-    assert found == Question("1", "Q?", (), ("a|b",), benchmark="trec", group="P1")
+    assert found == BenchmarkQuestion("1", "Q?", (), ("a|b",), benchmark="trec", group="P1")
 
 
 def test_parquet_and_limits(tmp_path):

@@ -3,7 +3,7 @@ from importlib.resources import files
 
 import pytest
 
-from kdos.evaluate.harness.scores import METRICS, asked, first_answer, scores
+from kdos.evaluate.harness.scores import METRICS, first_gold_answer, format_prompt, score_results
 
 TASKS = sorted(
     (f.name, f.read_text()) for f in files("kdos.evaluate.harness").iterdir() if ".yaml" in f.name
@@ -19,10 +19,10 @@ ROWS = {
 @pytest.mark.parametrize("name", ROWS)
 def test_rows_of_each_benchmark_are_asked_and_scored(name):
     row = ROWS[name]
-    assert asked(row) == "Question: Which year?\nAnswer:"
-    assert first_answer(row) == "1970"
-    assert scores(row, [" 1970"]) == dict.fromkeys(METRICS, 1.0)
-    assert scores(row, ["in 1971"])["correct"] == 0.0
+    assert format_prompt(row) == "Question: Which year?\nAnswer:"
+    assert first_gold_answer(row) == "1970"
+    assert score_results(row, [" 1970"]) == dict.fromkeys(METRICS, 1.0)
+    assert score_results(row, ["in 1971"])["correct"] == 0.0
 
 
 def test_there_is_a_task_for_each_benchmark_that_the_harness_lacks():
@@ -33,8 +33,8 @@ def test_there_is_a_task_for_each_benchmark_that_the_harness_lacks():
 def test_tasks_name_functions_and_metrics_that_exist(name, text):
     assert f"task: kdos_{name.removesuffix('.yaml')}\n" in text
     assert set(re.findall(r"!function scores\.(\w+)", text)) == {
-        "asked",
-        "first_answer",
-        "scores",
+        "format_prompt",
+        "first_gold_answer",
+        "score_results",
     }
     assert tuple(re.findall(r"metric: (\w+)", text)) == METRICS

@@ -4,8 +4,8 @@ import pytest
 from kdos.density import fit_space
 from kdos.embed import LexicalEmbedder
 from kdos.errors import StoreError, UsageError
-from kdos.evaluate import by_cell, by_density, place_questions
-from kdos.scoring import Question
+from kdos.evaluate import place_questions, summarise_by_density, tabulate_by_cell
+from kdos.scoring import BenchmarkQuestion
 from kdos.store import write_arrays
 
 TOPICS = {
@@ -30,20 +30,23 @@ def run(tmp_path_factory):
 
 
 QUESTIONS = [
-    Question("a", "How long is the river Arn7 through the valley of Tosk?", ("7 km",)),
-    Question("b", "When was King Oskar 9 of Vestria crowned?", ("1509",)),
-    Question("c", "Which enzyme splits lactose?", ("lactase",)),
+    BenchmarkQuestion("a", "How long is the river Arn7 through the valley of Tosk?", ("7 km",)),
+    BenchmarkQuestion("b", "When was King Oskar 9 of Vestria crowned?", ("1509",)),
+    BenchmarkQuestion("c", "Which enzyme splits lactose?", ("lactase",)),
 ]
 
 
 def test_questions_lie_with_the_knowledge_they_ask_for(run):
     places = place_questions(QUESTIONS, run)
-    known = [Question(str(n), text, ()) for n, text in enumerate(TOPICS["river"] + TOPICS["king"])]
+    known = [
+        BenchmarkQuestion(str(n), text, ())
+        for n, text in enumerate(TOPICS["river"] + TOPICS["king"])
+    ]
     cells = place_questions(known, run).cells
     assert places.cells[0] in cells[:60]
     assert places.cells[1] in cells[60:]
     assert places.novel.tolist()[2]
-    assert places.row(0) == {
+    assert places.as_row(0) == {
         "cell": int(places.cells[0]),
         "log10_density": float(places.log10_density[0]),
         "novel": bool(places.novel[0]),
@@ -54,17 +57,17 @@ def test_cells_and_fifths_hold_every_question_once(run):
     places = place_questions(QUESTIONS, run)
     rows = [{"id": "a", "correct": 1.0}, {"id": "b", "correct": 0.0}, {"id": "c", "unscored": "x"}]
     against = {"a": {"correct": 0.0}, "b": {"correct": 0.0}}
-    cells = by_cell(rows, places, against).to_pylist()
+    cells = tabulate_by_cell(rows, places, against).to_pylist()
     assert sum(row["questions"] for row in cells) == 3
     assert sum(row["scored"] for row in cells) == 2
     at = {row["cell"]: row for row in cells}
     assert at[int(places.cells[0])]["difference"] == 1.0
     assert at[int(places.cells[1])]["correct"] == 0.0
-    parts = by_density(rows, places, against)
+    parts = summarise_by_density(rows, places, against)
     assert sum(part["questions"] for part in parts) == 3
     levels = [part["log10_density"][0] for part in parts]
     assert levels == sorted(levels)
-    assert by_density(rows, places, {})[-1]["difference"] is None
+    assert summarise_by_density(rows, places, {})[-1]["difference"] is None
 
 
 def test_the_same_questions_have_the_same_places(run):

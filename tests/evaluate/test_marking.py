@@ -5,32 +5,32 @@ import pytest
 from kdos.causal_lm import AnswerLoss
 from kdos.errors import InputError, UsageError
 from kdos.evaluate import (
-    compare_marks,
+    compare_evaluations,
     draw_examples,
-    grade_marks,
-    mark_asked,
-    mark_given,
+    grade_answers,
     measure_losses,
     read_evaluation,
-    read_given,
-    summarise,
+    read_given_answers,
+    score_given_answers,
+    score_model_answers,
+    summarise_evaluation,
     write_evaluation,
 )
-from kdos.scoring import Question
+from kdos.scoring import BenchmarkQuestion
 from kdos.tasks import Grade, Reply
 
 QUESTIONS = [
-    Question("a", "Capital of France?", ("Paris",), group="P36"),
-    Question("b", "Capital of Italy?", ("Rome", "Roma"), group="P36"),
-    Question("c", "Born where?", ("Oslo",), group="P19"),
-    Question("d", "Who?", ("Ada Lovelace",), group="P19"),
+    BenchmarkQuestion("a", "Capital of France?", ("Paris",), group="P36"),
+    BenchmarkQuestion("b", "Capital of Italy?", ("Rome", "Roma"), group="P36"),
+    BenchmarkQuestion("c", "Born where?", ("Oslo",), group="P19"),
+    BenchmarkQuestion("d", "Who?", ("Ada Lovelace",), group="P19"),
 ]
 
 
 def test_given_answers_are_looked_up_by_id():
-    marks = list(mark_given(QUESTIONS, {"a": "paris", "b": None, "d": "Grace Hopper"}))
+    marks = list(score_given_answers(QUESTIONS, {"a": "paris", "b": None, "d": "Grace Hopper"}))
     assert [mark.unscored for mark in marks] == ["", "no_answer", "no_answer", ""]
-    assert marks[0].row() == {
+    assert marks[0].as_row() == {
         "id": "a",
         "answer": "paris",
         "em": 1.0,
@@ -40,12 +40,12 @@ def test_given_answers_are_looked_up_by_id():
         "attempted": 1.0,
         "group": "P36",
     }
-    assert marks[1].row() == {"id": "b", "answer": None, "unscored": "no_answer", "group": "P36"}
+    assert marks[1].as_row() == {"id": "b", "answer": None, "unscored": "no_answer", "group": "P36"}
 
 
 def test_a_question_without_a_gold_answer_is_unscored():
-    (mark,) = mark_given([Question("a", "Q?", ())], {"a": "x"})
-    assert mark.row() == {"id": "a", "answer": "x", "unscored": "no_gold_answer"}
+    (mark,) = score_given_answers([BenchmarkQuestion("a", "Q?", ())], {"a": "x"})
+    assert mark.as_row() == {"id": "a", "answer": "x", "unscored": "no_gold_answer"}
 
 
 def test_a_model_is_asked_each_question_and_failures_are_unscored():
@@ -60,10 +60,12 @@ def test_a_model_is_asked_each_question_and_failures_are_unscored():
             else:
                 yield Reply(request, text=" Paris\n")
 
-    marks = list(mark_asked(QUESTIONS, ask=ask, examples=[("Capital of Spain?", "Madrid")]))
+    marks = list(
+        score_model_answers(QUESTIONS, ask=ask, examples=[("Capital of Spain?", "Madrid")])
+    )
     assert [mark.question.id for mark in marks] == ["a", "b", "c", "d"]
     assert marks[0].answer == "Paris"
-    assert marks[1].row()["unscored"] == "no_reply: timed out after 3 attempts"
+    assert marks[1].as_row()["unscored"] == "no_reply: timed out after 3 attempts"
     chat = sent[-1]
     assert [turn["role"] for turn in chat] == ["system", "user", "assistant", "user"]
     assert [turn["content"] for turn in chat[1:]] == [
@@ -87,16 +89,16 @@ def judge(requests):
 
 
 def test_a_grade_that_cannot_be_read_is_unscored_never_a_default():
-    given = mark_given(QUESTIONS, dict.fromkeys("abcd", "x"))
-    marks = list(grade_marks(given, ask=judge))
+    given = score_given_answers(QUESTIONS, dict.fromkeys("abcd", "x"))
+    marks = list(grade_answers(given, ask=judge))
     assert [mark.grade for mark in marks] == [
         Grade.CORRECT,
         Grade.CORRECT,
         Grade.NOT_ATTEMPTED,
         None,
     ]
-    assert marks[3].row()["unscored"].startswith("unreadable_grade: I would say")
-    summary = summarise(marks, random_seed=0)
+    assert marks[3].as_row()["unscored"].startswith("unreadable_grade: I would say")
+    summary = summarise_evaluation(marks, random_seed=0)
     assert (summary["answered"], summary["unscored"]) == (3, 1)
     assert summary["unscored_reasons"] == {"unreadable_grade": 1}
     assert summary["grades"]["correct"] == pytest.approx(2 / 3)
@@ -105,23 +107,25 @@ def test_a_grade_that_cannot_be_read_is_unscored_never_a_default():
 
 
 def test_what_is_unscored_is_not_graded():
-    marks = list(grade_marks(mark_given(QUESTIONS, {"a": "x"}), ask=judge))
+    marks = list(grade_answers(score_given_answers(QUESTIONS, {"a": "x"}), ask=judge))
     assert [mark.unscored for mark in marks[1:]] == ["no_answer"] * 3
 
 
 def test_the_summary_counts_everything_once_and_weighs_groups_alike():
-    marks = list(mark_given(QUESTIONS, {"a": "Paris", "b": "Rome", "c": "Bergen", "e": "x"}))
-    summary = summarise(marks, random_seed=0)
+    marks = list(
+        score_given_answers(QUESTIONS, {"a": "Paris", "b": "Rome", "c": "Bergen", "e": "x"})
+    )
+    summary = summarise_evaluation(marks, random_seed=0)
     assert summary["questions"] == summary["answered"] + summary["unscored"] == 4
     assert summary["em"] == pytest.approx(2 / 3)
     assert summary["macro"] == {"groups": 2, "em": 0.5, "f1": 0.5, "contains": 0.5, "correct": 0.5}
     low, high = summary["intervals"]["correct"]
     assert low <= summary["correct"] <= high
-    assert summarise(marks, random_seed=0) == summary
+    assert summarise_evaluation(marks, random_seed=0) == summary
 
 
 def test_nothing_scored_has_no_mean():
-    summary = summarise(list(mark_given(QUESTIONS, {})), random_seed=0)
+    summary = summarise_evaluation(list(score_given_answers(QUESTIONS, {})), random_seed=0)
     assert (summary["unscored"], summary["em"], summary["intervals"]) == (4, None, {})
 
 
@@ -131,15 +135,17 @@ def test_two_models_are_compared_on_what_both_answered(tmp_path):
         "ours": {"a": "Paris", "b": "Rome", "c": "Oslo"},
         "theirs": {"a": "Paris", "b": "Milan", "d": "x"},
     }.items():
-        marks = list(mark_given(QUESTIONS, answers))
-        write_evaluation(tmp_path / name, [m.row() for m in marks], summarise(marks, random_seed=0))
+        marks = list(score_given_answers(QUESTIONS, answers))
+        write_evaluation(
+            tmp_path / name, [m.as_row() for m in marks], summarise_evaluation(marks, random_seed=0)
+        )
         folders.append(read_evaluation(tmp_path / name))
-    found = compare_marks(*folders, random_seed=0)
+    found = compare_evaluations(*folders, random_seed=0)
     assert found["questions"] == 2
     assert found["correct"]["difference"] == 0.5
     assert found["correct"]["p_value"] == 1.0
     with pytest.raises(UsageError, match="No question is scored in both"):
-        compare_marks(folders[0], {}, random_seed=0)
+        compare_evaluations(folders[0], {}, random_seed=0)
     with pytest.raises(InputError, match=r"must be the folder of an evaluation"):
         read_evaluation(tmp_path)
 
@@ -157,13 +163,13 @@ def test_a_bad_file_of_answers_is_one_clear_line(tmp_path, content, message):
     path = tmp_path / "answers.jsonl"
     path.write_text(content)
     with pytest.raises(InputError) as caught:
-        read_given(path)
+        read_given_answers(path)
     assert message in str(caught.value)
 
 
 def test_the_folder_holds_a_row_a_question_in_their_order(tmp_path):
-    marks = list(mark_given(QUESTIONS, {"c": "Oslo"}))
-    write_evaluation(tmp_path / "out", [mark.row() for mark in marks], {"questions": 4})
+    marks = list(score_given_answers(QUESTIONS, {"c": "Oslo"}))
+    write_evaluation(tmp_path / "out", [mark.as_row() for mark in marks], {"questions": 4})
     rows = [json.loads(line) for line in (tmp_path / "out/scores.jsonl").read_text().splitlines()]
     assert [row["id"] for row in rows] == ["a", "b", "c", "d"]
     assert json.loads((tmp_path / "out/summary.json").read_text()) == {"questions": 4}
@@ -178,17 +184,21 @@ class Model:
 
 
 def test_losses_are_those_of_the_first_gold_answer():
-    marks = list(mark_given([*QUESTIONS[:2], Question("e", "Q?", ())], {"a": "x", "b": "y"}))
+    marks = list(
+        score_given_answers(
+            [*QUESTIONS[:2], BenchmarkQuestion("e", "Q?", ())], {"a": "x", "b": "y"}
+        )
+    )
     found = measure_losses(marks, Model())
     assert [mark.loss for mark in found] == [5.0, 4.0, None]
-    assert found[0].row()["loss"] == 5.0
-    summary = summarise(found, random_seed=0)
+    assert found[0].as_row()["loss"] == 5.0
+    summary = summarise_evaluation(found, random_seed=0)
     assert summary["loss"] == 4.5
     assert summary["loss_interval"][0] <= 4.5 <= summary["loss_interval"][1]
 
 
 def test_examples_are_drawn_from_what_is_not_asked():
-    pool = [Question(str(n), f"{n}?", (str(n),)) for n in range(20)]
+    pool = [BenchmarkQuestion(str(n), f"{n}?", (str(n),)) for n in range(20)]
     drawn = draw_examples(pool, 5, asked=pool[:14], random_seed=1)
     assert drawn == draw_examples(pool, 5, asked=pool[:14], random_seed=1)
     assert {question for question, _ in drawn} <= {f"{n}?" for n in range(14, 20)}

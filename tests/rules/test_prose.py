@@ -3,7 +3,7 @@
 import gzip
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 
@@ -11,8 +11,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kdos.checks import KnownQuestions, check, rule
-from kdos.checks.answers import given_away
+from kdos.checks import (
+    DraftInContext,
+    KnownQuestions,
+    answer_aliases,
+    check_drafts,
+    combine_judgements,
+)
+from kdos.checks.answers import find_leaked_answer
 from kdos.pool import Document, Draft, Extraction, Passage, Refusal, Seed
 from kdos.pool.sentences import quotable_sentences
 from kdos.rules import RulesEngine
@@ -46,6 +52,19 @@ CHINESE = (
     "小灰头稚冠雉长56厘米。它于1999年5月3日在墨西哥发现。目前全世界约有500万只。"
     "《山海经》没有提到它。"
 )
+
+
+def check_one(
+    draft: Draft,
+    *,
+    passages: Mapping[str, Passage],
+    seeds: Sequence[Seed],
+    known: KnownQuestions,
+    lang: str = "en",
+) -> Refusal | None:
+    """The first thing that the free checks have against one draft."""
+    context = DraftInContext(draft, answer_aliases(draft.answer, seeds), passages, seeds, lang)
+    return check_drafts([context], known=known)[0]
 
 
 def seeds_of(source: Passage, wanted: int = 6) -> list[Seed]:
@@ -167,7 +186,7 @@ def test_seeds_stand_in_the_passage_and_give_nothing_away() -> None:
     assert {seed.answers[0] for seed in seeds} >= {"1066", "911", "1937"}
     for seed in seeds:
         assert NORMANS[seed.start : seed.end] == seed.answers[0]
-        assert not given_away(seed.question, seed.answers)
+        assert not find_leaked_answer(seed.question, seed.answers)
         assert "Norman" in seed.question
 
 
@@ -177,15 +196,15 @@ def test_drafts_pass_the_free_checks_and_the_judge() -> None:
     passed = 0
     for variant in range(8):
         for draft in drafts_of(seed, NORMANDY, variant=variant):
-            refusal = check(draft, passages={NORMANDY.id: NORMANDY}, seeds=[seed], known=known)
+            refusal = check_one(draft, passages={NORMANDY.id: NORMANDY}, seeds=[seed], known=known)
             assert refusal is None or refusal.reason in {"near_duplicate", "copied_question"}
             if refusal is None:
-                known.add(draft.question, [draft.answer])
+                known.add_question(draft.question, [draft.answer])
                 passed += 1
             judgement = read_judgement(
                 next(ENGINE.complete([ask_judgement(draft, passages=[NORMANDY])]))
             )
-            assert rule([judgement], passages=[NORMANDY]).refusal is None
+            assert combine_judgements([judgement], passages=[NORMANDY]).refusal is None
             for point in draft.knowledge_points:
                 assert point.removeprefix("Normans: ") in NORMANS
     assert passed >= 4
@@ -255,12 +274,12 @@ def test_real_articles_give_sound_samples(name: str) -> None:
     for source in sources:
         for seed in seeds_of(source, 4):
             for draft in drafts_of(seed, source, variant=3):
-                refusal = check(
+                refusal = check_one(
                     draft, passages={source.id: source}, seeds=[seed], known=known, lang=source.lang
                 )
                 outcome[refusal.reason if refusal else "sound"] += 1
                 if refusal is None:
-                    known.add(draft.question, [draft.answer])
+                    known.add_question(draft.question, [draft.answer])
     assert outcome["sound"] >= 800, outcome
     first_of_its_kind = outcome.total() - outcome["near_duplicate"]
     assert outcome["sound"] >= 0.97 * first_of_its_kind, outcome

@@ -28,7 +28,7 @@ from kdos.report import page as report_page
 from kdos.report import write_report
 from kdos.rules import RulesEngine
 from kdos.run import read_run_deficit, run_blind, run_config
-from kdos.scoring import Question
+from kdos.scoring import BenchmarkQuestion
 from kdos.store import lock_run_folder, read_arrays
 
 PLACES = (
@@ -241,7 +241,7 @@ def test_an_endpoint_may_embed(corpus, tmp_path):
     with serve_app(MockServer(RulesEngine(), PROMPTS).build_app()) as url:
         changes = {"embed": "endpoint:hashed", "engine": {"embed_url": url}}
         summary = run_config(read_config(config_of(corpus, **changes)), folder)
-        question = Question(
+        question = BenchmarkQuestion(
             id="q", question="When was the bridge of Faro opened?", answers=("1752",)
         )
         places = place_questions([question], folder)

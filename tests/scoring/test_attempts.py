@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from kdos.scoring import attempted
+from kdos.scoring import attempts_answer
 
 DATA = Path(__file__).parents[2] / "../shared/data/qa"
 
@@ -28,7 +28,7 @@ DATA = Path(__file__).parents[2] / "../shared/data/qa"
     ],
 )
 def test_an_answer_that_says_it_has_none(answer):
-    assert not attempted(answer)
+    assert not attempts_answer(answer)
 
 
 @pytest.mark.parametrize(
@@ -44,7 +44,7 @@ def test_an_answer_that_says_it_has_none(answer):
     ],
 )
 def test_an_answer_that_commits_itself(answer):
-    assert attempted(answer)
+    assert attempts_answer(answer)
 
 
 def test_attempts_and_abstentions_of_real_models_are_told_apart():
@@ -56,7 +56,7 @@ def test_attempts_and_abstentions_of_real_models_are_told_apart():
         row.get("attempt") == "attempt" or row.get("verdict") in ("correct", "incorrect")
         for row in rows
     ]
-    found = [attempted(row["response"]) for row in rows]
+    found = [attempts_answer(row["response"]) for row in rows]
     pairs = list(zip(tried, found, strict=True))
     assert sum(a == b for a, b in pairs) / len(pairs) >= 0.99
     assert sum(not b for a, b in pairs if not a) / tried.count(False) >= 0.95

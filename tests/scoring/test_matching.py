@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kdos.scoring import contains, exact_match, is_correct, token_f1
+from kdos.scoring import contains_gold_answer, exact_match, is_correct_answer, token_f1
 
 DATA = Path(__file__).parents[2] / "../shared/data/qa"
 ASKED = "what is it?"
@@ -43,7 +43,7 @@ DAY = "On what day, month, and year was it?"
     ],
 )
 def test_one_answer_in_two_forms_is_right(answer, gold):
-    assert is_correct(answer, ["nothing of the kind", gold], question=ASKED)
+    assert is_correct_answer(answer, ["nothing of the kind", gold], question=ASKED)
 
 
 @pytest.mark.parametrize(
@@ -66,7 +66,7 @@ def test_one_answer_in_two_forms_is_right(answer, gold):
     ],
 )
 def test_another_answer_is_wrong(answer, gold):
-    assert not is_correct(answer, [gold], question=ASKED)
+    assert not is_correct_answer(answer, [gold], question=ASKED)
 
 
 @pytest.mark.parametrize(
@@ -91,7 +91,7 @@ def test_another_answer_is_wrong(answer, gold):
     ],
 )
 def test_dates_agree_as_far_as_the_question_asks(answer, gold, question, right):
-    assert is_correct(answer, [gold], question=question) is right
+    assert is_correct_answer(answer, [gold], question=question) is right
 
 
 RANGED = "121 (acceptable range: anything between 119 and 123)"
@@ -125,21 +125,21 @@ RANGED = "121 (acceptable range: anything between 119 and 123)"
     ],
 )
 def test_numbers_within_an_acceptable_range(answer, gold, right):
-    assert is_correct(answer, [gold], question=ASKED) is right
+    assert is_correct_answer(answer, [gold], question=ASKED) is right
 
 
 def test_a_number_of_the_question_is_no_answer():
     gold = "76 (acceptable range: anything between 75 and 77)"
     question = "How many of the 77 competitors finished?"
-    assert not is_correct("Of the 77 competitors, 60 finished.", [gold], question=question)
-    assert is_correct("Of the 77 competitors, 76 finished.", [gold], question=question)
+    assert not is_correct_answer("Of the 77 competitors, 60 finished.", [gold], question=question)
+    assert is_correct_answer("Of the 77 competitors, 76 finished.", [gold], question=question)
 
 
 @given(st.text(max_size=30), st.lists(st.text(max_size=30), max_size=3))
 def test_any_text_can_be_matched_and_an_answer_is_right_by_itself(answer, golds):
-    is_correct(answer, golds, question=answer)
+    is_correct_answer(answer, golds, question=answer)
     if any(letter.isalnum() for letter in answer) and "(" not in answer:
-        assert is_correct(answer, [*golds, answer], question="?")
+        assert is_correct_answer(answer, [*golds, answer], question="?")
 
 
 def judged():
@@ -157,9 +157,9 @@ def test_the_rule_agrees_with_people():
     rows = list(judged())
     rules = {
         "em": lambda q, a, g: bool(exact_match(a, g)),
-        "contains": lambda q, a, g: bool(contains(a, g)),
+        "contains": lambda q, a, g: bool(contains_gold_answer(a, g)),
         "f1": lambda q, a, g: token_f1(a, g) >= 0.5,
-        "correct": lambda q, a, g: is_correct(a, g, question=q),
+        "correct": lambda q, a, g: is_correct_answer(a, g, question=q),
     }
     agreed = {
         name: sum(rule(q, a, g) == verdict for q, a, g, verdict in rows) / len(rows)
@@ -180,5 +180,5 @@ def test_every_range_of_simpleqa_verified_is_read():
         if "crores" in gold:
             continue
         main = gold.partition(" (")[0]
-        assert is_correct(main, [gold], question=row["question"])
-        assert not is_correct("some 0.003 of them", [gold], question=row["question"])
+        assert is_correct_answer(main, [gold], question=row["question"])
+        assert not is_correct_answer("some 0.003 of them", [gold], question=row["question"])

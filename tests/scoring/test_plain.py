@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kdos.scoring import contains, exact_match, harness_match, token_f1
+from kdos.scoring import contains_gold_answer, exact_match, harness_match, token_f1
 
 ANSWERS = st.text(st.sampled_from("aAnTthe .,!-é1"), max_size=12)
 
@@ -25,19 +25,19 @@ ANSWERS = st.text(st.sampled_from("aAnTthe .,!-é1"), max_size=12)
 def test_the_metrics_of_the_papers(answer, golds, em, f1, has):
     assert exact_match(answer, golds) == em
     assert token_f1(answer, golds) == pytest.approx(f1)
-    assert contains(answer, golds) == has
+    assert contains_gold_answer(answer, golds) == has
 
 
 @given(answer=ANSWERS, golds=st.lists(ANSWERS, max_size=3))
 def test_exact_match_is_the_strictest(answer, golds):
     assert 0 <= exact_match(answer, golds) <= token_f1(answer, golds) <= 1
-    if any(exact_match(answer, [gold]) and contains(gold, [gold]) for gold in golds):
-        assert contains(answer, golds) == 1
+    if any(exact_match(answer, [gold]) and contains_gold_answer(gold, [gold]) for gold in golds):
+        assert contains_gold_answer(answer, golds) == 1
 
 
 @given(answer=ANSWERS, golds=st.lists(ANSWERS, max_size=4))
 def test_more_gold_answers_never_lower_a_score(answer, golds):
-    for metric in (exact_match, token_f1, contains):
+    for metric in (exact_match, token_f1, contains_gold_answer):
         assert metric(answer, golds) <= metric(answer, [*golds, answer])
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from kdos.checks import Benchmarks, KnownQuestions, refuse
+from kdos.checks import BenchmarkIndex, KnownQuestions, make_refusal
 from kdos.extract import extraction_table
 from kdos.llm.engine import ScriptedEngine
 from kdos.pool import Extraction, Inventory, Passage, Seed
@@ -125,7 +125,7 @@ def test_what_the_judge_refuses_is_mended_too():
 
 def test_what_no_writing_can_mend_is_not_asked_again():
     known = KnownQuestions()
-    known.add(SOUND["question"], ["Paris"])
+    known.add_question(SOUND["question"], ["Paris"])
     model = Model(SOUND, SOUND)
     assert way(model, known=known)[0] == ["near_duplicate"]
     assert len(model.requests("synthesize")) == 1
@@ -153,8 +153,10 @@ def test_answers_that_did_not_see_ours_must_agree():
 
 
 def test_benchmark_questions_fall_before_a_judge_is_paid():
-    benchmarks = Benchmarks()
-    benchmarks.add("in which CITY stands the tower whose builder was born in Dijon", ["Paris"])
+    benchmarks = BenchmarkIndex()
+    benchmarks.add_question(
+        "in which CITY stands the tower whose builder was born in Dijon", ["Paris"]
+    )
     model = Model(SOUND)
     assert way(model, benchmarks=benchmarks, mend=False)[0] == ["contaminated"]
     assert model.requests("judge") == []
@@ -162,6 +164,8 @@ def test_benchmark_questions_fall_before_a_judge_is_paid():
 
 def test_benchmark_questions_in_other_words_fall_too():
     model = Model(SOUND)
-    found = way(model, refuse_paraphrases=lambda ds: [refuse("contaminated")] * len(ds), mend=False)
+    found = way(
+        model, refuse_paraphrases=lambda ds: [make_refusal("contaminated")] * len(ds), mend=False
+    )
     assert found[0] == ["contaminated"]
     assert model.requests("judge") == []

@@ -3,7 +3,7 @@
 import orjson
 import pytest
 
-from kdos.checks import rule
+from kdos.checks import combine_judgements
 from kdos.pool import Draft, ErrorClass, Passage
 from kdos.tasks import (
     CHECKS,
@@ -24,7 +24,7 @@ def judged(*, wrong=()):
     value["criteria"] = {name: {"ok": name not in wrong, "quote": "Text"} for name in CRITERIA}
     request = ask_judgement(DRAFT, passages=PASSAGES)
     judgement = read_judgement(Reply(request, text=orjson.dumps(value).decode()))
-    return rule([judgement], passages=PASSAGES).refusal
+    return combine_judgements([judgement], passages=PASSAGES).refusal
 
 
 def test_a_draft_that_meets_everything_is_not_refused():

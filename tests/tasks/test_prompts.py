@@ -5,7 +5,7 @@ import re
 import orjson
 import pytest
 
-from kdos.checks import KnownQuestions, check, rule
+from kdos.checks import DraftInContext, KnownQuestions, check_drafts, combine_judgements
 from kdos.pool import Extraction, Passage, Seed
 from kdos.tasks import Group, Reply, ask_drafts, read_drafts, read_extraction, read_judgement
 from kdos.tasks.extract import EXTRACT_PROMPT
@@ -144,7 +144,8 @@ def test_the_example_draft_passes_every_free_check():
     group = Group("g", (seed,), tuple(given["use"]), (), drafts=1)
     (draft,) = read_drafts(answered(SYNTHESIZE_PROMPT, wanted), group)
     passages = {passage.id: passage for passage in shelf(given)}
-    assert check(draft, passages=passages, seeds=[seed], known=KnownQuestions()) is None
+    context = DraftInContext(draft, [draft.answer], passages, [seed])
+    assert check_drafts([context], known=KnownQuestions()) == [None]
 
 
 def test_the_example_extraction_and_seeds_and_judgement_can_be_read():
@@ -156,7 +157,7 @@ def test_the_example_extraction_and_seeds_and_judgement_can_be_read():
     assert (len(seeds), refused) == (2, [])
     given, wanted = examples(JUDGE_PROMPT)
     judgement = read_judgement(answered(JUDGE_PROMPT, wanted))
-    assert rule([judgement], passages=shelf(given)).refusal.reason == "not_supported"
+    assert combine_judgements([judgement], passages=shelf(given)).refusal.reason == "not_supported"
 
 
 def test_the_rendered_request_holds_prompt_and_inputs():

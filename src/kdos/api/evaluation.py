@@ -11,26 +11,26 @@ from kdos.causal_lm import CausalModel
 from kdos.config import EngineConfig
 from kdos.errors import UsageError
 from kdos.evaluate import (
-    LEDGER,
-    Example,
-    Mark,
-    by_cell,
-    by_density,
-    compare_marks,
+    LEDGER_FILE,
+    FewShotExample,
+    ScoredAnswer,
+    compare_evaluations,
     draw_examples,
-    grade_marks,
-    mark_asked,
-    mark_given,
+    grade_answers,
     measure_losses,
     open_benchmark,
     place_questions,
     read_evaluation,
-    read_given,
-    summarise,
+    read_given_answers,
+    score_given_answers,
+    score_model_answers,
+    summarise_by_density,
+    summarise_evaluation,
+    tabulate_by_cell,
     write_evaluation,
 )
 from kdos.llm import HttpEngine, Ledger
-from kdos.scoring import Question
+from kdos.scoring import BenchmarkQuestion
 from kdos.terminal import print_status
 
 MAX_TOKENS = 4096
@@ -102,19 +102,19 @@ def evaluate(
     theirs = read_evaluation(Path(against)) if against else {}
     questions = open_benchmark(benchmark, limit=limit)
     places = place_questions(questions, Path(run)) if run else None
-    shown: list[Example] = []
+    shown: list[FewShotExample] = []
     if examples:
         known = open_benchmark(examples)
         shown = draw_examples(known, shots, asked=questions, random_seed=random_seed)
     marks = _mark_questions(questions, answerer, shown, folder)
-    rows = [one.row() | (places.row(n) if places else {}) for n, one in enumerate(marks)]
-    summary = summarise(marks, random_seed=random_seed)
+    rows = [one.as_row() | (places.as_row(n) if places else {}) for n, one in enumerate(marks)]
+    summary = summarise_evaluation(marks, random_seed=random_seed)
     if against:
         ours = {str(row["id"]): row for row in rows}
-        summary["against"] = compare_marks(ours, theirs, random_seed=random_seed)
+        summary["against"] = compare_evaluations(ours, theirs, random_seed=random_seed)
     if places:
-        summary["by_density"] = by_density(rows, places, theirs)
-    cells = by_cell(rows, places, theirs) if places else None
+        summary["by_density"] = summarise_by_density(rows, places, theirs)
+    cells = tabulate_by_cell(rows, places, theirs) if places else None
     write_evaluation(folder, rows, summary, cells=cells)
     return summary | {"seconds": round(time.monotonic() - started, 3)}
 
@@ -129,36 +129,41 @@ def _check_arguments(out: Path, *, limit: int, shots: int) -> None:
 
 
 def _mark_questions(
-    questions: Sequence[Question], answerer: Answerer, examples: Sequence[Example], out: Path
-) -> list[Mark]:
+    questions: Sequence[BenchmarkQuestion],
+    answerer: Answerer,
+    examples: Sequence[FewShotExample],
+    out: Path,
+) -> list[ScoredAnswer]:
     """The marks of the answers that were given, or of a model's; graded where a judge is named."""
     if answerer.answers and not answerer.judge:
         return _mark_file(answerer.answers, questions)
     out.mkdir(parents=True, exist_ok=True)
-    with Ledger(out / LEDGER) as ledger:
+    with Ledger(out / LEDGER_FILE) as ledger:
         if answerer.answers:
             marks = _mark_file(answerer.answers, questions)
         elif answerer.transformers:
             model = CausalModel(answerer.transformers)
-            asked = mark_asked(questions, ask=partial(ledger.ask, model), examples=examples)
+            asked = score_model_answers(
+                questions, ask=partial(ledger.ask, model), examples=examples
+            )
             marks = measure_losses(list(asked), model, examples=examples)
         else:
             assert answerer.engine is not None
             with HttpEngine(answerer.engine) as engine:
                 ask = partial(ledger.ask, engine)
-                marks = list(mark_asked(questions, ask=ask, examples=examples))
+                marks = list(score_model_answers(questions, ask=ask, examples=examples))
         if answerer.judge is None:
             return marks
         with HttpEngine(answerer.judge) as judge:
-            return list(grade_marks(marks, ask=partial(ledger.ask, judge)))
+            return list(grade_answers(marks, ask=partial(ledger.ask, judge)))
 
 
-def _mark_file(path: Path, questions: Sequence[Question]) -> list[Mark]:
+def _mark_file(path: Path, questions: Sequence[BenchmarkQuestion]) -> list[ScoredAnswer]:
     """The marks of answers looked up by id."""
-    given = read_given(path)
+    given = read_given_answers(path)
     unknown = given.keys() - {question.id for question in questions}
     if unknown:
         print_status(
             f"{len(unknown)} answers belong to no question of the benchmark and are left out"
         )
-    return list(mark_given(questions, given))
+    return list(score_given_answers(questions, given))

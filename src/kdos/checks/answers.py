@@ -21,14 +21,14 @@ _MONTHS: dict[str, int] = {
 }  # fmt: skip
 
 
-def _one_of(words: Iterable[str]) -> str:
+def _alternatives_pattern(words: Iterable[str]) -> str:
     """A pattern for one of the words; the first letter alone rules most others out."""
     longest_first = sorted(words, key=len, reverse=True)
     initials = "".join(sorted({word[0] for word in longest_first}))
     return f"(?=[{initials}])(?:{'|'.join(longest_first)})"
 
 
-_MONTH = _one_of(_MONTHS)
+_MONTH = _alternatives_pattern(_MONTHS)
 _DAY_FIRST = re.compile(rf"\b(\d{{1,2}})(?:st|nd|rd|th)?(?: of)? ({_MONTH})\.?,? (\d{{4}})\b")
 _MONTH_FIRST = re.compile(rf"\b({_MONTH})\.? (\d{{1,2}})(?:st|nd|rd|th)?,? (\d{{4}})\b")
 _UNITS = (
@@ -45,10 +45,10 @@ _RANKS = "first second third fourth fifth sixth seventh eighth ninth tenth"
 _RANK_FORMS = "1st 2nd 3rd 4th 5th 6th 7th 8th 9th 10th"
 _ORDINALS: dict[str, str] = dict(zip(_RANKS.split(), _RANK_FORMS.split(), strict=True))
 _CARDINALS = frozenset([*_SMALL, *_LARGE])
-_CARDINAL = _one_of([*_SMALL, *_LARGE])
+_CARDINAL = _alternatives_pattern([*_SMALL, *_LARGE])
 _SPELT = re.compile(rf"\b{_CARDINAL}(?:(?:-| and | ){_CARDINAL})*\b")
 _SCALED = re.compile(r"\b(\d+(?:\.\d+)?)[ -](thousand|million|billion)\b")
-_ORDINAL = re.compile(rf"\b{_one_of(_ORDINALS)}\b")
+_ORDINAL = re.compile(rf"\b{_alternatives_pattern(_ORDINALS)}\b")
 _GROUPED = re.compile(r"[, \u2009\u202f'](?<=\d.)(?=\d{3}(?!\d))")
 _TRAILING_ZEROS = re.compile(r"(?<=\d)\.0+(?!\d)")
 _NUMBER_WORDS = frozenset([*_CARDINALS, *_ORDINALS])
@@ -61,7 +61,7 @@ _CAPITALISED = re.compile(
 _INITIALS = re.compile(r"\b[A-Z][A-Z.&]{1,9}\b\.?")
 
 
-def canonical(text: str) -> str:
+def canonicalise_text(text: str) -> str:
     """The text in NFKC without case; dates as 1776-07-04, numbers as digits, spaces single."""
     words = normalise(text).split()  # what is not among them need not be looked for
     text = unicodedata.normalize("NFKC", text).casefold()
@@ -69,9 +69,9 @@ def canonical(text: str) -> str:
     if numbers:
         text = _GROUPED.sub("", text)
         if not _LARGE.keys().isdisjoint(words):
-            text = _SCALED.sub(_scaled, text)
+            text = _SCALED.sub(_scaled_number_to_digits, text)
     if not _CARDINALS.isdisjoint(words):
-        text = _SPELT.sub(_in_digits, text)
+        text = _SPELT.sub(_number_words_to_digits, text)
     if not _ORDINALS.keys().isdisjoint(words):
         text = _ORDINAL.sub(lambda found: _ORDINALS[found[0]], text)
     if numbers and not _MONTHS.keys().isdisjoint(words):
@@ -82,12 +82,12 @@ def canonical(text: str) -> str:
     return " ".join(text.split())
 
 
-def stands_in(answer: str, text: str) -> bool:
+def occurs_as_words(answer: str, text: str) -> bool:
     """Does the answer stand in the text as words of its own? Both are canonical."""
-    return find_whole(_ARTICLE.sub("", answer).strip(" .,;:!?\"'“”‘’"), text) >= 0
+    return find_whole_words(_ARTICLE.sub("", answer).strip(" .,;:!?\"'“”‘’"), text) >= 0
 
 
-def find_whole(part: str, text: str) -> int:
+def find_whole_words(part: str, text: str) -> int:
     """Where `part` first stands in the text as words of its own, or -1.
 
     Chinese, Japanese and Korean do not part words: there, anywhere will do.
@@ -95,32 +95,32 @@ def find_whole(part: str, text: str) -> int:
     start = text.find(part) if part else -1
     if start < 0 or has_unspaced_letter(part):
         return start
-    while start >= 0 and not _is_whole(text, start, start + len(part)):
+    while start >= 0 and not _has_word_boundaries(text, start, start + len(part)):
         start = text.find(part, start + 1)
     return start
 
 
-def given_away(question: str, answers: Iterable[str]) -> str:
+def find_leaked_answer(question: str, answers: Iterable[str]) -> str:
     """The answer that stands in the question, in any dress, or the empty string."""
     plain = unicodedata.normalize("NFKC", question).casefold()
     in_digits = None
     for answer in answers:
         bare = unicodedata.normalize("NFKC", answer).casefold()
-        if stands_in(bare, plain) or _abbreviated(answer, question):
+        if occurs_as_words(bare, plain) or _matches_initials(answer, question):
             return answer
-        if _is_numeric(bare):
-            in_digits = canonical(question) if in_digits is None else in_digits
-            if stands_in(canonical(answer), in_digits):
+        if _holds_number(bare):
+            in_digits = canonicalise_text(question) if in_digits is None else in_digits
+            if occurs_as_words(canonicalise_text(answer), in_digits):
                 return answer
     return ""
 
 
-def _is_numeric(text: str) -> bool:
+def _holds_number(text: str) -> bool:
     """Does the text hold a number in digits or words?"""
     return bool(_DIGIT.search(text)) or not _NUMBER_WORDS.isdisjoint(_WORD.findall(text))
 
 
-def _is_whole(text: str, start: int, end: int) -> bool:
+def _has_word_boundaries(text: str, start: int, end: int) -> bool:
     """Is text[start:end] not a part of a longer word, number or dotted name?"""
     before, after = text[start - 1 : start], text[end : end + 1]
     if before.isalnum() or before == "_" or after.isalnum() or after == "_":
@@ -132,24 +132,24 @@ def _is_whole(text: str, start: int, end: int) -> bool:
     return not (before == "-" and text[start].isdigit())
 
 
-def _abbreviated(answer: str, question: str) -> bool:
+def _matches_initials(answer: str, question: str) -> bool:
     """Does the question hold the initials of the answer's name, or the name of its initials?"""
     if _INITIALS.fullmatch(answer):
         wanted = answer.replace(".", "").replace("&", "")
         names = _CAPITALISED.findall(question)
-        return len(wanted) >= 3 and any(_initials(name) == wanted for name in names)
-    initials = _initials(answer) if _CAPITALISED.fullmatch(answer) else ""
+        return len(wanted) >= 3 and any(_initials_of_name(name) == wanted for name in names)
+    initials = _initials_of_name(answer) if _CAPITALISED.fullmatch(answer) else ""
     if len(initials) < 3:
         return False
     return any(found.replace(".", "") == initials for found in _INITIALS.findall(question))
 
 
-def _initials(name: str) -> str:
+def _initials_of_name(name: str) -> str:
     """The capitals that begin the words of a name."""
     return "".join(word[0] for word in re.split(r"[ -]", name) if word[:1].isupper())
 
 
-def _in_digits(found: re.Match[str]) -> str:
+def _number_words_to_digits(found: re.Match[str]) -> str:
     """Number words in digits; as they are where they do not make one number."""
     words = re.split(r"-| and | ", found[0])
     total = part = 0
@@ -166,7 +166,7 @@ def _in_digits(found: re.Match[str]) -> str:
     return str(total + part)
 
 
-def _scaled(found: re.Match[str]) -> str:
+def _scaled_number_to_digits(found: re.Match[str]) -> str:
     """``1.5 million`` in digits."""
     value = float(found[1]) * _LARGE[found[2]]
     return str(int(value)) if value.is_integer() else found[0]

@@ -2,7 +2,7 @@
 
 Found are questions word for word but for case and punctuation, lightly reworded ones (their rare
 words, with an answer that agrees), and ones that stand inside a longer question (runs of words).
-Paraphrases in quite other words need sentence vectors: `paraphrased`.
+Paraphrases in quite other words need sentence vectors: `find_paraphrases`.
 """
 
 from collections import Counter
@@ -14,78 +14,82 @@ import numpy as np
 
 from kdos.arrays import Float32Array
 from kdos.checks.known import (
-    IN_BENCHMARK,
-    Known,
+    BENCHMARK_THRESHOLDS,
     KnownQuestions,
-    agree,
-    parted,
-    plain_answers,
+    QuestionMatch,
+    answers_agree,
+    differ_by_names,
+    normalise_answers,
 )
 from kdos.pool.grouping import normalise
 from kdos.pool.wording import Wording, read_wording
 
-RUN = 6
+NGRAM_WORDS = 6
 """Words of a run. A question with fewer is not looked for inside others."""
-INSIDE = 0.6
+CONTAINED_SHARE = 0.6
 """Share of a benchmark question's runs that make it stand inside another question."""
-Run = tuple[str, ...]
+Ngram = tuple[str, ...]
 """RUN words that follow each other."""
-CLOSE, SAME = 0.8, 0.95
+COSINE_SAME_ANSWER, COSINE_ANY_ANSWER = 0.8, 0.95
 """Cosines from which two questions are one: where their answers agree, and whatever these are."""
-BLOCK = 1024
+PRODUCT_ROWS = 1024
 """Rows of one matrix product."""
 
 
-class Benchmarks:
+class BenchmarkIndex:
     """Benchmark questions by their words and by their runs of words."""
 
     def __init__(self) -> None:
-        self.questions = KnownQuestions(IN_BENCHMARK)
-        self._runs: dict[Run, tuple[int, ...]] = {}
-        self._added: list[tuple[str, str, int, tuple[str, ...]]] = []
+        self.questions = KnownQuestions(BENCHMARK_THRESHOLDS)
+        self._rows_with_ngram: dict[Ngram, tuple[int, ...]] = {}
+        self._entries: list[tuple[str, str, int, tuple[str, ...]]] = []
 
     def __len__(self) -> int:
         """How many distinct questions there are."""
         return len(self.questions)
 
-    def add(self, question: str, answers: Sequence[str] = (), *, name: str = "") -> None:
+    def add_question(self, question: str, answers: Sequence[str] = (), *, name: str = "") -> None:
         """Add one question with its answers; `name` says which benchmark and row."""
-        self.questions.add(question, answers, name=name)
-        runs = set(_runs(question))
+        self.questions.add_question(question, answers, name=name)
+        runs = set(_word_ngrams(question))
         for run in runs:
-            self._runs[run] = (*self._runs.get(run, ()), len(self._added))
-        self._added.append((name, question, len(runs), tuple(plain_answers(answers))))
+            self._rows_with_ngram[run] = (*self._rows_with_ngram.get(run, ()), len(self._entries))
+        self._entries.append((name, question, len(runs), tuple(normalise_answers(answers))))
 
-    def sizes(self) -> dict[str, int]:
+    def count_by_benchmark(self) -> dict[str, int]:
         """How many questions were added of each benchmark: their names up to a colon."""
-        return dict(Counter(name.partition(":")[0] for name, *_ in self._added))
+        return dict(Counter(name.partition(":")[0] for name, *_ in self._entries))
 
-    def find(self, question: str, answers: Sequence[str] = ()) -> Known | None:
+    def find_match(self, question: str, answers: Sequence[str] = ()) -> QuestionMatch | None:
         """The benchmark question that this one is, or None."""
-        return self.questions.find(question, answers) or self._inside(question, answers)
+        return self.questions.find_match(question, answers) or self._find_contained(
+            question, answers
+        )
 
-    def _inside(self, question: str, answers: Sequence[str]) -> Known | None:
+    def _find_contained(self, question: str, answers: Sequence[str]) -> QuestionMatch | None:
         """The benchmark question that stands inside this one, all but word for word.
 
         With names added to it, it is another question unless the answers agree.
         """
-        known = {run for run in _runs(question) if run in self._runs}
+        known = {run for run in _word_ngrams(question) if run in self._rows_with_ngram}
         if not known:
             return None
-        rows = Counter(row for run in sorted(known) for row in self._runs[run])
+        rows = Counter(row for run in sorted(known) for row in self._rows_with_ngram[run])
         for row, shared in rows.most_common(1):
-            name, held, runs, theirs = self._added[row]
-            if shared < INSIDE * runs:
+            name, held, runs, theirs = self._entries[row]
+            if shared < CONTAINED_SHARE * runs:
                 continue
             ours, inner = read_wording(question), read_wording(held)
             added = ours.names - inner.words
-            if inner.names <= ours.words and (not added or agree(plain_answers(answers), theirs)):
-                return Known(name, held, shared / runs)
+            if inner.names <= ours.words and (
+                not added or answers_agree(normalise_answers(answers), theirs)
+            ):
+                return QuestionMatch(name, held, shared / runs)
         return None
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class AnsweredQuestion:
     """A question with every form of its answer."""
 
     question: str
@@ -93,7 +97,7 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True)
-class Paraphrase:
+class ParaphraseMatch:
     """Row `row` of ours says what row `other` of the benchmark says, at this cosine."""
 
     row: int
@@ -101,49 +105,51 @@ class Paraphrase:
     cosine: float
 
 
-def paraphrased(
-    ours: Sequence[Asked],
-    theirs: Sequence[Asked],
+def find_paraphrases(
+    ours: Sequence[AnsweredQuestion],
+    theirs: Sequence[AnsweredQuestion],
     *,
     our_vectors: Float32Array,
     their_vectors: Float32Array,
-) -> list[Paraphrase]:
+) -> list[ParaphraseMatch]:
     """Our questions that paraphrase one of theirs; unit vectors, shapes (n, dim) and (m, dim).
 
     A pair counts from cosine CLOSE on where the answers agree, and from SAME on anyway; never where
     names part the two.
     """
-    found: list[Paraphrase] = []
-    our_fact, their_fact = (cache(partial(_fact, asked)) for asked in (ours, theirs))
-    for start in range(0, len(ours), BLOCK):
-        cosines = our_vectors[start : start + BLOCK] @ their_vectors.T
-        best: dict[int, Paraphrase] = {}
-        rows, others = np.nonzero(cosines >= CLOSE)
+    found: list[ParaphraseMatch] = []
+    our_fact, their_fact = (cache(partial(_words_and_answers, asked)) for asked in (ours, theirs))
+    for start in range(0, len(ours), PRODUCT_ROWS):
+        cosines = our_vectors[start : start + PRODUCT_ROWS] @ their_vectors.T
+        best: dict[int, ParaphraseMatch] = {}
+        rows, others = np.nonzero(cosines >= COSINE_SAME_ANSWER)
         for row, other in zip(rows.tolist(), others.tolist(), strict=True):
             cosine = float(cosines[row, other])
             if row in best and cosine <= best[row].cosine:
                 continue
-            if _same_fact(our_fact(start + row), their_fact(other), cosine):
-                best[row] = Paraphrase(start + row, other, cosine)
+            if _is_same_question(our_fact(start + row), their_fact(other), cosine):
+                best[row] = ParaphraseMatch(start + row, other, cosine)
         found += best.values()
     return found
 
 
-def _fact(asked: Sequence[Asked], row: int) -> tuple[Wording, frozenset[str]]:
+def _words_and_answers(
+    asked: Sequence[AnsweredQuestion], row: int
+) -> tuple[Wording, frozenset[str]]:
     """The words of the question in this row, and its normalised answers."""
-    return read_wording(asked[row].question), plain_answers(asked[row].answers)
+    return read_wording(asked[row].question), normalise_answers(asked[row].answers)
 
 
-def _same_fact(
+def _is_same_question(
     one: tuple[Wording, frozenset[str]], other: tuple[Wording, frozenset[str]], cosine: float
 ) -> bool:
     """Is it one question, at this cosine?"""
-    if parted(one[0], other[0]):
+    if differ_by_names(one[0], other[0]):
         return False
-    return cosine >= SAME or agree(one[1], other[1]) is True
+    return cosine >= COSINE_ANY_ANSWER or answers_agree(one[1], other[1]) is True
 
 
-def _runs(question: str) -> Iterator[Run]:
+def _word_ngrams(question: str) -> Iterator[Ngram]:
     """The runs of RUN words of a question; none where it is shorter."""
     words = normalise(question).split()
-    return zip(*(words[start:] for start in range(RUN)), strict=False)
+    return zip(*(words[start:] for start in range(NGRAM_WORDS)), strict=False)

@@ -12,20 +12,20 @@ from functools import lru_cache
 from itertools import combinations
 from typing import TypeVar
 
-from kdos.checks.answers import given_away
-from kdos.checks.benchmarks import Benchmarks
-from kdos.checks.evidence import answer_place, misquoted
-from kdos.checks.instances import is_abstract
+from kdos.checks.answers import find_leaked_answer
+from kdos.checks.benchmarks import BenchmarkIndex
+from kdos.checks.evidence import find_misquoted_evidence, locate_answer
+from kdos.checks.instances import is_abstract_sentence
 from kdos.checks.known import (
     KnownQuestions,
-    agree,
-    likeness,
-    nearly_verbatim,
-    parted,
-    plain_answers,
+    answers_agree,
+    differ_by_names,
+    is_nearly_verbatim,
+    normalise_answers,
+    word_overlap,
 )
-from kdos.checks.language import has_unspaced_letter, in_language, in_other_language
-from kdos.checks.taxonomy import refuse
+from kdos.checks.language import detect_other_language, has_unspaced_letter, is_in_language
+from kdos.checks.taxonomy import make_refusal
 from kdos.logic import Fault, Logic, ShapeCounts, find_faults, parse
 from kdos.pool import Draft, Passage, Refusal, Seed
 from kdos.pool.grouping import fact_key, normalise
@@ -39,12 +39,12 @@ MIN_QUESTION, MAX_QUESTION = 8, 600
 MAX_ANSWER = 160
 MIN_KNOWLEDGE_POINT, MAX_KNOWLEDGE_POINT = 8, 500
 """Lengths in characters (our design)."""
-COPIED = 0.7
+COPIED_WORD_SHARE = 0.7
 """Share of a seed question's words, small ones aside, that make the draft a copy (our design)."""
 
-REMEMBERED = 8192
+CACHED_POINTS = 8192
 """Knowledge points of which is remembered what they say: they come in many drafts."""
-SHAPES_COUNTED = 100
+MIN_SHAPED_SAMPLES = 100
 """Samples before shapes are compared (our design)."""
 
 _FIRST_OPTION = re.compile(r"[Aa][)）.:：、]")
@@ -70,7 +70,7 @@ _ONE_VALUED = re.compile(
 
 
 @dataclass(frozen=True, slots=True)
-class Case:
+class DraftInContext:
     """A draft and what it is held against.
 
     `answers` is every form of its answer, `passages` those its evidence may cite, `seeds` those it
@@ -84,45 +84,34 @@ class Case:
     lang: str = "en"
 
 
-def check_all(
-    cases: Sequence[Case], *, known: KnownQuestions, benchmarks: Benchmarks | None = None
+def check_drafts(
+    cases: Sequence[DraftInContext],
+    *,
+    known: KnownQuestions,
+    benchmarks: BenchmarkIndex | None = None,
 ) -> list[Refusal | None]:
     """The first thing that speaks against each draft, or None.
 
     `known` are the questions of the pool, `benchmarks` the questions nobody may train on. Drafts
     are not held against each other: add one to `known` before the next is checked for that.
     """
-    checks: list[Callable[[Case], Refusal | None]] = [
+    checks: list[Callable[[DraftInContext], Refusal | None]] = [
         lambda case: check_lengths(case.draft),
         lambda case: check_knowledge_points(case.draft),
-        lambda case: check_plain_question(case.draft),
-        lambda case: check_independent(case.draft, case.answers),
-        lambda case: check_instances(case.draft),
+        lambda case: check_not_multiple_choice(case.draft),
+        lambda case: check_answer_not_leaked(case.draft, case.answers),
+        lambda case: check_concrete_instances(case.draft),
         lambda case: check_language(case.draft, case.lang),
         lambda case: check_logic(case.draft, parse(case.draft.logic)),
         lambda case: check_evidence(case.draft, case.passages),
-        lambda case: check_own_words(case.draft, case.answers, case.seeds),
+        lambda case: check_not_seed_copy(case.draft, case.answers, case.seeds),
         lambda case: check_uncontaminated(case.draft, case.answers, benchmarks),
-        lambda case: check_new(case.draft, case.answers, known),
+        lambda case: check_near_duplicate(case.draft, case.answers, known),
     ]
-    return first_refusals(cases, checks)
+    return find_first_refusals(cases, checks)
 
 
-def check(
-    draft: Draft,
-    *,
-    passages: Mapping[str, Passage],
-    seeds: Sequence[Seed],
-    known: KnownQuestions,
-    benchmarks: Benchmarks | None = None,
-    lang: str = "en",
-) -> Refusal | None:
-    """The first thing that speaks against one draft, or None: `check_all` for a single one."""
-    case = Case(draft, aliases(draft.answer, seeds), passages, seeds, lang)
-    return check_all([case], known=known, benchmarks=benchmarks)[0]
-
-
-def first_refusals(
+def find_first_refusals(
     cases: Sequence[T], checks: Iterable[Callable[[T], Refusal | None]]
 ) -> list[Refusal | None]:
     """The first refusal that the checks have for each case, or None.
@@ -139,7 +128,7 @@ def first_refusals(
     return found
 
 
-def aliases(answer: str, seeds: Sequence[Seed]) -> tuple[str, ...]:
+def answer_aliases(answer: str, seeds: Sequence[Seed]) -> tuple[str, ...]:
     """The answer, and every other form in which a seed with the same answer gives it."""
     wanted = normalise(answer)
     others = [
@@ -150,17 +139,17 @@ def aliases(answer: str, seeds: Sequence[Seed]) -> tuple[str, ...]:
 
 def check_lengths(draft: Draft) -> Refusal | None:
     """Question, answer and knowledge points are neither empty nor essays."""
-    if not _least(draft.question, MIN_QUESTION) <= len(draft.question) <= MAX_QUESTION:
-        return refuse("question_length", f"{len(draft.question)} characters")
+    if not _minimum_length(draft.question, MIN_QUESTION) <= len(draft.question) <= MAX_QUESTION:
+        return make_refusal("question_length", f"{len(draft.question)} characters")
     if not draft.answer.strip() or len(draft.answer) > MAX_ANSWER:
-        return refuse("answer_length", f"{len(draft.answer)} characters")
+        return make_refusal("answer_length", f"{len(draft.answer)} characters")
     for point in draft.knowledge_points:
-        if not _least(point, MIN_KNOWLEDGE_POINT) <= len(point) <= MAX_KNOWLEDGE_POINT:
-            return refuse("knowledge_point_length", f"{len(point)} characters: {point[:80]}")
+        if not _minimum_length(point, MIN_KNOWLEDGE_POINT) <= len(point) <= MAX_KNOWLEDGE_POINT:
+            return make_refusal("knowledge_point_length", f"{len(point)} characters: {point[:80]}")
     return None
 
 
-def _least(text: str, least: int) -> int:
+def _minimum_length(text: str, least: int) -> int:
     """The least length of a text: half as much where a letter is a syllable or a word."""
     return least if text.isascii() or not has_unspaced_letter(text) else least // 2
 
@@ -169,139 +158,145 @@ def check_knowledge_points(draft: Draft) -> Refusal | None:
     """3 to 5 knowledge points, no two of them the same, no two against each other."""
     points = draft.knowledge_points
     if not MIN_KNOWLEDGE_POINTS <= len(points) <= MAX_KNOWLEDGE_POINTS:
-        return refuse("knowledge_points_number", f"{len(points)} knowledge points")
+        return make_refusal("knowledge_points_number", f"{len(points)} knowledge points")
     if len(set(map(fact_key, points))) < len(points):
-        return refuse("knowledge_points_repeated", " | ".join(points))
+        return make_refusal("knowledge_points_repeated", " | ".join(points))
     said = "\n".join(points)
     denied = any(map(said.__contains__, _DENIALS)) and _NEGATION.search(said)
-    for one, other in combinations(points if denied else numbered(points), 2):
-        if contradict(one, other):
-            return refuse("knowledge_points_contradict", f"{one} | {other}")
+    for one, other in combinations(points if denied else _points_with_numbers(points), 2):
+        if statements_contradict(one, other):
+            return make_refusal("knowledge_points_contradict", f"{one} | {other}")
     return None
 
 
-def numbered(points: Sequence[str]) -> list[str]:
+def _points_with_numbers(points: Sequence[str]) -> list[str]:
     """The knowledge points that hold a number."""
     return [point for point in points if _DIGIT.search(point) and _NUMBER.search(point)]
 
 
-def contradict(one: str, other: str) -> bool:
+def statements_contradict(one: str, other: str) -> bool:
     """Is one the other's denial, or do they give one property of one thing two numbers?"""
-    if _affirmed(one) == _affirmed(other) and (_NEGATION.search(one) or _NEGATION.search(other)):
+    if _without_negation(one) == _without_negation(other) and (
+        _NEGATION.search(one) or _NEGATION.search(other)
+    ):
         return True
-    said = _one_valued(one)
+    said = _up_to_single_valued(one)
     if one == other or not said or not other.startswith(said):
         return False
     rests = [_NUMBER.sub("0", text.removeprefix(said)) for text in (one, other)]
     return rests[0] == rests[1]
 
 
-@lru_cache(maxsize=REMEMBERED)
-def _affirmed(point: str) -> str:
+@lru_cache(maxsize=CACHED_POINTS)
+def _without_negation(point: str) -> str:
     """The knowledge point, normalised, without what denies it."""
     return normalise(_NEGATION.sub("", point))
 
 
-@lru_cache(maxsize=REMEMBERED)
-def _one_valued(point: str) -> str:
+@lru_cache(maxsize=CACHED_POINTS)
+def _up_to_single_valued(point: str) -> str:
     """The knowledge point up to a property that has one value, or the empty string."""
     found = _ONE_VALUED.search(point)
     return point[: found.end()] if found else ""
 
 
-def check_plain_question(draft: Draft) -> Refusal | None:
+def check_not_multiple_choice(draft: Draft) -> Refusal | None:
     """Question and answer, never multiple choice."""
     question = draft.question
     if _FIRST_OPTION.search(question):
         letters = [found.upper() for found in _OPTION.findall(question)]
         if "A" in letters and "B" in letters[letters.index("A") :]:
-            return refuse("multiple_choice", "the question lists options")
+            return make_refusal("multiple_choice", "the question lists options")
     lowered = question.lower()
     if any(map(lowered.__contains__, _CHOICE_CUES)) and (found := _CHOICE.search(lowered)):
-        return refuse("multiple_choice", found[0])
+        return make_refusal("multiple_choice", found[0])
     if _OPTION_ANSWER.match(draft.answer):
-        return refuse("multiple_choice", f"the answer is an option: {draft.answer}")
+        return make_refusal("multiple_choice", f"the answer is an option: {draft.answer}")
     return None
 
 
-def check_independent(draft: Draft, answers: Sequence[str]) -> Refusal | None:
+def check_answer_not_leaked(draft: Draft, answers: Sequence[str]) -> Refusal | None:
     """The answer does not stand in the question, in whatever dress."""
-    given = given_away(draft.question, answers)
-    return refuse("answer_directly_in_question", given) if given else None
+    given = find_leaked_answer(draft.question, answers)
+    return make_refusal("answer_directly_in_question", given) if given else None
 
 
-def check_instances(draft: Draft) -> Refusal | None:
+def check_concrete_instances(draft: Draft) -> Refusal | None:
     """Question and knowledge points are about concrete instances."""
-    if is_abstract(draft.question, draft.topic_entities, asked_for=draft.answer):
-        return refuse("abstract_question", draft.question)
+    if is_abstract_sentence(draft.question, draft.topic_entities, asked_for=draft.answer):
+        return make_refusal("abstract_question", draft.question)
     for point in draft.knowledge_points:
-        if is_abstract(point, draft.topic_entities, asked_for=""):
-            return refuse("abstract_knowledge_point", point)
+        if is_abstract_sentence(point, draft.topic_entities, asked_for=""):
+            return make_refusal("abstract_knowledge_point", point)
     return None
 
 
 def check_language(draft: Draft, lang: str) -> Refusal | None:
     """The question and its knowledge points are in the language of the source."""
-    if in_language(draft.question, lang):  # then more words do not change that
+    if is_in_language(draft.question, lang):  # then more words do not change that
         return None
     text = " ".join([draft.question, *draft.knowledge_points])
-    other = in_other_language(draft.question, lang) or in_other_language(text, lang)
-    return refuse("wrong_language", f"{other}, not {lang}") if other else None
+    other = detect_other_language(draft.question, lang) or detect_other_language(text, lang)
+    return make_refusal("wrong_language", f"{other}, not {lang}") if other else None
 
 
 def check_logic(draft: Draft, logic: Logic | Fault) -> Refusal | None:
     """The Mermaid diagram can be read and leads from the knowledge points to the answer."""
     if isinstance(logic, Fault):
         where = f"line {logic.line}: " if logic.line else ""
-        return refuse(logic.reason, where + logic.detail)
+        return make_refusal(logic.reason, where + logic.detail)
     found = find_faults(logic, knowledge_points=draft.knowledge_points, answer=draft.answer)
-    return refuse(found[0].reason, found[0].detail) if found else None
+    return make_refusal(found[0].reason, found[0].detail) if found else None
 
 
-def check_shape(name: str, shapes: ShapeCounts, *, most: float) -> Refusal | None:
+def check_logic_shape(name: str, shapes: ShapeCounts, *, most: float) -> Refusal | None:
     """The shape of this name is not that of more than a share `most` of the pool's already.
 
     Nothing is refused for it before SHAPES_COUNTED samples: early on every shape is frequent.
     """
-    if most >= 1 or shapes.counts.total() < SHAPES_COUNTED:
+    if most >= 1 or shapes.counts.total() < MIN_SHAPED_SAMPLES:
         return None
     share = shapes.share(name)
-    return refuse("same_shape_again", f"{share:.0%} of the pool") if share > most else None
+    return make_refusal("same_shape_again", f"{share:.0%} of the pool") if share > most else None
 
 
 def check_evidence(draft: Draft, passages: Mapping[str, Passage]) -> Refusal | None:
     """Each quote stands in the passage it names, and one of them holds the answer."""
     if not draft.evidence:
-        return refuse("no_evidence")
-    if wrong := misquoted(draft, passages):
-        return refuse("evidence_not_in_passage", f"{wrong.passage}: {wrong.quote}")
-    if answer_place(draft.evidence, draft.answer, passages) is None:
-        return refuse("answer_not_in_evidence", draft.answer)
+        return make_refusal("no_evidence")
+    if wrong := find_misquoted_evidence(draft, passages):
+        return make_refusal("evidence_not_in_passage", f"{wrong.passage}: {wrong.quote}")
+    if locate_answer(draft.evidence, draft.answer, passages) is None:
+        return make_refusal("answer_not_in_evidence", draft.answer)
     return None
 
 
-def check_own_words(draft: Draft, answers: Sequence[str], seeds: Sequence[Seed]) -> Refusal | None:
+def check_not_seed_copy(
+    draft: Draft, answers: Sequence[str], seeds: Sequence[Seed]
+) -> Refusal | None:
     """The question is not one of its own seeds again."""
-    wording, given = read_wording(draft.question), plain_answers(answers)
+    wording, given = read_wording(draft.question), normalise_answers(answers)
     for seed in seeds:
         source = read_wording(seed.question)
-        if parted(wording, source) or likeness(wording, source) < COPIED:
+        if differ_by_names(wording, source) or word_overlap(wording, source) < COPIED_WORD_SHARE:
             continue
-        same = agree(given, plain_answers(seed.answers))
-        if same is not False or nearly_verbatim(wording, source):
-            return refuse("copied_question", f"{seed.id}: {seed.question}")
+        same = answers_agree(given, normalise_answers(seed.answers))
+        if same is not False or is_nearly_verbatim(wording, source):
+            return make_refusal("copied_question", f"{seed.id}: {seed.question}")
     return None
 
 
 def check_uncontaminated(
-    draft: Draft, answers: Sequence[str], benchmarks: Benchmarks | None
+    draft: Draft, answers: Sequence[str], benchmarks: BenchmarkIndex | None
 ) -> Refusal | None:
     """The question is none of a benchmark's."""
-    found = benchmarks.find(draft.question, answers) if benchmarks else None
-    return refuse("contaminated", f"{found.name}: {found.question}") if found else None
+    found = benchmarks.find_match(draft.question, answers) if benchmarks else None
+    return make_refusal("contaminated", f"{found.name}: {found.question}") if found else None
 
 
-def check_new(draft: Draft, answers: Sequence[str], known: KnownQuestions) -> Refusal | None:
+def check_near_duplicate(
+    draft: Draft, answers: Sequence[str], known: KnownQuestions
+) -> Refusal | None:
     """The question is not in the pool already."""
-    found = known.find(draft.question, answers)
-    return refuse("near_duplicate", f"{found.name}: {found.question}") if found else None
+    found = known.find_match(draft.question, answers)
+    return make_refusal("near_duplicate", f"{found.name}: {found.question}") if found else None

@@ -27,7 +27,7 @@ _ABSTRACT = re.compile(
 )
 
 
-def is_abstract(sentence: str, entities: Sequence[str], *, asked_for: str) -> bool:
+def is_abstract_sentence(sentence: str, entities: Sequence[str], *, asked_for: str) -> bool:
     """Does nothing in the sentence pin it to an instance? Only a plain case counts (our design).
 
     A name, number, title or identifier pins it; so does a topic entity that is a name, and, for a
@@ -38,7 +38,7 @@ def is_abstract(sentence: str, entities: Sequence[str], *, asked_for: str) -> bo
         return False
     if _NAME.search(sentence):
         return False
-    answered = asked_for != "" and is_instance(asked_for)
+    answered = asked_for != "" and names_instance(asked_for)
     if sentence.islower() or not _CASED.search(sentence):
         return not answered and _ABSTRACT.search(sentence) is not None
     if _ABSTRACT.search(sentence):
@@ -48,7 +48,7 @@ def is_abstract(sentence: str, entities: Sequence[str], *, asked_for: str) -> bo
     return not _begins_with_name(sentence, entities)
 
 
-def is_instance(text: str) -> bool:
+def names_instance(text: str) -> bool:
     """Does a short text name something: has it a capital, a digit, an identifier, or no case?"""
     return text[:1].isupper() or not _CASED.search(text) or _NAME.search(f"x {text}") is not None
 
@@ -56,10 +56,10 @@ def is_instance(text: str) -> bool:
 def _names_entity(sentence: str, entities: Sequence[str]) -> bool:
     """Does the sentence hold a topic entity that is a name?"""
     for entity in entities:
-        if entity in sentence and is_instance(entity):
+        if entity in sentence and names_instance(entity):
             return True
     lowered = sentence.casefold()
-    return any(entity.casefold() in lowered and is_instance(entity) for entity in entities)
+    return any(entity.casefold() in lowered and names_instance(entity) for entity in entities)
 
 
 def _begins_with_name(sentence: str, entities: Sequence[str]) -> bool:

@@ -3,15 +3,15 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from kdos.checks.answers import canonical, stands_in
-from kdos.checks.evidence import find_quote
-from kdos.checks.taxonomy import refuse
+from kdos.checks.answers import canonicalise_text, occurs_as_words
+from kdos.checks.evidence import find_quote_span
+from kdos.checks.taxonomy import make_refusal
 from kdos.pool import Passage, Refusal
 from kdos.tasks import CHECKS, CRITERIA, QUOTED_CRITERIA, Judgement, judgement_refusal
 
 MAJORITY = 0.5
 """More than this share of judges must pass a check or criterion."""
-AGREEING = 0.5
+AGREEING_SHARE = 0.5
 """At least this share of attempts must give our answer."""
 
 
@@ -27,13 +27,8 @@ class Ruling:
     passed: Mapping[str, float]
     misquoted: tuple[str, ...] = ()
 
-    @property
-    def unanimous(self) -> bool:
-        """Do all judges agree on everything?"""
-        return all(share in {0.0, 1.0} for share in self.passed.values())
 
-
-def rule(
+def combine_judgements(
     judgements: Sequence[Judgement | Refusal],
     *,
     passages: Sequence[Passage],
@@ -48,8 +43,8 @@ def rule(
     read = [one for one in judgements if isinstance(one, Judgement)]
     if not read:
         unread = next((one for one in judgements if isinstance(one, Refusal)), None)
-        return Ruling(unread or refuse("no_reply", "no judge was asked"), {})
-    misquoted = [misquotes(one, passages) for one in read]
+        return Ruling(unread or make_refusal("no_reply", "no judge was asked"), {})
+    misquoted = [find_misquoted_criteria(one, passages) for one in read]
     counted = [name for name in CHECKS | CRITERIA if name in names]
     passed = {
         name: sum(
@@ -65,22 +60,22 @@ def rule(
         return Ruling(None, passed, wrong)
     believed = sum(one.passed[failed] for one in read) / len(read) > least
     return Ruling(
-        refuse(f"unproven_{failed}") if believed else judgement_refusal(failed), passed, wrong
+        make_refusal(f"unproven_{failed}") if believed else judgement_refusal(failed), passed, wrong
     )
 
 
-def misquotes(judgement: Judgement, passages: Sequence[Passage]) -> tuple[str, ...]:
+def find_misquoted_criteria(judgement: Judgement, passages: Sequence[Passage]) -> tuple[str, ...]:
     """The criteria a judge holds to be met without a quote that stands in a passage."""
     return tuple(
         name
         for name in QUOTED_CRITERIA
         if judgement.passed[name]
-        and not any(find_quote(judgement.quotes[name], passage.text) for passage in passages)
+        and not any(find_quote_span(judgement.quotes[name], passage.text) for passage in passages)
     )
 
 
-def answered_alike(
-    answers: Sequence[str], attempts: Sequence[str | Refusal], *, least: float = AGREEING
+def check_attempts_agree(
+    answers: Sequence[str], attempts: Sequence[str | Refusal], *, least: float = AGREEING_SHARE
 ) -> Refusal | None:
     """Do attempts that did not see our answer agree with it? `answers` are its forms.
 
@@ -88,16 +83,18 @@ def answered_alike(
     """
     given = [attempt for attempt in attempts if isinstance(attempt, str)]
     if not given:
-        return next((one for one in attempts if isinstance(one, Refusal)), refuse("no_reply"))
+        return next((one for one in attempts if isinstance(one, Refusal)), make_refusal("no_reply"))
     if not any(attempt.strip() for attempt in given):
-        return refuse("unanswerable", f"{len(given)} attempts")
-    forms = [canonical(answer) for answer in answers]
-    alike = sum(_says(canonical(attempt), forms) for attempt in given)
+        return make_refusal("unanswerable", f"{len(given)} attempts")
+    forms = [canonicalise_text(answer) for answer in answers]
+    alike = sum(_forms_overlap(canonicalise_text(attempt), forms) for attempt in given)
     if alike >= least * len(given):
         return None
-    return refuse("not_answered_alike", f"{alike} of {len(given)} attempts; others: {given[0]}")
+    return make_refusal(
+        "not_answered_alike", f"{alike} of {len(given)} attempts; others: {given[0]}"
+    )
 
 
-def _says(attempt: str, forms: Sequence[str]) -> bool:
+def _forms_overlap(attempt: str, forms: Sequence[str]) -> bool:
     """Does the attempt hold one of the forms, or one of them the attempt?"""
-    return any(stands_in(form, attempt) or stands_in(attempt, form) for form in forms)
+    return any(occurs_as_words(form, attempt) or occurs_as_words(attempt, form) for form in forms)

@@ -17,12 +17,12 @@ from kdos.pool.wording import Wording, read_wording
 
 PRIOR_QUESTIONS = 64
 """Questions we pretend to have seen with no word in common, so that early weights are flat."""
-SAME_WORDS, SAME_ORDER = 0.85, 0.8
+VERBATIM_WORDS, VERBATIM_ORDER = 0.85, 0.8
 """Shares of words and of neighbouring words that must be the same where the answers differ."""
 
 
 @dataclass(frozen=True, slots=True)
-class Likeness:
+class SimilarityThresholds:
     """The least likeness, a share of weight in [0, 1], at which two questions say the same.
 
     The more else agrees, the more rewording is allowed: `same_fact` where the same names and
@@ -35,19 +35,23 @@ class Likeness:
     other_answer: float
 
 
-IN_POOL = Likeness(same_fact=0.75, same_answer=0.8, answer_unknown=0.85, other_answer=0.95)
+POOL_THRESHOLDS = SimilarityThresholds(
+    same_fact=0.75, same_answer=0.8, answer_unknown=0.85, other_answer=0.95
+)
 """For the pool: a distinct question lost is worse than a close one kept."""
-IN_BENCHMARK = Likeness(same_fact=0.3, same_answer=0.65, answer_unknown=0.75, other_answer=0.9)
+BENCHMARK_THRESHOLDS = SimilarityThresholds(
+    same_fact=0.3, same_answer=0.65, answer_unknown=0.75, other_answer=0.9
+)
 """For benchmarks: a question kept by mistake spoils a score."""
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class QuestionMatch:
     """A question seen before: its name, its words, and how alike it is (1: word for word)."""
 
     name: str
     question: str
-    likeness: float
+    similarity: float
 
 
 class KnownQuestions:
@@ -56,22 +60,22 @@ class KnownQuestions:
     Deterministic: what is found depends only on the questions added before, in their order.
     """
 
-    def __init__(self, least: Likeness = IN_POOL) -> None:
-        self.least = least
+    def __init__(self, thresholds: SimilarityThresholds = POOL_THRESHOLDS) -> None:
+        self.thresholds = thresholds
         self._by_text: dict[str, int] = {}
         self._rows_with: dict[str, array[int]] = {}
         self._names: list[str] = []
         self._questions: list[str] = []
         # tuples of texts, which the garbage collector soon stops visiting; sets it visits for ever
-        self._words: list[tuple[str, ...]] = []
-        self._pinned: list[tuple[str, ...]] = []
+        self._words_in: list[tuple[str, ...]] = []
+        self._names_in: list[tuple[str, ...]] = []
         self._answers: list[tuple[str, ...]] = []
 
     def __len__(self) -> int:
         """How many questions are known."""
         return len(self._questions)
 
-    def add(self, question: str, answers: Sequence[str] = (), *, name: str = "") -> None:
+    def add_question(self, question: str, answers: Sequence[str] = (), *, name: str = "") -> None:
         """Remember a question; one that is known word for word is not kept twice."""
         row = len(self._questions)
         if self._by_text.setdefault(normalise(question), row) != row:
@@ -79,56 +83,60 @@ class KnownQuestions:
         wording = read_wording(question)
         self._names.append(name or str(row))
         self._questions.append(question)
-        self._words.append(tuple(wording.words))
-        self._pinned.append(tuple(wording.names))
-        self._answers.append(tuple(plain_answers(answers)))
+        self._words_in.append(tuple(wording.words))
+        self._names_in.append(tuple(wording.names))
+        self._answers.append(tuple(normalise_answers(answers)))
         for word in wording.words:
             self._rows_with.setdefault(word, array("I")).append(row)
 
-    def find(self, question: str, answers: Sequence[str] = ()) -> Known | None:
+    def find_match(self, question: str, answers: Sequence[str] = ()) -> QuestionMatch | None:
         """The known question that says the same, the most alike one; None if there is none."""
         row = self._by_text.get(normalise(question))
         if row is not None:
-            return Known(self._names[row], self._questions[row], 1.0)
-        wording, given = read_wording(question), plain_answers(answers)
-        weights = self._weights(wording.order)
+            return QuestionMatch(self._names[row], self._questions[row], 1.0)
+        wording, given = read_wording(question), normalise_answers(answers)
+        weights = self._word_weights(wording.order)
         best, most = -1, 0.0
-        for row in self._candidates(wording, weights):
-            alike = self._alike(wording, weights, given, row)
+        for row in self._candidate_rows(wording, weights):
+            alike = self._score_candidate(wording, weights, given, row)
             if alike > most:
                 best, most = row, alike
-        return Known(self._names[best], self._questions[best], most) if best >= 0 else None
+        return QuestionMatch(self._names[best], self._questions[best], most) if best >= 0 else None
 
-    def _alike(
+    def _score_candidate(
         self, wording: Wording, weights: Mapping[str, float], given: frozenset[str], row: int
     ) -> float:
         """How alike a known question is; 0 where it is another one."""
-        words, names = self._words[row], self._pinned[row]
+        words, names = self._words_in[row], self._names_in[row]
         only_ours = [name for name in wording.names if name not in words]
         only_theirs = [name for name in names if name not in wording.words]
-        if _part(only_ours, only_theirs):  # nearly all do
+        if _unshared_names_differ(only_ours, only_theirs):  # nearly all do
             return 0.0
         other = read_wording(self._questions[row])
         shared = sum(weight for word, weight in weights.items() if word in other.words)
         ours = sum(weights.values())
-        close = self.least.same_fact if same_names(wording, other) else self.least.same_answer
+        close = (
+            self.thresholds.same_fact
+            if share_all_names(wording, other)
+            else self.thresholds.same_answer
+        )
         if not shared or shared < close * ours:
             return 0.0
-        theirs = sum(self._weights(other.beyond(weights)).values())
+        theirs = sum(self._word_weights(other.beyond(weights)).values())
         alike = shared / (ours + theirs)
-        same = agree(given, self._answers[row])
-        least = close if same else self.least.answer_unknown
+        same = answers_agree(given, self._answers[row])
+        least = close if same else self.thresholds.answer_unknown
         if same is False:
-            least = self.least.other_answer if nearly_verbatim(wording, other) else math.inf
+            least = self.thresholds.other_answer if is_nearly_verbatim(wording, other) else math.inf
         return alike if alike >= least else 0.0
 
-    def _weights(self, words: Iterable[str]) -> dict[str, float]:
+    def _word_weights(self, words: Iterable[str]) -> dict[str, float]:
         """How much each word tells: the log of how rare it is among the known questions."""
         most = PRIOR_QUESTIONS + len(self._questions) + 1
         rows_with, log = self._rows_with.get, math.log
         return {word: log(most / (len(rows_with(word, ())) + 1)) for word in words}
 
-    def _candidates(self, wording: Wording, weights: Mapping[str, float]) -> list[int]:
+    def _candidate_rows(self, wording: Wording, weights: Mapping[str, float]) -> list[int]:
         """Every row that may be alike enough.
 
         A row that shares `same_answer` of our weight holds one of our rarest words; one that is
@@ -136,7 +144,7 @@ class KnownQuestions:
         """
         rarest = sorted(weights, key=weights.__getitem__, reverse=True)
         left = sum(weights.values())
-        enough = self.least.same_answer * left
+        enough = self.thresholds.same_answer * left
         name = next((word for word in rarest if word in wording.names), "")
         rows = set(self._rows_with.get(name, ()))
         for word in rarest:
@@ -147,20 +155,20 @@ class KnownQuestions:
         return sorted(rows)
 
 
-def parted(one: Wording, other: Wording) -> bool:
+def differ_by_names(one: Wording, other: Wording) -> bool:
     """Do names part the two questions, however alike they are?
 
     Names on both sides that the other lacks do, and so does a number or identifier on one side.
     """
-    return _part(one.names - other.words, other.names - one.words)
+    return _unshared_names_differ(one.names - other.words, other.names - one.words)
 
 
-def _part(ours: Collection[str], theirs: Collection[str]) -> bool:
+def _unshared_names_differ(ours: Collection[str], theirs: Collection[str]) -> bool:
     """Do names that only we have and names that only they have part two questions?"""
-    return bool(ours and theirs) or any(map(_pins, ours or theirs))
+    return bool(ours and theirs) or any(map(_is_identifier, ours or theirs))
 
 
-def nearly_verbatim(one: Wording, other: Wording) -> bool:
+def is_nearly_verbatim(one: Wording, other: Wording) -> bool:
     """Do two questions with different answers ask for the same all the same?
 
     Then one answer is wrong: no name stands on one side alone, and the words come in nearly the
@@ -168,30 +176,30 @@ def nearly_verbatim(one: Wording, other: Wording) -> bool:
     """
     if not (one.names <= other.words and other.names <= one.words):
         return False
-    if likeness(one, other) < SAME_WORDS:
+    if word_overlap(one, other) < VERBATIM_WORDS:
         return False
     pairs, others = set(pairwise(one.said())), set(pairwise(other.said()))
-    return len(pairs & others) >= SAME_ORDER * max(len(pairs), len(others))
+    return len(pairs & others) >= VERBATIM_ORDER * max(len(pairs), len(others))
 
 
-def likeness(one: Wording, other: Wording) -> float:
+def word_overlap(one: Wording, other: Wording) -> float:
     """Share of all their words that both questions hold, in [0, 1]."""
     shared = len(one.words & other.words)
     return shared / max(1, len(one.words) + len(other.words) - shared)
 
 
-def same_names(one: Wording, other: Wording) -> bool:
+def share_all_names(one: Wording, other: Wording) -> bool:
     """Do both hold all names of either, and is there one at all?"""
     names = one.names | other.names
     return bool(names) and names <= one.words and names <= other.words
 
 
-def plain_answers(answers: Sequence[str]) -> frozenset[str]:
+def normalise_answers(answers: Sequence[str]) -> frozenset[str]:
     """The answers, normalised; those that are nothing but signs are left out."""
     return frozenset(filter(None, map(normalise, answers)))
 
 
-def agree(ours: frozenset[str], theirs: Collection[str]) -> bool | None:
+def answers_agree(ours: frozenset[str], theirs: Collection[str]) -> bool | None:
     """Do the normalised answers agree? None where one side has none.
 
     One may hold the other where it adds no more words than there are: Paris, France is Paris.
@@ -200,15 +208,15 @@ def agree(ours: frozenset[str], theirs: Collection[str]) -> bool | None:
         return None
     if not ours.isdisjoint(theirs):
         return True
-    return any(_says_more(one, other) for one in ours for other in theirs)
+    return any(_is_extended_answer(one, other) for one in ours for other in theirs)
 
 
-def _says_more(one: str, other: str) -> bool:
+def _is_extended_answer(one: str, other: str) -> bool:
     """Is one answer the other with at most as many words added?"""
     short, long = sorted((one, other), key=len)
     return f" {short} " in f" {long} " and 2 * len(short.split()) >= len(long.split())
 
 
-def _pins(name: str) -> bool:
+def _is_identifier(name: str) -> bool:
     """Is this a number or an identifier, no mere part of a person's or place's name?"""
     return not name.isalpha()

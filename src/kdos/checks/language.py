@@ -30,7 +30,7 @@ _SMALL_WORDS = {
 _LANGUAGES = {name: frozenset(words.split()) for name, words in _SMALL_WORDS.items()}
 MIN_LETTERS = 12
 """A shorter text is not told apart (our design)."""
-PLAINLY = 2
+MIN_SMALL_WORDS = 2
 """Different small words that show a text to be in a language."""
 SCRIPT_SHARE = 0.3
 """Share of letters that makes a text one of that script: names in Latin letters are common."""
@@ -41,31 +41,31 @@ def has_unspaced_letter(text: str) -> bool:
     return not text.isascii() and _UNSPACED_LETTER.search(text) is not None
 
 
-def in_language(text: str, lang: str) -> bool:
+def is_in_language(text: str, lang: str) -> bool:
     """Do its small words show that the text is in a language in Latin letters?"""
     small = _LANGUAGES.get(lang)
-    return small is not None and len(small.intersection(text.casefold().split())) >= PLAINLY
+    return small is not None and len(small.intersection(text.casefold().split())) >= MIN_SMALL_WORDS
 
 
-def in_other_language(text: str, lang: str) -> str:
+def detect_other_language(text: str, lang: str) -> str:
     """The language the text is plainly in, if that is not `lang`; else the empty string."""
-    if in_language(text, lang):
+    if is_in_language(text, lang):
         return ""
     if text.isascii() and lang == "en":
-        return _other_latin(text, lang)
+        return _other_latin_language(text, lang)
     letters = len(_LETTER.findall(text))
     if letters < MIN_LETTERS and not (lang == "en" and _HAN.search(text)):
         return ""
-    script = _script(text, letters)
+    script = _dominant_script(text, letters)
     wanted = _SCRIPT_OF.get(lang, lang)
     if script:
         return "" if script == wanted or (script, wanted) == ("zh", "ja") else script
     if wanted in _SCRIPTS or wanted == "cyrillic":
         return "latin"
-    return _other_latin(text, lang)
+    return _other_latin_language(text, lang)
 
 
-def _script(text: str, letters: int) -> str:
+def _dominant_script(text: str, letters: int) -> str:
     """The script other than Latin that holds a good share of the letters, or the empty string."""
     if text.isascii():
         return ""
@@ -75,7 +75,7 @@ def _script(text: str, letters: int) -> str:
     return ""
 
 
-def _other_latin(text: str, lang: str) -> str:
+def _other_latin_language(text: str, lang: str) -> str:
     """Another language in Latin letters whose small words are plainly in the lead."""
     if lang not in _LANGUAGES:
         return ""

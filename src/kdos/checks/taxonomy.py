@@ -34,29 +34,29 @@ REASONS: dict[str, ErrorClass] = {
     reason: error_class for error_class, reasons in _BY_CLASS.items() for reason in reasons
 }
 """Reason → class. The classes are KDoS Fig. 7's; which reason falls under which is our design."""
-BEYOND_MENDING = frozenset(
+NOT_REWRITABLE = frozenset(
     {"no_reply", "no_draft", "unanswerable", *_BY_CLASS[ErrorClass.DISTRIBUTION]}
 )
 """Reasons for which the same group is not asked again: the fault is not in the writing."""
 
 
-def refuse(reason: str, detail: str = "") -> Refusal:
+def make_refusal(reason: str, detail: str = "") -> Refusal:
     """The refusal for a reason in the table."""
     return Refusal(reason, REASONS[reason], detail)
 
 
-def mendable(refusal: Refusal) -> bool:
+def is_rewritable(refusal: Refusal) -> bool:
     """Is it worth asking for the draft once more, with the reason?"""
-    return refusal.reason in REASONS and refusal.reason not in BEYOND_MENDING
+    return refusal.reason in REASONS and refusal.reason not in NOT_REWRITABLE
 
 
-def count_classes(refusals: Iterable[Refusal]) -> dict[str, int]:
+def count_error_classes(refusals: Iterable[Refusal]) -> dict[str, int]:
     """How many refusals fall under each class; every class is there, in the order of the enum."""
     counts = Counter(refusal.error_class for refusal in refusals)
     return {error_class.value: counts[error_class] for error_class in ErrorClass}
 
 
-def count_reasons(refusals: Iterable[Refusal]) -> dict[str, int]:
+def count_refusal_reasons(refusals: Iterable[Refusal]) -> dict[str, int]:
     """How many refusals give each reason, most frequent first, then by name."""
     counts = Counter(refusal.reason for refusal in refusals)
     return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))

@@ -1,39 +1,44 @@
 """A benchmark and answers in, or a model that answers; scores by question and a summary out."""
 
 from kdos.evaluate.benchmark import BENCHMARKS, open_benchmark
-from kdos.evaluate.given import read_given
-from kdos.evaluate.map import Places, by_cell, by_density, place_questions
-from kdos.evaluate.marking import (
-    Example,
-    Mark,
-    draw_examples,
-    grade_marks,
-    mark_asked,
-    mark_given,
-    measure_losses,
+from kdos.evaluate.given import read_given_answers
+from kdos.evaluate.map import (
+    QuestionPlaces,
+    place_questions,
+    summarise_by_density,
+    tabulate_by_cell,
 )
-from kdos.evaluate.records import LEDGER, read_evaluation, write_evaluation
-from kdos.evaluate.summary import METRICS, compare_marks, summarise
+from kdos.evaluate.marking import (
+    FewShotExample,
+    ScoredAnswer,
+    draw_examples,
+    grade_answers,
+    measure_losses,
+    score_given_answers,
+    score_model_answers,
+)
+from kdos.evaluate.records import LEDGER_FILE, read_evaluation, write_evaluation
+from kdos.evaluate.summary import METRICS, compare_evaluations, summarise_evaluation
 
 __all__ = [
     "BENCHMARKS",
-    "LEDGER",
+    "LEDGER_FILE",
     "METRICS",
-    "Example",
-    "Mark",
-    "Places",
-    "by_cell",
-    "by_density",
-    "compare_marks",
+    "FewShotExample",
+    "QuestionPlaces",
+    "ScoredAnswer",
+    "compare_evaluations",
     "draw_examples",
-    "grade_marks",
-    "mark_asked",
-    "mark_given",
+    "grade_answers",
     "measure_losses",
     "open_benchmark",
     "place_questions",
     "read_evaluation",
-    "read_given",
-    "summarise",
+    "read_given_answers",
+    "score_given_answers",
+    "score_model_answers",
+    "summarise_by_density",
+    "summarise_evaluation",
+    "tabulate_by_cell",
     "write_evaluation",
 ]

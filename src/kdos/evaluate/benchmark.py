@@ -19,11 +19,11 @@ from kdos.rows import (
     record_error,
     row_unit,
 )
-from kdos.scoring import Question
+from kdos.scoring import BenchmarkQuestion
 
 
 @dataclass(frozen=True, slots=True)
-class Published:
+class HubDataset:
     """Where a benchmark is on the Hugging Face hub: data set, configuration, split."""
 
     path: str
@@ -32,12 +32,12 @@ class Published:
 
 
 BENCHMARKS = {
-    "webquestions": Published("stanfordnlp/web_questions"),
-    "nq_open": Published("google-research-datasets/nq_open", split="validation"),
-    "triviaqa": Published("mandarjoshi/trivia_qa", "unfiltered.nocontext", "validation"),
-    "simpleqa": Published("basicv8vc/SimpleQA"),
-    "simpleqa_verified": Published("google/simpleqa-verified", split="eval"),
-    "popqa": Published("akariasai/PopQA"),
+    "webquestions": HubDataset("stanfordnlp/web_questions"),
+    "nq_open": HubDataset("google-research-datasets/nq_open", split="validation"),
+    "triviaqa": HubDataset("mandarjoshi/trivia_qa", "unfiltered.nocontext", "validation"),
+    "simpleqa": HubDataset("basicv8vc/SimpleQA"),
+    "simpleqa_verified": HubDataset("google/simpleqa-verified", split="eval"),
+    "popqa": HubDataset("akariasai/PopQA"),
 }
 """EntityQuestions is on no open hub: its authors' folder, a file a relation, is read instead."""
 ANSWER_PARTS = ("answers", "answer_patterns")
@@ -48,7 +48,7 @@ _RELATION = re.compile(r"P\d+(?=\.\w+\.json)")
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class RowSource:
     """What a file or data set says of all its rows."""
 
     place: Path | str
@@ -57,9 +57,9 @@ class Source:
     group: str = ""
 
 
-def open_benchmark(name: str, *, limit: int = 0) -> list[Question]:
+def open_benchmark(name: str, *, limit: int = 0) -> list[BenchmarkQuestion]:
     """The questions of a named benchmark, or of a file or folder; the first `limit`, 0 for all."""
-    questions = list(islice(_questions(_rows(name)), limit or None))
+    questions = list(islice(_checked_questions(_benchmark_rows(name)), limit or None))
     if not questions:
         raise InputError.at(name, "must hold at least one question. Got none")
     known: set[str] = set()
@@ -71,16 +71,18 @@ def open_benchmark(name: str, *, limit: int = 0) -> list[Question]:
     return questions
 
 
-def _rows(name: str) -> Iterator[tuple[Source, Record]]:
+def _benchmark_rows(name: str) -> Iterator[tuple[RowSource, Record]]:
     path = Path(name)
     if path.exists():
         for file in list_table_files(path):
             relation = _RELATION.match(file.name)
-            source = Source(file, row_unit(file), _stem(path), relation[0] if relation else "")
+            source = RowSource(
+                file, row_unit(file), _benchmark_name(path), relation[0] if relation else ""
+            )
             yield from ((source, record) for record in read_records(file))
     elif name in BENCHMARKS:
         where = BENCHMARKS[name]
-        source = Source(where.path, "row", name)
+        source = RowSource(where.path, "row", name)
         found = read_hub_records(where.path, name=where.name, split=where.split)
         yield from ((source, record) for record in found)
     else:
@@ -88,41 +90,41 @@ def _rows(name: str) -> Iterator[tuple[Source, Record]]:
         raise UsageError(f"--benchmark must be a file, a folder or one of {known}. Got {name!r}.")
 
 
-def _stem(path: Path) -> str:
+def _benchmark_name(path: Path) -> str:
     return path.name.partition(".")[0]
 
 
-def _questions(rows: Iterable[tuple[Source, Record]]) -> Iterator[Question]:
+def _checked_questions(rows: Iterable[tuple[RowSource, Record]]) -> Iterator[BenchmarkQuestion]:
     for source, record in rows:
-        question = read_question(record.row)
+        question = read_question_row(record.row)
         if not question.question.strip():
-            raise _bad(source, record, "question", "must be text")
+            raise _row_error(source, record, "question", "must be text")
         if not any(candidate_fields(part, list(record.row)) for part in ANSWER_PARTS):
-            raise _bad(source, record, "answers", "no such field")
+            raise _row_error(source, record, "answers", "no such field")
         _check_patterns(question.patterns, source, record)
         yield replace(
             question,
-            id=question.id or _identity(record.position, source),
+            id=question.id or _row_identity(record.position, source),
             benchmark=question.benchmark or source.benchmark,
             group=question.group or source.group,
         )
 
 
-def read_question(row: Mapping[str, Any]) -> Question:
+def read_question_row(row: Mapping[str, Any]) -> BenchmarkQuestion:
     """A row of any published layout; what it does not hold is empty."""
     parts = {part: _first_value(row, part) for part in QUESTION_PARTS}
     name, text = parts["id"], parts["question"]
-    return Question(
+    return BenchmarkQuestion(
         id="" if name is None else str(name),
         question=text if isinstance(text, str) else "",
-        answers=read_answers(parts["answers"]),
-        patterns=read_answers(parts["answer_patterns"]),
+        answers=read_gold_answers(parts["answers"]),
+        patterns=read_gold_answers(parts["answer_patterns"]),
         benchmark=str(parts["benchmark"] or ""),
         group=str(parts["group"] or ""),
     )
 
 
-def _identity(place: int, source: Source) -> str:
+def _row_identity(place: int, source: RowSource) -> str:
     """An id made of a row's place, and of its relation where files have one each."""
     return f"{source.group}-{place}" if source.group else str(place)
 
@@ -132,27 +134,29 @@ def _first_value(row: Mapping[str, Any], part: str) -> Any:
     return next((value for value in found if value not in (None, "")), None)
 
 
-def _check_patterns(patterns: Iterable[str], source: Source, record: Record) -> None:
+def _check_patterns(patterns: Iterable[str], source: RowSource, record: Record) -> None:
     for pattern in patterns:
         try:
             re.compile(pattern)
         except re.error as error:
             message = f"must be a regular expression ({error})"
-            raise _bad(source, record, "answer_regex", message) from error
+            raise _row_error(source, record, "answer_regex", message) from error
 
 
-def _bad(source: Source, record: Record, field: str, message: str) -> InputError:
+def _row_error(source: RowSource, record: Record, field: str, message: str) -> InputError:
     got = f"{message}. There are: {', '.join(record.row)}"
     return record_error(source.place, got, position=record.position, unit=source.unit, field=field)
 
 
-def read_answers(value: Any) -> tuple[str, ...]:
+def read_gold_answers(value: Any) -> tuple[str, ...]:
     """The answers in any published form: a text, a list, TriviaQA's struct, Freebase's list."""
     match value:
         case None:
             found: list[Any] = []
         case dict():
-            found = [answer for part in TRIVIA_PARTS for answer in read_answers(value.get(part))]
+            found = [
+                answer for part in TRIVIA_PARTS for answer in read_gold_answers(value.get(part))
+            ]
         case list():
             found = value
         case str() if value.startswith("(list (description"):

@@ -6,7 +6,7 @@ from kdos.errors import InputError
 from kdos.rows import list_table_files, read_records, record_error, row_unit
 
 
-def read_given(path: Path) -> dict[str, str | None]:
+def read_given_answers(path: Path) -> dict[str, str | None]:
     """Answers by id; None where the file has the id but no answer."""
     answers: dict[str, str | None] = {}
     for file in list_table_files(path):

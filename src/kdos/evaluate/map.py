@@ -16,21 +16,21 @@ from kdos.density import measure_density
 from kdos.embed import Embedder, LexicalEmbedder, load_embedder
 from kdos.errors import UsageError
 from kdos.llm.http import ENDPOINT_PREFIX, open_endpoint_embedder
-from kdos.scoring import Question
+from kdos.scoring import BenchmarkQuestion
 from kdos.store import read_arrays
 
-BINS = 5
+DENSITY_GROUPS = 5
 """Equal shares of the questions, from the thinnest to the densest, in the summary."""
-CELLS = pa.schema(
+CELL_SCHEMA = pa.schema(
     [("cell", pa.int32()), ("questions", pa.int64()), ("scored", pa.int64())]
     + [(name, pa.float64()) for name in ("log10_density", "correct", "difference")]
 )
 """`correct` is the share over scored questions; `difference` that to another evaluation."""
-Rows = Sequence[Mapping[str, Any]]
+ScoreRows = Sequence[Mapping[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)
-class Places:
+class QuestionPlaces:
     """Where questions lie, row by row: `cells`, `log10_density` and `novel`, shape (n,) each.
 
     Density is that of the run's knowledge points around the question. A novel question lies where
@@ -41,7 +41,7 @@ class Places:
     log10_density: Float64Array
     novel: BoolArray
 
-    def row(self, number: int) -> dict[str, Any]:
+    def as_row(self, number: int) -> dict[str, Any]:
         """One question's place, for its row of scores.jsonl."""
         return {
             "cell": int(self.cells[number]),
@@ -50,17 +50,17 @@ class Places:
         }
 
 
-def place_questions(questions: Sequence[Question], run: Path) -> Places:
+def place_questions(questions: Sequence[BenchmarkQuestion], run: Path) -> QuestionPlaces:
     """The places of questions, each with its first answer, in the space of a run."""
     folder = RunFolder(run)
     if not folder.space.is_dir():
         raise UsageError(f"--run must be the folder of a run that has a space. {run} has none.")
     space, reference = folder.read_space(), folder.read_reference_points()
     texts = [" ".join([question.question, *question.answers[:1]]) for question in questions]
-    with run_embedder(folder) as embedder:
+    with open_run_embedder(folder) as embedder:
         points = space.project(embedder.embed(texts))
     found = measure_density(points, space, among=reference)
-    return Places(
+    return QuestionPlaces(
         cells=found.cells,
         log10_density=found.log_density / math.log(10),
         novel=found.radius > space.novel_radius,
@@ -68,7 +68,7 @@ def place_questions(questions: Sequence[Question], run: Path) -> Places:
 
 
 @contextmanager
-def run_embedder(folder: RunFolder) -> Generator[Embedder]:
+def open_run_embedder(folder: RunFolder) -> Generator[Embedder]:
     """The embedder of a run: the one it fitted, or the one its configuration names."""
     config = folder.read_config()
     if config.embed.startswith(ENDPOINT_PREFIX):
@@ -78,27 +78,29 @@ def run_embedder(folder: RunFolder) -> Generator[Embedder]:
         yield load_embedder(config.embed) or LexicalEmbedder(**read_arrays(folder.embedder)[1])
 
 
-def by_cell(rows: Rows, places: Places, against: Mapping[str, Mapping[str, Any]]) -> pa.Table:
-    """One row a cell that holds a question, in the order of the cells (`CELLS`)."""
-    correct, difference = _outcomes(rows, against)
+def tabulate_by_cell(
+    rows: ScoreRows, places: QuestionPlaces, against: Mapping[str, Mapping[str, Any]]
+) -> pa.Table:
+    """One row a cell that holds a question, in the order of the cells (`CELL_SCHEMA`)."""
+    correct, difference = _correct_and_difference(rows, against)
     cells, group = np.unique(places.cells, return_inverse=True)
     size = np.bincount(group)
     columns = (
-        *(cells, size, _count(correct, group)),
+        *(cells, size, _count_known(correct, group)),
         *(np.bincount(group, places.log10_density) / size,),
-        *(_means(correct, group), _means(difference, group)),
+        *(_group_means(correct, group), _group_means(difference, group)),
     )
-    arrays = [pa.array(c, kind) for c, kind in zip(columns, CELLS.types, strict=True)]
-    return pa.table(arrays, schema=CELLS)
+    arrays = [pa.array(c, kind) for c, kind in zip(columns, CELL_SCHEMA.types, strict=True)]
+    return pa.table(arrays, schema=CELL_SCHEMA)
 
 
-def by_density(
-    rows: Rows, places: Places, against: Mapping[str, Mapping[str, Any]]
+def summarise_by_density(
+    rows: ScoreRows, places: QuestionPlaces, against: Mapping[str, Mapping[str, Any]]
 ) -> list[dict[str, Any]]:
     """Shares of right answers from the thinnest fifth of the questions to the densest."""
-    correct, difference = _outcomes(rows, against)
+    correct, difference = _correct_and_difference(rows, against)
     order = np.argsort(places.log10_density, kind="stable")
-    fifths = [part for part in np.array_split(order, BINS) if len(part)]
+    fifths = [part for part in np.array_split(order, DENSITY_GROUPS) if len(part)]
     return [
         {
             "log10_density": [
@@ -106,15 +108,15 @@ def by_density(
                 float(places.log10_density[part[-1]]),
             ],
             "questions": len(part),
-            "correct": _mean(correct[part]),
-            "difference": _mean(difference[part]),
+            "correct": _mean_of_known(correct[part]),
+            "difference": _mean_of_known(difference[part]),
         }
         for part in fifths
     ]
 
 
-def _outcomes(
-    rows: Rows, against: Mapping[str, Mapping[str, Any]]
+def _correct_and_difference(
+    rows: ScoreRows, against: Mapping[str, Mapping[str, Any]]
 ) -> tuple[Float64Array, Float64Array]:
     """`correct` of each row and its difference to the other evaluation; NaN where unknown."""
     nan = float("nan")
@@ -123,17 +125,17 @@ def _outcomes(
     return mine, mine - its
 
 
-def _count(values: Float64Array, group: Int64Array) -> Any:
+def _count_known(values: Float64Array, group: Int64Array) -> Any:
     return np.bincount(group, ~np.isnan(values)).astype(np.int64)
 
 
-def _means(values: Float64Array, group: Int64Array) -> list[float | None]:
+def _group_means(values: Float64Array, group: Int64Array) -> list[float | None]:
     """The mean of each group's known values; None where it has none."""
-    counts = _count(values, group)
+    counts = _count_known(values, group)
     sums = np.bincount(group, np.nan_to_num(values))
     return [float(s / n) if n else None for s, n in zip(sums, counts, strict=True)]
 
 
-def _mean(values: Float64Array) -> float | None:
+def _mean_of_known(values: Float64Array) -> float | None:
     known = values[~np.isnan(values)]
     return float(known.mean()) if len(known) else None

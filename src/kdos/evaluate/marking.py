@@ -8,7 +8,7 @@ from kdos.causal_lm import CausalModel
 from kdos.chance import keyed_generator
 from kdos.errors import UsageError
 from kdos.pool import Refusal
-from kdos.scoring import Question, Scores, score
+from kdos.scoring import AnswerScores, BenchmarkQuestion, score_answer
 from kdos.tasks import (
     Ask,
     Grade,
@@ -22,26 +22,26 @@ from kdos.tasks import (
 
 NO_ANSWER = "no_answer"
 NO_GOLD = "no_gold_answer"
-Example = tuple[str, str]
+FewShotExample = tuple[str, str]
 """A question with its answer, shown to the model before the one that it is asked."""
 
 
 @dataclass(frozen=True, slots=True)
-class Mark:
+class ScoredAnswer:
     """What became of one question: scores, or in `unscored` the reason why there are none.
 
     `grade` is the judge's, where one was asked. `loss` is how unexpected the first gold answer is
     to the model, in nats a token, where the model's weights are at hand.
     """
 
-    question: Question
+    question: BenchmarkQuestion
     answer: str | None
-    scores: Scores | None
+    scores: AnswerScores | None
     unscored: str = ""
     grade: Grade | None = None
     loss: float | None = None
 
-    def row(self) -> dict[str, Any]:
+    def as_row(self) -> dict[str, Any]:
         """The mark as its row of scores.jsonl."""
         row: dict[str, Any] = {"id": self.question.id, "answer": self.answer}
         if self.scores is None:
@@ -52,45 +52,47 @@ class Mark:
         return row | {name: value for name, value in beside.items() if value not in (None, "")}
 
 
-def mark_given(questions: Iterable[Question], answers: Mapping[str, str | None]) -> Iterator[Mark]:
+def score_given_answers(
+    questions: Iterable[BenchmarkQuestion], answers: Mapping[str, str | None]
+) -> Iterator[ScoredAnswer]:
     """A mark for every question, its answer looked up by id."""
-    return (_mark(question, answers.get(question.id)) for question in questions)
+    return (_score_if_possible(question, answers.get(question.id)) for question in questions)
 
 
-def mark_asked(
-    questions: Iterable[Question], *, ask: Ask, examples: Sequence[Example] = ()
-) -> Iterator[Mark]:
+def score_model_answers(
+    questions: Iterable[BenchmarkQuestion], *, ask: Ask, examples: Sequence[FewShotExample] = ()
+) -> Iterator[ScoredAnswer]:
     """A mark for every question, its answer asked of a model, in the questions' order."""
-    asked = ((question, _asking(question, examples)) for question in questions)
+    asked = ((question, _recall_request(question, examples)) for question in questions)
     for question, reply in pair_replies_in_order(asked, ask=ask):
         assert reply is not None
         answer = read_recall(reply)
         if isinstance(answer, Refusal):
-            yield Mark(question, None, None, f"{answer.reason}: {answer.detail}")
+            yield ScoredAnswer(question, None, None, f"{answer.reason}: {answer.detail}")
         else:
-            yield _mark(question, answer)
+            yield _score_if_possible(question, answer)
 
 
-def _asking(question: Question, examples: Sequence[Example]) -> Request:
+def _recall_request(question: BenchmarkQuestion, examples: Sequence[FewShotExample]) -> Request:
     return ask_recall(question.id, question=question.question, examples=examples)
 
 
-def _mark(question: Question, answer: str | None) -> Mark:
+def _score_if_possible(question: BenchmarkQuestion, answer: str | None) -> ScoredAnswer:
     if answer is None:
-        return Mark(question, None, None, NO_ANSWER)
+        return ScoredAnswer(question, None, None, NO_ANSWER)
     if not question.answers and not question.patterns:
-        return Mark(question, answer, None, NO_GOLD)
-    return Mark(question, answer, score(answer, question))
+        return ScoredAnswer(question, answer, None, NO_GOLD)
+    return ScoredAnswer(question, answer, score_answer(answer, question))
 
 
 def measure_losses(
-    marks: Sequence[Mark], model: CausalModel, *, examples: Sequence[Example] = ()
-) -> list[Mark]:
+    marks: Sequence[ScoredAnswer], model: CausalModel, *, examples: Sequence[FewShotExample] = ()
+) -> list[ScoredAnswer]:
     """The marks with the loss of each question's first gold answer."""
     held = [number for number, mark in enumerate(marks) if mark.question.answers]
     asked = [marks[number].question for number in held]
     losses = model.answer_losses(
-        [(_asking(question, examples).messages, question.answers[0]) for question in asked]
+        [(_recall_request(question, examples).messages, question.answers[0]) for question in asked]
     )
     known = dict(zip(held, losses, strict=True))
     return [
@@ -100,8 +102,12 @@ def measure_losses(
 
 
 def draw_examples(
-    questions: Sequence[Question], shots: int, *, asked: Sequence[Question], random_seed: int
-) -> list[Example]:
+    questions: Sequence[BenchmarkQuestion],
+    shots: int,
+    *,
+    asked: Sequence[BenchmarkQuestion],
+    random_seed: int,
+) -> list[FewShotExample]:
     """`shots` questions with their first answers, none of them among those that are asked."""
     known = {question.question for question in asked}
     usable = [one for one in questions if one.answers and one.question not in known]
@@ -114,9 +120,9 @@ def draw_examples(
     return [(usable[number].question, usable[number].answers[0]) for number in drawn]
 
 
-def grade_marks(marks: Iterable[Mark], *, ask: Ask) -> Iterator[Mark]:
+def grade_answers(marks: Iterable[ScoredAnswer], *, ask: Ask) -> Iterator[ScoredAnswer]:
     """The marks with a judge's grade; an answer whose grade cannot be read is unscored."""
-    asked = ((mark, _grading(mark)) for mark in marks)
+    asked = ((mark, _grade_request(mark)) for mark in marks)
     for mark, reply in pair_replies_in_order(asked, ask=ask):
         grade = None if reply is None else read_grade(reply)
         if isinstance(grade, Refusal):
@@ -125,7 +131,7 @@ def grade_marks(marks: Iterable[Mark], *, ask: Ask) -> Iterator[Mark]:
             yield replace(mark, grade=grade)
 
 
-def _grading(mark: Mark) -> Request | None:
+def _grade_request(mark: ScoredAnswer) -> Request | None:
     if mark.scores is None or mark.answer is None:
         return None
     question = mark.question

@@ -11,10 +11,10 @@ from kdos.errors import InputError
 from kdos.rows import read_records
 from kdos.store import atomic_file, write_json, write_parquet
 
-SCORES = "scores.jsonl"
-SUMMARY = "summary.json"
-CELLS = "cells.parquet"
-LEDGER = "ledger.sqlite"
+SCORES_FILE = "scores.jsonl"
+SUMMARY_FILE = "summary.json"
+CELLS_FILE = "cells.parquet"
+LEDGER_FILE = "ledger.sqlite"
 
 
 def write_evaluation(
@@ -25,16 +25,16 @@ def write_evaluation(
     cells: pa.Table | None = None,
 ) -> None:
     """Write a row a question, the summary and the cells if there are any, each file whole."""
-    with atomic_file(folder / SCORES) as file:
+    with atomic_file(folder / SCORES_FILE) as file:
         file.writelines(orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE) for row in rows)
     if cells is not None:
-        write_parquet(folder / CELLS, cells, cells.schema)
-    write_json(folder / SUMMARY, summary)
+        write_parquet(folder / CELLS_FILE, cells, cells.schema)
+    write_json(folder / SUMMARY_FILE, summary)
 
 
 def read_evaluation(folder: Path) -> dict[str, Mapping[str, Any]]:
     """The rows that an evaluation wrote, by the id of their question."""
-    path = folder / SCORES
+    path = folder / SCORES_FILE
     if not path.is_file():
-        raise InputError.at(folder, f"must be the folder of an evaluation. It has no {SCORES}")
+        raise InputError.at(folder, f"must be the folder of an evaluation. It has no {SCORES_FILE}")
     return {str(record.row["id"]): record.row for record in read_records(path)}

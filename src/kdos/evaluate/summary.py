@@ -10,25 +10,25 @@ import numpy as np
 from kdos.arrays import Float64Array
 from kdos.chance import keyed_generator
 from kdos.errors import UsageError
-from kdos.evaluate.marking import Mark
-from kdos.scoring import Interval, compare, macro_mean, mean_interval
+from kdos.evaluate.marking import ScoredAnswer
+from kdos.scoring import MeanInterval, bootstrap_mean, compare_paired_scores, macro_mean
 from kdos.tasks import Grade
 
 METRICS = ("em", "f1", "contains", "correct")
 """What a model is compared by; the last one is what we recommend."""
-Summary = dict[str, Any]
+SummaryFields = dict[str, Any]
 
 
-def summarise(marks: Sequence[Mark], *, random_seed: int) -> Summary:
+def summarise_evaluation(marks: Sequence[ScoredAnswer], *, random_seed: int) -> SummaryFields:
     """Counts, and means with their intervals over the scored questions; None where there are none.
 
     Where questions have groups, ``macro`` holds the means over groups. Where a judge graded,
     ``grades`` holds what it found.
     """
     scored = [mark for mark in marks if mark.scores is not None]
-    columns = _columns(scored)
+    columns = _metric_columns(scored)
     intervals = {
-        name: mean_interval(columns[name], keyed_generator(random_seed, "interval"))
+        name: bootstrap_mean(columns[name], keyed_generator(random_seed, "interval"))
         for name in METRICS
         if scored
     }
@@ -41,13 +41,13 @@ def summarise(marks: Sequence[Mark], *, random_seed: int) -> Summary:
         **{name: float(values.mean()) for name, values in columns.items()},
         "intervals": {name: [found.low, found.high] for name, found in intervals.items()},
         "unscored_reasons": dict(sorted(why.items())),
-        **_losses(marks, random_seed),
-        **_macro(scored, columns),
-        **_grades(scored),
+        **_summarise_losses(marks, random_seed),
+        **_summarise_groups(scored, columns),
+        **_summarise_grades(scored),
     }
 
 
-def _columns(scored: Sequence[Mark]) -> dict[str, Float64Array]:
+def _metric_columns(scored: Sequence[ScoredAnswer]) -> dict[str, Float64Array]:
     """Each score that every mark has, shape (n_scored,)."""
     rows = [asdict(mark.scores) for mark in scored if mark.scores]
     names = [name for name in (rows[0] if rows else ()) if rows[0][name] is not None]
@@ -58,16 +58,18 @@ def _columns(scored: Sequence[Mark]) -> dict[str, Float64Array]:
     }
 
 
-def _losses(marks: Sequence[Mark], random_seed: int) -> Summary:
+def _summarise_losses(marks: Sequence[ScoredAnswer], random_seed: int) -> SummaryFields:
     """The mean loss over the questions, in nats a token, where losses were measured."""
     losses = [mark.loss for mark in marks if mark.loss is not None]
     if not losses:
         return {}
-    found = mean_interval(np.array(losses), keyed_generator(random_seed, "interval"))
+    found = bootstrap_mean(np.array(losses), keyed_generator(random_seed, "interval"))
     return {"loss": found.mean, "loss_interval": [found.low, found.high]}
 
 
-def _macro(scored: Sequence[Mark], columns: Mapping[str, Float64Array]) -> Summary:
+def _summarise_groups(
+    scored: Sequence[ScoredAnswer], columns: Mapping[str, Float64Array]
+) -> SummaryFields:
     groups = [mark.question.group for mark in scored]
     if len(set(groups)) < 2:
         return {}
@@ -75,7 +77,7 @@ def _macro(scored: Sequence[Mark], columns: Mapping[str, Float64Array]) -> Summa
     return {"macro": {"groups": len(set(groups)), **macro}}
 
 
-def _grades(scored: Sequence[Mark]) -> Summary:
+def _summarise_grades(scored: Sequence[ScoredAnswer]) -> SummaryFields:
     """The judge's grades, and SimpleQA's F: the harmonic mean of what is right of all and of tried.
 
     Empty where no judge was asked.
@@ -91,25 +93,25 @@ def _grades(scored: Sequence[Mark]) -> Summary:
     return {"grades": {**shares, "correct_of_attempted": of_tried, "f": f_score}}
 
 
-def compare_marks(
+def compare_evaluations(
     ours: Mapping[str, Mapping[str, Any]],
     theirs: Mapping[str, Mapping[str, Any]],
     *,
     random_seed: int,
-) -> Summary:
+) -> SummaryFields:
     """Our rows of scores.jsonl against another evaluation's, both by id, where both are scored."""
     both = [name for name, row in ours.items() if "em" in row and "em" in theirs.get(name, {})]
     if not both:
         raise UsageError(
             "--against must be an evaluation of the same questions. No question is scored in both."
         )
-    summary: Summary = {"questions": len(both)}
+    summary: SummaryFields = {"questions": len(both)}
     for metric in METRICS:
         mine, its = (np.array([float(rows[n][metric]) for n in both]) for rows in (ours, theirs))
-        found = compare(mine, its, keyed_generator(random_seed, "against"))
-        summary[metric] = {**_spelt(found.difference), "p_value": found.p_value}
+        found = compare_paired_scores(mine, its, keyed_generator(random_seed, "against"))
+        summary[metric] = {**_interval_fields(found.difference), "p_value": found.p_value}
     return summary
 
 
-def _spelt(interval: Interval) -> dict[str, float]:
+def _interval_fields(interval: MeanInterval) -> dict[str, float]:
     return {"difference": interval.mean, "low": interval.low, "high": interval.high}

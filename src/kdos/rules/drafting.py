@@ -14,7 +14,7 @@ from itertools import combinations
 from typing import Any, Generic, TypeVar
 from zlib import crc32
 
-from kdos.checks.answers import given_away
+from kdos.checks.answers import find_leaked_answer
 from kdos.checks.draft import MAX_QUESTION
 from kdos.rules.facts import (
     Distance,
@@ -129,7 +129,9 @@ def _askable_instances(statement: Statement) -> list[tuple[Statement, Instance]]
 
 def _is_sound(question: ComposedQuestion[Statement]) -> bool:
     """Is the question short enough, and without its answer?"""
-    return len(question.text) <= MAX_QUESTION and not given_away(question.text, [question.answer])
+    return len(question.text) <= MAX_QUESTION and not find_leaked_answer(
+        question.text, [question.answer]
+    )
 
 
 def _write_seed(question: ComposedQuestion[ItemT]) -> Draft:

@@ -6,7 +6,7 @@ from typing import Any
 
 import orjson
 
-from kdos.checks.answers import given_away
+from kdos.checks.answers import find_leaked_answer
 from kdos.logic import Fault, find_faults, parse
 from kdos.pool.grouping import normalise
 from kdos.rules.drafting import (
@@ -21,7 +21,7 @@ from kdos.rules.drafting import (
 from kdos.rules.facts import Fact, FactIndex, index_facts, read_fact, spaced_words
 from kdos.rules.index import Passages
 from kdos.rules.statements import index_statements
-from kdos.scoring import attempted, is_correct
+from kdos.scoring import attempts_answer, is_correct_answer
 from kdos.tasks import Grade, Reply, Request
 
 RULES_VERSION = "1"
@@ -85,9 +85,9 @@ def _recall_nothing(_: Inputs) -> str:
 def _grade_answer(inputs: Inputs) -> dict[str, Any]:
     """The grade of an answer, by the rule that `correct` stands for."""
     given, golds = inputs["answer"], inputs["gold_answers"]
-    if not attempted(given):
+    if not attempts_answer(given):
         return {"grade": Grade.NOT_ATTEMPTED}
-    right = is_correct(given, golds, question=inputs["question"])
+    right = is_correct_answer(given, golds, question=inputs["question"])
     return {"grade": Grade.CORRECT if right else Grade.INCORRECT}
 
 
@@ -102,7 +102,7 @@ def _judge_draft(inputs: Inputs) -> dict[str, Any]:
         answer in p or spaced_words(answer) in spaced_words(p) for p in points
     )
     return {
-        "answer_directly_in_question": bool(given_away(question, [answer])),
+        "answer_directly_in_question": bool(find_leaked_answer(question, [answer])),
         "ambiguous": _is_ambiguous(points, answer, index_facts(passages)),
         "not_self_contained": POINTS_AT_TEXT.search(QUOTATION.sub("", question)) is not None,
         "criteria": {

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
 
-from kdos.checks.instances import is_abstract
+from kdos.checks.instances import is_abstract_sentence
 from kdos.pool.sentences import is_mostly_unspaced, quotable_sentences
 from kdos.rules.index import (
     INDEXES_CACHED,
@@ -88,7 +88,7 @@ def _read_statement(sentence: str, title: str) -> Statement | None:
     instances = find_chinese_instances(sentence) if chinese else find_instances(sentence)
     entities = () if chinese else tuple(_names_in_sentence(sentence))
     concrete = chinese or entities or instances
-    if not concrete or is_abstract(point, (*entities, title), asked_for=""):
+    if not concrete or is_abstract_sentence(point, (*entities, title), asked_for=""):
         return None
     if points:
         instances = []

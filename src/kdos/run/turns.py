@@ -167,7 +167,7 @@ def restore_state(folder: RunFolder, room: SynthesisContext) -> LoopState:
         kl = math.inf if facts["kl_before"] is None else facts["kl_before"]
         state = state.extend(outcome, cells=room.inventory.cells, kl=kl)
         for row in tables["samples"].select(["question", "answer", "id"]).to_pylist():
-            room.known.add(row["question"], [row["answer"]], name=row["id"])
+            room.known.add_question(row["question"], [row["answer"]], name=row["id"])
         room.shapes.add(values(tables["samples"], "shape"))
     return state
 

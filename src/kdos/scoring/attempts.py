@@ -24,7 +24,7 @@ _SAYS_NO = re.compile(
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s|(?<=[。！？])|\n")
 
 
-def attempted(answer: str) -> bool:
+def attempts_answer(answer: str) -> bool:
     """Whether the answer commits itself: its first sentence says anything but that it cannot."""
     plain = answer.strip().casefold().replace("’", "'")
     first = _SENTENCE_END.split(plain, maxsplit=1)[0]

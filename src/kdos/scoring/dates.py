@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 
-from kdos.checks.answers import canonical
+from kdos.checks.answers import canonicalise_text
 
 _NAMES = "january february march april may june july august september october november december"
 _MONTHS = {
@@ -23,7 +23,7 @@ _PATTERNS = tuple(
         r"(?<![\d.,:$€£-])(?P<year>1\d{3}|20\d\d)(?![.,:%-]?\d|%)",
     )
 )
-"""Full dates as `canonical` writes them, then months and days, then years alone."""
+"""Full dates as `canonicalise_text` writes them, then months and days, then years alone."""
 _ABOUT_DATES = re.compile(
     r"\b(?:in|on|by|since|from|the|of|year|around|about|circa|c|ca|early|late|mid|ad|ce)\b|[\W_]"
 )
@@ -32,7 +32,7 @@ _ASKS_MONTH = re.compile(r"\bmonth\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
-class Date:
+class PartialDate:
     """A date; what it does not say is 0."""
 
     year: int = 0
@@ -40,31 +40,31 @@ class Date:
     day: int = 0
 
 
-def read_dates(text: str) -> list[Date]:
+def read_dates(text: str) -> list[PartialDate]:
     """Every date in the text."""
-    return _read(canonical(text))[0]
+    return _split_off_dates(canonicalise_text(text))[0]
 
 
-def is_date(text: str) -> bool:
+def is_date_only(text: str) -> bool:
     """Whether the text is a date and nothing else, but for words such as ``around``."""
-    dates, rest = _read(canonical(text))
+    dates, rest = _split_off_dates(canonicalise_text(text))
     return bool(dates) and not _ABOUT_DATES.sub("", rest)
 
 
-def _read(text: str) -> tuple[list[Date], str]:
+def _split_off_dates(text: str) -> tuple[list[PartialDate], str]:
     """The dates of a canonical text, and what is left of it."""
-    dates: list[Date] = []
+    dates: list[PartialDate] = []
     for pattern in _PATTERNS:
-        dates += [_date(**found.groupdict()) for found in pattern.finditer(text)]
+        dates += [_make_date(**found.groupdict()) for found in pattern.finditer(text)]
         text = pattern.sub(" ", text)
     return dates, text
 
 
-def _date(*, year: str = "0", month: str = "0", day: str = "0") -> Date:
-    return Date(int(year), _MONTHS.get(month) or int(month), int(day))
+def _make_date(*, year: str = "0", month: str = "0", day: str = "0") -> PartialDate:
+    return PartialDate(int(year), _MONTHS.get(month) or int(month), int(day))
 
 
-def agrees(given: Date, gold: Date, *, question: str) -> bool:
+def dates_agree(given: PartialDate, gold: PartialDate, *, question: str) -> bool:
     """Whether a date is the gold one, though it may say more or less.
 
     Less will do where the year is there and the question asks for neither day nor month.

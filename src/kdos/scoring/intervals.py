@@ -15,7 +15,7 @@ BLOCK_DRAWS = 1 << 22
 
 
 @dataclass(frozen=True, slots=True)
-class Interval:
+class MeanInterval:
     """A mean with the bounds between which it lies with probability `LEVEL`."""
 
     mean: float
@@ -24,21 +24,21 @@ class Interval:
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
+class PairedComparison:
     """The mean difference between two models on the same questions, and how likely by chance.
 
     `p_value` is that of the two-sided paired sign-flip test.
     """
 
-    difference: Interval
+    difference: MeanInterval
     p_value: float
     questions: int
 
 
-def mean_interval(values: Float64Array, rng: np.random.Generator) -> Interval:
+def bootstrap_mean(values: Float64Array, rng: np.random.Generator) -> MeanInterval:
     """The mean of `values`, shape (n,), with its percentile bootstrap interval."""
     if not len(values):
-        return Interval(float("nan"), float("nan"), float("nan"))
+        return MeanInterval(float("nan"), float("nan"), float("nan"))
     means = np.concatenate(
         [
             values[rng.integers(0, len(values), (rows, len(values)))].mean(axis=1)
@@ -46,10 +46,12 @@ def mean_interval(values: Float64Array, rng: np.random.Generator) -> Interval:
         ]
     )
     low, high = np.quantile(means, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-    return Interval(float(values.mean()), float(low), float(high))
+    return MeanInterval(float(values.mean()), float(low), float(high))
 
 
-def compare(ours: Float64Array, theirs: Float64Array, rng: np.random.Generator) -> Comparison:
+def compare_paired_scores(
+    ours: Float64Array, theirs: Float64Array, rng: np.random.Generator
+) -> PairedComparison:
     """Compare two models by their scores on the same questions, both of shape (n,)."""
     differences = ours - theirs
     observed = abs(differences.sum())
@@ -58,8 +60,8 @@ def compare(ours: Float64Array, theirs: Float64Array, rng: np.random.Generator) 
         int((np.abs(rng.choice((-1.0, 1.0), (rows, len(moved))) @ moved) >= observed - 1e-9).sum())
         for rows in _blocks(FLIPS, max(len(moved), 1))
     )
-    return Comparison(
-        difference=mean_interval(differences, rng),
+    return PairedComparison(
+        difference=bootstrap_mean(differences, rng),
         p_value=(extreme + 1) / (FLIPS + 1),
         questions=len(differences),
     )

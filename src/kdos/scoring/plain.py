@@ -14,7 +14,7 @@ _PUNCTUATION = str.maketrans("", "", string.punctuation)
 _HARNESS_ARTICLES = re.compile(r"\b(?:The |the |An |A |The |a |an )")
 
 
-def normalised(text: str) -> str:
+def normalise_like_squad(text: str) -> str:
     """The text as SQuAD compares it."""
     bare = text.lower().translate(_PUNCTUATION)
     return " ".join(_ARTICLES.sub(" ", bare).split())
@@ -22,26 +22,28 @@ def normalised(text: str) -> str:
 
 def exact_match(answer: str, golds: Sequence[str]) -> float:
     """1.0 where the answer is one of the gold answers, else 0.0."""
-    return float(normalised(answer) in {normalised(gold) for gold in golds})
+    return float(normalise_like_squad(answer) in {normalise_like_squad(gold) for gold in golds})
 
 
 def token_f1(answer: str, golds: Sequence[str]) -> float:
     """Harmonic mean of token precision and recall against the best gold answer, in [0, 1]."""
-    tokens = normalised(answer).split()
-    return max((_f1(tokens, normalised(gold).split()) for gold in golds), default=0.0)
+    tokens = normalise_like_squad(answer).split()
+    return max(
+        (_f1_of_tokens(tokens, normalise_like_squad(gold).split()) for gold in golds), default=0.0
+    )
 
 
-def _f1(tokens: Sequence[str], gold: Sequence[str]) -> float:
+def _f1_of_tokens(tokens: Sequence[str], gold: Sequence[str]) -> float:
     if not tokens or not gold:
         return float(tokens == gold)
     common = (Counter(tokens) & Counter(gold)).total()
     return 2 * common / (len(tokens) + len(gold))
 
 
-def contains(answer: str, golds: Sequence[str]) -> float:
+def contains_gold_answer(answer: str, golds: Sequence[str]) -> float:
     """1.0 where a gold answer stands in the answer as words of its own, else 0.0."""
-    padded = f" {normalised(answer)} "
-    found = (normalised(gold) for gold in golds)
+    padded = f" {normalise_like_squad(answer)} "
+    found = (normalise_like_squad(gold) for gold in golds)
     return float(any(gold and f" {gold} " in padded for gold in found))
 
 
@@ -55,15 +57,15 @@ def harness_match(answer: str, golds: Sequence[str], benchmark: str) -> float | 
     match benchmark:
         case "nq_open":
             golds = [_HARNESS_ARTICLES.sub("", gold) for gold in golds]
-            return _harness_equal(_HARNESS_ARTICLES.sub("", answer.strip()), golds)
+            return _harness_exact_match(_HARNESS_ARTICLES.sub("", answer.strip()), golds)
         case "triviaqa":
-            return _harness_equal(answer.strip(), golds)
+            return _harness_exact_match(answer.strip(), golds)
         case "webquestions":
             return float(any(answer.startswith(gold) for gold in golds))
         case _:
             return None
 
 
-def _harness_equal(answer: str, golds: Sequence[str]) -> float:
+def _harness_exact_match(answer: str, golds: Sequence[str]) -> float:
     bare = [text.lower().translate(_PUNCTUATION) for text in (answer, *golds)]
     return float(bare[0] in bare[1:])

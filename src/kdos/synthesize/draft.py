@@ -10,17 +10,17 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from kdos.checks import (
-    Benchmarks,
-    Case,
+    BenchmarkIndex,
+    DraftInContext,
     KnownQuestions,
-    aliases,
-    answer_place,
-    answered_alike,
-    check_all,
+    answer_aliases,
+    check_attempts_agree,
+    check_drafts,
     check_knowledge_points,
     check_logic,
-    mendable,
-    rule,
+    combine_judgements,
+    is_rewritable,
+    locate_answer,
 )
 from kdos.logic import Logic, parse, shape_of_logic
 from kdos.pool import Draft, ErrorClass, Extraction, Inventory, Passage, Refusal, Seed
@@ -64,7 +64,7 @@ class Desk:
     judges: int
     attempts: int
     mend: bool
-    benchmarks: Benchmarks | None = None
+    benchmarks: BenchmarkIndex | None = None
     refuse_paraphrases: Callable[[Sequence[Draft]], list[Refusal | None]] | None = None
 
 
@@ -110,7 +110,9 @@ def request_redrafts(
 
     Returns the candidates, those asked again marked; the new ones; and the calls without any.
     """
-    marked = [replace(c, again=c.refusal is not None and mendable(c.refusal)) for c in candidates]
+    marked = [
+        replace(c, again=c.refusal is not None and is_rewritable(c.refusal)) for c in candidates
+    ]
     replies = _replies_by_id(desk.ask, (_redraft_request(c, desk) for c in marked if c.again))
     rewritten: list[Candidate] = []
     failed: list[Refusal] = []
@@ -143,22 +145,22 @@ def prompt_group(pick: Pick, desk: Desk) -> Group:
 def check_candidates(candidates: Sequence[Candidate], desk: Desk) -> list[Candidate]:
     """The candidates after every check that costs nothing."""
     cases = [draft_case(candidate, desk) for candidate in candidates]
-    refusals = check_all(cases, known=desk.known, benchmarks=desk.benchmarks)
+    refusals = check_drafts(cases, known=desk.known, benchmarks=desk.benchmarks)
     checked: list[Candidate] = []
     for candidate, case, refusal in zip(candidates, cases, refusals, strict=True):
         draft = candidate.draft
         refusal = refusal or desk.refuse_crowded(draft.knowledge_points)
-        place = answer_place(draft.evidence, draft.answer, case.passages)
+        place = locate_answer(draft.evidence, draft.answer, case.passages)
         checked.append(replace(candidate, refusal=refusal, place=place))
     return checked
 
 
-def draft_case(candidate: Candidate, desk: Desk) -> Case:
+def draft_case(candidate: Candidate, desk: Desk) -> DraftInContext:
     """A candidate's draft and what it is held against."""
     seeds = _candidate_seeds(candidate, desk)
     passages = {passage.id: passage for passage in desk.library.passages_of(seeds)}
-    answers = aliases(candidate.draft.answer, seeds)
-    return Case(candidate.draft, answers, passages, seeds, seeds[0].lang)
+    answers = answer_aliases(candidate.draft.answer, seeds)
+    return DraftInContext(candidate.draft, answers, passages, seeds, seeds[0].lang)
 
 
 def check_paraphrases(candidates: Sequence[Candidate], desk: Desk) -> list[Candidate]:
@@ -187,7 +189,7 @@ def judge_candidates(candidates: Sequence[Candidate], desk: Desk) -> list[Candid
         if requests is None:
             return candidate
         judgements = [read_judgement(replies[request.id]) for request in requests]
-        ruling = rule(judgements, passages=_candidate_passages(candidate, desk))
+        ruling = combine_judgements(judgements, passages=_candidate_passages(candidate, desk))
         return replace(candidate, refusal=ruling.refusal, passed=ruling.passed)
 
     return [judged(candidate) for candidate in candidates]
@@ -210,8 +212,8 @@ def attempt_candidates(candidates: Sequence[Candidate], desk: Desk) -> list[Cand
         if requests is None:
             return candidate
         answers = [read_answer(replies[request.id]) for request in requests]
-        forms = aliases(candidate.draft.answer, _candidate_seeds(candidate, desk))
-        return replace(candidate, refusal=answered_alike(forms, answers))
+        forms = answer_aliases(candidate.draft.answer, _candidate_seeds(candidate, desk))
+        return replace(candidate, refusal=check_attempts_agree(forms, answers))
 
     return [attempted(candidate) for candidate in candidates]
 

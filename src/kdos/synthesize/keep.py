@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from kdos.checks import KnownQuestions, check_new, check_shape
+from kdos.checks import KnownQuestions, check_logic_shape, check_near_duplicate
 from kdos.logic import ShapeCounts
 from kdos.pool import ErrorClass, Inventory, Refusal, Verdict
 from kdos.sampler import decide_draft
@@ -59,9 +59,9 @@ def accept_candidates(
         cells = tuple(int(gate.inventory.cells[point]) for point in candidate.points)
         refusal, deficit = candidate.refusal, float("nan")
         if refusal is None:
-            refusal = check_new(candidate.draft, [candidate.draft.answer], gate.known)
+            refusal = check_near_duplicate(candidate.draft, [candidate.draft.answer], gate.known)
         if refusal is None:
-            refusal = check_shape(candidate.shape, gate.shapes, most=gate.same_shape)
+            refusal = check_logic_shape(candidate.shape, gate.shapes, most=gate.same_shape)
         if refusal is None and samples >= gate.wanted:
             refusal = Refusal("pool_full", ErrorClass.DISTRIBUTION)
         if refusal is None:
@@ -74,7 +74,7 @@ def accept_candidates(
         if refusal is None:
             samples += 1
             draft = candidate.draft
-            gate.known.add(draft.question, [draft.answer], name=draft.id)
+            gate.known.add_question(draft.question, [draft.answer], name=draft.id)
             gate.shapes.add([candidate.shape])
             for cell in cells:
                 counts[cell] += 1

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from kdos.arrays import BoolArray, Int32Array, Int64Array
-from kdos.checks import Place
+from kdos.checks import AnswerSpan
 from kdos.pool import Draft, Extraction, Pool, Refusal, Verdict
 from kdos.sampler import CellYields, FinishedRound, Pick
 from kdos.targets import Gap
@@ -32,7 +32,7 @@ class Candidate:
     refusal: Refusal | None = None
     extraction: Extraction | None = None
     points: tuple[int, ...] = ()
-    place: Place | None = None
+    place: AnswerSpan | None = None
     shape: str = ""
     passed: Mapping[str, float] = field(default_factory=dict[str, float])
     again: bool = False

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from kdos.arrays import Float32Array, Float64Array, Int32Array, Int64Array
-from kdos.checks import Benchmarks, KnownQuestions
+from kdos.checks import BenchmarkIndex, KnownQuestions
 from kdos.config import Config
 from kdos.density import Space
 from kdos.logic import ShapeCounts
@@ -72,7 +72,7 @@ class SynthesisContext:
     ask: Ask
     embed_texts: Callable[[Sequence[str]], Float32Array]
     shapes: ShapeCounts = field(default_factory=ShapeCounts)
-    benchmarks: Benchmarks | None = None
+    benchmarks: BenchmarkIndex | None = None
     refuse_paraphrases: Callable[[Sequence[Draft]], list[Refusal | None]] | None = None
 
     @cached_property

@@ -15,7 +15,7 @@ from kdos.chance import keyed_generator
 from kdos.errors import InputError
 from kdos.pool import values
 from kdos.rules import read_fact
-from kdos.scoring import compare, mean_interval
+from kdos.scoring import bootstrap_mean, compare_paired_scores
 from kdos.store import read_parquet
 from kdos.targets import read_target, water_filled_quotas
 from kdos.train.ensemble import count_parameters
@@ -254,7 +254,7 @@ def _arm_figures(
     rng = keyed_generator(sweep.random_seed, "sweep table", arm)
     pool = pool_for_arm(knowledge, arm, rng=rng)
     known = {name: values[:, final].mean(axis=0) for name, values in by_arm[arm].items()}
-    recall = mean_interval(known["paraphrase"], rng)
+    recall = bootstrap_mean(known["paraphrase"], rng)
     row = {
         "arm": arm,
         "log10_density": log10_density(knowledge, pool),
@@ -268,7 +268,7 @@ def _arm_figures(
     if arm == BLIND_ARM or BLIND_ARM not in by_arm:
         return row
     blind = by_arm[BLIND_ARM]["paraphrase"][:, final].mean(axis=0)
-    against = compare(known["paraphrase"], blind, rng)
+    against = compare_paired_scores(known["paraphrase"], blind, rng)
     difference = against.difference
     return row | {
         "against_blind": difference.mean,

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import groupby
 
-from kdos.checks import answered_alike, rule
+from kdos.checks import check_attempts_agree, combine_judgements
 from kdos.pool import Passage, Refusal
 from kdos.tasks import (
     CHECKS,
@@ -67,10 +67,12 @@ def _ruled(one: CheckedRow, replies: list[Reply]) -> CheckedRow:
     ]
     attempts = [read_answer(reply) for reply in replies if reply.request.task == "answer"]
     names = CHECKS.keys() | _row_criteria(one.row)
-    ruling = rule(judged, passages=_row_passages(one.row), names=names) if judged else None
+    ruling = (
+        combine_judgements(judged, passages=_row_passages(one.row), names=names) if judged else None
+    )
     refusal = ruling.refusal if ruling else None
     if refusal is None and attempts:
-        refusal = answered_alike(one.row.answers, attempts)
+        refusal = check_attempts_agree(one.row.answers, attempts)
     return replace(one, refusal=refusal, passed=ruling.passed if ruling else {})
 
 

@@ -5,21 +5,21 @@ from dataclasses import dataclass, field
 from itertools import islice
 
 from kdos.checks import (
-    Benchmarks,
+    BenchmarkIndex,
     KnownQuestions,
-    check_independent,
-    check_instances,
+    check_answer_not_leaked,
+    check_concrete_instances,
     check_knowledge_points,
     check_language,
     check_lengths,
     check_logic,
-    check_new,
-    check_plain_question,
+    check_near_duplicate,
+    check_not_multiple_choice,
     check_uncontaminated,
-    first_refusals,
-    refuse,
+    find_first_refusals,
+    make_refusal,
 )
-from kdos.checks.evidence import find_answer
+from kdos.checks.evidence import find_answer_span
 from kdos.logic import Logic, ShapeCounts, parse, shape_of_logic
 from kdos.pool import Refusal
 from kdos.verify.fields import TableFields
@@ -35,7 +35,7 @@ class VerifyOptions:
 
     fields: TableFields
     lang: str = ""
-    benchmarks: Benchmarks | None = None
+    benchmarks: BenchmarkIndex | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +54,9 @@ def check_rows(
     known, waiting = KnownQuestions(), iter(items)
     while some := list(islice(waiting, CHECK_BLOCK)):
         for item, refusal in zip(some, check_rows_alone(some, options), strict=True):
-            refusal = refusal or check_new(item.draft, item.answers, known)
+            refusal = refusal or check_near_duplicate(item.draft, item.answers, known)
             if refusal is None:
-                known.add(item.draft.question, item.answers, name=item.draft.id)
+                known.add_question(item.draft.question, item.answers, name=item.draft.id)
                 if options.fields.logic:
                     logic = parse(item.draft.logic)
                     shapes.add([shape_of_logic(logic).name] if isinstance(logic, Logic) else [])
@@ -69,22 +69,22 @@ def check_rows_alone(items: Sequence[QuestionRow], options: VerifyOptions) -> li
     checks: list[tuple[bool, Callable[[QuestionRow], Refusal | None]]] = [
         (True, lambda item: check_lengths(item.draft)),
         (bool(fields.knowledge_points), lambda item: check_knowledge_points(item.draft)),
-        (True, lambda item: check_plain_question(item.draft)),
-        (True, lambda item: check_independent(item.draft, item.answers)),
-        (True, lambda item: check_instances(item.draft)),
+        (True, lambda item: check_not_multiple_choice(item.draft)),
+        (True, lambda item: check_answer_not_leaked(item.draft, item.answers)),
+        (True, lambda item: check_concrete_instances(item.draft)),
         (True, lambda item: check_language(item.draft, options.lang or item.lang)),
         (bool(fields.logic), lambda item: check_logic(item.draft, parse(item.draft.logic))),
         (bool(fields.passage), check_answer_in_passage),
         (True, lambda item: check_uncontaminated(item.draft, item.answers, options.benchmarks)),
     ]
-    return first_refusals(items, [check for allowed, check in checks if allowed])
+    return find_first_refusals(items, [check for allowed, check in checks if allowed])
 
 
 def check_answer_in_passage(item: QuestionRow) -> Refusal | None:
     """One form of the answer stands in the row's passage."""
     if item.passage is None:
-        return refuse("no_evidence")
+        return make_refusal("no_evidence")
     text = item.passage.text
-    if any(find_answer(answer, text) for answer in item.answers):
+    if any(find_answer_span(answer, text) for answer in item.answers):
         return None
-    return refuse("answer_not_in_evidence", item.draft.answer)
+    return make_refusal("answer_not_in_evidence", item.draft.answer)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from kdos.checks import count_classes, count_reasons
+from kdos.checks import count_error_classes, count_refusal_reasons
 from kdos.errors import UsageError
 from kdos.logic import ShapeCounts
 from kdos.pool import Refusal
@@ -86,8 +86,8 @@ def summarise_verdicts(tally: VerdictTally, shapes: ShapeCounts) -> dict[str, An
         "rows": tally.rows,
         "accepted": tally.rows - len(tally.refusals),
         "refused": len(tally.refusals),
-        "by_class": count_classes(tally.refusals),
-        "by_reason": count_reasons(tally.refusals),
+        "by_class": count_error_classes(tally.refusals),
+        "by_reason": count_refusal_reasons(tally.refusals),
     }
     if tally.judged:
         summary |= {"judged": tally.judged, "disputed": tally.disputed}

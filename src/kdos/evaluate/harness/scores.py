@@ -3,23 +3,23 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from kdos.evaluate.benchmark import read_question
-from kdos.scoring import score
+from kdos.evaluate.benchmark import read_question_row
+from kdos.scoring import score_answer
 
 METRICS = ("em", "f1", "contains", "correct", "attempted")
 
 
-def first_answer(row: Mapping[str, Any]) -> str:
+def first_gold_answer(row: Mapping[str, Any]) -> str:
     """The first gold answer, which few-shot examples show."""
-    return read_question(row).answers[0]
+    return read_question_row(row).answers[0]
 
 
-def asked(row: Mapping[str, Any]) -> str:
+def format_prompt(row: Mapping[str, Any]) -> str:
     """The prompt: the question, and where its answer is to begin."""
-    return f"Question: {read_question(row).question.strip()}\nAnswer:"
+    return f"Question: {read_question_row(row).question.strip()}\nAnswer:"
 
 
-def scores(row: Mapping[str, Any], results: Sequence[str]) -> dict[str, float]:
+def score_results(row: Mapping[str, Any], results: Sequence[str]) -> dict[str, float]:
     """Every score of the generated answer."""
-    found = score(results[0].strip(), read_question(row))
+    found = score_answer(results[0].strip(), read_question_row(row))
     return {name: getattr(found, name) for name in METRICS}
