@@ -11,7 +11,8 @@ import pytest
 
 from kdos.cli import main
 from kdos.density import measure_density
-from kdos.select import Options, open_dataset, placed, placed_in, survey
+from kdos.rows.dataset import open_dataset
+from kdos.select import MeasureOptions, fit_dataset, measure_dataset, measure_in_space_of
 
 KEYS = {
     "n",
@@ -113,19 +114,19 @@ def test_half_precision_is_read(capsys, vectors: Path, tmp_path: Path) -> None:
 
 
 def test_a_larger_dataset_is_measured_among_a_sample(vectors: Path, monkeypatch) -> None:
-    monkeypatch.setattr(import_module("kdos.select.dataset"), "BATCH_ROWS", 16)
-    monkeypatch.setattr(import_module("kdos.select.survey"), "AT_ONCE", 100)
-    whole = survey(open_dataset(str(vectors)), Options())
-    part = survey(open_dataset(str(vectors)), Options(reference_rows=250))
-    assert len(part.sample) == 250
-    assert part.rate == 0.5
-    at, exact = placed(part), placed(whole)
-    assert at.pool.n_points == at.pool.n_distinct == 500
+    monkeypatch.setattr(import_module("kdos.rows.dataset"), "DATASET_BATCH_ROWS", 16)
+    monkeypatch.setattr(import_module("kdos.density.stream"), "POINTS_AT_ONCE", 100)
+    whole = fit_dataset(open_dataset(str(vectors)), MeasureOptions())
+    part = fit_dataset(open_dataset(str(vectors)), MeasureOptions(reference_rows=250))
+    assert len(part.fitted.sample.rows) == 250
+    assert part.fitted.rate == 0.5
+    at, exact = measure_dataset(part), measure_dataset(whole)
+    assert at.profile.n_points == at.profile.n_distinct == 500
     assert np.isfinite(at.log_density).all()
     assert abs(at.log_density.mean() - exact.log_density.mean()) < 0.3
     assert np.corrcoef(at.log_density, exact.log_density)[0, 1] > 0.8
     among = part.reference.points
-    twin = measure_density(np.load(vectors), part.space, among=among, rate=part.rate)
+    twin = measure_density(np.load(vectors), part.space, among=among, rate=part.fitted.rate)
     np.testing.assert_array_equal(at.cells, twin.cells)
     np.testing.assert_allclose(at.log_density, twin.log_density, rtol=1e-12)
     np.testing.assert_array_equal(at.novel, twin.radius > part.space.novel_radius)
@@ -134,10 +135,10 @@ def test_a_larger_dataset_is_measured_among_a_sample(vectors: Path, monkeypatch)
 def test_another_dataset_in_the_same_space(table: Path, tmp_path: Path) -> None:
     other = tmp_path / "other.csv"
     other.write_text("question\nWhat do rivers of Asia owe to nobody?\nWho sang it?\n")
-    found = survey(open_dataset(str(table)), Options())
-    at = placed_in(open_dataset(str(other)), found)
-    assert at.pool.n_points == 2
-    assert at.pool.space == found.space.fingerprint
+    found = fit_dataset(open_dataset(str(table)), MeasureOptions())
+    at = measure_in_space_of(found, open_dataset(str(other)))
+    assert at.profile.n_points == 2
+    assert at.profile.space == found.space.fingerprint
 
 
 def test_a_second_dataset_with_nothing_to_measure_is_refused(capsys, table: Path, tmp_path) -> None:

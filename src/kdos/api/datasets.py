@@ -10,24 +10,27 @@ import pyarrow as pa
 
 from kdos.api.html import SHOWN_ROWS, cells_table, facts_table, figure_image, rows_table
 from kdos.arrays import Float64Array, Int32Array, Int64Array
+from kdos.density import (
+    CellView,
+    RowDensities,
+    compare_datasets,
+    density_summary,
+    thinnest_and_densest_cells,
+)
+from kdos.density.picture import draw_density_map
+from kdos.rows.dataset import Dataset, open_dataset, wrap_dataset
 from kdos.select import (
     Candidates,
-    Options,
-    Placed,
+    FittedDataset,
+    MeasureOptions,
     Selection,
-    Survey,
-    candidates,
-    chosen_rows,
+    chosen_row_tables,
     demand_in_cells,
-    hold_dataset,
-    open_dataset,
-    placed,
-    placed_in,
-    survey,
+    find_candidates,
+    fit_dataset,
+    measure_dataset,
+    measure_in_space_of,
 )
-from kdos.select.dataset import Dataset
-from kdos.select.describe import CellView, thin_and_crowded
-from kdos.select.numbers import compared, summarise
 from kdos.store import write_parquet
 
 
@@ -38,13 +41,14 @@ def density(data: Any, *, field: str | None = None, **options: Any) -> "DatasetD
         data: A path, ``hf:NAME``, a list of texts, vectors of shape (n, n_features), or a table:
             Arrow, pandas, polars, a Hugging Face dataset.
         field: The column that holds the text; the likeliest by default.
-        options: Those of `kdos.select.Options`: `embed`, `dim`, `n_cells`, `k`, `random_seed`…
+        options: Those of `kdos.select.MeasureOptions`: `embed`,
+            `dim`, `n_cells`, `k`, `random_seed`…
 
     Raises:
         InputError: The data cannot be read, or holds nothing to measure.
     """
-    found = survey(read_any_dataset(data, field), Options(**options))
-    return DatasetDensity(found, placed(found))
+    found = fit_dataset(read_any_dataset(data, field), MeasureOptions(**options))
+    return DatasetDensity(found, measure_dataset(found))
 
 
 def select(
@@ -58,15 +62,15 @@ def read_any_dataset(data: Any, field: str | None) -> Dataset:
     """The dataset at a path, or in memory."""
     if isinstance(data, str | Path):
         return open_dataset(str(data), field)
-    return hold_dataset(data, field)
+    return wrap_dataset(data, field)
 
 
 @dataclass(frozen=True)
 class DatasetDensity:
     """A dataset that was measured: its `space`, and where in it each row lies."""
 
-    survey: Survey
-    placed: Placed
+    dataset: FittedDataset
+    densities: RowDensities
 
     def __repr__(self) -> str:
         found = self.summary
@@ -79,48 +83,49 @@ class DatasetDensity:
     @property
     def log10_density(self) -> Float64Array:
         """Of every row, shape (n_rows,); NaN where a row holds nothing."""
-        return self.placed.log_density / np.log(10)
+        return self.densities.log_density / np.log(10)
 
     @property
     def cells(self) -> Int32Array:
         """Of every row, shape (n_rows,); -1 where a row holds nothing."""
-        return self.placed.cells
+        return self.densities.cells
 
     @cached_property
     def summary(self) -> dict[str, Any]:
         """What ``kdos density --json`` says."""
-        return summarise(self.survey, self.placed, random_seed=0)
+        return density_summary(self.dataset.fitted, self.densities, random_seed=0)
 
     def thin(self, count: int = SHOWN_ROWS) -> list[CellView]:
         """The cells of lowest density that hold a row."""
-        return thin_and_crowded(self.survey, self.placed, count=count)[0]
+        return self._extreme_cells(count)[0]
 
     def crowded(self, count: int = SHOWN_ROWS) -> list[CellView]:
         """The cells of highest density."""
-        return thin_and_crowded(self.survey, self.placed, count=count)[1]
+        return self._extreme_cells(count)[1]
 
     def compare(self, other: Any, *, field: str | None = None) -> dict[str, Any]:
         """What this dataset has and the other lacks, both in this one's space."""
-        return compared(
-            self.survey, self.placed, placed_in(read_any_dataset(other, field), self.survey)
-        )
+        others = measure_in_space_of(self.dataset, read_any_dataset(other, field))
+        return compare_datasets(self.dataset.fitted, self.densities, others)
+
+    def _extreme_cells(self, count: int) -> tuple[list[CellView], list[CellView]]:
+        counts = self.densities.profile.counts
+        return thinnest_and_densest_cells(self.dataset.fitted, counts, n_shown=count)
 
     def select(
         self, budget: int, target: str = "uniform", *, cap: int | None = None, **how: Any
     ) -> "ChosenRows":
         """Choose `budget` rows whose cells are distributed as the target says.
 
-        `cap` is the most rows of one cell; `how` is for `kdos.select.candidates`: `dedup`,
-        `similar`, `weight`, `random_seed`.
+        `cap` is the most rows of one cell; `how` is for `kdos.select.find_candidates`:
+        `dedup`, `similar`, `weight`, `random_seed`.
         """
-        pool = candidates(self.survey, at=self.placed, **how)
+        pool = find_candidates(self.dataset, densities=self.densities, **how)
         return ChosenRows(self, pool, budget, target, cap)
 
     def plot(self) -> Any:
         """A Matplotlib figure of the dataset in the plane, coloured by measured density."""
-        from kdos.select.drawing import draw  # Matplotlib is slow to load
-
-        return draw(self.survey)
+        return draw_density_map(self.dataset.reference)
 
     def _repr_html_(self) -> str:
         low, high = self.summary["log10_density_ci"]
@@ -158,7 +163,7 @@ class ChosenRows:
         return self.candidates.choose(
             self.budget,
             self.target,
-            demand=demand_in_cells(self.target, self.density.survey),
+            demand=demand_in_cells(self.target, self.density.dataset),
             cap=self.cap,
         )
 
@@ -186,7 +191,7 @@ class ChosenRows:
 
     def table(self) -> pa.Table:
         """The chosen rows as they were, with their `cell`."""
-        parts = chosen_rows(self.density.survey.dataset, self.selection)
+        parts = chosen_row_tables(self.density.dataset.dataset, self.selection)
         return pa.concat_tables(list(parts), promote_options="permissive")
 
     def save(self, path: str | Path) -> int:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from kdos.select.describe import CellView
+from kdos.density import CellView
 
 SHOWN_ROWS = 5
 """Rows of a table, and cells of each kind, in a notebook's view."""

@@ -8,15 +8,23 @@ import numpy as np
 import pyarrow as pa
 from rich.table import Table
 
-from kdos.select import Options, Placed, Survey, open_dataset, placed, placed_in, survey
-from kdos.select.describe import CellView, thin_and_crowded
-from kdos.select.numbers import compared, summarise
+from kdos.density import (
+    CellView,
+    Reference,
+    RowDensities,
+    compare_datasets,
+    density_summary,
+    thinnest_and_densest_cells,
+)
+from kdos.density.picture import draw_density_map
+from kdos.rows.dataset import open_dataset
+from kdos.select import MeasureOptions, fit_dataset, measure_dataset, measure_in_space_of
 from kdos.store import atomic_file, write_parquet
 from kdos.terminal import console, print_json, print_status
 
-SHOWN = 5
+SHOWN_CELLS = 5
 """Cells of each kind in the table."""
-LONGEST = 90
+EXAMPLE_CHARS = 90
 """Characters of an example in the table."""
 
 
@@ -55,9 +63,9 @@ def add_measuring_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="one line of JSON on stdout")
 
 
-def read_measuring_options(args: argparse.Namespace) -> Options:
+def read_measuring_options(args: argparse.Namespace) -> MeasureOptions:
     """The arguments of `add_measuring_arguments` as options."""
-    return Options(
+    return MeasureOptions(
         embed=args.embed,
         dim=args.dim,
         normalize=args.normalize,
@@ -69,41 +77,45 @@ def read_measuring_options(args: argparse.Namespace) -> Options:
 
 def main(args: argparse.Namespace) -> None:
     """Measure, then write what was asked for."""
-    found = survey(open_dataset(args.file, args.field), read_measuring_options(args))
-    at = placed(found)
-    summary = summarise(found, at, random_seed=args.random_seed)
+    found = fit_dataset(open_dataset(args.file, args.field), read_measuring_options(args))
+    densities = measure_dataset(found)
+    summary = density_summary(found.fitted, densities, random_seed=args.random_seed)
     if args.compare is not None:
-        other = placed_in(open_dataset(args.compare, args.field), found)
-        summary["compare"] = compared(found, at, other)
+        other = measure_in_space_of(found, open_dataset(args.compare, args.field))
+        summary["compare"] = compare_datasets(found.fitted, densities, other)
     if args.points is not None:
-        write_point_table(at, args.points)
+        write_point_table(densities, args.points)
     if args.picture is not None:
-        draw_picture(found, args.picture)
+        write_picture(found.reference, args.picture)
     if args.json:
         print_json(summary)
     else:
-        show_measurement(summary, *thin_and_crowded(found, at, count=SHOWN))
+        counts = densities.profile.counts
+        show_measurement(
+            summary, *thinnest_and_densest_cells(found.fitted, counts, n_shown=SHOWN_CELLS)
+        )
 
 
-def write_point_table(at: Placed, path: Path) -> None:
+def write_point_table(densities: RowDensities, path: Path) -> None:
     """Write each row's log10 density and cell; both null where a row holds nothing to measure."""
-    empty = at.cells < 0
+    cells, empty = densities.cells, densities.cells < 0
+    log10_density = (densities.log_density / np.log(10)).astype(np.float32)
     table = pa.table(
         {
-            "log10_density": pa.array((at.log_density / np.log(10)).astype(np.float32), mask=empty),
-            "cell": pa.array(at.cells, mask=empty),
-            "novel": pa.array(at.novel, mask=empty),
+            "log10_density": pa.array(log10_density, mask=empty),
+            "cell": pa.array(cells, mask=empty),
+            "novel": pa.array(densities.novel, mask=empty),
         }
     )
     write_parquet(path, table, table.schema)
 
 
-def draw_picture(found: Survey, path: Path) -> None:
+def write_picture(reference: Reference, path: Path) -> None:
     """Draw the dataset in the plane."""
-    from kdos.select.drawing import draw  # Matplotlib is slow to load, and seldom wanted
-
     with atomic_file(path) as file:
-        draw(found).savefig(file, format="png", dpi=150, metadata={"Software": None})
+        draw_density_map(reference).savefig(
+            file, format="png", dpi=150, metadata={"Software": None}
+        )
 
 
 def show_measurement(
@@ -130,7 +142,7 @@ def show_measurement(
                 f"{view.count:,}",
                 f"{view.log10_density:.2f}",
                 " ".join(view.terms).replace("[", r"\["),
-                view.examples[0][:LONGEST].replace("[", r"\[") if view.examples else "",
+                view.examples[0][:EXAMPLE_CHARS].replace("[", r"\[") if view.examples else "",
             )
         console.print(table)
     compare = summary.get("compare")
@@ -141,6 +153,5 @@ def show_measurement(
             f"{compare['novel_share']:.1%} of it is novel to the first."
         )
         for view in compare["lacking"]:
-            print_status(
-                f"  lacking: {' '.join(view['terms'])} · {' '.join(view['examples'])[:LONGEST]}"
-            )
+            examples = " ".join(view["examples"])[:EXAMPLE_CHARS]
+            print_status(f"  lacking: {' '.join(view['terms'])} · {examples}")

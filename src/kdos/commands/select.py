@@ -6,12 +6,12 @@ from pathlib import Path
 from kdos.commands.density import add_measuring_arguments, read_measuring_options
 from kdos.errors import UsageError
 from kdos.pool.duplicates import SIMILAR
+from kdos.rows.dataset import open_dataset
 from kdos.select import (
     DEDUP,
-    candidates,
     demand_in_cells,
-    open_dataset,
-    survey,
+    find_candidates,
+    fit_dataset,
     write_selection,
 )
 from kdos.terminal import print_json, print_status
@@ -44,8 +44,9 @@ def main(args: argparse.Namespace) -> None:
     if args.budget < 1 or (args.cap is not None and args.cap < 1):
         raise UsageError("--budget and --cap must be at least 1.")
     dataset = open_dataset(args.file, args.field)
-    found = survey(dataset, read_measuring_options(args))
-    pool = candidates(
+    found = fit_dataset(dataset, read_measuring_options(args))
+    usable = found.fitted.sample.usable
+    pool = find_candidates(
         found,
         dedup=args.dedup,
         similar=args.similar,
@@ -57,11 +58,11 @@ def main(args: argparse.Namespace) -> None:
     )
     write_selection(dataset, selection, args.out)
     summary = {
-        "rows": len(found.usable),
+        "rows": len(usable),
         "candidates": len(pool.rows),
         "selected": len(selection.rows),
-        "skipped": int((~found.usable).sum()),
-        "repeated": int(found.usable.sum()) - len(pool.rows),
+        "skipped": int((~usable).sum()),
+        "repeated": int(usable.sum()) - len(pool.rows),
         "cells": found.space.n_cells,
         "target": args.target,
         "kl": selection.kl,

@@ -4,14 +4,34 @@ In our tests a kernel density in the plane ranks points no better than chance ag
 density; colour the picture by the density that was measured in the space itself.
 """
 
+from typing import Any
+
 import numpy as np
 
 from kdos.arrays import Float32Array, Float64Array
+from kdos.density.fit import Reference
 
 PCA_POINTS = 100_000
 """Points that the two directions are found from at most."""
 GRID_SHARE = 0.9
 """Scott's rule gives the bandwidth; this share of the grid must hold the points."""
+
+
+def draw_density_map(reference: Reference) -> Any:
+    """A Matplotlib figure: points in the plane, each in the colour of its measured density."""
+    from matplotlib.figure import Figure  # slow to load, and seldom wanted
+
+    flat = project_to_plane(reference.points)
+    grid, (left, right, bottom, top) = plane_density(flat)
+    figure = Figure(figsize=(9, 7), layout="constrained")
+    axes = figure.subplots()
+    levels = np.linspace(np.quantile(grid, 0.5), grid.max(), 8)
+    axes.contour(grid.T, levels, extent=(left, right, bottom, top), colors="0.7", linewidths=0.6)
+    colour = reference.log_density / np.log(10)
+    points = axes.scatter(*flat.T, c=colour, s=3, linewidths=0, rasterized=True)
+    figure.colorbar(points, label="log10 density, measured in the space")
+    axes.set(xlabel="first direction", ylabel="second direction")
+    return figure
 
 
 def project_to_plane(points: Float32Array) -> Float64Array:

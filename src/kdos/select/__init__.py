@@ -1,27 +1,28 @@
 """A dataset and a budget in; the rows that meet a target distribution out."""
 
-from kdos.select.choose import Candidates, Selection, draw
-from kdos.select.dataset import Batch, Dataset, hold_dataset, open_dataset
-from kdos.select.rows import DEDUP, candidates, chosen_rows, write_selection
-from kdos.select.survey import Options, Placed, Survey, demand_in_cells, placed, placed_in, survey
+from kdos.select.choose import Candidates, Selection, draw_rows
+from kdos.select.measured import (
+    FittedDataset,
+    MeasureOptions,
+    demand_in_cells,
+    fit_dataset,
+    measure_dataset,
+    measure_in_space_of,
+)
+from kdos.select.rows import DEDUP, chosen_row_tables, find_candidates, write_selection
 
 __all__ = [
     "DEDUP",
-    "Batch",
     "Candidates",
-    "Dataset",
-    "Options",
-    "Placed",
+    "FittedDataset",
+    "MeasureOptions",
     "Selection",
-    "Survey",
-    "candidates",
-    "chosen_rows",
+    "chosen_row_tables",
     "demand_in_cells",
-    "draw",
-    "hold_dataset",
-    "open_dataset",
-    "placed",
-    "placed_in",
-    "survey",
+    "draw_rows",
+    "find_candidates",
+    "fit_dataset",
+    "measure_dataset",
+    "measure_in_space_of",
     "write_selection",
 ]

@@ -1,6 +1,6 @@
 """Which rows to keep: quotas by exact water-filling, and a keyed draw inside every cell."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numba import njit
@@ -8,7 +8,6 @@ from numba import njit
 from kdos.arrays import Float64Array, Int32Array, Int64Array
 from kdos.chance import keyed_generator
 from kdos.density import Space
-from kdos.errors import UsageError
 from kdos.targets import measure_gap, read_target, water_filled_quotas
 
 
@@ -54,7 +53,7 @@ class Candidates:
         supply = np.bincount(self.cells, minlength=self.space.n_cells)
         supply = supply if cap is None else np.minimum(supply, cap)
         quota = water_filled_quotas(log_q, budget, supply=supply)
-        chosen = draw(self.cells, quota, weights=self.weights, random_seed=self.random_seed)
+        chosen = draw_rows(self.cells, quota, weights=self.weights, random_seed=self.random_seed)
         counts = np.bincount(self.cells[chosen], minlength=self.space.n_cells)
         gap, least = measure_gap(counts, log_q, quota), measure_gap(quota, log_q, quota)
         return Selection(
@@ -68,14 +67,6 @@ class Candidates:
             kl_optimum=least.kl,
             candidates=self,
         )
-
-    def weighted(self, weights: Float64Array) -> "Candidates":
-        """The same rows with weights for each of them."""
-        if len(weights) != len(self.rows) or not (np.isfinite(weights) & (weights >= 0)).all():
-            raise UsageError(
-                f"weights must be finite, not negative, and one for each of {len(self.rows)} rows."
-            )
-        return replace(self, weights=weights)
 
 
 @dataclass(frozen=True)
@@ -98,7 +89,7 @@ class Selection:
     candidates: Candidates
 
 
-def draw(
+def draw_rows(
     cells: Int32Array,
     quota: Int64Array,
     *,
@@ -113,17 +104,17 @@ def draw(
     held = np.bincount(cells, minlength=len(quota))
     first = np.cumsum(held) - held
     if weights is None:
-        order = _by_cell(cells, len(quota))
+        order = _order_by_cell(cells, len(quota))
         _shuffle_fronts(order, first, held, quota, rng.random(int(quota.sum())))
     else:
         with np.errstate(divide="ignore"):
             drawn = np.argsort(-(np.log(weights) + rng.gumbel(size=len(cells))), kind="stable")
-        order = drawn[_by_cell(cells[drawn], len(quota))]
+        order = drawn[_order_by_cell(cells[drawn], len(quota))]
     fronts = np.repeat(first - (np.cumsum(quota) - quota), quota) + np.arange(quota.sum())
     return np.sort(order[fronts])
 
 
-def _by_cell(cells: Int32Array, n_cells: int) -> Int64Array:
+def _order_by_cell(cells: Int32Array, n_cells: int) -> Int64Array:
     """Places sorted by cell, else in order; short integers sort by radix."""
     kind = np.uint16 if n_cells <= np.iinfo(np.uint16).max else np.int32
     return np.argsort(cells.astype(kind), kind="stable")

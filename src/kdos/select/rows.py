@@ -8,50 +8,51 @@ import numpy as np
 import pyarrow as pa
 
 from kdos.arrays import Float64Array, Int64Array
-from kdos.density import find_copies
+from kdos.density import RowDensities, find_copies
 from kdos.errors import UsageError
 from kdos.pool import group_texts
 from kdos.pool.duplicates import SIMILAR, near_duplicates
+from kdos.rows.dataset import Dataset
 from kdos.select.choose import Candidates, Selection
-from kdos.select.dataset import Dataset
-from kdos.select.survey import Placed, Survey, placed
+from kdos.select.measured import FittedDataset, measure_dataset
 from kdos.store import write_parquet
 
 DEDUP = ("off", "exact", "near")
 
 
-def candidates(
-    found: Survey,
+def find_candidates(
+    found: FittedDataset,
     *,
     dedup: str = "off",
     similar: float = SIMILAR,
     weight: str | None = None,
     random_seed: int = 0,
-    at: Placed | None = None,
+    densities: RowDensities | None = None,
 ) -> Candidates:
-    """The rows of a surveyed dataset that may be chosen.
+    """The rows of a measured dataset that may be chosen.
 
     `dedup` leaves out rows that repeat an earlier one: `exact` but for case and punctuation (for
     vectors, number by number), `near` with a Jaccard similarity of `similar` or more. `weight`
-    names a field of numbers that makes rows likelier.
+    names a field of numbers that makes rows likelier. `densities` is what `measure_dataset`
+    gave, if it was called already.
     """
-    at = placed(found) if at is None else at
-    rows = np.flatnonzero(found.usable)
-    rows = rows[first_of_copies(found.dataset, dedup, similar=similar)]
-    weights = None if weight is None else read_weights(found.dataset, weight)[rows]
+    densities = densities or measure_dataset(found)
+    rows = np.flatnonzero(found.fitted.sample.usable)
+    rows = rows[_rows_without_repeats(found.dataset, dedup, similar=similar)]
+    weights = None if weight is None else _read_weights(found.dataset, weight)[rows]
     return Candidates(
         space=found.space,
         rows=rows,
-        cells=at.cells[rows],
-        counts=at.pool.counts,
+        cells=densities.cells[rows],
+        counts=densities.profile.counts,
         weights=weights,
         random_seed=random_seed,
     )
 
 
-def first_of_copies(dataset: Dataset, dedup: str, *, similar: float = SIMILAR) -> Int64Array:
+def _rows_without_repeats(dataset: Dataset, dedup: str, *, similar: float = SIMILAR) -> Int64Array:
     """Of the usable rows, numbered from 0, those that repeat no earlier one."""
-    texts = [text for batch in dataset.batches() for text in batch.texts or ()]
+    texts = [text for batch in dataset.read_batches() for text in batch.texts or ()]
     if texts:
         match dedup:
             case "near":
@@ -62,13 +63,13 @@ def first_of_copies(dataset: Dataset, dedup: str, *, similar: float = SIMILAR) -
                 return np.arange(len(texts))
     if dedup == "near":
         raise UsageError("--dedup near compares texts. Got vectors. Use --dedup exact.")
-    vectors = [batch.vectors for batch in dataset.batches() if batch.vectors is not None]
+    vectors = [batch.vectors for batch in dataset.read_batches() if batch.vectors is not None]
     if dedup == "off":
         return np.arange(sum(map(len, vectors)))
     return find_copies(np.concatenate(vectors)).first
 
 
-def read_weights(dataset: Dataset, field: str) -> Float64Array:
+def _read_weights(dataset: Dataset, field: str) -> Float64Array:
     """The numbers in a field, shape (n_rows,).
 
     Raises:
@@ -77,7 +78,7 @@ def read_weights(dataset: Dataset, field: str) -> Float64Array:
     if dataset.holds_vectors:
         raise UsageError("--weight names a field. Got a .npy, which has none.")
     parts: list[Float64Array] = []
-    for rows in dataset.values(field):
+    for rows in dataset.read_field(field):
         try:
             part = np.asarray(rows.batch.column(field).cast(pa.float64()), np.float64)
         except (pa.ArrowException, ValueError) as error:
@@ -93,15 +94,15 @@ def read_weights(dataset: Dataset, field: str) -> Float64Array:
 
 def write_selection(dataset: Dataset, selection: Selection, path: Path) -> int:
     """Write the chosen rows as they were, with their `cell`; returns how many."""
-    tables = list(chosen_rows(dataset, selection))
+    tables = list(chosen_row_tables(dataset, selection))
     table: Any = pa.concat_tables(tables, promote_options="permissive")
     return write_parquet(path, table, table.schema)
 
 
-def chosen_rows(dataset: Dataset, selection: Selection) -> Iterator[pa.Table]:
+def chosen_row_tables(dataset: Dataset, selection: Selection) -> Iterator[pa.Table]:
     """The chosen rows of each batch, with a column `cell`."""
     start = 0
-    for batch in dataset.batches(every_column=True):
+    for batch in dataset.read_batches(every_column=True):
         low, high = np.searchsorted(selection.rows, [start, start + len(batch.usable)])
         if high > low:
             part: Any = pa.Table.from_batches([batch.table])

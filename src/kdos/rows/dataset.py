@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -11,21 +10,27 @@ import pyarrow as pa
 
 from kdos.arrays import BoolArray, Float32Array, FloatingArray
 from kdos.errors import InputError, UsageError
-from kdos.rows import Rows, list_hub_fields, list_table_fields, open_vectors, resolve_field
-from kdos.rows import read_hub_rows as read_hub_rows
-from kdos.rows import read_table_rows as read_table_rows
+from kdos.rows import (
+    Rows,
+    list_hub_fields,
+    list_table_fields,
+    open_vectors,
+    read_hub_rows,
+    read_table_rows,
+    resolve_field,
+)
 
-HUB = "hf:"
+HUB_PREFIX = "hf:"
 """What the name of a Hugging Face data set begins with here: ``hf:owner/name:split``."""
-BATCH_ROWS = 65_536
-VECTORS, TEXTS = "vector", "text"
+DATASET_BATCH_ROWS = 65_536
+VECTOR_COLUMN, TEXT_COLUMN = "vector", "text"
 """The columns of vectors and of texts that came without a name."""
-IN_MEMORY = "the data"
+IN_MEMORY_NAME = "the data"
 """How messages call a dataset in memory."""
 
 
 @dataclass(frozen=True, slots=True)
-class Batch:
+class DatasetBatch:
     """Some rows in a stretch: `table` as they were read, and what is measured of them.
 
     `usable`, shape (n_rows,), says which rows hold anything; of those `texts` or `vectors`, shape
@@ -42,19 +47,19 @@ class Batch:
 class Dataset:
     """Where rows come from, and the field that is measured; empty for a ``.npy``.
 
-    `held` is the table itself where the rows are in memory; `path` is then only a name for it.
+    `table` is the table itself where the rows are in memory; `path` is then only a name for it.
     """
 
     path: str
     field: str
-    held: pa.Table | None = None
+    table: pa.Table | None = None
 
     @property
     def holds_vectors(self) -> bool:
         """Whether it is a ``.npy`` of vectors."""
         return not self.field
 
-    def batches(self, *, every_column: bool = False) -> Iterator[Batch]:
+    def read_batches(self, *, every_column: bool = False) -> Iterator[DatasetBatch]:
         """The rows in order; with `every_column` the whole of each row, else the field alone."""
         if self.holds_vectors:
             yield from _vector_batches(open_vectors(self.path))
@@ -62,18 +67,18 @@ class Dataset:
         for rows in self._rows(None if every_column else [self.field]):
             yield _table_batch(rows, self.field)
 
-    def values(self, field: str) -> Iterator[Rows]:
+    def read_field(self, field: str) -> Iterator[Rows]:
         """The rows with another field of theirs."""
         return self._rows([field])
 
     def _rows(self, columns: Sequence[str] | None) -> Iterator[Rows]:
-        if self.held is not None:
-            table = self.held if columns is None else self.held.select(list(columns))
-            return _held_rows(table, self.path)
-        if self.path.startswith(HUB):
+        if self.table is not None:
+            table = self.table if columns is None else self.table.select(list(columns))
+            return _split_table(table, self.path)
+        if self.path.startswith(HUB_PREFIX):
             name, split = _hub_name(self.path)
-            return read_hub_rows(name, split=split, columns=columns, batch_size=BATCH_ROWS)
-        return read_table_rows(self.path, columns=columns, batch_size=BATCH_ROWS)
+            return read_hub_rows(name, split=split, columns=columns, batch_size=DATASET_BATCH_ROWS)
+        return read_table_rows(self.path, columns=columns, batch_size=DATASET_BATCH_ROWS)
 
 
 def open_dataset(path: str, field: str | None = None) -> Dataset:
@@ -87,7 +92,9 @@ def open_dataset(path: str, field: str | None = None) -> Dataset:
             raise UsageError(f"a .npy file has no fields. Got --field {field}. Leave it out.")
         return Dataset(path, "")
     if field is None:
-        names = hub_fields(path) if path.startswith(HUB) else list_table_fields(Path(path))
+        names = (
+            _list_hub_fields(path) if path.startswith(HUB_PREFIX) else list_table_fields(Path(path))
+        )
         field = resolve_field("text", names)
         if not field:
             known = ", ".join(names)
@@ -95,7 +102,7 @@ def open_dataset(path: str, field: str | None = None) -> Dataset:
     return Dataset(path, field)
 
 
-def hold_dataset(data: Any, field: str | None = None) -> Dataset:
+def wrap_dataset(data: Any, field: str | None = None) -> Dataset:
     """A dataset in memory: texts, vectors of shape (n, n_features), or any table Arrow can read.
 
     Raises:
@@ -103,54 +110,56 @@ def hold_dataset(data: Any, field: str | None = None) -> Dataset:
     """
     if isinstance(data, np.ndarray):
         table = pa.Table.from_batches([_vector_table(np.atleast_2d(np.asarray(data, np.float32)))])
-        return Dataset(IN_MEMORY, VECTORS, table)
+        return Dataset(IN_MEMORY_NAME, VECTOR_COLUMN, table)
     if hasattr(data, "with_format"):
         data = data.with_format("arrow")[:]
     elif isinstance(data, Sequence) and all(isinstance(item, str) for item in data):
-        data, field = {TEXTS: pa.array(data, pa.string())}, TEXTS
+        data, field = {TEXT_COLUMN: pa.array(data, pa.string())}, TEXT_COLUMN
     try:
         table = pa.table(data)
     except (TypeError, ValueError, pa.ArrowException) as error:
         got = type(data).__name__
-        raise InputError.at(IN_MEMORY, f"must be texts, vectors or a table. Got {got}") from error
+        raise InputError.at(
+            IN_MEMORY_NAME, f"must be texts, vectors or a table. Got {got}"
+        ) from error
     field = field or resolve_field("text", table.column_names)
     if field not in table.column_names:
         known = ", ".join(table.column_names)
-        raise InputError.at(IN_MEMORY, f"name its text field. There are: {known}", field=field)
-    return Dataset(IN_MEMORY, field, table)
+        raise InputError.at(IN_MEMORY_NAME, f"name its text field. There are: {known}", field=field)
+    return Dataset(IN_MEMORY_NAME, field, table)
 
 
-def _held_rows(table: pa.Table, name: str) -> Iterator[Rows]:
+def _split_table(table: pa.Table, name: str) -> Iterator[Rows]:
     start = 1
-    for batch in table.combine_chunks().to_batches(BATCH_ROWS):
+    for batch in table.combine_chunks().to_batches(DATASET_BATCH_ROWS):
         yield Rows(name, batch, range(start, start + len(batch)), "row")
         start += len(batch)
 
 
-def hub_fields(path: str) -> list[str]:
+def _list_hub_fields(path: str) -> list[str]:
     """The fields of a Hugging Face data set."""
     name, split = _hub_name(path)
     return list_hub_fields(name, split=split)
 
 
 def _hub_name(path: str) -> tuple[str, str]:
-    name, _, split = path.removeprefix(HUB).partition(":")
+    name, _, split = path.removeprefix(HUB_PREFIX).partition(":")
     return name, split or "train"
 
 
-def _vector_batches(vectors: FloatingArray) -> Iterator[Batch]:
-    for start in range(0, len(vectors), BATCH_ROWS):
-        part = np.asarray(vectors[start : start + BATCH_ROWS], np.float32)
-        yield Batch(_vector_table(part), np.ones(len(part), bool), None, part)
+def _vector_batches(vectors: FloatingArray) -> Iterator[DatasetBatch]:
+    for start in range(0, len(vectors), DATASET_BATCH_ROWS):
+        part = np.asarray(vectors[start : start + DATASET_BATCH_ROWS], np.float32)
+        yield DatasetBatch(_vector_table(part), np.ones(len(part), bool), None, part)
 
 
 def _vector_table(part: Float32Array) -> pa.RecordBatch:
     flat = pa.array(part.reshape(-1))
     column = pa.FixedSizeListArray.from_arrays(flat, part.shape[1])
-    return pa.RecordBatch.from_arrays([column], names=[VECTORS])
+    return pa.RecordBatch.from_arrays([column], names=[VECTOR_COLUMN])
 
 
-def _table_batch(rows: Rows, field: str) -> Batch:
+def _table_batch(rows: Rows, field: str) -> DatasetBatch:
     if field not in rows.batch.schema.names:
         known = ", ".join(rows.batch.schema.names)
         raise InputError.at(rows.path, f"no such field. There are: {known}", field=field)
@@ -160,7 +169,7 @@ def _table_batch(rows: Rows, field: str) -> Batch:
     texts = rows.text_column(field)
     usable = np.asarray(texts.is_valid())
     held: list[Any] = texts.drop_null().to_pylist()
-    return Batch(rows.batch, usable, held, None)
+    return DatasetBatch(rows.batch, usable, held, None)
 
 
 def _is_vector(kind: pa.DataType) -> bool:
@@ -170,7 +179,7 @@ def _is_vector(kind: pa.DataType) -> bool:
     )
 
 
-def _vector_column(rows: Rows, column: Any, field: str) -> Batch:
+def _vector_column(rows: Rows, column: Any, field: str) -> DatasetBatch:
     """A column of lists of numbers, all of one length, as vectors."""
     usable = np.asarray(column.is_valid())
     held = column.drop_null()
@@ -185,10 +194,4 @@ def _vector_column(rows: Rows, column: Any, field: str) -> Batch:
     if not finite.all():
         row = int(np.flatnonzero(usable)[np.argmin(finite)])
         raise rows.row_error(row, "must hold finite numbers only", field=field)
-    return Batch(rows.batch, usable, None, vectors)
-
-
-def first_texts(dataset: Dataset, count: int) -> list[str]:
-    """The first texts of a dataset."""
-    texts = (text for batch in dataset.batches() for text in batch.texts or ())
-    return list(islice(texts, count))
+    return DatasetBatch(rows.batch, usable, None, vectors)
