@@ -35,7 +35,6 @@ Question-answer samples synthesised with kdos, which measures how the knowledge 
 samples is distributed and steers synthesis towards a target distribution.
 """
 _NOT_IDENTIFIER = re.compile(r"[^a-z0-9.]+")
-
 COLUMN_MEANINGS = {
     "question": "the question",
     "answer": "the answer",

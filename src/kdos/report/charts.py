@@ -87,12 +87,10 @@ def build_kl_chart(run: SavedRun) -> LineChart | None:
     """KL by round, with the noise floor and the blind run."""
     if not run.loop.rounds:
         return None
-    lines = [
-        collect_round_series(run.loop, "kl", role="steered"),
-        collect_round_series(run.loop, "floor", role="floor"),
-    ]
+    lines = [collect_round_series(run.loop, "kl", role="steered")]
     if run.blind and run.blind.rounds:
-        lines.insert(1, collect_round_series(run.blind, "kl", role="blind"))
+        lines.append(collect_round_series(run.blind, "kl", role="blind"))
+    lines.append(collect_round_series(run.loop, "floor", role="floor"))
     return lay_out_line_chart(lines, logarithmic=True)
 
 
@@ -107,7 +105,7 @@ def build_tv_chart(run: SavedRun) -> LineChart | None:
 
 
 def collect_round_series(loop: LoopRecord, key: str, *, role: str) -> LineSeries:
-    """One figure of a loop by round; NaN where there is none."""
+    """One measurement of a loop by round; NaN where there is none."""
     numbers = [record[key] for record in loop.rounds]
     return LineSeries(
         role,
@@ -136,10 +134,8 @@ def lay_out_line_chart(lines: Sequence[LineSeries], *, logarithmic: bool = False
     up = _build_log_axis(values) if logarithmic else _build_linear_axis(values)
     across = Axis(first, max(last, first + 1), MARGIN_LEFT, CHART_WIDTH - MARGIN_RIGHT)
     strokes = [
-        ChartLine(
-            line.role, _draw_line_path(line, across, up), *_find_label_place(line, across, up)
-        )
-        for line in lines
+        ChartLine(one.role, _draw_line_path(one, across, up), *_find_label_place(one, across, up))
+        for one in lines
     ]
     whole = max(1, math.ceil((across.high - across.low) / MAX_TICKS))
     ticks = np.arange(math.ceil(across.low), math.floor(across.high) + 1, whole)
@@ -169,31 +165,26 @@ class Axis:
         return round(self.start + share * (self.end - self.start), 1)
 
     def choose_round_values(self) -> list[float]:
-        """Round values along the axis."""
+        """At most about `MAX_TICKS` round values along the axis."""
         if self.logarithmic:
             first, last = round(math.log10(self.low)), round(math.log10(self.high))
             every = math.ceil((last - first) / MAX_TICKS)
             return [10.0**power for power in range(first, last + 1, every)]
         unit = 10.0 ** math.floor(math.log10(self.high))
+        # The smallest round step, of 0.2, 0.5, 1 or 2 units, that needs no more ticks than allowed.
         step = next(unit * n for n in (0.2, 0.5, 1, 2) if self.high <= MAX_TICKS * unit * n)
         return [float(f"{i * step:.6g}") for i in range(int(self.high / step) + 1)]
 
 
 def _build_log_axis(values: Float64Array) -> Axis:
-    """A logarithmic axis over whole powers of ten that hold the values."""
     shown = np.maximum(values, SMALLEST_SHOWN) if len(values) else np.array([1.0])
     low, high = math.floor(math.log10(shown.min())), math.ceil(math.log10(shown.max()))
-    return Axis(
-        10.0**low,
-        10.0 ** max(high, low + 1),
-        CHART_HEIGHT - MARGIN_BOTTOM,
-        MARGIN_TOP,
-        logarithmic=True,
-    )
+    # One power of ten at least, for values that are all equal.
+    ends = 10.0**low, 10.0 ** max(high, low + 1)
+    return Axis(*ends, CHART_HEIGHT - MARGIN_BOTTOM, MARGIN_TOP, logarithmic=True)
 
 
 def _build_linear_axis(values: Float64Array) -> Axis:
-    """An axis from zero to a little above the largest value."""
     top = float(values.max()) if len(values) and values.max() > SMALLEST_SHOWN else 1.0
     return Axis(0.0, top * 1.05, CHART_HEIGHT - MARGIN_BOTTOM, MARGIN_TOP)
 
@@ -204,9 +195,8 @@ def _draw_line_path(line: LineSeries, across: Axis, up: Axis) -> str:
     pen_up = True
     for x, y in zip(line.x, line.y, strict=True):
         if math.isfinite(y):
-            parts.append(
-                f"{'M' if pen_up else 'L'}{across.to_drawing_units(x):g} {up.to_drawing_units(y):g}"
-            )
+            place = f"{across.to_drawing_units(x):g} {up.to_drawing_units(y):g}"
+            parts.append(f"{'M' if pen_up else 'L'}{place}")
         pen_up = not math.isfinite(y)
     return "".join(parts)
 
@@ -219,7 +209,8 @@ def _find_label_place(line: LineSeries, across: Axis, up: Axis) -> tuple[float, 
 
 
 def _separate_labels(strokes: Sequence[ChartLine]) -> list[ChartLine]:
-    """The strokes with their names moved so far that none covers another."""
+    # From top to bottom each name is pushed below the one before it; what then hangs out of the
+    # plot at the bottom moves all of them up.
     moved: dict[str, float] = {}
     free = -math.inf
     for stroke in sorted(strokes, key=lambda stroke: stroke.label_at):
@@ -231,9 +222,10 @@ def _separate_labels(strokes: Sequence[ChartLine]) -> list[ChartLine]:
 
 
 def compute_fullness_shares(held: Float64Array, quota: Float64Array) -> Float64Array:
-    """How much of the target lies in cells that hold each multiple of their quota.
+    """The share of the target in cells that hold each multiple of their quota (our design).
 
-    Both have shape (n_cells,) and are scaled to one sum, so that pools of any size compare.
+    `held` and `quota` have shape (n_cells,) and are scaled to one sum, so that pools of any size
+    compare; the result has one share for each bin of `FULLNESS_EDGES`.
     """
     wanted = quota > 0
     multiple = held[wanted] / quota[wanted] * (quota.sum() / max(held.sum(), 1))

@@ -43,9 +43,7 @@ def draw_png_figures(run: SavedRun) -> dict[str, bytes]:
         "drafts": _draw_drafts_figure,
     }
     made = {name: make(run) for name, make in makers.items()}
-    return {
-        f"{name}.png": _encode_png(figure) for name, figure in made.items() if figure is not None
-    }
+    return {f"{name}.png": _encode_png(figure) for name, figure in made.items() if figure}
 
 
 def _encode_png(figure: Figure) -> bytes:
@@ -56,7 +54,6 @@ def _encode_png(figure: Figure) -> bytes:
 
 
 def _draw_panels_figure(run: SavedRun) -> Figure | None:
-    """Scatter, histogram and kernel density, before and after."""
     if run.source is None:
         return None
     x, y = principal_coordinates(run.source)
@@ -72,9 +69,8 @@ def _draw_panels_figure(run: SavedRun) -> Figure | None:
     for row, (name, *columns) in zip(axes, pools, strict=True):
         _draw_panel_row(row, frame, columns, limits=(low, high))
         row[0].set_ylabel(name)
-    for ax, title in zip(
-        axes[0], ("scatter", "2-D histogram (log)", "kernel density"), strict=True
-    ):
+    titles = ("scatter", "2-D histogram (log)", "kernel density")
+    for ax, title in zip(axes[0], titles, strict=True):
         ax.set_title(title, fontsize=10)
     return figure
 
@@ -90,14 +86,12 @@ def _draw_panel_row(
     x, y, density, weights = columns
     places = frame.to_panel_units(x, y)
     scatter, histogram, kernel = row
-    scatter.scatter(
-        *places.T, c=density, s=1, cmap=COLOUR_MAP, vmin=limits[0], vmax=limits[1], lw=0
-    )
+    low, high = limits
+    scatter.scatter(*places.T, c=density, s=1, cmap=COLOUR_MAP, vmin=low, vmax=high, lw=0)
     counts = sum_weights_on_grid(places, weights, HISTOGRAM_COLUMNS, HISTOGRAM_ROWS)
     logs = np.log10(np.where(counts > 0, counts, np.nan))
-    histogram.imshow(
-        logs, cmap=COLOUR_MAP, extent=(0, PANEL_WIDTH, PANEL_HEIGHT, 0), interpolation="nearest"
-    )
+    extent = (0, PANEL_WIDTH, PANEL_HEIGHT, 0)
+    histogram.imshow(logs, cmap=COLOUR_MAP, extent=extent, interpolation="nearest")
     smooth = estimate_kernel_density(places, weights)
     levels = [*find_enclosing_levels(smooth), float(smooth.max())]
     across = (np.arange(smooth.shape[1]) + 0.5) * DENSITY_GRID_STEP
@@ -108,21 +102,17 @@ def _draw_panel_row(
 
 
 def _draw_gap_figure(run: SavedRun) -> Figure | None:
-    """KL with its noise floor and total variation, by round."""
     if not run.loop.rounds:
         return None
     figure = Figure(figsize=(9, 3), layout="constrained")
     left, right = figure.subplots(1, 2)
-    for loop, name, colour in (
-        (run.loop, "steered", STEERED_COLOUR),
-        (run.blind, "blind", BLIND_COLOUR),
-    ):
+    loops = ((run.loop, "steered", STEERED_COLOUR), (run.blind, "blind", BLIND_COLOUR))
+    for loop, name, colour in loops:
         if loop is not None and loop.rounds:
             _plot_round_series(left, loop, "kl", label=name, color=colour)
             _plot_round_series(right, loop, "tv", label=name, color=colour)
-    _plot_round_series(
-        left, run.loop, "floor", label="noise floor", color=FLOOR_COLOUR, linestyle="--"
-    )
+    dashed = {"color": FLOOR_COLOUR, "linestyle": "--"}
+    _plot_round_series(left, run.loop, "floor", label="noise floor", **dashed)
     left.set(xlabel="round", ylabel="KL to the target (nats)", yscale="log")
     right.set(xlabel="round", ylabel="total variation", ylim=(0, None))
     for ax in (left, right):
@@ -132,22 +122,20 @@ def _draw_gap_figure(run: SavedRun) -> Figure | None:
 
 
 def _plot_round_series(ax: Axes, loop: LoopRecord, key: str, **style: Any) -> None:
-    """One figure of a loop by round; a round without the figure breaks the line."""
     line = collect_round_series(loop, key, role=key)
     ax.plot(line.x, line.y, **style)
 
 
 def _draw_drafts_figure(run: SavedRun) -> Figure | None:
-    """What became of the drafts, as bars."""
-    rows = [fate for fate in tables.tabulate_draft_outcomes(run.loop) if fate.outcome]
+    rows = [row for row in tables.tabulate_draft_outcomes(run.loop) if row.outcome]
     if not rows:
         return None
     figure = Figure(figsize=(6, 0.6 + 0.35 * len(rows)), layout="constrained")
     ax = figure.subplots()
-    names = [fate.outcome for fate in rows]
+    names = [row.outcome for row in rows]
     colours = [STEERED_COLOUR if name == "accepted" else BLIND_COLOUR for name in names]
-    bars = ax.barh(names, [fate.drafts for fate in rows], color=colours)
-    ax.bar_label(bars, [f"{fate.drafts:,}" for fate in rows], padding=4)
+    bars = ax.barh(names, [row.drafts for row in rows], color=colours)
+    ax.bar_label(bars, [f"{row.drafts:,}" for row in rows], padding=4)
     ax.invert_yaxis()
     ax.set(xticks=[], xmargin=0.15)
     ax.spines[:].set_visible(False)

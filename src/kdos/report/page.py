@@ -22,15 +22,8 @@ MAX_WRITING_SHARE = 0.05
 """The share of a run's time that writing its page may take (our design)."""
 
 D3_MODULES = (
-    "d3-dispatch",
-    "d3-timer",
-    "d3-ease",
-    "d3-color",
-    "d3-interpolate",
-    "d3-selection",
-    "d3-drag",
-    "d3-transition",
-    "d3-zoom",
+    *("d3-dispatch", "d3-timer", "d3-ease", "d3-color", "d3-interpolate"),
+    *("d3-selection", "d3-drag", "d3-transition", "d3-zoom"),
 )
 """The map's gestures; each file needs those before it. Licences: `vendor/LICENSES.txt`."""
 
@@ -49,6 +42,7 @@ def write_report(run: Path, *, png: bool = False) -> WrittenReport:
 
     Raises:
         InputError: The folder is no run.
+        StoreError: A file of the run is damaged.
     """
     artefacts = read_saved_run(run)
     path = RunFolder(run).page
@@ -80,11 +74,8 @@ class LivePage:
 def render_page(run: SavedRun) -> str:
     """The page of a run, finished or not."""
     layers = build_map_layers(run)
-    style, script, library = (
-        _read_page_asset("page.css"),
-        _read_page_asset("map.js"),
-        _read_d3_modules(),
-    )
+    style, script = _read_page_asset("page.css"), _read_page_asset("map.js")
+    library = _read_d3_modules()
     template = _template_environment().get_template("page.html")
     return template.render(
         run=run,
@@ -96,7 +87,7 @@ def render_page(run: SavedRun) -> str:
         tv=charts.build_tv_chart(run),
         fullness=charts.build_fullness_chart(run),
         comparison=tables.compare_with_blind_run(run),
-        fates=tables.tabulate_draft_outcomes(run.loop),
+        draft_outcomes=tables.tabulate_draft_outcomes(run.loop),
         cells=tables.tabulate_cells(run),
         layers=layers,
         points=pack_map_layers(layers),
@@ -132,31 +123,28 @@ def _content_security_policy(style: str, *scripts: str) -> str:
 
 
 def _csp_source_hash(text: str) -> str:
-    """The hash by which a Content-Security-Policy knows an inline text."""
+    # A policy knows an inline text by its hash; the text must be put into the page unchanged.
     return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
 
 
 def _read_d3_modules() -> str:
-    """The library with its licences, which go wherever it goes."""
+    # The licences go wherever the library goes.
     licences = _read_page_asset("vendor/LICENSES.txt")
-    return f"/*\n{licences}*/\n" + "\n".join(
-        _read_page_asset(f"vendor/{name}.min.js") for name in D3_MODULES
-    )
+    modules = [_read_page_asset(f"vendor/{name}.min.js") for name in D3_MODULES]
+    return f"/*\n{licences}*/\n" + "\n".join(modules)
 
 
 def _read_page_asset(name: str) -> str:
-    """A file that lies beside this one."""
     return read_package_text("kdos.report", name)
 
 
 def _draw_figures(artefacts: SavedRun) -> dict[str, bytes]:
-    """The figures by file name; Matplotlib is slow to load, and the page does without."""
+    # Matplotlib is slow to load, and the page does without it.
     from kdos.report.figures import draw_png_figures
 
     return draw_png_figures(artefacts)
 
 
 def _write_whole_file(path: Path, data: bytes) -> None:
-    """Write one file, whole or not at all."""
     with atomic_file(path) as file:
         file.write(data)

@@ -1,4 +1,4 @@
-"""The picture plane: two principal coordinates as a scatter, a 2-D histogram, a kernel density.
+"""Panels of a pool on the principal plane: scatter, 2-D histogram and kernel density, as SVG.
 
 These are pictures of a distribution, never measurements of it: in two dimensions a kernel density
 says next to nothing about the density in the space (`docs/density.md`).
@@ -19,7 +19,7 @@ from kdos.pool.grouping import fact_key
 from kdos.report.saved_run import SavedRun, principal_coordinates
 
 PANEL_WIDTH, PANEL_HEIGHT = 400, 300
-"""The plane of a panel, in the units of its drawing."""
+"""A panel, in the units of its drawing."""
 
 RAMP_STEPS = 8
 """Colours of the density ramp."""
@@ -27,13 +27,13 @@ RAMP_STEPS = 8
 MAX_DOTS = 12_000
 HISTOGRAM_COLUMNS, HISTOGRAM_ROWS = 48, 36
 DENSITY_GRID_STEP = 2
-"""Grid points of the kernel density, in units of the plane."""
+"""Distance of the kernel density's grid points, in panel units."""
 
 ENCLOSED_SHARES = (0.95, 0.85, 0.7, 0.55, 0.4, 0.25, 0.12, 0.04)
 """Shares of all knowledge inside each contour, the widest first."""
 
 CLIPPED_SHARE = 0.002
-"""Share of the points that the frame leaves out at each side, so that strays do not shrink it."""
+"""Share of the points that the frame leaves out at each side, so that outliers do not shrink it."""
 FRAME_MARGIN = 0.08
 
 
@@ -46,10 +46,9 @@ class PanelFrame:
     scale: float
 
     def to_panel_units(self, x: Float64Array, y: Float64Array) -> Float64Array:
-        """Principal coordinates in the plane's units, shape (n, 2), y pointing down."""
-        return np.stack(
-            [(x - self.left) * self.scale, PANEL_HEIGHT - (y - self.bottom) * self.scale], 1
-        )
+        """Principal coordinates in the panel's units, shape (n, 2), y pointing down."""
+        across, up = (x - self.left) * self.scale, (y - self.bottom) * self.scale
+        return np.stack([across, PANEL_HEIGHT - up], 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,25 +77,17 @@ def build_panel_rows(run: SavedRun) -> list[PanelRow]:
     frame = fit_panel_frame(*source)
     density = run.source.table["log10_density"].to_numpy()
     low, high = (float(q) for q in np.quantile(density, [0.01, 0.99]))
-    rows = [
-        PanelRow(
-            "Before",
-            f"the {run.source.total:,} knowledge points of the source",
-            draw_panel_paths(
-                frame.to_panel_units(*source),
-                np.ones(len(density)),
-                assign_ramp_steps(density, low, high),
-            ),
-        )
-    ]
+    # Both rows take the source's frame and the source's ends of the ramp, so that they compare.
+    steps = assign_ramp_steps(density, low, high)
+    panels = draw_panel_paths(frame.to_panel_units(*source), np.ones(len(density)), steps)
+    rows = [PanelRow("Before", f"the {run.source.total:,} knowledge points of the source", panels)]
     after = collect_pool_points(run)
     if after is not None:
         x, y, log10, weights = after
         taught = int(run.loop.points_by_cell.sum()) or int(weights.sum())
         note = f"{taught:,} facts taught by the samples"
-        panels = draw_panel_paths(
-            frame.to_panel_units(x, y), weights, assign_ramp_steps(log10, low, high)
-        )
+        steps = assign_ramp_steps(log10, low, high)
+        panels = draw_panel_paths(frame.to_panel_units(x, y), weights, steps)
         rows.append(PanelRow("After", note, panels))
     return rows
 
@@ -104,9 +95,9 @@ def build_panel_rows(run: SavedRun) -> list[PanelRow]:
 def collect_pool_points(
     run: SavedRun,
 ) -> tuple[Float64Array, Float64Array, Float64Array, Float64Array] | None:
-    """Coordinates, log10 density and exposures of what the pool teaches.
+    """x, y, log10 density and exposures, shape (n_points,) each, of what the pool teaches.
 
-    Before the run has written its pool's knowledge points, those of the source that are taught.
+    Until the run has written its pool's knowledge points, these are the source's that are taught.
     """
     if run.loop.pool_points is not None:
         table = run.loop.pool_points.table
@@ -146,7 +137,7 @@ def draw_panel_paths(places: Float64Array, weights: Float64Array, step: Int64Arr
 
 
 def assign_ramp_steps(values: Float64Array, low: float, high: float) -> Int64Array:
-    """The ramp step, in [0, STEPS), of each value between `low` and `high`."""
+    """The ramp step, in [0, RAMP_STEPS), of each value between `low` and `high`."""
     share = (values - low) / max(high - low, 1e-12)
     return np.clip((share * RAMP_STEPS).astype(np.int64), 0, RAMP_STEPS - 1)
 
@@ -162,6 +153,8 @@ def group_dots_by_step(step: Int64Array) -> list[Int64Array]:
 
 def draw_dot_path(places: Float64Array) -> str:
     """Dots as one path of strokes without length, which round caps make into dots."""
+    # Places are rounded to half a unit, equal ones drawn once, and each is given relative to the
+    # last, which keeps the page small; one path stands for thousands of circles.
     inside = ((places >= 0) & (places <= [PANEL_WIDTH, PANEL_HEIGHT])).all(1)
     whole = np.unique(np.rint(places[inside] * 2).astype(int), axis=0)
     moves = np.diff(whole, axis=0, prepend=0)
@@ -171,7 +164,6 @@ def draw_dot_path(places: Float64Array) -> str:
 
 
 def _format_half_units(doubled: int) -> str:
-    """A number of half units, as short as SVG allows."""
     return str(doubled // 2) if doubled % 2 == 0 else str(doubled / 2)
 
 
@@ -189,11 +181,12 @@ def sum_weights_on_grid(
 
 
 def draw_histogram_paths(places: Float64Array, weights: Float64Array) -> list[str]:
-    """Squares of the histogram, in steps of the logarithm of their weight."""
+    """Squares of the 2-D histogram, one path for each step of the logarithm of their weight."""
     grid = sum_weights_on_grid(places, weights, HISTOGRAM_COLUMNS, HISTOGRAM_ROWS)
     side = PANEL_WIDTH / HISTOGRAM_COLUMNS
     filled = grid > 0
     logs = np.log(np.where(filled, grid, 1))
+    # The largest bin would be one step past the last, but for the tiny factor.
     step = assign_ramp_steps(logs, 0.0, float(logs.max()) * (1 + 1e-9))
     return [
         "".join(
@@ -205,7 +198,7 @@ def draw_histogram_paths(places: Float64Array, weights: Float64Array) -> list[st
 
 
 def _draw_contour_paths(places: Float64Array, weights: Float64Array) -> list[str]:
-    """Areas of the kernel density that hold `ENCLOSED_SHARES` of the weight, the widest first."""
+    # A rim of zeros closes the contours of areas that run over the edge of the panel.
     density = estimate_kernel_density(places, weights)
     levels = find_enclosing_levels(density)
     rims = contourpy.contour_generator(z=np.pad(density, 1), line_type=LineType.Separate)
@@ -213,28 +206,35 @@ def _draw_contour_paths(places: Float64Array, weights: Float64Array) -> list[str
 
 
 def estimate_kernel_density(places: Float64Array, weights: Float64Array) -> Float64Array:
-    """The kernel density on a fine grid: Scott's bandwidth, points binned before smoothing."""
+    """The Gaussian kernel density on a fine grid, up to a factor, shape (rows, columns).
+
+    Scott's rule for two dimensions (Scott 1992): each axis has the bandwidth n_eff ** (-1/6) times
+    its weighted standard deviation, with n_eff = (sum w)² / sum w², Kish's effective sample size.
+    """
+    # Points are binned first and the bins smoothed: the cost is that of the grid, not of points.
     grid = sum_weights_on_grid(
         places, weights, PANEL_WIDTH // DENSITY_GRID_STEP, PANEL_HEIGHT // DENSITY_GRID_STEP
     )
     effective = weights.sum() ** 2 / (weights**2).sum()
-    spread = np.sqrt(
-        np.average(
-            (places - np.average(places, axis=0, weights=weights)) ** 2, axis=0, weights=weights
-        )
-    )
+    centre = np.average(places, axis=0, weights=weights)
+    spread = np.sqrt(np.average((places - centre) ** 2, axis=0, weights=weights))
+    # Never below one grid point, where the smoothed bins would fall apart into single dots.
     bandwidth = np.maximum(spread * effective ** (-1 / 6), DENSITY_GRID_STEP) / DENSITY_GRID_STEP
     return gaussian_filter(grid, bandwidth[::-1], mode="constant")
 
 
 def find_enclosing_levels(density: Float64Array) -> list[float]:
-    """The density at the rim of the smallest areas that hold each share of `ENCLOSED_SHARES`."""
+    """The density at the rim of the smallest areas that hold each share of `ENCLOSED_SHARES`.
+
+    These are highest-density regions (Hyndman 1996): the grid's values from the largest down,
+    summed until the share is reached.
+    """
     ordered = np.sort(density.ravel())[::-1]
     held = np.cumsum(ordered) / ordered.sum()
     return [float(ordered[np.searchsorted(held, share)]) for share in ENCLOSED_SHARES]
 
 
 def _join_closed_lines(lines: list[Float64Array]) -> str:
-    """Closed lines on the padded grid as one path in the plane's units."""
+    # Grid point i of the padded grid is the middle of bin i - 1, which is i - 0.5 steps from 0.
     rings = [((line[:-1] - 0.5) * DENSITY_GRID_STEP).round(1).tolist() for line in lines]
     return "".join(f"M{'L'.join(f'{x:g} {y:g}' for x, y in ring)}z" for ring in rings)

@@ -16,11 +16,13 @@ from kdos.pool.grouping import fact_key
 from kdos.report.saved_run import LoopRecord, RandomRows, SavedRun, principal_coordinates
 from kdos.report.wording import OUTCOME_NAMES, find_outcome_key
 
+# Whole numbers pack far better than floats, and 16 bits place a dot to a tenth of a pixel on a
+# canvas of 1,000 pixels that is zoomed in by six.
 COORDINATE_RANGE = 65_535
-"""Places are whole numbers in [0, RANGE], both axes to one scale."""
+"""Coordinates are whole numbers in [0, COORDINATE_RANGE], both axes to one scale."""
 
 RAMP_LEVELS = 255
-"""Values of a ramp are whole numbers in [0, LEVELS]."""
+"""Values of a ramp are whole numbers in [0, RAMP_LEVELS]."""
 
 MAX_TEXT_LENGTH = 240
 """Characters of a point's text that the map shows."""
@@ -66,23 +68,23 @@ class MapLayer:
     colourings: Sequence[ColourRamp | ColourClasses]
 
 
-def build_map_layers(artefacts: SavedRun) -> list[MapLayer]:
+def build_map_layers(run: SavedRun) -> list[MapLayer]:
     """The layers that the run's artefacts allow: knowledge points, drafts."""
-    if artefacts.source is None:
+    if run.source is None:
         return []
-    plane = MapProjection.fit_to_points(artefacts.source)
-    layers = [_build_source_layer(artefacts.source, artefacts.loop, plane)]
-    drafts = artefacts.loop.drafts
+    projection = MapProjection.fit_to_points(run.source)
+    layers = [_build_source_layer(run.source, run.loop, projection)]
+    drafts = run.loop.drafts
     if drafts is None:
         return layers
-    n_rounds = len(artefacts.loop.rounds)
-    layers.append(_build_draft_layer(drafts, artefacts.source, plane, n_rounds=n_rounds))
+    n_rounds = len(run.loop.rounds)
+    layers.append(_build_draft_layer(drafts, run.source, projection, n_rounds=n_rounds))
     return [layer for layer in layers if layer.text]
 
 
 @dataclass(frozen=True, slots=True)
 class MapProjection:
-    """From principal coordinates to whole numbers; y points down."""
+    """A map from the two principal coordinates to whole numbers; y points down."""
 
     left: float
     top: float
@@ -90,24 +92,26 @@ class MapProjection:
 
     @classmethod
     def fit_to_points(cls, points: RandomRows) -> "MapProjection":
-        """The plane that holds all of the points."""
+        """The projection whose range holds all of the points."""
         x, y = principal_coordinates(points)
         width = max(float(np.ptp(x)), float(np.ptp(y)), 1e-9)
         return cls(float(x.min()), float(y.max()), COORDINATE_RANGE / width)
 
     def project_points(self, x: Float64Array, y: Float64Array) -> tuple[Int64Array, Int64Array]:
-        """Whole coordinates."""
+        """Columns and rows of points; what lies outside goes to the edge."""
         places = np.stack([(x - self.left) * self.scale, (self.top - y) * self.scale])
         across, down = np.clip(np.rint(places), 0, COORDINATE_RANGE).astype(np.int64)
         return across, down
 
 
-def _build_source_layer(source: RandomRows, loop: LoopRecord, plane: MapProjection) -> MapLayer:
-    """The source's knowledge points."""
-    x, y = plane.project_points(*principal_coordinates(source))
+def _build_source_layer(
+    source: RandomRows, loop: LoopRecord, projection: MapProjection
+) -> MapLayer:
+    x, y = projection.project_points(*principal_coordinates(source))
     texts = values(source.table, "text")
     taught = [loop.taught_points.get(fact_key(text)) for text in texts]
-    times = np.array([0 if t is None else t.exposures for t in taught])
+    exposures = np.array([0 if t is None else t.exposures for t in taught])
+    exposure_class = np.digitize(exposures, [1, 2, 4, 8])
     rounds = np.array([0 if t is None else t.first_round for t in taught])
     return MapLayer(
         name="Knowledge points of the source",
@@ -118,26 +122,28 @@ def _build_source_layer(source: RandomRows, loop: LoopRecord, plane: MapProjecti
         colourings=[
             build_colour_ramp("log10 density", source.table["log10_density"].to_numpy()),
             build_colour_classes("domain", values(source.table, "domain")),
-            ColourClasses(
-                "taught", EXPOSURE_CLASSES, np.digitize(times, [1, 2, 4, 8]), ordered=True
-            ),
+            ColourClasses("taught", EXPOSURE_CLASSES, exposure_class, ordered=True),
             build_round_classes("first taught", rounds, len(loop.rounds)),
         ],
     )
 
 
 def _build_draft_layer(
-    drafts: RandomRows, source: RandomRows, plane: MapProjection, *, n_rounds: int
+    drafts: RandomRows, source: RandomRows, projection: MapProjection, *, n_rounds: int
 ) -> MapLayer:
     """The drafts whose knowledge points were placed, each in the middle of its cells."""
     cells = values(drafts.table, "cells")
     placed = np.array([row for row, held in enumerate(cells) if held], np.int64)
     table = drafts.table.take(placed)
     x, y = compute_cell_midpoints([cells[row] for row in placed], source)
-    spread = COORDINATE_RANGE / plane.scale * DRAFT_JITTER
+    # Drafts of one set of cells have one midpoint: without noise they would be one dot.
+    spread = COORDINATE_RANGE / projection.scale * DRAFT_JITTER
     shift = keyed_generator(0, "map", len(placed)).normal(0, spread, (2, len(placed)))
-    across, down = plane.project_points(x + shift[0], y + shift[1])
+    across, down = projection.project_points(x + shift[0], y + shift[1])
+    number = {key: i for i, key in enumerate(OUTCOME_NAMES)}
     errors = values(table, "error_class")
+    outcomes = np.array([number[find_outcome_key(error)] for error in errors], np.int64)
+    reasons = [reason or "accepted" for reason in values(table, "reason")]
     return MapLayer(
         name="Drafts of the loop",
         total=drafts.total,
@@ -145,18 +151,9 @@ def _build_draft_layer(
         y=down,
         text=[question[:MAX_TEXT_LENGTH] for question in values(table, "question")],
         colourings=[
-            ColourClasses(
-                "outcome",
-                list(OUTCOME_NAMES.values()),
-                np.array(
-                    [list(OUTCOME_NAMES).index(find_outcome_key(error)) for error in errors],
-                    np.int64,
-                ),
-            ),
+            ColourClasses("outcome", list(OUTCOME_NAMES.values()), outcomes),
             build_round_classes("round", drafts.file_index[placed] + 1, n_rounds),
-            build_colour_classes(
-                "reason", [reason or "accepted" for reason in values(table, "reason")]
-            ),
+            build_colour_classes("reason", reasons),
             build_colour_classes("domain", values(table, "domain")),
         ],
     )
@@ -165,13 +162,18 @@ def _build_draft_layer(
 def compute_cell_midpoints(
     cells: Sequence[Sequence[int]], source: RandomRows
 ) -> tuple[Float64Array, Float64Array]:
-    """The mean of the source's knowledge points in each list of cells, on the principal plane."""
+    """x and y of each list of cells: the mean over it of the cells' mean knowledge point.
+
+    A cell that is listed twice counts twice; one without knowledge points of the source lies at
+    the origin. Shape (n_lists,) each.
+    """
     x, y = principal_coordinates(source)
     own = source.table["cell"].to_numpy()
     n_cells = 1 + max(int(own.max()), max((max(held) for held in cells), default=0))
     size = np.maximum(np.bincount(own, minlength=n_cells), 1)
     centre_x = np.bincount(own, x, minlength=n_cells) / size
     centre_y = np.bincount(own, y, minlength=n_cells) / size
+    # The lists end to end; `row` is the list of an entry, so that one bincount sums them all.
     lengths = np.array([len(held) for held in cells], np.int64)
     flat = np.concatenate([np.asarray(held) for held in cells]) if cells else np.zeros(0, int)
     row = np.repeat(np.arange(len(cells)), lengths)
@@ -182,12 +184,11 @@ def compute_cell_midpoints(
 
 
 def build_colour_ramp(name: str, numbers: Float64Array) -> ColourRamp:
-    """Numbers on a scale that leaves out the most extreme 0.5 % at either end."""
+    """Numbers as levels between the 0.5 % and the 99.5 % quantile; the rest gets the end levels."""
     low, high = (float(q) for q in np.quantile(numbers, [0.005, 0.995]))
     share = (numbers - low) / max(high - low, 1e-12)
-    return ColourRamp(
-        name, low, high, np.clip(np.rint(share * RAMP_LEVELS), 0, RAMP_LEVELS).astype(np.int64)
-    )
+    levels = np.clip(np.rint(share * RAMP_LEVELS), 0, RAMP_LEVELS).astype(np.int64)
+    return ColourRamp(name, low, high, levels)
 
 
 def build_colour_classes(name: str, names: Sequence[str]) -> ColourClasses:
@@ -203,11 +204,13 @@ def build_colour_classes(name: str, names: Sequence[str]) -> ColourClasses:
 
 def build_round_classes(name: str, rounds: Int64Array, last: int) -> ColourClasses:
     """Rounds in classes of a few each; round 0 stands for never."""
+    # Short runs have fewer rounds than classes: equal edges fall together.
     edges = np.unique(np.linspace(1, last + 1, MAX_ROUND_CLASSES + 1).round().astype(np.int64))
     labels = [
         f"round {low}" if high - low == 1 else f"rounds {low} to {high - 1}"
         for low, high in zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True)
     ]
+    # digitize gives 0 to what lies before the first edge, which is round 0 alone.
     number = np.digitize(rounds, edges)
     if number.min(initial=1) > 0:
         return ColourClasses(name, labels, number - 1, ordered=True)
@@ -216,5 +219,6 @@ def build_round_classes(name: str, rounds: Int64Array, last: int) -> ColourClass
 
 def pack_map_layers(layers: Sequence[MapLayer]) -> str:
     """The layers as base64 of deflated JSON: nothing in it can be taken for markup."""
+    # Base64 has no "<": the map's script inflates it in the browser.
     data = orjson.dumps(layers, option=orjson.OPT_SERIALIZE_NUMPY)
     return base64.b64encode(zlib.compress(data)).decode()

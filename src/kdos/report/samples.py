@@ -1,4 +1,8 @@
-"""A question's logic as boxes and arrows: layers from left to right, few crossings."""
+"""Samples shown in full, each with its logic laid out as boxes and arrows.
+
+The layout is the layered one of Sugiyama, Tagawa and Toda (1981): break circles, put nodes into
+layers from left to right, order each layer so that few edges cross, then set coordinates.
+"""
 
 import itertools
 import unicodedata
@@ -19,10 +23,10 @@ LETTER_WIDTH, LINE_HEIGHT = 7.3, 17
 BOX_PADDING_X, BOX_PADDING_Y = 10, 8
 COLUMN_DISTANCE, BOX_DISTANCE = 40, 12
 WAYPOINT = "\0"
-"""What the name of a gap starts with; no node id can."""
+"""What the name of a waypoint starts with; no node id can."""
 
 ORDERING_SWEEPS = 4
-"""Rounds of ordering each layer by the middle of its neighbours."""
+"""Passes over all layers that order each by the barycentres of its neighbours."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,21 +71,20 @@ class ShownSample:
 
 
 def build_shown_samples(run: SavedRun) -> list[ShownSample]:
-    """Samples with their logic drawn."""
+    """The run's example samples with their logic laid out."""
     found: list[ShownSample] = []
     for sample in run.examples:
         logic = parse(sample["logic"] or "")
         if isinstance(logic, Fault):
-            found.append(
-                ShownSample(sample, None, f"{spell_out_name(logic.reason)}: {logic.detail}")
-            )
+            fault = f"{spell_out_name(logic.reason)}: {logic.detail}"
+            found.append(ShownSample(sample, None, fault))
         else:
             found.append(ShownSample(sample, lay_out_diagram(logic), ""))
     return found
 
 
 def lay_out_diagram(logic: Logic) -> DiagramLayout:
-    """Lay a diagram out."""
+    """Boxes in the order of the nodes and arrows in the order of the edges."""
     depth = assign_node_layers(logic)
     routes = [_list_waypoints(edge, number, depth) for number, edge in enumerate(logic.edges)]
     columns = _reduce_crossings(_group_by_layer(depth, routes), routes)
@@ -98,7 +101,7 @@ def lay_out_diagram(logic: Logic) -> DiagramLayout:
 
 
 def assign_node_layers(logic: Logic) -> dict[str, int]:
-    """The layer of each node: one past the farthest that leads to it."""
+    """The layer of each node by longest path: one past the farthest that leads to it."""
     sources: dict[str, list[str]] = {node.id: [] for node in logic.nodes}
     for edge in _select_acyclic_edges(logic):
         sources[edge.target].append(edge.source)
@@ -109,14 +112,14 @@ def assign_node_layers(logic: Logic) -> dict[str, int]:
 
 
 def _list_waypoints(edge: Edge, number: int, depth: Mapping[str, int]) -> list[str]:
-    """The names an edge passes: its ends, and a gap in every layer between them."""
+    # An edge over several layers passes a waypoint in each layer between, Sugiyama's dummy node:
+    # it keeps its place in the layer's order, so the edge goes around boxes and not through them.
     start, end = depth[edge.source], depth[edge.target]
     between = range(start + 1, end) if start < end else range(start - 1, end, -1)
     return [edge.source, *(f"{WAYPOINT}{number}/{layer}" for layer in between), edge.target]
 
 
 def _group_by_layer(depth: Mapping[str, int], routes: Sequence[Sequence[str]]) -> list[list[str]]:
-    """The names of each layer, gaps after nodes."""
     columns: list[list[str]] = [[] for _ in range(max(depth.values()) + 1)]
     for name, layer in depth.items():
         columns[layer].append(name)
@@ -127,7 +130,8 @@ def _group_by_layer(depth: Mapping[str, int], routes: Sequence[Sequence[str]]) -
 
 
 def _select_acyclic_edges(logic: Logic) -> list[Edge]:
-    """The edges that do not close a circle with those before them."""
+    # Edges are taken in the order of the text, without those that would close a circle; such an
+    # edge is drawn backwards and has no say in the layers.
     ways: dict[str, list[str]] = {node.id: [] for node in logic.nodes}
     kept: list[Edge] = []
     for edge in logic.edges:
@@ -138,7 +142,7 @@ def _select_acyclic_edges(logic: Logic) -> list[Edge]:
 
 
 def _sort_topologically(sources: Mapping[str, Sequence[str]]) -> Iterable[str]:
-    """Node ids such that each comes after its sources."""
+    # Quadratic, without a queue: a diagram has a handful of nodes. It ends, for circles are broken.
     done: dict[str, None] = {}
     while len(done) < len(sources):
         for name in sources:
@@ -148,7 +152,8 @@ def _sort_topologically(sources: Mapping[str, Sequence[str]]) -> Iterable[str]:
 
 
 def _reduce_crossings(columns: list[list[str]], routes: Sequence[Sequence[str]]) -> list[list[str]]:
-    """Each layer ordered by where the neighbours of its names stand, which uncrosses edges."""
+    # Barycentre heuristic: each name goes to the mean position of its neighbours, as a share of
+    # their layer's height. To find the fewest crossings is NP-hard.
     beside: dict[str, list[str]] = {name: [] for column in columns for name in column}
     for names in routes:
         for a, b in itertools.pairwise(names):
@@ -166,14 +171,13 @@ def _reduce_crossings(columns: list[list[str]], routes: Sequence[Sequence[str]])
 
 
 def _compute_barycentre(rank: Mapping[str, float], names: Sequence[str], own: str) -> float:
-    """The mean rank of `names`, or a node's own where it stands alone."""
     return sum(rank[name] for name in names) / len(names) if names else rank[own]
 
 
 def _place_boxes(
     labels: Mapping[str, str], columns: Sequence[Sequence[str]]
 ) -> dict[str, DiagramBox]:
-    """Boxes in columns, each column centred on the tallest; a gap is a box without lines."""
+    """Boxes in columns, each column centred on the tallest; a waypoint is a box without lines."""
     lines = {
         name: wrap_node_label(labels[name]) if name in labels else [] for c in columns for name in c
     }
@@ -187,7 +191,8 @@ def _place_boxes(
     boxes: dict[str, DiagramBox] = {}
     left = 1.0
     for column, height in zip(columns, tall, strict=True):
-        width = max(width_of(line) for name in column for line in lines[name]) + 2 * BOX_PADDING_X
+        letters = max(measure_text_width(line) for name in column for line in lines[name])
+        width = letters * LETTER_WIDTH + 2 * BOX_PADDING_X
         top = 1 + (max(tall) - height) / 2
         for name in column:
             boxes[name] = DiagramBox(left, top, width, heights[name], lines[name])
@@ -197,7 +202,7 @@ def _place_boxes(
 
 
 def _draw_arrow(edge: Edge, boxes: Sequence[DiagramBox]) -> DiagramArrow:
-    """A curve from box to box, straight through the gaps between."""
+    """A curve from box to box, straight through the waypoints between."""
     if boxes[0] is boxes[-1]:
         return _draw_self_loop(edge, boxes[0])
     onward = boxes[-1].x > boxes[0].x
@@ -205,6 +210,7 @@ def _draw_arrow(edge: Edge, boxes: Sequence[DiagramBox]) -> DiagramArrow:
     path = f"M{x:g} {y:g}"
     for number, box in enumerate(boxes[1:], 1):
         before, (x, y) = (x, y), _find_side_middle(box, right=not onward)
+        # Both control points lie half way across, so that the curve leaves and arrives level.
         half = (x - before[0]) / 2
         path += f"C{before[0] + half:g} {before[1]:g} {x - half:g} {y:g} {x:g} {y:g}"
         if number < len(boxes) - 1:
@@ -218,7 +224,6 @@ def _draw_arrow(edge: Edge, boxes: Sequence[DiagramBox]) -> DiagramArrow:
 
 
 def _draw_self_loop(edge: Edge, box: DiagramBox) -> DiagramArrow:
-    """A curve from a box to itself."""
     x, bend = box.x + box.width, COLUMN_DISTANCE / 2
     y1, y2 = box.y + BOX_PADDING_Y, box.y + box.height - BOX_PADDING_Y
     path = f"M{x:g} {y1:g}C{x + bend:g} {y1:g} {x + bend:g} {y2:g} {x:g} {y2:g}"
@@ -226,7 +231,6 @@ def _draw_self_loop(edge: Edge, box: DiagramBox) -> DiagramArrow:
 
 
 def _find_side_middle(box: DiagramBox, *, right: bool) -> tuple[float, float]:
-    """The middle of a box's right or left side."""
     return box.x + box.width * right, box.y + box.height / 2
 
 
@@ -235,12 +239,11 @@ def wrap_node_label(label: str) -> list[str]:
     lines = [""]
     for word in label.split() or [" "]:
         for piece in _split_long_word(word):
-            if (
-                lines[-1]
-                and measure_text_width(lines[-1]) + 1 + measure_text_width(piece) > MAX_LINE_WIDTH
-            ):
-                lines.append("")
-            lines[-1] += (" " if lines[-1] else "") + piece
+            longer = f"{lines[-1]} {piece}" if lines[-1] else piece
+            if measure_text_width(longer) <= MAX_LINE_WIDTH:
+                lines[-1] = longer
+            else:
+                lines.append(piece)
     if len(lines) > MAX_BOX_LINES:
         lines = [*lines[: MAX_BOX_LINES - 1], lines[MAX_BOX_LINES - 1][: MAX_LINE_WIDTH - 1] + "…"]
     return lines
@@ -257,10 +260,5 @@ def _split_long_word(word: str) -> list[str]:
 
 
 def measure_text_width(text: str) -> int:
-    """How many letters wide a text is."""
+    """Width in Latin letters; East Asian wide and full-width characters are two."""
     return sum(2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)
-
-
-def width_of(text: str) -> float:
-    """About how wide a text is in drawing units."""
-    return measure_text_width(text) * LETTER_WIDTH

@@ -31,7 +31,7 @@ DRAFT_COLUMNS = ["question", "accepted", "reason", "error_class", "cells", "doma
 
 @dataclass(frozen=True, slots=True)
 class RandomRows:
-    """Rows drawn at random from `total` in some files, in their order; `file` is each row's."""
+    """Rows drawn at random of `total` in some files, in order; `file_index` is each one's file."""
 
     table: pa.Table
     total: int
@@ -50,9 +50,9 @@ class TaughtPoint:
 class LoopRecord:
     """A loop's rounds and what they made.
 
-    `rounds` holds each round.json; `fates` counts drafts by (reason, error class), ("", "") where
-    accepted; `held` counts knowledge points by cell, shape (n_cells,); `taught` says how often and
-    when, by its `fact_key`.
+    `rounds` holds the facts of each round; `verdict_counts` counts drafts by (reason, error class),
+    ("", "") where accepted; `points_by_cell` counts knowledge points, shape (n_cells,);
+    `taught_points` says how often and since when, by `fact_key`.
     """
 
     rounds: Sequence[Mapping[str, Any]]
@@ -140,15 +140,14 @@ def _count_taught_points(
 
 
 def _count_verdicts(verdicts: Sequence[Path]) -> Counter[tuple[str, str]]:
-    """Drafts by reason and error class."""
     keys = ["reason", "error_class"]
-    fates: Counter[tuple[str, str]] = Counter()
+    counts: Counter[tuple[str, str]] = Counter()
     for path in verdicts:
         for batch in _read_batches(path, keys):
             groups = pa.Table.from_batches([batch]).group_by(keys).aggregate([([], "count_all")])
             for row in groups.to_pylist():
-                fates[row["reason"] or "", row["error_class"] or ""] += row["count_all"]
-    return fates
+                counts[row["reason"] or "", row["error_class"] or ""] += row["count_all"]
+    return counts
 
 
 def _read_spread_samples(folder: RunFolder) -> list[dict[str, Any]]:
@@ -172,9 +171,8 @@ def _add_seed_domains(points: RandomRows | None, seeds: Path) -> RandomRows | No
     domains = dict.fromkeys(firsts, "")
     if seeds.is_file():
         for batch in _read_batches(seeds, ["id", "domain"]):
-            for name, domain in zip(
-                batch["id"].to_pylist(), batch["domain"].to_pylist(), strict=True
-            ):
+            names, found = batch["id"].to_pylist(), batch["domain"].to_pylist()
+            for name, domain in zip(names, found, strict=True):
                 if name in domains:
                     domains[name] = domain or ""
     column = pa.array([domains[name] for name in firsts], pa.string())
@@ -183,28 +181,27 @@ def _add_seed_domains(points: RandomRows | None, seeds: Path) -> RandomRows | No
 
 
 def _read_rows_if_written(path: Path, columns: Sequence[str]) -> RandomRows | None:
-    """At most `MAX_POINTS_SHOWN` rows of one file, if it is there."""
     return read_random_rows([path], columns) if path.is_file() else None
 
 
 def read_random_rows(paths: Sequence[Path], columns: Sequence[str]) -> RandomRows | None:
     """At most `MAX_POINTS_SHOWN` rows of some files taken together."""
+    # Row numbers run over the files laid end to end; `ends` holds where each file stops.
     ends = np.cumsum([_count_file_rows(path) for path in paths], dtype=np.int64)
     total = int(ends[-1]) if len(ends) else 0
     if not total:
         return None
     rows = np.arange(total)
     if total > MAX_POINTS_SHOWN:
-        rows = np.sort(
-            keyed_generator(0, "report", total).choice(total, MAX_POINTS_SHOWN, replace=False)
-        )
-    return RandomRows(
-        _take_rows(paths, columns, rows), total, np.searchsorted(ends, rows, side="right")
-    )
+        rng = keyed_generator(0, "report", total)
+        rows = np.sort(rng.choice(total, MAX_POINTS_SHOWN, replace=False))
+    file_index = np.searchsorted(ends, rows, side="right")
+    return RandomRows(_take_rows(paths, columns, rows), total, file_index)
 
 
 def _take_rows(paths: Sequence[Path], columns: Sequence[str] | None, rows: Int64Array) -> pa.Table:
     """The rows at ascending places of files laid end to end, batch by batch."""
+    # One pass over the batches, so that memory is bounded by a batch and by the rows taken.
     start = 0
     parts: list[pa.RecordBatch] = []
     for path in paths:
@@ -216,7 +213,6 @@ def _take_rows(paths: Sequence[Path], columns: Sequence[str] | None, rows: Int64
 
 
 def _read_batches(path: Path, columns: Sequence[str] | None) -> Iterator[pa.RecordBatch]:
-    """A Parquet file of the run, batch by batch."""
     try:
         with pq.ParquetFile(path) as file:
             yield from file.iter_batches(columns=None if columns is None else list(columns))
@@ -225,7 +221,6 @@ def _read_batches(path: Path, columns: Sequence[str] | None) -> Iterator[pa.Reco
 
 
 def _count_file_rows(path: Path) -> int:
-    """How many rows a Parquet file of the run has."""
     try:
         return pq.read_metadata(path).num_rows
     except (OSError, pa.ArrowInvalid) as error:

@@ -1,4 +1,4 @@
-"""The page's tables: what became of drafts, cells, the balance of the stages, the cost."""
+"""The page's headline and tables: drafts, cells, balance of the stages, cost, the blind run."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import yaml
 
-from kdos.arrays import Float64Array, Int64Array
 from kdos.pool import values
 from kdos.pool.grouping import fact_key
 from kdos.report.charts import FULLNESS_EDGES, MET_RANGE, compute_fullness_shares
@@ -65,7 +64,6 @@ def build_headline(run: SavedRun) -> Headline:
 
 
 def _compose_headline(run: SavedRun, last: Mapping[str, Any] | None) -> str:
-    """What the run came to, in words."""
     if run.summary is None:
         if last is None:
             return "The run is preparing: no round of synthesis is complete yet."
@@ -79,46 +77,28 @@ def _compose_headline(run: SavedRun, last: Mapping[str, Any] | None) -> str:
 
 
 def _build_headline_tiles(run: SavedRun, last: Mapping[str, Any]) -> list[HeadlineTile]:
-    """The figures under the headline."""
     drafts = run.loop.verdict_counts.total()
+    facts, floor = format_number(last["knowledge_points"]), format_number(last["floor"])
     found = [
-        HeadlineTile(
-            f"{last['samples']:,}",
-            "samples",
-            f"{format_number(last['knowledge_points'])} facts taught",
-        ),
-        HeadlineTile(
-            format_number(last["kl"]),
-            "KL to the target, nats",
-            f"noise floor {format_number(last['floor'])}",
-        ),
-        HeadlineTile(format_number(last["tv"]), "total variation", "0 is the target itself"),
+        (f"{last['samples']:,}", "samples", f"{facts} facts taught"),
+        (format_number(last["kl"]), "KL to the target, nats", f"noise floor {floor}"),
+        (format_number(last["tv"]), "total variation", "0 is the target itself"),
     ]
     if run.blind and run.blind.rounds:
-        blind = run.blind.rounds[-1]
-        found.append(
-            HeadlineTile(
-                format_number(blind["kl"]), "KL of the blind run", "same size, not steered"
-            )
-        )
+        kl = format_number(run.blind.rounds[-1]["kl"])
+        found.append((kl, "KL of the blind run", "same size, not steered"))
     if run.source:
-        found.append(
-            HeadlineTile(
-                format_share(_compute_taught_share(run)), "of the source taught", "distinct facts"
-            )
-        )
-    accepted = run.loop.verdict_counts[("", "")]
-    found.append(
-        HeadlineTile(format_share(accepted / max(drafts, 1)), "accepted", f"of {drafts:,} drafts")
-    )
-    return found
+        share = format_share(_compute_taught_share(run, run.loop))
+        found.append((share, "of the source taught", "distinct facts"))
+    accepted = format_share(run.loop.verdict_counts["", ""] / max(drafts, 1))
+    found.append((accepted, "accepted", f"of {drafts:,} drafts"))
+    return [HeadlineTile(*tile) for tile in found]
 
 
-def _compute_taught_share(run: SavedRun, loop: LoopRecord | None = None) -> float:
+def _compute_taught_share(run: SavedRun, loop: LoopRecord) -> float:
     """The share of the source's distinct knowledge points that a loop's samples hold."""
     texts = values(run.source.table, "text") if run.source else []
-    taught = (loop or run.loop).taught_points
-    return sum(fact_key(text) in taught for text in texts) / max(len(texts), 1)
+    return sum(fact_key(text) in loop.taught_points for text in texts) / max(len(texts), 1)
 
 
 def read_wanted_samples(config: str) -> int | None:
@@ -130,20 +110,18 @@ def read_wanted_samples(config: str) -> int | None:
 
 
 def compare_with_blind_run(run: SavedRun) -> list[tuple[str, str, str]]:
-    """Measure, steered, blind."""
+    """Rows of (measure, steered, blind); empty without a blind run."""
     if not (run.blind and run.blind.rounds and run.loop.rounds):
         return []
     both = [(run.loop, run.loop.rounds[-1]), (run.blind, run.blind.rounds[-1])]
+    taught = [_compute_taught_share(run, loop) for loop, _ in both]
     rows = [
         ("samples", [format_number(last["samples"]) for _, last in both]),
         ("KL to the target (nats)", [format_number(last["kl"]) for _, last in both]),
         ("KL as a multiple of the noise floor", [_format_floor_multiple(last) for _, last in both]),
         ("total variation", [format_number(last["tv"]) for _, last in both]),
         ("target in cells that are met", [_format_met_share(run, loop) for loop, _ in both]),
-        (
-            "source taught at least once",
-            [format_share(_compute_taught_share(run, loop)) for loop, _ in both],
-        ),
+        ("source taught at least once", [format_share(share) for share in taught]),
         ("drafts judged", [format_number(loop.verdict_counts.total()) for loop, _ in both]),
         ("log10 density", [format_number(last["log10_density"]) for _, last in both]),
     ]
@@ -151,12 +129,8 @@ def compare_with_blind_run(run: SavedRun) -> list[tuple[str, str, str]]:
 
 
 def _format_floor_multiple(last: Mapping[str, Any]) -> str:
-    """KL in units of the noise floor."""
-    return (
-        format_number(last["kl"] / last["floor"])
-        if last["kl"] is not None and last["floor"]
-        else "–"
-    )
+    known = last["kl"] is not None and last["floor"]
+    return format_number(last["kl"] / last["floor"] if known else None)
 
 
 def _format_met_share(run: SavedRun, loop: LoopRecord) -> str:
@@ -231,9 +205,8 @@ def tabulate_draft_outcomes(loop: LoopRecord) -> list[DraftOutcome]:
             count = by_outcome[key]
             meaning = CLASS_MEANINGS.get(key, "joined the pool")
             rows.append(DraftOutcome(OUTCOME_NAMES[key], "", meaning, count, count / total))
-        reasons = [
-            (r, n) for (r, e), n in loop.verdict_counts.items() if r and find_outcome_key(e) == key
-        ]
+        counts = loop.verdict_counts.items()
+        reasons = [(r, n) for (r, e), n in counts if r and find_outcome_key(e) == key]
         for reason, count in sorted(reasons, key=lambda item: (-item[1], item[0]))[:REASONS_SHOWN]:
             example = examples.get(reason, "")
             rows.append(DraftOutcome("", spell_out_name(reason), "", count, count / total, example))
@@ -245,76 +218,63 @@ def _find_first_questions(drafts: RandomRows | None) -> dict[str, str]:
     found: dict[str, str] = {}
     if drafts is not None:
         table = drafts.table
-        for reason, question in zip(
-            values(table, "reason"), values(table, "question"), strict=True
-        ):
+        reasons, questions = values(table, "reason"), values(table, "question")
+        for reason, question in zip(reasons, questions, strict=True):
             found.setdefault(reason or ACCEPTED, _shorten_question(question or ""))
     return found
 
 
 def _shorten_question(text: str) -> str:
-    """A text of at most `EXAMPLE_LENGTH` letters."""
     return text if len(text) <= MAX_QUESTION_LENGTH else text[: MAX_QUESTION_LENGTH - 1] + "…"
 
 
 def tabulate_cells(run: SavedRun) -> list[CellTable]:
-    """The thinnest and the most crowded cells of the source, and those that lack most."""
+    """The thinnest and the most crowded cells of the source, and those with the largest deficit."""
     if run.source is None or run.target is None:
         return []
     own = run.source.table["cell"].to_numpy()
     quota = run.target["quota"].to_numpy()
+    # A cell's density is the mean over the source's knowledge points in it; empty cells have none.
     count = np.bincount(own, minlength=len(quota))
     log10 = run.source.table["log10_density"].to_numpy()
     density = np.bincount(own, log10, minlength=len(quota)) / np.maximum(count, 1)
     filled = np.flatnonzero(count)
     by_density = filled[np.argsort(density[filled], kind="stable")]
-    lack = quota - run.loop.points_by_cell
-    most = np.argsort(-lack, kind="stable")[:CELLS_SHOWN]
-    shelf = Shelf(run, count, density)
+    deficit = quota - run.loop.points_by_cell
+    largest = np.argsort(-deficit, kind="stable")[:CELLS_SHOWN]
     tables = [
         ("Thinnest", "where the source says least", by_density[:CELLS_SHOWN]),
         ("Most crowded", "where the source repeats itself", by_density[::-1][:CELLS_SHOWN]),
-        ("Still short", "what is missing most at the end", most[lack[most] > 0]),
+        ("Still short", "what is missing most at the end", largest[deficit[largest] > 0]),
     ]
     return [
-        CellTable(title, note, [shelf.cell(int(n)) for n in numbers])
+        CellTable(title, note, [_describe_cell(run, int(n), float(density[n])) for n in numbers])
         for title, note, numbers in tables
         if len(numbers)
     ]
 
 
-@dataclass(frozen=True, slots=True)
-class Shelf:
-    """What is known of every cell: source `count` and mean log10 `density`, shape (n_cells,)."""
-
-    run: SavedRun
-    count: Int64Array
-    density: Float64Array
-
-    def cell(self, number: int) -> CellRow:
-        """One cell with examples of its knowledge points."""
-        source, target = self.run.source, self.run.target
-        assert source is not None
-        assert target is not None
-        rows = np.flatnonzero(source.table["cell"].to_numpy() == number)[:POINTS_SHOWN]
-        quota, held = (
-            int(target["quota"][number].as_py()),
-            int(self.run.loop.points_by_cell[number]),
-        )
-        return CellRow(
-            number=number,
-            log10_density=float(self.density[number]),
-            source=int(self.count[number]),
-            quota=quota,
-            held=held,
-            fill=min(held / quota, MAX_BAR_MULTIPLE) if quota else 0.0,
-            reachable=bool(target["reachable"][number].as_py()),
-            examples=values(source.table.take(rows), "text"),
-        )
+def _describe_cell(run: SavedRun, number: int, log10_density: float) -> CellRow:
+    """One cell with examples of its knowledge points."""
+    assert run.source is not None
+    assert run.target is not None
+    rows = np.flatnonzero(run.source.table["cell"].to_numpy() == number)
+    quota = int(run.target["quota"][number].as_py())
+    held = int(run.loop.points_by_cell[number])
+    return CellRow(
+        number=number,
+        log10_density=log10_density,
+        source=len(rows),
+        quota=quota,
+        held=held,
+        fill=min(held / quota, MAX_BAR_MULTIPLE) if quota else 0.0,
+        reachable=bool(run.target["reachable"][number].as_py()),
+        examples=values(run.source.table.take(rows[:POINTS_SHOWN]), "text"),
+    )
 
 
 def tabulate_stages(summary: Mapping[str, Any] | None) -> list[StageBalance]:
-    """Rows in and out of every stage."""
+    """Rows in, out and refused at every stage."""
     stages = (summary or {}).get("stages") or {}
     return [
         StageBalance(
@@ -328,7 +288,7 @@ def tabulate_stages(summary: Mapping[str, Any] | None) -> list[StageBalance]:
 
 
 def tabulate_costs(summary: Mapping[str, Any] | None) -> list[tuple[str, str, str]]:
-    """Measure, in all, and for each sample that was accepted."""
+    """Rows of (measure, in all, for each sample that was accepted)."""
     if not summary:
         return []
     usage = summary.get("usage") or {}
