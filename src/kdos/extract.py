@@ -9,21 +9,17 @@ import pyarrow as pa
 from kdos.pool import Extraction, Grouping, Passage, Refusal, Seed, fields_of, group_texts, values
 from kdos.tasks import Ask, Request, ask_extraction, pair_replies_in_order, read_extraction
 
+_TEXTS = pa.list_(pa.string())
 EXTRACTIONS = pa.schema(
-    [
-        ("seed", pa.string()),
-        ("topic_entities", pa.list_(pa.string())),
-        ("knowledge_points", pa.list_(pa.string())),
-        ("logic", pa.string()),
-    ]
+    {
+        "seed": pa.string(),
+        "topic_entities": _TEXTS,
+        "knowledge_points": _TEXTS,
+        "logic": pa.string(),
+    }
 )
 KNOWLEDGE_POINTS = pa.schema(
-    [
-        ("text", pa.string()),
-        ("multiplicity", pa.int64()),
-        ("seeds", pa.list_(pa.string())),
-        ("wordings", pa.list_(pa.string())),
-    ]
+    {"text": pa.string(), "multiplicity": pa.int64(), "seeds": _TEXTS, "wordings": _TEXTS}
 )
 """One row a knowledge point; `wordings` are the other wordings that were merged into it."""
 

@@ -171,9 +171,9 @@ def test_only_plain_contradictions_count(one, other, against):
 def test_a_shape_is_refused_only_past_its_share_and_only_in_a_pool_of_some_size():
     own, other = shape_of_logic(parse(LOGIC)).name, shape_of_logic(parse("graph TD\nA --> B")).name
     shapes = ShapeCounts()
-    shapes.add([own] * (MIN_SHAPED_SAMPLES - 1))
+    shapes.add_shapes([own] * (MIN_SHAPED_SAMPLES - 1))
     assert check_logic_shape(own, shapes, most=0.5) is None
-    shapes.add([other])
+    shapes.add_shapes([other])
     assert check_logic_shape(own, shapes, most=0.5).reason == "same_shape_again"
     assert check_logic_shape(own, shapes, most=1.0) is None
     assert check_logic_shape(other, shapes, most=0.5) is None

@@ -58,10 +58,12 @@ def test_renaming_and_reordering_leave_the_shape(edges, names, random):
 
 def test_counts_say_how_alike_a_pool_is():
     counts = ShapeCounts()
-    assert counts.share(shape_of_logic(parse(CHAIN)).name) == counts.effective() == 0
-    counts.add(shape_of_logic(parse(text)).name for text in (CHAIN, CHAIN, CHAIN, JOIN))
-    assert counts.share(shape_of_logic(parse(CHAIN)).name) == 0.75
-    assert counts.share(shape_of_logic(parse(RING)).name) == 0
+    assert (
+        counts.share_of_shape(shape_of_logic(parse(CHAIN)).name) == counts.effective_number() == 0
+    )
+    counts.add_shapes(shape_of_logic(parse(text)).name for text in (CHAIN, CHAIN, CHAIN, JOIN))
+    assert counts.share_of_shape(shape_of_logic(parse(CHAIN)).name) == 0.75
+    assert counts.share_of_shape(shape_of_logic(parse(RING)).name) == 0
     assert math.isclose(
-        counts.effective(), math.exp(-(0.75 * math.log(0.75) + 0.25 * math.log(0.25)))
+        counts.effective_number(), math.exp(-(0.75 * math.log(0.75) + 0.25 * math.log(0.25)))
     )

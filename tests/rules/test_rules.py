@@ -24,7 +24,7 @@ from kdos.logic import Fault, find_faults, parse
 from kdos.pool import Draft, Extraction, Passage, Refusal, Seed
 from kdos.rules import RulesEngine, answer
 from kdos.rules.facts import read_fact, read_facts
-from kdos.rules.questions import Wording, ask_fact
+from kdos.rules.questions import QuestionWording, ask_fact
 from kdos.rules.relations import PYTHON_RELATIONS, TRIPLE_RELATIONS, Relation
 from kdos.seed.passages import cut_passages
 from kdos.seed.pydocs import read_library_documents
@@ -175,7 +175,7 @@ def test_a_relation_reads_what_it_writes_and_asks_in_four_ways(relation: Relatio
     assert {name: fact.slots[name] for name in wanted} == {name: slots[name] for name in wanted}
     for slot, phrasings in relation.asks.items():
         assert len(set(phrasings)) >= 4
-        texts = [ask_fact(fact, slot, (), Wording(phrase=n)) for n in range(len(phrasings))]
+        texts = [ask_fact(fact, slot, (), QuestionWording(phrase=n)) for n in range(len(phrasings))]
         assert len({question.text for question in texts if question}) == len(phrasings)
 
 

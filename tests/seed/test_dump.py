@@ -5,7 +5,7 @@ import tracemalloc
 import pytest
 
 from kdos.errors import InputError
-from kdos.seed.dump import read_dump
+from kdos.seed.dump import read_dump_pages
 
 HEAD = """<mediawiki xmlns="http://www.mediawiki.org/xml/export-0.10/" xml:lang="de">
 <siteinfo><namespaces><namespace key="0" /><namespace key="6">Datei</namespace>
@@ -41,7 +41,7 @@ def multistream(data):
 def test_pages_come_with_title_namespace_and_text(tmp_path, suffix, pack):
     path = tmp_path / f"dump.xml{suffix}"
     path.write_bytes(pack(dump(*PAGES).encode()))
-    found = list(read_dump(path))
+    found = list(read_dump_pages(path))
     assert [(p.id, p.title, p.namespace, p.redirect) for _, p in found] == [
         ("1", "Eins", "0", False),
         ("2", "Zwei", "0", True),
@@ -57,7 +57,7 @@ def test_of_several_revisions_the_last_one_counts(tmp_path):
     path = tmp_path / "dump.xml"
     text = dump({"id": 1, "title": "A", "text": "Old"})
     path.write_text(text.replace("</page>", "<revision><text>New</text></revision></page>"))
-    assert [page.text for _, page in read_dump(path)] == ["New"]
+    assert [page.text for _, page in read_dump_pages(path)] == ["New"]
 
 
 @pytest.mark.parametrize(
@@ -78,7 +78,7 @@ def test_a_bad_dump_is_one_clear_line(tmp_path, content, message):
     path = tmp_path / "dump.xml"
     path.write_text(content)
     with pytest.raises(InputError) as caught:
-        list(read_dump(path))
+        list(read_dump_pages(path))
     assert message in str(caught.value)
 
 
@@ -86,14 +86,14 @@ def test_bytes_that_are_not_utf8_name_their_line(tmp_path):
     path = tmp_path / "dump.xml"
     path.write_bytes(dump(*PAGES).encode().replace("ü".encode(), b"\xff"))
     with pytest.raises(InputError, match=r"dump\.xml, line 8: .*not well-formed"):
-        list(read_dump(path))
+        list(read_dump_pages(path))
 
 
 def test_a_truncated_bz2_is_one_clear_line(tmp_path):
     path = tmp_path / "dump.xml.bz2"
     path.write_bytes(bz2.compress(dump(*PAGES * 400).encode())[:-40])
     with pytest.raises(InputError, match=r"dump\.xml\.bz2: must be a whole, readable file"):
-        list(read_dump(path))
+        list(read_dump_pages(path))
 
 
 def test_memory_does_not_grow_with_the_dump(tmp_path, monkeypatch):
@@ -104,7 +104,7 @@ def test_memory_does_not_grow_with_the_dump(tmp_path, monkeypatch):
         page = {"title": "A", "text": "Word " * 200}
         path.write_bytes(bz2.compress(dump(*({"id": n} | page for n in range(pages))).encode()))
         tracemalloc.start()
-        assert sum(1 for _ in read_dump(path)) == pages
+        assert sum(1 for _ in read_dump_pages(path)) == pages
         highest = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
         return highest

@@ -256,7 +256,7 @@ def check_logic_shape(name: str, shapes: ShapeCounts, *, most: float) -> Refusal
     """
     if most >= 1 or shapes.counts.total() < MIN_SHAPED_SAMPLES:
         return None
-    share = shapes.share(name)
+    share = shapes.share_of_shape(name)
     return make_refusal("same_shape_again", f"{share:.0%} of the pool") if share > most else None
 
 

@@ -133,7 +133,7 @@ class FlowchartReader:
     def _read_chain(self, position: int) -> int:
         """Read ``A & B --> C --> D`` and return where it ends."""
         text = self.text
-        sources, position = self._read_ends(position)
+        sources, position = self._read_joined_nodes(position)
         while True:
             position = _skip_pattern(_SPACE, text, position)
             link = _LINK.match(text, position)
@@ -143,13 +143,13 @@ class FlowchartReader:
             start = _across_line_break(text, _skip_pattern(_SPACE, text, link.end()))
             if start >= len(text):
                 raise LogicError("a node was expected after the arrow", link.start())
-            targets, position = self._read_ends(start)
-            self._join_ends(sources, targets, link)
+            targets, position = self._read_joined_nodes(start)
+            self._add_link_edges(sources, targets, link)
             sources = targets
         self._require_end(position)
         return position
 
-    def _join_ends(self, sources: list[str], targets: list[str], link: re.Match[str]) -> None:
+    def _add_link_edges(self, sources: list[str], targets: list[str], link: re.Match[str]) -> None:
         """Add an edge from each source to each target; a hidden link only places boxes."""
         if link["hidden"]:
             return
@@ -164,7 +164,7 @@ class FlowchartReader:
         label = clean_label(strip_quotes(spoken.strip("|"))) if spoken else ""
         self.edges += [Edge(s, t, label, directed) for s in sources for t in targets]
 
-    def _read_ends(self, position: int) -> tuple[list[str], int]:
+    def _read_joined_nodes(self, position: int) -> tuple[list[str], int]:
         """Read ``A & B``: the names, and where they end."""
         text = self.text
         names: list[str] = []
@@ -207,7 +207,7 @@ class FlowchartReader:
             return found[1], found.end()
         start = _skip_pattern(_SPACE, text, position)
         # ">" opens a flag ``A>label]`` but is also how an arrow ends.
-        if text[start : start + 1] not in tuple("[({") and not _is_flag(text, position):
+        if text[start : start + 1] not in tuple("[({") and not _is_flag_label(text, position):
             return None, position
         for opening, closing in _SHAPES:
             if not text.startswith(opening, start):
@@ -271,7 +271,7 @@ def _across_line_break(text: str, position: int) -> int:
     return position
 
 
-def _is_flag(text: str, position: int) -> bool:
+def _is_flag_label(text: str, position: int) -> bool:
     """Is this ``A>label]``, and not the end of an arrow?"""
     line = text[position : position + 400].split("\n")[0]
     return line.startswith(">") and "]" in line

@@ -49,7 +49,7 @@ def parse(text: str) -> Logic | Fault:
             "logic_unreadable", f"flowchart, graph or mindmap must come first; got {got}", 1
         )
     try:
-        logic = _read_body(text, header)
+        logic = _read_diagram_body(text, header)
     except LogicError as error:
         return Fault("logic_unreadable", str(error), 1 + text.count("\n", 0, error.position))
     if not logic.nodes:
@@ -60,7 +60,7 @@ def parse(text: str) -> Logic | Fault:
     return logic
 
 
-def _read_body(text: str, header: re.Match[str]) -> Logic:
+def _read_diagram_body(text: str, header: re.Match[str]) -> Logic:
     """Read what comes after the header."""
     if header[2]:
         nodes, edges = _read_mindmap(text, header.end())

@@ -60,15 +60,15 @@ class ShapeCounts:
 
     counts: Counter[str] = field(default_factory=Counter[str])
 
-    def add(self, names: Iterable[str]) -> None:
+    def add_shapes(self, names: Iterable[str]) -> None:
         """Count the shapes of these names too."""
         self.counts.update(names)
 
-    def share(self, name: str) -> float:
+    def share_of_shape(self, name: str) -> float:
         """Share of all diagrams that have this shape, in [0, 1]; 0 before any is counted."""
         return self.counts[name] / max(1, self.counts.total())
 
-    def effective(self) -> float:
+    def effective_number(self) -> float:
         """As how many equally frequent shapes the counts are worth: exp of their entropy."""
         total = self.counts.total()
         shares = [count / total for count in sorted(self.counts.values())]

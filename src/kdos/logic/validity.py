@@ -36,7 +36,11 @@ def find_faults(logic: Logic, *, knowledge_points: Sequence[str], answer: str) -
     # Without circles and lines the ends are the nodes that nothing leaves; otherwise what reaches
     # each other counts as one end, which takes the reach of every node.
     flows = not circle and all(edge.directed for edge in logic.edges) and ways is not joined
-    ends = _sink_parts(labels, ways) if flows else final_parts(list(labels), ways)
+    ends = (
+        [[name] for name in labels if name not in ways]
+        if flows
+        else final_parts(list(labels), ways)
+    )
     shown = " | ".join(labels[part[0]] for part in ends)
     if len(ends) > 1:
         found.append(Fault("logic_many_ends", shown))
@@ -90,14 +94,9 @@ def _node_on_cycle(logic: Logic) -> str:
     return next((name for name, left in before.items() if left > 0), "")
 
 
-def _sink_parts(names: Iterable[str], ways: Mapping[str, list[str]]) -> list[list[str]]:
-    """The nodes that lead nowhere, each as a part of its own."""
-    return [[name] for name in names if name not in ways]
-
-
 def final_parts(names: Sequence[str], ways: Mapping[str, list[str]]) -> list[list[str]]:
     """The parts that nothing leaves: single sinks, or sets of nodes that all reach each other."""
-    parts = _sink_parts(names, ways)
+    parts = [[name] for name in names if name not in ways]
     ahead = {name: reachable_nodes(name, ways) for name in names if name in ways}
     taken: set[str] = set()
     for name, others in ahead.items():

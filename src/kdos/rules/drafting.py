@@ -8,7 +8,7 @@ has other ones.
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Sequence
 from functools import lru_cache
 from itertools import combinations
 from typing import Any, Generic, TypeVar
@@ -26,15 +26,15 @@ from kdos.rules.facts import (
     read_facts,
     spaced_words,
 )
-from kdos.rules.index import ItemT, PassageIndex
+from kdos.rules.index import Inputs, ItemT, PassageIndex
 from kdos.rules.instances import Instance, question_entities
-from kdos.rules.questions import ComposedQuestion, Wording, ask_fact, ask_instance
+from kdos.rules.questions import ComposedQuestion, QuestionWording, ask_fact, ask_instance
 from kdos.rules.statements import (
-    Statement,
+    PassageStatement,
     StatementIndex,
     mentions_title,
     read_statements,
-    telling_words,
+    topic_words,
 )
 
 FEWEST_POINTS, MOST_POINTS = 3, 5
@@ -54,7 +54,6 @@ KNUTH = 2_654_435_761  # his multiplier (TAOCP 3, 6.4): neighbouring numbers lan
 # Mermaid's codes for characters that would end or change a label in quotes.
 MERMAID_CODES = str.maketrans({"#": "#35;", '"': "#quot;", "&": "#amp;", "<": "#lt;"})
 
-Inputs = Mapping[str, Any]
 Draft = dict[str, Any]
 ClueSet = tuple[int, ...]
 OptionT = TypeVar("OptionT")
@@ -78,7 +77,7 @@ def seed_from_facts(text: str, title: str, wanted: int) -> list[Draft]:
     for turn, asked in enumerate([*order, *order]):
         if len(found) < wanted and (asked in unheld or turn >= len(order)):
             near = _unheld_helpers(asked, index, unheld)[:helpers]
-            if question := _ask_seed(asked, near):
+            if question := _ask_seed_question(asked, near):
                 found.setdefault(question.text, question)
                 for fact in question.items:
                     unheld.pop(fact, None)
@@ -97,11 +96,11 @@ def _spread_over_passage(facts: Sequence[Fact], wanted: int) -> list[Fact]:
     return [fact for start in range(step) for fact in facts[start::step]]
 
 
-def _ask_seed(asked: Fact, helpers: Sequence[Fact]) -> ComposedQuestion[Fact] | None:
+def _ask_seed_question(asked: Fact, helpers: Sequence[Fact]) -> ComposedQuestion[Fact] | None:
     """A question for one slot of a fact, helped by others where that gives nothing away."""
     key = crc32(asked.sentence.encode())
     # An even clause number keeps the topic's own name in a seed.
-    wording = Wording(phrase=key, frame=0, clause=key >> 8 << 1)
+    wording = QuestionWording(phrase=key, frame=0, clause=key >> 8 << 1)
     for clues in (helpers, ()):
         for slot in asked.askable:
             if question := ask_fact(asked, slot, clues, wording):
@@ -114,20 +113,20 @@ def seed_from_statements(text: str, title: str, wanted: int) -> list[Draft]:
     options = [_askable_instances(each) for each in read_statements(text, title)]
     deepest = max(map(len, options), default=0)
     turns = [own[turn] for turn in range(deepest) for own in options if turn < len(own)]
-    wording = Wording(phrase=crc32(title.encode()))
+    wording = QuestionWording(phrase=crc32(title.encode()))
     seeds: dict[str, Draft] = {}
     for statement, instance in turns:
         question = ask_instance(statement, instance, (), wording)
-        if len(seeds) < wanted and _is_sound(question):
+        if len(seeds) < wanted and _is_sound_question(question):
             seeds[question.text] = _write_seed(question)
     return list(seeds.values())
 
 
-def _askable_instances(statement: Statement) -> list[tuple[Statement, Instance]]:
+def _askable_instances(statement: PassageStatement) -> list[tuple[PassageStatement, Instance]]:
     return [(statement, instance) for instance in statement.instances]
 
 
-def _is_sound(question: ComposedQuestion[Statement]) -> bool:
+def _is_sound_question(question: ComposedQuestion[PassageStatement]) -> bool:
     """Is the question short enough, and without its answer?"""
     return len(question.text) <= MAX_QUESTION and not find_leaked_answer(
         question.text, [question.answer]
@@ -149,9 +148,11 @@ def extract_from_facts(
     """The facts the question rests on, the one with the answer first; None where none fits."""
     said = spaced_words(question)
     known = [fact for point in claimed if (fact := read_fact(point)) is not None]
-    used = [fact for fact in known if _is_used(fact, said, answer, known)]
+    used = [fact for fact in known if _question_uses_fact(fact, said, answer, known)]
     if not used:
-        used = [fact for fact in index.items.values() if _is_used(fact, said, answer, ())]
+        used = [
+            fact for fact in index.items.values() if _question_uses_fact(fact, said, answer, ())
+        ]
     asked = next((fact for fact in used if answer in fact.content), None)
     if asked is None:
         return None
@@ -163,7 +164,7 @@ def extract_from_facts(
     return _fact_extraction(ComposedQuestion(question, answer, tuple(points)[:MOST_POINTS]))
 
 
-def _is_used(fact: Fact, said: str, answer: str, known: Iterable[Fact]) -> bool:
+def _question_uses_fact(fact: Fact, said: str, answer: str, known: Iterable[Fact]) -> bool:
     """Does the question say what the fact says? One part may stand in another fact."""
     missing = [part for part in fact.content if part != answer and spaced_words(part) not in said]
     if len(missing) <= 1:
@@ -175,11 +176,11 @@ def extract_from_statements(
     question: str, answer: str, claimed: Sequence[str], index: StatementIndex
 ) -> Draft | None:
     """The statements a question rests on, the one with the answer first; None where none fits."""
-    said = telling_words(f"{question} {answer}")
+    said = topic_words(f"{question} {answer}")
     share = {
         point: len(said & words) / len(words)
         for point in (claimed or index.items)
-        if (words := telling_words(point))
+        if (words := topic_words(point))
     }
     holding = [point for point in share if answer in point]
     if not holding:
@@ -196,17 +197,17 @@ def extract_from_statements(
         return _statement_extraction(ComposedQuestion(question, answer, found))
     # A claimed point that no passage says has no names to chain by: all lead to the asked one.
     logic = write_chains([[point] for point in points[1:]], asked, answer)
-    return _extraction(_statement_entities(question, answer, found), points, logic)
+    return _write_extraction(_statement_entities(question, answer, found), points, logic)
 
 
 def extract_without_passages(question: str, answer: str) -> Draft:
     """What a question holds where no passage is at hand: itself, answered."""
     point = f"The question “{question}” is answered by “{answer}”."
     entities = question_entities(question) or [answer]
-    return _extraction(entities, [point], write_chains([], point, answer))
+    return _write_extraction(entities, [point], write_chains([], point, answer))
 
 
-def _extraction(entities: list[str], points: list[str], logic: str) -> Draft:
+def _write_extraction(entities: list[str], points: list[str], logic: str) -> Draft:
     return {"topic_entities": entities, "knowledge_points": points, "logic": logic}
 
 
@@ -221,14 +222,14 @@ def _fact_extraction(question: ComposedQuestion[Fact]) -> Draft:
     for number, clue in enumerate(clues):
         own = clue.topic == asked.topic
         chains.setdefault(str(number) if own else clue.topic, []).append(clue.point)
-    return _extraction(
+    return _write_extraction(
         entities or [parent_name(question.answer) or "builtins"],
         [fact.point for fact in question.items],
         write_chains(list(chains.values()), asked.point, question.answer),
     )
 
 
-def _statement_extraction(question: ComposedQuestion[Statement]) -> Draft:
+def _statement_extraction(question: ComposedQuestion[PassageStatement]) -> Draft:
     """Clues that share a name with the one before follow it; all lead to the asked statement."""
     asked, *clues = question.items
     chains: list[list[str]] = []
@@ -239,14 +240,16 @@ def _statement_extraction(question: ComposedQuestion[Statement]) -> Draft:
         else:
             chains.append([clue.point])
         last = set(clue.entities)
-    return _extraction(
+    return _write_extraction(
         _statement_entities(question.text, question.answer, question.items),
         [each.point for each in question.items],
         write_chains(chains, asked.point, question.answer),
     )
 
 
-def _statement_entities(question: str, answer: str, statements: Sequence[Statement]) -> list[str]:
+def _statement_entities(
+    question: str, answer: str, statements: Sequence[PassageStatement]
+) -> list[str]:
     """The title, if the question mentions it, and the names in the question."""
     title = statements[0].title if statements else ""
     known = [name for each in statements for name in each.entities if name in question]
@@ -355,7 +358,7 @@ class _Drafter(ABC, Generic[ItemT, OptionT]):
         equally many `key` and the turn pick, so that sets that resemble each other do not follow
         each other. `with_first` leaves only sets with the first clue. None where there is no set.
         """
-        tiers = _clue_tiers(tuple(strange), with_first, self.most_clues)
+        tiers = _list_clue_tiers(tuple(strange), with_first, self.most_clues)
         if not tiers:
             return None
         total = sum(map(len, tiers))
@@ -383,18 +386,18 @@ def _draft_numbers(inputs: Inputs) -> range:
 
 
 @lru_cache(4096)
-def _clue_tiers(
+def _list_clue_tiers(
     strange: tuple[bool, ...], with_first: bool, most: int
 ) -> tuple[tuple[ClueSet, ...], ...]:
     """The sets of clues, those with the fewest strange ones first, in tiers of equals."""
     by_number: dict[int, list[ClueSet]] = {}
-    for each in _clue_sets(len(strange), with_first, most):
+    for each in _list_clue_sets(len(strange), with_first, most):
         by_number.setdefault(sum(strange[i] for i in each), []).append(each)
     return tuple(tuple(by_number[number]) for number in sorted(by_number))
 
 
 @lru_cache(64)
-def _clue_sets(candidates: int, with_first: bool, most: int) -> tuple[ClueSet, ...]:
+def _list_clue_sets(candidates: int, with_first: bool, most: int) -> tuple[ClueSet, ...]:
     """Every set of clues by their numbers, small ones before; maybe only those with the first."""
     return tuple(
         each
@@ -453,7 +456,7 @@ class FactDrafter(_Drafter[Fact, tuple[Fact, str]]):
             return None
         places, number = choice
         # Divided so that phrase, frame and clause do not change in step.
-        wording = Wording(
+        wording = QuestionWording(
             phrase=number,
             frame=number // 7,
             clause=number // 3,
@@ -512,20 +515,20 @@ class FactDrafter(_Drafter[Fact, tuple[Fact, str]]):
         return list(wrong.values())
 
 
-class StatementDrafter(_Drafter[Statement, tuple[Statement, Instance]]):
+class StatementDrafter(_Drafter[PassageStatement, tuple[PassageStatement, Instance]]):
     """Drafts that ask for an instance, with other statements as clues."""
 
     index: StatementIndex
     most_clues = 3
 
-    def list_options(self, focus: Statement) -> list[tuple[Statement, Instance]]:
+    def list_options(self, focus: PassageStatement) -> list[tuple[PassageStatement, Instance]]:
         """The instances of `focus` and of the statements nearest to it."""
         near = self.index.linked_statements(focus)[:NEIGHBOURS_ASKED]
         return [option for each in (focus, *near) for option in _askable_instances(each)]
 
     def compose_question(
-        self, option: tuple[Statement, Instance], focus: Statement, turn: int
-    ) -> ComposedQuestion[Statement] | None:
+        self, option: tuple[PassageStatement, Instance], focus: PassageStatement, turn: int
+    ) -> ComposedQuestion[PassageStatement] | None:
         """Ask for an instance; clues that are too long together are left out from the last on."""
         asked, instance = option
         clues = self._clue_candidates(asked, instance, focus)
@@ -542,23 +545,23 @@ class StatementDrafter(_Drafter[Statement, tuple[Statement, Instance]]):
             if len(chosen) <= FEWEST_CLUES:
                 return None
             chosen.pop()
-        wording = Wording(phrase=number, frame=number, clause=number // 3)
+        wording = QuestionWording(phrase=number, frame=number, clause=number // 3)
         question = ask_instance(asked, instance, chosen, wording)
-        return question if _is_sound(question) else None
+        return question if _is_sound_question(question) else None
 
     def _clue_candidates(
-        self, asked: Statement, instance: Instance, focus: Statement
-    ) -> list[Statement]:
+        self, asked: PassageStatement, instance: Instance, focus: PassageStatement
+    ) -> list[PassageStatement]:
         """Statements that may help to ask and do not tell the answer, the most wanted first."""
         linked = self.index.linked_statements(asked)
         silent = [clue for clue in linked if instance.text not in clue.sentence]
         silent.sort(key=lambda c: (c is not focus, c.point in self.avoid, c.point not in self.use))
         return silent[:STATEMENT_CANDIDATES]
 
-    def extract_points(self, question: ComposedQuestion[Statement]) -> Draft:
+    def extract_points(self, question: ComposedQuestion[PassageStatement]) -> Draft:
         """By the statements it rests on."""
         return _statement_extraction(question)
 
-    def list_distractors(self, question: ComposedQuestion[Statement]) -> list[str]:
+    def list_distractors(self, question: ComposedQuestion[PassageStatement]) -> list[str]:
         """Instances of the same kind in other statements."""
         return self.index.rival_answers(question.items[0], question.answer)

@@ -19,20 +19,19 @@ from kdos.rules.drafting import (
     seed_from_statements,
 )
 from kdos.rules.facts import Fact, FactIndex, index_facts, read_fact, spaced_words
-from kdos.rules.index import Passages
+from kdos.rules.index import Inputs, Passages
 from kdos.rules.statements import index_statements
 from kdos.scoring import attempts_answer, is_correct_answer
 from kdos.tasks import Grade, Reply, Request
 
 RULES_VERSION = "1"
 """Changes whenever any reply may change: it is part of the ledger's keys."""
+# "the passage says", or a pronoun at the start: only with the passage at hand can that be answered.
 POINTS_AT_TEXT = re.compile(
     r"\b(?:this|the) (?:passage|text|paragraph|excerpt)\b|^(?:he|she|it(?! is)|they|this|these)\b",
     re.IGNORECASE,
 )
 QUOTATION = re.compile(r"“[^“”]*”|\"[^\"]*\"")
-
-Inputs = Mapping[str, Any]
 
 
 class RulesEngine:
@@ -54,13 +53,11 @@ def answer(task: str, inputs: Inputs) -> str:
 
 
 def _write_seeds(inputs: Inputs) -> dict[str, Any]:
-    """Seed questions about a passage."""
     source = inputs["passage"], inputs["title"], inputs["per_passage"]
     return {"seeds": seed_from_facts(*source) or seed_from_statements(*source)}
 
 
 def _extract_points(inputs: Inputs) -> dict[str, Any]:
-    """Entities, knowledge points and logic of a question."""
     passages = inputs["passages"]
     question = inputs["question"], inputs["answer"], inputs["claimed"]
     found = extract_from_facts(*question, index_facts(passages))
@@ -69,7 +66,7 @@ def _extract_points(inputs: Inputs) -> dict[str, Any]:
 
 
 def _write_drafts(inputs: Inputs) -> dict[str, Any]:
-    """New drafts from a group of seeds."""
+    # Statements are read only where facts do not speak for the passages.
     facts = index_facts(inputs["passages"])
     if facts.items:
         return {"drafts": FactDrafter(inputs, facts).write_drafts()}
@@ -106,15 +103,17 @@ def _judge_draft(inputs: Inputs) -> dict[str, Any]:
         "ambiguous": _is_ambiguous(points, answer, index_facts(passages)),
         "not_self_contained": POINTS_AT_TEXT.search(QUOTATION.sub("", question)) is not None,
         "criteria": {
-            "supported": _criterion(proof != "", proof),
-            "knowledge_points_true": _criterion(
+            "supported": _write_criterion(proof != "", proof),
+            "knowledge_points_true": _write_criterion(
                 not points or all(quotes), quotes[0] if points else ""
             ),
-            "entailed": _criterion(entailed, proof),
-            "logic_valid": _criterion(
+            "entailed": _write_criterion(entailed, proof),
+            "logic_valid": _write_criterion(
                 not inputs["logic"] or _is_valid_logic(inputs["logic"], points, answer)
             ),
-            "distractors_valid": _criterion(_are_all_different([answer, *inputs["distractors"]])),
+            "distractors_valid": _write_criterion(
+                _are_all_different([answer, *inputs["distractors"]])
+            ),
         },
     }
 
@@ -127,7 +126,7 @@ def _is_valid_logic(text: str, points: Sequence[str], answer: str) -> bool:
     )
 
 
-def _criterion(ok: bool, quote: str = "") -> dict[str, Any]:
+def _write_criterion(ok: bool, quote: str = "") -> dict[str, Any]:
     return {"ok": ok, "quote": quote if ok else ""}
 
 

@@ -9,6 +9,7 @@ from functools import lru_cache
 from kdos.pool.sentences import split_sentences
 from kdos.rules.index import (
     INDEXES_CACHED,
+    PASSAGES_CACHED,
     PassageIndex,
     PassageKey,
     Passages,
@@ -18,7 +19,6 @@ from kdos.rules.index import (
 from kdos.rules.relations import PYTHON_RELATIONS, TRIPLE_RELATIONS, Relation
 
 SENTENCES_CACHED = 65_536
-PASSAGES_CACHED = 4_096
 FACTS_PREVAIL = 0.5  # share of a passage's characters that facts must fill to speak for it
 # Slots that follow from the others: they agree in number or only name a kind.
 WORDING_SLOTS = frozenset({"s", "n", "besides", "noun", "module"})
@@ -135,16 +135,17 @@ class FactIndex(PassageIndex[Fact]):
     def linked_facts(self, fact: Fact) -> list[tuple[Distance, Fact]]:
         """All other facts that share something with this one, the nearest first."""
         if fact.point not in self._linked:
-            near = [(self.distance(fact, o), o) for o in self.items.values() if o is not fact]
+            near = [(self.link_distance(fact, o), o) for o in self.items.values() if o is not fact]
             near = [pair for pair in near if pair[0] < Distance.APART]
             # By distance alone: the sort is stable, so equals stay in the order of the passages.
             self._linked[fact.point] = sorted(near, key=lambda pair: pair[0])
         return self._linked[fact.point]
 
-    def distance(self, one: Fact, other: Fact) -> Distance:
+    def link_distance(self, one: Fact, other: Fact) -> Distance:
         """What links two facts."""
         if one.topic == other.topic:
             return Distance.SAME_TOPIC
+        # Kin: parent and child, or one speaks of the other ("the base class of A is B").
         if one.parent == other.topic or other.parent == one.topic or _name_each_other(one, other):
             return Distance.KIN
         if self.titles[one.point] != self.titles[other.point]:

@@ -4,13 +4,15 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
-INDEXES_CACHED = 1_024
-"""Groups of passages whose index is kept: requests about one group follow one another."""
+# Requests about one passage or group follow one another: what was read of it is kept.
+PASSAGES_CACHED, INDEXES_CACHED = 4_096, 1_024
+Inputs = Mapping[str, Any]
+"""What a request says, by name, as `kdos.tasks` writes it."""
 Passages = Sequence[Mapping[str, Any]]
 PassageKey = tuple[tuple[str, str, str], ...]
 
 
-class Item(Protocol):
+class PassageItem(Protocol):
     """A fact or a statement: its sentence in the passage, and the knowledge point it makes."""
 
     @property
@@ -24,7 +26,7 @@ class Item(Protocol):
         ...
 
 
-ItemT = TypeVar("ItemT", bound=Item)
+ItemT = TypeVar("ItemT", bound=PassageItem)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from kdos.rules.facts import Fact, spaced_words
 from kdos.rules.index import ItemT
 from kdos.rules.instances import Instance
 from kdos.rules.relations import ORDINALS, quote_code_slots
-from kdos.rules.statements import Statement, strip_full_stop
+from kdos.rules.statements import PassageStatement, strip_full_stop
 
 REPEATED_NOUN = re.compile(
     r"\bthe (?:class|enumeration|module|constant|class attribute|attribute) the "
@@ -51,7 +51,7 @@ class ComposedQuestion(Generic[ItemT]):
 
 
 @dataclass(frozen=True, slots=True)
-class Wording:
+class QuestionWording:
     """Which of its possible forms a question takes: any numbers, taken modulo what there is.
 
     `title` is the module it is all about, `rival` a name that the topic might be mistaken for;
@@ -105,7 +105,7 @@ class FactPlan:
 
 
 def ask_fact(
-    asked: Fact, slot: str, clues: Sequence[Fact], wording: Wording
+    asked: Fact, slot: str, clues: Sequence[Fact], wording: QuestionWording
 ) -> ComposedQuestion[Fact] | None:
     """The question for one slot of a fact, with clues; None where it would hold the answer."""
     answer = asked.slots[slot]
@@ -114,7 +114,11 @@ def ask_fact(
         frame = TOPIC_FRAMES[wording.frame % len(TOPIC_FRAMES)]
     else:
         # A topic known by its documentation alone needs its clues right beside it.
-        frame = FACT_FRAMES[wording.frame % len(FACT_FRAMES)] if plan.trait is None else _relative
+        frame = (
+            FACT_FRAMES[wording.frame % len(FACT_FRAMES)]
+            if plan.trait is None
+            else _with_relative_clauses
+        )
     text = frame(plan, wording)
     if _text_gives_away(text, answer):
         return None
@@ -132,11 +136,14 @@ def _text_gives_away(text: str, answer: str) -> bool:
     return any(spaced_words(dress) in words for dress in dresses)
 
 
-def _plan_question(asked: Fact, slot: str, clues: Sequence[Fact], wording: Wording) -> FactPlan:
+def _plan_question(
+    asked: Fact, slot: str, clues: Sequence[Fact], wording: QuestionWording
+) -> FactPlan:
     """Sort the clues, and let one of them stand for a name every other time."""
     own = [clue for clue in clues if clue.topic == asked.topic]
     others = [clue for clue in clues if clue.topic != asked.topic]
     place = trait = None
+    # A clue that is a name's place or trait is spent on it: it is told no second time.
     if slot != asked.relation.topic and wording.clause % 2:
         place = next((c for c in own if _tells_place(c, asked, slot)), None)
         trait = next((c for c in own if c.relation.name == "documentation"), None)
@@ -155,13 +162,13 @@ def _tells_place(clue: Fact, asked: Fact, slot: str) -> bool:
     )
 
 
-def _relative(plan: FactPlan, wording: Wording) -> str:
+def _with_relative_clauses(plan: FactPlan, wording: QuestionWording) -> str:
     """Own clues as relative clauses: "What is X, which ... and whose ...?"; others before."""
     name = _topic_mention(plan, wording) + _relative_clauses(plan.own, wording)
     return _in_setting(plan.others, _bare_question(plan, name, wording), wording)
 
 
-def _clues_first(plan: FactPlan, wording: Wording) -> str:
+def _clues_first(plan: FactPlan, wording: QuestionWording) -> str:
     """All clues before the question: "Given that ... and that ..., what is X?"."""
     question = _bare_question(plan, _topic_mention(plan, wording), wording)
     clues = [*plan.others, *plan.own]
@@ -170,7 +177,7 @@ def _clues_first(plan: FactPlan, wording: Wording) -> str:
     return f"{_opening_word(wording)} {_that_facts(clues)}, {uncapitalise(question, FACT_OPENER)}"
 
 
-def _clues_as_sentences(plan: FactPlan, wording: Wording) -> str:
+def _clues_as_sentences(plan: FactPlan, wording: QuestionWording) -> str:
     """Clues as sentences of their own, then the question."""
     name = _topic_mention(plan, wording)
     parts = [clue.sentence for clue in plan.others]
@@ -181,7 +188,7 @@ def _clues_as_sentences(plan: FactPlan, wording: Wording) -> str:
     return " ".join([*parts, _bare_question(plan, name, wording)])
 
 
-def _clues_last(plan: FactPlan, wording: Wording) -> str:
+def _clues_last(plan: FactPlan, wording: QuestionWording) -> str:
     """The question first: "What is X, given that ... and that ...?"."""
     question = _bare_question(plan, _topic_mention(plan, wording), wording)
     clues = [*plan.own, *plan.others]
@@ -190,13 +197,13 @@ def _clues_last(plan: FactPlan, wording: Wording) -> str:
     return f"{question[:-1]}, {_opening_word(wording).lower()} {_that_facts(clues)}?"
 
 
-def _which_topic(plan: FactPlan, wording: Wording) -> str:
+def _which_topic(plan: FactPlan, wording: QuestionWording) -> str:
     """Asked for the topic itself: "Which function, which ... and whose ..., is ...?"."""
     noun = plan.asked.slots["noun"] + _relative_clauses(plan.own, wording)
     return _in_setting(plan.others, _bare_question(plan, noun, wording), wording)
 
 
-def _which_topic_of_these(plan: FactPlan, wording: Wording) -> str:
+def _which_topic_of_these(plan: FactPlan, wording: QuestionWording) -> str:
     """The same, all that is known of it first."""
     noun = plan.asked.slots["noun"]
     question = _bare_question(plan, noun, wording)
@@ -207,17 +214,17 @@ def _which_topic_of_these(plan: FactPlan, wording: Wording) -> str:
     return " ".join([*(clue.sentence for clue in plan.others), question])
 
 
-FACT_FRAMES: tuple[Callable[[FactPlan, Wording], str], ...] = (
-    _relative,
+FACT_FRAMES: tuple[Callable[[FactPlan, QuestionWording], str], ...] = (
+    _with_relative_clauses,
     _clues_first,
     _clues_as_sentences,
     _clues_last,
-    _relative,  # twice: it reads best
+    _with_relative_clauses,  # twice: it reads best
 )
 TOPIC_FRAMES = (_which_topic, _which_topic_of_these)
 
 
-def _topic_mention(plan: FactPlan, wording: Wording) -> str:
+def _topic_mention(plan: FactPlan, wording: QuestionWording) -> str:
     """The topic by its name, or by what its documentation alone says."""
     if plan.trait is not None:
         noun, sentence = plan.trait.slots["noun"], plan.trait.slots["sentence"]
@@ -229,7 +236,7 @@ def _topic_mention(plan: FactPlan, wording: Wording) -> str:
     return name
 
 
-def _bare_question(plan: FactPlan, name: str, wording: Wording) -> str:
+def _bare_question(plan: FactPlan, name: str, wording: QuestionWording) -> str:
     """The question without clues in one of its phrasings, with the topic mentioned so."""
     asked = plan.asked
     phrasings = asked.relation.asks[plan.slot]
@@ -244,7 +251,7 @@ def _bare_question(plan: FactPlan, name: str, wording: Wording) -> str:
     return REPEATED_NOUN.sub("the ", text).replace(",?", "?").replace(",,", ",")
 
 
-def _in_setting(others: Sequence[Fact], question: str, wording: Wording) -> str:
+def _in_setting(others: Sequence[Fact], question: str, wording: QuestionWording) -> str:
     """The question in a place that is known for other facts: "In the module M, in which ..., "."""
     if not others:
         return question
@@ -255,7 +262,7 @@ def _in_setting(others: Sequence[Fact], question: str, wording: Wording) -> str:
     return f"{_opening_word(wording)} {_that_facts(others)}, {question}"
 
 
-def _opening_word(wording: Wording) -> str:
+def _opening_word(wording: QuestionWording) -> str:
     """A word that brings in what is known."""
     return ("Given", "Knowing", "Provided", "Considering")[wording.clause // 2 % 4]
 
@@ -269,7 +276,7 @@ def _fact_clause(clue: Fact) -> str:
     return uncapitalise(clue.sentence.removesuffix("."), FACT_OPENER)
 
 
-def _relative_clauses(clues: Sequence[Fact], wording: Wording) -> str:
+def _relative_clauses(clues: Sequence[Fact], wording: QuestionWording) -> str:
     """Clues as relative clauses between commas: ", which ... and whose ...,"."""
     parts = [_topic_clause(clue, wording, i) for i, clue in enumerate(clues)]
     text = join_with_and(
@@ -278,13 +285,13 @@ def _relative_clauses(clues: Sequence[Fact], wording: Wording) -> str:
     return f", {text}," if text else ""
 
 
-def _main_clauses(clues: Sequence[Fact], wording: Wording) -> str:
+def _main_clauses(clues: Sequence[Fact], wording: QuestionWording) -> str:
     """Clues as main clauses: "it ... and its ..."."""
     parts = [_topic_clause(clue, wording, i) for i, clue in enumerate(clues)]
     return join_with_and(["its " + p[6:] if p.startswith("{its} ") else f"it {p}" for p in parts])
 
 
-def _topic_clause(clue: Fact, wording: Wording, number: int) -> str:
+def _topic_clause(clue: Fact, wording: QuestionWording, number: int) -> str:
     """One of a clue's clauses about its topic, {its} still in place."""
     forms = clue.relation.clauses
     form = forms[(wording.clause + number) % len(forms)]
@@ -299,13 +306,16 @@ class StatementPlan:
     """A question without clues, the statement it asks about, and the clues to go with it."""
 
     question: str
-    asked: Statement
-    clues: Sequence[Statement]
+    asked: PassageStatement
+    clues: Sequence[PassageStatement]
 
 
 def ask_instance(
-    statement: Statement, instance: Instance, clues: Sequence[Statement], wording: Wording
-) -> ComposedQuestion[Statement]:
+    statement: PassageStatement,
+    instance: Instance,
+    clues: Sequence[PassageStatement],
+    wording: QuestionWording,
+) -> ComposedQuestion[PassageStatement]:
     """The question for one instance of a statement, with other statements as clues."""
     if statement.chinese:
         text = _ask_in_chinese(statement, instance, clues)
@@ -319,13 +329,16 @@ def ask_instance(
 def replace_instance(sentence: str, instance: Instance) -> str:
     """The sentence with question words in the place of the instance; "In 1066, ..." moves back."""
     before, after = sentence[: instance.start], strip_full_stop(sentence[instance.end :])
+    # A question word after a fronted phrase reads badly: "In which year, Duke William ...?".
     fronted = FRONTED.fullmatch(before)
     if fronted and after.startswith(", "):
         return f"{capitalise(after[2:])} {fronted[1].lower()} {instance.words}?"
     return f"{before}{instance.words}{after}?"
 
 
-def _ask_in_chinese(statement: Statement, instance: Instance, clues: Sequence[Statement]) -> str:
+def _ask_in_chinese(
+    statement: PassageStatement, instance: Instance, clues: Sequence[PassageStatement]
+) -> str:
     """Clues as sentences of their own, then the question, all under the title."""
     sentence, title = statement.sentence, statement.title
     before, after = sentence[: instance.start], sentence[instance.end :].rstrip("。！？”」")
@@ -333,19 +346,19 @@ def _ask_in_chinese(statement: Statement, instance: Instance, clues: Sequence[St
     return text if not title or title in text else f"关于“{title}”：{text}"
 
 
-def _gists_first(plan: StatementPlan, wording: Wording) -> str:
+def _gists_first(plan: StatementPlan, wording: QuestionWording) -> str:
     """Clues, if there are any, as sentences of their own, then the question."""
     parts = [f"{capitalise(clue.gist)}." for clue in plan.clues]
     return _under_title(" ".join([*parts, plan.question]), plan, wording)
 
 
-def _given_that(plan: StatementPlan, wording: Wording) -> str:
+def _given_that(plan: StatementPlan, wording: QuestionWording) -> str:
     """ "Given that ... and that ..., question?"."""
     question = uncapitalise(plan.question, STATEMENT_OPENER)
     return _under_title(f"{capitalise(_clues_given(plan, wording))}, {question}", plan, wording)
 
 
-def _known_of_title(plan: StatementPlan, wording: Wording) -> str:
+def _known_of_title(plan: StatementPlan, wording: QuestionWording) -> str:
     """ "It is known of TITLE that ... and that .... Question?"."""
     if not plan.asked.title:
         return _gists_first(plan, wording)
@@ -354,13 +367,13 @@ def _known_of_title(plan: StatementPlan, wording: Wording) -> str:
     return f"{lead} {_that_gists(plan.clues)}. {plan.question}"
 
 
-def _question_given_that(plan: StatementPlan, wording: Wording) -> str:
+def _question_given_that(plan: StatementPlan, wording: QuestionWording) -> str:
     """ "Question, given that ... and that ...?"."""
     text = f"{plan.question.removesuffix('?')}, {_clues_given(plan, wording)}?"
     return _under_title(text, plan, wording)
 
 
-STATEMENT_FRAMES: tuple[Callable[[StatementPlan, Wording], str], ...] = (
+STATEMENT_FRAMES: tuple[Callable[[StatementPlan, QuestionWording], str], ...] = (
     _gists_first,
     _given_that,
     _known_of_title,
@@ -368,19 +381,19 @@ STATEMENT_FRAMES: tuple[Callable[[StatementPlan, Wording], str], ...] = (
 )
 
 
-def _clues_given(plan: StatementPlan, wording: Wording) -> str:
+def _clues_given(plan: StatementPlan, wording: QuestionWording) -> str:
     link = ("given", "knowing", "considering", "provided")[wording.clause % 4]
     return f"{link} {_that_gists(plan.clues)}"
 
 
-def _that_gists(clues: Sequence[Statement]) -> str:
+def _that_gists(clues: Sequence[PassageStatement]) -> str:
     return join_that_clauses([uncapitalise(clue.gist, STATEMENT_OPENER) for clue in clues])
 
 
-def _under_title(text: str, plan: StatementPlan, wording: Wording) -> str:
+def _under_title(text: str, plan: StatementPlan, wording: QuestionWording) -> str:
     """The text after its topic, where it neither says it nor stands by itself."""
     title, statements = plan.asked.title, (plan.asked, *plan.clues)
-    leans = any(each.leans for each in statements)
+    leans = any(each.needs_title for each in statements)
     if not title or (not leans and any(each.titled for each in statements)):
         return text
     opening = ("On the subject of", "Concerning", "About", "With regard to")[wording.phrase % 4]

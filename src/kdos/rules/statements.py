@@ -9,6 +9,7 @@ from kdos.checks.instances import is_abstract_sentence
 from kdos.pool.sentences import is_mostly_unspaced, quotable_sentences
 from kdos.rules.index import (
     INDEXES_CACHED,
+    PASSAGES_CACHED,
     PassageIndex,
     PassageKey,
     Passages,
@@ -23,7 +24,6 @@ from kdos.rules.instances import (
     find_instances,
 )
 
-PASSAGES_CACHED = 4_096
 # A Chinese sentence that begins so points back; with the title before it, it can be understood.
 LEANING_CHINESE = re.compile(
     r"[他她它牠该此这那其另而但并又也]|同年|同时|后来|因此|之后|当时|此外|由于|然而|不过|随后|其后|目前|现时"
@@ -34,9 +34,10 @@ POINTING = re.compile(
     r"both|the (?:former|latter|same|following|above|other|latter's))\b",
     re.IGNORECASE,
 )
-TELLING_WORD = re.compile(r"\w{4,}|\d+|[\u3040-\u30ff\u3400-\u9fff]")
+# Words of four letters or more, numbers, and each Han or kana character by itself.
+TOPIC_WORD = re.compile(r"\w{4,}|\d+|[\u3040-\u30ff\u3400-\u9fff]")
 
-ASIDE = re.compile(r"\s*\([^()]*\)")
+BRACKETED_ASIDE = re.compile(r"\s*\([^()]*\)")
 CLAUSE_START = re.compile(
     r"(?:; |, (?:which|who|whose|where|although|though|while|but|as well as) | – | — )"
 )
@@ -44,7 +45,7 @@ SHORTEST_CLUE = 40  # characters
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Statement:
+class PassageStatement:
     """One sentence of a passage.
 
     `point` is the sentence as it can be understood alone: word for word, with the title and a
@@ -63,19 +64,19 @@ class Statement:
     instances: tuple[Instance, ...]
 
     @property
-    def leans(self) -> bool:
+    def needs_title(self) -> bool:
         """Must the title be there to understand it?"""
         return self.point != self.sentence
 
 
 @lru_cache(PASSAGES_CACHED)
-def read_statements(text: str, title: str) -> tuple[Statement, ...]:
+def read_statements(text: str, title: str) -> tuple[PassageStatement, ...]:
     """The statements of a passage, in order; those nobody could understand alone left out."""
     found = (_read_statement(sentence, title) for sentence in quotable_sentences(text))
     return tuple(each for each in found if each is not None)
 
 
-def _read_statement(sentence: str, title: str) -> Statement | None:
+def _read_statement(sentence: str, title: str) -> PassageStatement | None:
     """A sentence as a statement; None if nothing in it is concrete, or it leans on what is not."""
     chinese = is_mostly_unspaced(sentence)
     points = not chinese and POINTING.match(sentence) is not None
@@ -90,9 +91,10 @@ def _read_statement(sentence: str, title: str) -> Statement | None:
     concrete = chinese or entities or instances
     if not concrete or is_abstract_sentence(point, (*entities, title), asked_for=""):
         return None
+    # Who "he" is, only the title says: to ask about it would ask about the title.
     if points:
         instances = []
-    return Statement(
+    return PassageStatement(
         sentence=sentence,
         point=point,
         gist=_shorten_sentence(sentence),
@@ -106,7 +108,7 @@ def _read_statement(sentence: str, title: str) -> Statement | None:
 
 def _shorten_sentence(sentence: str) -> str:
     """The sentence without asides, its stop, and all after its first clause if that says enough."""
-    text = strip_full_stop(ASIDE.sub("", sentence))
+    text = strip_full_stop(BRACKETED_ASIDE.sub("", sentence))
     clause = CLAUSE_START.search(text, SHORTEST_CLUE)
     # An odd number of quotes before the cut: it would fall within a quotation.
     if clause is None or text.count('"', 0, clause.start()) % 2:
@@ -129,28 +131,29 @@ def _names_in_sentence(text: str) -> Iterator[str]:
             yield name
 
 
-def telling_words(text: str) -> set[str]:
+def topic_words(text: str) -> set[str]:
     """The words that tell what a text is about."""
-    return set(TELLING_WORD.findall(text.casefold()))
+    return set(TOPIC_WORD.findall(text.casefold()))
 
 
 def mentions_title(text: str, title: str) -> bool:
     """Does the text say at least half of the title's words?"""
-    wanted = telling_words(title)
-    return 2 * len(wanted & telling_words(text)) >= len(wanted)
+    wanted = topic_words(title)
+    return 2 * len(wanted & topic_words(text)) >= len(wanted)
 
 
 @dataclass(frozen=True, slots=True)
-class StatementIndex(PassageIndex[Statement]):
+class StatementIndex(PassageIndex[PassageStatement]):
     """The statements of some passages, and which stand near or share a name."""
 
-    _linked: dict[str, list[Statement]] = field(
-        default_factory=dict[str, list[Statement]], repr=False
+    _linked: dict[str, list[PassageStatement]] = field(
+        default_factory=dict[str, list[PassageStatement]], repr=False
     )
 
-    def linked_statements(self, statement: Statement) -> list[Statement]:
+    def linked_statements(self, statement: PassageStatement) -> list[PassageStatement]:
         """All other statements, those that share a name first, then the nearest ones."""
         if statement.point not in self._linked:
+            # By shared names, then by how far apart they stand in the passages.
             ordered = list(self.items.values())
             at = ordered.index(statement)
             ours = set(statement.entities)
@@ -162,7 +165,7 @@ class StatementIndex(PassageIndex[Statement]):
             self._linked[statement.point] = [ordered[place] for *_, place in sorted(near)]
         return self._linked[statement.point]
 
-    def rival_answers(self, statement: Statement, answer: str) -> list[str]:
+    def rival_answers(self, statement: PassageStatement, answer: str) -> list[str]:
         """Instances of the same kind as the answer, in other statements."""
         kind = next(each.kind for each in statement.instances if each.text == answer)
         texts = [

@@ -95,7 +95,7 @@ def summarise_run(
         "cost_usd": spending.cost_usd,
         "seconds": round(seconds, 3),
         "knowledge_points": pool.knowledge_points,
-        "effective_shapes": balanced.context.shapes.effective(),
+        "effective_shapes": balanced.context.shapes.effective_number(),
         "rounds": balanced.state.rounds,
         "adherence": mean_adherence(folder),
         "target": config.target,

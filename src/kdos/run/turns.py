@@ -168,7 +168,7 @@ def restore_state(folder: RunFolder, room: SynthesisContext) -> LoopState:
         state = state.extend(outcome, cells=room.inventory.cells, kl=kl)
         for row in tables["samples"].select(["question", "answer", "id"]).to_pylist():
             room.known.add_question(row["question"], [row["answer"]], name=row["id"])
-        room.shapes.add(values(tables["samples"], "shape"))
+        room.shapes.add_shapes(values(tables["samples"], "shape"))
     return state
 
 
@@ -210,7 +210,7 @@ def round_facts(
         "floor": finite_or_none(lack.gap.floor),
         "log10_density": pool_log10_density(state.pool, room.space),
         "effective_cells": effective_cells(state.pool.counts) if state.pool.samples else 0.0,
-        "effective_shapes": room.shapes.effective(),
+        "effective_shapes": room.shapes.effective_number(),
         "unreachable_mass": lack.unreachable_mass,
     }
 

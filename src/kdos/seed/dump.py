@@ -39,7 +39,7 @@ class WikiSite:
         return frozenset(name.lower() for name in local | {"File", "Image", "Category"} if name)
 
 
-def read_dump(path: Path) -> Iterator[tuple[WikiSite, DumpPage]]:
+def read_dump_pages(path: Path) -> Iterator[tuple[WikiSite, DumpPage]]:
     """Every page of one dump file (plain, .bz2, .gz, .xz, .zst), with the site it comes from."""
     reader = _DumpParser(path)
     with open_decompressed(path) as stream:

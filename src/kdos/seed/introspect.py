@@ -179,7 +179,7 @@ def describe_class(kind: type, path: str, names: dict[int, str]) -> Description:
     attributes: list[Description] = []
     for name in own:
         member = vars(kind)[name]
-        if is_method(member):
+        if is_any_method(member):
             if (record := describe_method(kind, name, path)) is not None:
                 methods.append(record)
         elif isinstance(member, property) or inspect.isgetsetdescriptor(member):
@@ -197,7 +197,7 @@ def describe_class(kind: type, path: str, names: dict[int, str]) -> Description:
         "members": enumeration_members(kind),
         "member_count": count_members(kind),
         "fields": field_names(kind),
-        "method_count": sum(is_method(vars(kind)[name]) for name in own),
+        "method_count": sum(is_any_method(vars(kind)[name]) for name in own),
         "methods": methods,
         "properties": properties,
         "attributes": [] if path.split(".")[0] in VARYING else attributes,
@@ -236,7 +236,7 @@ def field_names(kind: type) -> list[str]:
     return list(known) if plain else []
 
 
-def is_method(member: object) -> bool:
+def is_any_method(member: object) -> bool:
     """Is it a method of any kind, as it stands in the class?"""
     return isinstance(member, (classmethod, staticmethod)) or inspect.isroutine(member)
 
@@ -338,7 +338,7 @@ def unnamed_docs(found: list[ModuleType], names: dict[int, str]) -> list[str]:
     return [doc for doc in docs if doc]
 
 
-def write_report() -> None:
+def print_introspection() -> None:
     """Write one JSON list to the stdout we were started with; imports may print nowhere."""
     # The report goes to a copy of the descriptor; number 1 itself leads to nowhere from here on, so
     # that not even a C library can write between.
@@ -356,4 +356,4 @@ def write_report() -> None:
 
 
 if __name__ == "__main__":
-    write_report()
+    print_introspection()

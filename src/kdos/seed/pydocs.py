@@ -42,50 +42,39 @@ SECTIONS = {
     "built-ins": "builtins",
     "text": "string re difflib textwrap unicodedata stringprep rlcompleter",
     "binary data": "struct codecs",
-    "data types": (
-        "datetime zoneinfo calendar collections heapq bisect array weakref types copy pprint "
-        "reprlib enum graphlib"
-    ),
+    "data types": "datetime zoneinfo calendar collections heapq bisect array weakref types copy "
+        "pprint reprlib enum graphlib",
     "numbers": "numbers math cmath decimal fractions random statistics",
     "functional": "itertools functools operator",
-    "files": (
-        "pathlib posixpath ntpath fileinput stat filecmp tempfile glob fnmatch linecache shutil"
-    ),
+    "files": "pathlib posixpath ntpath fileinput stat filecmp tempfile glob fnmatch linecache "
+        "shutil",
     "persistence": "pickle copyreg shelve marshal dbm sqlite3",
     "compression": "zlib gzip bz2 lzma zipfile tarfile compression",
     "file formats": "csv configparser tomllib netrc plistlib",
     "cryptography": "hashlib hmac secrets",
-    "operating system": ("os io time argparse getopt logging getpass curses platform errno ctypes"),
-    "concurrency": (
-        "threading multiprocessing concurrent subprocess sched queue contextvars asyncio"
-    ),
+    "operating system": "os io time argparse getopt logging getpass curses platform errno ctypes",
+    "concurrency": "threading multiprocessing concurrent subprocess sched queue contextvars "
+        "asyncio",
     "networking": "socket ssl select selectors signal mmap",
     "internet data": "email json mailbox mimetypes base64 binascii quopri",
     "markup": "html xml",
-    "internet protocols": (
-        "webbrowser wsgiref urllib http ftplib poplib imaplib smtplib uuid socketserver xmlrpc "
-        "ipaddress"
-    ),
+    "internet protocols": "webbrowser wsgiref urllib http ftplib poplib imaplib smtplib uuid "
+        "socketserver xmlrpc ipaddress",
     "multimedia": "wave colorsys",
     "internationalisation": "gettext locale",
     "frameworks": "cmd shlex",
     "development": "typing pydoc doctest unittest",
     "debugging": "bdb faulthandler pdb timeit trace tracemalloc profile cProfile pstats",
     "distribution": "zipapp",
-    "runtime": (
-        "sys warnings dataclasses contextlib abc atexit traceback gc inspect annotationlib"
-    ),
+    "runtime": "sys warnings dataclasses contextlib abc atexit traceback gc inspect annotationlib",
     "interpreters": "code codeop",
     "importing": "zipimport pkgutil modulefinder runpy importlib imp",
-    "language": (
-        "ast symtable token keyword tokenize tabnanny pyclbr py_compile compileall dis pickletools"
-    ),
+    "language": "ast symtable token keyword tokenize tabnanny pyclbr py_compile compileall dis "
+        "pickletools",
     "unix": "pwd grp termios tty pty fcntl resource syslog crypt spwd nis",
-    "superseded": (
-        "aifc asynchat asyncore audioop cgi cgitb chunk imghdr mailcap nntplib optparse "
-        "ossaudiodev pipes smtpd sndhdr sunau telnetlib uu xdrlib"
-    ),
-}
+    "superseded": "aifc asynchat asyncore audioop cgi cgitb chunk imghdr mailcap nntplib optparse "
+        "ossaudiodev pipes smtpd sndhdr sunau telnetlib uu xdrlib",
+}  # fmt: skip
 SECTION_OF = {module: name for name, modules in SECTIONS.items() for module in modules.split()}
 
 ObjectRecord = Mapping[str, Any]
@@ -95,7 +84,7 @@ RELATIONS = {relation.name: relation for relation in PYTHON_RELATIONS}
 def read_library_documents() -> Iterator[Document]:
     """A document for each module that says enough, in alphabetical order."""
     found = run_introspection()
-    unique = Uniqueness([*all_docs(found["modules"]), *found["other_docs"]])
+    unique = Uniqueness([*all_doc_strings(found["modules"]), *found["other_docs"]])
     for module in found["modules"]:
         paragraphs = list(module_paragraphs(module, unique))
         if sum(map(len, paragraphs)) < FEWEST_FACTS:
@@ -162,13 +151,13 @@ def function_facts(function: ObjectRecord, module: str, unique: "Uniqueness") ->
     """The facts of one function."""
     owner = function["path"]
     return [
-        kind_fact(function, module),
+        object_kind_fact(function, module),
         *documentation_facts(function, unique),
         *signature_facts(owner, function["signature"]),
     ]
 
 
-def kind_fact(record: ObjectRecord, module: str) -> str:
+def object_kind_fact(record: ObjectRecord, module: str) -> str:
     """What an object is, and of which module."""
     n = "n" if record["noun"][0] in "aeiou" else ""
     return write_fact("kind", owner=record["path"], n=n, noun=record["noun"], module=module)
@@ -178,7 +167,7 @@ def class_paragraphs(kind: ObjectRecord, module: str, unique: "Uniqueness") -> I
     """The facts of a class, then those of each method and property it defines itself."""
     owner = kind["path"]
     yield [
-        kind_fact(kind, module),
+        object_kind_fact(kind, module),
         *documentation_facts(kind, unique),
         *base_facts(kind),
         *shape_facts(kind),
@@ -313,7 +302,7 @@ class Uniqueness:
         return any(self._owner.get(run, -1) >= 0 for run in word_runs(sentence))
 
 
-def all_docs(modules: Iterable[ObjectRecord]) -> Iterator[str]:
+def all_doc_strings(modules: Iterable[ObjectRecord]) -> Iterator[str]:
     """Every doc string."""
     for module in modules:
         yield module["doc"]

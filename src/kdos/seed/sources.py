@@ -20,7 +20,7 @@ from kdos.rows import (
     uncompressed_suffix,
 )
 from kdos.seed import pydocs
-from kdos.seed.dump import DumpPage, WikiSite, read_dump
+from kdos.seed.dump import DumpPage, WikiSite, read_dump_pages
 from kdos.seed.wikitext import clean_wikitext
 
 TEXT_SUFFIXES = (".txt", ".md")
@@ -170,7 +170,7 @@ def _rows_to_documents(
             )
 
 
-def _read_hub(settings: SourceConfig) -> Iterator[Document | Refusal]:
+def _read_hub_dataset(settings: SourceConfig) -> Iterator[Document | Refusal]:
     path, name, split = settings.path, settings.name, settings.split
     fields = _choose_document_fields(settings, list_hub_fields(path, name=name, split=split))
     return _rows_to_documents(
@@ -189,7 +189,7 @@ def _read_wikipedia(settings: SourceConfig) -> Iterator[Document | Refusal]:
 
 def _read_dumps(root: Path, settings: SourceConfig) -> Iterator[Document | Refusal]:
     for path in list_files(root, DUMP_SUFFIXES):
-        for site, page in read_dump(path):
+        for site, page in read_dump_pages(path):
             yield _page_to_document(page, site, source=path_below(path, root), settings=settings)
 
 
@@ -221,5 +221,5 @@ _READERS: dict[str, Callable[[SourceConfig], Iterator[Document | Refusal]]] = {
     "pydocs": lambda settings: pydocs.read_library_documents(),  # noqa: ARG005
     "text": _read_tables_or_texts,
     "wikipedia": _read_wikipedia,
-    "hf": _read_hub,
+    "hf": _read_hub_dataset,
 }

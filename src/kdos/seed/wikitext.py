@@ -62,7 +62,7 @@ def clean_wikitext(wikitext: str, *, unlinked: frozenset[str]) -> str:
     """
     parse = _load_mwparserfromhell().parse
     sections = (_render_nodes(parse(part).nodes, unlinked) for part in _split_sections(wikitext))
-    return _tidy_text(BLANK_LINE.join(sections))
+    return _tidy_clean_text(BLANK_LINE.join(sections))
 
 
 def _split_sections(wikitext: str) -> Iterator[str]:
@@ -151,7 +151,7 @@ def _render_template(node: Any, unlinked: frozenset[str]) -> str:
     return " ".join(_render_nodes(value.nodes, unlinked).strip() for value in values)
 
 
-def _tidy_text(text: str) -> str:
+def _tidy_clean_text(text: str) -> str:
     """Single spaces, no brackets that lost their content; a line for each paragraph and item."""
     # Entities first: what they stand for may be markup that was escaped, or a space.
     text = _SPACES.sub(" ", _UNPARSED_MARKUP.sub("", unescape(text)))

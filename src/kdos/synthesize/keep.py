@@ -75,7 +75,7 @@ def accept_candidates(
             samples += 1
             draft = candidate.draft
             gate.known.add_question(draft.question, [draft.answer], name=draft.id)
-            gate.shapes.add([candidate.shape])
+            gate.shapes.add_shapes([candidate.shape])
             for cell in cells:
                 counts[cell] += 1
         verdicts.append(Verdict(candidate.draft.id, refusal, cells=cells, deficit=deficit))

@@ -59,7 +59,9 @@ def check_rows(
                 known.add_question(item.draft.question, item.answers, name=item.draft.id)
                 if options.fields.logic:
                     logic = parse(item.draft.logic)
-                    shapes.add([shape_of_logic(logic).name] if isinstance(logic, Logic) else [])
+                    shapes.add_shapes(
+                        [shape_of_logic(logic).name] if isinstance(logic, Logic) else []
+                    )
             yield CheckedRow(item, refusal)
 
 

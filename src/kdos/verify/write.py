@@ -92,7 +92,7 @@ def summarise_verdicts(tally: VerdictTally, shapes: ShapeCounts) -> dict[str, An
     if tally.judged:
         summary |= {"judged": tally.judged, "disputed": tally.disputed}
     if shapes.counts:
-        summary["effective_shapes"] = round(shapes.effective(), 2)
+        summary["effective_shapes"] = round(shapes.effective_number(), 2)
     return summary
 
 
