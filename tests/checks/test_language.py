@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from kdos.checks.language import detect_other_language
+from kdos.checks.sentence_checks import detect_other_language
 
 DATA = Path(__file__).parents[2] / "../shared/data"
 

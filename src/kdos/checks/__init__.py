@@ -1,12 +1,13 @@
 """What becomes of a draft: drafts in; refusals, each with a reason and a class, out."""
 
-from kdos.checks.benchmarks import (
+from kdos.checks.answers import AnswerSpan, find_quote_span, locate_answer
+from kdos.checks.decontamination import (
     AnsweredQuestion,
     BenchmarkIndex,
     ParaphraseMatch,
     find_paraphrases,
 )
-from kdos.checks.draft import (
+from kdos.checks.draft_checks import (
     DraftInContext,
     answer_aliases,
     check_answer_not_leaked,
@@ -22,10 +23,9 @@ from kdos.checks.draft import (
     check_uncontaminated,
     find_first_refusals,
 )
-from kdos.checks.evidence import AnswerSpan, find_quote_span, locate_answer
 from kdos.checks.judging import Ruling, check_attempts_agree, combine_judgements
-from kdos.checks.known import KnownQuestions, QuestionMatch
-from kdos.checks.taxonomy import (
+from kdos.checks.known_questions import KnownQuestions, QuestionMatch
+from kdos.checks.refusals import (
     REASONS,
     count_error_classes,
     count_refusal_reasons,

@@ -3,9 +3,8 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from kdos.checks.answers import canonicalise_text, occurs_as_words
-from kdos.checks.evidence import find_quote_span
-from kdos.checks.taxonomy import make_refusal
+from kdos.checks.answers import canonicalise_text, find_quote_span, occurs_as_words
+from kdos.checks.refusals import make_refusal
 from kdos.pool import Passage, Refusal
 from kdos.tasks import CHECKS, CRITERIA, QUOTED_CRITERIA, Judgement, judgement_refusal
 

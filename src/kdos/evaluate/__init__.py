@@ -1,24 +1,31 @@
 """A benchmark and answers in, or a model that answers; scores by question and a summary out."""
 
-from kdos.evaluate.benchmark import BENCHMARKS, open_benchmark
-from kdos.evaluate.given import read_given_answers
-from kdos.evaluate.map import (
+from kdos.evaluate.evaluation_files import (
+    BENCHMARKS,
+    LEDGER_FILE,
+    open_benchmark,
+    read_evaluation,
+    read_given_answers,
+    write_evaluation,
+)
+from kdos.evaluate.question_map import (
     QuestionPlaces,
     place_questions,
     summarise_by_density,
     tabulate_by_cell,
 )
-from kdos.evaluate.marking import (
+from kdos.evaluate.scored_answers import (
+    METRICS,
     FewShotExample,
     ScoredAnswer,
+    compare_evaluations,
     draw_examples,
     grade_answers,
     measure_losses,
     score_given_answers,
     score_model_answers,
+    summarise_evaluation,
 )
-from kdos.evaluate.records import LEDGER_FILE, read_evaluation, write_evaluation
-from kdos.evaluate.summary import METRICS, compare_evaluations, summarise_evaluation
 
 __all__ = [
     "BENCHMARKS",

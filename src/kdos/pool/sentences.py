@@ -2,7 +2,7 @@
 
 Three places keep a rule of their own on purpose: `kdos.seed.passages` needs the gaps between
 sentences of any script and loses nothing; `kdos.seed.pydocs` reads doc strings, where "B." is a
-variable and no initial; `kdos.scoring.attempts` reads case-folded answers, where no capital shows
+variable and no initial; `kdos.scoring.scores` reads case-folded answers, where no capital shows
 that a sentence begins.
 """
 

@@ -15,7 +15,7 @@ from typing import Any, Generic, TypeVar
 from zlib import crc32
 
 from kdos.checks.answers import find_leaked_answer
-from kdos.checks.draft import MAX_QUESTION
+from kdos.checks.draft_checks import MAX_QUESTION
 from kdos.rules.facts import (
     Distance,
     Fact,

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
 
-from kdos.checks.instances import is_abstract_sentence
+from kdos.checks.sentence_checks import is_abstract_sentence
 from kdos.pool.sentences import is_mostly_unspaced, quotable_sentences
 from kdos.rules.index import (
     INDEXES_CACHED,

@@ -1,6 +1,6 @@
 """Answers and gold answers in, scores with intervals out."""
 
-from kdos.scoring.attempts import attempts_answer
+from kdos.scoring.answer_matching import is_correct_answer
 from kdos.scoring.intervals import (
     MeanInterval,
     PairedComparison,
@@ -8,9 +8,8 @@ from kdos.scoring.intervals import (
     compare_paired_scores,
     macro_mean,
 )
-from kdos.scoring.matching import is_correct_answer
-from kdos.scoring.plain import contains_gold_answer, exact_match, harness_match, token_f1
-from kdos.scoring.scores import AnswerScores, BenchmarkQuestion, score_answer
+from kdos.scoring.scores import AnswerScores, BenchmarkQuestion, attempts_answer, score_answer
+from kdos.scoring.string_metrics import contains_gold_answer, exact_match, harness_match, token_f1
 
 __all__ = [
     "AnswerScores",

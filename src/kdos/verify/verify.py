@@ -19,7 +19,7 @@ from kdos.checks import (
     find_first_refusals,
     make_refusal,
 )
-from kdos.checks.evidence import find_answer_span
+from kdos.checks.answers import find_answer_span
 from kdos.logic import Logic, ShapeCounts, parse, shape_of_logic
 from kdos.pool import Refusal
 from kdos.verify.fields import TableFields

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from kdos.evaluate.benchmark import read_question_row
+from kdos.evaluate.evaluation_files import read_question_row
 from kdos.scoring import score_answer
 
 METRICS = ("em", "f1", "contains", "correct", "attempted")

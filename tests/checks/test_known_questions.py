@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kdos.checks import BenchmarkIndex, KnownQuestions
-from kdos.checks.known import BENCHMARK_THRESHOLDS, differ_by_names, word_overlap
+from kdos.checks.known_questions import BENCHMARK_THRESHOLDS, differ_by_names, word_overlap
 from kdos.pool.wording import read_wording
 
 SAME = [

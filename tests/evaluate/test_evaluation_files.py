@@ -5,7 +5,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from kdos.errors import InputError, UsageError
-from kdos.evaluate import benchmark as room
+from kdos.evaluate import evaluation_files as room
 from kdos.evaluate import open_benchmark
 from kdos.scoring import BenchmarkQuestion
 

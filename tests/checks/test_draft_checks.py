@@ -12,7 +12,7 @@ from kdos.checks import (
     check_drafts,
     locate_answer,
 )
-from kdos.checks.draft import MIN_SHAPED_SAMPLES, check_logic_shape, statements_contradict
+from kdos.checks.draft_checks import MIN_SHAPED_SAMPLES, check_logic_shape, statements_contradict
 from kdos.logic import ShapeCounts, parse, shape_of_logic
 from kdos.logic.mermaid import MAX_CHARACTERS
 from kdos.pool import Draft, Evidence, Passage, Seed

@@ -1,4 +1,4 @@
-"""A benchmark's name or file in, its questions out, whatever layout it was published in."""
+"""The files of an evaluation: benchmarks in the layouts they were published in, answers, scores."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import orjson
+import pyarrow as pa
 
 from kdos.errors import InputError, UsageError
 from kdos.rows import (
@@ -20,6 +21,7 @@ from kdos.rows import (
     row_unit,
 )
 from kdos.scoring import BenchmarkQuestion
+from kdos.store import atomic_file, write_json, write_parquet
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,3 +171,57 @@ def read_gold_answers(value: Any) -> tuple[str, ...]:
             found = [value]
     texts = (str(answer).strip() for answer in found if answer is not None)
     return tuple(dict.fromkeys(text for text in texts if text))
+
+
+def read_given_answers(path: Path) -> dict[str, str | None]:
+    """Answers by id; None where the file has the id but no answer."""
+    answers: dict[str, str | None] = {}
+    for file in list_table_files(path):
+        unit = row_unit(file)
+        for record in read_records(file):
+            name = record.row.get("id")
+            if name is None:
+                message = f"no such field. There are: {', '.join(record.row)}"
+                raise record_error(file, message, position=record.position, unit=unit, field="id")
+            if str(name) in answers:
+                message = f"must not come twice. Got {name!r} again"
+                raise record_error(file, message, position=record.position, unit=unit, field="id")
+            answer = record.row.get("answer")
+            if answer is not None and not isinstance(answer, str):
+                message = f"must be text. Got {str(answer)[:40]}"
+                raise record_error(
+                    file, message, position=record.position, unit=unit, field="answer"
+                )
+            answers[str(name)] = answer
+    if not answers:
+        raise InputError.at(path, "must hold at least one answer. Got none")
+    return answers
+
+
+SCORES_FILE = "scores.jsonl"
+SUMMARY_FILE = "summary.json"
+CELLS_FILE = "cells.parquet"
+LEDGER_FILE = "ledger.sqlite"
+
+
+def write_evaluation(
+    folder: Path,
+    rows: Iterable[Mapping[str, Any]],
+    summary: Mapping[str, Any],
+    *,
+    cells: pa.Table | None = None,
+) -> None:
+    """Write a row a question, the summary and the cells if there are any, each file whole."""
+    with atomic_file(folder / SCORES_FILE) as file:
+        file.writelines(orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE) for row in rows)
+    if cells is not None:
+        write_parquet(folder / CELLS_FILE, cells, cells.schema)
+    write_json(folder / SUMMARY_FILE, summary)
+
+
+def read_evaluation(folder: Path) -> dict[str, Mapping[str, Any]]:
+    """The rows that an evaluation wrote, by the id of their question."""
+    path = folder / SCORES_FILE
+    if not path.is_file():
+        raise InputError.at(folder, f"must be the folder of an evaluation. It has no {SCORES_FILE}")
+    return {str(record.row["id"]): record.row for record in read_records(path)}

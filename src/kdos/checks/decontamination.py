@@ -13,7 +13,7 @@ from functools import cache, partial
 import numpy as np
 
 from kdos.arrays import Float32Array
-from kdos.checks.known import (
+from kdos.checks.known_questions import (
     BENCHMARK_THRESHOLDS,
     KnownQuestions,
     QuestionMatch,

@@ -2,7 +2,7 @@
 
 import pytest
 
-from kdos.checks.instances import is_abstract_sentence
+from kdos.checks.sentence_checks import is_abstract_sentence
 
 
 @pytest.mark.parametrize(

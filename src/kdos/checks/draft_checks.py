@@ -12,11 +12,9 @@ from functools import lru_cache
 from itertools import combinations
 from typing import TypeVar
 
-from kdos.checks.answers import find_leaked_answer
-from kdos.checks.benchmarks import BenchmarkIndex
-from kdos.checks.evidence import find_misquoted_evidence, locate_answer
-from kdos.checks.instances import is_abstract_sentence
-from kdos.checks.known import (
+from kdos.checks.answers import find_leaked_answer, find_misquoted_evidence, locate_answer
+from kdos.checks.decontamination import BenchmarkIndex
+from kdos.checks.known_questions import (
     KnownQuestions,
     answers_agree,
     differ_by_names,
@@ -24,8 +22,13 @@ from kdos.checks.known import (
     normalise_answers,
     word_overlap,
 )
-from kdos.checks.language import detect_other_language, has_unspaced_letter, is_in_language
-from kdos.checks.taxonomy import make_refusal
+from kdos.checks.refusals import make_refusal
+from kdos.checks.sentence_checks import (
+    detect_other_language,
+    has_unspaced_letter,
+    is_abstract_sentence,
+    is_in_language,
+)
 from kdos.logic import Fault, Logic, ShapeCounts, find_faults, parse
 from kdos.pool import Draft, Passage, Refusal, Seed
 from kdos.pool.grouping import fact_key, normalise
