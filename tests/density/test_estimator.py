@@ -18,8 +18,8 @@ from kdos.density import (
     measure_pool_level,
     sampled_cell_log_density,
 )
-from kdos.density.dimension import two_nn_dimension
 from kdos.density.estimator import digamma, log_ball_volume, log_density_from_radius
+from kdos.density.fit import two_nn_dimension
 from kdos.density.neighbours import search_all_points
 from kdos.density.picture import plane_density, project_to_plane
 from kdos.density.profile import Profile, effective_cells, gini

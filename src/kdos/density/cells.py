@@ -37,7 +37,6 @@ def sampled_cell_log_density(
     cells: Int32Array,
     space: Space,
     *,
-    members: int = SAMPLED_MEMBERS,
     rng: np.random.Generator,
 ) -> Float64Array:
     """The mean log density (nats) of each cell, from a few of its points; shape (n_cells,).
@@ -48,7 +47,7 @@ def sampled_cell_log_density(
     order = order[np.argsort(cells[order], kind="stable")]
     held = np.bincount(cells, minlength=space.n_cells)
     nth = np.arange(len(points)) - np.repeat(np.cumsum(held) - held, held)
-    rows = np.sort(order[nth < members])
+    rows = np.sort(order[nth < SAMPLED_MEMBERS])
     index = build_index(PointSet(points, cells), space.codebook)
     radius = kth_distances(PointSet(points[rows], cells[rows]), index, space)
     log_rho = log_density_from_radius(radius, space.intrinsic_dim, k=space.k, r_min=space.r_min)

@@ -17,7 +17,7 @@ Number = TypeVar("Number", bound=np.generic)
 class Copies:
     """`first`, shape (n_distinct,), is each distinct row's first place, in order of appearance.
 
-    `of`, shape (n,), says which distinct row each row is a copy of.
+    `group`, shape (n,), says which distinct row each row is a copy of.
     """
 
     first: Int64Array
@@ -29,9 +29,9 @@ class Copies:
 
 
 def find_copies(points: Float32Array) -> Copies:
-    """Group equal rows."""
+    """Group equal rows of `points`, shape (n, dim)."""
     hashes = hash_rows(points)
-    ranked = np.sort(hashes)
+    ranked = np.sort(hashes)  # where none is twice, which is usual, an argsort would be dear
     if (ranked[1:] != ranked[:-1]).all():
         each = np.arange(len(points))
         return Copies(each, each)
@@ -39,6 +39,7 @@ def find_copies(points: Float32Array) -> Copies:
     fresh = np.ones(len(points), bool)
     close = np.flatnonzero(hashes[order[1:]] == hashes[order[:-1]]) + 1
     fresh[close] = (points[order[close]] != points[order[close - 1]]).any(1)
+    # A run of equal rows is led by its first, since the sort was stable.
     leader = order[np.flatnonzero(fresh)][np.cumsum(fresh) - 1]
     leader_of = np.empty(len(points), np.int64)
     leader_of[order] = leader

@@ -62,12 +62,14 @@ def batch_parts(sizes: Int64Array, most: int) -> Int64Array:
     ends = np.cumsum(sizes)
     n_rows = int(ends[-1]) if len(ends) else 0
     n_batches = max(-(-n_rows // most), 1)
+    # Ends that would be equal, moved to the next end of a part.
     wanted = n_rows * np.arange(1, n_batches) // n_batches
     return np.unique([0, *np.searchsorted(ends, wanted), len(sizes)])
 
 
 @njit(nogil=True, cache=True)
 def _sort_rows_by_cell(cells: IntegerArray, next_place: Int64Array) -> Int32Array:
+    # `next_place` begins as each cell's offset and is used up; rows of a cell stay in order.
     items = np.empty(len(cells), np.int32)
     for row in range(len(cells)):
         items[next_place[cells[row]]] = row

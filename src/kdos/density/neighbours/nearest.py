@@ -19,15 +19,15 @@ from kdos.density.neighbours.tiles import (
 from kdos.density.neighbours.top_k import FLAGS_PER_WORD
 from kdos.threads import run_in_spans
 
+# Queries of one group for which its candidates are gathered once.
 GATHERED_QUERIES = 2048
-"""Queries of one group for which its candidates are gathered once."""
+# Queries multiplied with all candidates of their group at a time.
 MULTIPLIED_QUERIES = 256
-"""Queries multiplied with all candidates of their group at a time."""
+# Running maxima kept side by side, which compile to vector instructions as one would not: the
+# nearest centroid is found in half the time. Candidates come in multiples of so many.
 LANES = 16
-"""Running maxima kept side by side, which compile to vector instructions as one would not: the
-nearest centroid is found in half the time. Candidates come in multiples of so many."""
+# Half the square of what only fills up a row of candidates: it is never the nearest.
 PADDING_HALF_SQUARE = np.float32(1e38)
-"""Half the square of what only fills up a row of candidates: it is never the nearest."""
 
 
 def nearest_in_groups(

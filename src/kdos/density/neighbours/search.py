@@ -26,20 +26,20 @@ from kdos.density.neighbours.tiles import (
 from kdos.density.neighbours.top_k import FLAGS_PER_WORD, choose_cells, merge_into_top_k
 from kdos.threads import run_in_spans
 
+# Queries of one block that ask each cell together, at most. With 256, and tiles the other way
+# round, the join took 23.0 and 25.9 s of processor time where it took 12.2 and 12.4 (10^6 × 64).
 QUERIES_PER_PART = 1024
-"""Queries of one block that ask each cell together, at most. With 256, and tiles the other way
-round, the join took 23.0 and 25.9 s of processor time where it took 12.2 and 12.4 (10^6 × 64)."""
+# Queries of a part times the cells they choose among, at most: 4 MB of products.
 MAX_PAIRS = 2**20
-"""Queries of a part times the cells they choose among, at most: 4 MB of products."""
+# Where the pool has more than `POOL_PER_QUERY` points for each query, a cell is asked by few of one
+# block, and to fetch it from memory (16 KB) takes longer than to multiply it. Parts of several
+# blocks are then looked after together, about 2^17 queries times the cells that each looks into.
+# With 64,000 queries in 10^6 points that took the input's memory 1.4 times over and saved no time,
+# so these count as many.
 POOL_PER_QUERY = 32
 SEARCHES_PER_BATCH = 2**17
-"""Where the pool has more than `POOL_PER_QUERY` points for each query, a cell is asked by few of
-one block, and to fetch it from memory (16 KB) takes longer than to multiply it. Parts of several
-blocks are then looked after together, about 2^17 queries times the cells that each looks into. With
-64,000 queries in 10^6 points that took the input's memory 1.4 times over and saved no time, so
-these count as many."""
+# Candidates kept beyond k, so that single precision does not decide who is k-th.
 EXTRA_CANDIDATES = 2
-"""Candidates kept beyond k, so that single precision does not decide who is k-th."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,15 +10,15 @@ from numba import njit
 
 from kdos.arrays import Float32Array, Int32Array, Int64Array, UInt8Array
 
+# Flags that are looked at together: the bytes of a 64-bit word.
 FLAGS_PER_WORD = 8
-"""Flags that are looked at together: the bytes of a 64-bit word."""
+# Times eight bytes that are 0 or 1, this has them side by side, as bits, in its highest byte.
 PACK_MULTIPLIER = np.uint64(0x0102040810204080)
-"""Times eight bytes that are 0 or 1, this has them side by side, as bits, in its highest byte."""
+# The place of the lowest bit of a byte.
 LOWEST_BIT = np.array([0, *((bits & -bits).bit_length() - 1 for bits in range(1, 256))], np.uint64)
-"""The place of the lowest bit of a byte."""
+# More than it takes to get from any number to any other, in steps each twice the last, and back by
+# halves: numbers that are not finite must not keep a search going.
 MAX_STEPS = 300
-"""More than it takes to get from any number to any other, in steps each twice the last, and back by
-halves: numbers that are not finite must not keep a search going."""
 SMALLEST_STEP = np.float32(1e-30)
 
 
@@ -43,6 +43,7 @@ def choose_cells(
     squares. Rules other than a fixed number (as many as hold 1,900 points, those within a distance)
     are no better: 0.9182 to 0.94524 in rank correlation for as many candidates, a fixed 0.94523.
     """
+    # Centroids are ranked as points are, by x·c - |c|²/2; the listed ones all lie near the query.
     n_listed = len(listed)
     for j in range(n_listed):
         scores[i, j] -= half_squares[j]
@@ -82,6 +83,7 @@ def find_threshold(
     That takes 0.3 µs where halving between the minimum and the maximum took 1.4, 0.8 of them for
     these two, which numba does not vectorise.
     """
+    # Invariant: at least `n_wanted` reach `low`, fewer reach `high`.
     low, high = np.float32(-np.inf), np.float32(np.inf)
     if n <= n_wanted:
         return low
@@ -142,6 +144,7 @@ def merge_into_top_k(
         if least == -np.inf:  # still room: a bar that lets about as many in as are wanted
             most = n_best + n_best // 2
             least = find_threshold(products, at, width, n_best + 1, most, guess, half[at])
+        # Compared as products, before `half` is taken off each: one operation less for most.
         for j in range(width):
             flags[j] = products[at, j] >= least
         if 0 <= own_place + asking[at] < width:
