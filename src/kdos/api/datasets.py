@@ -18,6 +18,8 @@ from kdos.density import (
     thinnest_and_densest_cells,
 )
 from kdos.density.picture import draw_density_map
+from kdos.errors import UsageError
+from kdos.pool.duplicates import SIMILAR
 from kdos.rows.dataset import Dataset, open_dataset, wrap_dataset
 from kdos.select import (
     Candidates,
@@ -30,32 +32,65 @@ from kdos.select import (
     fit_dataset,
     measure_dataset,
     measure_in_space_of,
+    write_selection,
 )
 from kdos.store import write_parquet
 
 
-def density(data: Any, *, field: str | None = None, **options: Any) -> "DatasetDensity":
+def density(
+    data: Any,
+    *,
+    field: str | None = None,
+    embed: str = "lexical",
+    dim: int | None = None,
+    normalize: bool = False,
+    n_cells: int | None = None,
+    k: int = 10,
+    random_seed: int = 0,
+) -> "DatasetDensity":
     """How what a dataset knows is distributed.
 
     Args:
         data: A path, ``hf:NAME``, a list of texts, vectors of shape (n, n_features), or a table:
             Arrow, pandas, polars, a Hugging Face dataset.
         field: The column that holds the text; the likeliest by default.
-        options: Those of `kdos.select.MeasureOptions`: `embed`,
-            `dim`, `n_cells`, `k`, `random_seed`…
+        embed: What makes vectors of texts: `lexical`, `minilm` or `sentence-transformers:NAME`.
+        dim: Centre and reduce to so many dimensions; texts to 64 by default, vectors not at all.
+        normalize: Scale vectors to unit length, as those of texts always are.
+        n_cells: Cells of the codebook; about a 64th of the rows by default.
+        k: Neighbours that tell a density.
+        random_seed: Draws the sample that the space is fitted on, and the bootstrap.
 
     Raises:
         InputError: The data cannot be read, or holds nothing to measure.
     """
-    found = fit_dataset(read_any_dataset(data, field), MeasureOptions(**options))
-    return DatasetDensity(found, measure_dataset(found))
+    options = MeasureOptions(embed, dim, normalize, n_cells, k, random_seed)
+    dataset = fit_dataset(read_any_dataset(data, field), options)
+    return DatasetDensity(dataset, measure_dataset(dataset), random_seed)
 
 
 def select(
-    data: Any, budget: int, target: str = "uniform", *, field: str | None = None, **how: Any
+    data: Any,
+    budget: int,
+    target: str = "uniform",
+    *,
+    field: str | None = None,
+    dedup: str = "off",
+    similar: float = SIMILAR,
+    weight: str | None = None,
+    cap: int | None = None,
+    random_seed: int = 0,
 ) -> "ChosenRows":
     """The rows of a dataset that meet a target distribution; see `DatasetDensity.select`."""
-    return density(data, field=field).select(budget, target, **how)
+    return density(data, field=field).select(
+        budget,
+        target,
+        dedup=dedup,
+        similar=similar,
+        weight=weight,
+        cap=cap,
+        random_seed=random_seed,
+    )
 
 
 def read_any_dataset(data: Any, field: str | None) -> Dataset:
@@ -71,6 +106,7 @@ class DatasetDensity:
 
     dataset: FittedDataset
     densities: RowDensities
+    random_seed: int = 0
 
     def __repr__(self) -> str:
         found = self.summary
@@ -93,35 +129,78 @@ class DatasetDensity:
     @cached_property
     def summary(self) -> dict[str, Any]:
         """What ``kdos density --json`` says."""
-        return density_summary(self.dataset.fitted, self.densities, random_seed=0)
+        return density_summary(self.dataset.fitted, self.densities, random_seed=self.random_seed)
 
     def thin(self, count: int = SHOWN_ROWS) -> list[CellView]:
         """The cells of lowest density that hold a row."""
-        return self._extreme_cells(count)[0]
+        return self.extreme_cells(count)[0]
 
     def crowded(self, count: int = SHOWN_ROWS) -> list[CellView]:
         """The cells of highest density."""
-        return self._extreme_cells(count)[1]
+        return self.extreme_cells(count)[1]
 
     def compare(self, other: Any, *, field: str | None = None) -> dict[str, Any]:
         """What this dataset has and the other lacks, both in this one's space."""
         others = measure_in_space_of(self.dataset, read_any_dataset(other, field))
         return compare_datasets(self.dataset.fitted, self.densities, others)
 
-    def _extreme_cells(self, count: int) -> tuple[list[CellView], list[CellView]]:
+    def extreme_cells(self, count: int) -> tuple[list[CellView], list[CellView]]:
+        """The thinnest and the densest cells."""
         counts = self.densities.profile.counts
         return thinnest_and_densest_cells(self.dataset.fitted, counts, n_shown=count)
 
     def select(
-        self, budget: int, target: str = "uniform", *, cap: int | None = None, **how: Any
+        self,
+        budget: int,
+        target: str = "uniform",
+        *,
+        dedup: str = "off",
+        similar: float = SIMILAR,
+        weight: str | None = None,
+        cap: int | None = None,
+        random_seed: int = 0,
     ) -> "ChosenRows":
-        """Choose `budget` rows whose cells are distributed as the target says.
+        """Choose rows whose cells are distributed as a target says.
 
-        `cap` is the most rows of one cell; `how` is for `kdos.select.find_candidates`:
-        `dedup`, `similar`, `weight`, `random_seed`.
+        Args:
+            budget: How many rows.
+            target: natural, sqrt, uniform, concentrated, waterfill, level:<log10>, tau:<number>
+                or demand:FILE (as dense as the questions of a file are).
+            dedup: Leave out rows that repeat an earlier one: `off`, `exact` or `near`.
+            similar: The Jaccard similarity, in (0, 1], from which a row is a `near` repeat.
+            weight: A field of numbers that make rows likelier.
+            cap: The most rows of one cell.
+            random_seed: Draws the rows inside each cell.
+
+        Raises:
+            UsageError: A number is out of its range, or there is no such target.
         """
-        pool = find_candidates(self.dataset, densities=self.densities, **how)
-        return ChosenRows(self, pool, budget, target, cap)
+        if budget < 1 or (cap is not None and cap < 1):
+            raise UsageError("--budget and --cap must be at least 1.")
+        candidates = find_candidates(
+            self.dataset,
+            dedup=dedup,
+            similar=similar,
+            weight=weight,
+            random_seed=random_seed,
+            densities=self.densities,
+        )
+        return ChosenRows(self, candidates, budget, target, cap)
+
+    def save_points(self, path: str | Path) -> int:
+        """Write each row's log10 density, cell and novelty as Parquet; returns how many rows.
+
+        They are null where a row holds nothing to measure.
+        """
+        empty = self.cells < 0
+        table = pa.table(
+            {
+                "log10_density": pa.array(self.log10_density.astype(np.float32), mask=empty),
+                "cell": pa.array(self.cells, mask=empty),
+                "novel": pa.array(self.densities.novel, mask=empty),
+            }
+        )
+        return write_parquet(Path(path), table, table.schema)
 
     def plot(self) -> Any:
         """A Matplotlib figure of the dataset in the plane, coloured by measured density."""
@@ -174,15 +253,21 @@ class ChosenRows:
 
     @property
     def summary(self) -> dict[str, Any]:
-        """The gap to the target (`kl` in nats, `tv` a share), and the least possible."""
-        found = self.selection
+        """What ``kdos select --json`` says: `kl` and the least possible in nats, `tv` a share."""
+        dataset, found = self.density.dataset, self.selection
+        usable = dataset.fitted.sample.usable
         return {
-            "selected": len(found.rows),
+            "rows": len(usable),
             "candidates": len(self.candidates.rows),
+            "selected": len(found.rows),
+            "skipped": int((~usable).sum()),
+            "repeated": int(usable.sum()) - len(self.candidates.rows),
+            "cells": dataset.space.n_cells,
             "target": self.target,
             "kl": found.kl,
-            "kl_optimum": found.kl_optimum,
             "tv": found.tv,
+            "kl_optimum": found.kl_optimum,
+            "space": dataset.space.fingerprint,
         }
 
     def again(self, budget: int, target: str, *, cap: int | None = None) -> "ChosenRows":
@@ -196,8 +281,7 @@ class ChosenRows:
 
     def save(self, path: str | Path) -> int:
         """Write the chosen rows as Parquet; returns how many."""
-        table = self.table()
-        return write_parquet(Path(path), table, table.schema)
+        return write_selection(self.density.dataset.dataset, self.selection, Path(path))
 
     def _repr_html_(self) -> str:
         return facts_table(self.summary) + rows_table(self.table().slice(0, SHOWN_ROWS))

@@ -4,22 +4,11 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import pyarrow as pa
 from rich.table import Table
 
-from kdos.density import (
-    CellView,
-    Reference,
-    RowDensities,
-    compare_datasets,
-    density_summary,
-    thinnest_and_densest_cells,
-)
-from kdos.density.picture import draw_density_map
-from kdos.rows.dataset import open_dataset
-from kdos.select import MeasureOptions, fit_dataset, measure_dataset, measure_in_space_of
-from kdos.store import atomic_file, write_parquet
+from kdos.api import DatasetDensity, density
+from kdos.density import CellView
+from kdos.store import atomic_file
 from kdos.terminal import console, print_json, print_status
 
 SHOWN_CELLS = 5
@@ -63,9 +52,11 @@ def add_measuring_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="one line of JSON on stdout")
 
 
-def read_measuring_options(args: argparse.Namespace) -> MeasureOptions:
-    """The arguments of `add_measuring_arguments` as options."""
-    return MeasureOptions(
+def measure(args: argparse.Namespace) -> DatasetDensity:
+    """The dataset that the arguments of `add_measuring_arguments` name, measured as they say."""
+    return density(
+        args.file,
+        field=args.field,
         embed=args.embed,
         dim=args.dim,
         normalize=args.normalize,
@@ -77,45 +68,19 @@ def read_measuring_options(args: argparse.Namespace) -> MeasureOptions:
 
 def main(args: argparse.Namespace) -> None:
     """Measure, then write what was asked for."""
-    found = fit_dataset(open_dataset(args.file, args.field), read_measuring_options(args))
-    densities = measure_dataset(found)
-    summary = density_summary(found.fitted, densities, random_seed=args.random_seed)
+    measured = measure(args)
+    summary = dict(measured.summary)
     if args.compare is not None:
-        other = measure_in_space_of(found, open_dataset(args.compare, args.field))
-        summary["compare"] = compare_datasets(found.fitted, densities, other)
+        summary["compare"] = measured.compare(args.compare, field=args.field)
     if args.points is not None:
-        write_point_table(densities, args.points)
+        measured.save_points(args.points)
     if args.picture is not None:
-        write_picture(found.reference, args.picture)
+        with atomic_file(args.picture) as file:
+            measured.plot().savefig(file, format="png", dpi=150, metadata={"Software": None})
     if args.json:
         print_json(summary)
     else:
-        counts = densities.profile.counts
-        show_measurement(
-            summary, *thinnest_and_densest_cells(found.fitted, counts, n_shown=SHOWN_CELLS)
-        )
-
-
-def write_point_table(densities: RowDensities, path: Path) -> None:
-    """Write each row's log10 density and cell; both null where a row holds nothing to measure."""
-    cells, empty = densities.cells, densities.cells < 0
-    log10_density = (densities.log_density / np.log(10)).astype(np.float32)
-    table = pa.table(
-        {
-            "log10_density": pa.array(log10_density, mask=empty),
-            "cell": pa.array(cells, mask=empty),
-            "novel": pa.array(densities.novel, mask=empty),
-        }
-    )
-    write_parquet(path, table, table.schema)
-
-
-def write_picture(reference: Reference, path: Path) -> None:
-    """Draw the dataset in the plane."""
-    with atomic_file(path) as file:
-        draw_density_map(reference).savefig(
-            file, format="png", dpi=150, metadata={"Software": None}
-        )
+        show_measurement(summary, *measured.extreme_cells(SHOWN_CELLS))
 
 
 def show_measurement(

@@ -3,17 +3,9 @@
 import argparse
 from pathlib import Path
 
-from kdos.commands.density import add_measuring_arguments, read_measuring_options
-from kdos.errors import UsageError
+from kdos.commands.density import add_measuring_arguments, measure
 from kdos.pool.duplicates import SIMILAR
-from kdos.rows.dataset import open_dataset
-from kdos.select import (
-    DEDUP,
-    demand_in_cells,
-    find_candidates,
-    fit_dataset,
-    write_selection,
-)
+from kdos.select import DEDUP
 from kdos.terminal import print_json, print_status
 
 
@@ -41,42 +33,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(args: argparse.Namespace) -> None:
     """Write the chosen rows; what they are stands on stdout."""
-    if args.budget < 1 or (args.cap is not None and args.cap < 1):
-        raise UsageError("--budget and --cap must be at least 1.")
-    dataset = open_dataset(args.file, args.field)
-    found = fit_dataset(dataset, read_measuring_options(args))
-    usable = found.fitted.sample.usable
-    pool = find_candidates(
-        found,
+    chosen = measure(args).select(
+        args.budget,
+        args.target,
         dedup=args.dedup,
         similar=args.similar,
         weight=args.weight,
+        cap=args.cap,
         random_seed=args.random_seed,
     )
-    selection = pool.choose(
-        args.budget, args.target, demand=demand_in_cells(args.target, found), cap=args.cap
-    )
-    write_selection(dataset, selection, args.out)
-    summary = {
-        "rows": len(usable),
-        "candidates": len(pool.rows),
-        "selected": len(selection.rows),
-        "skipped": int((~usable).sum()),
-        "repeated": int(usable.sum()) - len(pool.rows),
-        "cells": found.space.n_cells,
-        "target": args.target,
-        "kl": selection.kl,
-        "tv": selection.tv,
-        "kl_optimum": selection.kl_optimum,
-        "space": found.space.fingerprint,
-        "out": str(args.out),
-    }
+    chosen.save(args.out)
+    summary = chosen.summary | {"out": str(args.out)}
     if args.json:
         print_json(summary)
     else:
         print_status(
             f"{summary['selected']:,} of {summary['rows']:,} rows to {args.out}: "
-            f"{selection.kl:.4f} nats from the target {args.target}, the least possible "
-            f"{selection.kl_optimum:.4f}; {summary['repeated']:,} repeated, "
+            f"{summary['kl']:.4f} nats from the target {args.target}, the least possible "
+            f"{summary['kl_optimum']:.4f}; {summary['repeated']:,} repeated, "
             f"{summary['skipped']:,} empty."
         )
