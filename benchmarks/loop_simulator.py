@@ -34,12 +34,12 @@ from scipy.stats import t as student
 from kdos.arrays import BoolArray, Float64Array, Int32Array, Int64Array
 from kdos.chance import keyed_generator
 from kdos.config import BudgetConfig, Config, SourceConfig, SynthesizeConfig
-from kdos.pool import Draft, ErrorClass, Pool, Refusal
-from kdos.sampler import CellYields, Pick, SeedLinks, steer_picks
+from kdos.pool import Draft, ErrorClass, Refusal
+from kdos.sampler import Pick, SeedLinks, steer_picks
 from kdos.synthesize import LoopState, SynthesisContext, loop_steps, run_rounds
 from kdos.synthesize.loop import Candidate, Deficit, LoopSteps
 from kdos.targets import level_target, noise_floor, tempered_target
-from kdos.targets.shape import mean_log_density
+from kdos.targets.distribution import mean_log_density
 
 DRIFT = 0.25
 SOUND = (16.0, 4.0)
@@ -233,10 +233,7 @@ def play(
 def run(
     steps: LoopSteps, world: World, drafter: Drafter, most_calls: int
 ) -> tuple[LoopState, Deficit, str, list[float]]:
-    state = LoopState(
-        Pool.empty(n_cells=len(world.counts), n_points=len(world.links.cells)),
-        CellYields.nothing_asked(n_cells=len(world.counts), n_points=len(world.links.cells)),
-    )
+    state = LoopState.begin(n_cells=len(world.counts), n_points=len(world.links.cells))
     lack, gaps = steps.measure(state), list[float]()
     turns = run_rounds(state, steps)
     while drafter.calls < most_calls:

@@ -80,7 +80,7 @@ def compared(pool, counts, target):
     for name, peer in PEERS.items():
         taken, spent = timed(lambda peer=peer: peer(pool, log_weight))
         held = np.bincount(pool.cells[taken], minlength=CELLS)
-        gap = measure_gap(held, log_q, found.quota)
+        gap = measure_gap(held, log_q)
         rows[f"{target}: {name}"] = {"kl": gap.kl, "tv": gap.tv, "rows": len(taken)} | spent
     return rows
 

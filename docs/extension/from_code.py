@@ -21,7 +21,7 @@ from sphinx.util.docutils import SphinxDirective
 import kdos
 from kdos.cli import COMMANDS
 from kdos.logic import Fault, parse
-from kdos.targets.shape import TARGET_EXPONENTS, tempered_target
+from kdos.targets.distribution import TARGET_EXPONENTS, tempered_target
 
 BAR, HEIGHT, GAP = 9, 60, 24
 """Pixels: a bar's width, the tallest bar, space between panels."""

@@ -52,6 +52,9 @@ MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9d
 
 _WORD = re.compile(r"\w+")
 
+EMBED_BLOCK = 8192
+"""Texts that an embedder is given in one call of `embed_in_blocks`."""
+
 
 class Embedder(Protocol):
     """Texts to vectors, row by row: a row depends on its own text alone."""
@@ -231,3 +234,9 @@ def _fit_components(weighted: Sparse, rank: int, *, random_seed: int) -> Float32
     lengths = np.sqrt(np.maximum(squares, FLATTEST * squares[-1]))
     scaled = (turn / lengths)[:, ::-1][:, :rank]
     return np.asarray(scaled.T @ inside, np.float32)
+
+
+def embed_in_blocks(embedder: Embedder, texts: Sequence[str]) -> Float32Array:
+    """The vectors of many texts, shape (n_texts, dim), a block at a time to bound memory."""
+    starts = range(0, len(texts), EMBED_BLOCK)
+    return np.concatenate([embedder.embed(texts[i : i + EMBED_BLOCK]) for i in starts])

@@ -209,7 +209,7 @@ class Loop:
                     exposures.update(draft["points"])
             held += sum(verdict["accepted"] for verdict in judged)
             self.held = held
-            gap = measure_gap(counts, self.log_q, self.quota)
+            gap = measure_gap(counts, self.log_q)
             rounds.append(self.write_round(folder, drafts, judged, gap, len(rounds) + 1))
         write_parquet_of(folder / "knowledge_points.parquet", self.taught(exposures))
         return rounds

@@ -1,4 +1,3 @@
-import numpy as np
 import pytest
 
 from kdos.sampler import FinishedRound, stop_reason
@@ -6,7 +5,7 @@ from kdos.targets import Gap
 
 
 def gap(kl, *, tv=0.5, floor=0.01):
-    return Gap(np.zeros(3, int), kl=kl, tv=tv, floor=floor)
+    return Gap(kl=kl, tv=tv, floor=floor)
 
 
 def reason(kl, *, samples=100, history=(), tv=0.5, reachable=True):

@@ -4,13 +4,14 @@ import numpy as np
 import pytest
 
 from kdos.checks import BenchmarkIndex, KnownQuestions, make_refusal
+from kdos.config import Config, SourceConfig, SynthesizeConfig
 from kdos.extract import extraction_table
 from kdos.llm.engine import ScriptedEngine
 from kdos.pool import Extraction, Inventory, Passage, Seed
 from kdos.sampler import Pick
 from kdos.seed.seeding import PASSAGES, SEEDS, records_to_table
-from kdos.synthesize import Library
-from kdos.synthesize.draft import Desk, draft_candidates
+from kdos.synthesize import Library, SynthesisContext
+from kdos.synthesize.draft import draft_candidates
 from kdos.tasks import CHECKS, CRITERIA
 
 TEXT = (
@@ -34,6 +35,7 @@ SOUND = {
 OPTIONS = SOUND | {"question": "Which city has the tower by Eiffel? A) Paris B) Lyon"}
 SEED = Seed("s", "When was the tower of Gustave Eiffel opened?", ("1889",), "p", "d", "")
 PICK = Pick("0001-000000", 0, seeds=(0,), use=(0,), avoid=(), variant=0)
+GIVEN = {"known", "benchmarks", "refuse_paraphrases"}
 
 
 class Model:
@@ -71,16 +73,20 @@ def way(model, **changes):
             [Passage("p", "d", "Eiffel", "", "en", 0, len(TEXT), TEXT)], PASSAGES
         ),
     )
-    settings = {"judges": 1, "attempts": 0, "mend": True, "known": KnownQuestions()} | changes
-    desk = Desk(
-        ask=ScriptedEngine(model).complete,
+    given = {name: changes.pop(name) for name in GIVEN & changes.keys()}
+    settings = {"judges": 1, "attempts": 0, "mend": True, "drafts_per_call": 1} | changes
+    context = SynthesisContext(
+        config=Config(SourceConfig("qa"), synthesize=SynthesizeConfig(**settings)),
+        space=None,
+        log_q=np.zeros(1),
+        links=None,
         library=library,
         inventory=Inventory(POINTS, points=np.zeros((3, 1), np.float32), cells=np.zeros(3, int)),
-        refuse_crowded=lambda texts: None,
-        drafts_per_call=1,
-        **settings,
+        ask=ScriptedEngine(model).complete,
+        embed_texts=None,
+        **({"known": KnownQuestions()} | given),
     )
-    candidates, failed = draft_candidates([PICK], desk)
+    candidates, failed = draft_candidates([PICK], context, refuse_crowded=lambda texts: None)
     reasons = [each.refusal.reason if each.refusal else None for each in candidates]
     return reasons, candidates, failed
 

@@ -10,11 +10,17 @@ import pytest
 from kdos.checks import KnownQuestions
 from kdos.config import BudgetConfig, Config, SourceConfig, SynthesizeConfig
 from kdos.density import Space
-from kdos.pool import Draft, ErrorClass, Inventory, Pool, Refusal
-from kdos.sampler import CellYields, SeedLinks
-from kdos.synthesize import Library, LoopState, SynthesisContext, loop_steps, run_rounds
+from kdos.pool import Draft, ErrorClass, Inventory, Refusal
+from kdos.sampler import SeedLinks
+from kdos.synthesize import (
+    Library,
+    LoopState,
+    SynthesisContext,
+    loop_steps,
+    measure_state,
+    run_rounds,
+)
 from kdos.synthesize.loop import Candidate
-from kdos.synthesize.steps import measure_deficit, reserve_for_drift
 from kdos.targets import tempered_target
 
 N_CELLS, N_POINTS = 64, 3200
@@ -37,8 +43,8 @@ def space():
     )
 
 
-def room(config):
-    """A workroom of simulated knowledge points, popular in a few cells."""
+def make_context(config):
+    """A context of simulated knowledge points, popular in a few cells."""
     rng = np.random.default_rng(1)
     popularity = 1 / np.arange(1, N_CELLS + 1)
     cells = np.sort(rng.choice(N_CELLS, N_POINTS, p=popularity / popularity.sum()))
@@ -83,7 +89,7 @@ class Drafter:
     faulty: frozenset[int] = frozenset()
     verified: float = 0.8
 
-    def draft(self, picks, state, lack):
+    def draft(self, picks, state, deficit):
         candidates, failed = [], []
         for pick in picks:
             rng = np.random.default_rng([int(part) for part in pick.id.split("-")])
@@ -109,39 +115,36 @@ def play(*, steer=True, accept="pace", samples=3000, random_seed=3, **drafter):
         synthesize=SynthesizeConfig(accept=accept, drafts_per_call=1),
         random_seed=random_seed,
     )
-    here = room(config)
-    steps = replace(loop_steps(here), draft=Drafter(here.links, **drafter).draft)
-    state = LoopState(
-        Pool.empty(n_cells=N_CELLS, n_points=N_POINTS),
-        CellYields.nothing_asked(n_cells=N_CELLS, n_points=N_POINTS),
-    )
-    turns, loop = [], run_rounds(state, steps)
+    context = make_context(config)
+    steps = replace(loop_steps(context), draft=Drafter(context.links, **drafter).draft)
+    state = LoopState.begin(n_cells=N_CELLS, n_points=N_POINTS)
+    rounds, loop = [], run_rounds(state, steps)
     while True:
         try:
-            turn, state, lack = next(loop)
-            turns.append((turn, state, lack))
+            one, state, deficit = next(loop)
+            rounds.append((one, state, deficit))
         except StopIteration as stop:
-            return turns, state, measure_deficit(state, here), stop.value
+            return rounds, state, measure_state(state, context), stop.value
 
 
 def test_both_halves_reach_the_noise_floor_and_neither_alone_does():
     drafts = {}
     for steer, accept in ((True, "pace"), (True, "all"), (False, "all")):
-        turns, state, lack, reason = play(steer=steer, accept=accept)
-        drafts[steer, accept] = sum(len(turn.candidates) for turn, _, _ in turns)
+        rounds, state, deficit, reason = play(steer=steer, accept=accept)
+        drafts[steer, accept] = sum(len(one.candidates) for one, _, _ in rounds)
         assert state.pool.samples == 3000
-        reached = lack.gap.kl <= lack.gap.floor
-        assert reached == (steer and accept == "pace"), (steer, accept, lack.gap)
+        reached = deficit.gap.kl <= deficit.gap.floor
+        assert reached == (steer and accept == "pace"), (steer, accept, deficit.gap)
         assert (reason == "noise_floor") == reached
     assert drafts[True, "pace"] < 2.2 * drafts[False, "all"]
 
 
-def test_the_books_balance_every_turn():
-    turns, state, _, _ = play(samples=500)
-    for turn, _, _ in turns:
-        assert len(turn.verdicts) == len(turn.candidates)
-        assert len(turn.candidates) + len(turn.failed) == len(turn.picks)
-    accepted = [candidate for turn, _, _ in turns for candidate in turn.accepted]
+def test_every_draft_has_a_verdict():
+    rounds, state, _, _ = play(samples=500)
+    for one, _, _ in rounds:
+        assert len(one.verdicts) == len(one.candidates)
+        assert len(one.candidates) + len(one.failed) == len(one.picks)
+    accepted = [candidate for one, _, _ in rounds for candidate in one.accepted]
     assert state.pool.samples == len(accepted) == 500
     assert state.pool.knowledge_points == sum(len(c.points) for c in accepted)
     assert state.pool.exposures.sum() == state.pool.counts.sum()
@@ -149,65 +152,50 @@ def test_the_books_balance_every_turn():
 
 def test_cells_that_yield_nothing_are_named_and_the_rest_is_on_target():
     barren = frozenset({1, 5, 40})
-    _, state, lack, reason = play(barren=barren)
-    named = set(np.flatnonzero(lack.unreachable))
+    _, state, deficit, reason = play(barren=barren)
+    named = set(np.flatnonzero(deficit.unreachable))
     assert {5, 40} <= named <= barren, "cell 1 is so popular that drift alone may fill it"
-    assert 0 < lack.unreachable_mass < 1
+    assert 0 < deficit.unreachable_mass < 1
     assert state.pool.samples == 3000
     assert reason == "noise_floor"
 
 
 def test_cells_whose_drafts_fail_again_and_again_are_given_up():
     faulty = frozenset({17, 40})
-    turns, state, lack, _ = play(faulty=faulty)
-    assert set(np.flatnonzero(lack.unreachable)) == set(faulty)
+    rounds, state, deficit, _ = play(faulty=faulty)
+    assert set(np.flatnonzero(deficit.unreachable)) == set(faulty)
     rates = state.yields.points_per_pick(drafts=1)
     assert rates[list(faulty)].max() < 0.1
     assert np.median(rates) > 0.5
-    assert any(candidate.refusal for turn, _, _ in turns for candidate in turn.candidates)
+    assert any(candidate.refusal for one, _, _ in rounds for candidate in one.candidates)
 
 
 def test_nothing_works_at_all():
-    turns, state, _, reason = play(barren=frozenset(range(N_CELLS)), samples=300)
+    rounds, state, _, reason = play(barren=frozenset(range(N_CELLS)), samples=300)
     assert state.pool.samples == 0
     assert reason in {"unreachable", "no_gain"}
-    assert len(turns) < 100
+    assert len(rounds) < 100
 
 
 def test_the_gap_closes_steadily():
-    turns, _, _, _ = play()
-    gaps = [lack.gap.kl for _, _, lack in turns]
+    rounds, _, _, _ = play()
+    gaps = [deficit.gap.kl for _, _, deficit in rounds]
     rises = [later > earlier for earlier, later in pairwise(gaps)]
     assert not any(all(rises[i : i + 3]) for i in range(len(rises) - 2))
 
 
 @pytest.mark.parametrize(("accept", "slack"), [("pace", 0.2), ("strict", 0.0)])
 def test_no_cell_is_filled_beyond_its_quota_by_more_than_the_slack(accept, slack):
-    turns, *_ = play(accept=accept, samples=800)
-    for (_, before, lack), (_, after, _) in pairwise(turns):
-        limit = np.floor((1 + slack) * lack.quotas)
+    rounds, *_ = play(accept=accept, samples=800)
+    for (_, before, deficit), (_, after, _) in pairwise(rounds):
+        limit = np.floor((1 + slack) * deficit.quotas)
         assert (after.pool.counts <= np.maximum(before.pool.counts, limit)).all()
-
-
-def test_a_cell_that_drift_fills_is_asked_for_last():
-    deficit, strays = np.array([40, 40, 40]), np.array([0.0, 10.0, 20.0])
-    settings = SynthesizeConfig(drafts_per_call=1)
-    config = Config(source=SourceConfig(kind="pydocs"), synthesize=settings)
-
-    def asked(picks, deficit=deficit):
-        return np.maximum(deficit - reserve_for_drift(deficit, strays, picks, config), 0).tolist()
-
-    assert asked(10) == [40, 10, 0]
-    assert asked(11) == [40, 20, 0]
-    assert asked(17) == [40, 30, 20]
-    assert asked(19) == [40, 40, 40]
-    assert asked(1, deficit=np.array([0, 10, 20])) == [0, 10, 20]
 
 
 def test_the_same_seed_gives_the_same_pool():
     first, again = play(samples=400), play(samples=400)
     other = play(samples=400, random_seed=4)
-    ids = [[c.draft.id for turn, _, _ in run[0] for c in turn.accepted] for run in (first, again)]
+    ids = [[c.draft.id for one, _, _ in run[0] for c in one.accepted] for run in (first, again)]
     assert ids[0] == ids[1]
     assert (first[1].pool.counts == again[1].pool.counts).all()
     assert (first[1].pool.exposures != other[1].pool.exposures).any()

@@ -13,7 +13,6 @@ from kdos.llm.engine import ScriptedEngine
 from kdos.logic import ShapeCounts
 from kdos.tasks import CHECKS, CRITERIA
 from kdos.verify import (
-    ReviewPanel,
     VerdictTally,
     VerifyOptions,
     check_rows,
@@ -185,11 +184,7 @@ def test_judges_and_attempts_decide_about_what_passed_before(table):
         read_question_rows(table, fields), VerifyOptions(fields), shapes=ShapeCounts()
     )
     tally = VerdictTally()
-    ruled = list(
-        tally.tally_rows(
-            review_rows(checked, ReviewPanel(judges=2, attempts=3), ask=engine.complete)
-        )
-    )
+    ruled = list(tally.tally_rows(review_rows(checked, judges=2, attempts=3, ask=engine.complete)))
     reasons = {one.row.draft.id: one.refusal.reason if one.refusal else "" for one in ruled}
     assert [one.row.row for one in ruled] == list(range(len(ROWS)))
     assert reasons["a"] == "not_answered_alike"

@@ -11,13 +11,12 @@ from kdos.errors import UsageError
 from kdos.llm import Ledger
 from kdos.logic import ShapeCounts
 from kdos.rows import list_table_fields
+from kdos.run import open_engine
 from kdos.run.benchmarks import index_benchmarks, read_benchmark_questions
-from kdos.run.run import open_engine
 from kdos.store import write_json
 from kdos.terminal import Progress
 from kdos.verify import (
     CheckedRow,
-    ReviewPanel,
     VerdictTally,
     VerifyOptions,
     check_rows,
@@ -76,7 +75,7 @@ def verify(
         read_question_rows(source, options.fields, limit=limit), options, shapes=shapes
     )
     if judges or attempts:
-        checked = _judge_items(checked, ReviewPanel(judges, attempts), engine, source, folder)
+        checked = _review_rows(checked, judges, attempts, engine, source, folder)
     with Progress().stage("verify"):
         counted = tally.tally_rows(checked)
         if folder is None:
@@ -105,9 +104,10 @@ def _check_arguments(
         raise UsageError("--attempts must have a model to answer. Give --url and --model.")
 
 
-def _judge_items(
+def _review_rows(
     checked: Iterable[CheckedRow],
-    panel: ReviewPanel,
+    judges: int,
+    attempts: int,
     engine: EngineConfig,
     source: Path,
     out: Path | None,
@@ -118,4 +118,5 @@ def _judge_items(
         out.mkdir(parents=True, exist_ok=True)
     ledger_path = IN_MEMORY if out is None else out / "ledger.sqlite"
     with Ledger(ledger_path) as ledger, open_engine(config) as opened:
-        yield from review_rows(checked, panel, ask=partial(ledger.ask, opened))
+        ask = partial(ledger.ask, opened)
+        yield from review_rows(checked, judges=judges, attempts=attempts, ask=ask)

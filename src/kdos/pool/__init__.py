@@ -17,6 +17,7 @@ from kdos.pool.sample import (
     Seed,
     Verdict,
 )
+from kdos.pool.tally import Tally
 
 __all__ = [
     "Document",
@@ -31,6 +32,7 @@ __all__ = [
     "Refusal",
     "Sample",
     "Seed",
+    "Tally",
     "Verdict",
     "fields_of",
     "group_paraphrases",

@@ -1,7 +1,6 @@
 """From a source to a space: documents, seeds, knowledge points and where they lie."""
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,10 +12,10 @@ from kdos.arrays import Float32Array
 from kdos.artifacts import RunFolder
 from kdos.config import Config
 from kdos.density import Space, fit_space
-from kdos.embed import Embedder, LexicalEmbedder
+from kdos.embed import Embedder, LexicalEmbedder, embed_in_blocks
 from kdos.errors import UsageError
 from kdos.extract import extract_seeds, extraction_table, merge_paraphrases, merge_points
-from kdos.pool import Extraction, Inventory, Refusal, Seed, group_paraphrases, values
+from kdos.pool import Extraction, Inventory, Refusal, Seed, Tally, group_paraphrases, values
 from kdos.seed import DOCUMENTS, PASSAGES, SEEDS, gather_seeds
 from kdos.store import (
     atomic_folder,
@@ -32,24 +31,19 @@ from kdos.synthesize import Library
 from kdos.tasks import Ask
 from kdos.terminal import Progress
 
-Tally = dict[str, Any]
-
 SEED_TABLES = {"documents": DOCUMENTS, "passages": PASSAGES, "seeds": SEEDS}
-
-EMBED_BLOCK = 8192
-"""Texts handed to the embedder in one call: bounds memory."""
 
 
 @dataclass(frozen=True)
 class LoopInputs:
-    """All that the loop starts from, and the balance of the stages before it."""
+    """All that the loop starts from, and what the stages before it came to, by name."""
 
     library: Library
     inventory: Inventory
     space: Space
     embedder: Embedder
     reference: pa.Table
-    stages: dict[str, Tally]
+    stages: dict[str, Any]
 
 
 def prepare_inputs(
@@ -83,8 +77,8 @@ def prepare_inputs(
 
 def ensure_seeds(
     config: Config, folder: RunFolder, *, ask: Ask, progress: Progress
-) -> tuple[pa.Table, pa.Table, dict[str, Tally]]:
-    """Seeds, passages and the balance of documents, passages and seeds."""
+) -> tuple[pa.Table, pa.Table, dict[str, Any]]:
+    """Seeds, passages, and how many documents and seeds came in and were refused."""
     if not folder.seed.exists():
         with progress.stage("seed"):
             write_seeds(config, folder, ask=ask, progress=progress)
@@ -100,7 +94,7 @@ def ensure_seeds(
 
 def write_seeds(config: Config, folder: RunFolder, *, ask: Ask, progress: Progress) -> None:
     """Stream the source into the seed folder; whole or not at all."""
-    tally: dict[str, Tally] = {name: new_tally() for name in ("document", "seed")}
+    tallies = {"document": Tally(), "seed": Tally()}
     with atomic_folder(folder.seed) as aside, open_parquet_writers(aside, SEED_TABLES) as write:
         for batch in gather_seeds(
             config.source,
@@ -110,28 +104,31 @@ def write_seeds(config: Config, folder: RunFolder, *, ask: Ask, progress: Progre
         ):
             for name in SEED_TABLES:
                 write(name, getattr(batch, name))
-            count(tally["document"], kept=batch.documents.num_rows)
-            count(tally["seed"], kept=batch.seeds.num_rows)
+            tallies["document"].accepted += batch.documents.num_rows
+            tallies["seed"].accepted += batch.seeds.num_rows
             for stage, reason in zip(
                 values(batch.refusals, "stage"), values(batch.refusals, "reason"), strict=True
             ):
-                count(tally[stage], refused=reason)
-            progress.update(tally["seed"]["out"], f"{tally['document']['out']} documents")
-        write_json(aside / folder.seed_tallies.name, tally)
+                tallies[stage].refused[reason] += 1
+            progress.update(tallies["seed"].accepted, f"{tallies['document'].accepted} documents")
+        write_json(
+            aside / folder.seed_tallies.name,
+            {name: tally.as_json() for name, tally in tallies.items()},
+        )
 
 
 def ensure_extractions(
     seeds: pa.Table, passages: pa.Table, folder: RunFolder, *, ask: Ask, progress: Progress
-) -> tuple[Library, Tally]:
-    """The library of seeds that have knowledge points, and the balance of the stage."""
+) -> tuple[Library, dict[str, Any]]:
+    """The library of seeds that have knowledge points, and what the stage came to."""
     done = folder.extraction_tally
     if not done.exists():
         with progress.stage("extract", total=seeds.num_rows):
-            shelf = Library(seeds=seeds, extractions=seeds, passages=passages)
-            pairs, tally = collect_extractions(shelf, ask=ask, progress=progress)
+            unread = Library(seeds=seeds, extractions=seeds, passages=passages)
+            pairs, tally = collect_extractions(unread, ask=ask, progress=progress)
             table = extraction_table(pairs)
             write_parquet(folder.extractions, table, table.schema)
-            write_json(done, tally)
+            write_json(done, tally.as_json())
     extractions = read_parquet(folder.extractions)
     kept = pc.is_in(seeds["id"], value_set=extractions["seed"].combine_chunks())
     library = Library(seeds=seeds.filter(kept), extractions=extractions, passages=passages)
@@ -139,21 +136,21 @@ def ensure_extractions(
 
 
 def collect_extractions(
-    shelf: Library, *, ask: Ask, progress: Progress
+    library: Library, *, ask: Ask, progress: Progress
 ) -> tuple[list[tuple[Seed, Extraction]], Tally]:
     """Each seed with its extraction, those without any counted."""
-    tally = new_tally()
+    tally = Tally()
     pairs: list[tuple[Seed, Extraction]] = []
-    seeds = (shelf.seed(row) for row in range(shelf.seeds.num_rows))
-    for seed, extraction in extract_seeds(seeds, ask=ask, passage=shelf.passage):
+    seeds = (library.seed(row) for row in range(library.seeds.num_rows))
+    for seed, extraction in extract_seeds(seeds, ask=ask, passage=library.passage):
         if isinstance(extraction, Refusal):
-            count(tally, refused=extraction.reason)
+            tally.refused[extraction.reason] += 1
         elif not extraction.knowledge_points:
-            count(tally, refused="no_knowledge_point")
+            tally.refused["no_knowledge_point"] += 1
         else:
-            count(tally, kept=1)
+            tally.accepted += 1
             pairs.append((seed, extraction))
-        progress.update(tally["in"], f"{tally['out']} extracted")
+        progress.update(tally.received, f"{tally.accepted} extracted")
     return pairs, tally
 
 
@@ -212,22 +209,3 @@ def merge_wordings(points: pa.Table, vectors: Float32Array) -> tuple[pa.Table, F
     lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
     grouping = group_paraphrases(values(points, "text"), vectors / np.maximum(lengths, 1e-12))
     return merge_paraphrases(points, grouping), vectors[grouping.first]
-
-
-def embed_in_blocks(embedder: Embedder, texts: Sequence[str]) -> Float32Array:
-    """The vectors of many texts, a block at a time."""
-    starts = range(0, len(texts), EMBED_BLOCK)
-    return np.concatenate([embedder.embed(texts[i : i + EMBED_BLOCK]) for i in starts])
-
-
-def new_tally() -> Tally:
-    """A stage's balance before anything came: in = out + all that was refused."""
-    return {"in": 0, "out": 0, "refused": {}}
-
-
-def count(tally: Tally, *, kept: int = 0, refused: str | None = None, times: int = 1) -> None:
-    """Book what came into a stage: `kept` rows that go on, or `times` that were refused."""
-    tally["in"] += kept + (0 if refused is None else times)
-    tally["out"] += kept
-    if refused is not None:
-        tally["refused"][refused] = tally["refused"].get(refused, 0) + times

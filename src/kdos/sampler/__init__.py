@@ -1,31 +1,45 @@
 """The feedback: a gap in; where to draft, what to keep and when to stop out."""
 
-from kdos.sampler.accept import RULES, AcceptDecision, decide_draft
+from kdos.sampler.accept import AcceptDecision, decide_draft
+from kdos.sampler.disciplines import discipline_target
+from kdos.sampler.feedback import (
+    POINTS_PER_SAMPLE,
+    Deficit,
+    expected_off_target,
+    measure_deficit,
+    reserve_for_drift,
+    round_size,
+)
 from kdos.sampler.steer import (
-    MOST_POINTS_USED,
     CellYields,
     Pick,
-    PickBatch,
     SeedLinks,
     scatter_picks,
     steer_picks,
     unreachable_cells,
 )
-from kdos.sampler.stop import FinishedRound, Spending, stop_reason
+from kdos.sampler.stop import FinishedRound, stop_reason
+from kdos.sampler.walk import SeedGraph, build_seed_graph, walk_picks
 
 __all__ = [
-    "MOST_POINTS_USED",
-    "RULES",
+    "POINTS_PER_SAMPLE",
     "AcceptDecision",
     "CellYields",
+    "Deficit",
     "FinishedRound",
     "Pick",
-    "PickBatch",
+    "SeedGraph",
     "SeedLinks",
-    "Spending",
+    "build_seed_graph",
     "decide_draft",
+    "discipline_target",
+    "expected_off_target",
+    "measure_deficit",
+    "reserve_for_drift",
+    "round_size",
     "scatter_picks",
     "steer_picks",
     "stop_reason",
     "unreachable_cells",
+    "walk_picks",
 ]

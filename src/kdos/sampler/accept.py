@@ -7,8 +7,6 @@ import numpy as np
 
 from kdos.arrays import Int64Array
 
-RULES = ("pace", "strict", "mean", "all")
-
 
 @dataclass(frozen=True, slots=True)
 class AcceptDecision:
@@ -36,7 +34,7 @@ def decide_draft(
         cells: One cell for each knowledge point; a cell may stand twice.
         counts: n, what each cell holds now, shape (n_cells,).
         quotas: m, what each cell may hold, shape (n_cells,).
-        rule: One of RULES.
+        rule: `pace`, `strict`, `mean` or `all`.
         slack: How far `pace` lets a cell go beyond its quota, as a share.
     """
     n, m = counts[list(cells)], quotas[list(cells)]

@@ -1,4 +1,4 @@
-"""Where the next drafts start: cells by what they lack, seeds inside them (our design)."""
+"""Where the next drafts start: cells by their deficit, seeds inside them (our design)."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -68,8 +68,47 @@ class CellYields:
         return cls(*(np.zeros(n, np.int64) for n in (n_cells, n_cells, n_cells, n_points)))
 
     def points_per_pick(self, *, drafts: int) -> Float64Array:
-        """Accepted knowledge points that a pick of `drafts` drafts brings into its cell."""
+        """Accepted knowledge points that a pick of `drafts` drafts brings into its cell.
+
+        The prior is a yield of one point a draft over `PRIOR_TRIES` picks: an untried cell must
+        not look barren, nor one lucky pick make it look rich.
+        """
         return (self.gains + PRIOR_TRIES * drafts) / (self.tries + PRIOR_TRIES)
+
+    def extend(
+        self,
+        asked: Sequence[tuple[int, ...]],
+        samples: Sequence[tuple[int, ...]],
+        sources: Sequence[int],
+        cells: Int32Array,
+    ) -> "CellYields":
+        """These yields and what one more round of picks brought.
+
+        Args:
+            asked: The knowledge points that each pick was to use, the one it was about first.
+            samples: Those of each accepted sample.
+            sources: The place of each sample's pick in `asked`.
+            cells: The cell of each knowledge point known by now, shape (n_points,).
+        """
+        first = np.array([use[0] for use in asked], np.int64)
+        wanted = [cells[list(use)].tolist() for use in asked]
+        # A point in the cell that its pick was about is a gain of that cell; one in a cell that
+        # the pick asked for beside it is neither; one anywhere else came by drift.
+        found = [
+            (cell, wanted[source])
+            for points, source in zip(samples, sources, strict=True)
+            for cell in cells[list(points)].tolist()
+        ]
+        gains = [cell for cell, cells_asked in found if cell == cells_asked[0]]
+        off_target = [cell for cell, cells_asked in found if cell not in cells_asked]
+        grown = np.zeros(len(cells) - len(self.asked), np.int64)
+        n_cells = len(self.tries)
+        return CellYields(
+            tries=self.tries + np.bincount(cells[first], minlength=n_cells),
+            gains=self.gains + _count_cells(gains, n_cells),
+            off_target=self.off_target + _count_cells(off_target, n_cells),
+            asked=np.concatenate([self.asked, grown]) + np.bincount(first, minlength=len(cells)),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +130,8 @@ class Pick:
 class PickBatch:
     """The picks of one round as they are made: what one is to use counts as filled for the next.
 
-    `deficit` is what each cell lacks at the start and `reserved` what of it is left to drift, both
-    of shape (n_cells,): the rest is to be used, and what lacks nothing is to be avoided. `asked`
+    `deficit` is each cell's at the start and `reserved` what of it is left to drift, both of shape
+    (n_cells,): the rest is to be used, and points of cells without a deficit avoided. `asked`
     counts earlier picks from each knowledge point and `drafts` are asked for in one pick.
     """
 
@@ -118,7 +157,7 @@ class PickBatch:
         self._picks_from: Counter[int] = Counter()
 
     def add_pick(self, seeds: Sequence[int], points: Sequence[int]) -> None:
-        """A pick from `seeds` about `points`, and about what else is thin on their shelves."""
+        """Add a pick from `seeds` about `points` and others of their passages that are wanted."""
         links, point = self._links, points[0]
         use, avoid = self._choose_points(seeds, points)
         pick = Pick(
@@ -134,32 +173,32 @@ class PickBatch:
         self.picks.append(pick)
 
     def choose_partners(self, first: int) -> tuple[int, ...]:
-        """A seed and those of the same document whose knowledge points lack most."""
+        """A seed and those of the same document whose knowledge points are wanted most."""
         links = self._links
         kin = links.seeds_in_document[links.documents[first]]
         seen = self._rng.choice(kin, min(PARTNERS_CONSIDERED, len(kin)), replace=False)
-        thin = [float(self._point_deficits(links.points_of_seed[s]).sum()) for s in seen]
-        ranked = [int(seen[i]) for i in np.argsort(-np.array(thin), kind="stable")]
+        wanted = [float(self._point_deficits(links.points_of_seed[s]).sum()) for s in seen]
+        ranked = [int(seen[i]) for i in np.argsort(-np.array(wanted), kind="stable")]
         return (first, *[s for s in ranked if s != first][:MOST_PARTNERS])
 
     def _choose_points(
         self, seeds: Sequence[int], points: Sequence[int]
     ) -> tuple[tuple[int, ...], tuple[int, ...]]:
-        """What to use of all that stands on the seeds' shelves, `points` first, and to avoid."""
+        """Of the points in the seeds' passages, those to use, `points` first, and to avoid."""
         links = self._links
-        shelves = dict.fromkeys(int(links.passages[s]) for s in seeds)
-        held = np.unique(np.concatenate([links.points_in_passage[shelf] for shelf in shelves]))
+        passages = dict.fromkeys(int(links.passages[s]) for s in seeds)
+        held = np.unique(np.concatenate([links.points_in_passage[p] for p in passages]))
         others = held[~np.isin(held, points)]
-        lack = self._point_deficits(others)
-        most = min(MOST_POINTS_USED - len(points), int(np.count_nonzero(lack)))
+        deficits = self._point_deficits(others)
+        most = min(MOST_POINTS_USED - len(points), int(np.count_nonzero(deficits)))
         used = others[:0]
         if most > 0:
-            used = self._rng.choice(others, most, replace=False, p=lack / lack.sum())
+            used = self._rng.choice(others, most, replace=False, p=deficits / deficits.sum())
         full = self._deficit[links.cells[others]] <= 0
         return (*points, *used.tolist()), tuple(others[full].tolist())
 
     def _point_deficits(self, points: Int64Array) -> Float64Array:
-        """What the cells of knowledge points lack that is not left to drift."""
+        """The deficit of each point's cell that is not left to drift."""
         cells = self._links.cells[points]
         return np.maximum(self._deficit[cells] - self._reserved[cells], 0.0)
 
@@ -176,11 +215,11 @@ def steer_picks(
     round_number: int,
     reserved: Float64Array | float = 0.0,
 ) -> list[Pick]:
-    """At most `picks` picks, shared over cells by what they lack and by how well they yield.
+    """At most `picks` picks, shared over cells by their deficit and by how well they yield.
 
     A cell gets deficit / yield picks at most, and what one pick is to use counts as filled for the
     next, so that a batch does not overshoot. Inside a cell the least exposed knowledge points come
-    first; their seeds are joined by seeds of the same document whose knowledge points are thin.
+    first; their seeds are joined by seeds of the same document whose knowledge points are wanted.
 
     Args:
         deficit: Quota minus count, shape (n_cells,); cells at or below zero get nothing.
@@ -195,10 +234,9 @@ def steer_picks(
     """
     rng = keyed_generator(random_seed, "steer", round_number)
     supply = np.array([len(points) > 0 for points in links.points_in_cell])
-    lack = np.where(supply, np.maximum(deficit - reserved, 0), 0) / yields.points_per_pick(
-        drafts=drafts
-    )
-    shares = _sample_systematically(lack, picks, rng)
+    # A cell is asked for deficit / yield: one that yields half as well needs twice the picks.
+    wanted = np.where(supply, np.maximum(deficit - reserved, 0), 0)
+    shares = _sample_systematically(wanted / yields.points_per_pick(drafts=drafts), picks, rng)
     batch = PickBatch(
         links,
         deficit,
@@ -211,8 +249,8 @@ def steer_picks(
     for cell in np.flatnonzero(shares):
         points = links.points_in_cell[int(cell)]
         rank = np.lexsort((rng.random(len(points)), yields.asked[points], exposures[points]))
-        for turn in range(shares[cell]):
-            point = int(points[rank[turn % len(points)]])
+        for number in range(shares[cell]):
+            point = int(points[rank[number % len(points)]])
             batch.add_pick(
                 batch.choose_partners(int(rng.choice(links.seeds_of_point[point]))), (point,)
             )
@@ -233,7 +271,7 @@ def scatter_picks(
 
 
 def unreachable_cells(yields: CellYields, links: SeedLinks, *, drafts: int) -> BoolArray:
-    """Cells that no draft has reached in TRIES picks, or that hold nothing to start from."""
+    """Cells that many picks brought next to nothing to, or that hold no point to start from."""
     empty = np.array([len(points) == 0 for points in links.points_in_cell])
     barren = (yields.tries >= UNREACHABLE_TRIES) & (
         yields.gains < LEAST_YIELD * yields.tries * drafts
@@ -241,11 +279,19 @@ def unreachable_cells(yields: CellYields, links: SeedLinks, *, drafts: int) -> B
     return empty | barren
 
 
-def _sample_systematically(lack: Float64Array, picks: int, rng: np.random.Generator) -> Int64Array:
-    """Whole shares of `picks` in proportion to `lack`, none above what the cell lacks."""
-    total = lack.sum()
+def _sample_systematically(
+    deficit: Float64Array, picks: int, rng: np.random.Generator
+) -> Int64Array:
+    """Whole shares of `picks` in proportion to `deficit`, none above the cell's deficit."""
+    total = deficit.sum()
     if total <= 0:
-        return np.zeros(len(lack), np.int64)
-    wanted = lack * min(1.0, picks / total)
+        return np.zeros(len(deficit), np.int64)
+    # Systematic sampling: one random offset for all cells. Each gets its expected share rounded up
+    # or down, which independent draws would miss by its square root.
+    wanted = deficit * min(1.0, picks / total)
     steps = np.floor(np.cumsum(wanted) + rng.random())
     return np.diff(steps, prepend=0.0).astype(np.int64)
+
+
+def _count_cells(cells: Sequence[int], n_cells: int) -> Int64Array:
+    return np.bincount(np.array(cells, np.int64), minlength=n_cells)

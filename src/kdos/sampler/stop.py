@@ -1,7 +1,6 @@
 """When to stop, and for which reason (our design)."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from kdos.targets import Gap
@@ -18,16 +17,6 @@ be as small as one pick."""
 
 LEAST_GAIN = 0.01
 """The share of the KL that these rounds must take off, or of the pool that they must add."""
-
-
-@dataclass(frozen=True, slots=True)
-class Spending:
-    """What has been spent so far, in the units of the budget's caps."""
-
-    calls: int = 0
-    tokens: int = 0
-    usd: float = 0.0
-    seconds: float = 0.0
 
 
 class FinishedRound(NamedTuple):
@@ -80,6 +69,11 @@ def _target_met_reason(gap: Gap) -> str | None:
 
 
 def _has_stalled(history: Sequence[FinishedRound], least_picks: float) -> bool:
+    """Whether neither gap nor pool moved over the last rounds.
+
+    "The last rounds" reach back `PATIENCE` of them, or farther until they have asked for
+    `least_picks`: a round may be one pick, and five such without gain say nothing.
+    """
     if len(history) <= PATIENCE:
         return False
     now = history[-1]

@@ -55,7 +55,7 @@ class Candidates:
         quota = water_filled_quotas(log_q, budget, supply=supply)
         chosen = draw_rows(self.cells, quota, weights=self.weights, random_seed=self.random_seed)
         counts = np.bincount(self.cells[chosen], minlength=self.space.n_cells)
-        gap, least = measure_gap(counts, log_q, quota), measure_gap(quota, log_q, quota)
+        gap, least = measure_gap(counts, log_q), measure_gap(quota, log_q)
         return Selection(
             rows=self.rows[chosen],
             cells=self.cells[chosen],

@@ -6,105 +6,80 @@ written once more, with the reason, and goes the same way as a candidate of its 
 is abandoned (KDoS, synthesis prompt: regenerate, then abandon).
 """
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from kdos.checks import (
-    BenchmarkIndex,
     DraftInContext,
-    KnownQuestions,
     answer_aliases,
-    check_attempts_agree,
     check_drafts,
     check_knowledge_points,
     check_logic,
-    combine_judgements,
     is_rewritable,
     locate_answer,
 )
+from kdos.checks.review import ReviewCase, review_cases
 from kdos.logic import Logic, parse, shape_of_logic
-from kdos.pool import Draft, ErrorClass, Extraction, Inventory, Passage, Refusal, Seed
+from kdos.pool import ErrorClass, Extraction, Passage, Refusal, Seed
 from kdos.sampler import Pick
-from kdos.synthesize.library import Library
+from kdos.synthesize.context import SynthesisContext
 from kdos.synthesize.loop import Candidate
 from kdos.tasks import (
     Ask,
     Group,
     Reply,
     Request,
-    ask_answer,
     ask_drafts,
     ask_extraction,
-    ask_judgement,
     ask_redraft,
-    read_answer,
     read_drafts,
     read_extraction,
-    read_judgement,
     retry_group,
 )
 
-
-@dataclass(frozen=True)
-class Desk:
-    """What drafting works with.
-
-    `ask` sends requests, `known` are the questions of the pool, `benchmarks` those nobody may train
-    on; `refuse_paraphrases` looks for the latter in other words. `refuse_crowded` says whether
-    knowledge points that a draft claims are crowded by now, before anybody is paid to judge it.
-    `judges` and `attempts` are how many are asked about each draft.
-    """
-
-    ask: Ask
-    library: Library
-    inventory: Inventory
-    known: KnownQuestions
-    refuse_crowded: Callable[[Sequence[str]], Refusal | None]
-    drafts_per_call: int
-    judges: int
-    attempts: int
-    mend: bool
-    benchmarks: BenchmarkIndex | None = None
-    refuse_paraphrases: Callable[[Sequence[Draft]], list[Refusal | None]] | None = None
+RefuseCrowded = Callable[[Sequence[str]], Refusal | None]
+"""Why knowledge points that a draft claims lie in cells that are full by now, or None."""
 
 
-def draft_candidates(picks: Sequence[Pick], desk: Desk) -> tuple[list[Candidate], list[Refusal]]:
+def draft_candidates(
+    picks: Sequence[Pick], context: SynthesisContext, *, refuse_crowded: RefuseCrowded
+) -> tuple[list[Candidate], list[Refusal]]:
     """The candidates that picks lead to, in the order of the picks, and the calls that failed."""
-    candidates, failed = request_drafts(picks, desk)
-    candidates = examine_candidates(candidates, desk)
-    if not desk.mend:
+    candidates, failed = request_drafts(picks, context)
+    candidates = examine_candidates(candidates, context, refuse_crowded)
+    if not context.settings.mend:
         return candidates, failed
-    candidates, rewritten, failed_again = request_redrafts(candidates, desk)
-    return [*candidates, *examine_candidates(rewritten, desk)], [*failed, *failed_again]
+    candidates, redrafted, failed_again = request_redrafts(candidates, context)
+    redrafted = examine_candidates(redrafted, context, refuse_crowded)
+    return [*candidates, *redrafted], [*failed, *failed_again]
 
 
-def examine_candidates(candidates: Sequence[Candidate], desk: Desk) -> list[Candidate]:
-    """The candidates after all that can be found out about them."""
-    checked = check_paraphrases(check_candidates(candidates, desk), desk)
-    return reextract_candidates(attempt_candidates(judge_candidates(checked, desk), desk), desk)
+def examine_candidates(
+    candidates: Sequence[Candidate], context: SynthesisContext, refuse_crowded: RefuseCrowded
+) -> list[Candidate]:
+    """The candidates after all that can be found out about them, the cheapest first.
+
+    Free checks, then the vectors of benchmark questions, then judges, then unseen attempts, then a
+    fresh reading: each is paid only for what passed all before it.
+    """
+    checked = check_candidates(candidates, context, refuse_crowded)
+    reviewed = review_candidates(check_paraphrases(checked, context), context)
+    return reextract_candidates(reviewed, context)
 
 
-def request_drafts(picks: Sequence[Pick], desk: Desk) -> tuple[list[Candidate], list[Refusal]]:
+def request_drafts(
+    picks: Sequence[Pick], context: SynthesisContext
+) -> tuple[list[Candidate], list[Refusal]]:
     """Ask for drafts; a call without a readable one is a refusal."""
-    groups = {pick.id: prompt_group(pick, desk) for pick in picks}
+    groups = {pick.id: prompt_group(pick, context) for pick in picks}
     replies = _replies_by_id(
-        desk.ask, (_drafts_request(pick, groups[pick.id], desk) for pick in picks)
+        context.ask, (_drafts_request(pick, groups[pick.id], context) for pick in picks)
     )
-    candidates: list[Candidate] = []
-    failed: list[Refusal] = []
-    for pick in picks:
-        drafts = read_drafts(replies[f"synthesize/{pick.id}"], groups[pick.id])
-        if isinstance(drafts, Refusal):
-            failed.append(drafts)
-        elif not drafts:
-            failed.append(Refusal("no_draft", ErrorClass.KNOWLEDGE_GAP, pick.id))
-        else:
-            candidates += [Candidate(draft=each, pick=pick) for each in drafts]
-    return candidates, failed
+    return _read_candidates(((pick, groups[pick.id]) for pick in picks), replies)
 
 
 def request_redrafts(
-    candidates: Sequence[Candidate], desk: Desk
+    candidates: Sequence[Candidate], context: SynthesisContext
 ) -> tuple[list[Candidate], list[Candidate], list[Refusal]]:
     """Ask once more for each draft that fell for a fault of its writing.
 
@@ -113,115 +88,113 @@ def request_redrafts(
     marked = [
         replace(c, again=c.refusal is not None and is_rewritable(c.refusal)) for c in candidates
     ]
-    replies = _replies_by_id(desk.ask, (_redraft_request(c, desk) for c in marked if c.again))
-    rewritten: list[Candidate] = []
+    replies = _replies_by_id(context.ask, (_redraft_request(c, context) for c in marked if c.again))
+    groups = (
+        (c.pick, retry_group(prompt_group(c.pick, context), c.draft)) for c in marked if c.again
+    )
+    return marked, *_read_candidates(groups, replies, most=1)
+
+
+def _read_candidates(
+    groups: Iterable[tuple[Pick, Group]], replies: Mapping[str, Reply], *, most: int | None = None
+) -> tuple[list[Candidate], list[Refusal]]:
+    """The candidates in the replies, at most `most` of each; replies without one are refusals."""
+    candidates: list[Candidate] = []
     failed: list[Refusal] = []
-    for candidate in marked:
-        if candidate.again:
-            group = retry_group(prompt_group(candidate.pick, desk), candidate.draft)
-            drafts = read_drafts(replies[f"synthesize/{group.id}"], group)
-            if isinstance(drafts, Refusal):
-                failed.append(drafts)
-            elif not drafts:
-                failed.append(Refusal("no_draft", ErrorClass.KNOWLEDGE_GAP, group.id))
-            else:
-                rewritten += [Candidate(draft=each, pick=candidate.pick) for each in drafts[:1]]
-    return marked, rewritten, failed
+    for pick, group in groups:
+        drafts = read_drafts(replies[f"synthesize/{group.id}"], group)
+        if isinstance(drafts, Refusal):
+            failed.append(drafts)
+        elif not drafts:
+            failed.append(Refusal("no_draft", ErrorClass.KNOWLEDGE_GAP, group.id))
+        else:
+            candidates += [Candidate(draft=each, pick=pick) for each in drafts[:most]]
+    return candidates, failed
 
 
-def prompt_group(pick: Pick, desk: Desk) -> Group:
+def prompt_group(pick: Pick, context: SynthesisContext) -> Group:
     """The pick with its rows turned into seeds and texts."""
-    texts = desk.inventory.texts
+    texts = context.inventory.texts
     return Group(
         id=pick.id,
-        seeds=tuple(desk.library.seed(row) for row in pick.seeds),
+        seeds=tuple(context.library.seed(row) for row in pick.seeds),
         use=tuple(texts[row] for row in pick.use),
         avoid=tuple(texts[row] for row in pick.avoid),
-        drafts=desk.drafts_per_call,
+        drafts=context.settings.drafts_per_call,
         variant=pick.variant,
     )
 
 
-def check_candidates(candidates: Sequence[Candidate], desk: Desk) -> list[Candidate]:
+def check_candidates(
+    candidates: Sequence[Candidate], context: SynthesisContext, refuse_crowded: RefuseCrowded
+) -> list[Candidate]:
     """The candidates after every check that costs nothing."""
-    cases = [draft_case(candidate, desk) for candidate in candidates]
-    refusals = check_drafts(cases, known=desk.known, benchmarks=desk.benchmarks)
+    cases = [draft_case(candidate, context) for candidate in candidates]
+    refusals = check_drafts(cases, known=context.known, benchmarks=context.benchmarks)
     checked: list[Candidate] = []
     for candidate, case, refusal in zip(candidates, cases, refusals, strict=True):
         draft = candidate.draft
-        refusal = refusal or desk.refuse_crowded(draft.knowledge_points)
+        refusal = refusal or refuse_crowded(draft.knowledge_points)
         place = locate_answer(draft.evidence, draft.answer, case.passages)
         checked.append(replace(candidate, refusal=refusal, place=place))
     return checked
 
 
-def draft_case(candidate: Candidate, desk: Desk) -> DraftInContext:
+def draft_case(candidate: Candidate, context: SynthesisContext) -> DraftInContext:
     """A candidate's draft and what it is held against."""
-    seeds = _candidate_seeds(candidate, desk)
-    passages = {passage.id: passage for passage in desk.library.passages_of(seeds)}
+    seeds = _candidate_seeds(candidate, context)
+    passages = {passage.id: passage for passage in context.library.passages_of(seeds)}
     answers = answer_aliases(candidate.draft.answer, seeds)
     return DraftInContext(candidate.draft, answers, passages, seeds, seeds[0].lang)
 
 
-def check_paraphrases(candidates: Sequence[Candidate], desk: Desk) -> list[Candidate]:
+def check_paraphrases(
+    candidates: Sequence[Candidate], context: SynthesisContext
+) -> list[Candidate]:
     """The candidates after a look for benchmark questions in other words, all at once."""
-    if desk.refuse_paraphrases is None:
+    if context.refuse_paraphrases is None:
         return list(candidates)
     sound = [candidate.draft for candidate in candidates if candidate.refusal is None]
-    found = dict(zip((d.id for d in sound), desk.refuse_paraphrases(sound), strict=True))
+    found = dict(zip((d.id for d in sound), context.refuse_paraphrases(sound), strict=True))
     return [replace(c, refusal=c.refusal or found.get(c.draft.id)) for c in candidates]
 
 
-def judge_candidates(candidates: Sequence[Candidate], desk: Desk) -> list[Candidate]:
-    """The candidates after judges have seen them with their passages; dissent is kept."""
-    asked = {
-        c.draft.id: [
-            ask_judgement(c.draft, passages=_candidate_passages(c, desk), judge=n)
-            for n in range(desk.judges)
+def review_candidates(
+    candidates: Sequence[Candidate], context: SynthesisContext
+) -> list[Candidate]:
+    """The candidates after judges and then unseen attempts; dissent among judges is kept.
+
+    Two passes, so that no attempt is paid for what a judge refused.
+    """
+    reviewed = list(candidates)
+    for judges, attempts in ((context.settings.judges, 0), (0, context.settings.attempts)):
+        cases = [(each, _review_case(each, context)) for each in reviewed]
+        pairs = review_cases(cases, judges=judges, attempts=attempts, ask=context.ask)
+        reviewed = [
+            replace(
+                each,
+                refusal=each.refusal or review.refusal,
+                passed=review.passed or each.passed,
+            )
+            for each, review in pairs
         ]
-        for c in candidates
-        if c.refusal is None and desk.judges
-    }
-    replies = _replies_by_id(desk.ask, (request for each in asked.values() for request in each))
-
-    def judged(candidate: Candidate) -> Candidate:
-        requests = asked.get(candidate.draft.id)
-        if requests is None:
-            return candidate
-        judgements = [read_judgement(replies[request.id]) for request in requests]
-        ruling = combine_judgements(judgements, passages=_candidate_passages(candidate, desk))
-        return replace(candidate, refusal=ruling.refusal, passed=ruling.passed)
-
-    return [judged(candidate) for candidate in candidates]
+    return reviewed
 
 
-def attempt_candidates(candidates: Sequence[Candidate], desk: Desk) -> list[Candidate]:
-    """The candidates whose question was answered alike by those who did not see the answer."""
-    asked = {
-        c.draft.id: [
-            ask_answer(c.draft, passages=_candidate_passages(c, desk), attempt=n)
-            for n in range(desk.attempts)
-        ]
-        for c in candidates
-        if c.refusal is None and desk.attempts
-    }
-    replies = _replies_by_id(desk.ask, (request for each in asked.values() for request in each))
-
-    def attempted(candidate: Candidate) -> Candidate:
-        requests = asked.get(candidate.draft.id)
-        if requests is None:
-            return candidate
-        answers = [read_answer(replies[request.id]) for request in requests]
-        forms = answer_aliases(candidate.draft.answer, _candidate_seeds(candidate, desk))
-        return replace(candidate, refusal=check_attempts_agree(forms, answers))
-
-    return [attempted(candidate) for candidate in candidates]
+def _review_case(candidate: Candidate, context: SynthesisContext) -> ReviewCase | None:
+    if candidate.refusal is not None:
+        return None
+    seeds = _candidate_seeds(candidate, context)
+    answers = answer_aliases(candidate.draft.answer, seeds)
+    return ReviewCase(candidate.draft, answers, context.library.passages_of(seeds))
 
 
-def reextract_candidates(candidates: Sequence[Candidate], desk: Desk) -> list[Candidate]:
+def reextract_candidates(
+    candidates: Sequence[Candidate], context: SynthesisContext
+) -> list[Candidate]:
     """The candidates with the knowledge points that a fresh reading finds in them."""
-    requests = (_extraction_request(c, desk) for c in candidates if c.refusal is None)
-    replies = _replies_by_id(desk.ask, requests)
+    requests = (_extraction_request(c, context) for c in candidates if c.refusal is None)
+    replies = _replies_by_id(context.ask, requests)
 
     def read(candidate: Candidate) -> Candidate:
         if candidate.refusal is not None:
@@ -242,47 +215,51 @@ def reextract_candidates(candidates: Sequence[Candidate], desk: Desk) -> list[Ca
     return [read(candidate) for candidate in candidates]
 
 
-def _drafts_request(pick: Pick, group: Group, desk: Desk) -> Request:
-    passages = desk.library.passages_of(group.seeds)
-    return ask_drafts(group, extractions=_group_extractions(pick, group, desk), passages=passages)
+def _drafts_request(pick: Pick, group: Group, context: SynthesisContext) -> Request:
+    passages = context.library.passages_of(group.seeds)
+    return ask_drafts(
+        group, extractions=_group_extractions(pick, group, context), passages=passages
+    )
 
 
-def _redraft_request(candidate: Candidate, desk: Desk) -> Request:
+def _redraft_request(candidate: Candidate, context: SynthesisContext) -> Request:
     assert candidate.refusal is not None
-    group = prompt_group(candidate.pick, desk)
+    group = prompt_group(candidate.pick, context)
     return ask_redraft(
         group,
         candidate.draft,
         candidate.refusal,
-        extractions=_group_extractions(candidate.pick, group, desk),
-        passages=desk.library.passages_of(group.seeds),
+        extractions=_group_extractions(candidate.pick, group, context),
+        passages=context.library.passages_of(group.seeds),
     )
 
 
-def _group_extractions(pick: Pick, group: Group, desk: Desk) -> dict[str, Extraction]:
+def _group_extractions(
+    pick: Pick, group: Group, context: SynthesisContext
+) -> dict[str, Extraction]:
     """What each seed of the group holds."""
     rows = zip(pick.seeds, group.seeds, strict=True)
-    return {seed.id: desk.library.extraction(row) for row, seed in rows}
+    return {seed.id: context.library.extraction(row) for row, seed in rows}
 
 
-def _extraction_request(candidate: Candidate, desk: Desk) -> Request:
+def _extraction_request(candidate: Candidate, context: SynthesisContext) -> Request:
     draft = candidate.draft
     return ask_extraction(
         draft.id,
         question=draft.question,
         answer=draft.answer,
-        passages=_candidate_passages(candidate, desk),
+        passages=_candidate_passages(candidate, context),
         claimed=draft.knowledge_points,
     )
 
 
-def _candidate_seeds(candidate: Candidate, desk: Desk) -> list[Seed]:
-    return [desk.library.seed(row) for row in candidate.pick.seeds]
+def _candidate_seeds(candidate: Candidate, context: SynthesisContext) -> list[Seed]:
+    return [context.library.seed(row) for row in candidate.pick.seeds]
 
 
-def _candidate_passages(candidate: Candidate, desk: Desk) -> list[Passage]:
+def _candidate_passages(candidate: Candidate, context: SynthesisContext) -> list[Passage]:
     """The passages a draft was written from."""
-    return desk.library.passages_of(_candidate_seeds(candidate, desk))
+    return context.library.passages_of(_candidate_seeds(candidate, context))
 
 
 def _replies_by_id(ask: Ask, requests: Iterable[Request]) -> dict[str, Reply]:

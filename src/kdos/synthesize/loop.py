@@ -8,13 +8,10 @@ an ablation replaces one of them.
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-import numpy as np
-
-from kdos.arrays import BoolArray, Int32Array, Int64Array
+from kdos.arrays import Int32Array
 from kdos.checks import AnswerSpan
 from kdos.pool import Draft, Extraction, Pool, Refusal, Verdict
-from kdos.sampler import CellYields, FinishedRound, Pick
-from kdos.targets import Gap
+from kdos.sampler import CellYields, Deficit, FinishedRound, Pick
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,20 +36,6 @@ class Candidate:
 
 
 @dataclass(frozen=True, slots=True)
-class Deficit:
-    """What the pool lacks now: the gap, the quotas behind it and the mass out of reach.
-
-    `quotas`, shape (n_cells,), are what each cell may hold; `unreachable` marks cells given up and
-    `unreachable_mass`, a share in [0, 1], is the target's mass in them.
-    """
-
-    gap: Gap
-    quotas: Int64Array
-    unreachable: BoolArray
-    unreachable_mass: float
-
-
-@dataclass(frozen=True, slots=True)
 class RoundOutcome:
     """What of a round counts for the next ones.
 
@@ -67,7 +50,7 @@ class RoundOutcome:
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """One turn: what was asked, which calls failed, what came and what became of it."""
+    """One round: what was asked, which calls failed, what came and what became of it."""
 
     number: int
     picks: Sequence[Pick]
@@ -119,17 +102,29 @@ class LoopState:
     rounds: int = 0
     history: tuple[FinishedRound, ...] = ()
 
+    @classmethod
+    def begin(cls, *, n_cells: int, n_points: int) -> "LoopState":
+        """The state before the first round: an empty pool, nothing asked."""
+        return cls(
+            Pool.empty(n_cells=n_cells, n_points=n_points),
+            CellYields.nothing_asked(n_cells=n_cells, n_points=n_points),
+        )
+
     def extend(self, outcome: RoundOutcome, *, cells: Int32Array, kl: float) -> "LoopState":
         """The state once a round is over; `cells` is the inventory's, `kl` the gap before it."""
         pool = self.pool.extend(outcome.samples, cells)
-        yields = _extend_yields(self.yields, outcome, cells)
+        yields = self.yields.extend(outcome.asked, outcome.samples, outcome.sources, cells)
         past = FinishedRound(int(yields.tries.sum()), pool.samples, kl)
         return LoopState(pool, yields, rounds=self.rounds + 1, history=(*self.history, past))
 
 
 @dataclass(frozen=True, slots=True)
 class LoopSteps:
-    """What the loop does in a turn; replace one to see what it is worth."""
+    """What the loop does in a round; replace one to see what it is worth.
+
+    `cells_of_points` gives the cell of every knowledge point that is known by now: drafting adds
+    new ones.
+    """
 
     measure: Callable[[LoopState], Deficit]
     stop: Callable[[LoopState, Deficit], str | None]
@@ -142,39 +137,18 @@ class LoopSteps:
 def run_rounds(
     state: LoopState, steps: LoopSteps
 ) -> Generator[tuple[Round, LoopState, Deficit], None, str]:
-    """Turn after turn, each with the state and the lack after it; returns the reason to stop."""
-    lack = steps.measure(state)
-    while (reason := steps.stop(state, lack)) is None:
-        picks = steps.steer(state, lack)
-        candidates, failed = steps.draft(picks, state, lack)
-        verdicts = steps.accept(candidates, state, lack)
-        turn = Round(state.rounds + 1, picks, failed, candidates, verdicts)
-        state = state.extend(turn.outcome, cells=steps.cells_of_points(), kl=lack.gap.kl)
-        lack = steps.measure(state)
-        yield turn, state, lack
+    """Round after round, each with the state and the deficit after it; returns why it stopped.
+
+    The generator touches no disk: its caller writes each round before it asks for the next, so
+    that a run killed at any moment goes on from its last whole round.
+    """
+    deficit = steps.measure(state)
+    while (reason := steps.stop(state, deficit)) is None:
+        picks = steps.steer(state, deficit)
+        candidates, failed = steps.draft(picks, state, deficit)
+        verdicts = steps.accept(candidates, state, deficit)
+        finished = Round(state.rounds + 1, picks, failed, candidates, verdicts)
+        state = state.extend(finished.outcome, cells=steps.cells_of_points(), kl=deficit.gap.kl)
+        deficit = steps.measure(state)
+        yield finished, state, deficit
     return reason
-
-
-def _extend_yields(yields: CellYields, outcome: RoundOutcome, cells: Int32Array) -> CellYields:
-    """What this turn's picks brought, added to what earlier ones did."""
-    n_cells = len(yields.tries)
-    first = np.array([use[0] for use in outcome.asked], np.int64)
-    wanted = [cells[list(use)].tolist() for use in outcome.asked]
-    found = [
-        (cell, wanted[source])
-        for points, source in zip(outcome.samples, outcome.sources, strict=True)
-        for cell in cells[list(points)].tolist()
-    ]
-    hits = [cell for cell, asked in found if cell == asked[0]]
-    strays = [cell for cell, asked in found if cell not in asked]
-    grown = np.zeros(len(cells) - len(yields.asked), np.int64)
-    return CellYields(
-        tries=yields.tries + np.bincount(cells[first], minlength=n_cells),
-        gains=yields.gains + _count_cells(hits, n_cells),
-        off_target=yields.off_target + _count_cells(strays, n_cells),
-        asked=np.concatenate([yields.asked, grown]) + np.bincount(first, minlength=len(cells)),
-    )
-
-
-def _count_cells(cells: Sequence[int], n_cells: int) -> Int64Array:
-    return np.bincount(np.array(cells, np.int64), minlength=n_cells)

@@ -1,6 +1,5 @@
 """A round as tables, and what the next rounds need of it back from them."""
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -8,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 
 from kdos.pool import Inventory, Sample, Seed, fields_of, values
-from kdos.synthesize.library import Library
+from kdos.synthesize.context import Library
 from kdos.synthesize.loop import Candidate, Round, RoundOutcome
 
 EVIDENCE_TYPE = pa.list_(pa.struct([("passage", pa.string()), ("quote", pa.string())]))
@@ -67,13 +66,13 @@ ROUND_SCHEMAS: Mapping[str, pa.Schema] = {
 
 
 def round_tables(
-    turn: Round, *, library: Library, inventory: Inventory, known: int, engine: str, prompt: str
+    finished: Round, *, library: Library, inventory: Inventory, known: int, engine: str, prompt: str
 ) -> dict[str, pa.Table]:
     """The round's tables by name; `known` is how many knowledge points there were before it."""
-    seeds = {pick.id: [library.seed(row) for row in pick.seeds] for pick in turn.picks}
+    seeds = {pick.id: [library.seed(row) for row in pick.seeds] for pick in finished.picks}
     samples = [
-        accepted_sample(candidate, seeds[candidate.pick.id], turn, inventory, engine, prompt)
-        for candidate in turn.accepted
+        accepted_sample(candidate, seeds[candidate.pick.id], finished, inventory, engine, prompt)
+        for candidate in finished.accepted
     ]
     fresh = [
         {"text": text, "cell": int(cell), "point": point.tolist()}
@@ -83,9 +82,10 @@ def round_tables(
     ]
     rows: dict[str, Sequence[dict[str, Any]]] = {
         "samples": [_sample_row(sample) for sample in samples],
-        "verdicts": _verdict_rows(turn, seeds),
+        "verdicts": _verdict_rows(finished, seeds),
         "picks": [
-            {"id": pick.id, "cell": pick.cell, "knowledge_points": pick.use} for pick in turn.picks
+            {"id": pick.id, "cell": pick.cell, "knowledge_points": pick.use}
+            for pick in finished.picks
         ],
         "new_knowledge_points": fresh,
     }
@@ -102,7 +102,7 @@ def _sample_row(sample: Sample) -> dict[str, Any]:
 def accepted_sample(
     candidate: Candidate,
     seeds: Sequence[Seed],
-    turn: Round,
+    finished: Round,
     inventory: Inventory,
     engine: str,
     prompt: str,
@@ -131,18 +131,8 @@ def accepted_sample(
         cells=tuple(int(inventory.cells[point]) for point in candidate.points),
         engine=engine,
         prompt_hash=prompt,
-        round=turn.number,
+        round=finished.number,
     )
-
-
-def refused_by_reason(turn: Round) -> dict[str, int]:
-    """How many drafts fell for each reason, most first."""
-    return _count_names(v.refusal.reason for v in turn.verdicts if v.refusal)
-
-
-def refused_by_class(turn: Round) -> dict[str, int]:
-    """How many drafts fell in each error class, most first."""
-    return _count_names(v.refusal.error_class.value for v in turn.verdicts if v.refusal)
 
 
 def read_round_outcome(tables: Mapping[str, pa.Table], inventory: Inventory) -> RoundOutcome:
@@ -163,7 +153,7 @@ def read_round_outcome(tables: Mapping[str, pa.Table], inventory: Inventory) -> 
     )
 
 
-def _verdict_rows(turn: Round, seeds: Mapping[str, Sequence[Seed]]) -> list[dict[str, Any]]:
+def _verdict_rows(finished: Round, seeds: Mapping[str, Sequence[Seed]]) -> list[dict[str, Any]]:
     return [
         {
             "draft": verdict.draft,
@@ -179,9 +169,5 @@ def _verdict_rows(turn: Round, seeds: Mapping[str, Sequence[Seed]]) -> list[dict
             "again": candidate.again,
             "passed": list(candidate.passed.items()),
         }
-        for candidate, verdict in zip(turn.candidates, turn.verdicts, strict=True)
+        for candidate, verdict in zip(finished.candidates, finished.verdicts, strict=True)
     ]
-
-
-def _count_names(names: Any) -> dict[str, int]:
-    return dict(sorted(Counter(names).items(), key=lambda item: (-item[1], item[0])))

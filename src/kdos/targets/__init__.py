@@ -1,8 +1,6 @@
 """Where the pool should be, and what it lacks: a distribution over cells in, quotas and gap out."""
 
-from kdos.targets.deficit import Gap, measure_gap, noise_floor
-from kdos.targets.quota import water_filled_quotas
-from kdos.targets.shape import (
+from kdos.targets.distribution import (
     TARGET_EXPONENTS,
     demand_file,
     demand_target,
@@ -12,6 +10,7 @@ from kdos.targets.shape import (
     tempered_target,
     waterfill_target,
 )
+from kdos.targets.gap import Gap, measure_gap, noise_floor, water_filled_quotas
 
 __all__ = [
     "TARGET_EXPONENTS",

@@ -1,16 +1,38 @@
-"""Rows of any question-answer table as drafts that the checks understand."""
+"""Which field of a table holds what, and its rows as drafts that the checks understand."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from dataclasses import fields as dataclass_fields
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from kdos.errors import UsageError
 from kdos.pool import Draft, Evidence, Passage
-from kdos.rows import Rows, read_table_rows
-from kdos.verify.fields import TableFields
+from kdos.rows import Rows, read_table_rows, resolve_field
 
 DEFAULT_LANG = "en"
+NEEDED_PARTS = ("question", "answers")
+
+
+@dataclass(frozen=True, slots=True)
+class TableFields:
+    """The field of each part; empty where the table has none."""
+
+    question: str
+    answers: str
+    passage: str = ""
+    knowledge_points: str = ""
+    topic_entities: str = ""
+    logic: str = ""
+    distractors: str = ""
+    lang: str = ""
+    id: str = ""
+
+    @property
+    def columns(self) -> list[str]:
+        """The fields that are there, each once."""
+        return list(dict.fromkeys(filter(None, asdict(self).values())))
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +44,24 @@ class QuestionRow:
     answers: tuple[str, ...]
     passage: Passage | None
     lang: str
+
+
+def resolve_fields(names: Sequence[str], given: Mapping[str, str]) -> TableFields:
+    """The fields the user gave, and for the other parts those with a usual name.
+
+    Raises:
+        UsageError: No field holds the question or the answers.
+    """
+    found = {
+        part.name: given.get(part.name) or resolve_field(part.name, names)
+        for part in dataclass_fields(TableFields)
+    }
+    for part in NEEDED_PARTS:
+        if not found[part]:
+            raise UsageError(
+                f"a field must hold the {part}. There are: {', '.join(names)}. Give --{part} FIELD."
+            )
+    return TableFields(**found)
 
 
 def read_question_rows(

@@ -3,41 +3,39 @@
 A discipline is a seed's domain; a cell belongs to those that the seeds of its knowledge points do.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from kdos.arrays import Float64Array
 from kdos.errors import ConfigError
 from kdos.graph import as_target, discipline_memberships, quota_target
-from kdos.pool import values
-from kdos.sampler import SeedLinks
-from kdos.synthesize.library import Library
-from kdos.synthesize.walking import build_seed_graph
+from kdos.sampler.steer import SeedLinks
+from kdos.sampler.walk import build_seed_graph
 
 MOST_NAMES_SHOWN = 20
 """Disciplines that a message names."""
 
 
 def discipline_target(
-    log_q: Float64Array, shares: Mapping[str, float], *, library: Library, links: SeedLinks
+    log_q: Float64Array, shares: Mapping[str, float], *, domains: Sequence[str], links: SeedLinks
 ) -> Float64Array:
     """The target in which each named discipline has its share, shape (n_cells,), nats.
 
     Disciplines that are not named keep their proportions in what is left. Inside a discipline the
-    target stays as it is.
+    target stays as it is. `domains` holds the discipline of each seed.
 
     Raises:
         ConfigError: A name that no seed has as its domain.
     """
-    names = sorted(set(values(library.seeds, "domain")))
+    names = sorted(set(domains))
     unknown = [name for name in shares if name not in names]
     if unknown:
         known = ", ".join(names[:MOST_NAMES_SHOWN])
         raise ConfigError(
             f"`disciplines` must be domains of the source. Got {unknown[0]!r}. There are: {known}."
         )
-    member = cell_memberships(names, n_cells=len(log_q), library=library, links=links)
+    member = cell_memberships(names, n_cells=len(log_q), domains=domains, links=links)
     q: Float64Array = np.exp(log_q)
     held = q @ member
     named = np.array([name in shares for name in names])
@@ -51,14 +49,14 @@ def discipline_target(
 
 
 def cell_memberships(
-    names: list[str], *, n_cells: int, library: Library, links: SeedLinks
+    names: list[str], *, n_cells: int, domains: Sequence[str], links: SeedLinks
 ) -> Float64Array:
     """How far each cell belongs to each discipline, shape (n_cells, n_disciplines)."""
     numbers = {name: number for number, name in enumerate(names)}
-    domains = np.array([numbers[name] for name in values(library.seeds, "domain")])
+    of_seed = np.array([numbers[name] for name in domains])
     graph = build_seed_graph(links).incidence
     points = (
-        discipline_memberships(graph, domains, n_disciplines=len(names)) * graph.popularity[:, None]
+        discipline_memberships(graph, of_seed, n_disciplines=len(names)) * graph.popularity[:, None]
     )
     cells = np.zeros((n_cells, len(names)))
     np.add.at(cells, links.cells, points)

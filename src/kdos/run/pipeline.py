@@ -17,10 +17,10 @@ from kdos.llm import Budget, Engine, HttpEngine, Ledger
 from kdos.llm.http import ENDPOINT_PREFIX, open_endpoint_embedder
 from kdos.report import LivePage, write_report
 from kdos.rules import RulesEngine
-from kdos.run.demand import weighted_questions
-from kdos.run.finish import summarise_run, write_pool_points, write_results
 from kdos.run.prepare import prepare_inputs
-from kdos.run.turns import synthesize_pool
+from kdos.run.results import summarise_run, write_pool_points, write_results
+from kdos.run.rounds import synthesize_pool
+from kdos.run.target import weighted_questions
 from kdos.runner import ProcessPoolEngine
 from kdos.store import lock_run_folder, write_json
 from kdos.targets import demand_file
@@ -52,20 +52,18 @@ def run_config(config: Config, path: Path, *, cache: Path | None = None) -> dict
             open_embedder(config) as embedder,
         ):
             ask = partial(ledger.ask, engine)
-            prepared = prepare_inputs(config, folder, ask=ask, embedder=embedder, progress=progress)
+            inputs = prepare_inputs(config, folder, ask=ask, embedder=embedder, progress=progress)
             pool = synthesize_pool(
                 config,
                 folder,
-                prepared,
+                inputs,
                 ask=ask,
                 engine=engine.name,
                 progress=progress,
                 page=page,
             )
             spending = ledger.spending
-        summary = write_results(
-            config, folder, prepared, pool, spending, seconds=monotonic() - begun
-        )
+        summary = write_results(config, folder, inputs, pool, spending, seconds=monotonic() - begun)
         write_report(path)
         return summary
 
@@ -95,16 +93,14 @@ def run_blind(config: Config, path: Path) -> dict[str, Any]:
             open_embedder(config) as embedder,
         ):
             ask = partial(ledger.ask, engine)
-            prepared = prepare_inputs(config, folder, ask=ask, embedder=embedder, progress=progress)
+            inputs = prepare_inputs(config, folder, ask=ask, embedder=embedder, progress=progress)
             pool = synthesize_pool(
-                config, blind, prepared, ask=ask, engine=engine.name, progress=progress
+                config, blind, inputs, ask=ask, engine=engine.name, progress=progress
             )
             spent_before = folder.read_summary()["llm_calls"]
             spending = replace(ledger.spending, calls=ledger.spending.calls - spent_before)
-        write_pool_points(blind, prepared, pool)
-        summary = summarise_run(
-            config, blind, prepared, pool, spending, seconds=monotonic() - begun
-        )
+        write_pool_points(blind, inputs, pool)
+        summary = summarise_run(config, blind, inputs, pool, spending, seconds=monotonic() - begun)
         write_json(blind.summary, summary)
         write_report(path)
         return summary

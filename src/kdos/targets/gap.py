@@ -1,4 +1,6 @@
-"""A budget shared out over cells: exact water-filling under floors and caps, whole numbers."""
+"""A target over cells as whole quotas of a budget, and how far a pool is from it."""
+
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -7,6 +9,22 @@ from kdos.errors import UsageError
 
 LARGEST_EXPONENT = 700.0
 """The largest exponent (nats) that float64 can hold, with room to spare."""
+
+FLOOR_FACTOR = 2.0
+"""c of the noise floor c (K_eff - 1) / 2N: twice what chance alone leaves (our design)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """Target against pool: how far apart the two distributions over cells are.
+
+    `kl` (nats) is KL(pool || target), `tv` the total variation, a share in [0, 1]; `floor` (nats)
+    is the KL that chance leaves in a sample of this size.
+    """
+
+    kl: float
+    tv: float
+    floor: float
 
 
 def water_filled_quotas(
@@ -68,3 +86,31 @@ def _round_to_budget(shares: Float64Array, budget: int, *, high: Float64Array) -
     missing = budget - int(whole.sum())
     whole[order[:missing]] += 1
     return whole.astype(np.int64)
+
+
+def measure_gap(counts: Int64Array, log_q: Float64Array) -> Gap:
+    """The gap between what cells hold (`counts`, shape (n_cells,)) and the target log q.
+
+    Cells with no target at all (log q = -inf: they were found to be unreachable) are left out of
+    both distributions.
+    """
+    wanted = np.isfinite(log_q)
+    total = int(counts[wanted].sum())
+    if total == 0:
+        return Gap(kl=float("inf"), tv=1.0, floor=float("inf"))
+    share, log_wanted = counts[wanted] / total, log_q[wanted]
+    held = share > 0
+    kl = float(np.sum(share[held] * (np.log(share[held]) - log_wanted[held])))
+    tv = float(0.5 * np.abs(share - np.exp(log_wanted)).sum())
+    return Gap(kl=max(kl, 0.0), tv=tv, floor=noise_floor(log_q, total))
+
+
+def noise_floor(log_q: Float64Array, total: int) -> float:
+    """KL (nats) at which a pool of `total` points is as near to q as independent draws from q.
+
+    A sample of N points from q has an expected KL of (K - 1) / 2N; K_eff = exp(entropy of q) counts
+    the cells that matter.
+    """
+    held = np.isfinite(log_q)
+    effective_cells = float(np.exp(-np.sum(np.exp(log_q[held]) * log_q[held])))
+    return FLOOR_FACTOR * (effective_cells - 1) / (2 * total)

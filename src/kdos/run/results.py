@@ -15,15 +15,15 @@ from kdos.llm import Spending
 from kdos.pool import values
 from kdos.run.benchmarks import decontamination_report
 from kdos.run.prepare import LoopInputs
-from kdos.run.turns import (
+from kdos.run.rounds import (
     SynthesisResult,
     collect_samples,
     finite_or_none,
     mean_adherence,
     pool_log10_density,
     tally_rounds,
-    write_target_table,
 )
+from kdos.run.target import write_target_table
 from kdos.store import write_json, write_parquet
 from kdos.terminal import print_status
 
@@ -35,24 +35,22 @@ definition (our design)."""
 def write_results(
     config: Config,
     folder: RunFolder,
-    prepared: LoopInputs,
-    balanced: SynthesisResult,
+    inputs: LoopInputs,
+    result: SynthesisResult,
     spending: Spending,
     *,
     seconds: float,
 ) -> dict[str, Any]:
     """Write what the run leaves; returns the summary."""
-    summary = summarise_run(config, folder, prepared, balanced, spending, seconds=seconds)
+    summary = summarise_run(config, folder, inputs, result, spending, seconds=seconds)
     samples = collect_samples(folder)
-    knowledge_points = balanced.state.pool.knowledge_points
-    write_target_table(
-        folder, balanced.context, balanced.deficit, knowledge_points=knowledge_points
-    )
-    summary["novel_share"] = write_pool_points(folder, prepared, balanced)
+    knowledge_points = result.state.pool.knowledge_points
+    write_target_table(folder, result.context, result.deficit, knowledge_points=knowledge_points)
+    summary["novel_share"] = write_pool_points(folder, inputs, result)
     warn_of_novelty(summary["novel_share"])
-    if balanced.context.benchmarks:
-        told_of = decontamination_report(folder, balanced.context.benchmarks)
-        write_json(folder.decontamination, told_of)
+    if result.context.benchmarks:
+        report = decontamination_report(folder, result.context.benchmarks)
+        write_json(folder.decontamination, report)
     write_dataset(samples, read_card(folder.path, summary=summary), folder.dataset)
     write_json(folder.summary, summary)
     return summary
@@ -70,15 +68,15 @@ def warn_of_novelty(share: float) -> None:
 def summarise_run(
     config: Config,
     folder: RunFolder,
-    prepared: LoopInputs,
-    balanced: SynthesisResult,
+    inputs: LoopInputs,
+    result: SynthesisResult,
     spending: Spending,
     *,
     seconds: float,
 ) -> dict[str, Any]:
     """The JSON summary of the command-line contract, and what the report needs beside it."""
-    pool, gap = balanced.state.pool, balanced.deficit.gap
-    stages = prepared.stages | tally_rounds(folder)
+    pool, gap = result.state.pool, result.deficit.gap
+    stages = inputs.stages | tally_rounds(folder)
     drafts = stages["drafts"]
     return {
         "samples": pool.samples,
@@ -88,25 +86,25 @@ def summarise_run(
         "kl": finite_or_none(gap.kl),
         "kl_floor": finite_or_none(gap.floor),
         "tv": gap.tv,
-        "log10_density": pool_log10_density(pool, prepared.space),
-        "unreachable_mass": balanced.deficit.unreachable_mass,
-        "unreachable_cells": int(balanced.deficit.unreachable.sum()),
-        "stop_reason": balanced.stop_reason,
+        "log10_density": pool_log10_density(pool, inputs.space),
+        "unreachable_mass": result.deficit.unreachable_mass,
+        "unreachable_cells": int(result.deficit.unreachable.sum()),
+        "stop_reason": result.stop_reason,
         "cost_usd": spending.cost_usd,
         "seconds": round(seconds, 3),
         "knowledge_points": pool.knowledge_points,
-        "effective_shapes": balanced.context.shapes.effective_number(),
-        "rounds": balanced.state.rounds,
+        "effective_shapes": result.context.shapes.effective_number(),
+        "rounds": result.state.rounds,
         "adherence": mean_adherence(folder),
         "target": config.target,
         "picker": config.picker,
-        "space": prepared.space.fingerprint,
-        "cells": prepared.space.n_cells,
+        "space": inputs.space.fingerprint,
+        "cells": inputs.space.n_cells,
         "usage": {
             "prompt_tokens": spending.prompt_tokens,
             "completion_tokens": spending.completion_tokens,
         },
-        "reference": reference_facts(prepared.reference),
+        "reference": reference_facts(inputs.reference),
         "stages": stages,
     }
 
@@ -123,14 +121,14 @@ def reference_facts(reference: pa.Table) -> dict[str, int]:
     }
 
 
-def write_pool_points(folder: RunFolder, prepared: LoopInputs, balanced: SynthesisResult) -> float:
+def write_pool_points(folder: RunFolder, inputs: LoopInputs, result: SynthesisResult) -> float:
     """Every knowledge point of the pool: where it lies, how dense, how often, and if novel.
 
     Returns the share of them that is novel.
     """
-    inventory, exposures = balanced.context.inventory, balanced.state.pool.exposures
+    inventory, exposures = result.context.inventory, result.state.pool.exposures
     held = np.flatnonzero(exposures)
-    log10, novel = locate_pool_points(prepared, inventory.points[held], held)
+    log10, novel = locate_pool_points(inputs, inventory.points[held], held)
     table = pa.table(
         {
             "text": pa.array([inventory.texts[row] for row in held], pa.string()),
@@ -147,17 +145,17 @@ def write_pool_points(folder: RunFolder, prepared: LoopInputs, balanced: Synthes
 
 
 def locate_pool_points(
-    prepared: LoopInputs, points: Float32Array, rows: Int64Array
+    inputs: LoopInputs, points: Float32Array, rows: Int64Array
 ) -> tuple[Float64Array, BoolArray]:
     """log10 density and novelty of pool points; those of the reference were measured already."""
-    reference = prepared.reference
+    reference = inputs.reference
     known = rows < reference.num_rows
     log10, novel = np.empty(len(rows)), np.zeros(len(rows), bool)
     log10[known] = reference["log10_density"].to_numpy()[rows[known]]
     novel[known] = reference["novel"].to_numpy(zero_copy_only=False)[rows[known]]
     if not known.all():
-        among = prepared.inventory.points[: reference.num_rows]
-        found = measure_density(points[~known], prepared.space, among=among)
+        among = inputs.inventory.points[: reference.num_rows]
+        found = measure_density(points[~known], inputs.space, among=among)
         log10[~known] = found.log_density / math.log(10)
-        novel[~known] = found.radius > prepared.space.novel_radius
+        novel[~known] = found.radius > inputs.space.novel_radius
     return log10, novel

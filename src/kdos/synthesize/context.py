@@ -1,14 +1,20 @@
-"""The shelf that drafts are written from: seeds, their extractions and passages, by row."""
+"""What synthesis works with: seeds with their extractions and passages, the space, the model."""
 
-from collections.abc import Iterable, Sequence
-from functools import lru_cache
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property, lru_cache
 
 import numpy as np
 import pyarrow as pa
 
-from kdos.arrays import AnyArray, Int32Array, Int64Array
-from kdos.pool import Extraction, Inventory, Passage, Seed, row_of, values
-from kdos.sampler import SeedLinks
+from kdos.arrays import AnyArray, Float32Array, Float64Array, Int32Array, Int64Array
+from kdos.checks import BenchmarkIndex, KnownQuestions
+from kdos.config import Config, SynthesizeConfig
+from kdos.density import Space
+from kdos.logic import ShapeCounts
+from kdos.pool import Draft, Extraction, Inventory, Passage, Refusal, Seed, row_of, values
+from kdos.sampler import SeedGraph, SeedLinks, build_seed_graph
+from kdos.tasks import Ask
 
 RECORDS_CACHED = 16_384
 """Records of each kind that a library keeps at hand."""
@@ -62,10 +68,10 @@ class Library:
         seed_rows = np.repeat(np.arange(len(points_of)), [len(points) for points in points_of])
         held = np.concatenate([*points_of, np.zeros(0, np.int64)])
         documents, n_documents = _number_names(values(self.seeds, "document"))
-        # A given question may have no passage; it is then a shelf of its own.
-        shelves = zip(values(self.seeds, "passage"), values(self.seeds, "id"), strict=True)
+        # A given question may have no passage; it then counts as a passage of its own.
+        passages_and_ids = zip(values(self.seeds, "passage"), values(self.seeds, "id"), strict=True)
         passages, n_passages = _number_names(
-            [passage or f"seed {name}" for passage, name in shelves]
+            [passage or f"seed {name}" for passage, name in passages_and_ids]
         )
         return SeedLinks(
             cells=inventory.cells,
@@ -79,6 +85,45 @@ class Library:
             ),
             seeds_in_document=_group_rows(documents, np.arange(len(documents)), n_documents),
         )
+
+
+@dataclass(frozen=True)
+class SynthesisContext:
+    """All that synthesis works with, made once for a run.
+
+    `log_q` is the target, shape (n_cells,), nats. `inventory`, `known` and `shapes` grow with the
+    pool: knowledge points with their cells, questions, and shapes of logic. `ask` sends requests to
+    a model, `embed_texts` gives vectors of shape (n_texts, embedding_dim). `benchmarks` are the
+    questions nobody may train on; `refuse_paraphrases` looks for them in other words.
+    """
+
+    config: Config
+    space: Space
+    log_q: Float64Array
+    library: Library
+    links: SeedLinks
+    inventory: Inventory
+    known: KnownQuestions
+    ask: Ask
+    embed_texts: Callable[[Sequence[str]], Float32Array]
+    shapes: ShapeCounts = field(default_factory=ShapeCounts)
+    benchmarks: BenchmarkIndex | None = None
+    refuse_paraphrases: Callable[[Sequence[Draft]], list[Refusal | None]] | None = None
+
+    @property
+    def settings(self) -> SynthesizeConfig:
+        """The part of the configuration that is about drafts and their acceptance."""
+        return self.config.synthesize
+
+    @cached_property
+    def seed_graph(self) -> SeedGraph:
+        """The graph of seeds and knowledge points, made when a walk first asks for it."""
+        return build_seed_graph(self.links)
+
+    def locate_texts(self, texts: Sequence[str]) -> tuple[Float32Array, Int32Array]:
+        """The places of new knowledge points, shape (n_texts, dim), and their cells."""
+        points = self.space.project(self.embed_texts(texts))
+        return points, self.space.assign_cells(points)
 
 
 def _number_names(names: Sequence[str]) -> tuple[Int32Array, int]:

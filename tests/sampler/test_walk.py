@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kdos.sampler import CellYields, SeedLinks, steer_picks
-from kdos.synthesize.walking import build_seed_graph, point_deficits, walk_picks
+from kdos.sampler.walk import build_seed_graph, point_deficits, walk_picks
 
 N_CELLS, N_POINTS = 4, 24
 CELLS = (np.arange(N_POINTS) % N_CELLS).astype(np.int32)
@@ -23,7 +23,7 @@ LINKS = SeedLinks(
     points_in_passage=SEEDS,
     seeds_in_document=[np.array([s]) for s in range(N_POINTS)],
 )
-TRAILS = build_seed_graph(LINKS)
+SEED_GRAPH = build_seed_graph(LINKS)
 DEFICIT = np.array([40, 20, 0, -5])
 
 
@@ -42,7 +42,7 @@ def nothing_asked():
 
 
 def walked(deficit=DEFICIT, **changes):
-    return walk_picks(deficit, nothing_asked(), LINKS, TRAILS, **turn(**changes))
+    return walk_picks(deficit, nothing_asked(), LINKS, SEED_GRAPH, **turn(**changes))
 
 
 def test_a_pick_is_a_path_of_linked_seeds_through_what_lacks():

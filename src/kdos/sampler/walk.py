@@ -22,25 +22,26 @@ from kdos.graph import (
     sample_paths,
     spread_over_kps,
 )
-from kdos.sampler import CellYields, Pick, PickBatch, SeedLinks
+from kdos.sampler.steer import CellYields, Pick, PickBatch, SeedLinks
 
 PATH_POINTS = 4
 """Knowledge points on a path: it passes up to three seeds, as many as a steered group has."""
 
 LEAST_WEIGHT = 0.01
-"""What a knowledge point that has more than its cell's level lacks, as a share of the level."""
+"""The deficit of a knowledge point that has more than its cell's level, as a share of the level:
+positive, so that a path may pass it."""
 
 
 @dataclass(frozen=True)
 class SeedGraph:
-    """Where a walk can go: which of a run's seeds hold which of its knowledge points."""
+    """Which of a run's seeds hold which of its knowledge points, and the steps between them."""
 
     incidence: Incidence
     routes: Transitions
 
 
 def build_seed_graph(links: SeedLinks) -> SeedGraph:
-    """The trails of a run's seeds."""
+    """The graph of a run's seeds."""
     graph = incidence_from_lists(
         [points.tolist() for points in links.points_of_seed], n_kps=len(links.cells)
     )
@@ -51,7 +52,7 @@ def walk_picks(
     deficit: Int64Array,
     yields: CellYields,
     links: SeedLinks,
-    trails: SeedGraph,
+    seed_graph: SeedGraph,
     *,
     exposures: Int64Array,
     picks: int,
@@ -63,29 +64,29 @@ def walk_picks(
 ) -> list[Pick]:
     """At most `picks` picks, a path each: its seeds, and its knowledge points to be used.
 
-    What each cell lacks, shared out over its knowledge points, is the target that the visits of the
+    Each cell's deficit, shared out over its knowledge points, is the target that the visits of the
     paths are to meet; the rest is as in ``kdos.sampler.steer_picks``.
 
     Args:
         deficit: Quota minus count, shape (n_cells,); cells at or below zero get nothing.
         yields: What earlier picks brought.
         links: What belongs together.
-        trails: Where a walk can go.
+        seed_graph: Where a walk can go.
         exposures: Occurrences of each knowledge point in the pool, shape (n_points,).
         picks: The size of the batch.
         drafts: Drafts asked for in one pick.
         random_seed: With `round_number` it keys every choice.
         round_number: The round, from 1.
         reserved: What of it is left to drift, shape (n_cells,).
-        steered: Picks at whose knowledge points the paths begin, instead of where most is lacking.
+        steered: Picks at whose points the paths begin, instead of where the deficit is largest.
     """
-    lack = np.maximum(deficit - reserved, 0) / yields.points_per_pick(drafts=drafts)
-    weights = point_deficits(lack, links.cells, exposures[: len(links.cells)])
+    wanted = np.maximum(deficit - reserved, 0) / yields.points_per_pick(drafts=drafts)
+    weights = point_deficits(wanted, links.cells, exposures[: len(links.cells)])
     count = min(picks, math.ceil(weights.sum())) if steered is None else len(steered)
     if not count or not weights.any():
         return steered or []
     paths = sample_paths(
-        trails.routes,
+        seed_graph.routes,
         as_target(weights),
         count=count,
         length=PATH_POINTS,
@@ -102,24 +103,24 @@ def walk_picks(
         round_number=round_number,
         rng=keyed_generator(random_seed, "walk", round_number),
     )
-    for path in linked_seeds(paths, trails.incidence):
+    for path in linked_seeds(paths, seed_graph.incidence):
         batch.add_pick(tuple(dict.fromkeys(path.samples)), path.kps)
     return batch.picks
 
 
-def point_deficits(lack: Float64Array, cells: Int32Array, exposures: Int64Array) -> Float64Array:
-    """What each knowledge point lacks, so that each cell's lack is met and its points come level.
+def point_deficits(deficit: Float64Array, cells: Int32Array, exposures: Int64Array) -> Float64Array:
+    """What is wanted of each point, so that cells get their deficit and their points come level.
 
     Args:
-        lack: What each cell lacks, shape (n_cells,), >= 0; a cell without points is left out.
+        deficit: Of each cell, shape (n_cells,), >= 0; a cell without points is left out.
         cells: The cell of each knowledge point, shape (n_points,).
         exposures: What each has already, shape (n_points,).
     """
-    held = np.bincount(cells, weights=exposures, minlength=len(lack))
-    level = spread_over_kps(cells, held + lack)
+    held = np.bincount(cells, weights=exposures, minlength=len(deficit))
+    level = spread_over_kps(cells, held + deficit)
     below: Float64Array = np.where(
-        lack[cells] > 0, np.maximum(level - exposures, LEAST_WEIGHT * level), 0.0
+        deficit[cells] > 0, np.maximum(level - exposures, LEAST_WEIGHT * level), 0.0
     )
-    total = np.bincount(cells, weights=below, minlength=len(lack))
-    scale: Float64Array = np.divide(lack, total, out=np.zeros(len(lack)), where=total > 0)
+    total = np.bincount(cells, weights=below, minlength=len(deficit))
+    scale: Float64Array = np.divide(deficit, total, out=np.zeros(len(deficit)), where=total > 0)
     return below * scale[cells]

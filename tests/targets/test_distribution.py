@@ -16,7 +16,7 @@ from kdos.targets import (
     tempered_target,
     waterfill_target,
 )
-from kdos.targets.shape import mean_log_density
+from kdos.targets.distribution import mean_log_density
 
 CELLS = 12
 volumes = arrays(np.float64, CELLS, elements=st.floats(-20, 20))

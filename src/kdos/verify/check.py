@@ -1,7 +1,7 @@
-"""The free checks on rows of any table: those that its fields allow, in order."""
+"""The free checks on rows of any table, those that its fields allow, then judges and attempts."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 
 from kdos.checks import (
@@ -20,10 +20,11 @@ from kdos.checks import (
     make_refusal,
 )
 from kdos.checks.answers import find_answer_span
+from kdos.checks.review import ReviewCase, review_cases
 from kdos.logic import Logic, ShapeCounts, parse, shape_of_logic
 from kdos.pool import Refusal
-from kdos.verify.fields import TableFields
-from kdos.verify.items import QuestionRow
+from kdos.tasks import CHECKS, Ask
+from kdos.verify.rows import QuestionRow, TableFields
 
 CHECK_BLOCK = 128
 """Rows that are checked together."""
@@ -90,3 +91,23 @@ def check_answer_in_passage(item: QuestionRow) -> Refusal | None:
     if any(find_answer_span(answer, text) for answer in item.answers):
         return None
     return make_refusal("answer_not_in_evidence", item.draft.answer)
+
+
+def review_rows(
+    checked: Iterable[CheckedRow], *, judges: int, attempts: int, ask: Ask
+) -> Iterator[CheckedRow]:
+    """Each row after judges and unseen attempts; what was refused before is asked nothing."""
+    cases = ((one, None if one.refusal else _review_case(one.row)) for one in checked)
+    for one, review in review_cases(cases, judges=judges, attempts=attempts, ask=ask):
+        yield replace(one, refusal=one.refusal or review.refusal, passed=review.passed)
+
+
+def _review_case(row: QuestionRow) -> ReviewCase:
+    """A row as a case; its criteria are those for parts that it has, and the usual checks."""
+    draft = row.draft
+    criteria = {*CHECKS, "supported"}
+    criteria |= {"knowledge_points_true", "entailed"} if draft.knowledge_points else set()
+    criteria |= {"logic_valid"} if draft.logic else set()
+    criteria |= {"distractors_valid"} if draft.distractors else set()
+    passages = [row.passage] if row.passage else []
+    return ReviewCase(draft, row.answers, passages, criteria, prefix=f"{row.row}/")

@@ -8,13 +8,13 @@ from typing import Any
 
 import pyarrow as pa
 
-from kdos.checks import count_error_classes, count_refusal_reasons
+from kdos.checks import count_error_classes, count_refusal_reasons, make_refusal
 from kdos.errors import UsageError
 from kdos.logic import ShapeCounts
-from kdos.pool import Refusal
+from kdos.pool import Tally
 from kdos.rows import read_table_rows
 from kdos.store import write_parquet
-from kdos.verify.verify import CheckedRow
+from kdos.verify.check import CheckedRow
 
 ROW_VERDICT_SCHEMA = pa.schema(
     [
@@ -35,21 +35,21 @@ WRITE_BLOCK = 4096
 
 @dataclass(slots=True)
 class VerdictTally:
-    """What became of all rows so far."""
+    """What became of all rows so far; `accepted` says so row by row."""
 
-    rows: int = 0
+    rows: Tally = field(default_factory=Tally)
     judged: int = 0
     disputed: int = 0
-    refusals: list[Refusal] = field(default_factory=list[Refusal])
     accepted: list[bool] = field(default_factory=list[bool])
 
     def tally_rows(self, checked: Iterable[CheckedRow]) -> Iterator[CheckedRow]:
-        """Count each item on its way."""
+        """Count each row on its way."""
         for one in checked:
-            self.rows += 1
             self.accepted.append(one.refusal is None)
             if one.refusal:
-                self.refusals.append(Refusal(one.refusal.reason, one.refusal.error_class))
+                self.rows.refused[one.refusal.reason] += 1
+            else:
+                self.rows.accepted += 1
             self.judged += bool(one.passed)
             self.disputed += any(0 < share < 1 for share in one.passed.values())
             yield one
@@ -81,13 +81,14 @@ def _verdict_row(one: CheckedRow) -> dict[str, Any]:
 
 
 def summarise_verdicts(tally: VerdictTally, shapes: ShapeCounts) -> dict[str, Any]:
-    """The error analysis: rows in = accepted + refused, by class and by reason."""
+    """The error analysis: how many rows were accepted, and refused by class and by reason."""
+    refusals = [make_refusal(reason) for reason in tally.rows.refused.elements()]
     summary: dict[str, Any] = {
-        "rows": tally.rows,
-        "accepted": tally.rows - len(tally.refusals),
-        "refused": len(tally.refusals),
-        "by_class": count_error_classes(tally.refusals),
-        "by_reason": count_refusal_reasons(tally.refusals),
+        "rows": tally.rows.received,
+        "accepted": tally.rows.accepted,
+        "refused": len(refusals),
+        "by_class": count_error_classes(refusals),
+        "by_reason": count_refusal_reasons(refusals),
     }
     if tally.judged:
         summary |= {"judged": tally.judged, "disputed": tally.disputed}

@@ -1,0 +1,241 @@
+"""The target of a run: what it wants of each cell, and what it has still to get."""
+
+import math
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from kdos.arrays import BoolArray, Float64Array, Int64Array
+from kdos.artifacts import RunFolder
+from kdos.config import Config
+from kdos.embed import embed_in_blocks
+from kdos.errors import InputError
+from kdos.pool import values
+from kdos.pool.grouping import fact_key
+from kdos.rows import Rows, list_table_fields, read_table_rows, resolve_field
+from kdos.run.prepare import LoopInputs
+from kdos.sampler import POINTS_PER_SAMPLE, Deficit, SeedLinks, discipline_target
+from kdos.store import read_parquet, write_parquet
+from kdos.synthesize import SynthesisContext
+from kdos.targets import (
+    Gap,
+    demand_file,
+    effective_points,
+    measure_gap,
+    read_target,
+    water_filled_quotas,
+)
+from kdos.terminal import print_status
+
+LOSS_FIELD, CORRECT_FIELD = "loss", "correct"
+
+FEWEST_EFFECTIVE = 0.2
+"""The share of the reference that a target must rest on, or we say so (our design)."""
+
+
+@dataclass(frozen=True, slots=True)
+class CellDeficit:
+    """One cell: its share of the target, what it is to hold, holds and still lacks.
+
+    `picks` have been aimed at it; `examples` are knowledge points of the source that lie in it,
+    those that samples hold least first.
+    """
+
+    cell: int
+    share: float
+    quota: int
+    held: int
+    missing: int
+    picks: int
+    reachable: bool
+    examples: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RunDeficit:
+    """A run against its target: the gap so far, and the cells that lack something, most first."""
+
+    samples: int
+    wanted: int
+    gap: Gap
+    unreachable_mass: float
+    cells: tuple[CellDeficit, ...]
+
+
+def cell_target(config: Config, inputs: LoopInputs, links: SeedLinks) -> Float64Array:
+    """The target over cells that the configuration asks for, shape (n_cells,), nats."""
+    space = inputs.space
+    log_q = read_target(
+        config.target,
+        log_volumes=space.log_volumes,
+        counts=np.bincount(links.cells, minlength=space.n_cells),
+        budget=math.ceil(config.budget.samples * POINTS_PER_SAMPLE),
+        demand=read_demand(config.target, inputs),
+    )
+    if not config.disciplines:
+        return log_q
+    domains = values(inputs.library.seeds, "domain")
+    return discipline_target(log_q, config.disciplines, domains=domains, links=links)
+
+
+def write_target_table(
+    folder: RunFolder, context: SynthesisContext, deficit: Deficit, *, knowledge_points: int
+) -> None:
+    """The wanted share of every cell, its quota of so many points, and whether it is reachable."""
+    table = pa.table(
+        {
+            "cell": pa.array(np.arange(len(context.log_q)), pa.int32()),
+            "q": pa.array(np.exp(context.log_q)),
+            "quota": pa.array(water_filled_quotas(context.log_q, knowledge_points)),
+            "reachable": pa.array(~deficit.unreachable),
+        }
+    )
+    write_parquet(folder.target, table, table.schema)
+
+
+def warn_of_few_points(context: SynthesisContext) -> None:
+    """Say so where the target rests on so few knowledge points that outliers would take it over."""
+    counts = np.bincount(context.links.cells, minlength=context.space.n_cells)
+    effective, points = effective_points(context.log_q, counts), int(counts.sum())
+    if effective < FEWEST_EFFECTIVE * points:
+        print_status(
+            f"the target rests on {effective:.0f} of {points} knowledge points; "
+            "a flatter one (sqrt, natural) would rest on more"
+        )
+
+
+def read_demand(target: str, inputs: LoopInputs) -> Float64Array | None:
+    """The demand for each cell under a ``demand:FILE`` target, shape (n_cells,); None otherwise.
+
+    Each row of the file is a question, placed in the run's space. One with a number `loss` (nats)
+    counts as much as that; of those with a truth value `correct` only the wrong ones count; others
+    count once each.
+
+    Raises:
+        InputError: There is no such file, no field holds questions, or none of them counts.
+    """
+    path = demand_file(target)
+    if path is None:
+        return None
+    texts, weights = zip(*weighted_questions(Path(path)), strict=True)
+    space = inputs.space
+    cells = space.assign_cells(space.project(embed_in_blocks(inputs.embedder, texts)))
+    return np.bincount(cells, weights=weights, minlength=space.n_cells).astype(np.float64)
+
+
+def weighted_questions(path: Path) -> list[tuple[str, float]]:
+    """The questions that count, each with how much."""
+    found = [pair for pair in _read_weighted(path) if pair[1] > 0]
+    if not found:
+        raise InputError.at(path, "must hold at least one question that counts. Got none")
+    return found
+
+
+def _read_weighted(path: Path) -> Iterator[tuple[str, float]]:
+    """Each question with what it counts; rows without a text are passed over."""
+    names = list_table_fields(path)
+    field = resolve_field("question", names) or resolve_field("text", names)
+    if not field:
+        raise InputError.at(path, f"must have a field `question`. It has {', '.join(names)}")
+    weight = next((name for name in (LOSS_FIELD, CORRECT_FIELD) if name in names), None)
+    for rows in read_table_rows(path, columns=[field, *([weight] if weight else [])]):
+        found = rows.text_column(field).to_pylist()
+        values = rows.batch.column(weight).to_pylist() if weight else [None] * len(found)
+        for row, (text, value) in enumerate(zip(found, values, strict=True)):
+            if text is not None:
+                yield text, question_weight(value, weight, rows, row)
+
+
+def question_weight(value: Any, weight: str | None, rows: Rows, row: int) -> float:
+    """What one question counts."""
+    if value is None:
+        return 1.0
+    if weight == CORRECT_FIELD and isinstance(value, bool):
+        return float(not value)
+    if weight == LOSS_FIELD and isinstance(value, int | float) and 0 <= value < math.inf:
+        return float(value)
+    wanted = "a number of at least 0" if weight == LOSS_FIELD else "true or false"
+    raise rows.row_error(row, f"must be {wanted}. Got {value!r:.60}", field=weight)
+
+
+def read_run_deficit(path: Path, *, examples: int) -> RunDeficit:
+    """What the run in `path` lacks; it may be finished, or going on.
+
+    Raises:
+        InputError: There is no run, or it has not come to its loop yet.
+    """
+    folder = RunFolder(path)
+    folder.require_config()
+    if not folder.target.is_file():
+        raise InputError(f"{folder.path} has no target yet: the run has not come to its loop.")
+    config = folder.read_config()
+    table = read_parquet(folder.target)
+    n_cells = table.num_rows
+    samples, held, picks, known = count_pool(folder, n_cells)
+    each = int(held.sum()) / samples if samples else POINTS_PER_SAMPLE
+    q, reachable = table["q"].to_numpy(), table["reachable"].to_numpy(zero_copy_only=False)
+    budget = math.ceil(config.budget.samples * each)
+    gap, quota = measure_reachable(held, q, reachable, budget=budget)
+    lacking = np.flatnonzero((quota > held) | ~reachable)
+    order = lacking[np.lexsort((lacking, -(quota - held)[lacking]))]
+    points = read_parquet(folder.knowledge_points, ["text", "cell"])
+    by_cell = texts_by_cell(values(points, "text"), values(points, "cell"), n_cells)
+    cells = tuple(
+        CellDeficit(
+            cell=int(cell),
+            share=float(q[cell]),
+            quota=int(quota[cell]),
+            held=int(held[cell]),
+            missing=max(int(quota[cell] - held[cell]), 0),
+            picks=int(picks[cell]),
+            reachable=bool(reachable[cell]),
+            examples=least_exposed(by_cell[cell], known, examples),
+        )
+        for cell in order
+    )
+    return RunDeficit(samples, config.budget.samples, gap, float(q[~reachable].sum()), cells)
+
+
+def measure_reachable(
+    held: Int64Array, q: Float64Array, reachable: BoolArray, *, budget: int
+) -> tuple[Gap, Int64Array]:
+    """The gap over cells that can be reached, and every cell's quota of the budget."""
+    with np.errstate(divide="ignore"):
+        log_q: Float64Array = np.log(q)
+    quota = water_filled_quotas(log_q, budget)
+    if not reachable.any():
+        return measure_gap(held, log_q), quota
+    rest: Float64Array = np.where(reachable, log_q - np.log(q[reachable].sum()), -np.inf)
+    return measure_gap(held, rest), np.where(reachable, water_filled_quotas(rest, budget), quota)
+
+
+def count_pool(folder: RunFolder, n_cells: int) -> tuple[int, Int64Array, Int64Array, Counter[str]]:
+    """Samples, knowledge points and picks by cell, and how often each knowledge point is held."""
+    samples = 0
+    cells: list[int] = []
+    known: Counter[str] = Counter()
+    for held in folder.read_rounds("samples", ["knowledge_points", "cells"]):
+        samples += held.num_rows
+        cells += [cell for row in values(held, "cells") for cell in row]
+        known.update(fact_key(text) for row in values(held, "knowledge_points") for text in row)
+    aimed = [c for picks in folder.read_rounds("picks", ["cell"]) for c in values(picks, "cell")]
+    by_cell = [np.bincount(np.array(each, np.int64), minlength=n_cells) for each in (cells, aimed)]
+    return samples, by_cell[0], by_cell[1], known
+
+
+def texts_by_cell(texts: Sequence[str], cells: Sequence[int], n_cells: int) -> list[list[str]]:
+    """The knowledge points of each cell."""
+    found: list[list[str]] = [[] for _ in range(n_cells)]
+    for text, cell in zip(texts, cells, strict=True):
+        found[cell].append(text)
+    return found
+
+
+def least_exposed(texts: Sequence[str], known: Counter[str], count: int) -> tuple[str, ...]:
+    """The first `count` of the knowledge points that samples hold least."""
+    return tuple(sorted(texts, key=lambda text: known[fact_key(text)])[:count])
