@@ -21,7 +21,7 @@ def test_intervals_cover_the_mean_as_often_as_they_say():
 def test_intervals_do_not_depend_on_how_draws_are_blocked(monkeypatch):
     values = keyed_generator(0, "values").random(50)
     whole = bootstrap_mean(values, keyed_generator(1, "interval"))
-    monkeypatch.setattr("kdos.scoring.intervals.BLOCK_DRAWS", 120)
+    monkeypatch.setattr("kdos.scoring.intervals.BATCH_DRAWS", 120)
     assert bootstrap_mean(values, keyed_generator(1, "interval")) == whole
 
 
