@@ -1,4 +1,12 @@
-from kdos.scoring import AnswerScores, BenchmarkQuestion, score_answer
+"""Every score of one answer, and whether it tries at all."""
+
+import gzip
+import json
+from pathlib import Path
+
+import pytest
+
+from kdos.scoring import AnswerScores, BenchmarkQuestion, attempts_answer, score_answer
 
 
 def test_every_score_of_one_answer():
@@ -21,3 +29,59 @@ def test_patterns_say_what_is_right():
     assert score_answer("20,320 FEET", question) == AnswerScores(1.0, 1.0, 1.0, 1.0, 1.0)
     assert score_answer("It is 6,194 m tall.", question) == AnswerScores(0.0, 0.0, 1.0, 1.0, 1.0)
     assert score_answer("6 m", question) == AnswerScores(0.0, 0.0, 0.0, 0.0, 1.0)
+
+
+DATA = Path(__file__).parents[2] / "../shared/data/qa"
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "",
+        "  ",
+        "I don't know.",
+        "I don’t know the answer to that just yet. Please reach out to support.",
+        "I'm not sure about that.",
+        "My knowledge base does not indicate that she was ever elected.",
+        "I am unable to verify the day, month, and year.",
+        "I cannot find information on when it was presented. However, I can help with others.",
+        "Unknown.",
+        "n/a",
+        "The exact date is not publicly available.",
+        "我不知道",
+        "К сожалению, у меня нет информации об этом.",
+    ],
+)
+def test_an_answer_that_says_it_has_none(answer):
+    assert not attempts_answer(answer)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "Paris",
+        "The Unknown Soldier",
+        "No.",
+        "None of them.",
+        "It was founded in 1990. I do not know the exact day.",
+        "He does not appear in the film; it was Jones.",
+        "I Can't Get No Satisfaction",
+    ],
+)
+def test_an_answer_that_commits_itself(answer):
+    assert attempts_answer(answer)
+
+
+def test_attempts_and_abstentions_of_real_models_are_told_apart():
+    if not DATA.exists():
+        pytest.skip("the development data is not here")
+    with gzip.open(DATA / "llm_answers_simpleqa.jsonl.gz", "rt", encoding="utf-8") as stream:
+        rows = [json.loads(line) for line in stream]
+    tried = [
+        row.get("attempt") == "attempt" or row.get("verdict") in ("correct", "incorrect")
+        for row in rows
+    ]
+    found = [attempts_answer(row["response"]) for row in rows]
+    pairs = list(zip(tried, found, strict=True))
+    assert sum(a == b for a, b in pairs) / len(pairs) >= 0.99
+    assert sum(not b for a, b in pairs if not a) / tried.count(False) >= 0.95

@@ -52,6 +52,7 @@ _CARDINAL = _alternatives_pattern([*_SMALL, *_LARGE])
 _SPELT = re.compile(rf"\b{_CARDINAL}(?:(?:-| and | ){_CARDINAL})*\b")
 _SCALED = re.compile(r"\b(\d+(?:\.\d+)?)[ -](thousand|million|billion)\b")
 _ORDINAL = re.compile(rf"\b{_alternatives_pattern(_ORDINALS)}\b")
+# "1,000" and "1 000" but not the comma of "1,00": three digits must follow, and no fourth.
 _GROUPED = re.compile(r"[, \u2009\u202f'](?<=\d.)(?=\d{3}(?!\d))")
 _TRAILING_ZEROS = re.compile(r"(?<=\d)\.0+(?!\d)")
 _NUMBER_WORDS = frozenset([*_CARDINALS, *_ORDINALS])
@@ -62,11 +63,19 @@ _CAPITALISED = re.compile(
     r"\b[A-Z][\w'’]*(?:[ -](?:of|the|and|for|de|du|des|la)?[ -]?[A-Z][\w'’]*)+"
 )
 _INITIALS = re.compile(r"\b[A-Z][A-Z.&]{1,9}\b\.?")
+_LOOSE = {
+    letter: f"[{alike}]"
+    for letters, alike in (("'’‘", "'’‘ʼ"), ('"“”', '"“”„'), ("-–—", "-‐-―−"))
+    for letter in letters
+}
+"""Quotation marks and dashes, each with the expression that takes its like."""
 
 
 def canonicalise_text(text: str) -> str:
     """The text in NFKC without case; dates as 1776-07-04, numbers as digits, spaces single."""
-    words = normalise(text).split()  # what is not among them need not be looked for
+    # Each expression runs only where a word that it could match is there. The order matters: digit
+    # groups before scaled numbers ("1,500 thousand"), number words before dates.
+    words = normalise(text).split()
     text = unicodedata.normalize("NFKC", text).casefold()
     numbers = _DIGIT.search(text) is not None
     if numbers:
@@ -125,6 +134,8 @@ def _holds_number(text: str) -> bool:
 
 def _has_word_boundaries(text: str, start: int, end: int) -> bool:
     """Is text[start:end] not a part of a longer word, number or dotted name?"""
+    # A dot, hyphen or comma joins a longer name or number only if a letter or digit follows it:
+    # "3" does not stand in "3.14" nor "cwd" in "Path.cwd", but "Paris" does in "Paris.".
     before, after = text[start - 1 : start], text[end : end + 1]
     if before.isalnum() or before == "_" or after.isalnum() or after == "_":
         return False
@@ -155,6 +166,8 @@ def _initials_of_name(name: str) -> str:
 def _number_words_to_digits(found: re.Match[str]) -> str:
     """Number words in digits; as they are where they do not make one number."""
     words = re.split(r"-| and | ", found[0])
+    # `part` gathers what is below a thousand, as in "two hundred and fifty"; thousand and above
+    # close it. Units that follow units ("one two three") make no number and stay words.
     total = part = 0
     for before, word in zip(["", *words], words, strict=False):
         if word in _SMALL:
@@ -173,19 +186,6 @@ def _scaled_number_to_digits(found: re.Match[str]) -> str:
     """``1.5 million`` in digits."""
     value = float(found[1]) * _LARGE[found[2]]
     return str(int(value)) if value.is_integer() else found[0]
-
-
-_LOOSE = {
-    "'": "['’‘ʼ]",
-    "’": "['’‘ʼ]",
-    "‘": "['’‘ʼ]",
-    '"': '["“”„]',
-    "“": '["“”„]',
-    "”": '["“”„]',
-    "-": "[-‐-―−]",
-    "–": "[-‐-―−]",
-    "—": "[-‐-―−]",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,6 +242,7 @@ def find_answer_span(answer: str, text: str) -> tuple[int, int] | None:
     answer = answer.strip()
     for wanted, held in ((answer, text), (answer.lower(), text.lower())):
         start = find_whole_words(wanted, held)
+        # Lower case may change a text's length (İ): offsets would then point elsewhere.
         if start >= 0 and len(held) == len(text):
             return start, start + len(answer)
     return find_quote_span(answer, text) if " " in answer else None

@@ -17,6 +17,7 @@ _SCRIPTS = {
     "hi": re.compile(r"[ऀ-ॿ]"),
     "th": re.compile(r"[฀-๿]"),
 }
+# Languages whose script is named after itself or after another language.
 _SCRIPT_OF = {"ru": "cyrillic", "uk": "cyrillic", "bg": "cyrillic", "sr": "cyrillic", "fa": "ar"}
 _LETTER = re.compile(r"[^\W\d_]")
 _SMALL_WORDS = {
@@ -83,6 +84,8 @@ def _other_latin_language(text: str, lang: str) -> str:
     words = text.casefold().split()
     if len(words) < 4:
         return ""
+    # Three small words and three times as many as of the own language: names and titles bring in
+    # a few foreign ones ("Who wrote Der Zauberberg?").
     own = len(_LANGUAGES[lang].intersection(words))
     scores = {
         name: len(small.intersection(words)) for name, small in _LANGUAGES.items() if name != lang
@@ -129,6 +132,8 @@ def is_abstract_sentence(sentence: str, entities: Sequence[str], *, asked_for: s
     answered = asked_for != "" and names_instance(asked_for)
     if sentence.islower() or not _CASED.search(sentence):
         return not answered and _ABSTRACT.search(sentence) is not None
+    # From here on the sentence has capitals and none of them inside it: no name, unless it begins
+    # with one.
     if _ABSTRACT.search(sentence):
         return True
     if answered or (asked_for and _ASKS_FOR_INSTANCE.search(sentence)):

@@ -54,7 +54,7 @@ class ScoredAnswer:
     loss: float | None = None
 
     def as_row(self) -> dict[str, Any]:
-        """The mark as its row of scores.jsonl."""
+        """The answer as its row of scores.jsonl."""
         row: dict[str, Any] = {"id": self.question.id, "answer": self.answer}
         if self.scores is None:
             row["unscored"] = self.unscored
@@ -67,14 +67,14 @@ class ScoredAnswer:
 def score_given_answers(
     questions: Iterable[BenchmarkQuestion], answers: Mapping[str, str | None]
 ) -> Iterator[ScoredAnswer]:
-    """A mark for every question, its answer looked up by id."""
+    """A scored answer for every question, its answer looked up by id."""
     return (_score_if_possible(question, answers.get(question.id)) for question in questions)
 
 
 def score_model_answers(
     questions: Iterable[BenchmarkQuestion], *, ask: Ask, examples: Sequence[FewShotExample] = ()
 ) -> Iterator[ScoredAnswer]:
-    """A mark for every question, its answer asked of a model, in the questions' order."""
+    """A scored answer for every question, its answer asked of a model, in the questions' order."""
     asked = ((question, _recall_request(question, examples)) for question in questions)
     for question, reply in pair_replies_in_order(asked, ask=ask):
         assert reply is not None
@@ -100,7 +100,7 @@ def _score_if_possible(question: BenchmarkQuestion, answer: str | None) -> Score
 def measure_losses(
     marks: Sequence[ScoredAnswer], model: CausalModel, *, examples: Sequence[FewShotExample] = ()
 ) -> list[ScoredAnswer]:
-    """The marks with the loss of each question's first gold answer."""
+    """The answers with the loss of each question's first gold answer."""
     held = [number for number, mark in enumerate(marks) if mark.question.answers]
     asked = [marks[number].question for number in held]
     losses = model.answer_losses(
@@ -133,7 +133,7 @@ def draw_examples(
 
 
 def grade_answers(marks: Iterable[ScoredAnswer], *, ask: Ask) -> Iterator[ScoredAnswer]:
-    """The marks with a judge's grade; an answer whose grade cannot be read is unscored."""
+    """The answers with a judge's grade; an answer whose grade cannot be read is unscored."""
     asked = ((mark, _grade_request(mark)) for mark in marks)
     for mark, reply in pair_replies_in_order(asked, ask=ask):
         grade = None if reply is None else read_grade(reply)
@@ -186,7 +186,7 @@ def summarise_evaluation(marks: Sequence[ScoredAnswer], *, random_seed: int) -> 
 
 
 def _metric_columns(scored: Sequence[ScoredAnswer]) -> dict[str, Float64Array]:
-    """Each score that every mark has, shape (n_scored,)."""
+    """Each score that every answer has, shape (n_scored,)."""
     rows = [asdict(mark.scores) for mark in scored if mark.scores]
     names = [name for name in (rows[0] if rows else ()) if rows[0][name] is not None]
     return {

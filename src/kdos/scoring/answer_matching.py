@@ -20,6 +20,7 @@ from kdos.scoring.answer_values import (
     read_dates,
 )
 
+# One spelling a unit, so that "5 kilometres" and "5km" are the same words.
 UNITS = {
     form: unit
     for unit, forms in {
@@ -64,6 +65,7 @@ def answer_words(text: str) -> tuple[str, ...]:
     one name, accents and apostrophes are gone, initials stand together, plurals lose their s. Of
     Chinese, Japanese and Korean each character is a word.
     """
+    # Amounts come apart from their unit ("5km"), single letters together ("u s a").
     found = _WORD.findall(_unify_spelling(text))
     joined = _LETTERS.sub(lambda run: run[0].replace(" ", ""), _AMOUNT.sub(" ", " ".join(found)))
     every = [_singular_form(UNITS.get(word, word)) for word in joined.split()]
@@ -131,6 +133,8 @@ def gold_answer_forms(gold: str) -> list[str]:
 def _states_gold(answer: str, gold: str, question: str) -> bool:
     if wanted := read_acceptable_range(gold):
         return is_in_range(answer, wanted, question=question)
+    # From the strictest to the loosest; dates are settled among dates, since a shorter form of a
+    # date is right only where the question asks for no more.
     given, needed = answer_words(answer), answer_words(gold)
     if given == needed or "".join(needed) in given:
         return True
@@ -152,6 +156,7 @@ def _is_run_of(part: Words, whole: Words) -> bool:
 
 def _is_subsequence(part: Words, whole: Words) -> bool:
     """Whether `part` is `whole` with words left out."""
+    # `in` consumes the iterator, so each word is looked for after the one before it.
     rest = iter(whole)
     return all(word in rest for word in part)
 
@@ -165,6 +170,7 @@ def _is_shorter_form(given: Words, needed: Words, gold: str) -> bool:
     """Whether the answer is part of the gold answer that leaves out no number and no list item."""
     if not given or len(given) < SHORTER_FORM_SHARE * len(needed) or _LIST.search(gold):
         return False
+    # "Apollo" is not "Apollo 11", and one name of a list is not the list.
     if any(any(c.isdigit() for c in word) for word in needed if word not in given):
         return False
     return _is_run_of(given, needed) or (len(given) > 1 and _is_subsequence(given, needed))

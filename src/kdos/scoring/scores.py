@@ -9,6 +9,7 @@ from kdos.scoring.string_metrics import contains_gold_answer, exact_match, harne
 _NOT = r"(?:do(?:es)? not|did not|don't|doesn't|didn't|can ?not|can't|could not|couldn't)"
 _UNABLE = r"(?:am|is|are|was|were)(?: currently)? (?:unable|not able) to"
 _KNOW = r"(?:know|have|find|provide|verify|determine|recall|access|answer|confirm|locate|see|say)"
+# Only the first sentence is searched, so that an answer followed by a reservation counts as one.
 _SOURCES = r"(?:knowledge base|sources?|context|documents?|information|data|records?|results?)"
 _TELL = r"(?:contain|provide|include|indicate|specify|mention|state|say|show|have)"
 _SAYS_NO = re.compile(
