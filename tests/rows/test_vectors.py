@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from kdos.errors import InputError
-from kdos.rows import open_vectors
+from kdos.rows.dataset import open_vectors
 
 
 @pytest.mark.parametrize("kind", ["float16", "float32", "float64", ">f4"])
@@ -17,7 +17,7 @@ def test_vectors_are_mapped_not_read(tmp_path, kind):
 
 
 def test_a_bad_number_is_found_in_any_block(tmp_path, monkeypatch):
-    monkeypatch.setattr("kdos.rows.vectors.BLOCK_VALUES", 8)
+    monkeypatch.setattr("kdos.rows.dataset.CHECKED_VALUES", 8)
     vectors = np.zeros((10, 4), np.float32)
     vectors[7, 2] = np.nan
     np.save(tmp_path / "v.npy", vectors)

@@ -8,10 +8,8 @@ from kdos.rows.files import (
     read_text_file,
     uncompressed_suffix,
 )
-from kdos.rows.hub import list_hub_fields, read_hub_records, read_hub_rows
-from kdos.rows.records import Record, read_records, record_error, row_unit
-from kdos.rows.table import Rows, list_table_fields, read_table_rows
-from kdos.rows.vectors import open_vectors
+from kdos.rows.records import Record, read_hub_records, read_records, record_error, row_unit
+from kdos.rows.table import Rows, list_hub_fields, list_table_fields, read_hub_rows, read_table_rows
 
 __all__ = [
     "FIELD_ALIASES",
@@ -23,7 +21,6 @@ __all__ = [
     "list_table_fields",
     "list_table_files",
     "open_decompressed",
-    "open_vectors",
     "read_hub_records",
     "read_hub_rows",
     "read_records",

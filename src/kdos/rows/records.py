@@ -1,4 +1,4 @@
-"""Tables as records, one row at a time: JSONL, JSON, CSV, TSV and Parquet."""
+"""Tables as records, one row at a time: JSONL, JSON, CSV, TSV, Parquet, hub data sets."""
 
 import csv
 from collections.abc import Generator, Iterator, Mapping, Sequence
@@ -145,3 +145,32 @@ def rows_per_batch(file: pq.ParquetFile) -> int:
     groups = [file.metadata.row_group(i) for i in range(file.metadata.num_row_groups)]
     size = sum(group.total_byte_size for group in groups)
     return max(1, BATCH_BYTES * max(file.metadata.num_rows, 1) // max(size, 1))
+
+
+def read_hub_records(path: str, *, name: str = "", split: str = "train") -> Iterator[Record]:
+    """One record a row; every way in which the data set cannot be had is an `InputError`."""
+    datasets = _import_datasets(path)
+    try:
+        for place, row in enumerate(_open_split(datasets, path, name=name, split=split), start=1):
+            yield Record(place, sum(len(v) for v in row.values() if isinstance(v, str)), row)
+    except Exception as error:
+        detail = str(error).splitlines()[0] if str(error) else type(error).__name__
+        message = f"must be a data set that can be reached, with a split {split!r}. Got: {detail}"
+        raise InputError.at(path, message) from error
+
+
+def _import_datasets(path: str) -> Any:
+    try:
+        import datasets
+    except ImportError as error:
+        message = "a Hugging Face data set needs the package `datasets`: pip install 'kdos[seed]'"
+        raise InputError.at(path, message) from error
+    return datasets
+
+
+def _open_split(datasets: Any, path: str, *, name: str, split: str) -> Any:
+    if (Path(path) / "dataset_dict.json").exists():
+        return datasets.load_from_disk(path)[split]
+    if (Path(path) / "state.json").exists():
+        return datasets.load_from_disk(path)
+    return datasets.load_dataset(path, name or None, split=split, streaming=True)

@@ -17,6 +17,7 @@ from kdos.rows.files import list_table_files, open_decompressed, uncompressed_su
 from kdos.rows.records import (
     BATCH_BYTES,
     Record,
+    read_hub_records,
     read_parquet_records,
     read_records,
     record_error,
@@ -133,6 +134,26 @@ def list_table_fields(path: Path | str) -> list[str]:
     """The fields of the first rows of a table, or of a folder's first table, as dotted paths."""
     with closing(read_records(list_table_files(Path(path))[0])) as records:
         return list_field_paths(record.row for record in islice(records, SAMPLED_ROWS))
+
+
+def read_hub_rows(
+    path: str,
+    *,
+    name: str = "",
+    split: str = "train",
+    columns: Sequence[str] | None = None,
+    batch_size: int = BATCH_ROWS,
+) -> Iterator[Rows]:
+    """The rows of one split; `name` is the data set's configuration where it has several."""
+    where = f"{path} ({', '.join(filter(None, (name, split)))})"
+    records = read_hub_records(path, name=name, split=split)
+    return batch_records(records, path=where, columns=columns, batch_size=batch_size, unit="row")
+
+
+def list_hub_fields(path: str, *, name: str = "", split: str = "train") -> list[str]:
+    """The fields of a data set's first rows, as dotted paths."""
+    records = islice(read_hub_records(path, name=name, split=split), SAMPLED_ROWS)
+    return list_field_paths(record.row for record in records)
 
 
 def batch_records(
