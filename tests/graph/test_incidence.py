@@ -7,13 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kdos.errors import UsageError
-from kdos.graph import (
-    IncidenceBuilder,
-    build_transitions,
-    component_labels,
-    incidence_from_lists,
-    measure_structure,
-)
+from kdos.graph import IncidenceBuilder, build_transitions, incidence_from_lists, measure_structure
+from kdos.graph.incidence import component_labels
 
 LISTS = st.lists(st.lists(st.integers(0, 9), max_size=6), max_size=12)
 

@@ -1,8 +1,6 @@
 """Samples and their KPs in; what links them, and paths that meet a target, out."""
 
 from kdos.graph.composition import (
-    DifficultyMix,
-    Raking,
     discipline_memberships,
     one_level_up,
     quota_target,
@@ -11,29 +9,23 @@ from kdos.graph.composition import (
     request_mix,
 )
 from kdos.graph.incidence import (
-    GraphStructure,
     Incidence,
     IncidenceBuilder,
     Transitions,
     build_incidence,
     build_transitions,
-    component_labels,
     incidence_from_lists,
     measure_structure,
 )
 from kdos.graph.value import (
     as_target,
     density_target,
-    log_exposure_ratio,
-    log_values,
     loss_target,
     popularity_target,
     spread_over_kps,
 )
 from kdos.graph.walk import (
     PLAIN_WALK,
-    ChainVisits,
-    LinkedSeeds,
     Paths,
     WalkRules,
     linked_seeds,
@@ -43,26 +35,18 @@ from kdos.graph.walk import (
 
 __all__ = [
     "PLAIN_WALK",
-    "ChainVisits",
-    "DifficultyMix",
-    "GraphStructure",
     "Incidence",
     "IncidenceBuilder",
-    "LinkedSeeds",
     "Paths",
-    "Raking",
     "Transitions",
     "WalkRules",
     "as_target",
     "build_incidence",
     "build_transitions",
-    "component_labels",
     "density_target",
     "discipline_memberships",
     "incidence_from_lists",
     "linked_seeds",
-    "log_exposure_ratio",
-    "log_values",
     "long_chain",
     "loss_target",
     "measure_structure",

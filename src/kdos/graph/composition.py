@@ -45,15 +45,13 @@ def discipline_memberships(
 def quota_target(
     target: Float64Array, membership: Float64Array, quotas: npt.ArrayLike
 ) -> Float64Array:
-    """The target in which each discipline has its quota, shape (n_kps,).
+    """The target, shape (n_kps,), in which each discipline has its quota, >= 0, (n_disciplines,).
 
-    mu(k) = sum over d of quota_d * a_dk * target_k / Z_d: within a discipline, KPs keep their
-    proportions. A discipline that holds no target cannot have a quota.
+    mu(k) = sum over d of quota_d * a_dk * target_k / Z_d, a the membership, shape (n_kps,
+    n_disciplines): within a discipline, KPs keep their proportions.
 
-    Args:
-        target: Shares, shape (n_kps,).
-        membership: a, shape (n_kps, n_disciplines).
-        quotas: What each discipline is to have, shape (n_disciplines,), >= 0.
+    Raises:
+        UsageError: A discipline that holds no target has a quota.
     """
     wanted = as_target(quotas)
     held = target @ membership
@@ -90,14 +88,8 @@ def rake_samples(
     """Weigh samples by iterative proportional fitting, no weight above `cap` times the mean.
 
     Where the cap binds or a wanted cell is empty the shares are met as nearly as that allows:
-    `error` says how nearly.
-
-    Args:
-        disciplines: Of each sample, shape (n_samples,).
-        levels: Of each sample, shape (n_samples,).
-        discipline_shares: Wanted, shape (n_disciplines,).
-        level_shares: Wanted, shape (n_levels,).
-        cap: The most a sample may weigh, in mean weights.
+    `error` says how nearly. `disciplines` and `levels` are those of each sample, shape
+    (n_samples,); the wanted shares have shapes (n_disciplines,) and (n_levels,).
     """
     # All samples of one cell (discipline, level) get one weight, so the fitting is of a table of
     # n_disciplines by n_levels, whatever the number of samples.
@@ -107,20 +99,18 @@ def rake_samples(
     held = counts.reshape(len(rows), len(columns)) / len(disciplines)
     weight = np.ones_like(held)
     for _ in range(MAX_SWEEPS):
-        before, weight = weight, _cap_weights(_fit_margins(weight, held, rows, columns), held, cap)
+        before = weight
+        weight = weight * _margin_factors(rows, (weight * held).sum(axis=1))[:, None]
+        weight = weight * _margin_factors(columns, (weight * held).sum(axis=0))
+        weight = _cap_weights(weight, held, cap)
         if np.abs(weight - before).max() < WEIGHT_TOLERANCE:
             break
     weight /= (weight * held).sum()
     weights = weight.ravel()[cells]
     effective = float(weights.sum() ** 2 / (len(weights) * (weights**2).sum()))
-    return Raking(weights, _largest_margin_error(weight * held, rows, columns), effective)
-
-
-def _fit_margins(
-    weight: Float64Array, held: Float64Array, rows: Float64Array, columns: Float64Array
-) -> Float64Array:
-    weight = weight * _margin_factors(rows, (weight * held).sum(axis=1))[:, None]
-    return weight * _margin_factors(columns, (weight * held).sum(axis=0))
+    share = weight * held
+    error = max(abs(share.sum(axis=1) - rows).max(), abs(share.sum(axis=0) - columns).max())
+    return Raking(weights, float(error), effective)
 
 
 def _cap_weights(weight: Float64Array, held: Float64Array, cap: float) -> Float64Array:
@@ -133,12 +123,6 @@ def _cap_weights(weight: Float64Array, held: Float64Array, cap: float) -> Float6
 
 def _margin_factors(wanted: Float64Array, got: Float64Array) -> Float64Array:
     return np.divide(wanted, got, out=np.zeros_like(wanted), where=got > 0)
-
-
-def _largest_margin_error(share: Float64Array, rows: Float64Array, columns: Float64Array) -> float:
-    off_rows = np.abs(share.sum(axis=1) - rows).max()
-    off_columns = np.abs(share.sum(axis=0) - columns).max()
-    return float(max(off_rows, off_columns))
 
 
 def realised_matrix(
@@ -170,11 +154,8 @@ def request_mix(matrix: Float64Array, target: npt.ArrayLike) -> DifficultyMix:
     """The shares r >= 0 of requests for which matrixᵀ r is nearest to the target, least squares.
 
     Synthesised questions come out easier than what was asked for, so the level that was realised
-    is measured, and the mix of requests is made from it.
-
-    Args:
-        matrix: Requested to realised, shape (n_levels, n_levels).
-        target: The wanted shares of levels, shape (n_levels,).
+    is measured (see `realised_matrix`), and the mix of requests is made from it. `target` are the
+    wanted shares of levels, shape (n_levels,).
     """
     wanted = as_target(target)
     system = np.vstack([matrix.T, np.full(len(wanted), SUM_WEIGHT)])
@@ -189,18 +170,13 @@ def one_level_up(
     """The rows of drafts to write again one level up, in order: high-difficulty enhancement.
 
     For each discipline and level that is short, the first drafts of that discipline one level
-    below, as many as that level can spare.
-
-    Args:
-        disciplines: Of each draft, shape (n_drafts,).
-        levels: Realised by each draft, shape (n_drafts,).
-        missing: Wanted minus held, negative where there are too many, shape
-            (n_disciplines, n_levels).
+    below, as many as that level can spare. `disciplines` and realised `levels` have shape
+    (n_drafts,); `missing` is wanted minus held, shape (n_disciplines, n_levels).
     """
-    chosen: list[Int64Array] = []
+    chosen = [np.zeros(0, np.int64)]
     for discipline, row in enumerate(missing):
         for level in range(1, len(row)):
             spare = min(max(int(row[level]), 0), max(-int(row[level - 1]), 0))
             below = (disciplines == discipline) & (levels == level - 1)
             chosen.append(np.flatnonzero(below)[:spare])
-    return np.sort(np.concatenate([*chosen, np.zeros(0, np.int64)]))
+    return np.sort(np.concatenate(chosen))

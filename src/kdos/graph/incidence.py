@@ -22,6 +22,8 @@ from kdos.errors import UsageError
 LARGEST_ID = np.iinfo(np.int32).max
 # Between the steps of a KP that is given as a route, from root to leaf.
 ROUTE_SEPARATOR = " > "
+# The quantiles of the degrees that are shown.
+SHOWN_QUANTILES = (0.0, 0.25, 0.5, 0.75, 0.9, 0.99, 1.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,12 +69,10 @@ def incidence_from_lists(lists: Sequence[Sequence[int]], *, n_kps: int) -> Incid
 
 
 def build_incidence(kps: IntegerArray, sizes: IntegerArray, *, n_kps: int) -> Incidence:
-    """The incidence of samples laid end to end.
+    """The incidence of samples laid end to end, `sizes` KPs each, shape (n_samples,).
 
-    Args:
-        kps: KP ids in [0, n_kps), sample after sample, shape (sizes.sum(),); repeats count once.
-        sizes: How many of them each sample holds, shape (n_samples,).
-        n_kps: Knowledge points; those without a sample count too.
+    `kps` are ids in [0, n_kps), shape (sizes.sum(),); repeats in a sample count once. KPs without a
+    sample count too.
     """
     if len(kps) and not 0 <= kps.min() <= kps.max() < n_kps:
         raise UsageError(
@@ -86,10 +86,9 @@ def build_incidence(kps: IntegerArray, sizes: IntegerArray, *, n_kps: int) -> In
         )
     # Repeats of a KP in a sample are summed away as booleans; the transpose (CSC) then lists the
     # samples of each KP, ascending, without a sort of our own.
-    rows = csr_array(
-        (np.ones(len(kps), np.bool_), kps.astype(np.int32), _row_offsets(sizes)),
-        shape=(len(sizes), n_kps),
-    )
+    offsets = np.concatenate([[0], np.cumsum(sizes, dtype=np.int64)])
+    held = (np.ones(len(kps), np.bool_), kps.astype(np.int32), offsets)
+    rows = csr_array(held, shape=(len(sizes), n_kps))
     rows.sum_duplicates()
     columns = rows.tocsc()
     return Incidence(
@@ -120,16 +119,14 @@ class IncidenceBuilder:
         column = pc.fill_null(column, pa.scalar([], column.type)) if column.null_count else column
         # `flatten` honours a slice's offset and `offsets` does not, hence the subtraction. Sizes
         # come from a running count of valid texts, so that nulls in a list do not count.
-        texts = _kp_texts(column.flatten())
-        kept = texts.is_valid().to_numpy(zero_copy_only=False)
+        items = _kp_texts(column.flatten())
+        kept = items.is_valid().to_numpy(zero_copy_only=False)
         offsets = column.offsets.to_numpy() - column.offsets[0].as_py()
         self._sizes.append(np.diff(np.concatenate([[0], np.cumsum(kept)])[offsets]))
         # Only the distinct texts of a batch become Python strings.
-        coded = texts.drop_null().dictionary_encode()
-        known = [
-            self._ids.setdefault(text, len(self._ids))
-            for text in cast("list[str]", coded.dictionary.to_pylist())
-        ]
+        coded = items.drop_null().dictionary_encode()
+        texts = cast("list[str]", coded.dictionary.to_pylist())
+        known = [self._ids.setdefault(text, len(self._ids)) for text in texts]
         self._kps.append(np.array(known, np.int32)[coded.indices.to_numpy()])
 
     def build(self) -> tuple[Incidence, pa.LargeStringArray]:
@@ -174,25 +171,16 @@ def build_transitions(graph: Incidence, *, weights: Float64Array | None = None) 
     kept = linking[graph.kp_samples]
     kp_starts = np.concatenate([[0], np.cumsum(kept)])[graph.kp_starts]
     kp_samples = graph.kp_samples[kept]
-    cumulative = np.zeros(0)
-    strength = np.diff(kp_starts).astype(np.float64)
+    cumulative, strength = np.zeros(0), np.diff(kp_starts).astype(np.float64)
     if weights is not None:
-        cumulative = _running_sums(weights[kp_samples], kp_starts)
+        # One running sum over everything, less what it was where the KP's samples begin.
+        total = np.concatenate([[0.0], np.cumsum(weights[kp_samples])])
+        cumulative = total[1:] - np.repeat(total[kp_starts[:-1]], np.diff(kp_starts))
         linked = strength > 0
         strength[linked] = cumulative[kp_starts[1:][linked] - 1]
     return Transitions(
         graph.sample_starts, graph.sample_kps, kp_starts, kp_samples, cumulative, strength
     )
-
-
-def _running_sums(values: Float64Array, starts: Int64Array) -> Float64Array:
-    # One running sum over everything, less what it was where the row begins: shape (len(values),).
-    total = np.concatenate([[0.0], np.cumsum(values)])
-    return total[1:] - np.repeat(total[starts[:-1]], np.diff(starts))
-
-
-def _row_offsets(sizes: IntegerArray) -> Int64Array:
-    return np.concatenate([np.zeros(1, np.int64), np.cumsum(sizes, dtype=np.int64)])
 
 
 def _kp_texts(items: "pa.Array[Any]") -> "pa.Array[Any]":
@@ -201,17 +189,13 @@ def _kp_texts(items: "pa.Array[Any]") -> "pa.Array[Any]":
     return items.cast(pa.large_string())
 
 
-# The quantiles of the degrees that are shown.
-SHOWN_QUANTILES = (0.0, 0.25, 0.5, 0.75, 0.9, 0.99, 1.0)
-
-
 @dataclass(frozen=True, slots=True)
 class GraphStructure:
     """What a graph looks like; shares are of its KPs, in [0, 1].
 
     `singletons` stand in one sample only. `isolated` share a sample with no other KP, so that no
     path of two can hold them: `coverage` is the share that linked paths can hold. `degrees` are
-    samples of a KP and `sizes` KPs of a sample, at QUANTILES.
+    samples of a KP and `sizes` KPs of a sample, at `SHOWN_QUANTILES`.
     """
 
     kps: int
@@ -228,7 +212,7 @@ class GraphStructure:
 
 
 def measure_structure(graph: Incidence) -> GraphStructure:
-    """Measure a graph."""
+    """The structure of a graph, in counts of its KPs and samples."""
     popularity = graph.popularity
     members = np.bincount(component_labels(graph)) if graph.n_kps else np.zeros(0, np.int64)
     isolated = int((members == 1).sum())
@@ -260,9 +244,5 @@ def component_labels(graph: Incidence) -> Int32Array:
 
 
 def _quantiles(values: np.ndarray) -> dict[str, float]:
-    if not len(values):
-        return {}
-    return {
-        f"{q:g}": float(v)
-        for q, v in zip(SHOWN_QUANTILES, np.quantile(values, SHOWN_QUANTILES), strict=True)
-    }
+    found = np.quantile(values, SHOWN_QUANTILES).tolist() if len(values) else []
+    return {f"{q:g}": value for q, value in zip(SHOWN_QUANTILES, found, strict=False)}

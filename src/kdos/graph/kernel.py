@@ -1,4 +1,4 @@
-"""The walks themselves, compiled; loaded by the first walk, for a compiler takes half a second.
+"""The walks themselves, compiled.
 
 Chance is a counter: each attempt at a path has a stream of its own, splitmix64 (Steele, Lea and
 Flood, 2014) started from the key and the numbers of path and attempt. Nothing else shapes a path,

@@ -16,8 +16,7 @@ from kdos.chance import key_bits, keyed_generator
 from kdos.errors import UsageError
 from kdos.graph.incidence import Incidence, Transitions
 from kdos.graph.kernel import walk_long_chain, walk_many_paths
-from kdos.graph.starts import FixedStarts, StartSampler
-from kdos.graph.value import log_exposure_ratio, log_values, step_weights
+from kdos.graph.value import StartSampler, log_exposure_ratio, log_values, step_weights
 from kdos.threads import run_in_spans
 
 # Visits in a batch: a tenth of all KPs, or a hundredth of the visits so far where that is more (for
@@ -25,11 +24,9 @@ from kdos.threads import run_in_spans
 # within one no path sees what the others do: larger batches are faster and crowd hubs more.
 BATCH_VISIT_SHARE = 0.1
 BATCH_HISTORY_SHARE = 0.01
-
 # Paths that are walked on this thread: to share out so few takes longer than to walk them. A second
 # thread does not pay on graphs of a thousand KPs.
 MOST_SERIAL_PATHS = 256
-
 # Bits of a key of the compiled walks.
 KEY_BITS = 64
 
@@ -132,27 +129,28 @@ def sample_paths(
         rules: How paths are drawn.
     """
     _check_arguments(transitions, target, count=count, length=length)
+    rules, key = rules or WalkRules(), _walk_key(random_seed, "paths")
     seen = np.zeros(transitions.n_kps) if exposures is None else np.array(exposures, np.float64)
-    start = StartSampler(target, count, strata=strata) if starts is None else FixedStarts(starts)
-    walker = _BatchWalker(
-        transitions, target, rules or WalkRules(), key=_walk_key(random_seed, "paths")
-    )
-    paths = Paths(
-        np.empty((count, length), np.int32),
-        np.empty((count, length - 1), np.int32),
-        np.empty(count),
-    )
+    sampler = StartSampler(target, count, strata=strata)
+    kps, samples = np.empty((count, length), np.int32), np.empty((count, length - 1), np.int32)
+    paths = Paths(kps, samples, np.empty(count))
     # Starts and values are made for a batch from all visits before it; `first` numbers the paths,
     # so that the same call cut in two gives other batches but never the same chance twice.
     for batch in _batch_slices(seen, count, length):
-        visits = float(seen.sum()) + (batch.stop - batch.start) * length
-        rng = keyed_generator(random_seed, "graph", "starts", first + batch.start)
-        begun = start.draw_starts(visits * target - seen, batch.stop - batch.start, rng)
+        size, number = batch.stop - batch.start, first + batch.start
+        visits = float(seen.sum()) + size * length
+        if starts is None:
+            rng = keyed_generator(random_seed, "graph", "starts", number)
+            begun = sampler.draw_starts(visits * target - seen, size, rng)
+        else:
+            begun = starts[batch]
         ahead = log_exposure_ratio(seen, target, visits=visits)
+        log_value = log_values(ahead, target, alpha=rules.alpha)
+        weights = step_weights(log_value, ahead, most_ahead=rules.most_ahead)
         part = Paths(paths.kps[batch], paths.samples[batch], paths.value[batch])
-        walker.walk_batch(part, begun, ahead, first=first + batch.start)
+        _walk_batch(part, begun, transitions, weights, log_value, rules, key=key, first=number)
         visited = part.visits(transitions.n_kps)
-        start.record_visits(visited)
+        sampler.record_visits(visited)
         seen += visited
     return paths
 
@@ -162,11 +160,10 @@ def linked_seeds(paths: Paths, graph: Incidence) -> list[LinkedSeeds]:
 
     A path of one KP, which nothing links, comes with one of that KP's own samples.
     """
+    rows = zip(_unpadded_rows(paths.kps), _unpadded_rows(paths.samples), strict=True)
     return [
         LinkedSeeds(kps, samples or _sample_of_lone_kp(kps[0], graph, turn))
-        for turn, (kps, samples) in enumerate(
-            zip(_unpadded_rows(paths.kps), _unpadded_rows(paths.samples), strict=True)
-        )
+        for turn, (kps, samples) in enumerate(rows)
     ]
 
 
@@ -187,9 +184,8 @@ def long_chain(
     no ratio is 0. It is met over the KPs that have a target and that `start` hangs together with.
     """
     _check_arguments(transitions, target, count=steps, length=1)
-    if not (
-        0 <= start < transitions.n_kps and transitions.strength[start] > 0 and target[start] > 0
-    ):
+    inside = 0 <= start < transitions.n_kps
+    if not (inside and transitions.strength[start] > 0 and target[start] > 0):
         raise UsageError(
             f"`start` must be a KP with a target that shares a sample with another KP. Got {start}."
         )
@@ -199,30 +195,29 @@ def long_chain(
     return ChainVisits(visits, int(end), int(moves))
 
 
-@dataclass(frozen=True)
-class _BatchWalker:
-    transitions: Transitions
-    target: Float64Array
-    rules: WalkRules
-    key: np.uint64
+def _walk_batch(
+    part: Paths,
+    starts: Int32Array,
+    transitions: Transitions,
+    weights: Float64Array,
+    log_value: Float64Array,
+    rules: WalkRules,
+    *,
+    key: np.uint64,
+    first: int,
+) -> None:
+    tries = (rules.attempts, rules.candidates)
 
-    def walk_batch(
-        self, part: Paths, starts: Int32Array, ahead: Float64Array, *, first: int
-    ) -> None:
-        log_value = log_values(ahead, self.target, alpha=self.rules.alpha)
-        weights = step_weights(log_value, ahead, most_ahead=self.rules.most_ahead)
-        tries = (self.rules.attempts, self.rules.candidates)
+    def work(low: int, high: int) -> None:
+        walk_many_paths(
+            transitions, weights, log_value, starts, key, (low, high), first, tries,
+            part.kps, part.samples, part.value,
+        )  # fmt: skip
 
-        def work(low: int, high: int) -> None:
-            walk_many_paths(
-                self.transitions, weights, log_value, starts, self.key, (low, high), first, tries,
-                part.kps, part.samples, part.value,
-            )  # fmt: skip
-
-        if len(starts) <= MOST_SERIAL_PATHS:
-            work(0, len(starts))
-        else:
-            run_in_spans(work, np.ones(len(starts)))
+    if len(starts) <= MOST_SERIAL_PATHS:
+        work(0, len(starts))
+    else:
+        run_in_spans(work, np.ones(len(starts)))
 
 
 def _walk_key(random_seed: int, name: str) -> np.uint64:
@@ -240,8 +235,7 @@ def _batch_slices(seen: Float64Array, count: int, length: int) -> Iterator[slice
 
 
 def _unpadded_rows(ids: Int32Array) -> list[tuple[int, ...]]:
-    held = (ids >= 0).sum(axis=1).tolist()
-    return [tuple(row[:n]) for row, n in zip(ids.tolist(), held, strict=True)]
+    return [tuple(one for one in row if one >= 0) for row in ids.tolist()]
 
 
 def _sample_of_lone_kp(kp: int, graph: Incidence, turn: int) -> tuple[int, ...]:
