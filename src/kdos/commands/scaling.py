@@ -178,33 +178,23 @@ def read_law(path: Path) -> Law:
 
 def read_cells(path: str) -> list[ExperimentCell]:
     """The runs of a table of measurements, one cell for each size and budget."""
-    parts = [number_columns(rows) for rows in read_table_rows(path, columns=MEASUREMENT_COLUMNS)]
-    table = {name: np.concatenate([part[name] for part in parts]) for name in MEASUREMENT_COLUMNS}
-    places = np.stack([table["params"], table["presentations"]], axis=1)
-    _, cell = np.unique(places, axis=0, return_inverse=True)
-    cells: list[ExperimentCell] = []
-    for number in range(cell.max() + 1):
-        runs = {name: column[cell == number] for name, column in table.items()}
-        whole = {name: column.astype(np.int64) for name, column in runs.items()}
-        cells.append(
-            ExperimentCell(
-                int(whole["params"][0]),
-                int(whole["presentations"][0]),
-                whole["facts"],
-                runs["recall"],
-                whole["random_seed"],
-            )
+    batches = list(read_table_rows(path, columns=MEASUREMENT_COLUMNS))
+    params, presentations, facts, recall, seeds = (
+        np.concatenate([number_column(rows, name) for rows in batches])
+        for name in MEASUREMENT_COLUMNS
+    )
+    whole = np.stack([params, presentations, facts, seeds], axis=1).astype(np.int64)
+    places, cell = np.unique(whole[:, :2], axis=0, return_inverse=True)
+    return [
+        ExperimentCell(
+            int(size), int(budget), whole[cell == n, 2], recall[cell == n], whole[cell == n, 3]
         )
-    return cells
-
-
-def number_columns(rows: Rows) -> dict[str, Float64Array]:
-    """The columns of a batch as numbers; a value that cannot be is an `InputError`."""
-    return {name: number_column(rows, name) for name in MEASUREMENT_COLUMNS}
+        for n, (size, budget) in enumerate(places)
+    ]
 
 
 def number_column(rows: Rows, name: str) -> Float64Array:
-    """One column as numbers, shape (n_rows,)."""
+    """One column as numbers, shape (n_rows,); a value that cannot be is an `InputError`."""
     found: list[float] = []
     for row, text in enumerate(rows.label_column(name).to_pylist()):
         try:

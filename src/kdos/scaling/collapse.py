@@ -73,16 +73,11 @@ class Collapse:
     seeds: int
 
 
-def _recall_above_chance(recall: Float64Array, values: int) -> Float64Array:
-    """Recall with lucky guesses among `values` answers taken off: 0 is chance, 1 is all."""
-    chance = 1 / values
-    return (recall - chance) / (1 - chance)
-
-
 def next_fact_count(cell: ExperimentCell, *, values: int) -> int | None:
     """The number of facts to measure next, or None where the cell shows its whole fall."""
     facts, mean = mean_recall_by_count(cell)
-    share = _recall_above_chance(mean, values)
+    # Lucky guesses among `values` answers are taken off: 0 is chance, 1 is all.
+    share = (mean - 1 / values) / (1 - 1 / values)
     if not (share >= HELD_RECALL).any():
         return max(1, int(facts[0] // 2))
     if not (share <= LOST_RECALL).any():
@@ -124,9 +119,8 @@ def _fit_recall_curves(
 
     def residuals(theta: Float64Array) -> Float64Array:
         width = np.exp(np.clip(theta[:, 1:], np.log(NARROWEST_WIDTH), np.log(WIDEST_WIDTH)))
-        return (
-            recall - recall_curve(at, theta[:, :1], width, values=values)
-        ) / OUTLIER_RECALL_ERROR
+        curve = recall_curve(at, theta[:, :1], width, values=values)
+        return (recall - curve) / OUTLIER_RECALL_ERROR
 
     # The loss is not convex in log K50: a start far off the fall sees only the flat ends of the
     # curve. So the first fit is looked for from a grid of 24 * 4 starts over all facts measured,
@@ -214,9 +208,8 @@ def fit_reduced_curve(
     def residuals(theta: Float64Array) -> Float64Array:
         return recall - recall_curve(at, np.zeros((1, 1)), np.exp(theta), values=values)
 
-    theta = minimise_soft_l1(
-        residuals, np.ones((1, len(at))), np.log([[width] for width in START_WIDTHS])
-    )
+    starts = np.log(START_WIDTHS)[:, None]
+    theta = minimise_soft_l1(residuals, np.ones((1, len(at))), starts)
     off = float((residuals(theta) ** 2).mean())
     return 1 - off / float(recall.var()), float(np.sqrt(off))
 
@@ -350,11 +343,8 @@ def minimise_soft_l1(
 
 
 def _best_start(residuals: Residuals, weights: Float64Array, starts: Float64Array) -> Float64Array:
-    problems = len(weights)
-    losses = [
-        _soft_l1_loss(residuals(np.broadcast_to(start, (problems, len(start)))), weights)
-        for start in starts
-    ]
+    shape = len(weights), starts.shape[1]
+    losses = [_soft_l1_loss(residuals(np.broadcast_to(at, shape)), weights) for at in starts]
     return starts[np.argmin(losses, axis=0)]
 
 
@@ -365,13 +355,9 @@ def _damped_step(
     # quotients. Soft L1 enters as a reweighting: the slope of 2(sqrt(1 + r²) - 1) is
     # 2r/sqrt(1 + r²), that of a squared residual weighted by 1/sqrt(1 + r²).
     at = residuals(theta)
-    slopes = np.stack(
-        [
-            (residuals(theta + nudge) - at) / DIFFERENCE_STEP
-            for nudge in DIFFERENCE_STEP * np.eye(theta.shape[1])
-        ],
-        axis=2,
-    )
+    nudges = DIFFERENCE_STEP * np.eye(theta.shape[1])
+    risen = np.stack([residuals(theta + nudge) for nudge in nudges], axis=2)
+    slopes = (risen - at[:, :, None]) / DIFFERENCE_STEP
     pull = weights / np.sqrt(1 + at**2)
     gradient = np.einsum("bnp,bn->bp", slopes, pull * at)
     curvature = np.einsum("bnp,bn,bnq->bpq", slopes, pull, slopes)

@@ -131,14 +131,12 @@ def fit_law(collapses: Sequence[Collapse], *, values: int) -> Law:
     if len(collapses) <= FORM_PARAMETERS:
         forms = ["power"]
     residual = left_out_error(forms, collapses)
-    estimates, drawn = _estimated_log_k50(collapses), _drawn_log_k50(collapses)
+    drawn = np.stack([one.draws for one in collapses], axis=1)
+    estimated = _estimated_log_k50(collapses)
+    estimates = {form: _fit_form(form, collapses, estimated)[0] for form in forms}
+    draws = {form: _fit_form(form, collapses, drawn) for form in forms}
     return Law(
-        tuple(
-            FittedForm(
-                form, _fit_form(form, collapses, estimates)[0], _fit_form(form, collapses, drawn)
-            )
-            for form in forms
-        ),
+        tuple(FittedForm(form, estimates[form], draws[form]) for form in forms),
         spread=float(np.sqrt(drawn.var(axis=0).mean())),
         residual=residual if np.isfinite(residual) else 0.0,
         freedom=sum(one.seeds - 1 for one in collapses),
@@ -164,10 +162,8 @@ def left_out_error(forms: Sequence[str], collapses: Sequence[Collapse]) -> float
         # A form must not be judged at budgets that the rest has not seen: the wrong form won so.
         low, high = _lowest_and_highest([one.presentations for one in kept])
         out = [one for one in collapses if one.params == size and low <= one.presentations <= high]
-        found = [
-            _form_log_k50(form, _fit_form(form, kept, _estimated_log_k50(kept)), out)
-            for form in forms
-        ]
+        log_k50 = _estimated_log_k50(kept)
+        found = [_form_log_k50(form, _fit_form(form, kept, log_k50), out) for form in forms]
         misses.append((np.mean(found, axis=0) - _estimated_log_k50(out))[0])
     every = np.concatenate(misses)
     return float(np.sqrt(np.mean(every**2))) if len(every) else np.inf
@@ -185,14 +181,9 @@ def predict_collapse(law: Law, *, params: float, presentations: float) -> Predic
             f"{presentations:,.0f} do. Measure one size at half and at twice that budget."
         )
     size, budget = np.log([[params / REFERENCE_PARAMS], [presentations / REFERENCE_PRESENTATIONS]])
-    by_form = np.stack(
-        [
-            LAW_FORMS[fit.form](np.concatenate([fit.parameters[None], fit.draws]), size, budget)[
-                :, 0
-            ]
-            for fit in law.fits
-        ]
-    )
+    # Row 0 of each form is its estimate, the others are its draws.
+    theta = {fit.form: np.concatenate([fit.parameters[None], fit.draws]) for fit in law.fits}
+    by_form = np.stack([LAW_FORMS[form](rows, size, budget)[:, 0] for form, rows in theta.items()])
     log_k50 = by_form.mean(axis=0)
     # Three errors in log K50: of the fit and of a cell's own measurement; of the law at sizes left
     # out (the larger of the two counts, for the second holds the first); and of the form. Where the
@@ -232,19 +223,13 @@ def hold_out_largest(collapses: Sequence[Collapse], *, values: int) -> list[Held
     largest = max(one.params for one in collapses)
     kept = [one for one in collapses if one.params < largest]
     law = fit_law(kept, values=values)
-    return [_compare_held_out(law, one) for one in collapses if one.params == largest]
-
-
-def _compare_held_out(law: Law, cell: Collapse) -> HeldOutCell:
-    k50 = predict_collapse(law, params=cell.params, presentations=cell.presentations).k50
-    return HeldOutCell(
-        cell.params,
-        cell.presentations,
-        measured=cell.k50.value,
-        predicted=k50,
-        error=k50.value / cell.k50.value - 1,
-        inside=k50.low <= cell.k50.value <= k50.high,
-    )
+    found: list[HeldOutCell] = []
+    for one in (one for one in collapses if one.params == largest):
+        k50 = predict_collapse(law, params=one.params, presentations=one.presentations).k50
+        measured = one.k50.value
+        error, inside = k50.value / measured - 1, k50.low <= measured <= k50.high
+        found.append(HeldOutCell(one.params, one.presentations, measured, k50, error, inside))
+    return found
 
 
 def _mean_peak_ratio(collapses: Sequence[Collapse]) -> IntervalEstimate:
@@ -273,10 +258,6 @@ def _form_log_k50(form: str, theta: Float64Array, cells: Sequence[Collapse]) -> 
 
 def _estimated_log_k50(cells: Sequence[Collapse]) -> Float64Array:
     return np.log([[one.k50.value for one in cells]])
-
-
-def _drawn_log_k50(cells: Sequence[Collapse]) -> Float64Array:
-    return np.stack([one.draws for one in cells], axis=1)
 
 
 def _lowest_and_highest(values: Sequence[int]) -> tuple[int, int]:

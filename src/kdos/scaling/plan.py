@@ -90,12 +90,9 @@ def plan_infusion(
 
 def _best_fact_count(law: Law, params: float, presentations: float) -> IntervalEstimate:
     """The peak K*: K50 times the ratio of the two, and the spreads of both."""
-    k50, share = (
-        predict_collapse(law, params=params, presentations=presentations).k50,
-        law.peak_ratio,
-    )
-    reach = np.hypot(*(np.log(one.high / one.low) / 2 for one in (k50, share)))
-    most = min(k50.value * share.value, presentations)
+    k50 = predict_collapse(law, params=params, presentations=presentations).k50
+    reach = np.hypot(*(np.log(one.high / one.low) / 2 for one in (k50, law.peak_ratio)))
+    most = min(k50.value * law.peak_ratio.value, presentations)
     return interval_around(float(np.log(most)), float(reach))
 
 
