@@ -1,4 +1,4 @@
-"""The questions that no sample may be: read, looked for in other words, and told at the end."""
+"""The questions that no sample may be: read, looked for in other words, and reported."""
 
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -9,11 +9,10 @@ import numpy as np
 from kdos.arrays import Float32Array
 from kdos.artifacts import RunFolder
 from kdos.checks import AnsweredQuestion, BenchmarkIndex, find_paraphrases, make_refusal
+from kdos.density.stream import EmbedTexts
 from kdos.evaluate import open_benchmark
 from kdos.pool import Draft, Refusal
 from kdos.scoring import BenchmarkQuestion
-
-EmbedTexts = Callable[[Sequence[str]], Float32Array]
 
 
 def read_benchmark_questions(names: Sequence[str]) -> list[BenchmarkQuestion]:

@@ -68,6 +68,8 @@ def synthesize_pool(
     rounds = run_rounds(state, steps)
     with progress.stage("synthesize", total=config.budget.samples):
         while True:
+            # Before the round, for its record: what it adds to the inventory starts at `known`, and
+            # a resumed run replays the gaps (`kl_before`) that the stopping rule looks at.
             known, kl, begun = len(context.inventory), deficit.gap.kl, monotonic()
             try:
                 finished, state, deficit = next(rounds)

@@ -40,7 +40,7 @@ FEWEST_EFFECTIVE = 0.2
 
 @dataclass(frozen=True, slots=True)
 class CellDeficit:
-    """One cell: its share of the target, what it is to hold, holds and still lacks.
+    """One cell: its share of the target, what it is to hold, holds and still wants.
 
     `picks` have been aimed at it; `examples` are knowledge points of the source that lie in it,
     those that samples hold least first.
@@ -58,7 +58,7 @@ class CellDeficit:
 
 @dataclass(frozen=True, slots=True)
 class RunDeficit:
-    """A run against its target: the gap so far, and the cells that lack something, most first."""
+    """A run against its target: the gap so far, and the cells with a deficit, largest first."""
 
     samples: int
     wanted: int
@@ -164,7 +164,7 @@ def question_weight(value: Any, weight: str | None, rows: Rows, row: int) -> flo
 
 
 def read_run_deficit(path: Path, *, examples: int) -> RunDeficit:
-    """What the run in `path` lacks; it may be finished, or going on.
+    """What the run in `path` still wants; it may be finished, or going on.
 
     Raises:
         InputError: There is no run, or it has not come to its loop yet.
@@ -181,8 +181,8 @@ def read_run_deficit(path: Path, *, examples: int) -> RunDeficit:
     q, reachable = table["q"].to_numpy(), table["reachable"].to_numpy(zero_copy_only=False)
     budget = math.ceil(config.budget.samples * each)
     gap, quota = measure_reachable(held, q, reachable, budget=budget)
-    lacking = np.flatnonzero((quota > held) | ~reachable)
-    order = lacking[np.lexsort((lacking, -(quota - held)[lacking]))]
+    wanting = np.flatnonzero((quota > held) | ~reachable)
+    order = wanting[np.lexsort((wanting, -(quota - held)[wanting]))]
     points = read_parquet(folder.knowledge_points, ["text", "cell"])
     by_cell = texts_by_cell(values(points, "text"), values(points, "cell"), n_cells)
     cells = tuple(

@@ -38,10 +38,12 @@ def decide_draft(
         slack: How far `pace` lets a cell go beyond its quota, as a share.
     """
     n, m = counts[list(cells)], quotas[list(cells)]
+    # A half on both sides keeps the logarithm finite for an empty cell and for a quota of zero.
     deficit = float(np.mean(np.log(m + 0.5) - np.log(n + 0.5)))
     if rule == "all":
         return AcceptDecision(deficit, "")
     limit = np.floor((1 + slack) * m) if rule == "pace" else m
+    # The draft's own points count as they come: two of them in one cell need room for two.
     added = np.array([list(cells[: i + 1]).count(cell) for i, cell in enumerate(cells)])
     if rule != "mean" and np.any(n + added > limit):
         return AcceptDecision(deficit, "crowded")

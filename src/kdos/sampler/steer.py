@@ -169,6 +169,9 @@ class PickBatch:
             variant=int(self._asked[point]) + self._picks_from[point],
         )
         self._picks_from[point] += 1
+        # What a pick is to use counts as filled at once, `drafts` times, long before any draft
+        # comes: without this all picks of a round would name the same points beside their own.
+        # `subtract.at`, for two of the points may lie in one cell.
         np.subtract.at(self._deficit, links.cells[list(use)], self._drafts)
         self.picks.append(pick)
 
@@ -248,6 +251,8 @@ def steer_picks(
     )
     for cell in np.flatnonzero(shares):
         points = links.points_in_cell[int(cell)]
+        # The last key counts most: least exposed first, then least asked, ties by chance. Asked
+        # counts too, or a point that no draft ever holds would stay first for ever.
         rank = np.lexsort((rng.random(len(points)), yields.asked[points], exposures[points]))
         for number in range(shares[cell]):
             point = int(points[rank[number % len(points)]])
@@ -262,6 +267,8 @@ def scatter_picks(
 ) -> list[Pick]:
     """Picks from seeds drawn evenly, whatever the pool holds: the blind run's."""
     rng = keyed_generator(random_seed, "scatter", round_number)
+    # A deficit of one everywhere and no draft to subtract: every point counts as wanted for ever,
+    # so that a blind pick is made as a steered one is, but for where it starts.
     even = np.ones(max(len(links.points_in_cell), 1), np.int64)
     batch = PickBatch(links, even, asked=asked, drafts=0, round_number=round_number, rng=rng)
     for seed in rng.integers(0, len(links.points_of_seed), picks).tolist():

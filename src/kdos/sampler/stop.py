@@ -39,7 +39,7 @@ def stop_reason(
 
     `noise_floor`: the pool is as near to the target as independent draws from it would be.
     `total_variation`: it is within 0.02 of it. Both are asked once the pool has its wanted size;
-    a full pool that meets neither ends with `budget`. `unreachable`: no cell that lacks something
+    a full pool that meets neither ends with `budget`. `unreachable`: no cell with a deficit
     can be filled. `no_gain`: in five rounds, or as many more as ask for 5 % of the wanted pool,
     neither the gap nor the pool moved by 1 %. A pool that wants less than that to its size cannot
     grow by it any more: if it is at the target it has stopped there, not for want of gain.
@@ -57,6 +57,8 @@ def stop_reason(
         return "unreachable"
     if not _has_stalled(history, LEAST_PICKS * wanted):
         return None
+    # Within 1 % of its size the pool cannot grow by 1 %: having come to rest at the target is then
+    # no want of gain.
     nearly_full = samples >= wanted * (1 - LEAST_GAIN)
     return (nearly_full and _target_met_reason(gap)) or "no_gain"
 

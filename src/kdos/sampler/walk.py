@@ -91,6 +91,7 @@ def walk_picks(
         count=count,
         length=PATH_POINTS,
         random_seed=random_seed,
+        # Paths are numbered over the whole run, so that each has its own key for chance.
         first=int(yields.tries.sum()),
         starts=None if steered is None else np.array([pick.use[0] for pick in steered], np.int32),
     )
@@ -116,6 +117,9 @@ def point_deficits(deficit: Float64Array, cells: Int32Array, exposures: Int64Arr
         cells: The cell of each knowledge point, shape (n_points,).
         exposures: What each has already, shape (n_points,).
     """
+    # The level is what every point of a cell would hold if the cell had its deficit filled and all
+    # were level. Points below it share the deficit by how far they are below; `scale` corrects for
+    # those above, whose surplus the others must not be asked for.
     held = np.bincount(cells, weights=exposures, minlength=len(deficit))
     level = spread_over_kps(cells, held + deficit)
     below: Float64Array = np.where(

@@ -48,6 +48,7 @@ def accept_candidates(
         )
         if refusal is None and samples >= context.config.budget.samples:
             refusal = Refusal("pool_full", ErrorClass.DISTRIBUTION)
+        # The quota comes last: it is no fault of the draft, and its reason must not hide one.
         if refusal is None:
             decision = _decide(cells, counts, deficit, slack, context)
             refusal, log_deficit = _distribution_refusal(decision), decision.deficit

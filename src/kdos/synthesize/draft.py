@@ -154,6 +154,7 @@ def check_paraphrases(
     """The candidates after a look for benchmark questions in other words, all at once."""
     if context.refuse_paraphrases is None:
         return list(candidates)
+    # One call for all drafts: an embedder takes many texts at once.
     sound = [candidate.draft for candidate in candidates if candidate.refusal is None]
     found = dict(zip((d.id for d in sound), context.refuse_paraphrases(sound), strict=True))
     return [replace(c, refusal=c.refusal or found.get(c.draft.id)) for c in candidates]
@@ -202,6 +203,7 @@ def reextract_candidates(
         extraction = read_extraction(replies[f"extract/{candidate.draft.id}"])
         if isinstance(extraction, Refusal):
             return replace(candidate, refusal=extraction)
+        # From here on the draft holds what the reading found, not what its writer claimed.
         held = replace(
             candidate.draft,
             knowledge_points=extraction.knowledge_points,

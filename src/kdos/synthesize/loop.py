@@ -147,6 +147,7 @@ def run_rounds(
         picks = steps.steer(state, deficit)
         candidates, failed = steps.draft(picks, state, deficit)
         verdicts = steps.accept(candidates, state, deficit)
+        # Only what drafts really hold counts from here on, never what they were asked for.
         finished = Round(state.rounds + 1, picks, failed, candidates, verdicts)
         state = state.extend(finished.outcome, cells=steps.cells_of_points(), kl=deficit.gap.kl)
         deficit = steps.measure(state)

@@ -1,4 +1,4 @@
-"""Where the pool should be, and what it lacks: a distribution over cells in, quotas and gap out."""
+"""Where the pool should be: a distribution over cells in, quotas and the gap to it out."""
 
 from kdos.targets.distribution import (
     TARGET_EXPONENTS,

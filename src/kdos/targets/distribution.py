@@ -99,6 +99,9 @@ def waterfill_target(
     It maximises ``sum w_c log(kappa + e_c + n_c)``: recall grows about with the logarithm of the
     exposures. `covered` is e_c, the exposures that each cell has already.
     """
+    # Cells in the order in which rising water reaches their ground: with the first j of them wet,
+    # its height is (budget + their grounds) / their weights. The last j for which that lies above
+    # the ground of the j-th is the true one.
     weight = np.exp(_normalise_log(log_volumes))
     ground = PRIOR_EXPOSURES + covered
     order = np.argsort(ground / weight, kind="stable")

@@ -71,6 +71,8 @@ def _fractional_quotas(
     def shares(log_scale: float) -> Float64Array:
         return np.clip(np.exp(np.minimum(log_scale + log_q, LARGEST_EXPONENT)), low, high)
 
+    # The sum rises with the scale, so bisection on its logarithm finds the one that spends the
+    # budget; it ends when no double lies between the bounds.
     finite = log_q[np.isfinite(log_q)]
     bottom, top = -LARGEST_EXPONENT - finite.max(), LARGEST_EXPONENT - finite.min()
     while (middle := (bottom + top) / 2) not in (bottom, top):
@@ -80,6 +82,7 @@ def _fractional_quotas(
 
 def _round_to_budget(shares: Float64Array, budget: int, *, high: Float64Array) -> Int64Array:
     """Whole numbers by the largest remainder, none above `high`."""
+    # 1e-9: bisection may leave a share of 3 a little short, which must not cost a whole one.
     whole = np.floor(shares + 1e-9)
     remainder = np.where(whole < high, shares - whole, -np.inf)
     order = np.argsort(-remainder, kind="stable")
@@ -112,5 +115,7 @@ def noise_floor(log_q: Float64Array, total: int) -> float:
     the cells that matter.
     """
     held = np.isfinite(log_q)
+    # Of K categories the likelihood-ratio statistic 2N KL has K - 1 degrees of freedom (Wilks);
+    # cells with next to no target do not reach that, hence the effective number.
     effective_cells = float(np.exp(-np.sum(np.exp(log_q[held]) * log_q[held])))
     return FLOOR_FACTOR * (effective_cells - 1) / (2 * total)

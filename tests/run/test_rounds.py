@@ -1,0 +1,100 @@
+"""The rounds of a run: counted, shown, and ended for a reason."""
+
+import json
+
+from run_corpus import config_of, rows_of, samples_of
+
+from kdos.chance import keyed_generator
+from kdos.commands.serve_rules import PROMPTS
+from kdos.config import read_config
+from kdos.llm import ScriptedEngine
+from kdos.llm.mock_server import MockServer, serve_app
+from kdos.report import page as report_page
+from kdos.report import write_report
+from kdos.run import run_config
+
+
+def test_it_fills_the_pool_and_says_why_it_stopped(finished):
+    _, summary = finished
+    assert summary["samples"] == 120
+    assert summary["stop_reason"] in {"noise_floor", "total_variation"}
+    assert summary["kl"] <= summary["kl_floor"] or summary["tv"] <= 0.02
+
+
+def test_every_stage_balances(finished):
+    folder, summary = finished
+    assert set(summary["stages"]) == {"document", "seed", "extract", "calls", "drafts"}
+    for name, stage in summary["stages"].items():
+        assert stage["in"] == stage["out"] + sum(stage["refused"].values()), name
+    assert summary["drafts"] == summary["samples"] + summary["refused"]
+    verdicts = [
+        row for path in folder.glob("synthesize/*/verdicts.parquet") for row in rows_of(path)
+    ]
+    assert len(verdicts) == summary["drafts"]
+    assert sum(row["accepted"] for row in verdicts) == summary["samples"]
+    assert all(row["reason"] and row["error_class"] for row in verdicts if not row["accepted"])
+
+
+def test_walks_pick_as_well(corpus, tmp_path):
+    config = read_config(config_of(corpus, picker="walk-from-steer", budget={"samples": 60}))
+    summary = run_config(config, tmp_path / "run")
+    assert summary["samples"] > 20
+    assert 0 < summary["adherence"] <= 1
+    linked = [len(sample["seeds"]) for sample in samples_of(tmp_path / "run")]
+    assert max(linked) > 1
+
+
+def test_the_page_follows_the_run(corpus, tmp_path, monkeypatch):
+    pages = []
+
+    def written(folder):
+        write_report(folder)
+        pages.append((folder / "report" / "index.html").read_text())
+
+    monkeypatch.setattr(report_page, "write_report", written)
+    monkeypatch.setattr(report_page, "REFRESH_SECONDS", 0)
+    monkeypatch.setattr(report_page, "MAX_WRITING_SHARE", float("inf"))
+    summary = run_config(read_config(config_of(corpus)), tmp_path / "run")
+    assert len(pages) == summary["rounds"] + 1
+    assert "The run is preparing" in pages[0]
+    assert "samples after round 1." in pages[1]
+    assert all('http-equiv="refresh"' in page for page in pages)
+    assert 'http-equiv="refresh"' not in (tmp_path / "run" / "report" / "index.html").read_text()
+
+
+def nonsense(request):
+    """A reply that fits the schema and says nothing."""
+    chance = keyed_generator(0, request.key)
+
+    def made(schema):
+        match schema.get("type"):
+            case "object":
+                return {key: made(item) for key, item in schema["properties"].items()}
+            case "array":
+                return [made(schema["items"]) for _ in range(int(chance.integers(1, 4)))]
+            case "boolean":
+                return bool(chance.random() < 0.5)
+            case _:
+                return "".join(chance.choice(list("abcde "), size=12))
+
+    return made(request.prompt.schema)
+
+
+def test_a_model_that_writes_nonsense_ends_the_run_with_every_reply_counted(tmp_path):
+    source = tmp_path / "qa.jsonl"
+    rows = (
+        {"id": str(n), "question": f"When was bridge {n} opened?", "answers": [str(1800 + n)],
+         "passage": f"Bridge {n} was opened in {1800 + n} by Ann Archer."}
+        for n in range(20)
+    )  # fmt: skip
+    source.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    server = MockServer(ScriptedEngine(nonsense), PROMPTS)
+    with serve_app(server.build_app()) as url:
+        changes = {"source": {"kind": "qa", "path": str(source), "passage": "passage"}}
+        changes["engine"] = {"kind": "http", "url": url, "model": "m"}
+        summary = run_config(read_config(config_of(source, **changes)), tmp_path / "run")
+    assert summary["samples"] == 0
+    assert summary["stop_reason"] in {"no_gain", "unreachable"}
+    assert summary["llm_calls"] == server.stats.requests
+    for name, stage in summary["stages"].items():
+        assert stage["in"] == stage["out"] + sum(stage["refused"].values()), name

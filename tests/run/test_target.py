@@ -1,0 +1,77 @@
+"""The target of a run: demand by questions, and what is still missing."""
+
+import json
+
+import pytest
+from run_corpus import PLACES, config_of, rows_of
+
+from kdos.cli import main
+from kdos.config import read_config
+from kdos.errors import InputError
+from kdos.run import read_run_deficit, run_config
+
+
+def test_what_is_missing_is_named_with_examples(finished):
+    folder, summary = finished
+    found = read_run_deficit(folder, examples=2)
+    target = {row["cell"]: row for row in rows_of(folder / "target.parquet")}
+    points = rows_of(folder / "extract" / "knowledge_points.parquet")
+    assert (found.samples, found.wanted) == (120, 120)
+    assert found.gap.kl == pytest.approx(summary["kl"])
+    assert [cell.missing for cell in found.cells] == sorted(
+        (cell.missing for cell in found.cells), reverse=True
+    )
+    for cell in found.cells:
+        assert cell.missing == cell.quota - cell.held > 0
+        assert cell.share == target[cell.cell]["q"]
+        assert set(cell.examples) <= {row["text"] for row in points if row["cell"] == cell.cell}
+
+
+def test_a_folder_without_a_run_lacks_a_clear_line(tmp_path, capsys):
+    assert main(["target", str(tmp_path)]) == 2
+    assert "holds no run.yaml" in capsys.readouterr().err
+
+
+def test_the_target_command_shows_cells_and_their_knowledge_points(finished, capsys):
+    folder, _ = finished
+    assert main(["target", str(folder), "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["missing"] == sum(cell["missing"] for cell in found["cells"])
+    assert main(["target", str(folder), "--most", "1"]) == 0
+    assert f"cell {found['cells'][0]['cell']}: lacks" in capsys.readouterr().err
+
+
+def write_questions(path, rows):
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return path
+
+
+def test_demand_draws_the_pool_to_what_a_model_does_not_know(corpus, tmp_path):
+    rows = [
+        {
+            "question": f"The bridge of {place} was opened in which year?",
+            "correct": place != "Porto",
+        }
+        for place in PLACES
+    ]
+    questions = write_questions(tmp_path / "wrong.jsonl", rows)
+    config = read_config(config_of(corpus, target=f"demand:{questions}", budget={"samples": 20}))
+    run_config(config, tmp_path / "run")
+    target = rows_of(tmp_path / "run" / "target.parquet")
+    assert max(row["q"] for row in target) > 0.6, "only one question counts"
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        ({"question": "Who?", "loss": -1}, "line 1, field loss: must be a number of at least 0"),
+        ({"question": "Who?", "correct": "no"}, "field correct: must be true or false"),
+        ({"question": "Who?", "correct": True}, "must hold at least one question that counts"),
+        ({"id": 3}, "must have a field `question`"),
+    ],
+)
+def test_demand_that_cannot_be_read_is_named(row, message, corpus, tmp_path):
+    questions = write_questions(tmp_path / "demand.jsonl", [row])
+    config = read_config(config_of(corpus, target=f"demand:{questions}"))
+    with pytest.raises(InputError, match=message):
+        run_config(config, tmp_path / "run")
