@@ -20,7 +20,7 @@ from pathlib import Path
 from kdos.chance import keyed_generator
 from kdos.checks import AnsweredQuestion, BenchmarkIndex, find_paraphrases
 from kdos.embed import load_embedder
-from kdos.pool.grouping import normalise
+from kdos.pool.grouping import normalise_text
 
 BENCHMARKS = (
     "simpleqa simpleqa_verified webquestions nq_open triviaqa entityquestions popqa".split()
@@ -123,7 +123,7 @@ def asked(data):
     order = keyed_generator(1, "split").permutation(len(templated))
     split = WANTED["benchmark"] - len(held)
     held += [templated[i] for i in order[:split]]
-    taken = {normalise(row["question"]) for row in held}
+    taken = {normalise_text(row["question"]) for row in held}
     taken |= {pair for row in held for pair in pairs(row)}
     benchmark = [(row["id"], row["question"], row["answers"]) for row in held]
     clean = [templated[i] for i in order[: split - 1 : -1]]
@@ -136,7 +136,7 @@ def asked(data):
         (row["id"], row["question"], row["answers"])
         for row in clean
         if row["answers"]
-        and normalise(row["question"]) not in taken
+        and normalise_text(row["question"]) not in taken
         and taken.isdisjoint(pairs(row))
         and row["id"] not in SAME_AFTER_ALL
     ]
@@ -151,7 +151,11 @@ def asked(data):
 
 def pairs(row):
     """Subject and answer together, where the row names its subject."""
-    return {(normalise(row["subject"]), normalise(a)) for a in row["answers"] if "subject" in row}
+    return {
+        (normalise_text(row["subject"]), normalise_text(a))
+        for a in row["answers"]
+        if "subject" in row
+    }
 
 
 def recased(question, rng):

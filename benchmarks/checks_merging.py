@@ -22,7 +22,7 @@ import numpy as np
 
 from kdos.chance import keyed_generator
 from kdos.embed import LexicalEmbedder, load_embedder
-from kdos.pool.grouping import normalise
+from kdos.pool.grouping import normalise_text
 from kdos.pool.paraphrase import group_paraphrases
 
 WORDINGS = {
@@ -102,7 +102,7 @@ def stated(data):
     """Sentences, and the number of the fact that each states."""
     known, sentences, labels = {}, [], []
     for number, (subject, relation, value) in enumerate(facts_of(data)):
-        key = (normalise(subject), relation, normalise(value))
+        key = (normalise_text(subject), relation, normalise_text(value))
         fact = known.setdefault(key, len(known))
         wordings = WORDINGS.get(relation, ANY_RELATION).split("|")
         rng = keyed_generator(2, "wording", number)
@@ -131,7 +131,7 @@ def one_name(sentences, labels):
     """Labels by which two facts that a sentence states word for word alike are one fact."""
     leader = {}
     known = {}
-    for sentence, label in zip(map(normalise, sentences), labels.tolist(), strict=True):
+    for sentence, label in zip(map(normalise_text, sentences), labels.tolist(), strict=True):
         mine = find(leader, label)
         leader[mine] = find(leader, known.setdefault(sentence, mine))
     return np.array([find(leader, label) for label in labels.tolist()])

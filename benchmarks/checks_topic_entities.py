@@ -14,7 +14,7 @@ from collections import defaultdict
 from pathlib import Path
 
 from kdos.pool import Extraction
-from kdos.pool.grouping import normalise
+from kdos.pool.grouping import normalise_text
 from kdos.rules import RulesEngine
 from kdos.tasks import ask_extraction, read_extraction
 
@@ -42,8 +42,10 @@ def main() -> int:
     counts = defaultdict(lambda: defaultdict(int))
     for row, reply in zip(rows, RulesEngine().complete(requests), strict=True):
         read = read_extraction(reply)
-        found = [normalise(e) for e in read.topic_entities] if isinstance(read, Extraction) else []
-        gold = [normalise(entity) for entity in row["topic_entities"]]
+        found = (
+            [normalise_text(e) for e in read.topic_entities] if isinstance(read, Extraction) else []
+        )
+        gold = [normalise_text(entity) for entity in row["topic_entities"]]
         if args.show and not any(same(a, b) for a in found for b in gold):
             args.show -= 1
             print(row["question"], row["topic_entities"], found, file=sys.stderr)

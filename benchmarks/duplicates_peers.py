@@ -12,7 +12,7 @@ import time
 import numpy as np
 from density_worlds import write_down
 
-from kdos.pool.duplicates import GRAM, near_duplicates
+from kdos.pool.duplicates import GRAM_LENGTH, find_near_duplicates
 
 TEMPLATES = (
     "who is the {0} of the {1} {2} in {3}",
@@ -51,7 +51,7 @@ def questions(n, seed=0):
 
 
 def grams(text):
-    return {text[i : i + GRAM] for i in range(max(1, len(text) - GRAM + 1))}
+    return {text[i : i + GRAM_LENGTH] for i in range(max(1, len(text) - GRAM_LENGTH + 1))}
 
 
 def jaccard(left, right):
@@ -60,7 +60,7 @@ def jaccard(left, right):
 
 
 def kdos(texts):
-    return near_duplicates(texts).copy_of != np.arange(len(texts))
+    return find_near_duplicates(texts).copy_of != np.arange(len(texts))
 
 
 def rensa(texts):
@@ -116,7 +116,7 @@ if __name__ == "__main__":
     parser.add_argument("--n", type=int, default=1_000_000)
     parser.add_argument("--peers", type=int, default=100_000)
     args = parser.parse_args()
-    near_duplicates(questions(2000)[0])
+    find_near_duplicates(questions(2000)[0])
     rows = {}
     for n, runs in ((args.peers, (kdos, rensa, datasketch)), (args.n, (kdos,))):
         texts, source, originals = questions(n)

@@ -6,7 +6,16 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from kdos.pool import Extraction, Grouping, Passage, Refusal, Seed, fields_of, group_texts, values
+from kdos.pool import (
+    Extraction,
+    Grouping,
+    Passage,
+    Refusal,
+    Seed,
+    column_values,
+    group_texts,
+    record_fields,
+)
 from kdos.tasks import Ask, Request, ask_extraction, pair_replies_in_order, read_extraction
 
 _TEXTS = pa.list_(pa.string())
@@ -39,18 +48,20 @@ def extract_seeds(
 
 def extraction_table(pairs: Sequence[tuple[Seed, Extraction]]) -> pa.Table:
     """Extractions as a table, a row for each seed."""
-    rows = [{"seed": seed.id, **fields_of(extraction)} for seed, extraction in pairs]
+    rows = [{"seed": seed.id, **record_fields(extraction)} for seed, extraction in pairs]
     return pa.Table.from_pylist(rows, EXTRACTIONS)
 
 
 def merge_points(extractions: pa.Table) -> pa.Table:
     """Every distinct knowledge point: first wording, how often it occurred, in which seeds."""
-    lists = values(extractions, "knowledge_points")
+    lists = column_values(extractions, "knowledge_points")
     texts = [text for points in lists for text in points]
     grouping = group_texts(texts)
     seeds: list[list[str]] = [[] for _ in grouping.first]
     names = (
-        n for n, points in zip(values(extractions, "seed"), lists, strict=True) for _ in points
+        n
+        for n, points in zip(column_values(extractions, "seed"), lists, strict=True)
+        for _ in points
     )
     for group, name in zip(grouping.group, names, strict=True):
         seeds[group].append(name)
@@ -60,7 +71,7 @@ def merge_points(extractions: pa.Table) -> pa.Table:
 
 def merge_paraphrases(points: pa.Table, grouping: Grouping) -> pa.Table:
     """The knowledge points with each group in the row of its first."""
-    texts, seeds = values(points, "text"), values(points, "seeds")
+    texts, seeds = column_values(points, "text"), column_values(points, "seeds")
     merged_seeds: list[list[str]] = [[] for _ in grouping.first]
     wordings: list[list[str]] = [[] for _ in grouping.first]
     times = np.zeros(len(grouping.first), np.int64)

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from kdos.checks import BenchmarkIndex, KnownQuestions
 from kdos.checks.known_questions import BENCHMARK_THRESHOLDS, differ_by_names, word_overlap
-from kdos.pool.wording import read_wording
+from kdos.pool.wording import read_sentence_words
 
 SAME = [
     ("In which year was the Eiffel Tower built?", "In what year was the Eiffel Tower built?"),
@@ -91,7 +91,7 @@ WORDS = st.lists(
 
 @given(WORDS, WORDS)
 def test_likeness_is_a_symmetric_share(one, other):
-    here, there = read_wording(" ".join(one)), read_wording(" ".join(other))
+    here, there = read_sentence_words(" ".join(one)), read_sentence_words(" ".join(other))
     assert word_overlap(here, there) == word_overlap(there, here)
     assert 0 <= word_overlap(here, there) <= 1
     assert differ_by_names(here, there) == differ_by_names(there, here)

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kdos.errors import UsageError
-from kdos.pool.duplicates import GRAM, near_duplicates
+from kdos.pool.duplicates import GRAM_LENGTH, find_near_duplicates
 
 TEMPLATES = (
     "who is the {} of the {} {} in {}",
@@ -42,14 +42,15 @@ def planted(n: int, *, seed: int = 0) -> tuple[list[str], np.ndarray]:
 def jaccard(left: str, right: str) -> float:
     """The slow twin, for texts that are folded already."""
     a, b = (
-        {text[i : i + GRAM] for i in range(max(1, len(text) - GRAM + 1))} for text in (left, right)
+        {text[i : i + GRAM_LENGTH] for i in range(max(1, len(text) - GRAM_LENGTH + 1))}
+        for text in (left, right)
     )
     return len(a & b) / len(a | b)
 
 
 def test_planted_edits_are_found_and_originals_stay() -> None:
     texts, source = planted(4000)
-    found = near_duplicates(texts)
+    found = find_near_duplicates(texts)
     gone = found.copy_of != np.arange(len(texts))
     similar = np.array(
         [jaccard(texts[4000 + i], texts[row]) >= 0.7 for i, row in enumerate(source)]
@@ -61,7 +62,7 @@ def test_planted_edits_are_found_and_originals_stay() -> None:
 
 def test_what_is_removed_is_similar_to_a_row_that_is_kept() -> None:
     texts, _ = planted(2000, seed=3)
-    found = near_duplicates(texts)
+    found = find_near_duplicates(texts)
     for row in np.flatnonzero(found.copy_of != np.arange(len(texts))):
         kept = found.copy_of[row]
         assert kept < row
@@ -71,11 +72,11 @@ def test_what_is_removed_is_similar_to_a_row_that_is_kept() -> None:
 
 def test_nearly_every_similar_pair_is_met() -> None:
     texts, _ = planted(300, seed=5)
-    found = near_duplicates(texts)
+    found = find_near_duplicates(texts)
     missed = sum(
         jaccard(texts[i], texts[j]) >= 0.7
-        for i in found.kept
-        for j in found.kept
+        for i in found.kept_rows
+        for j in found.kept_rows
         if j < i and abs(len(texts[i]) - len(texts[j])) < 15
     )
     assert missed <= 1
@@ -92,7 +93,11 @@ def test_nearly_every_similar_pair_is_met() -> None:
     ],
 )
 def test_case_width_and_punctuation_do_not_count(left: str, right: str) -> None:
-    assert near_duplicates([left, "something else entirely", right]).copy_of.tolist() == [0, 1, 0]
+    assert find_near_duplicates([left, "something else entirely", right]).copy_of.tolist() == [
+        0,
+        1,
+        0,
+    ]
 
 
 @pytest.mark.parametrize(
@@ -113,43 +118,49 @@ def test_case_width_and_punctuation_do_not_count(left: str, right: str) -> None:
     ],
 )
 def test_other_numbers_make_another_question(left: str, right: str) -> None:
-    assert near_duplicates([left, right], similar=0.5).copy_of.tolist() == [0, 1]
-    assert near_duplicates([left, left.upper()]).copy_of.tolist() == [0, 0]
+    assert find_near_duplicates([left, right], similar=0.5).copy_of.tolist() == [0, 1]
+    assert find_near_duplicates([left, left.upper()]).copy_of.tolist() == [0, 0]
 
 
 @pytest.mark.parametrize("similar", [0.0, 1.5, float("nan")])
 def test_a_similarity_is_a_share(similar: float) -> None:
     with pytest.raises(UsageError, match="must be in"):
-        near_duplicates(["a"], similar=similar)
+        find_near_duplicates(["a"], similar=similar)
 
 
 def test_texts_that_say_nothing_repeat_nothing() -> None:
-    assert near_duplicates(["", "", "?!", "?!", "a", "a"]).copy_of.tolist() == [0, 1, 2, 3, 4, 4]
+    assert find_near_duplicates(["", "", "?!", "?!", "a", "a"]).copy_of.tolist() == [
+        0,
+        1,
+        2,
+        3,
+        4,
+        4,
+    ]
 
 
 def test_no_texts_give_no_duplicates() -> None:
-    assert near_duplicates([]).copy_of.tolist() == []
+    assert find_near_duplicates([]).copy_of.tolist() == []
 
 
 @settings(deadline=None, max_examples=30)
 @given(texts=st.lists(st.text(max_size=12), max_size=25))
 def test_any_text_is_read_and_copies_fall_together(texts: list[str]) -> None:
     clean = [text.encode("utf-8", "ignore").decode() for text in texts]
-    twice = near_duplicates(clean + clean).copy_of
-    says = near_duplicates([f"{text} x" for text in clean] * 2)
+    twice = find_near_duplicates(clean + clean).copy_of
+    says = find_near_duplicates([f"{text} x" for text in clean] * 2)
     assert len(twice) == 2 * len(clean)
     assert (says.copy_of[len(clean) :] < len(clean)).all()
 
 
 def test_an_arrow_column_is_read_without_a_copy_of_its_texts() -> None:
     column = pa.array(["x", "who wrote it", "Who wrote it?"], pa.large_string()).slice(1)
-    found = near_duplicates(column)
+    found = find_near_duplicates(column)
     assert found.copy_of.tolist() == [0, 0]
-    assert found.kept.tolist() == [0]
-    assert found.grouping().size.tolist() == [2]
+    assert found.kept_rows.tolist() == [0]
 
 
 def test_the_same_texts_give_the_same_answer() -> None:
     texts, _ = planted(1000)
-    once, again = near_duplicates(texts), near_duplicates(texts)
+    once, again = find_near_duplicates(texts), find_near_duplicates(texts)
     np.testing.assert_array_equal(once.copy_of, again.copy_of)

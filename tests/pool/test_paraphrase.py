@@ -6,7 +6,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kdos.pool import group_paraphrases
-from kdos.pool.paraphrase import CLOSE, SAYS_MORE, read_statement, says_same
+from kdos.pool.paraphrase import (
+    COSINE_ONE_SAYS_MORE,
+    COSINE_UNKNOWN_RELATION,
+    read_fact_words,
+    states_same_fact,
+)
 
 SAME = [
     ("Gustave Eiffel was born in Dijon.", "The birthplace of Gustave Eiffel is Dijon."),
@@ -30,21 +35,25 @@ OTHER = [
 
 @pytest.mark.parametrize(("one", "other"), SAME)
 def test_one_fact_in_other_words(one, other):
-    assert says_same(read_statement(one), read_statement(other), cosine=SAYS_MORE)
-    assert says_same(read_statement(other), read_statement(one), cosine=SAYS_MORE)
+    assert states_same_fact(
+        read_fact_words(one), read_fact_words(other), cosine=COSINE_ONE_SAYS_MORE
+    )
+    assert states_same_fact(
+        read_fact_words(other), read_fact_words(one), cosine=COSINE_ONE_SAYS_MORE
+    )
 
 
 @pytest.mark.parametrize(("one", "other"), OTHER)
 def test_two_facts_stay_two_however_close_their_vectors(one, other):
-    assert not says_same(read_statement(one), read_statement(other), cosine=0.925)
-    assert not says_same(read_statement(other), read_statement(one), cosine=0.925)
+    assert not states_same_fact(read_fact_words(one), read_fact_words(other), cosine=0.925)
+    assert not states_same_fact(read_fact_words(other), read_fact_words(one), cosine=0.925)
 
 
 def test_beyond_the_table_of_relations_only_very_close_vectors_count():
     pair = "Eiffel adored Dijon.", "Eiffel was fond of Dijon."
-    one, other = map(read_statement, pair)
-    assert not says_same(one, other, cosine=CLOSE - 0.01)
-    assert says_same(one, other, cosine=CLOSE)
+    one, other = map(read_fact_words, pair)
+    assert not states_same_fact(one, other, cosine=COSINE_UNKNOWN_RELATION - 0.01)
+    assert states_same_fact(one, other, cosine=COSINE_UNKNOWN_RELATION)
 
 
 def test_a_group_is_what_is_close_to_its_first():
@@ -70,5 +79,5 @@ def test_every_row_has_a_group_whose_first_row_says_the_same(texts, seed):
     for row, group in enumerate(grouping.group):
         first = grouping.first[group]
         cosine = float(vectors[row] @ vectors[first])
-        same = says_same(read_statement(texts[row]), read_statement(texts[first]), cosine)
+        same = states_same_fact(read_fact_words(texts[row]), read_fact_words(texts[first]), cosine)
         assert first == row or same

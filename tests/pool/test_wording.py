@@ -6,7 +6,13 @@ import unicodedata
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kdos.pool.wording import REMEMBERED, SMALL_WORDS, _Parts, read_wording, stem
+from kdos.pool.wording import (
+    STOP_WORDS,
+    WORD_CACHE_SIZE,
+    _WordCache,
+    read_sentence_words,
+    stem_word,
+)
 
 
 def slowly(sentence):
@@ -24,12 +30,12 @@ def slowly(sentence):
             order += [word[0][at : at + 2] for at in range(max(1, len(word[0]) - 1))]
             continue
         capital = cased and start > 0 and lowered != word[0]
-        if lowered in SMALL_WORDS and not (capital and text[start - 2] not in ":.?!"):
+        if lowered in STOP_WORDS and not (capital and text[start - 2] not in ":.?!"):
             continue
-        order.append(stem(lowered))
+        order.append(stem_word(lowered))
         quoted = start > 0 and text[start - 1] in "`'\"“‘«"
         if capital or quoted or not word[0].isalpha():
-            names.append(stem(lowered))
+            names.append(stem_word(lowered))
     return tuple(order), frozenset(names)
 
 
@@ -44,15 +50,15 @@ PIECES = [
 )
 def test_words_are_read_part_by_part_as_they_would_be_all_at_once(pieces, between):
     sentence = between.join(pieces)
-    wording = read_wording(sentence)
+    wording = read_sentence_words(sentence)
     assert (wording.order, wording.names) == slowly(sentence)
     assert wording.words == frozenset(wording.order)
 
 
 def test_words_that_were_forgotten_are_read_again():
-    parts = _Parts()
+    parts = _WordCache()
     first = parts["Beatles."]
-    for number in range(REMEMBERED):
+    for number in range(WORD_CACHE_SIZE):
         assert parts[f"w{number}"]
-    assert len(parts) <= REMEMBERED
+    assert len(parts) <= WORD_CACHE_SIZE
     assert parts["Beatles."] == first

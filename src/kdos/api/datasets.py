@@ -19,7 +19,7 @@ from kdos.density import (
 )
 from kdos.density.picture import draw_density_map
 from kdos.errors import UsageError
-from kdos.pool.duplicates import SIMILAR
+from kdos.pool.duplicates import NEAR_DUPLICATE_JACCARD
 from kdos.rows.dataset import Dataset, open_dataset, wrap_dataset
 from kdos.select import (
     Candidates,
@@ -76,7 +76,7 @@ def select(
     *,
     field: str | None = None,
     dedup: str = "off",
-    similar: float = SIMILAR,
+    similar: float = NEAR_DUPLICATE_JACCARD,
     weight: str | None = None,
     cap: int | None = None,
     random_seed: int = 0,
@@ -155,7 +155,7 @@ class DatasetDensity:
         target: str = "uniform",
         *,
         dedup: str = "off",
-        similar: float = SIMILAR,
+        similar: float = NEAR_DUPLICATE_JACCARD,
         weight: str | None = None,
         cap: int | None = None,
         random_seed: int = 0,

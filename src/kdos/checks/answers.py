@@ -8,7 +8,7 @@ from functools import lru_cache
 
 from kdos.checks.sentence_checks import has_unspaced_letter
 from kdos.pool import Draft, Evidence, Passage
-from kdos.pool.grouping import normalise
+from kdos.pool.grouping import normalise_text
 
 _MONTHS: dict[str, int] = {
     name: number
@@ -75,7 +75,7 @@ def canonicalise_text(text: str) -> str:
     """The text in NFKC without case; dates as 1776-07-04, numbers as digits, spaces single."""
     # Each expression runs only where a word that it could match is there. The order matters: digit
     # groups before scaled numbers ("1,500 thousand"), number words before dates.
-    words = normalise(text).split()
+    words = normalise_text(text).split()
     text = unicodedata.normalize("NFKC", text).casefold()
     numbers = _DIGIT.search(text) is not None
     if numbers:

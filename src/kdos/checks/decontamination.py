@@ -21,8 +21,8 @@ from kdos.checks.known_questions import (
     differ_by_names,
     normalise_answers,
 )
-from kdos.pool.grouping import normalise
-from kdos.pool.wording import Wording, read_wording
+from kdos.pool.grouping import normalise_text
+from kdos.pool.wording import SentenceWords, read_sentence_words
 
 NGRAM_WORDS = 6
 """Words of an n-gram. A question with fewer is not looked for inside others."""
@@ -82,7 +82,7 @@ class BenchmarkIndex:
             name, held, n_ngrams, theirs = self._entries[row]
             if n_shared < CONTAINED_SHARE * n_ngrams:
                 continue
-            ours, inner = read_wording(question), read_wording(held)
+            ours, inner = read_sentence_words(question), read_sentence_words(held)
             agreeing = ours.names <= inner.words or answers_agree(
                 normalise_answers(answers), theirs
             )
@@ -139,13 +139,15 @@ def find_paraphrases(
 
 def _words_and_answers(
     asked: Sequence[AnsweredQuestion], row: int
-) -> tuple[Wording, frozenset[str]]:
+) -> tuple[SentenceWords, frozenset[str]]:
     """The words of the question in this row, and its normalised answers."""
-    return read_wording(asked[row].question), normalise_answers(asked[row].answers)
+    return read_sentence_words(asked[row].question), normalise_answers(asked[row].answers)
 
 
 def _is_same_question(
-    one: tuple[Wording, frozenset[str]], other: tuple[Wording, frozenset[str]], cosine: float
+    one: tuple[SentenceWords, frozenset[str]],
+    other: tuple[SentenceWords, frozenset[str]],
+    cosine: float,
 ) -> bool:
     """Is it one question, at this cosine?"""
     if differ_by_names(one[0], other[0]):
@@ -155,5 +157,5 @@ def _is_same_question(
 
 def _word_ngrams(question: str) -> Iterator[Ngram]:
     """The n-grams of NGRAM_WORDS words of a question; none where it is shorter."""
-    words = normalise(question).split()
+    words = normalise_text(question).split()
     return zip(*(words[start:] for start in range(NGRAM_WORDS)), strict=False)

@@ -31,8 +31,8 @@ from kdos.checks.sentence_checks import (
 )
 from kdos.logic import Fault, Logic, ShapeCounts, find_faults, parse
 from kdos.pool import Draft, Passage, Refusal, Seed
-from kdos.pool.grouping import fact_key, normalise
-from kdos.pool.wording import read_wording
+from kdos.pool.grouping import fact_key, normalise_text
+from kdos.pool.wording import read_sentence_words
 
 T = TypeVar("T")
 
@@ -136,9 +136,12 @@ def find_first_refusals(
 
 def answer_aliases(answer: str, seeds: Sequence[Seed]) -> tuple[str, ...]:
     """The answer, and every other form in which a seed with the same answer gives it."""
-    wanted = normalise(answer)
+    wanted = normalise_text(answer)
     others = [
-        form for seed in seeds if wanted in map(normalise, seed.answers) for form in seed.answers
+        form
+        for seed in seeds
+        if wanted in map(normalise_text, seed.answers)
+        for form in seed.answers
     ]
     return tuple(dict.fromkeys([answer, *others]))
 
@@ -198,7 +201,7 @@ def statements_contradict(one: str, other: str) -> bool:
 @lru_cache(maxsize=CACHED_POINTS)
 def _without_negation(point: str) -> str:
     """The knowledge point, normalised, without what denies it."""
-    return normalise(_NEGATION.sub("", point))
+    return normalise_text(_NEGATION.sub("", point))
 
 
 @lru_cache(maxsize=CACHED_POINTS)
@@ -285,9 +288,9 @@ def check_not_seed_copy(
     draft: Draft, answers: Sequence[str], seeds: Sequence[Seed]
 ) -> Refusal | None:
     """The question is not one of its own seeds again."""
-    wording, given = read_wording(draft.question), normalise_answers(answers)
+    wording, given = read_sentence_words(draft.question), normalise_answers(answers)
     for seed in seeds:
-        source = read_wording(seed.question)
+        source = read_sentence_words(seed.question)
         # A question about another name is a new one, however much of the phrasing it borrows.
         if differ_by_names(wording, source) or word_overlap(wording, source) < COPIED_WORD_SHARE:
             continue

@@ -12,8 +12,8 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from kdos.pool.grouping import normalise
-from kdos.pool.wording import Wording, read_wording
+from kdos.pool.grouping import normalise_text
+from kdos.pool.wording import SentenceWords, read_sentence_words
 
 PRIOR_QUESTIONS = 64
 """Questions we pretend to have seen with no word in common, so that early weights are flat."""
@@ -82,9 +82,9 @@ class KnownQuestions:
     def add_question(self, question: str, answers: Sequence[str] = (), *, name: str = "") -> None:
         """Remember a question; one that is known word for word is not kept twice."""
         row = len(self._questions)
-        if self._by_text.setdefault(normalise(question), row) != row:
+        if self._by_text.setdefault(normalise_text(question), row) != row:
             return
-        wording = read_wording(question)
+        wording = read_sentence_words(question)
         self._names.append(name or str(row))
         self._questions.append(question)
         self._words_in.append(tuple(wording.words))
@@ -95,10 +95,10 @@ class KnownQuestions:
 
     def find_match(self, question: str, answers: Sequence[str] = ()) -> QuestionMatch | None:
         """The known question that says the same, the most alike one; None if there is none."""
-        row = self._by_text.get(normalise(question))
+        row = self._by_text.get(normalise_text(question))
         if row is not None:
             return QuestionMatch(self._names[row], self._questions[row], 1.0)
-        wording, given = read_wording(question), normalise_answers(answers)
+        wording, given = read_sentence_words(question), normalise_answers(answers)
         # A weighted Jaccard index: shared weight over the weight of all words of both.
         weights = self._word_weights(wording.order)
         best, most = -1, 0.0
@@ -109,7 +109,7 @@ class KnownQuestions:
         return QuestionMatch(self._names[best], self._questions[best], most) if best >= 0 else None
 
     def _score_candidate(
-        self, wording: Wording, weights: Mapping[str, float], given: frozenset[str], row: int
+        self, wording: SentenceWords, weights: Mapping[str, float], given: frozenset[str], row: int
     ) -> float:
         """How alike a known question is; 0 where it is another one."""
         words, names = self._words_in[row], self._names_in[row]
@@ -119,7 +119,7 @@ class KnownQuestions:
             return 0.0
         # Only the few candidates that names do not part are read again: keeping every wording
         # would cost memory, and the garbage collector visits what is kept again and again.
-        other = read_wording(self._questions[row])
+        other = read_sentence_words(self._questions[row])
         shared = sum(weight for word, weight in weights.items() if word in other.words)
         ours = sum(weights.values())
         close = (
@@ -129,7 +129,7 @@ class KnownQuestions:
         )
         if not shared or shared < close * ours:
             return 0.0
-        theirs = sum(self._word_weights(other.beyond(weights)).values())
+        theirs = sum(self._word_weights(other.words_beyond(weights)).values())
         alike = shared / (ours + theirs)
         same = answers_agree(given, self._answers[row])
         least = close if same else self.thresholds.answer_unknown
@@ -145,7 +145,7 @@ class KnownQuestions:
         rows_with, log = self._rows_with.get, math.log
         return {word: log(most / (len(rows_with(word, ())) + 1)) for word in words}
 
-    def _candidate_rows(self, wording: Wording, weights: Mapping[str, float]) -> list[int]:
+    def _candidate_rows(self, wording: SentenceWords, weights: Mapping[str, float]) -> list[int]:
         """Every row that may be alike enough.
 
         A row that shares `same_answer` of our weight holds one of our rarest words; one that is
@@ -166,7 +166,7 @@ class KnownQuestions:
         return sorted(rows)
 
 
-def differ_by_names(one: Wording, other: Wording) -> bool:
+def differ_by_names(one: SentenceWords, other: SentenceWords) -> bool:
     """Do names part the two questions, however alike they are?
 
     Names on both sides that the other lacks do, and so does a number or identifier on one side.
@@ -179,7 +179,7 @@ def _unshared_names_differ(ours: Collection[str], theirs: Collection[str]) -> bo
     return bool(ours and theirs) or any(map(_is_identifier, ours or theirs))
 
 
-def is_nearly_verbatim(one: Wording, other: Wording) -> bool:
+def is_nearly_verbatim(one: SentenceWords, other: SentenceWords) -> bool:
     """Do two questions with different answers ask for the same all the same?
 
     Then one answer is wrong: no name stands on one side alone, and the words come in nearly the
@@ -190,17 +190,17 @@ def is_nearly_verbatim(one: Wording, other: Wording) -> bool:
     if word_overlap(one, other) < VERBATIM_WORDS:
         return False
     # Neighbouring words keep the direction of a relation, which a bag of words loses.
-    pairs, others = set(pairwise(one.said())), set(pairwise(other.said()))
+    pairs, others = set(pairwise(one.all_words())), set(pairwise(other.all_words()))
     return len(pairs & others) >= VERBATIM_ORDER * max(len(pairs), len(others))
 
 
-def word_overlap(one: Wording, other: Wording) -> float:
+def word_overlap(one: SentenceWords, other: SentenceWords) -> float:
     """Share of all their words that both questions hold, in [0, 1]."""
     shared = len(one.words & other.words)
     return shared / max(1, len(one.words) + len(other.words) - shared)
 
 
-def share_all_names(one: Wording, other: Wording) -> bool:
+def share_all_names(one: SentenceWords, other: SentenceWords) -> bool:
     """Do both hold all names of either, and is there one at all?"""
     names = one.names | other.names
     return bool(names) and names <= one.words and names <= other.words
@@ -208,7 +208,7 @@ def share_all_names(one: Wording, other: Wording) -> bool:
 
 def normalise_answers(answers: Sequence[str]) -> frozenset[str]:
     """The answers, normalised; those that are nothing but signs are left out."""
-    return frozenset(filter(None, map(normalise, answers)))
+    return frozenset(filter(None, map(normalise_text, answers)))
 
 
 def answers_agree(ours: frozenset[str], theirs: Collection[str]) -> bool | None:

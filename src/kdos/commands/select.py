@@ -4,8 +4,8 @@ import argparse
 from pathlib import Path
 
 from kdos.commands.density import add_measuring_arguments, measure
-from kdos.pool.duplicates import SIMILAR
-from kdos.select import DEDUP
+from kdos.pool.duplicates import NEAR_DUPLICATE_JACCARD
+from kdos.select import DEDUP_MODES
 from kdos.terminal import print_json, print_status
 
 
@@ -21,10 +21,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--out", type=Path, required=True, metavar="OUT.parquet")
     parser.add_argument(
-        "--dedup", choices=DEDUP, default="off", help="leave out rows that repeat an earlier one"
+        "--dedup",
+        choices=DEDUP_MODES,
+        default="off",
+        help="leave out rows that repeat an earlier one",
     )
     parser.add_argument(
-        "--similar", type=float, default=SIMILAR, help="what --dedup near calls a repeat, in (0, 1]"
+        "--similar",
+        type=float,
+        default=NEAR_DUPLICATE_JACCARD,
+        help="what --dedup near calls a repeat, in (0, 1]",
     )
     parser.add_argument("--weight", metavar="FIELD", help="numbers that make rows likelier")
     parser.add_argument("--cap", type=int, metavar="N", help="the most rows of one cell")

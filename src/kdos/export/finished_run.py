@@ -10,7 +10,7 @@ import pyarrow as pa
 from kdos.artifacts import RunFolder
 from kdos.errors import InputError
 from kdos.export.card import DatasetCard
-from kdos.pool import values
+from kdos.pool import column_values
 from kdos.store import read_json_file, read_parquet
 
 SUMMARY_FIELDS = (
@@ -67,7 +67,7 @@ def read_card(run: Path, *, summary: Mapping[str, Any] | None = None) -> Dataset
 
 def _count_licences(documents: Path) -> Counter[str]:
     held = read_parquet(documents, ["licence"]) if documents.is_file() else None
-    return Counter(values(held, "licence") if held else [])
+    return Counter(column_values(held, "licence") if held else [])
 
 
 def _count_refused_drafts(folder: RunFolder) -> Counter[str]:

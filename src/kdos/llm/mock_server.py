@@ -20,7 +20,7 @@ from aiohttp import web
 from kdos.chance import keyed_generator
 from kdos.llm.engine import Engine
 from kdos.llm.transport import EventLoopThread
-from kdos.pool import fields_of
+from kdos.pool import record_fields
 from kdos.tasks import Prompt, Request
 
 INPUT_BLOCK = re.compile(r"```json\n(.*?)\n```", re.DOTALL)
@@ -221,7 +221,7 @@ class MockServer:
 
     async def handle_count(self, _: web.Request) -> web.Response:
         """What the server did so far."""
-        stats = fields_of(self.stats)
+        stats = record_fields(self.stats)
         del stats["in_flight"]
         return json_response(stats)
 

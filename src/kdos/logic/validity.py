@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 
 from kdos.logic.diagram import Edge, Fault, Kind, Logic
-from kdos.pool.grouping import normalise
+from kdos.pool.grouping import normalise_text
 
 NAMED_SHARE = 0.8
 """Share of a knowledge point's telling words that a node must hold to name it (our design)."""
@@ -118,11 +118,11 @@ def _unnamed_points(logic: Logic, knowledge_points: Sequence[str]) -> list[str]:
     others = [point for point in knowledge_points if not _take_equal_label(point, shown)]
     if not others:
         return []
-    labels = {node.id: normalise(node.label) for node in logic.nodes}
-    places = sorted(map(normalise, shown), key=len)
+    labels = {node.id: normalise_text(node.label) for node in logic.nodes}
+    places = sorted(map(normalise_text, shown), key=len)
     loose: list[tuple[str, str]] = []
     for point in others:
-        wanted = normalise(point)
+        wanted = normalise_text(point)
         place = next((place for place in places if wanted in place), None)
         if place is None:
             loose.append((point, wanted))
@@ -131,7 +131,7 @@ def _unnamed_points(logic: Logic, knowledge_points: Sequence[str]) -> list[str]:
     if not loose:
         return []
     places += [
-        f"{labels[edge.source]} {normalise(edge.label)} {labels[edge.target]}"
+        f"{labels[edge.source]} {normalise_text(edge.label)} {labels[edge.target]}"
         for edge in logic.edges
         if edge.label
     ]
@@ -157,8 +157,8 @@ def _holds_answer(label: str, answer: str) -> bool:
     """Does the label say the answer, as it is written or but for case and punctuation?"""
     if answer in label:
         return True
-    wanted = normalise(answer)
-    return wanted != "" and wanted in normalise(label)
+    wanted = normalise_text(answer)
+    return wanted != "" and wanted in normalise_text(label)
 
 
 def _names_point(place: str, wanted: str) -> bool:

@@ -1,10 +1,8 @@
 """Documents, seeds, drafts and samples: records in, columns out."""
 
-from kdos.pool.columns import fields_of, row_of, values
-from kdos.pool.grouping import Grouping, group_texts, normalise
-from kdos.pool.inventory import Inventory
+from kdos.pool.grouping import Grouping, group_texts, normalise_text
 from kdos.pool.paraphrase import group_paraphrases
-from kdos.pool.pool import Pool
+from kdos.pool.pool import Inventory, Pool
 from kdos.pool.sample import (
     Document,
     Draft,
@@ -16,6 +14,9 @@ from kdos.pool.sample import (
     Sample,
     Seed,
     Verdict,
+    column_values,
+    record_fields,
+    row_values,
 )
 from kdos.pool.tally import Tally
 
@@ -34,10 +35,10 @@ __all__ = [
     "Seed",
     "Tally",
     "Verdict",
-    "fields_of",
+    "column_values",
     "group_paraphrases",
     "group_texts",
-    "normalise",
-    "row_of",
-    "values",
+    "normalise_text",
+    "record_fields",
+    "row_values",
 ]

@@ -16,21 +16,20 @@ from numba import njit
 
 from kdos.arrays import Float32Array, Int64Array, UInt8Array, UInt32Array, UInt64Array
 from kdos.errors import UsageError
-from kdos.pool.grouping import Grouping
 from kdos.threads import run_in_spans
 
-SIMILAR = 0.7
+NEAR_DUPLICATE_JACCARD = 0.7
 """Jaccard similarity of 4-grams from which two texts are near-duplicates."""
-GRAM = 4
-BANDS, ROWS = 24, 3
+GRAM_LENGTH = 4
+BANDS, HASHES_PER_BAND = 24, 3
 """Two texts are compared when all `ROWS` hashes of any of the `BANDS` bands agree."""
-RARE = 0.02
+RARE_SHARE = 0.02
 """4-grams in more than this share of the texts take no part in the signatures."""
-SKETCH = 2**22
+SKETCH_COUNTERS = 2**22
 """Counters that 4-grams are counted in; a collision makes a rare 4-gram look common, no more."""
-COUNTED = 131_072
+COUNTED_TEXTS = 131_072
 """Texts, evenly spread, that tell how common a 4-gram is."""
-LOOK_BACK = 256
+COMPARED_PER_BAND = 256
 """Earlier texts of the same band that a text is compared with at most."""
 
 
@@ -46,20 +45,15 @@ class Duplicates:
     similarity: Float32Array
 
     @property
-    def kept(self) -> Int64Array:
+    def kept_rows(self) -> Int64Array:
         """The rows that repeat no earlier one, ascending."""
         return np.flatnonzero(self.copy_of == np.arange(len(self.copy_of)))
 
-    def grouping(self) -> Grouping:
-        """The same as groups: each kept row with those that repeat it."""
-        first, group, size = np.unique(self.copy_of, return_inverse=True, return_counts=True)
-        return Grouping(group, first, size)
 
-
-def near_duplicates(
+def find_near_duplicates(
     texts: "Sequence[str] | pa.Array[pa.LargeStringScalar]",
     *,
-    similar: float = SIMILAR,
+    similar: float = NEAR_DUPLICATE_JACCARD,
     random_seed: int = 0,
 ) -> Duplicates:
     """Which texts repeat an earlier one nearly word for word; the first of them stays.
@@ -69,18 +63,18 @@ def near_duplicates(
     """
     if not 0 < similar <= 1:
         raise UsageError(f"`similar` must be in (0, 1]. Got {similar}. Give 0.7 or more.")
-    data, offsets = folded(texts)
-    grams, bounds = gram_sets(data, offsets)
-    keys = band_keys(grams, bounds, random_seed=random_seed)
-    numbers = number_keys(data, offsets)
-    pairs = similar_pairs(keys, numbers, grams, bounds, similar=similar)
+    data, offsets = _fold_texts(texts)
+    grams, bounds = _build_gram_sets(data, offsets)
+    keys = _compute_band_keys(grams, bounds, random_seed=random_seed)
+    numbers = _compute_number_keys(data, offsets)
+    pairs = _find_similar_pairs(keys, numbers, grams, bounds, similar=similar)
     copy_of = np.arange(len(keys))
     similarity = np.ones(len(keys), np.float32)
-    _keep_first(*pairs, copy_of, similarity)
+    _keep_first_of_each(*pairs, copy_of, similarity)
     return Duplicates(copy_of, similarity)
 
 
-def folded(
+def _fold_texts(
     texts: "Sequence[str] | pa.Array[pa.LargeStringScalar]",
 ) -> tuple[UInt8Array, Int64Array]:
     """The texts in NFKC and lower case: their UTF-8, one after the other, and where each begins."""
@@ -95,13 +89,13 @@ def folded(
     return np.frombuffer(data or b"", np.uint8), begins
 
 
-def gram_sets(data: UInt8Array, offsets: Int64Array) -> tuple[UInt32Array, Int64Array]:
+def _build_gram_sets(data: UInt8Array, offsets: Int64Array) -> tuple[UInt32Array, Int64Array]:
     """The set of hashed 4-grams of each text, sorted; set i is `grams[bounds[i]:bounds[i + 1]]`."""
     room = np.concatenate([[0], np.cumsum(np.diff(offsets) + 2)])
     grams = np.empty(room[-1], np.uint32)
     sizes = np.zeros(len(offsets) - 1, np.int64)
     run_in_spans(
-        lambda start, end: _gram_sets(start, end, data, offsets, room, grams, sizes),
+        lambda start, end: _fill_gram_sets(start, end, data, offsets, room, grams, sizes),
         np.diff(room),
     )
     bounds = np.concatenate([[0], np.cumsum(sizes)])
@@ -109,34 +103,40 @@ def gram_sets(data: UInt8Array, offsets: Int64Array) -> tuple[UInt32Array, Int64
     return grams[: bounds[-1]], bounds
 
 
-def band_keys(grams: UInt32Array, bounds: Int64Array, *, random_seed: int = 0) -> UInt64Array:
+def _compute_band_keys(
+    grams: UInt32Array, bounds: Int64Array, *, random_seed: int = 0
+) -> UInt64Array:
     """One key a band for each text, shape (n, BANDS): equal where all hashes of the band are."""
     n = len(bounds) - 1
-    step = max(1, n // COUNTED)
-    common = np.zeros(SKETCH, np.uint32)
-    _count(grams, bounds, step, common)
-    most = max(2, int(RARE * (n // step)))
+    step = max(1, n // COUNTED_TEXTS)
+    common = np.zeros(SKETCH_COUNTERS, np.uint32)
+    _count_grams(grams, bounds, step, common)
+    most = max(2, int(RARE_SHARE * (n // step)))
     rng = np.random.Generator(np.random.Philox(random_seed))
-    odd = rng.integers(0, 2**31, BANDS * ROWS).astype(np.uint32) * np.uint32(2) + np.uint32(1)
-    shift = rng.integers(0, 2**32, BANDS * ROWS).astype(np.uint32)
+    odd = rng.integers(0, 2**31, BANDS * HASHES_PER_BAND).astype(np.uint32) * np.uint32(
+        2
+    ) + np.uint32(1)
+    shift = rng.integers(0, 2**32, BANDS * HASHES_PER_BAND).astype(np.uint32)
     keys = np.empty((n, BANDS), np.uint64)
     run_in_spans(
-        lambda start, end: _band_keys(start, end, grams, bounds, common, most, odd, shift, keys),
+        lambda start, end: _fill_band_keys(
+            start, end, grams, bounds, common, most, odd, shift, keys
+        ),
         np.diff(bounds) + 1,
     )
     return keys
 
 
-def number_keys(data: UInt8Array, offsets: Int64Array) -> UInt64Array:
+def _compute_number_keys(data: UInt8Array, offsets: Int64Array) -> UInt64Array:
     """A key for each text, shape (n,), equal where the same numbers stand in the same order."""
     keys = np.empty(len(offsets) - 1, np.uint64)
     run_in_spans(
-        lambda start, end: _number_keys(start, end, data, offsets, keys), np.diff(offsets) + 1
+        lambda start, end: _fill_number_keys(start, end, data, offsets, keys), np.diff(offsets) + 1
     )
     return keys
 
 
-def similar_pairs(
+def _find_similar_pairs(
     keys: UInt64Array,
     numbers: UInt64Array,
     grams: UInt32Array,
@@ -153,7 +153,9 @@ def similar_pairs(
         for band in range(start, end):
             column = np.ascontiguousarray(keys[:, band])
             order = np.argsort(column, kind="stable")
-            found[band] = _similar_pairs(order, column, keys, numbers, band, grams, bounds, similar)
+            found[band] = _similar_pairs_of_band(
+                order, column, keys, numbers, band, grams, bounds, similar
+            )
 
     run_in_spans(work, np.ones(BANDS))
     later, earlier, share = (np.concatenate(part) for part in zip(*found, strict=True))
@@ -162,7 +164,7 @@ def similar_pairs(
 
 
 @njit(nogil=True, cache=True)
-def _gram_sets(
+def _fill_gram_sets(
     start: int,
     end: int,
     data: UInt8Array,
@@ -176,14 +178,14 @@ def _gram_sets(
         longest = max(longest, offsets[text + 1] - offsets[text] + 2)
     letters = np.empty(longest, np.uint32)
     for text in range(start, end):
-        count = _letters(data, offsets[text], offsets[text + 1], letters)
+        count = _decode_letters(data, offsets[text], offsets[text + 1], letters)
         if count == 0:
             continue
-        held = max(1, count - GRAM + 1)
+        held = max(1, count - GRAM_LENGTH + 1)
         window = grams[room[text] : room[text] + held]
         for gram in range(held):
             state = np.uint32(2166136261)
-            for letter in range(gram, min(gram + GRAM, count)):
+            for letter in range(gram, min(gram + GRAM_LENGTH, count)):
                 state = np.uint32((state ^ letters[letter]) * np.uint32(0x9E3779B1))
                 state = np.uint32(state ^ (state >> np.uint32(15)))
             window[gram] = state
@@ -197,7 +199,7 @@ def _gram_sets(
 
 
 @njit(nogil=True, cache=True)
-def _number_keys(
+def _fill_number_keys(
     start: int, end: int, data: UInt8Array, offsets: Int64Array, keys: UInt64Array
 ) -> None:
     for text in range(start, end):
@@ -217,7 +219,7 @@ def _number_keys(
 
 
 @njit(nogil=True, cache=True)
-def _letters(data: UInt8Array, start: int, end: int, letters: UInt32Array) -> int:
+def _decode_letters(data: UInt8Array, start: int, end: int, letters: UInt32Array) -> int:
     """Decode UTF-8 into code points; runs of punctuation and white space become one space."""
     count = 0
     at = start
@@ -251,14 +253,14 @@ def _close_gaps(grams: UInt32Array, room: Int64Array, sizes: Int64Array) -> None
 
 
 @njit(nogil=True, cache=True)
-def _count(grams: UInt32Array, bounds: Int64Array, step: int, common: UInt32Array) -> None:
+def _count_grams(grams: UInt32Array, bounds: Int64Array, step: int, common: UInt32Array) -> None:
     for text in range(0, len(bounds) - 1, step):
         for gram in range(bounds[text], bounds[text + 1]):
-            common[grams[gram] & np.uint32(SKETCH - 1)] += np.uint32(1)
+            common[grams[gram] & np.uint32(SKETCH_COUNTERS - 1)] += np.uint32(1)
 
 
 @njit(nogil=True, cache=True)
-def _band_keys(
+def _fill_band_keys(
     start: int,
     end: int,
     grams: UInt32Array,
@@ -269,28 +271,28 @@ def _band_keys(
     shift: UInt32Array,
     keys: UInt64Array,
 ) -> None:
-    least = np.empty(BANDS * ROWS, np.uint32)
+    least = np.empty(BANDS * HASHES_PER_BAND, np.uint32)
     for text in range(start, end):
         least[:] = 0xFFFFFFFF
         rare = 0
         for gram in range(bounds[text], bounds[text + 1]):
-            rare += common[grams[gram] & np.uint32(SKETCH - 1)] <= most
+            rare += common[grams[gram] & np.uint32(SKETCH_COUNTERS - 1)] <= most
         for gram in range(bounds[text], bounds[text + 1]):
             value = grams[gram]
-            if rare == 0 or common[value & np.uint32(SKETCH - 1)] <= most:
-                for place in range(BANDS * ROWS):
+            if rare == 0 or common[value & np.uint32(SKETCH_COUNTERS - 1)] <= most:
+                for place in range(BANDS * HASHES_PER_BAND):
                     mixed = np.uint32(value * odd[place] + shift[place])
                     least[place] = min(least[place], mixed)
         for band in range(BANDS):
             key = np.uint64(band)
-            for place in range(band * ROWS, (band + 1) * ROWS):
+            for place in range(band * HASHES_PER_BAND, (band + 1) * HASHES_PER_BAND):
                 key = (key ^ np.uint64(least[place])) * np.uint64(0x9E3779B97F4A7C15)
                 key ^= key >> np.uint64(32)
             keys[text, band] = key
 
 
 @njit(nogil=True, cache=True)
-def _similar_pairs(
+def _similar_pairs_of_band(
     order: Int64Array,
     column: UInt64Array,
     keys: UInt64Array,
@@ -309,11 +311,11 @@ def _similar_pairs(
         row = order[at]
         if column[row] != column[order[at - 1]]:
             run = at
-        for before in range(max(run, at - LOOK_BACK), at):
+        for before in range(max(run, at - COMPARED_PER_BAND), at):
             other = order[before]
-            if numbers[row] != numbers[other] or _met_before(keys, row, other, band):
+            if numbers[row] != numbers[other] or _share_earlier_band(keys, row, other, band):
                 continue
-            found = _jaccard(grams, bounds, row, other, similar)
+            found = _jaccard_similarity(grams, bounds, row, other, similar)
             if found < similar:
                 continue
             if count == room:
@@ -327,7 +329,7 @@ def _similar_pairs(
 
 
 @njit(nogil=True, cache=True)
-def _met_before(keys: UInt64Array, row: int, other: int, band: int) -> bool:
+def _share_earlier_band(keys: UInt64Array, row: int, other: int, band: int) -> bool:
     met = False
     for place in range(band):
         met |= keys[row, place] == keys[other, place]
@@ -335,7 +337,7 @@ def _met_before(keys: UInt64Array, row: int, other: int, band: int) -> bool:
 
 
 @njit(nogil=True, cache=True)
-def _jaccard(
+def _jaccard_similarity(
     grams: UInt32Array, bounds: Int64Array, left: int, right: int, similar: float
 ) -> float:
     """The Jaccard similarity of two sets; 0 as soon as it cannot reach `similar`."""
@@ -361,7 +363,7 @@ def _jaccard(
 
 
 @njit(nogil=True, cache=True)
-def _keep_first(
+def _keep_first_of_each(
     later: Int64Array,
     earlier: Int64Array,
     share: Float32Array,

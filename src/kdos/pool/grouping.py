@@ -46,7 +46,7 @@ def group_texts(texts: Sequence[str]) -> Grouping:
 
 
 @lru_cache(maxsize=1 << 16)
-def normalise(text: str) -> str:
+def normalise_text(text: str) -> str:
     """The text in NFKC, without case; runs of anything but letters and digits become one space.
 
     Digits stay together over a thousands separator: 1,000 is 1000.
@@ -63,8 +63,8 @@ def normalise(text: str) -> str:
 def fact_key(text: str) -> str:
     """What two statements share if they differ in case, width, spacing and punctuation only.
 
-    Stricter than `normalise`, since signs make facts: -1 is not 1, C++ not C, __add__ not add, and
-    the case of identifiers, single letters and quoted symbols is kept.
+    Stricter than `normalise_text`, since signs make facts: -1 is not 1, C++ not C, __add__ not add,
+    and the case of identifiers, single letters and quoted symbols is kept.
     """
     if "," in text:
         text = _DIGIT_GROUPS.sub("", text)
@@ -75,10 +75,10 @@ def fact_key(text: str) -> str:
             words = data.translate(_ASCII).split()
             if _SYMBOLS.isdisjoint(words):
                 return b" ".join(words).decode()
-    return _careful_key(text)
+    return _fact_key_with_signs(text)
 
 
-def _careful_key(text: str) -> str:
+def _fact_key_with_signs(text: str) -> str:
     """The key of a statement that may hold signs, identifiers or other scripts."""
     text = unicodedata.normalize("NFKC", text)
     words = _HYPHEN.sub(" ", text).split()

@@ -15,17 +15,17 @@ import numpy as np
 
 from kdos.arrays import Float32Array
 from kdos.pool.grouping import Grouping
-from kdos.pool.wording import Wording, read_wording, stem
+from kdos.pool.wording import SentenceWords, read_sentence_words, stem_word
 
-SAME_RELATION = 0.6
+COSINE_SAME_RELATION = 0.6
 """Least cosine where both name the same relation and say nothing else."""
-SAYS_MORE = 0.85
+COSINE_ONE_SAYS_MORE = 0.85
 """Least cosine where they do and one of them says more."""
-CLOSE = 0.93
+COSINE_UNKNOWN_RELATION = 0.93
 """Least cosine where the table does not know the relation."""
-ANCHORS = 3
+ANCHOR_WORDS = 3
 """Rarest words of a knowledge point under which it is looked for."""
-MOST_UNDER_ANCHOR = 512
+GROUPS_PER_ANCHOR = 512
 """Groups looked at under one word: bounds the time where a word stands everywhere."""
 
 _RELATIONS = """
@@ -72,17 +72,17 @@ preceded predecessor
 population inhabitants
 named eponym
 """
-_SENSES: dict[str, set[int]] = {}
+_RELATIONS_OF_WORD: dict[str, set[int]] = {}
 for _number, _line in enumerate(_RELATIONS.split("\n")):
     for _word in _line.split():
-        _SENSES.setdefault(stem(_word), set()).add(_number)
+        _RELATIONS_OF_WORD.setdefault(stem_word(_word), set()).add(_number)
 
 
 @dataclass(frozen=True, slots=True)
-class Statement:
+class FactWords:
     """A knowledge point's words, and those of them that may name a relation, by its number."""
 
-    wording: Wording
+    sentence: SentenceWords
     relations: Mapping[int, Set[str]]
 
 
@@ -92,18 +92,20 @@ def group_paraphrases(texts: Sequence[str], vectors: Float32Array) -> Grouping:
     A text joins the group whose first text it is closest to among those it may merge with, and
     begins one of its own where there is none: groups do not grow by chains of small steps.
     """
-    statements = [read_statement(text) for text in texts]
-    held_by = Counter(word for each in statements for word in each.wording.words)
+    statements = [read_fact_words(text) for text in texts]
+    held_by = Counter(word for each in statements for word in each.sentence.words)
     under: dict[str, list[int]] = {}
     first: list[int] = []
     group = np.empty(len(texts), np.int64)
     for row, statement in enumerate(statements):
-        anchors = sorted(statement.wording.words, key=lambda word: (held_by[word], word))[:ANCHORS]
-        near = dict.fromkeys(g for word in anchors for g in under.get(word, ())[:MOST_UNDER_ANCHOR])
+        anchors = sorted(statement.sentence.words, key=lambda word: (held_by[word], word))[
+            :ANCHOR_WORDS
+        ]
+        near = dict.fromkeys(g for word in anchors for g in under.get(word, ())[:GROUPS_PER_ANCHOR])
         best, closest = -1, 0.0
         for other in near:
             cosine = float(vectors[row] @ vectors[first[other]])
-            if cosine > closest and says_same(statement, statements[first[other]], cosine):
+            if cosine > closest and states_same_fact(statement, statements[first[other]], cosine):
                 best, closest = other, cosine
         if best < 0:
             best = len(first)
@@ -114,47 +116,50 @@ def group_paraphrases(texts: Sequence[str], vectors: Float32Array) -> Grouping:
     return Grouping(group, np.array(first, np.int64), np.bincount(group, minlength=len(first)))
 
 
-def says_same(one: Statement, other: Statement, cosine: float) -> bool:
+def states_same_fact(one: FactWords, other: FactWords, cosine: float) -> bool:
     """Do two knowledge points at this cosine state one fact?"""
-    ours, theirs = one.wording, other.wording
+    ours, theirs = one.sentence, other.sentence
     if not (ours.names <= theirs.words and theirs.names <= ours.words):
         return False
     if one.relations and other.relations and one.relations.keys().isdisjoint(other.relations):
         return False
-    if sorted(ours.said()) == sorted(theirs.said()):
-        return not _exchanged(ours, theirs)
+    if sorted(ours.all_words()) == sorted(theirs.all_words()):
+        return not _names_exchanged(ours, theirs)
     shared = one.relations.keys() & other.relations.keys()
-    ours_alone, theirs_alone = _alone(one, theirs, shared), _alone(other, ours, shared)
+    ours_alone, theirs_alone = (
+        _words_only_in(one, theirs, shared),
+        _words_only_in(other, ours, shared),
+    )
     if not shared or (ours_alone and theirs_alone):
-        return cosine >= CLOSE and not shared
-    return cosine >= (SAYS_MORE if ours_alone or theirs_alone else SAME_RELATION)
+        return cosine >= COSINE_UNKNOWN_RELATION and not shared
+    return cosine >= (COSINE_ONE_SAYS_MORE if ours_alone or theirs_alone else COSINE_SAME_RELATION)
 
 
 @lru_cache(maxsize=8192)
-def read_statement(text: str) -> Statement:
+def read_fact_words(text: str) -> FactWords:
     """The words of a knowledge point, and the relations that they may name."""
-    wording = read_wording(text)
+    wording = read_sentence_words(text)
     relations: dict[int, set[str]] = {}
     for word in wording.words - wording.names:
-        for number in _SENSES.get(word, ()):
+        for number in _RELATIONS_OF_WORD.get(word, ()):
             relations.setdefault(number, set()).add(word)
-    return Statement(wording, relations)
+    return FactWords(wording, relations)
 
 
-def _alone(one: Statement, other: Wording, shared: Set[int]) -> Set[str]:
+def _words_only_in(one: FactWords, other: SentenceWords, shared: Set[int]) -> Set[str]:
     """The words that only one says, but for those that name a relation both speak of."""
     speaking = {word for number in shared for word in one.relations[number]}
-    return one.wording.words - other.words - speaking
+    return one.sentence.words - other.words - speaking
 
 
-def _exchanged(one: Wording, other: Wording) -> bool:
+def _names_exchanged(one: SentenceWords, other: SentenceWords) -> bool:
     """In the same words, does a name stand behind another word, as in A beat B and B beat A?"""
-    ours, theirs = _before_names(one, other), _before_names(other, one)
+    ours, theirs = _words_before_names(one, other), _words_before_names(other, one)
     return not (ours <= theirs or theirs <= ours)
 
 
-def _before_names(one: Wording, other: Wording) -> set[tuple[str, str]]:
+def _words_before_names(one: SentenceWords, other: SentenceWords) -> set[tuple[str, str]]:
     """Every name in a sentence with the word before it that is none."""
     names = one.names | other.names
-    plain = [stem(word) for word in one.said()]
+    plain = [stem_word(word) for word in one.all_words()]
     return {(a, b) for a, b in pairwise(plain) if b in names and a not in names}

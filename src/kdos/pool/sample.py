@@ -1,7 +1,10 @@
-"""The records that cross the LLM's edge; bulk data is held in Arrow columns instead."""
+"""The records that cross the LLM's edge, and how they meet the Arrow columns of bulk data."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from enum import StrEnum
+from typing import Any
+
+import pyarrow as pa
 
 
 class ErrorClass(StrEnum):
@@ -144,3 +147,18 @@ class Sample:
     engine: str
     prompt_hash: str
     round: int
+
+
+def column_values(table: pa.Table, column: str) -> list[Any]:
+    """One column, row by row."""
+    return table[column].to_pylist()
+
+
+def row_values(table: pa.Table, row: int) -> dict[str, Any]:
+    """One row, by column name."""
+    return table.slice(row, 1).to_pylist()[0]
+
+
+def record_fields(record: Any) -> dict[str, Any]:
+    """A record's fields by name, as they are; `dataclasses.asdict` copies each of them."""
+    return {field.name: getattr(record, field.name) for field in fields(record)}

@@ -6,13 +6,13 @@ from collections.abc import Container, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
-from kdos.pool.grouping import normalise
+from kdos.pool.grouping import normalise_text
 
 _WORD = re.compile(r"\d+(?:,\d{3})+\b|\w+(?:[.'’&]\w+)*[+#]*")
 _INNER = re.compile("[.,'’]")
 _ACCENTS = re.compile("[\u0300-\u036f]")
 _WIDE_RUN = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]+")
-REMEMBERED = 1 << 15
+WORD_CACHE_SIZE = 1 << 15
 """Words that are remembered with what there is to know about them."""
 _ENDINGS = ("ing", "ed", "e")
 _STOPS = frozenset(":.?!")
@@ -20,12 +20,12 @@ _ENDS = ("?", ",", ".", ":", ";", "!")
 _QUOTES = frozenset("`'\"“‘«")
 
 
-def _words(listed: str) -> frozenset[str]:
+def _split_word_list(listed: str) -> frozenset[str]:
     """The words of a list written with spaces between them."""
     return frozenset(listed.split())
 
 
-SMALL_WORDS = _words(
+STOP_WORDS = _split_word_list(
     """a an the of in on at to for from by with as and or but is are was were be been being do does
     did has have had can could will would shall should may might must what which who whom whose
     when where why how that this these those it its they them their he she his her him you your
@@ -36,7 +36,7 @@ SMALL_WORDS = _words(
 
 
 @dataclass(frozen=True, slots=True)
-class Wording:
+class SentenceWords:
     """How a sentence says it.
 
     `words` are its words without the small ones, `names` those that pin it down, `order` the words
@@ -48,25 +48,25 @@ class Wording:
     names: frozenset[str]
     order: tuple[str, ...]
 
-    def said(self) -> list[str]:
+    def all_words(self) -> list[str]:
         """All its words as they are, in order."""
-        return normalise(self.text).split()
+        return normalise_text(self.text).split()
 
-    def beyond(self, held: Container[str]) -> list[str]:
+    def words_beyond(self, held: Container[str]) -> list[str]:
         """The words that `held` lacks, each once, in order."""
         return [word for word in dict.fromkeys(self.order) if word not in held]
 
 
 @lru_cache(maxsize=2048)
-def read_wording(sentence: str) -> Wording:
+def read_sentence_words(sentence: str) -> SentenceWords:
     """The words of a sentence, stemmed and without case; and which are names or numbers.
 
     A name is a word with a capital that does not begin the sentence, with a digit or a sign inside,
     or in quotes; a small word may be part of one. Capitals say nothing where all words have them.
     """
-    text = sentence if sentence.isascii() else _without_accents(sentence)
+    text = sentence if sentence.isascii() else _strip_accents(sentence)
     parts = text.split(" ")
-    read = list(map(_parts.__getitem__, parts))
+    read = list(map(_word_cache.__getitem__, parts))
     cased = any(word[0] for words in read for word in words)
     names: list[str] = []
     order: list[str] = []
@@ -80,7 +80,7 @@ def read_wording(sentence: str) -> Wording:
             order.append(plain)
             if named or pinned:
                 names.append(plain)
-    return Wording(text, frozenset(order), frozenset(names), tuple(order))
+    return SentenceWords(text, frozenset(order), frozenset(names), tuple(order))
 
 
 _Word = tuple[bool, str, bool, bool, bool, int]
@@ -88,33 +88,33 @@ _Word = tuple[bool, str, bool, bool, bool, int]
 a sign inside or a quote before it; where it starts in what stands between two spaces."""
 
 
-class _Parts(dict[str, tuple[_Word, ...]]):
+class _WordCache(dict[str, tuple[_Word, ...]]):
     """The words of whatever stands between two spaces, nearly always one; read once."""
 
     def __missing__(self, part: str) -> tuple[_Word, ...]:
-        if len(self) >= REMEMBERED:
+        if len(self) >= WORD_CACHE_SIZE:
             self.clear()
-        words = self[part] = _read_usual(part) or tuple(_read_part(part))
+        words = self[part] = _read_plain_word(part) or tuple(_read_words(part))
         return words
 
 
-_parts = _Parts()
+_word_cache = _WordCache()
 
 
-def _read_usual(part: str) -> tuple[_Word, ...]:
+def _read_plain_word(part: str) -> tuple[_Word, ...]:
     """The one word of a part that is nothing but ASCII letters, a sign after them aside; or none.
 
-    What `_read_part` gives for it, sooner.
+    What `_read_words` gives for it, sooner.
     """
     word = part[:-1] if part.endswith(_ENDS) else part
     if not (word.isascii() and word.isalpha()):
         return ()
     lowered = word.lower()
-    small = lowered in SMALL_WORDS
-    return ((word[0].islower(), stem(lowered), small, lowered != word, False, 0),)
+    small = lowered in STOP_WORDS
+    return ((word[0].islower(), stem_word(lowered), small, lowered != word, False, 0),)
 
 
-def _read_part(part: str) -> Iterator[_Word]:
+def _read_words(part: str) -> Iterator[_Word]:
     """The words of what stands between two spaces."""
     for found in _WORD.finditer(part):
         word, at = found[0], found.start()
@@ -125,10 +125,10 @@ def _read_part(part: str) -> Iterator[_Word]:
             continue
         lowered = word.casefold()
         pinned = not word.isalpha() or (at > 0 and part[at - 1] in _QUOTES)
-        yield begins_small, stem(lowered), lowered in SMALL_WORDS, lowered != word, pinned, at
+        yield begins_small, stem_word(lowered), lowered in STOP_WORDS, lowered != word, pinned, at
 
 
-def stem(word: str) -> str:
+def stem_word(word: str) -> str:
     """The word without dots, apostrophes and a common English ending: U.K. is UK."""
     if not word.isalpha():
         word = _INNER.sub("", word)
@@ -141,7 +141,7 @@ def stem(word: str) -> str:
     return word
 
 
-def _without_accents(text: str) -> str:
+def _strip_accents(text: str) -> str:
     """The text in NFKC without accents on its letters."""
     plain = _ACCENTS.sub("", unicodedata.normalize("NFKD", text)).replace("ı", "i")
     return unicodedata.normalize("NFKC", plain)

@@ -14,7 +14,7 @@ from scipy.ndimage import gaussian_filter
 
 from kdos.arrays import Float64Array, Int64Array
 from kdos.chance import keyed_generator
-from kdos.pool import values
+from kdos.pool import column_values
 from kdos.pool.grouping import fact_key
 from kdos.report.saved_run import SavedRun, principal_coordinates
 
@@ -105,7 +105,9 @@ def collect_pool_points(
         return *principal_coordinates(run.loop.pool_points), log10, weights.astype(np.float64)
     if run.source is None or not run.loop.taught_points:
         return None
-    taught = [run.loop.taught_points.get(fact_key(t)) for t in values(run.source.table, "text")]
+    taught = [
+        run.loop.taught_points.get(fact_key(t)) for t in column_values(run.source.table, "text")
+    ]
     rows = [row for row, found in enumerate(taught) if found]
     if not rows:
         return None

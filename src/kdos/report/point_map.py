@@ -11,7 +11,7 @@ import orjson
 
 from kdos.arrays import Float64Array, Int64Array
 from kdos.chance import keyed_generator
-from kdos.pool import values
+from kdos.pool import column_values
 from kdos.pool.grouping import fact_key
 from kdos.report.saved_run import LoopRecord, RandomRows, SavedRun, principal_coordinates
 from kdos.report.wording import OUTCOME_NAMES, find_outcome_key
@@ -108,7 +108,7 @@ def _build_source_layer(
     source: RandomRows, loop: LoopRecord, projection: MapProjection
 ) -> MapLayer:
     x, y = projection.project_points(*principal_coordinates(source))
-    texts = values(source.table, "text")
+    texts = column_values(source.table, "text")
     taught = [loop.taught_points.get(fact_key(text)) for text in texts]
     exposures = np.array([0 if t is None else t.exposures for t in taught])
     exposure_class = np.digitize(exposures, [1, 2, 4, 8])
@@ -121,7 +121,7 @@ def _build_source_layer(
         text=[text[:MAX_TEXT_LENGTH] for text in texts],
         colourings=[
             build_colour_ramp("log10 density", source.table["log10_density"].to_numpy()),
-            build_colour_classes("domain", values(source.table, "domain")),
+            build_colour_classes("domain", column_values(source.table, "domain")),
             ColourClasses("taught", EXPOSURE_CLASSES, exposure_class, ordered=True),
             build_round_classes("first taught", rounds, len(loop.rounds)),
         ],
@@ -132,7 +132,7 @@ def _build_draft_layer(
     drafts: RandomRows, source: RandomRows, projection: MapProjection, *, n_rounds: int
 ) -> MapLayer:
     """The drafts whose knowledge points were placed, each in the middle of its cells."""
-    cells = values(drafts.table, "cells")
+    cells = column_values(drafts.table, "cells")
     placed = np.array([row for row, held in enumerate(cells) if held], np.int64)
     table = drafts.table.take(placed)
     x, y = compute_cell_midpoints([cells[row] for row in placed], source)
@@ -141,20 +141,20 @@ def _build_draft_layer(
     shift = keyed_generator(0, "map", len(placed)).normal(0, spread, (2, len(placed)))
     across, down = projection.project_points(x + shift[0], y + shift[1])
     number = {key: i for i, key in enumerate(OUTCOME_NAMES)}
-    errors = values(table, "error_class")
+    errors = column_values(table, "error_class")
     outcomes = np.array([number[find_outcome_key(error)] for error in errors], np.int64)
-    reasons = [reason or "accepted" for reason in values(table, "reason")]
+    reasons = [reason or "accepted" for reason in column_values(table, "reason")]
     return MapLayer(
         name="Drafts of the loop",
         total=drafts.total,
         x=across,
         y=down,
-        text=[question[:MAX_TEXT_LENGTH] for question in values(table, "question")],
+        text=[question[:MAX_TEXT_LENGTH] for question in column_values(table, "question")],
         colourings=[
             ColourClasses("outcome", list(OUTCOME_NAMES.values()), outcomes),
             build_round_classes("round", drafts.file_index[placed] + 1, n_rounds),
             build_colour_classes("reason", reasons),
-            build_colour_classes("domain", values(table, "domain")),
+            build_colour_classes("domain", column_values(table, "domain")),
         ],
     )
 

@@ -15,7 +15,7 @@ from kdos.arrays import Float64Array, Int64Array
 from kdos.artifacts import RunFolder
 from kdos.chance import keyed_generator
 from kdos.errors import StoreError
-from kdos.pool import values
+from kdos.pool import column_values
 from kdos.pool.grouping import fact_key
 from kdos.store import read_json_file, read_parquet
 
@@ -167,7 +167,7 @@ def _add_seed_domains(points: RandomRows | None, seeds: Path) -> RandomRows | No
     """Knowledge points with the domain of the first seed that holds them."""
     if points is None:
         return None
-    firsts = [names[0] if names else "" for names in values(points.table, "seeds")]
+    firsts = [names[0] if names else "" for names in column_values(points.table, "seeds")]
     domains = dict.fromkeys(firsts, "")
     if seeds.is_file():
         for batch in _read_batches(seeds, ["id", "domain"]):

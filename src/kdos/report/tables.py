@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import yaml
 
-from kdos.pool import values
+from kdos.pool import column_values
 from kdos.pool.grouping import fact_key
 from kdos.report.charts import FULLNESS_EDGES, MET_RANGE, compute_fullness_shares
 from kdos.report.saved_run import LoopRecord, RandomRows, SavedRun
@@ -97,7 +97,7 @@ def _build_headline_tiles(run: SavedRun, last: Mapping[str, Any]) -> list[Headli
 
 def _compute_taught_share(run: SavedRun, loop: LoopRecord) -> float:
     """The share of the source's distinct knowledge points that a loop's samples hold."""
-    texts = values(run.source.table, "text") if run.source else []
+    texts = column_values(run.source.table, "text") if run.source else []
     return sum(fact_key(text) in loop.taught_points for text in texts) / max(len(texts), 1)
 
 
@@ -218,7 +218,7 @@ def _find_first_questions(drafts: RandomRows | None) -> dict[str, str]:
     found: dict[str, str] = {}
     if drafts is not None:
         table = drafts.table
-        reasons, questions = values(table, "reason"), values(table, "question")
+        reasons, questions = column_values(table, "reason"), column_values(table, "question")
         for reason, question in zip(reasons, questions, strict=True):
             found.setdefault(reason or ACCEPTED, _shorten_question(question or ""))
     return found
@@ -269,7 +269,7 @@ def _describe_cell(run: SavedRun, number: int, log10_density: float) -> CellRow:
         held=held,
         fill=min(held / quota, MAX_BAR_MULTIPLE) if quota else 0.0,
         reachable=bool(run.target["reachable"][number].as_py()),
-        examples=values(run.source.table.take(rows[:POINTS_SHOWN]), "text"),
+        examples=column_values(run.source.table.take(rows[:POINTS_SHOWN]), "text"),
     )
 
 

@@ -8,7 +8,7 @@ import orjson
 
 from kdos.checks.answers import find_leaked_answer
 from kdos.logic import Fault, find_faults, parse
-from kdos.pool.grouping import normalise
+from kdos.pool.grouping import normalise_text
 from kdos.rules.drafting import (
     FactDrafter,
     StatementDrafter,
@@ -162,7 +162,7 @@ def _has_other_answer(fact: Fact, slot: str, index: FactIndex) -> bool:
 
 def _are_all_different(answers: Sequence[str]) -> bool:
     """Do the distractors differ from the answer and from each other?"""
-    return len({normalise(text) or text for text in answers}) == len(answers)
+    return len({normalise_text(text) or text for text in answers}) == len(answers)
 
 
 TASKS: Mapping[str, Callable[[Inputs], dict[str, Any] | str]] = {

@@ -15,7 +15,7 @@ from kdos.density import Space, fit_space
 from kdos.embed import Embedder, LexicalEmbedder, embed_in_blocks
 from kdos.errors import UsageError
 from kdos.extract import extract_seeds, extraction_table, merge_paraphrases, merge_points
-from kdos.pool import Extraction, Inventory, Refusal, Seed, Tally, group_paraphrases, values
+from kdos.pool import Extraction, Inventory, Refusal, Seed, Tally, column_values, group_paraphrases
 from kdos.seed import DOCUMENTS, PASSAGES, SEEDS, gather_seeds
 from kdos.store import (
     atomic_folder,
@@ -63,10 +63,10 @@ def prepare_inputs(
     return LoopInputs(
         library=library,
         inventory=Inventory(
-            values(reference, "text"),
+            column_values(reference, "text"),
             points=folder.read_reference_points(),
             cells=reference["cell"].to_numpy().astype(np.int32),
-            wordings=values(reference, "wordings"),
+            wordings=column_values(reference, "wordings"),
         ),
         space=space,
         embedder=embedder,
@@ -107,7 +107,9 @@ def write_seeds(config: Config, folder: RunFolder, *, ask: Ask, progress: Progre
             tallies["document"].accepted += batch.documents.num_rows
             tallies["seed"].accepted += batch.seeds.num_rows
             for stage, reason in zip(
-                values(batch.refusals, "stage"), values(batch.refusals, "reason"), strict=True
+                column_values(batch.refusals, "stage"),
+                column_values(batch.refusals, "reason"),
+                strict=True,
             ):
                 tallies[stage].refused[reason] += 1
             progress.update(tallies["seed"].accepted, f"{tallies['document'].accepted} documents")
@@ -160,7 +162,7 @@ def ensure_lexical_embedder(
     """The embedder that learns from the reference texts: fitted once and kept."""
     if not folder.embedder.exists():
         with progress.stage("embed"):
-            texts = values(points, "text")
+            texts = column_values(points, "text")
             fitted = LexicalEmbedder.fit(texts, random_seed=config.random_seed)
             write_arrays(folder.embedder, {"name": fitted.name}, fitted.to_arrays())
     return LexicalEmbedder(**read_arrays(folder.embedder)[1])
@@ -177,7 +179,7 @@ def ensure_space(
     """The frozen space and the reference: its knowledge points with their places in it."""
     if not folder.knowledge_points.exists():
         with progress.stage("space"):
-            vectors = embed_in_blocks(embedder, values(points, "text"))
+            vectors = embed_in_blocks(embedder, column_values(points, "text"))
             if embedder.name != LexicalEmbedder.name:
                 points, vectors = merge_wordings(points, vectors)
             space, reference = fit_space(
@@ -207,5 +209,7 @@ def merge_wordings(points: pa.Table, vectors: Float32Array) -> tuple[pa.Table, F
     Only vectors that know what words mean can tell; the lexical embedder's do not.
     """
     lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-    grouping = group_paraphrases(values(points, "text"), vectors / np.maximum(lengths, 1e-12))
+    grouping = group_paraphrases(
+        column_values(points, "text"), vectors / np.maximum(lengths, 1e-12)
+    )
     return merge_paraphrases(points, grouping), vectors[grouping.first]

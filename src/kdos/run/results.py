@@ -12,7 +12,7 @@ from kdos.config import Config
 from kdos.density import measure_density
 from kdos.export import read_card, write_dataset
 from kdos.llm import Spending
-from kdos.pool import values
+from kdos.pool import column_values
 from kdos.run.benchmarks import decontamination_report
 from kdos.run.prepare import LoopInputs
 from kdos.run.rounds import (
@@ -115,7 +115,7 @@ def reference_facts(reference: pa.Table) -> dict[str, int]:
     return {
         "statements": int(times.sum()),
         "knowledge_points": len(times),
-        "merged_wordings": sum(map(len, values(reference, "wordings"))),
+        "merged_wordings": sum(map(len, column_values(reference, "wordings"))),
         "stated_once": int((times == 1).sum()),
         "most_often": int(times.max()),
     }

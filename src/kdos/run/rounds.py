@@ -16,7 +16,7 @@ from kdos.density import Space, cell_log_density
 from kdos.density.profile import effective_cells
 from kdos.embed import LexicalEmbedder
 from kdos.llm import BudgetSpentError
-from kdos.pool import Pool, Tally, values
+from kdos.pool import Pool, Tally, column_values
 from kdos.report import LivePage
 from kdos.run.benchmarks import index_benchmarks, paraphrase_check, read_benchmark_questions
 from kdos.run.prepare import LoopInputs
@@ -129,7 +129,7 @@ def restore_state(folder: RunFolder, context: SynthesisContext) -> LoopState:
         state = state.extend(outcome, cells=context.inventory.cells, kl=kl)
         for row in tables["samples"].select(["question", "answer", "id"]).to_pylist():
             context.known.add_question(row["question"], [row["answer"]], name=row["id"])
-        context.shapes.add_shapes(values(tables["samples"], "shape"))
+        context.shapes.add_shapes(column_values(tables["samples"], "shape"))
     return state
 
 

@@ -15,7 +15,7 @@ from kdos.artifacts import RunFolder
 from kdos.config import Config
 from kdos.embed import embed_in_blocks
 from kdos.errors import InputError
-from kdos.pool import values
+from kdos.pool import column_values
 from kdos.pool.grouping import fact_key
 from kdos.rows import Rows, list_table_fields, read_table_rows, resolve_field
 from kdos.run.prepare import LoopInputs
@@ -79,7 +79,7 @@ def cell_target(config: Config, inputs: LoopInputs, links: SeedLinks) -> Float64
     )
     if not config.disciplines:
         return log_q
-    domains = values(inputs.library.seeds, "domain")
+    domains = column_values(inputs.library.seeds, "domain")
     return discipline_target(log_q, config.disciplines, domains=domains, links=links)
 
 
@@ -184,7 +184,7 @@ def read_run_deficit(path: Path, *, examples: int) -> RunDeficit:
     wanting = np.flatnonzero((quota > held) | ~reachable)
     order = wanting[np.lexsort((wanting, -(quota - held)[wanting]))]
     points = read_parquet(folder.knowledge_points, ["text", "cell"])
-    by_cell = texts_by_cell(values(points, "text"), values(points, "cell"), n_cells)
+    by_cell = texts_by_cell(column_values(points, "text"), column_values(points, "cell"), n_cells)
     cells = tuple(
         CellDeficit(
             cell=int(cell),
@@ -221,9 +221,13 @@ def count_pool(folder: RunFolder, n_cells: int) -> tuple[int, Int64Array, Int64A
     known: Counter[str] = Counter()
     for held in folder.read_rounds("samples", ["knowledge_points", "cells"]):
         samples += held.num_rows
-        cells += [cell for row in values(held, "cells") for cell in row]
-        known.update(fact_key(text) for row in values(held, "knowledge_points") for text in row)
-    aimed = [c for picks in folder.read_rounds("picks", ["cell"]) for c in values(picks, "cell")]
+        cells += [cell for row in column_values(held, "cells") for cell in row]
+        known.update(
+            fact_key(text) for row in column_values(held, "knowledge_points") for text in row
+        )
+    aimed = [
+        c for picks in folder.read_rounds("picks", ["cell"]) for c in column_values(picks, "cell")
+    ]
     by_cell = [np.bincount(np.array(each, np.int64), minlength=n_cells) for each in (cells, aimed)]
     return samples, by_cell[0], by_cell[1], known
 

@@ -7,7 +7,7 @@ from itertools import chain
 import pyarrow as pa
 
 from kdos.config import SourceConfig
-from kdos.pool import Document, Passage, Refusal, Seed, fields_of
+from kdos.pool import Document, Passage, Refusal, Seed, record_fields
 from kdos.seed.passages import PASSAGE_SIZE, cut_passages
 from kdos.seed.questions import open_questions
 from kdos.seed.sources import open_source
@@ -149,14 +149,14 @@ class _BatchBuilder:
             passages=records_to_table(self.passages, PASSAGES),
             seeds=records_to_table(self.seeds, SEEDS),
             refusals=_rows_to_table(
-                [(stage, *fields_of(why).values()) for stage, why in self.refusals], REFUSALS
+                [(stage, *record_fields(why).values()) for stage, why in self.refusals], REFUSALS
             ),
         )
 
 
 def records_to_table(records: Iterable[Document | Passage | Seed], schema: pa.Schema) -> pa.Table:
     """One row a record, its fields being the schema's columns in the same order."""
-    return _rows_to_table([tuple(fields_of(record).values()) for record in records], schema)
+    return _rows_to_table([tuple(record_fields(record).values()) for record in records], schema)
 
 
 def _rows_to_table(rows: Sequence[tuple[object, ...]], schema: pa.Schema) -> pa.Table:

@@ -9,10 +9,10 @@ from kdos.select.measured import (
     measure_dataset,
     measure_in_space_of,
 )
-from kdos.select.rows import DEDUP, chosen_row_tables, find_candidates, write_selection
+from kdos.select.rows import DEDUP_MODES, chosen_row_tables, find_candidates, write_selection
 
 __all__ = [
-    "DEDUP",
+    "DEDUP_MODES",
     "Candidates",
     "FittedDataset",
     "MeasureOptions",

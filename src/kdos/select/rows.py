@@ -11,20 +11,20 @@ from kdos.arrays import Float64Array, Int64Array
 from kdos.density import RowDensities, find_copies
 from kdos.errors import UsageError
 from kdos.pool import group_texts
-from kdos.pool.duplicates import SIMILAR, near_duplicates
+from kdos.pool.duplicates import NEAR_DUPLICATE_JACCARD, find_near_duplicates
 from kdos.rows.dataset import Dataset
 from kdos.select.choose import Candidates, Selection
 from kdos.select.measured import FittedDataset, measure_dataset
 from kdos.store import write_parquet
 
-DEDUP = ("off", "exact", "near")
+DEDUP_MODES = ("off", "exact", "near")
 
 
 def find_candidates(
     found: FittedDataset,
     *,
     dedup: str = "off",
-    similar: float = SIMILAR,
+    similar: float = NEAR_DUPLICATE_JACCARD,
     weight: str | None = None,
     random_seed: int = 0,
     densities: RowDensities | None = None,
@@ -50,13 +50,15 @@ def find_candidates(
     )
 
 
-def _rows_without_repeats(dataset: Dataset, dedup: str, *, similar: float = SIMILAR) -> Int64Array:
+def _rows_without_repeats(
+    dataset: Dataset, dedup: str, *, similar: float = NEAR_DUPLICATE_JACCARD
+) -> Int64Array:
     """Of the usable rows, numbered from 0, those that repeat no earlier one."""
     texts = [text for batch in dataset.read_batches() for text in batch.texts or ()]
     if texts:
         match dedup:
             case "near":
-                return near_duplicates(texts, similar=similar).kept
+                return find_near_duplicates(texts, similar=similar).kept_rows
             case "exact":
                 return np.sort(group_texts(texts).first)
             case _:

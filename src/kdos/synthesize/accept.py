@@ -19,7 +19,7 @@ def refuse_crowded_draft(
     refused at its end as well.
     """
     inventory, pool = context.inventory, state.pool
-    if not inventory.knows(texts):
+    if not inventory.knows_all(texts):
         return None
     cells = [int(inventory.cells[row]) for row in inventory.rows(texts)]
     decision = _decide(cells, pool.counts, deficit, slack_left(pool.samples, context), context)

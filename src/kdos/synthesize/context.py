@@ -12,7 +12,16 @@ from kdos.checks import BenchmarkIndex, KnownQuestions
 from kdos.config import Config, SynthesizeConfig
 from kdos.density import Space
 from kdos.logic import ShapeCounts
-from kdos.pool import Draft, Extraction, Inventory, Passage, Refusal, Seed, row_of, values
+from kdos.pool import (
+    Draft,
+    Extraction,
+    Inventory,
+    Passage,
+    Refusal,
+    Seed,
+    column_values,
+    row_values,
+)
 from kdos.sampler import SeedGraph, SeedLinks, build_seed_graph
 from kdos.tasks import Ask
 
@@ -30,20 +39,20 @@ class Library:
         self.seeds = seeds
         self.extractions = extractions
         self.passages = passages
-        self._passage_rows = {name: row for row, name in enumerate(values(passages, "id"))}
+        self._passage_rows = {name: row for row, name in enumerate(column_values(passages, "id"))}
         self.seed = lru_cache(RECORDS_CACHED)(self._seed)
         self.extraction = lru_cache(RECORDS_CACHED)(self._extraction)
         self.passage = lru_cache(RECORDS_CACHED)(self._passage)
 
     def _seed(self, row: int) -> Seed:
         """The seed in this row."""
-        value = row_of(self.seeds, row)
+        value = row_values(self.seeds, row)
         value["answers"] = tuple(value["answers"])
         return Seed(**value)
 
     def _extraction(self, row: int) -> Extraction:
         """The extraction of the seed in this row."""
-        value = row_of(self.extractions, row)
+        value = row_values(self.extractions, row)
         return Extraction(
             topic_entities=tuple(value["topic_entities"]),
             knowledge_points=tuple(value["knowledge_points"]),
@@ -52,7 +61,7 @@ class Library:
 
     def _passage(self, name: str) -> Passage:
         """The passage of this id."""
-        return Passage(**row_of(self.passages, self._passage_rows[name]))
+        return Passage(**row_values(self.passages, self._passage_rows[name]))
 
     def passages_of(self, seeds: Iterable[Seed]) -> list[Passage]:
         """The passages of seeds, in order, each once; a given question may have none."""
@@ -63,13 +72,15 @@ class Library:
         """Which knowledge points, seeds and documents belong together."""
         points_of = [
             np.array(inventory.rows(texts), np.int64)
-            for texts in values(self.extractions, "knowledge_points")
+            for texts in column_values(self.extractions, "knowledge_points")
         ]
         seed_rows = np.repeat(np.arange(len(points_of)), [len(points) for points in points_of])
         held = np.concatenate([*points_of, np.zeros(0, np.int64)])
-        documents, n_documents = _number_names(values(self.seeds, "document"))
+        documents, n_documents = _number_names(column_values(self.seeds, "document"))
         # A given question may have no passage; it then counts as a passage of its own.
-        passages_and_ids = zip(values(self.seeds, "passage"), values(self.seeds, "id"), strict=True)
+        passages_and_ids = zip(
+            column_values(self.seeds, "passage"), column_values(self.seeds, "id"), strict=True
+        )
         passages, n_passages = _number_names(
             [passage or f"seed {name}" for passage, name in passages_and_ids]
         )

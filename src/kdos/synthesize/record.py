@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from kdos.pool import Inventory, Sample, Seed, fields_of, values
+from kdos.pool import Inventory, Sample, Seed, column_values, record_fields
 from kdos.synthesize.context import Library
 from kdos.synthesize.loop import Candidate, Round, RoundOutcome
 
@@ -96,7 +96,7 @@ def round_tables(
 
 def _sample_row(sample: Sample) -> dict[str, Any]:
     """The sample as a row of its table."""
-    return fields_of(sample) | {"evidence": [fields_of(quote) for quote in sample.evidence]}
+    return record_fields(sample) | {"evidence": [record_fields(quote) for quote in sample.evidence]}
 
 
 def accepted_sample(
@@ -139,17 +139,17 @@ def read_round_outcome(tables: Mapping[str, pa.Table], inventory: Inventory) -> 
     """What later rounds need of a round; its new knowledge points join the inventory."""
     fresh = tables["new_knowledge_points"]
     if fresh.num_rows:
-        inventory.extend(
-            values(fresh, "text"),
-            points=np.array(values(fresh, "point"), np.float32),
+        inventory.append_new(
+            column_values(fresh, "text"),
+            points=np.array(column_values(fresh, "point"), np.float32),
             cells=fresh["cell"].to_numpy().astype(np.int32),
         )
     picks, samples = tables["picks"], tables["samples"]
-    places = {name: place for place, name in enumerate(values(picks, "id"))}
+    places = {name: place for place, name in enumerate(column_values(picks, "id"))}
     return RoundOutcome(
-        asked=[tuple(use) for use in values(picks, "knowledge_points")],
-        samples=[inventory.rows(texts) for texts in values(samples, "knowledge_points")],
-        sources=[places[name.partition("/")[0]] for name in values(samples, "id")],
+        asked=[tuple(use) for use in column_values(picks, "knowledge_points")],
+        samples=[inventory.rows(texts) for texts in column_values(samples, "knowledge_points")],
+        sources=[places[name.partition("/")[0]] for name in column_values(samples, "id")],
     )
 
 

@@ -103,6 +103,6 @@ def draft_and_locate(
         if candidate.extraction and not candidate.refusal
     }
     inventory = context.inventory
-    inventory.add((text for texts in held.values() for text in texts), context.locate_texts)
+    inventory.add_unknown((text for texts in held.values() for text in texts), context.locate_texts)
     rows = {name: inventory.rows(texts) for name, texts in held.items()}
     return [replace(c, points=rows.get(c.draft.id, ())) for c in candidates], failed

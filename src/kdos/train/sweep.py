@@ -13,7 +13,7 @@ from kdos.arrays import BoolArray, Float64Array, Int64Array
 from kdos.artifacts import RunFolder
 from kdos.chance import keyed_generator
 from kdos.errors import InputError
-from kdos.pool import values
+from kdos.pool import column_values
 from kdos.rules import read_fact
 from kdos.scoring import bootstrap_mean, compare_paired_scores
 from kdos.store import read_parquet
@@ -59,7 +59,7 @@ def read_knowledge(run: Path, *, most: int, random_seed: int) -> RunKnowledge:
     if not folder.knowledge_points.is_file() or not samples:
         raise InputError(f"RUN must be the folder of a finished `kdos demo`. {run} is none.")
     table = read_parquet(folder.knowledge_points, ["text", "cell"])
-    texts: list[str] = values(table, "text")
+    texts: list[str] = column_values(table, "text")
     read = [askable_triple(text) for text in texts]
     common = set(with_common_values([one for one in read if one], MOST_VALUES))
     usable = np.array([row for row, one in enumerate(read) if one in common])
@@ -81,7 +81,7 @@ def read_knowledge(run: Path, *, most: int, random_seed: int) -> RunKnowledge:
 
 def _sample_sentences(path: Path) -> Iterable[str]:
     table = read_parquet(path, ["knowledge_points"])
-    return chain.from_iterable(values(table, "knowledge_points"))
+    return chain.from_iterable(column_values(table, "knowledge_points"))
 
 
 def askable_triple(text: str) -> Triple | None:
