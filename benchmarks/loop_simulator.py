@@ -35,9 +35,9 @@ from kdos.arrays import BoolArray, Float64Array, Int32Array, Int64Array
 from kdos.chance import keyed_generator
 from kdos.config import BudgetConfig, Config, SourceConfig, SynthesizeConfig
 from kdos.pool import Draft, ErrorClass, Refusal
-from kdos.sampler import Pick, SeedLinks, steer_picks
+from kdos.sampler import Deficit, Pick, SeedLinks, steer_picks
 from kdos.synthesize import LoopState, SynthesisContext, loop_steps, run_rounds
-from kdos.synthesize.loop import Candidate, Deficit, LoopSteps
+from kdos.synthesize.loop import Candidate, LoopSteps
 from kdos.targets import level_target, noise_floor, tempered_target
 from kdos.targets.distribution import mean_log_density
 
@@ -104,7 +104,7 @@ class Drafter:
     held: list[tuple[int, ...]] = field(default_factory=list)
 
     def draft(
-        self, picks: Sequence[Pick], state: LoopState, _lack: Deficit
+        self, picks: Sequence[Pick], state: LoopState, _deficit: Deficit
     ) -> tuple[list[Candidate], list[Refusal]]:
         rng = keyed_generator(self.random_seed, "drafter", state.rounds)
         self.calls += len(picks)
@@ -131,10 +131,10 @@ class Drafter:
 class NoQuestions:
     """Knows no question: two drafts are never the same here."""
 
-    def find(self, *_question: Any) -> None:
+    def find_match(self, *_question: Any) -> None:
         return None
 
-    def add(self, *_question: Any, **_name: Any) -> None:
+    def add_question(self, *_question: Any, **_name: Any) -> None:
         return None
 
 
@@ -196,7 +196,7 @@ def play(
         drafts_per_call=1,
         picks_per_round=picks,
     )
-    room = SynthesisContext(
+    context = SynthesisContext(
         config=Config(
             source=SourceConfig("pydocs"),
             picker="steer" if arm in ("both", "steer only") else "scatter",
@@ -211,16 +211,16 @@ def play(
         **cast(Any, dict.fromkeys(("space", "library", "ask", "embed_texts"))),
     )
     drafter = Drafter(world, many, random_seed)
-    steps = replace(loop_steps(room), draft=drafter.draft)
+    steps = replace(loop_steps(context), draft=drafter.draft)
     if arm == "smallest first":
-        steps = replace(steps, pick=smallest_first(steps, world, random_seed))
+        steps = replace(steps, steer=smallest_first(steps, world, random_seed))
     begin = time.process_time()
-    state, lack, reason, gaps = run(steps, world, drafter, most_calls)
+    state, deficit, reason, gaps = run(steps, world, drafter, most_calls)
     result = Outcome(
         arm, target, "3-5" if many else "1", random_seed, drafter.calls, state.pool.samples,
-        kl=lack.gap.kl, floor=lack.gap.floor, tv=lack.gap.tv, reason=reason, rounds=state.rounds,
+        kl=deficit.gap.kl, floor=deficit.gap.floor, tv=deficit.gap.tv, reason=reason, rounds=state.rounds,
         rises=longest_rise(gaps), seconds=time.process_time() - begin, counts=state.pool.counts,
-        unreachable=tuple(np.flatnonzero(lack.unreachable).tolist()),
+        unreachable=tuple(np.flatnonzero(deficit.unreachable).tolist()),
     )  # fmt: skip
     if arm == "resampled blind":
         return resampled(result, drafter.held, world, log_q, samples // SURPLUS)
@@ -234,15 +234,15 @@ def run(
     steps: LoopSteps, world: World, drafter: Drafter, most_calls: int
 ) -> tuple[LoopState, Deficit, str, list[float]]:
     state = LoopState.begin(n_cells=len(world.counts), n_points=len(world.links.cells))
-    lack, gaps = steps.measure(state), list[float]()
+    deficit, gaps = steps.measure(state), list[float]()
     turns = run_rounds(state, steps)
     while drafter.calls < most_calls:
         try:
-            _, state, lack = next(turns)
+            _, state, deficit = next(turns)
         except StopIteration as stop:
-            return state, lack, stop.value, gaps
-        gaps.append(lack.gap.kl)
-    return state, lack, "cut off", gaps
+            return state, deficit, stop.value, gaps
+        gaps.append(deficit.gap.kl)
+    return state, deficit, "cut off", gaps
 
 
 def longest_rise(gaps: Sequence[float]) -> int:
@@ -258,8 +258,8 @@ def smallest_first(
 ) -> Callable[[LoopState, Deficit], list[Pick]]:
     """Fill the emptiest cells up to a common height, whatever the target says."""
 
-    def pick(state: LoopState, lack: Deficit) -> list[Pick]:
-        size, counts = len(steps.steer(state, lack)), state.pool.counts
+    def pick(state: LoopState, deficit: Deficit) -> list[Pick]:
+        size, counts = len(steps.steer(state, deficit)), state.pool.counts
         low, high = 0, int(counts.max()) + size
         while low < high:
             middle = (low + high) // 2
