@@ -10,7 +10,7 @@ from kdos.checks import (
     KnownQuestions,
     answer_aliases,
     check_drafts,
-    locate_answer,
+    locate_answer_evidence,
 )
 from kdos.checks.draft_checks import MIN_SHAPED_SAMPLES, check_logic_shape, statements_contradict
 from kdos.logic import ShapeCounts, parse, shape_of_logic
@@ -140,7 +140,7 @@ def test_a_question_of_the_pool_or_a_benchmark_is_refused():
 
 
 def test_the_answer_has_a_place_in_the_document():
-    place = locate_answer(SOUND.evidence, SOUND.answer, PASSAGES)
+    place = locate_answer_evidence(SOUND.evidence, SOUND.answer, PASSAGES)
     assert place is not None
     start = place.start - PASSAGE.start
     assert PASSAGE.text[start : place.end - PASSAGE.start] == "Paris"

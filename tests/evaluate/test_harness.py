@@ -3,7 +3,12 @@ from importlib.resources import files
 
 import pytest
 
-from kdos.evaluate.harness.scores import METRICS, first_gold_answer, format_prompt, score_results
+from kdos.evaluate.harness.scores import (
+    HARNESS_METRICS,
+    first_gold_answer,
+    format_prompt,
+    score_results,
+)
 
 TASKS = sorted(
     (f.name, f.read_text()) for f in files("kdos.evaluate.harness").iterdir() if ".yaml" in f.name
@@ -21,7 +26,7 @@ def test_rows_of_each_benchmark_are_asked_and_scored(name):
     row = ROWS[name]
     assert format_prompt(row) == "Question: Which year?\nAnswer:"
     assert first_gold_answer(row) == "1970"
-    assert score_results(row, [" 1970"]) == dict.fromkeys(METRICS, 1.0)
+    assert score_results(row, [" 1970"]) == dict.fromkeys(HARNESS_METRICS, 1.0)
     assert score_results(row, ["in 1971"])["correct"] == 0.0
 
 
@@ -37,4 +42,4 @@ def test_tasks_name_functions_and_metrics_that_exist(name, text):
         "first_gold_answer",
         "score_results",
     }
-    assert tuple(re.findall(r"metric: (\w+)", text)) == METRICS
+    assert tuple(re.findall(r"metric: (\w+)", text)) == HARNESS_METRICS

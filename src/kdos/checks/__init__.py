@@ -1,6 +1,6 @@
 """What becomes of a draft: drafts in; refusals, each with a reason and a class, out."""
 
-from kdos.checks.answers import AnswerSpan, find_quote_span, locate_answer
+from kdos.checks.answers import AnswerSpan, find_quote_span, locate_answer_evidence
 from kdos.checks.decontamination import (
     AnsweredQuestion,
     BenchmarkIndex,
@@ -63,6 +63,6 @@ __all__ = [
     "find_paraphrases",
     "find_quote_span",
     "is_rewritable",
-    "locate_answer",
+    "locate_answer_evidence",
     "make_refusal",
 ]

@@ -221,7 +221,7 @@ def find_misquoted_evidence(draft: Draft, passages: Mapping[str, Passage]) -> Ev
     return None
 
 
-def locate_answer(
+def locate_answer_evidence(
     evidence: Sequence[Evidence], answer: str, passages: Mapping[str, Passage]
 ) -> AnswerSpan | None:
     """Where the answer stands inside the first quote that holds it."""

@@ -76,8 +76,10 @@ class BenchmarkIndex:
         # Each shared n-gram votes for the benchmark questions that hold it; only the one with most
         # votes is looked at, and must have CONTAINED_SHARE of its own n-grams here. Sorted, so that
         # a tie does not depend on the order of a set.
-        shared = sorted({ngram for ngram in _word_ngrams(question) if ngram in self._rows_with})
-        votes = Counter(row for ngram in shared for row in self._rows_with[ngram])
+        shared = {ngram for ngram in _word_ngrams(question) if ngram in self._rows_with}
+        if not shared:  # nearly always: a counter costs 2.5 of the 17 µs that a question takes
+            return None
+        votes = Counter(row for ngram in sorted(shared) for row in self._rows_with[ngram])
         for row, n_shared in votes.most_common(1):
             name, held, n_ngrams, theirs = self._entries[row]
             if n_shared < CONTAINED_SHARE * n_ngrams:

@@ -12,7 +12,7 @@ from functools import lru_cache
 from itertools import combinations
 from typing import TypeVar
 
-from kdos.checks.answers import find_leaked_answer, find_misquoted_evidence, locate_answer
+from kdos.checks.answers import find_leaked_answer, find_misquoted_evidence, locate_answer_evidence
 from kdos.checks.decontamination import BenchmarkIndex
 from kdos.checks.known_questions import (
     KnownQuestions,
@@ -279,7 +279,7 @@ def check_evidence(draft: Draft, passages: Mapping[str, Passage]) -> Refusal | N
         return make_refusal("no_evidence")
     if wrong := find_misquoted_evidence(draft, passages):
         return make_refusal("evidence_not_in_passage", f"{wrong.passage}: {wrong.quote}")
-    if locate_answer(draft.evidence, draft.answer, passages) is None:
+    if locate_answer_evidence(draft.evidence, draft.answer, passages) is None:
         return make_refusal("answer_not_in_evidence", draft.answer)
     return None
 

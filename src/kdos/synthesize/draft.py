@@ -16,9 +16,9 @@ from kdos.checks import (
     check_knowledge_points,
     check_logic,
     is_rewritable,
-    locate_answer,
+    locate_answer_evidence,
 )
-from kdos.checks.review import ReviewCase, review_cases
+from kdos.checks.judging import ReviewCase, review_cases
 from kdos.logic import Logic, parse, shape_of_logic
 from kdos.pool import ErrorClass, Extraction, Passage, Refusal, Seed
 from kdos.sampler import Pick
@@ -135,7 +135,7 @@ def check_candidates(
     for candidate, case, refusal in zip(candidates, cases, refusals, strict=True):
         draft = candidate.draft
         refusal = refusal or refuse_crowded(draft.knowledge_points)
-        place = locate_answer(draft.evidence, draft.answer, case.passages)
+        place = locate_answer_evidence(draft.evidence, draft.answer, case.passages)
         checked.append(replace(candidate, refusal=refusal, place=place))
     return checked
 

@@ -20,7 +20,7 @@ from kdos.checks import (
     make_refusal,
 )
 from kdos.checks.answers import find_answer_span
-from kdos.checks.review import ReviewCase, review_cases
+from kdos.checks.judging import ReviewCase, review_cases
 from kdos.logic import Logic, ShapeCounts, parse, shape_of_logic
 from kdos.pool import Refusal
 from kdos.tasks import CHECKS, Ask

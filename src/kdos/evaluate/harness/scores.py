@@ -6,7 +6,7 @@ from typing import Any
 from kdos.evaluate.evaluation_files import read_question_row
 from kdos.scoring import score_answer
 
-METRICS = ("em", "f1", "contains", "correct", "attempted")
+HARNESS_METRICS = ("em", "f1", "contains", "correct", "attempted")
 
 
 def first_gold_answer(row: Mapping[str, Any]) -> str:
@@ -22,4 +22,4 @@ def format_prompt(row: Mapping[str, Any]) -> str:
 def score_results(row: Mapping[str, Any], results: Sequence[str]) -> dict[str, float]:
     """Every score of the generated answer."""
     found = score_answer(results[0].strip(), read_question_row(row))
-    return {name: getattr(found, name) for name in METRICS}
+    return {name: getattr(found, name) for name in HARNESS_METRICS}
