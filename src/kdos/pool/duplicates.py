@@ -18,19 +18,26 @@ from kdos.arrays import Float32Array, Int64Array, UInt8Array, UInt32Array, UInt6
 from kdos.errors import UsageError
 from kdos.threads import run_in_spans
 
+# Jaccard similarity of 4-grams from which two texts are near-duplicates. Of 35,087 questions of
+# public benchmarks 593 are called so at 0.7, many of which ask the same of another entity; at 0.9
+# five pairs are left.
 NEAR_DUPLICATE_JACCARD = 0.7
-"""Jaccard similarity of 4-grams from which two texts are near-duplicates."""
 GRAM_LENGTH = 4
+# Two texts are compared when all hashes of any one band agree. With Jaccard similarity J of what is
+# hashed that happens with probability 1 - (1 - J^3)^24: 0.99996 at 0.7, 0.48 at 0.3. 32 bands found
+# 98.5 % of the edits in 21.8 s of processor time where 24 found 98.9 %, looking further back, in
+# 19.3 (10^6 questions from ten templates).
 BANDS, HASHES_PER_BAND = 24, 3
-"""Two texts are compared when all `ROWS` hashes of any of the `BANDS` bands agree."""
+# 4-grams in more than this share of the texts take no part in the signatures: questions from one
+# template share most of theirs, and would all be candidates of one another.
 RARE_SHARE = 0.02
-"""4-grams in more than this share of the texts take no part in the signatures."""
+# Counters that 4-grams are counted in; a collision makes a rare 4-gram look common, no more.
 SKETCH_COUNTERS = 2**22
-"""Counters that 4-grams are counted in; a collision makes a rare 4-gram look common, no more."""
+# Texts, evenly spread, that tell how common a 4-gram is.
 COUNTED_TEXTS = 131_072
-"""Texts, evenly spread, that tell how common a 4-gram is."""
+# Earlier texts of the same band that a text is compared with at most. 64 found 97.9 % of the edits
+# in 18.4 s, 256 98.9 % in 19.3 (the same questions).
 COMPARED_PER_BAND = 256
-"""Earlier texts of the same band that a text is compared with at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +99,7 @@ def _fold_texts(
 def _build_gram_sets(data: UInt8Array, offsets: Int64Array) -> tuple[UInt32Array, Int64Array]:
     """The set of hashed 4-grams of each text, sorted; set i is `grams[bounds[i]:bounds[i + 1]]`."""
     room = np.concatenate([[0], np.cumsum(np.diff(offsets) + 2)])
+    # As many places as a text can have letters at most; the gaps are closed when sizes are known.
     grams = np.empty(room[-1], np.uint32)
     sizes = np.zeros(len(offsets) - 1, np.int64)
     run_in_spans(
@@ -112,11 +120,12 @@ def _compute_band_keys(
     common = np.zeros(SKETCH_COUNTERS, np.uint32)
     _count_grams(grams, bounds, step, common)
     most = max(2, int(RARE_SHARE * (n // step)))
+    # Each hash is h(x) = a x + b mod 2^32 with a odd, a permutation of the 4-grams' own hashes. The
+    # least h over a set stands for it: two sets agree in it with probability J (Broder 1997).
     rng = np.random.Generator(np.random.Philox(random_seed))
-    odd = rng.integers(0, 2**31, BANDS * HASHES_PER_BAND).astype(np.uint32) * np.uint32(
-        2
-    ) + np.uint32(1)
-    shift = rng.integers(0, 2**32, BANDS * HASHES_PER_BAND).astype(np.uint32)
+    n_hashes = BANDS * HASHES_PER_BAND
+    odd = rng.integers(0, 2**31, n_hashes).astype(np.uint32) * np.uint32(2) + np.uint32(1)
+    shift = rng.integers(0, 2**32, n_hashes).astype(np.uint32)
     keys = np.empty((n, BANDS), np.uint64)
     run_in_spans(
         lambda start, end: _fill_band_keys(
@@ -184,11 +193,13 @@ def _fill_gram_sets(
         held = max(1, count - GRAM_LENGTH + 1)
         window = grams[room[text] : room[text] + held]
         for gram in range(held):
+            # From the offset of FNV-1a on; its multiplier is 2^32 over the golden ratio.
             state = np.uint32(2166136261)
             for letter in range(gram, min(gram + GRAM_LENGTH, count)):
                 state = np.uint32((state ^ letters[letter]) * np.uint32(0x9E3779B1))
                 state = np.uint32(state ^ (state >> np.uint32(15)))
             window[gram] = state
+        # Sorted and without repeats, so that two sets are compared in one pass over both.
         window.sort()
         distinct = 1
         for gram in range(1, held):
@@ -279,6 +290,7 @@ def _fill_band_keys(
             rare += common[grams[gram] & np.uint32(SKETCH_COUNTERS - 1)] <= most
         for gram in range(bounds[text], bounds[text + 1]):
             value = grams[gram]
+            # A text of common 4-grams alone is signed by all of them.
             if rare == 0 or common[value & np.uint32(SKETCH_COUNTERS - 1)] <= most:
                 for place in range(BANDS * HASHES_PER_BAND):
                     mixed = np.uint32(value * odd[place] + shift[place])
@@ -313,6 +325,7 @@ def _similar_pairs_of_band(
             run = at
         for before in range(max(run, at - COMPARED_PER_BAND), at):
             other = order[before]
+            # A pair that met in an earlier band was verified there.
             if numbers[row] != numbers[other] or _share_earlier_band(keys, row, other, band):
                 continue
             found = _jaccard_similarity(grams, bounds, row, other, similar)
@@ -344,6 +357,7 @@ def _jaccard_similarity(
     i, j = bounds[left], bounds[right]
     end_i, end_j = bounds[left + 1], bounds[right + 1]
     both = (end_i - i) + (end_j - j)
+    # J >= s means at least s (a + b) / (1 + s) shared; so many may be missed, and no more.
     spare = both - 2 * (similar * both / (1 + similar)) + 1e-9
     shared = 0
     missed = 0
@@ -373,7 +387,7 @@ def _keep_first_of_each(
     """A row repeats the most similar of the earlier rows that are kept; the first among equals."""
     for pair in range(len(later)):
         row, other = later[pair], earlier[pair]
-        if copy_of[other] != other:
+        if copy_of[other] != other:  # a copy speaks for nobody: no chains
             continue
         if copy_of[row] == row or share[pair] > similarity[row]:
             copy_of[row], similarity[row] = other, share[pair]

@@ -17,16 +17,17 @@ from kdos.arrays import Float32Array
 from kdos.pool.grouping import Grouping
 from kdos.pool.wording import SentenceWords, read_sentence_words, stem_word
 
+# Least cosine of two vectors: where both name the same relation and say nothing else; where they do
+# and one of them says more; where the table does not know the relation. Together with names and
+# relations they have precision 0.995 at recall 0.878 (MiniLM), against near misses such as born in
+# and died in 0.995 at 0.857, where the cosine alone has 0.95 at 0.98 and 0.78 at 0.88.
 COSINE_SAME_RELATION = 0.6
-"""Least cosine where both name the same relation and say nothing else."""
 COSINE_ONE_SAYS_MORE = 0.85
-"""Least cosine where they do and one of them says more."""
 COSINE_UNKNOWN_RELATION = 0.93
-"""Least cosine where the table does not know the relation."""
+# Rarest words of a knowledge point under which it is looked for.
 ANCHOR_WORDS = 3
-"""Rarest words of a knowledge point under which it is looked for."""
+# Groups looked at under one word: bounds the time where a word stands everywhere.
 GROUPS_PER_ANCHOR = 512
-"""Groups looked at under one word: bounds the time where a word stands everywhere."""
 
 _RELATIONS = """
 born birth birthplace
@@ -118,6 +119,7 @@ def group_paraphrases(texts: Sequence[str], vectors: Float32Array) -> Grouping:
 
 def states_same_fact(one: FactWords, other: FactWords, cosine: float) -> bool:
     """Do two knowledge points at this cosine state one fact?"""
+    # Names and numbers pin a fact down: each must stand in the other sentence as well.
     ours, theirs = one.sentence, other.sentence
     if not (ours.names <= theirs.words and theirs.names <= ours.words):
         return False
@@ -125,6 +127,7 @@ def states_same_fact(one: FactWords, other: FactWords, cosine: float) -> bool:
         return False
     if sorted(ours.all_words()) == sorted(theirs.all_words()):
         return not _names_exchanged(ours, theirs)
+    # What is left over once relation words are taken off both must not be a value of its own.
     shared = one.relations.keys() & other.relations.keys()
     ours_alone, theirs_alone = (
         _words_only_in(one, theirs, shared),
