@@ -12,7 +12,7 @@ from kdos.cli import main
 from kdos.llm import ScriptedEngine
 from kdos.llm.mock_server import InjectedFaults, MockServer, serve_app
 from kdos.rules import RulesEngine
-from kdos.tasks.evaluation import GRADE_PROMPT, RECALL_PROMPT
+from kdos.tasks.judge import GRADE_PROMPT, RECALL_PROMPT
 
 ROWS = [
     {"id": str(n), "question": f'What is "{n}" as a word?', "answers": [f"word{n}"]}

@@ -8,10 +8,9 @@ import pytest
 from kdos.checks import DraftInContext, KnownQuestions, check_drafts, combine_judgements
 from kdos.pool import Extraction, Passage, Seed
 from kdos.tasks import Group, Reply, ask_drafts, read_drafts, read_extraction, read_judgement
-from kdos.tasks.extract import EXTRACT_PROMPT
+from kdos.tasks.extract import EXTRACT_PROMPT, SEED_PROMPT, read_seeds
 from kdos.tasks.judge import JUDGE_PROMPT
 from kdos.tasks.request import Request
-from kdos.tasks.seed import SEED_PROMPT, read_seeds
 from kdos.tasks.synthesize import SYNTHESIZE_PROMPT
 
 REQUIREMENTS = {

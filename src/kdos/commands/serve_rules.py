@@ -6,10 +6,8 @@ from threading import Event
 from kdos.errors import UsageError
 from kdos.llm.mock_server import InjectedFaults, MockServer, serve_app
 from kdos.rules import RulesEngine
-from kdos.tasks.evaluation import GRADE_PROMPT, RECALL_PROMPT
-from kdos.tasks.extract import EXTRACT_PROMPT
-from kdos.tasks.judge import JUDGE_PROMPT
-from kdos.tasks.seed import SEED_PROMPT
+from kdos.tasks.extract import EXTRACT_PROMPT, SEED_PROMPT
+from kdos.tasks.judge import GRADE_PROMPT, JUDGE_PROMPT, RECALL_PROMPT
 from kdos.tasks.synthesize import SYNTHESIZE_PROMPT
 from kdos.terminal import print_json, print_status
 

@@ -1,17 +1,21 @@
 """What we ask of a model: records in, requests out; replies in, records out."""
 
-from kdos.tasks.evaluation import Grade, ask_grade, ask_recall, read_grade, read_recall
-from kdos.tasks.extract import ask_extraction, read_extraction
+from kdos.tasks.extract import ask_extraction, ask_seeds, read_extraction, read_seeds
 from kdos.tasks.judge import (
     CHECKS,
     CRITERIA,
     QUOTED_CRITERIA,
+    Grade,
     Judgement,
     ask_answer,
+    ask_grade,
     ask_judgement,
+    ask_recall,
     judgement_refusal,
     read_answer,
+    read_grade,
     read_judgement,
+    read_recall,
 )
 from kdos.tasks.request import (
     ORDER_WINDOW,
@@ -24,7 +28,6 @@ from kdos.tasks.request import (
     json_digest,
     pair_replies_in_order,
 )
-from kdos.tasks.seed import ask_seeds, read_seeds
 from kdos.tasks.synthesize import (
     SYNTHESIZE_PROMPT,
     Group,

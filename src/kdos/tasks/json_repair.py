@@ -19,19 +19,15 @@ from typing import Any, Final, NoReturn
 
 MAX_DEPTH = 64  # levels; our schemas have four
 MAX_VALUES = 16  # in one text
-MAX_NUMBER_CHARS = 40  # characters
-LOOK_AHEAD_CHARS = (
-    2_000  # characters after a quote that tell whether it ends a string; keys are shorter
-)
+MAX_NUMBER_CHARS = 40
+LOOK_AHEAD_CHARS = 2_000  # what follows a quote tells whether it ends a string; keys are shorter
 CLOSING_BRACKET = {"{": "}", "[": "]", "(": ")"}
 CLOSING_BRACKETS = "}])"
 CLOSING_QUOTES = {'"': '"', "'": "'", "`": "`´'", "“": "”", "„": "”“", "‘": "’", "´": "´'"}
-LITERALS: dict[str, bool | None] = {
-    "true": True,
-    "false": False,
-    "null": None,
-    "none": None,
-    "undefined": None,
+LITERALS = {"true": True, "false": False, "null": None, "none": None, "undefined": None}
+# By the quote that opens a string: what may end it, and escapes, which are passed over.
+QUOTE_OR_ESCAPE = {
+    opener: re.compile(rf"[{closers}]|\\.", re.DOTALL) for opener, closers in CLOSING_QUOTES.items()
 }
 ESCAPED_CHARS = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"} | {c: c for c in "\"'\\/`"}
 
@@ -73,14 +69,7 @@ PLAIN_NUMBER = re.compile(r"-?(?:(?:0|[1-9][0-9_]*)(?:\.[0-9]*)?|\.[0-9]+)(?:[eE
 UNCLOSED_STRING = re.compile(r"(?P<value>.*?)(?:\"\s*,?|,)\s*\"[^\"]*", re.DOTALL)
 
 
-class MissingValue:
-    """The type of `MISSING`."""
-
-    def __repr__(self) -> str:
-        return "nothing"
-
-
-MISSING: Final = MissingValue()  # stands where a key has no value
+MISSING: Final = object()  # stands where a key has no value
 
 
 class UnreadableError(ValueError):
@@ -94,18 +83,18 @@ def repair_json(text: str) -> list[Any]:
     """
     opener, fence = OPENER.search(text), FENCE.search(text)
     if fence and (opener is None or not text[opener.start() : fence.start()].strip(" \n\t[{(")):
-        return [value for block in FENCE.finditer(text) for value in find_values(block.group(1))]
-    return find_values(text)
+        return [value for block in FENCE.finditer(text) for value in _find_values(block.group(1))]
+    return _find_values(text)
 
 
-def find_values(text: str) -> list[Any]:
+def _find_values(text: str) -> list[Any]:
     """The values that begin with a bracket, one after the other."""
-    if text.lstrip()[:1] in CLOSING_QUOTES and text.strip():
+    if text.lstrip()[:1] in CLOSING_QUOTES:
         raise UnreadableError("it is one string, at character 0")
     values: list[Any] = []
     opener = OPENER.search(text)
     while opener and len(values) < MAX_VALUES:
-        reader = RepairParser(text, opener.end() - 1)
+        reader = _RepairParser(text, opener.end() - 1)
         try:
             values.append(reader.parse_whole_value())
         except UnreadableError:
@@ -119,7 +108,7 @@ def find_values(text: str) -> list[Any]:
     return values
 
 
-class RepairParser:
+class _RepairParser:
     """A place in a text that moves forward, and the containers that are open there.
 
     `open` holds each container's bracket with the place after it.
@@ -129,6 +118,10 @@ class RepairParser:
         self.text = text
         self.at = at
         self.open: list[tuple[str, int]] = []
+
+    @property
+    def in_object(self) -> bool:
+        return self.open[-1][0] == "{"
 
     def parse_whole_value(self) -> Any:
         """The value that begins here, with nothing stuck to it but punctuation."""
@@ -141,7 +134,6 @@ class RepairParser:
         return value
 
     def parse_value(self) -> Any:
-        """Any value."""
         self.skip_ignored()
         char = self.peek_char()
         if char == "{":
@@ -154,7 +146,6 @@ class RepairParser:
     # -- containers
 
     def parse_object(self) -> dict[str, Any]:
-        """`{…}`."""
         self.enter_container("{")
         pairs: dict[str, Any] = {}
         firm = True  # nothing can be added to the value before: it was quoted or a literal
@@ -203,7 +194,6 @@ class RepairParser:
         return {items[0]: value}
 
     def enter_container(self, opener: str) -> None:
-        """Go into a container."""
         if len(self.open) >= MAX_DEPTH:
             self.raise_unreadable("it is nested too deeply")
         self.at += 1
@@ -242,8 +232,7 @@ class RepairParser:
 
     def skip_separators(self) -> None:
         """Pass over what stands between two items: space, comments, commas, an ellipsis."""
-        match = SEPARATORS.match(self.text, self.at)
-        self.at = match.end() if match else self.at
+        self.at = match_end(SEPARATORS, self.text, self.at)
 
     # -- strings
 
@@ -282,8 +271,10 @@ class RepairParser:
         doubled = self.text.startswith(quote, start) and not self.is_string_end(start, key=key)
         start += doubled
         inner: list[int] = []  # quotes that did not end the string: `checked_content` judges them
-        at = self.find_quote(start, CLOSING_QUOTES[quote])
-        while at >= 0:
+        for match in QUOTE_OR_ESCAPE[quote].finditer(self.text, start):
+            at = match.start()
+            if self.text[at] == "\\":
+                continue
             twice = doubled and self.text.startswith(quote, at + 1)
             item = not key and self.is_item_next(at)
             if twice or item or self.is_string_end(at, key=key):
@@ -293,23 +284,11 @@ class RepairParser:
             if not key and inner and self.text_after(at)[:1] == ":":
                 return self.parse_unclosed_before_key(start, at)
             inner.append(at)
-            at = self.find_quote(at + 1, CLOSING_QUOTES[quote])
         return self.parse_unterminated(start, cut=bool(inner) or key)
-
-    def find_quote(self, at: int, quotes: str) -> int:
-        """Where the next unescaped one of `quotes` is, or -1."""
-        while at < len(self.text):
-            if self.text[at] == "\\":
-                at += 1
-            elif self.text[at] in quotes:
-                return at
-            at += 1
-        return -1
 
     def text_after(self, at: int) -> str:
         """The rest of the text after the quote at `at`, from its first sign on."""
-        match = IGNORED_TEXT.match(self.text, at + 1)
-        place = match.end() if match else at + 1
+        place = match_end(IGNORED_TEXT, self.text, at + 1)
         return self.text[place : place + LOOK_AHEAD_CHARS]
 
     def is_string_end(self, at: int, *, key: bool) -> bool:
@@ -321,17 +300,16 @@ class RepairParser:
             return True
         if rest[0] == ")":
             return any(opener == "(" for opener, _ in self.open)
-        in_array = self.open[-1:] == [] or self.open[-1][0] != "{"
         if rest[0] == ":":
-            return in_array  # ["key": value]; in an object a value has no colon after it
+            return not self.in_object  # ["key": value]; in an object no colon follows a value
         # In a list a comma ends an item; in an object it may stand in the text ("yes", she said),
         # so a key must follow it.
-        return rest[0] == "," and (in_array or bool(ITEM_FOLLOWS.match(rest, 1)))
+        return rest[0] == "," and (not self.in_object or bool(ITEM_FOLLOWS.match(rest, 1)))
 
     def is_item_next(self, at: int) -> bool:
         """Whether another item follows the quote at `at` though the comma is missing."""
         rest = self.text_after(at)
-        if self.open and self.open[-1][0] == "{":
+        if self.in_object:
             return "\n" in self.text[at + 1 : at + 200] and bool(LINE_KEY.match(rest))
         gap = self.text[at + 1 : at + 2]
         return gap.isspace() and bool(rest[:1] in {'"', "'"} or NEXT_ITEM.match(rest))
@@ -349,9 +327,9 @@ class RepairParser:
             closes = not before.isspace() and not after.isalnum()
             if exact or at in {start, end - 1} or self.may_be_string_end(at):
                 self.raise_unreadable("a quote stands inside a string")
-            if before.isalnum() and after.isalnum():
-                continue  # inside a word, as in Python's 'ship's'
-            if not inside and self.marks_inches(at):
+            in_word = before.isalnum() and after.isalnum()  # as in Python's 'ship's'
+            inches = not inside and NUMBER_BEFORE_QUOTE.search(self.text, max(0, at - 20), at)
+            if in_word or inches:
                 continue
             if opens is closes or opens is inside:
                 self.raise_unreadable("a quote stands inside a string")
@@ -363,17 +341,13 @@ class RepairParser:
     def may_be_string_end(self, at: int) -> bool:
         """Whether the quote at `at` might begin another item of a list, or end a key."""
         before = self.text[max(0, at - 200) : at].rstrip()[-1:]
-        begins = before in {",", "[", "+"} and self.open[-1][0] != "{"
+        begins = before in {",", "[", "+"} and not self.in_object
         return begins or before == ":" or self.text_after(at)[:1] == ":"
-
-    def marks_inches(self, at: int) -> bool:
-        """Whether the quote at `at` follows a number that stands alone."""
-        return bool(NUMBER_BEFORE_QUOTE.search(self.text, max(0, at - 20), at))
 
     def parse_unclosed_before_key(self, start: int, at: int) -> str:
         """A string whose closing quote or comma was forgotten before `"key":`."""
         match = UNCLOSED_STRING.fullmatch(self.text, start, at)
-        if match is None or '"' in match["value"] or self.open[-1][0] != "{":
+        if match is None or '"' in match["value"] or not self.in_object:
             self.raise_unreadable("a string does not end")
         self.at = match.end("value") + self.text.startswith('"', match.end("value"))
         return self.unescape_text(match["value"].rstrip())
@@ -443,8 +417,7 @@ class RepairParser:
 
     def skip_ignored(self) -> int:
         """Pass over space and comments; returns the place."""
-        match = IGNORED_TEXT.match(self.text, self.at)
-        self.at = match.end() if match else self.at
+        self.at = match_end(IGNORED_TEXT, self.text, self.at)
         return self.at
 
     def peek_char(self) -> str:
@@ -452,8 +425,13 @@ class RepairParser:
         return self.text[self.at : self.at + 1]
 
     def raise_unreadable(self, why: str) -> NoReturn:
-        """Give up."""
         raise UnreadableError(f"{why}, at character {self.at}")
+
+
+def match_end(pattern: re.Pattern[str], text: str, at: int) -> int:
+    """The place after what the pattern matches at `at`; `at` itself where it does not match."""
+    match = pattern.match(text, at)
+    return match.end() if match else at
 
 
 def parse_number(word: str) -> int | float:

@@ -1,11 +1,16 @@
-"""What verifies a draft: a judgement by rubric, and answers given without seeing ours."""
+"""What judges a draft and what evaluates a model.
+
+A draft: a judgement by rubric, and answers given without seeing ours. A model: a question put
+closed book, and a grade for an answer to it.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 
 from kdos.pool import Draft, ErrorClass, Passage, Refusal
 from kdos.tasks.prompt import FLAG, an_object, list_passages, load_prompt
-from kdos.tasks.reading import read_reply
+from kdos.tasks.reading import no_reply_refusal, read_json, read_reply
 from kdos.tasks.request import Reply, Request
 
 CHECKS: dict[str, ErrorClass] = {
@@ -62,11 +67,9 @@ def ask_judgement(draft: Draft, *, passages: Sequence[Passage], judge: int = 0) 
         "passages": list_passages(passages),
     }
     if judge == 0:
-        return Request(id=f"judge/{draft.id}", prompt=JUDGE_PROMPT, inputs=inputs)
+        return Request(f"judge/{draft.id}", JUDGE_PROMPT, inputs)
     params = {"temperature": JUDGE_TEMPERATURE, "seed": judge}
-    return Request(
-        id=f"judge/{draft.id}/{judge}", prompt=JUDGE_PROMPT, inputs=inputs, params=params
-    )
+    return Request(f"judge/{draft.id}/{judge}", JUDGE_PROMPT, inputs, params)
 
 
 def read_judgement(reply: Reply) -> Judgement | Refusal:
@@ -82,17 +85,75 @@ def read_judgement(reply: Reply) -> Judgement | Refusal:
 
 def ask_answer(draft: Draft, *, passages: Sequence[Passage], attempt: int) -> Request:
     """Ask the draft's question once more; `attempt` makes each asking a request of its own."""
-    inputs = {
-        "question": draft.question,
-        "passages": list_passages(passages),
-    }
+    inputs = {"question": draft.question, "passages": list_passages(passages)}
     params = {"temperature": ATTEMPT_TEMPERATURE, "seed": attempt}
-    return Request(
-        id=f"answer/{draft.id}/{attempt}", prompt=ANSWER_PROMPT, inputs=inputs, params=params
-    )
+    return Request(f"answer/{draft.id}/{attempt}", ANSWER_PROMPT, inputs, params)
 
 
 def read_answer(reply: Reply) -> str | Refusal:
     """The answer, empty where the model says it does not know; or why there is none."""
     value = read_reply(reply, ANSWER_SCHEMA)
     return value if isinstance(value, Refusal) else value["answer"]
+
+
+RECALL_PROMPT = load_prompt("recall", {})
+"""No schema: a reply is the answer itself, so that small models are not asked for JSON."""
+
+
+@dataclass(frozen=True)
+class QuestionRequest(Request):
+    """A question put as a chat: instructions, solved examples as earlier turns, the question."""
+
+    @property
+    def messages(self) -> list[dict[str, str]]:
+        """The chat that is sent."""
+        turns = [
+            {"role": role, "content": example[part]}
+            for example in self.inputs["examples"]
+            for role, part in (("user", "question"), ("assistant", "answer"))
+        ]
+        question = {"role": "user", "content": self.inputs["question"]}
+        return [{"role": "system", "content": self.prompt.text}, *turns, question]
+
+
+def ask_recall(name: str, *, question: str, examples: Sequence[tuple[str, str]] = ()) -> Request:
+    """Ask one question; `examples` are (question, answer) pairs shown before it."""
+    shown = [{"question": asked, "answer": given} for asked, given in examples]
+    inputs = {"question": question, "examples": shown}
+    return QuestionRequest(f"recall/{name}", RECALL_PROMPT, inputs, {"temperature": 0.0})
+
+
+def read_recall(reply: Reply) -> str | Refusal:
+    """The answer, or why there is none."""
+    return no_reply_refusal(reply.error) if reply.error else reply.text.strip()
+
+
+class Grade(StrEnum):
+    """The grades of SimpleQA (Wei et al., 2024)."""
+
+    CORRECT = "correct"
+    INCORRECT = "incorrect"
+    NOT_ATTEMPTED = "not_attempted"
+
+
+GRADE_SCHEMA = an_object(grade={"type": "string", "enum": [str(grade) for grade in Grade]})
+GRADE_PROMPT = load_prompt("grade", GRADE_SCHEMA)
+# Graders made for SimpleQA's own prompt reply with a letter.
+GRADE_WORDS = {str(grade): grade for grade in Grade} | dict(zip("abc", Grade, strict=True))
+
+
+def ask_grade(name: str, *, question: str, answers: Sequence[str], answer: str) -> Request:
+    """Ask for the grade of one answer."""
+    inputs = {"question": question, "gold_answers": list(answers), "answer": answer}
+    return Request(f"grade/{name}", GRADE_PROMPT, inputs, {"temperature": 0.0})
+
+
+def read_grade(reply: Reply) -> Grade | Refusal:
+    """The grade, or why there is none; never a default."""
+    if reply.error:
+        return no_reply_refusal(reply.error)
+    value = read_json(reply.text, GRADE_SCHEMA)
+    said = reply.text if isinstance(value, Refusal) else str(value["grade"])
+    word = said.strip(" \n\t.`*\"'").casefold().replace(" ", "_")
+    refusal = Refusal("unreadable_grade", ErrorClass.FORMAT_MISMATCH, reply.text[:200])
+    return GRADE_WORDS.get(word, refusal)

@@ -1,6 +1,7 @@
 """A model's reply as JSON that fits a schema, or the reason why it does not."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from typing import Any, cast
 
 import orjson
@@ -8,9 +9,6 @@ import orjson
 from kdos.pool import ErrorClass, Refusal
 from kdos.tasks.json_repair import MISSING, UnreadableError, repair_json
 from kdos.tasks.request import Reply
-
-Check = Callable[[Any], str]
-"""Gives what is wrong with a value, as `.place must be …`, or nothing."""
 
 
 def read_json(text: str, schema: Mapping[str, Any]) -> dict[str, Any] | Refusal:
@@ -35,67 +33,66 @@ def read_value(text: str, schema: Mapping[str, Any]) -> Any:
     (`json_repair.py`). Of several values the one that fits counts, else the list of them all; where
     two different ones fit there is none. Keys that a closed schema does not know are left out.
     """
-    check = schema_check(schema)
     try:
         value = orjson.loads(text)
     except (orjson.JSONDecodeError, UnicodeEncodeError):
-        return read_repaired(text, schema, check)
+        return _read_repaired(text, schema)
     if isinstance(value, str):
         return unreadable_refusal("the reply is one string, not JSON")
-    problem = check(value)
+    problem = schema_problem(value, schema)
     return unreadable_refusal(f"the reply{problem}") if problem else value
 
 
-def read_repaired(text: str, schema: Mapping[str, Any], check: Check) -> Any:
+def _read_repaired(text: str, schema: Mapping[str, Any]) -> Any:
     """The one value in `text` that fits, or a `Refusal`."""
     try:
-        values = [fill_missing(value, schema) for value in repair_json(text)]
+        values = [_fill_missing(value, schema) for value in repair_json(text)]
     except UnreadableError as error:
         return unreadable_refusal(f"the reply must be JSON; {error}")
-    fitting = distinct_values(value for value in values if not check(value))
-    if not fitting and len(values) > 1 and not check(values):
+    problems = [schema_problem(value, schema) for value in values]
+    fitting = distinct_values(
+        value for value, problem in zip(values, problems, strict=True) if not problem
+    )
+    if not fitting and len(values) > 1 and not schema_problem(values, schema):
         fitting = [values]
     if len(fitting) > 1:
         return unreadable_refusal("the reply must hold one value; it holds several")
     if not fitting:
-        return unreadable_refusal(f"the reply{check(values[0])}")
-    return unreadable_refusal("a key has no value") if has_missing_value(fitting[0]) else fitting[0]
+        return unreadable_refusal(f"the reply{problems[0]}")
+    if _has_missing_value(fitting[0]):
+        return unreadable_refusal("a key has no value")
+    return fitting[0]
 
 
-def fill_missing(value: Any, schema: Mapping[str, Any]) -> Any:
+def _fill_missing(value: Any, schema: Mapping[str, Any]) -> Any:
     """`value` with what is missing read as empty, where the schema has one empty value for it."""
-    match value:
-        case dict():
-            known = schema.get("properties", {})
-            pairs = cast("dict[str, Any]", value)
-            return {key: fill_missing(item, known.get(key, {})) for key, item in pairs.items()}
-        case list():
-            items = cast("list[Any]", value)
-            return [fill_missing(item, schema.get("items", {})) for item in items]
-        case _ if value is MISSING and schema.get("type") == "string":
-            return MISSING if schema.get("minLength") else ""
-        case _ if value is MISSING and schema.get("type") == "null":
-            return None
-        case _:
-            return value
-
-
-def has_missing_value(value: Any) -> bool:
-    """Whether a key somewhere in `value` has no value."""
     if isinstance(value, dict):
-        return any(has_missing_value(item) for item in cast("dict[str, Any]", value).values())
+        known = schema.get("properties", {})
+        pairs = cast("dict[str, Any]", value)
+        return {key: _fill_missing(item, known.get(key, {})) for key, item in pairs.items()}
     if isinstance(value, list):
-        return any(has_missing_value(item) for item in cast("list[Any]", value))
+        items = cast("list[Any]", value)
+        return [_fill_missing(item, schema.get("items", {})) for item in items]
+    if value is MISSING and schema.get("type") == "string" and not schema.get("minLength"):
+        return ""
+    return None if value is MISSING and schema.get("type") == "null" else value
+
+
+def _has_missing_value(value: Any) -> bool:
+    if isinstance(value, dict):
+        return any(_has_missing_value(item) for item in cast("dict[str, Any]", value).values())
+    if isinstance(value, list):
+        return any(_has_missing_value(item) for item in cast("list[Any]", value))
     return value is MISSING
 
 
 def distinct_values(values: Iterable[Any]) -> list[Any]:
     """The values that differ, in order."""
-    kept: list[Any] = []
+    distinct: list[Any] = []
     for value in values:
-        if value not in kept:
-            kept.append(value)
-    return kept
+        if value not in distinct:
+            distinct.append(value)
+    return distinct
 
 
 def no_reply_refusal(error: str) -> Refusal:
@@ -108,7 +105,7 @@ def unreadable_refusal(detail: str) -> Refusal:
     return Refusal("unreadable", ErrorClass.FORMAT_MISMATCH, detail)
 
 
-# The schema's part: what our prompts use of JSON Schema, compiled to one function a schema.
+# The schema's part: what our prompts use of JSON Schema.
 
 JSON_TYPES: dict[str, tuple[type, ...]] = {
     "object": (dict,),
@@ -119,163 +116,91 @@ JSON_TYPES: dict[str, tuple[type, ...]] = {
     "number": (int, float),
     "null": (type(None),),
 }
-MAX_COMPILED_CHECKS = 256
-COMPILED_CHECKS: dict[int, tuple[Mapping[str, Any], Check]] = {}
-"""By identity: kept with its schema, whose identity is nobody else's for as long."""
-ANNOTATIONS = {"title", "description", "examples", "default", "$schema"}
 
 
-def schema_check(schema: Mapping[str, Any]) -> Check:
-    """The check that a schema stands for, compiled once; a schema in use must not be changed."""
-    known = COMPILED_CHECKS.get(id(schema))
-    if known is None or known[0] is not schema:
-        if len(COMPILED_CHECKS) >= MAX_COMPILED_CHECKS:
-            COMPILED_CHECKS.clear()
-        known = COMPILED_CHECKS[id(schema)] = (schema, compile_schema(schema))
-    return known[1]
+def schema_problem(value: Any, schema: Mapping[str, Any]) -> str:
+    """What is wrong with a value, as `.place must be …`; empty where it fits the schema.
+
+    Drops the keys that a closed object of the schema does not know.
+
+    Raises:
+        ValueError: The schema has a keyword that is not checked here: none is ever passed over.
+    """
+    if not schema.keys() <= KNOWN_KEYWORDS:
+        unknown = sorted(schema.keys() - KNOWN_KEYWORDS)
+        raise ValueError(f"A schema may use {sorted(KEYWORD_CHECKS)}. It has {unknown}.")
+    for keyword in schema:
+        check = KEYWORD_CHECKS.get(keyword)
+        if check is not None and (problem := check(value, schema)):
+            return problem
+    return ""
 
 
-def compile_schema(schema: Mapping[str, Any]) -> Check:
-    """The check for one schema; a keyword that is not known is an error, never passed over."""
-    unknown = set(schema) - set(KEYWORD_COMPILERS) - COMPANION_KEYWORDS - ANNOTATIONS
-    if unknown:
-        raise ValueError(f"A schema may use {sorted(KEYWORD_COMPILERS)}. It has {sorted(unknown)}.")
-    check = join_checks(
-        [rule(schema) for keyword, rule in KEYWORD_COMPILERS.items() if keyword in schema]
-    )
-    is_text = schema.get("type") == "string" and schema.keys() <= {"type", "minLength"}
-    return with_text_shortcut(check, schema.get("minLength", 0)) if is_text else check
-
-
-def with_text_shortcut(check: Check, least: int) -> Check:
-    """The same check of a text, with one look at those that fit: most values are texts."""
-
-    def quick(value: Any) -> str:
-        return "" if type(value) is str and len(value) >= least else check(value)
-
-    return quick
-
-
-def join_checks(checks: Sequence[Check]) -> Check:
-    """Every check, the first problem first."""
-    if len(checks) == 1:
-        return checks[0]
-
-    def check(value: Any) -> str:
-        for one in checks:
-            if problem := one(value):
-                return problem
-        return ""
-
-    return check
-
-
-def compile_type(schema: Mapping[str, Any]) -> Check:
-    """Is it of the type, or of one of the types."""
-    named = schema["type"]
+def _type_problem(value: Any, schema: Mapping[str, Any]) -> str:
+    named, kind = schema["type"], type(value)
     names: list[str] = [named] if isinstance(named, str) else named
-    kinds = tuple(kind for name in names for kind in JSON_TYPES[name])
-    wanted = " or ".join(names)
-
-    def check(value: Any) -> str:
-        kind = type(value)
-        return "" if kind in kinds else f" must be of type {wanted}, not {json_type_name(kind)}"
-
-    return check
-
-
-def json_type_name(kind: type) -> str:
-    """JSON's name of a Python type."""
-    names = [name for name, kinds in JSON_TYPES.items() if kind in kinds]
-    return names[0] if names else "missing"
-
-
-def compile_properties(schema: Mapping[str, Any]) -> Check:
-    """Are the keys there, do their values fit; drops keys that a closed schema does not know."""
-    known = {key: compile_schema(item) for key, item in schema["properties"].items()}
-    required: list[str] = schema.get("required", [])
-    closed = schema.get("additionalProperties") is False
-
-    def check(value: Any) -> str:
-        if type(value) is not dict:
-            return ""
-        pairs = cast("dict[str, Any]", value)
-        for key in required:
-            if key not in pairs:
-                return f".{key} is missing"
-        for key, one in known.items():
-            if key in pairs and (problem := one(pairs[key])):
-                return f".{key}{problem}"
-        if closed and len(pairs) > len(known):
-            for key in [key for key in pairs if key not in known]:
-                del pairs[key]
+    if any(kind in JSON_TYPES[name] for name in names):
         return ""
-
-    return check
-
-
-def compile_items(schema: Mapping[str, Any]) -> Check:
-    """Does every item of a list fit."""
-    one = compile_schema(schema["items"])
-
-    def check(value: Any) -> str:
-        if type(value) is list:
-            for number, item in enumerate(cast("list[Any]", value)):
-                if problem := one(item):
-                    return f"[{number}]{problem}"
-        return ""
-
-    return check
+    other = next((name for name, kinds in JSON_TYPES.items() if kind in kinds), "missing")
+    return f" must be of type {' or '.join(names)}, not {other}"
 
 
-def compile_length(schema: Mapping[str, Any], *, keyword: str, kind: type, unit: str) -> Check:
-    """Is a text or list long enough (`min…`) or short enough (`max…`)."""
+def _enum_problem(value: Any, schema: Mapping[str, Any]) -> str:
+    # By type too: in Python 1 == True.
+    fits = any(type(value) is type(one) and value == one for one in schema["enum"])
+    return "" if fits else f" must be one of {schema['enum']}"
+
+
+def _any_of_problem(value: Any, schema: Mapping[str, Any]) -> str:
+    problems = [schema_problem(value, choice) for choice in schema["anyOf"]]
+    return "" if "" in problems else problems[0]
+
+
+def _length_problem(
+    keyword: str, kind: type, unit: str, value: Any, schema: Mapping[str, Any]
+) -> str:
     limit: int = schema[keyword]
     least = keyword.startswith("min")
-
-    def check(value: Any) -> str:
-        if type(value) is not kind or (len(value) >= limit if least else len(value) <= limit):
-            return ""
-        return f" must have {'at least' if least else 'at most'} {limit} {unit}, not {len(value)}"
-
-    return check
+    if type(value) is not kind or (len(value) >= limit if least else len(value) <= limit):
+        return ""
+    return f" must have {'at least' if least else 'at most'} {limit} {unit}, not {len(value)}"
 
 
-def compile_enum(schema: Mapping[str, Any]) -> Check:
-    """Is it one of the values."""
-    values: list[Any] = schema["enum"]
-
-    def check(value: Any) -> str:
-        fits = any(type(value) is type(one) and value == one for one in values)
-        return "" if fits else f" must be one of {values}"
-
-    return check
+def _items_problem(value: Any, schema: Mapping[str, Any]) -> str:
+    if type(value) is list:
+        for number, item in enumerate(cast("list[Any]", value)):
+            if problem := schema_problem(item, schema["items"]):
+                return f"[{number}]{problem}"
+    return ""
 
 
-def compile_any_of(schema: Mapping[str, Any]) -> Check:
-    """Does it fit one of the schemas."""
-    choices = [compile_schema(choice) for choice in schema["anyOf"]]
+def _properties_problem(value: Any, schema: Mapping[str, Any]) -> str:
+    if type(value) is not dict:
+        return ""
+    pairs, known = cast("dict[str, Any]", value), schema["properties"]
+    for key in schema.get("required", []):
+        if key not in pairs:
+            return f".{key} is missing"
+    for key, item_schema in known.items():
+        if key in pairs and (problem := schema_problem(pairs[key], item_schema)):
+            return f".{key}{problem}"
+    if schema.get("additionalProperties") is False:
+        for key in pairs.keys() - known.keys():
+            del pairs[key]
+    return ""
 
-    def check(value: Any) -> str:
-        problems = [choice(value) for choice in choices]
-        return "" if "" in problems else problems[0]
 
-    return check
-
-
-KEYWORD_COMPILERS: dict[str, Callable[[Mapping[str, Any]], Check]] = {
-    "type": compile_type,
-    "enum": compile_enum,
-    "anyOf": compile_any_of,
-    "minLength": lambda schema: compile_length(
-        schema, keyword="minLength", kind=str, unit="characters"
-    ),
-    "maxLength": lambda schema: compile_length(
-        schema, keyword="maxLength", kind=str, unit="characters"
-    ),
-    "minItems": lambda schema: compile_length(schema, keyword="minItems", kind=list, unit="items"),
-    "maxItems": lambda schema: compile_length(schema, keyword="maxItems", kind=list, unit="items"),
-    "items": compile_items,
-    "properties": compile_properties,
+KEYWORD_CHECKS: dict[str, Callable[[Any, Mapping[str, Any]], str]] = {
+    "type": _type_problem,
+    "enum": _enum_problem,
+    "anyOf": _any_of_problem,
+    "minLength": partial(_length_problem, "minLength", str, "characters"),
+    "maxLength": partial(_length_problem, "maxLength", str, "characters"),
+    "minItems": partial(_length_problem, "minItems", list, "items"),
+    "maxItems": partial(_length_problem, "maxItems", list, "items"),
+    "items": _items_problem,
+    "properties": _properties_problem,
 }
-COMPANION_KEYWORDS = {"required", "additionalProperties"}
+# `required` and `additionalProperties` are read with `properties`; the rest asks nothing.
+ANNOTATIONS = {"title", "description", "examples", "default", "$schema"}
+KNOWN_KEYWORDS = {*KEYWORD_CHECKS, "required", "additionalProperties", *ANNOTATIONS}

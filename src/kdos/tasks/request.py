@@ -42,7 +42,7 @@ class Prompt:
     @cached_property
     def forced_schema(self) -> dict[str, Any]:
         """The schema without lengths of texts: a server may refuse to force those."""
-        return drop_text_lengths(self.schema)
+        return _drop_text_lengths(self.schema)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +59,8 @@ class Request:
 
     `id` names the request within a run and orders replies; it shapes no reply and is no part of
     `key`. `inputs` is JSON: it reaches the model as one fenced block after the prompt's text.
-    `room` multiplies the tokens that a reply may have. `earlier` is the attempt that is to be
-    mended, if there was one.
+    `max_tokens_factor` multiplies the tokens that a reply may have. `failed_attempt` is an earlier
+    reply that could not be used, if there was one.
     """
 
     id: str
@@ -92,10 +92,9 @@ class Request:
             {"role": "user", "content": f"```json\n{block}\n```"},
         ]
         if self.failed_attempt:
-            complaint = (
-                f"That cannot be used: {self.failed_attempt.problem}. Answer again, in full."
-            )
-            chat.append({"role": "assistant", "content": self.failed_attempt.text})
+            text, problem = self.failed_attempt.text, self.failed_attempt.problem
+            complaint = f"That cannot be used: {problem}. Answer again, in full."
+            chat.append({"role": "assistant", "content": text})
             chat.append({"role": "user", "content": complaint})
         return chat
 
@@ -114,7 +113,7 @@ class Reply:
     """What came back for one request: `text`, or an `error` that says why there is none.
 
     `reasoning` is what a reasoning model thought before it answered; `finish` is why it stopped
-    writing (`stop`, `length`, …). `passing` marks an error that may be gone another day (a dead
+    writing (`stop`, `length`, …). `transient` marks an error that may be gone another day (a dead
     server): it is recorded, and asked again by the next run. `latency` is in seconds.
     """
 
@@ -129,22 +128,21 @@ class Reply:
     attempts: int = 1
 
 
-def drop_text_lengths(schema: Mapping[str, Any]) -> dict[str, Any]:
+def _drop_text_lengths(schema: Mapping[str, Any]) -> dict[str, Any]:
     """A JSON schema without `minLength` and `maxLength`, at any depth."""
     plain: dict[str, Any] = {}
     for key, value in schema.items():
         if key == "properties":
-            plain[key] = {name: drop_text_lengths(item) for name, item in value.items()}
+            plain[key] = {name: _drop_text_lengths(item) for name, item in value.items()}
         elif key not in {"minLength", "maxLength"}:
-            plain[key] = drop_text_lengths(value) if key == "items" else value
+            plain[key] = _drop_text_lengths(value) if key == "items" else value
     return plain
 
 
 def json_digest(value: object) -> str:
     """64 hexadecimal digits of the canonical JSON of `value`."""
-    return hashlib.blake2b(
-        orjson.dumps(value, option=orjson.OPT_SORT_KEYS), digest_size=32
-    ).hexdigest()
+    canonical = orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
+    return hashlib.blake2b(canonical, digest_size=32).hexdigest()
 
 
 Ask = Callable[[Iterable[Request]], Iterator[Reply]]
@@ -166,39 +164,28 @@ def pair_replies_in_order(
     waiting: deque[tuple[Item, Request | None]] = deque()
     replies: dict[str, Reply] = {}
     source = iter(items)
+
+    def take_requests() -> Iterator[Request]:
+        while len(waiting) < window and (pair := next(source, None)) is not None:
+            waiting.append(pair)
+            if pair[1] is not None:
+                yield pair[1]
+
+    def take_answered() -> Iterator[tuple[Item, Reply | None]]:
+        """The items at the front that wait for nothing more."""
+        while waiting and (waiting[0][1] is None or waiting[0][1].id in replies):
+            item, request = waiting.popleft()
+            yield item, None if request is None else replies.pop(request.id)
+
     while True:
-        drawn = False
-        for reply in ask(_take_requests(source, waiting, window)):
-            drawn = True
+        answered = False
+        for reply in ask(take_requests()):
+            answered = True
             replies[reply.request.id] = reply
-            yield from _take_answered(waiting, replies)
-        drawn = drawn or bool(waiting)
-        yield from _take_answered(waiting, replies)
+            yield from take_answered()
+        answered = answered or bool(waiting)
+        yield from take_answered()
         if waiting:
             raise EngineError(f"an engine must answer every request. No reply to {waiting[0][1]}.")
-        if not drawn:
+        if not answered:
             return
-
-
-def _take_requests(
-    source: Iterator[tuple[Item, Request | None]],
-    waiting: deque[tuple[Item, Request | None]],
-    window: int,
-) -> Iterator[Request]:
-    """The requests of the next items, which join those that are waiting."""
-    while len(waiting) < window:
-        item = next(source, None)
-        if item is None:
-            return
-        waiting.append(item)
-        if item[1] is not None:
-            yield item[1]
-
-
-def _take_answered(
-    waiting: deque[tuple[Item, Request | None]], replies: dict[str, Reply]
-) -> Iterator[tuple[Item, Reply | None]]:
-    """The items at the front that wait for nothing more."""
-    while waiting and (waiting[0][1] is None or waiting[0][1].id in replies):
-        item, request = waiting.popleft()
-        yield item, None if request is None else replies.pop(request.id)

@@ -81,7 +81,7 @@ def ask_redraft(
     extractions: Mapping[str, Extraction],
     passages: Sequence[Passage],
 ) -> Request:
-    """Ask for a refused draft anew, with the reason; read it with ``once_more(group, draft)``."""
+    """Ask for a refused draft anew, with the reason; its group is `retry_group(group, draft)`."""
     request = ask_drafts(retry_group(group, draft), extractions=extractions, passages=passages)
     written = {name: value for name, value in asdict(draft).items() if name != "id"}
     failed = {"draft": written, "reason": refusal.reason, "detail": refusal.detail}
