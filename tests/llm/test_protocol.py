@@ -9,7 +9,6 @@ import pytest
 from kdos.config import PriceConfig
 from kdos.llm.protocol import (
     Completion,
-    Endpoint,
     ProtocolError,
     RateLimit,
     ResponseFormat,
@@ -18,6 +17,7 @@ from kdos.llm.protocol import (
     bound_usage,
     build_chat_body,
     error_message,
+    find_api_root,
     is_retryable,
     measure_usage,
     parse_completion,
@@ -173,7 +173,7 @@ def test_rate_limits_are_read_from_headers() -> None:
 
 def test_an_address_may_be_given_with_its_path() -> None:
     for url in ("http://a/v1", "http://a/v1/", "http://a/v1/chat/completions"):
-        assert Endpoint(url).path_url("models") == "http://a/v1/models"
+        assert find_api_root(url) == "http://a/v1"
 
 
 def test_delays_grow_with_jitter_and_a_server_may_ask_for_more_within_reason() -> None:

@@ -23,10 +23,9 @@ from kdos.llm.protocol import (
     ResponseFormat,
     RetryPolicy,
     body_excerpt,
-    build_chat_body,
     is_retryable,
 )
-from kdos.llm.transport import ConnectionBrokenError, HttpResponse, ServerUnreachableError
+from kdos.llm.transport import ExchangeError, HttpResponse
 from kdos.tasks import Reply, Request, json_digest
 
 REQUESTS_PER_BATCH = 10_000  # providers take 50,000 or 200 MB
@@ -92,30 +91,15 @@ class BatchDispatcher:
         form.add_field("purpose", "batch")
         file = b"\n".join(map(self._batch_row, requests))
         form.add_field("file", file, filename="kdos.jsonl", content_type="application/jsonl")
-        uploaded = self._parse_object(self._post_once("files", form, is_json=False))
-        batch = {
-            "input_file_id": uploaded["id"],
-            "endpoint": COMPLETIONS_PATH,
-            "completion_window": "24h",
-        }
+        uploaded = self._parse_object(self._post_once("files", form))
+        batch = {"input_file_id": uploaded["id"], "endpoint": COMPLETIONS_PATH}
+        batch["completion_window"] = "24h"
         return str(self._parse_object(self._post_once("batches", orjson.dumps(batch)))["id"])
 
     def _batch_row(self, request: Request) -> bytes:
-        state = self.state
-        body = build_chat_body(
-            request,
-            state.common_fields,
-            max_tokens=state.max_tokens,
-            response_format=state.response_format,
-        )
-        return orjson.dumps(
-            {
-                "custom_id": request.key,
-                "method": "POST",
-                "url": COMPLETIONS_PATH,
-                "body": orjson.Fragment(body),
-            }
-        )
+        body = orjson.Fragment(self.state.build_body(request, self.state.response_format))
+        row = {"custom_id": request.key, "method": "POST", "url": COMPLETIONS_PATH, "body": body}
+        return orjson.dumps(row)
 
     def _wait_for_batch(self, batch_id: str) -> dict[str, Any]:
         """Look at the batch until it has ended."""
@@ -158,7 +142,7 @@ class BatchDispatcher:
             state.response_format = state.server_state["form"] = form.weaker
             return None
         if request_fault or last:
-            message = state.server_message(raw if response else orjson.dumps(row))
+            message = state.client.server_message(raw if response else orjson.dumps(row))
             error = f"HTTP {status}: {message}"
             return Reply(request, error=error, transient=not request_fault)
         return None
@@ -170,13 +154,13 @@ class BatchDispatcher:
         cost = BATCH_PRICE_FACTOR * reply.usage.cost_usd
         return replace(reply, usage=replace(reply.usage, cost_usd=cost))
 
-    def _post_once(self, path: str, data: Any, *, is_json: bool = True) -> bytes:
+    def _post_once(self, path: str, data: bytes | aiohttp.FormData) -> bytes:
         """Send without retries: what broke off may have been taken, and would be paid twice."""
         client = self.state.client
         try:
-            response = client.call_server("POST", path, data=data, is_json=is_json)
-        except (ConnectionBrokenError, ServerUnreachableError) as error:
-            raise EngineError(f"{client.endpoint.root} must take batches. {error}.") from error
+            response = client.call_server("POST", path, data=data)
+        except ExchangeError as error:
+            raise EngineError(f"{client.root} must take batches. {error}.") from error
         return self._checked_body(response)
 
     def _get_patiently(self, path: str) -> bytes:
@@ -188,18 +172,17 @@ class BatchDispatcher:
                 if not is_retryable(response.status):
                     return self._checked_body(response)
                 problem = f"HTTP {response.status}"
-            except (ConnectionBrokenError, ServerUnreachableError) as error:
+            except ExchangeError as error:
                 problem = str(error)
             if time.monotonic() - began > POLL_PATIENCE_SECONDS:
-                raise EngineError(f"{client.endpoint.root} must tell of its batches. {problem}.")
+                raise EngineError(f"{client.root} must tell of its batches. {problem}.")
             attempts += 1
             time.sleep(POLLING.delay_after(attempts))
 
     def _checked_body(self, response: HttpResponse) -> bytes:
         """The body of a reply, or an error with the server's own message."""
         if response.status != 200:
-            message = self.state.server_message(response.body)
-            raise refusal_error(self.state, response.status, message)
+            raise refusal_error(self.state, response)
         return response.body
 
     def _parse_object(self, raw: bytes) -> dict[str, Any]:
@@ -211,6 +194,6 @@ class BatchDispatcher:
         if isinstance(value, dict):
             return cast("dict[str, Any]", value)
         raise EngineError(
-            f"{self.state.client.endpoint.root} must offer batches (engine.batch). "
+            f"{self.state.client.root} must offer batches (engine.batch). "
             f"It sent {body_excerpt(raw)}."
         )

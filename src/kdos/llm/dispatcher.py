@@ -34,7 +34,6 @@ from kdos.llm.protocol import (
     ResponseFormat,
     RetryPolicy,
     build_chat_body,
-    error_message,
     is_retryable,
     measure_usage,
     parse_completion,
@@ -42,7 +41,7 @@ from kdos.llm.protocol import (
     read_retry_after,
 )
 from kdos.llm.transport import (
-    ConnectionBrokenError,
+    ExchangeError,
     HttpClient,
     HttpResponse,
     RequestTimeoutError,
@@ -123,9 +122,10 @@ class DispatcherState:
             usage=measure_usage(answer, request_bytes, self.prices),
         )
 
-    def server_message(self, body: bytes) -> str:
-        """The server's own message in the body of an error, without the key."""
-        return self.client.key.redact_text(error_message(body))
+    def build_body(self, request: Request, form: ResponseFormat) -> bytes:
+        """The body of a chat completion for the request."""
+        limit = self.max_tokens
+        return build_chat_body(request, self.common_fields, max_tokens=limit, response_format=form)
 
 
 @dataclass(slots=True, eq=False)
@@ -183,7 +183,7 @@ class RequestDispatcher:
         try:
             while True:
                 while can_take():
-                    pending, more = take_requests(source)
+                    pending, more = _take_requests(source)
                     taken += len(pending)
                     self.wants_requests = False
                     loop_thread.call_soon(self._enqueue_requests, pending)
@@ -262,16 +262,11 @@ class RequestDispatcher:
         pending.response_format, started = state.response_format, time.monotonic()
         pending.first_sent_at = started if pending.attempts == 1 else pending.first_sent_at
         try:
-            body = build_chat_body(
-                pending.request,
-                state.common_fields,
-                max_tokens=state.max_tokens,
-                response_format=pending.response_format,
-            )
+            body = state.build_body(pending.request, pending.response_format)
             response = await state.client.send_request("POST", "chat/completions", data=body)
         except ServerUnreachableError as error:
             self._handle_unreachable(pending, error)
-        except ConnectionBrokenError as error:
+        except ExchangeError as error:
             if isinstance(error, RequestTimeoutError):
                 state.controller.record_rejection(time.monotonic())
             self._schedule_retry(pending, str(error))
@@ -301,14 +296,14 @@ class RequestDispatcher:
         if response.status == 200:
             self._handle_answer(pending, response, latency)
         elif is_retryable(response.status):
-            message = self.state.server_message(response.body)
             # OpenAI sends 429 for an empty account too; waiting does not fill it.
             if response.status == 429 and b"insufficient_quota" in response.body:
-                self._stop_with_error(refusal_error(self.state, response.status, message))
+                self._stop_with_error(refusal_error(self.state, response))
                 return
             if response.status in {429, 503}:
                 controller.record_rejection(now)
             asked = read_retry_after(response.headers, now=time.time())
+            message = self.state.client.server_message(response.body)
             self._schedule_retry(pending, f"HTTP {response.status}: {message}", asked=asked)
         else:
             self._handle_refusal(pending, response)
@@ -321,13 +316,17 @@ class RequestDispatcher:
         try:
             reply = state.read_reply(pending.request, response.body, form=form, request_bytes=size)
         except ProtocolError as error:
-            if not state.controller.has_answered:
-                self._stop_with_error(incompatible_server_error(state, str(error)))
-            else:
+            if state.controller.has_answered:
                 self._schedule_retry(pending, str(error))
+                return
+            problem = (
+                f"{state.client.root} must be an OpenAI-compatible server; {error} instead of a "
+                "chat completion. Check engine.url: most end in /v1."
+            )
+            self._stop_with_error(EngineError(problem))
             return
         if state.controller.record_answer(latency, time.monotonic()):
-            LOG.warning("%s answers again", state.client.endpoint.root)
+            LOG.warning("%s answers again", state.client.root)
         self._finish_request(replace(reply, latency=latency, attempts=pending.attempts))
 
     def _handle_refusal(self, pending: PendingRequest, response: HttpResponse) -> None:
@@ -336,7 +335,7 @@ class RequestDispatcher:
         Before the form is confirmed, a 400 is put down to the form. After the first answer, it is
         put down to the request. A refusal before any answer concerns every request.
         """
-        state, message = self.state, self.state.server_message(response.body)
+        state = self.state
         may_be_request = response.status in REQUEST_FAULT_STATUS
         may_be_form = may_be_request and pending.request.prompt.schema
         if may_be_form and not state.format_confirmed:
@@ -346,11 +345,11 @@ class RequestDispatcher:
                 pending.attempts -= 1
                 self.queue.appendleft(pending)
                 return
-        error = f"HTTP {response.status}: {message}"
         if may_be_request and state.controller.has_answered:
+            error = f"HTTP {response.status}: {state.client.server_message(response.body)}"
             self._finish_request(Reply(pending.request, error=error, attempts=pending.attempts))
         else:
-            self._stop_with_error(refusal_error(state, response.status, message))
+            self._stop_with_error(refusal_error(state, response))
 
     def _handle_unreachable(self, pending: PendingRequest, error: ServerUnreachableError) -> None:
         """No connection: fatal where it never can be, else a pause until the server is back."""
@@ -359,7 +358,7 @@ class RequestDispatcher:
         went_down = state.controller.record_connection_failure(now)
         too_long = now - self.started_at > FIRST_CONTACT_SECONDS
         if first_contact and (error.permanent or too_long):
-            self._stop_with_error(unreachable_server_error(state, str(error)))
+            self._stop_with_error(_unreachable_server_error(state, str(error)))
             return
         if went_down:
             self._log_server_down(str(error))
@@ -382,7 +381,7 @@ class RequestDispatcher:
         """The request fails, unless the server answered nobody meanwhile: then it is down."""
         controller = self.state.controller
         if not controller.has_answered:
-            self._stop_with_error(unreachable_server_error(self.state, problem))
+            self._stop_with_error(_unreachable_server_error(self.state, problem))
         elif controller.last_answer_at >= pending.first_sent_at:
             self._finish_request(
                 Reply(pending.request, error=problem, transient=True, attempts=pending.attempts)
@@ -394,7 +393,7 @@ class RequestDispatcher:
             self.queue.append(pending)
 
     def _log_server_down(self, why: str) -> None:
-        root = self.state.client.endpoint.root
+        root = self.state.client.root
         LOG.warning("%s does not answer (%s); waiting until it is back", root, why)
 
     def _finish_request(self, reply: Reply) -> None:
@@ -449,7 +448,7 @@ class RequestDispatcher:
             self.changed.notify()
 
 
-def take_requests(source: Iterator[Request]) -> tuple[list[PendingRequest], bool]:
+def _take_requests(source: Iterator[Request]) -> tuple[list[PendingRequest], bool]:
     """The next requests, as many as come quickly, and whether there may be more."""
     pending: list[PendingRequest] = []
     began = time.monotonic()
@@ -461,9 +460,10 @@ def take_requests(source: Iterator[Request]) -> tuple[list[PendingRequest], bool
     return pending, False
 
 
-def refusal_error(state: DispatcherState, status: int, message: str) -> EngineError:
+def refusal_error(state: DispatcherState, response: HttpResponse) -> EngineError:
     """The error for a server that refuses to work for us."""
-    root, model = state.client.endpoint.root, state.common_fields["model"]
+    root, model, status = state.client.root, state.common_fields["model"], response.status
+    message = state.client.server_message(response.body)
     hints = {
         401: "Check the key that engine.key_env names.",
         402: "Check the account's balance.",
@@ -475,17 +475,8 @@ def refusal_error(state: DispatcherState, status: int, message: str) -> EngineEr
     return EngineError(f"{root} must take our requests. It answered {status}: {message}. {hint}")
 
 
-def incompatible_server_error(state: DispatcherState, what: str) -> EngineError:
-    """The error for a server of another kind."""
+def _unreachable_server_error(state: DispatcherState, what: str) -> EngineError:
     return EngineError(
-        f"{state.client.endpoint.root} must be an OpenAI-compatible server; {what} instead of a "
-        "chat completion. Check engine.url: most end in /v1."
-    )
-
-
-def unreachable_server_error(state: DispatcherState, what: str) -> EngineError:
-    """The error for a server that is not there."""
-    return EngineError(
-        f"{state.client.endpoint.root} must be reachable. {what}. "
+        f"{state.client.root} must be reachable. {what}. "
         "Check engine.url, and that the server runs."
     )

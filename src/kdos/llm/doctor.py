@@ -14,14 +14,8 @@ from kdos.config import EngineConfig
 from kdos.errors import ConfigError, KdosError
 from kdos.llm.batch import BATCH_PRICE_FACTOR
 from kdos.llm.http import HttpEngine
-from kdos.llm.protocol import error_message, price_tokens
-from kdos.llm.transport import (
-    ConnectionBrokenError,
-    HttpClient,
-    HttpResponse,
-    ServerUnreachableError,
-    find_api_key,
-)
+from kdos.llm.protocol import price_tokens
+from kdos.llm.transport import ExchangeError, HttpClient, HttpResponse, find_api_key
 from kdos.pool import Passage, Refusal
 from kdos.tasks import Reply, Request, ask_seeds
 from kdos.tasks.reading import read_value
@@ -52,7 +46,7 @@ class HealthCheck:
 def diagnose_endpoint(config: EngineConfig, *, samples: int) -> Iterator[HealthCheck]:
     """Every check in turn; ends early where the rest cannot be looked at.
 
-    It asks up to `MOST_PROBES` + 1 small questions, which cost what they cost.
+    It asks up to `MAX_PROBES` + 1 small questions, which cost what they cost.
     """
     try:
         find_api_key(config.key_env)
@@ -61,28 +55,28 @@ def diagnose_endpoint(config: EngineConfig, *, samples: int) -> Iterator[HealthC
         return
     where = f"in ${config.key_env}" if config.key_env else "none needed, as configured"
     yield HealthCheck("key", True, where)
-    server = check_server(config)
+    server = _check_server(config)
     yield server
     if not server.ok:
         return
     with HttpEngine(config) as engine:
         try:
-            (first,) = engine.complete([build_probe(0)])
+            (first,) = engine.complete([_build_probe(0)])
         except KdosError as error:
             yield HealthCheck("model", False, str(error))
             return
         yield HealthCheck("model", True, f"{config.model} answers")
-        yield check_structured_output(engine, first)
+        yield _check_structured_output(engine, first)
         began = time.monotonic()
         count = min(config.concurrency, MAX_PROBES)
-        replies = list(engine.complete(build_probe(number) for number in range(1, count + 1)))
+        replies = list(engine.complete(_build_probe(number) for number in range(1, count + 1)))
         seconds = time.monotonic() - began
-    yield check_speed(replies, seconds=seconds, config=config, samples=samples)
+    yield _check_speed(replies, seconds=seconds, config=config, samples=samples)
     if any(not reply.error for reply in replies):
-        yield check_price([first, *replies], config=config, samples=samples)
+        yield _check_price([first, *replies], config=config, samples=samples)
 
 
-def build_probe(number: int) -> Request:
+def _build_probe(number: int) -> Request:
     """A question like those of a run; each number another one."""
     passage = Passage(
         id=f"doctor/{number}",
@@ -97,34 +91,29 @@ def build_probe(number: int) -> Request:
     return ask_seeds(passage, per_passage=2)
 
 
-def check_server(config: EngineConfig) -> HealthCheck:
+def _check_server(config: EngineConfig) -> HealthCheck:
     """Is there a server, does it take the key, does it know the model."""
     client = HttpClient(config.url, key=find_api_key(config.key_env), timeout=30.0)
-    root = client.endpoint.root
+    root = client.root
     try:
         response = client.call_server("GET", "models")
-    except (ServerUnreachableError, ConnectionBrokenError) as error:
+    except ExchangeError as error:
         return HealthCheck("server", False, f"{root}: {error}", "Start it, or mend engine.url.")
     finally:
         client.close()
     if response.status in {401, 403}:
-        message = client.key.redact_text(error_message(response.body))
+        message = client.server_message(response.body)
         advice = "Set engine.key_env to a variable that holds a valid key."
         return HealthCheck("server", False, f"{root} refuses the key: {message}", advice)
-    names = listed_models(response)
+    names = _listed_models(response)
     if names and config.model not in names:
         near = difflib.get_close_matches(config.model, names, 1, 0.0)[0]
-        return HealthCheck(
-            "server",
-            False,
-            f"{root} has no model {config.model!r}",
-            f"Set engine.model; {near!r} is nearest of the {len(names)} it has.",
-        )
+        advice = f"Set engine.model; {near!r} is nearest of the {len(names)} it has."
+        return HealthCheck("server", False, f"{root} has no model {config.model!r}", advice)
     return HealthCheck("server", True, f"{root}{'' if names else ' (it does not list its models)'}")
 
 
-def listed_models(response: HttpResponse) -> list[str]:
-    """The models that a server lists; none where it lists none."""
+def _listed_models(response: HttpResponse) -> list[str]:
     try:
         data: Any = orjson.loads(response.body)["data"]
         return [str(item["id"]) for item in cast("list[dict[str, Any]]", data)]
@@ -132,7 +121,7 @@ def listed_models(response: HttpResponse) -> list[str]:
         return []
 
 
-def check_structured_output(engine: HttpEngine, reply: Reply) -> HealthCheck:
+def _check_structured_output(engine: HttpEngine, reply: Reply) -> HealthCheck:
     """Can the server be made to answer in JSON, and does the answer fit."""
     if reply.error:
         return HealthCheck("structured output", False, reply.error, "Try another model or server.")
@@ -141,14 +130,14 @@ def check_structured_output(engine: HttpEngine, reply: Reply) -> HealthCheck:
     thought = ", with its reasoning apart" if reply.reasoning else ""
     if isinstance(value, Refusal):
         advice = "Raise engine.max_tokens." if reply.finish == "length" else "Try another model."
-        return HealthCheck("structured output", False, f"{value.detail}", advice)
+        return HealthCheck("structured output", False, value.detail, advice)
     if form == "json_schema":
         return HealthCheck("structured output", True, f"by JSON schema{thought}")
     advice = "A server that forces a JSON schema wastes fewer calls."
     return HealthCheck("structured output", True, f"by the prompt alone ({form}){thought}", advice)
 
 
-def check_speed(
+def _check_speed(
     replies: list[Reply], *, seconds: float, config: EngineConfig, samples: int
 ) -> HealthCheck:
     """How fast it answers, and how long a run takes at that speed and our concurrency."""
@@ -160,7 +149,7 @@ def check_speed(
     hours = samples * CALLS_PER_SAMPLE * latency / config.concurrency / 3600
     found = (
         f"{latency:.2f} s a call at {len(replies)} in flight, {tokens:,.0f} tokens/s; "
-        f"{samples:,} samples take about {format_hours(hours)} "
+        f"{samples:,} samples take about {_format_hours(hours)} "
         f"at concurrency {config.concurrency}"
     )
     slow = [reply for reply in replies if reply.error or reply.attempts > 1]
@@ -168,14 +157,13 @@ def check_speed(
     return HealthCheck("speed", True, found, advice)
 
 
-def format_hours(hours: float) -> str:
-    """A time span in the unit that suits it."""
+def _format_hours(hours: float) -> str:
     if hours >= 1:
         return f"{hours:,.1f} hours"
     return f"{max(1, math.ceil(60 * hours))} minutes"
 
 
-def check_price(replies: list[Reply], *, config: EngineConfig, samples: int) -> HealthCheck:
+def _check_price(replies: list[Reply], *, config: EngineConfig, samples: int) -> HealthCheck:
     """What a run costs, if its calls are like these."""
     good = [reply.usage for reply in replies if not reply.error]
     calls = samples * CALLS_PER_SAMPLE / len(good)

@@ -25,15 +25,13 @@ from kdos.llm.protocol import (
     RetryPolicy,
     body_excerpt,
     bound_usage,
-    error_message,
     is_retryable,
     read_retry_after,
 )
 from kdos.llm.transport import (
-    ConnectionBrokenError,
+    ExchangeError,
     HttpClient,
     HttpResponse,
-    ServerUnreachableError,
     check_server_url,
     find_api_key,
 )
@@ -165,17 +163,15 @@ class EndpointEmbedder(ClosingContext):
             asked = 0.0
             try:
                 response = await self._client.send_request("POST", "embeddings", data=body)
-            except ServerUnreachableError as error:
+            except ExchangeError as error:
+                problem = str(error)
                 if error.permanent:
-                    raise self._embedding_error(str(error)) from error
-                problem = str(error)
-            except ConnectionBrokenError as error:
-                problem = str(error)
+                    break
             else:
                 if response.status == 200:
                     return self._parse_vectors(response, len(texts))
-                message = f"HTTP {response.status}: {error_message(response.body)}"
-                problem = self._client.key.redact_text(message)
+                message = self._client.server_message(response.body)
+                problem = f"HTTP {response.status}: {message}"
                 if not is_retryable(response.status):
                     break
                 asked = read_retry_after(response.headers, now=time.time())
@@ -194,7 +190,7 @@ class EndpointEmbedder(ClosingContext):
 
     def _embedding_error(self, what: str) -> EngineError:
         return EngineError(
-            f"{self._client.endpoint.root} must embed texts with {self._model}. {what}. "
+            f"{self._client.root} must embed texts with {self._model}. {what}. "
             "Check engine.url and the model's name in embed."
         )
 

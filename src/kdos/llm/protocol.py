@@ -2,9 +2,10 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from enum import StrEnum
+from itertools import pairwise
 from typing import Any, cast
 
 import orjson
@@ -46,11 +47,7 @@ class ResponseFormat(StrEnum):
     @property
     def weaker(self) -> "ResponseFormat | None":
         """The next best."""
-        fallbacks = {
-            ResponseFormat.SCHEMA: ResponseFormat.OBJECT,
-            ResponseFormat.OBJECT: ResponseFormat.NONE,
-        }
-        return fallbacks.get(self)
+        return dict(pairwise(ResponseFormat)).get(self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,18 +109,16 @@ def build_chat_body(
         **request.params,
     }
     if request.prompt.schema:
-        body |= response_format_fields(response_format, request)
+        body |= _response_format_fields(response_format, request)
     return orjson.dumps(body)
 
 
-def response_format_fields(form: ResponseFormat, request: Request) -> dict[str, Any]:
+def _response_format_fields(form: ResponseFormat, request: Request) -> dict[str, Any]:
     """The part of a body that forces the answer into its form."""
     if form is ResponseFormat.SCHEMA:
         schema = {"name": request.task, "schema": request.prompt.forced_schema, "strict": True}
-        return {"response_format": {"type": "json_schema", "json_schema": schema}}
-    if form is ResponseFormat.OBJECT:
-        return {"response_format": {"type": "json_object"}}
-    return {}
+        return {"response_format": {"type": form, "json_schema": schema}}
+    return {} if form is ResponseFormat.NONE else {"response_format": {"type": form}}
 
 
 def parse_completion(raw: bytes) -> Completion:
@@ -136,7 +131,7 @@ def parse_completion(raw: bytes) -> Completion:
         value = orjson.loads(raw)
         choice = value["choices"][0]
         message = choice["message"]
-        text = join_content_parts(message.get("content")) or message.get("refusal") or ""
+        text = _join_content_parts(message.get("content")) or message.get("refusal") or ""
         reasoning = message.get("reasoning_content") or message.get("reasoning") or ""
         usage = value.get("usage") or {}
     except (orjson.JSONDecodeError, KeyError, IndexError, TypeError, AttributeError) as error:
@@ -153,7 +148,7 @@ def parse_completion(raw: bytes) -> Completion:
     )
 
 
-def join_content_parts(content: object) -> str:
+def _join_content_parts(content: object) -> str:
     """A message's content as one text; some servers send it in parts."""
     if isinstance(content, list):
         parts = cast("list[dict[str, Any]]", content)
@@ -163,9 +158,9 @@ def join_content_parts(content: object) -> str:
 
 def price_tokens(prices: PriceConfig | None, prompt: int, completion: int) -> Usage:
     """The usage of so many tokens, in USD; 0.0 where prices are not known."""
-    cost = 0.0
-    if prices:
-        cost = (prompt * prices.prompt + completion * prices.completion) / TOKENS_PER_PRICE
+    if prices is None:
+        return Usage(prompt, completion)
+    cost = (prompt * prices.prompt + completion * prices.completion) / TOKENS_PER_PRICE
     return Usage(prompt, completion, cost)
 
 
@@ -213,14 +208,11 @@ def body_excerpt(raw: bytes, limit: int = 300) -> str:
 
 def read_retry_after(headers: Mapping[str, str], *, now: float) -> float:
     """How many seconds the server asks to wait; 0 if it does not say. `now` is Unix time."""
-    millis = headers.get("retry-after-ms")
-    if millis is not None and is_plain_number(millis):
-        return max(0.0, float(millis) / 1000)
-    value = headers.get("retry-after")
-    if value is None:
-        return 0.0
-    if is_plain_number(value):
-        return max(0.0, float(value))
+    millis, value = headers.get("retry-after-ms", ""), headers.get("retry-after", "")
+    if _is_plain_number(millis):
+        return float(millis) / 1000
+    if _is_plain_number(value):
+        return float(value)
     try:
         return max(0.0, parsedate_to_datetime(value).timestamp() - now)
     except ValueError:
@@ -239,8 +231,8 @@ def read_rate_limits(headers: Mapping[str, str]) -> dict[str, RateLimit]:
     """The rate limits that a reply's headers tell of, `requests` and `tokens`."""
     limits: dict[str, RateLimit] = {}
     for kind in ("requests", "tokens"):
-        remaining = headers.get(f"x-ratelimit-remaining-{kind}")
-        if remaining is not None and is_plain_number(remaining):
+        remaining = headers.get(f"x-ratelimit-remaining-{kind}", "")
+        if _is_plain_number(remaining):
             reset = headers.get(f"x-ratelimit-reset-{kind}", "")
             limits[kind] = RateLimit(float(remaining), parse_duration(reset))
     return limits
@@ -248,30 +240,19 @@ def read_rate_limits(headers: Mapping[str, str]) -> dict[str, RateLimit]:
 
 def parse_duration(text: str) -> float:
     """Seconds in a duration such as `6m0s`, `20ms`, `1.5`; 1 second if it is none."""
-    if is_plain_number(text):
+    if _is_plain_number(text):
         return float(text)
     parts = DURATION_PARTS.findall(text)
     return sum(float(number) * SECONDS_PER_UNIT[unit] for number, unit in parts) or 1.0
 
 
-def is_plain_number(text: str) -> bool:
-    """Whether `text` is digits with at most one decimal point."""
+def _is_plain_number(text: str) -> bool:
     return bool(re.fullmatch(r"\d+(?:\.\d+)?", text.strip()))
 
 
-@dataclass(frozen=True, slots=True)
-class Endpoint:
-    """A server's address with its paths; a path that was given with it is not doubled."""
-
-    url: str
-    root: str = field(init=False)
-
-    def __post_init__(self) -> None:
-        root = self.url.rstrip("/")
-        for path in ("/chat/completions", "/embeddings", "/models"):
-            root = root.removesuffix(path)
-        object.__setattr__(self, "root", root)
-
-    def path_url(self, path: str) -> str:
-        """The address of `chat/completions`, `models`, …"""
-        return f"{self.root}/{path}"
+def find_api_root(url: str) -> str:
+    """A server's address without the path of one request, which users paste with it."""
+    root = url.rstrip("/")
+    for path in ("/chat/completions", "/embeddings", "/models"):
+        root = root.removesuffix(path)
+    return root

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import aiohttp
 
 from kdos.errors import ConfigError
-from kdos.llm.protocol import Endpoint
+from kdos.llm.protocol import error_message, find_api_root
 
 Result = TypeVar("Result")
 
@@ -122,43 +122,47 @@ class HttpResponse:
     body: bytes
 
 
-class ConnectionBrokenError(Exception):
-    """The exchange broke off; the same request may succeed at once."""
+class ExchangeError(Exception):
+    """No whole reply came: the connection broke off, and the same request may succeed at once."""
+
+    permanent = False
+    """Whether a retry cannot help."""
 
 
-class RequestTimeoutError(ConnectionBrokenError):
+class RequestTimeoutError(ExchangeError):
     """No whole reply came in time."""
 
 
-class ServerUnreachableError(Exception):
-    """No connection was made; `permanent` where a retry cannot help (TLS, no such host)."""
+class ServerUnreachableError(ExchangeError):
+    """No connection was made."""
 
-    def __init__(self, message: str, *, permanent: bool) -> None:
-        super().__init__(message)
-        self.permanent = permanent
+
+class NoSuchServerError(ServerUnreachableError):
+    """No connection can be made: TLS fails, or there is no such host."""
+
+    permanent = True
 
 
 class HttpClient:
     """A connection pool to one endpoint, with a loop thread of its own. Close it when done."""
 
     def __init__(self, url: str, *, key: ApiKey, timeout: float, name: str = "kdos-llm") -> None:
-        self.endpoint = Endpoint(url)
+        self.root = find_api_root(url)
         self.key = key
         self.loop_thread = EventLoopThread(name)
         self._timeout = timeout
         self._session: aiohttp.ClientSession | None = None
 
     async def send_request(
-        self, method: str, path: str, *, data: Any = None, is_json: bool = True
+        self, method: str, path: str, *, data: bytes | aiohttp.FormData | None = None
     ) -> HttpResponse:
-        """One exchange, without retries.
+        """One exchange, without retries; `data` is JSON (bytes) or a form.
 
         Raises:
-            ConnectionBrokenError: It broke off or took too long.
-            ServerUnreachableError: No connection could be made.
+            ExchangeError: No whole reply came; its classes say why.
         """
-        headers = {"Content-Type": "application/json"} if is_json and data is not None else None
-        url = self.endpoint.path_url(path)
+        headers = {"Content-Type": "application/json"} if isinstance(data, bytes) else None
+        url = f"{self.root}/{path}"
         try:
             async with self._open_session().request(
                 method, url, data=data, headers=headers, allow_redirects=False
@@ -168,23 +172,25 @@ class HttpClient:
         except TimeoutError as error:
             raise RequestTimeoutError(f"no reply in {self._timeout:g} s") from error
         except aiohttp.ClientSSLError as error:
-            raise ServerUnreachableError(f"TLS failed: {error}", permanent=True) from error
+            raise NoSuchServerError(f"TLS failed: {error}") from error
         except aiohttp.ClientConnectorDNSError as error:
-            raise ServerUnreachableError(f"no such host: {error.host}", permanent=True) from error
+            raise NoSuchServerError(f"no such host: {error.host}") from error
         except aiohttp.ClientConnectorError as error:
             why = os.strerror(error.errno) if error.errno else str(error)
-            raise ServerUnreachableError(why, permanent=False) from error
+            raise ServerUnreachableError(why) from error
         except (aiohttp.ClientError, ConnectionError, asyncio.IncompleteReadError) as error:
             what = f"the connection broke off ({type(error).__name__})"
-            raise ConnectionBrokenError(what) from error
+            raise ExchangeError(what) from error
 
     def call_server(
-        self, method: str, path: str, *, data: Any = None, is_json: bool = True
+        self, method: str, path: str, *, data: bytes | aiohttp.FormData | None = None
     ) -> HttpResponse:
         """`send_request` for callers outside the loop."""
-        return self.loop_thread.run_coroutine(
-            self.send_request(method, path, data=data, is_json=is_json)
-        )
+        return self.loop_thread.run_coroutine(self.send_request(method, path, data=data))
+
+    def server_message(self, body: bytes) -> str:
+        """The server's own message in the body of an error, without the key."""
+        return self.key.redact_text(error_message(body))
 
     def close(self) -> None:
         """Close the connections and end the loop thread."""
@@ -201,7 +207,7 @@ class HttpClient:
                 timeout=aiohttp.ClientTimeout(total=self._timeout, sock_connect=CONNECT_SECONDS),
                 headers=self.key.authorization_headers(),
                 cookie_jar=aiohttp.DummyCookieJar(),
-                trust_env=proxied and urlsplit(self.endpoint.root).hostname not in LOCAL_HOSTS,
+                trust_env=proxied and urlsplit(self.root).hostname not in LOCAL_HOSTS,
             )
         return self._session
 

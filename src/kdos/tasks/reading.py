@@ -8,6 +8,7 @@ import orjson
 
 from kdos.pool import ErrorClass, Refusal
 from kdos.tasks.json_repair import MISSING, UnreadableError, repair_json
+from kdos.tasks.prompt import TEXT
 from kdos.tasks.request import Reply
 
 
@@ -126,6 +127,8 @@ def schema_problem(value: Any, schema: Mapping[str, Any]) -> str:
     Raises:
         ValueError: The schema has a keyword that is not checked here: none is ever passed over.
     """
+    if type(value) is str and value and schema == TEXT:
+        return ""  # most values are such texts: one look each
     if not schema.keys() <= KNOWN_KEYWORDS:
         unknown = sorted(schema.keys() - KNOWN_KEYWORDS)
         raise ValueError(f"A schema may use {sorted(KEYWORD_CHECKS)}. It has {unknown}.")
