@@ -10,7 +10,9 @@ import hashlib
 from collections import UserDict, deque
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 from threading import Lock
 from time import monotonic
@@ -88,7 +90,7 @@ class Ledger(ClosingContext):
             EngineError: The engine cannot work at all, or left a request unanswered.
             StoreError: A reply could not be stored.
         """
-        return _ReplyStream(self, engine, iter(requests)).iterate_replies()
+        return _ReplyStream(self, engine, requests).iterate_replies()
 
     @property
     def seconds_open(self) -> float:
@@ -134,12 +136,8 @@ class Ledger(ClosingContext):
 
     def _write_cache_copies(self) -> None:
         """Copy what came out of the cache into the run's own file: it cost nothing here."""
-        engines = {engine.fingerprint: engine for engine, _ in self._cache_copies}
-        for fingerprint, engine in engines.items():
-            copies = [
-                pair for other, pair in self._cache_copies if other.fingerprint == fingerprint
-            ]
-            self._own.store_replies(engine, copies, {})
+        for engine, copies in groupby(self._cache_copies, key=itemgetter(0)):
+            self._own.store_replies(engine, [pair for _, pair in copies], {})
         self._cache_copies.clear()
 
 
@@ -162,7 +160,6 @@ class ServerState(UserDict[str, str]):
         self._store.write_engine_state(self._engine, key, None)
 
 
-@dataclass(slots=True, eq=False)
 class _ReplyStream:
     """One call of `Ledger.ask`.
 
@@ -171,37 +168,29 @@ class _ReplyStream:
     `reserved` is the most that each request in flight can come to; `reached_cap` ends the stream.
     """
 
-    ledger: Ledger
-    engine: Engine
-    source: Iterator[Request]
-    salt: bytes = field(init=False)
-    remote: RemoteEngine | None = field(init=False)
-    exhausted: bool = False
-    askers: dict[str, list[Request]] = field(default_factory=dict[str, list[Request]])
-    retries: deque[tuple[Request, list[Request]]] = field(
-        default_factory=deque[tuple[Request, list[Request]]]
-    )
-    ready: deque[Reply] = field(default_factory=deque[Reply])
-    reserved: dict[str, Usage] = field(default_factory=dict[str, Usage])
-    reached_cap: str = ""
-
-    def __post_init__(self) -> None:
-        self.remote = self.engine if isinstance(self.engine, RemoteEngine) else None
-        fingerprint = self.engine.fingerprint.encode()
-        self.salt = hashlib.blake2b(fingerprint, digest_size=32).digest()
+    def __init__(self, ledger: Ledger, engine: Engine, requests: Iterable[Request]) -> None:
+        self.ledger, self.engine, self.source = ledger, engine, iter(requests)
+        self.remote = engine if isinstance(engine, RemoteEngine) else None
+        self.salt = hashlib.blake2b(engine.fingerprint.encode(), digest_size=32).digest()
+        self.exhausted = False
+        self.askers: dict[str, list[Request]] = {}
+        self.retries: deque[tuple[Request, list[Request]]] = deque()
+        self.ready: deque[Reply] = deque()
+        self.reserved: dict[str, Usage] = {}
+        self.reached_cap = ""
 
     def ledger_key(self, request: Request) -> bytes:
         """16 bytes that depend on the engine and on everything that shapes the reply."""
         return hashlib.blake2b(request.key.encode(), key=self.salt, digest_size=16).digest()
 
     def iterate_replies(self) -> Generator[Reply]:
-        """One reply for each request of the source."""
         self.check_prices()
         # The engine is called again while requests are left: `unanswered_requests` ends early.
         while not self.exhausted:
             with closing(self.engine_replies()) as replies:
                 for reply in replies:
-                    self.handle_reply(reply)
+                    self.reserved.pop(reply.request.key, None)
+                    self.deliver_or_retry(reply, self.askers.pop(reply.request.key))
                     while self.ready:
                         yield self.ready.popleft()
             while self.ready:
@@ -284,22 +273,16 @@ class _ReplyStream:
             return self.retries.popleft()
         request = next(self.source, None)
         self.exhausted = request is None
-        return request, [] if request is None else [request]
-
-    def handle_reply(self, reply: Reply) -> None:
-        """Deliver an engine's reply that is stored."""
-        self.reserved.pop(reply.request.key, None)
-        self.deliver_or_retry(reply, self.askers.pop(reply.request.key))
+        return request, [request] if request else []
 
     def deliver_or_retry(self, reply: Reply, askers: list[Request]) -> None:
         """Give the reply to those who asked, or ask once more."""
         if self.remote is not None and not reply.error:
-            retry = retry_request(reply)
-            if retry is not None:
+            if retry := _retry_request(reply):
                 self.retries.append((retry, askers))
                 self.exhausted = False
                 return
-            if is_cut_off(reply):
+            if _is_cut_off(reply):
                 tokens = reply.usage.completion_tokens
                 reply = replace(reply, error=f"the reply was cut off after {tokens:,} tokens")
         # A stored reply may come from a request with another id, and a retry is not what was asked.
@@ -316,24 +299,21 @@ class _ReplyStream:
         if budget == NO_BUDGET:  # the usual case: adding up before each request took its time
             return ""
         spending = self.ledger.spending
-        reserved = list(self.reserved.values())
         if budget.counts_tokens and self.remote is not None:
             self.reserved[request.key] = self.remote.bound_request_usage(request)
-            reserved.append(self.reserved[request.key])
+        reserved = self.reserved.values()
         usage = Usage(
             spending.prompt_tokens + sum(bound.prompt_tokens for bound in reserved),
             spending.completion_tokens + sum(bound.completion_tokens for bound in reserved),
             spending.cost_usd + sum(bound.cost_usd for bound in reserved),
         )
         calls = spending.calls + len(self.askers) + 1
-        seconds = self.ledger.seconds_open
-        cap = budget.name_passed_cap(calls=calls, usage=usage, seconds=seconds)
+        cap = budget.name_passed_cap(calls=calls, usage=usage, seconds=self.ledger.seconds_open)
         if cap:
             self.reserved.pop(request.key, None)
         return cap
 
     def check_prices(self) -> None:
-        """Fail if money is to be counted and nobody knows the price."""
         unpriced = self.remote is not None and not self.remote.has_prices
         if unpriced and self.ledger.budget.usd is not None:
             raise ConfigError(
@@ -351,13 +331,13 @@ class _ReplyStream:
             )
 
 
-def retry_request(reply: Reply) -> Request | None:
+def _retry_request(reply: Reply) -> Request | None:
     """What to ask after a reply that cannot be used, once each: more tokens, or a better answer.
 
     A stored reply leads to the same retry, whose own reply is stored too: nothing is paid twice.
     """
     request = reply.request
-    if is_cut_off(reply):
+    if _is_cut_off(reply):
         if request.max_tokens_factor > 1:
             return None
         return replace(request, max_tokens_factor=CUT_OFF_TOKENS_FACTOR)
@@ -369,7 +349,7 @@ def retry_request(reply: Reply) -> Request | None:
     return replace(request, failed_attempt=FailedAttempt(reply.text, value.detail))
 
 
-def is_cut_off(reply: Reply) -> bool:
+def _is_cut_off(reply: Reply) -> bool:
     """Whether the reply ran out of tokens before its JSON ended, or before it began to answer."""
     if reply.finish != "length":
         return False

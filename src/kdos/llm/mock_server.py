@@ -19,12 +19,12 @@ from aiohttp import web
 
 from kdos.chance import keyed_generator
 from kdos.llm.engine import Engine
+from kdos.llm.protocol import TYPICAL_BYTES_PER_TOKEN
 from kdos.llm.transport import EventLoopThread
 from kdos.pool import record_fields
 from kdos.tasks import Prompt, Request
 
 INPUT_BLOCK = re.compile(r"```json\n(.*?)\n```", re.DOTALL)
-MOCK_BYTES_PER_TOKEN = 4
 MAX_REQUEST_BYTES = 256 * 2**20  # bytes of a request; a batch file may be large
 EMBEDDED_DIM = 64
 POLLS_UNTIL_DONE = 2  # how often a batch says that it is in progress before it is done
@@ -105,19 +105,18 @@ class MockServer:
     def build_app(self) -> web.Application:
         """The application, for a server of aiohttp's."""
         app = web.Application(client_max_size=MAX_REQUEST_BYTES)
-        app.router.add_post("/v1/chat/completions", self.handle_chat)
-        app.router.add_post("/v1/embeddings", self.handle_embeddings)
-        app.router.add_get("/v1/models", self.handle_models)
-        app.router.add_get("/count", self.handle_count)
+        app.router.add_post("/v1/chat/completions", self._handle_chat)
+        app.router.add_post("/v1/embeddings", self._handle_embeddings)
+        app.router.add_get("/v1/models", self._handle_models)
+        app.router.add_get("/count", self._handle_count)
         if self._takes_batches:
-            app.router.add_post("/v1/files", self.handle_upload)
-            app.router.add_get("/v1/files/{name}/content", self.handle_download)
-            app.router.add_post("/v1/batches", self.handle_new_batch)
-            app.router.add_get("/v1/batches/{name}", self.handle_batch_poll)
+            app.router.add_post("/v1/files", self._handle_upload)
+            app.router.add_get("/v1/files/{name}/content", self._handle_download)
+            app.router.add_post("/v1/batches", self._handle_new_batch)
+            app.router.add_get("/v1/batches/{name}", self._handle_batch_poll)
         return app
 
-    async def handle_chat(self, request: web.Request) -> web.StreamResponse:
-        """A chat completion, or the fault that was drawn for it."""
+    async def _handle_chat(self, request: web.Request) -> web.StreamResponse:
         stats = self.stats
         body = await request.read()
         stats.requests += 1
@@ -163,18 +162,18 @@ class MockServer:
 
     def _answer_chat(self, request: web.Request, body: bytes, fault: str) -> web.Response:
         if self.key and request.headers.get("Authorization") != f"Bearer {self.key}":
-            return error_response(401, "Incorrect API key provided.")
+            return _error_response(401, "Incorrect API key provided.")
         try:
             chat = orjson.loads(body)
             form = chat.get("response_format", {}).get("type")
             if form == "json_schema" and not self.faults.schema:
                 message = "response_format json_schema is not supported by this server."
-                return error_response(400, message)
-            text = apply_text_fault(self._ask_engine(chat), fault)
+                return _error_response(400, message)
+            text = _apply_text_fault(self._ask_engine(chat), fault)
         except (ValueError, KeyError, TypeError, AttributeError) as error:
-            return error_response(400, f"This cannot be answered: {error!r}")
-        return json_response(
-            build_completion(chat, text, cut=fault == "truncate", request_bytes=len(body))
+            return _error_response(400, f"This cannot be answered: {error!r}")
+        return _json_response(
+            _build_completion(chat, text, cut=fault == "truncate", request_bytes=len(body))
         )
 
     def _ask_engine(self, chat: Mapping[str, Any]) -> str:
@@ -196,12 +195,12 @@ class MockServer:
         return reply.text
 
     def _build_failure(self, status: int) -> web.Response:
-        response = error_response(status, "This failure was ordered.")
+        response = _error_response(status, "This failure was ordered.")
         if status in {429, 503}:
             response.headers["Retry-After"] = f"{self.faults.retry_after:g}"
         return response
 
-    async def handle_embeddings(self, request: web.Request) -> web.Response:
+    async def _handle_embeddings(self, request: web.Request) -> web.Response:
         """Vectors of texts: hashed words, so that texts with words in common are near."""
         asked = await request.json()
         texts: list[str] = [asked["input"]] if isinstance(asked["input"], str) else asked["input"]
@@ -209,58 +208,51 @@ class MockServer:
             {"object": "embedding", "index": number, "embedding": hash_embedding(text)}
             for number, text in enumerate(texts)
         ]
-        usage = {"prompt_tokens": sum(map(len, texts)) // MOCK_BYTES_PER_TOKEN}
-        return json_response(
-            {"object": "list", "data": data, "model": asked["model"], "usage": usage}
-        )
+        usage = {"prompt_tokens": sum(map(len, texts)) // TYPICAL_BYTES_PER_TOKEN}
+        body = {"object": "list", "data": data, "model": asked["model"], "usage": usage}
+        return _json_response(body)
 
-    async def handle_models(self, _: web.Request) -> web.Response:
-        """The one model there is."""
+    async def _handle_models(self, _: web.Request) -> web.Response:
         model = {"id": self.engine.name, "object": "model", "created": 0}
-        return json_response({"object": "list", "data": [model]})
+        return _json_response({"object": "list", "data": [model]})
 
-    async def handle_count(self, _: web.Request) -> web.Response:
-        """What the server did so far."""
+    async def _handle_count(self, _: web.Request) -> web.Response:
         stats = record_fields(self.stats)
         del stats["in_flight"]
-        return json_response(stats)
+        return _json_response(stats)
 
     # -- batch files: uploaded, worked through row by row, and fetched
 
-    async def handle_upload(self, request: web.Request) -> web.Response:
-        """Take a file."""
+    async def _handle_upload(self, request: web.Request) -> web.Response:
         form = await request.post()
         file = form["file"]
         assert isinstance(file, web.FileField)
-        return json_response({"id": self._add_file(file.file.read()), "object": "file"})
+        return _json_response({"id": self._add_file(file.file.read()), "object": "file"})
 
-    async def handle_download(self, request: web.Request) -> web.Response:
-        """Give a file."""
+    async def _handle_download(self, request: web.Request) -> web.Response:
         raw = self._files.get(request.match_info["name"])
-        return error_response(404, "No such file.") if raw is None else web.Response(body=raw)
+        return _error_response(404, "No such file.") if raw is None else web.Response(body=raw)
 
-    async def handle_new_batch(self, request: web.Request) -> web.Response:
-        """Take a batch."""
+    async def _handle_new_batch(self, request: web.Request) -> web.Response:
         batch = await request.json()
         name = f"batch-{len(self.batches) + 1}"
         self.batches[name] = {"id": name, "status": "validating", **batch}
-        return json_response(self.batches[name])
+        return _json_response(self.batches[name])
 
-    async def handle_batch_poll(self, request: web.Request) -> web.Response:
+    async def _handle_batch_poll(self, request: web.Request) -> web.Response:
         """Say how far a batch is; it is done after some polls."""
         name = request.match_info["name"]
         batch = self.batches.get(name)
         if batch is None:
-            return error_response(404, "No such batch.")
+            return _error_response(404, "No such batch.")
         self._polls[name] += 1
         if self._polls[name] <= POLLS_UNTIL_DONE:
             batch["status"] = "in_progress"
         elif batch["status"] != "completed":
             self._complete_batch(request, batch)
-        return json_response(batch)
+        return _json_response(batch)
 
     def _complete_batch(self, request: web.Request, batch: dict[str, Any]) -> None:
-        """Answer every row of a batch into its two files."""
         good: list[bytes] = []
         bad: list[bytes] = []
         for line in self._files[batch["input_file_id"]].splitlines():
@@ -291,33 +283,23 @@ class MockServer:
         return name
 
 
-def build_completion(
+def _build_completion(
     chat: Mapping[str, Any], text: str, *, cut: bool, request_bytes: int
 ) -> dict[str, Any]:
-    """The body of a chat completion."""
-    prompt = request_bytes // MOCK_BYTES_PER_TOKEN
-    completion = len(text.encode()) // MOCK_BYTES_PER_TOKEN
+    prompt = request_bytes // TYPICAL_BYTES_PER_TOKEN
+    completion = len(text.encode()) // TYPICAL_BYTES_PER_TOKEN
     choice = {
         "index": 0,
         "finish_reason": "length" if cut else "stop",
         "message": {"role": "assistant", "content": text},
     }
-    return {
-        "id": "chatcmpl-mock",
-        "object": "chat.completion",
-        "created": 0,
-        "model": chat.get("model", ""),
-        "choices": [choice],
-        "usage": {
-            "prompt_tokens": prompt,
-            "completion_tokens": completion,
-            "total_tokens": prompt + completion,
-        },
-    }
+    usage = {"prompt_tokens": prompt, "completion_tokens": completion}
+    usage["total_tokens"] = prompt + completion
+    head = {"id": "chatcmpl-mock", "object": "chat.completion", "created": 0}
+    return {**head, "model": chat.get("model", ""), "choices": [choice], "usage": usage}
 
 
-def apply_text_fault(text: str, fault: str) -> str:
-    """The answer as the fault leaves it."""
+def _apply_text_fault(text: str, fault: str) -> str:
     if fault == "truncate":
         return text[: 2 * len(text) // 3]
     if fault == "garble":
@@ -335,14 +317,12 @@ def hash_embedding(text: str) -> list[float]:
     return (vector / max(float(np.linalg.norm(vector)), 1e-9)).tolist()
 
 
-def error_response(status: int, message: str) -> web.Response:
-    """An error as OpenAI's API words it."""
+def _error_response(status: int, message: str) -> web.Response:
     error = {"message": message, "type": "error", "code": None}
-    return json_response({"error": error}, status=status)
+    return _json_response({"error": error}, status=status)
 
 
-def json_response(value: object, *, status: int = 200) -> web.Response:
-    """A JSON response."""
+def _json_response(value: object, *, status: int = 200) -> web.Response:
     return web.Response(body=orjson.dumps(value), status=status, content_type="application/json")
 
 

@@ -4,7 +4,7 @@ import operator
 import sqlite3
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, replace
 from itertools import chain
 from pathlib import Path
 from threading import RLock
@@ -101,34 +101,6 @@ KeyedReply = tuple[bytes, Reply]
 """A reply with its 16-byte key."""
 
 
-class KeyBloomFilter:
-    """Which keys may be in a file, in 4 MB: what it denies is certainly not there.
-
-    A Bloom filter with two bits a key. Of keys that are not there it lets through one in 300 at a
-    million in the file, one in five at ten million.
-    """
-
-    BITS = 1 << 25
-
-    def __init__(self) -> None:
-        self._bytes = bytearray(self.BITS // 8)
-
-    def add(self, key: bytes) -> None:
-        """Let this key through from now on."""
-        for place in self._bit_places(key):
-            self._bytes[place >> 3] |= 1 << (place & 7)
-
-    def may_hold(self, key: bytes) -> bool:
-        """Whether the key may have been added."""
-        held = self._bytes
-        return all(held[place >> 3] >> (place & 7) & 1 for place in self._bit_places(key))
-
-    def _bit_places(self, key: bytes) -> tuple[int, int]:
-        # Keys are hashes already: their own bits are as good as two hash functions.
-        number = int.from_bytes(key[:8])
-        return number % self.BITS, (number >> 32) % self.BITS
-
-
 class ReplyStore:
     """An open file of replies. Any thread may use it.
 
@@ -141,13 +113,12 @@ class ReplyStore:
         self._prompts: set[str] = set()
         self._engines: dict[str, int] = {}
         self._connection = _open_database(path, exclusive=exclusive)
-        # SQLite gives up Python's lock for each look, and a caller waits up to 5 ms to win it back
-        # from a busy event loop; without a filter 256 requests in flight made 2,340 rows a second,
-        # with it 2,976. Only for a file that nobody else adds to.
-        self._filter = KeyBloomFilter() if exclusive else None
-        if self._filter:
-            for (key,) in self._connection.execute("SELECT key FROM replies"):
-                self._filter.add(key)
+        # The keys in the file, some 100 bytes each; None where others add to it too. SQLite gives
+        # up Python's lock for each look, and a caller waits up to 5 ms to win it back from a busy
+        # event loop: 256 requests in flight made 2,340 rows a second, without vain looks 2,976.
+        self._keys: set[bytes] | None = None
+        if exclusive:
+            self._keys = {key for (key,) in self._connection.execute("SELECT key FROM replies")}
 
     def close(self) -> None:
         """Close the file."""
@@ -155,23 +126,15 @@ class ReplyStore:
 
     def find_reply(self, key: bytes, request: Request) -> Reply | None:
         """The stored reply to `request`, whose key is `key`; a transient failure is none."""
-        if self._filter and not self._filter.may_hold(key):
+        if self._keys is not None and key not in self._keys:
             return None
         with self._lock:
             row = self._connection.execute(SELECT_REPLY, (key,)).fetchone()
         if row is None:
             return None
-        text, error, reasoning, finish, prompt, completion, cost, latency, attempts = row
-        return Reply(
-            request=request,
-            text=text,
-            error=error,
-            reasoning=reasoning,
-            finish=finish,
-            usage=Usage(prompt, completion, cost),
-            latency=latency,
-            attempts=attempts,
-        )
+        text, error, reasoning, finish, *usage, latency, attempts = row
+        reply = Reply(request, text, error, reasoning=reasoning, finish=finish, usage=Usage(*usage))
+        return replace(reply, latency=latency, attempts=attempts)
 
     def store_replies(
         self, engine: Engine, replies: Sequence[KeyedReply], spent: Mapping[str, Spending]
@@ -186,8 +149,8 @@ class ReplyStore:
         with self._lock, self._transaction() as connection:
             for key, reply in replies:
                 self._insert_prompt(reply.request)
-                if self._filter:
-                    self._filter.add(key)
+                if self._keys is not None:
+                    self._keys.add(key)
             for start in range(0, len(rows), ROWS_PER_STATEMENT):
                 part = rows[start : start + ROWS_PER_STATEMENT]
                 values = ", ".join([REPLY_PLACEHOLDERS] * len(part))
@@ -219,12 +182,9 @@ class ReplyStore:
     def write_engine_state(self, engine: int, name: str, value: str | None) -> None:
         """Remember one thing that an engine found out, or forget it (None)."""
         with self._lock, self._transaction() as connection:
-            if value is None:
-                query = "DELETE FROM findings WHERE engine = ? AND name = ?"
-                connection.execute(query, (engine, name))
-            else:
-                row = (engine, name, value)
-                connection.execute("INSERT OR REPLACE INTO findings VALUES (?, ?, ?)", row)
+            connection.execute("DELETE FROM findings WHERE engine = ? AND name = ?", (engine, name))
+            if value is not None:
+                connection.execute("INSERT INTO findings VALUES (?, ?, ?)", (engine, name, value))
 
     def total_spending(self) -> Spending:
         """Totals over all runs so far."""
@@ -266,9 +226,8 @@ class ReplyStore:
 def _open_database(path: Path, *, exclusive: bool) -> sqlite3.Connection:
     timeout = 0.0 if exclusive else BUSY_SECONDS
     try:
-        connection = sqlite3.connect(
-            path, isolation_level=None, check_same_thread=False, timeout=timeout
-        )
+        # No isolation level: transactions are ours (`_transaction`), not Python's.
+        connection = sqlite3.connect(path, timeout, isolation_level=None, check_same_thread=False)
         _prepare_database(connection, exclusive=exclusive)
     except sqlite3.DatabaseError as error:
         raise StoreError(_explain_open_failure(path, error)) from error
