@@ -19,7 +19,7 @@ from kdos.pool import (
 from kdos.tasks import Ask, Request, ask_extraction, pair_replies_in_order, read_extraction
 
 _TEXTS = pa.list_(pa.string())
-EXTRACTIONS = pa.schema(
+_EXTRACTIONS = pa.schema(
     {
         "seed": pa.string(),
         "topic_entities": _TEXTS,
@@ -34,10 +34,7 @@ KNOWLEDGE_POINTS = pa.schema(
 
 
 def extract_seeds(
-    seeds: Iterable[Seed],
-    *,
-    ask: Ask,
-    passage: Callable[[str], Passage],
+    seeds: Iterable[Seed], *, ask: Ask, passage: Callable[[str], Passage]
 ) -> Iterator[tuple[Seed, Extraction | Refusal]]:
     """Each seed with its extraction or why there is none, in the order of the seeds."""
     asked = ((seed, _extraction_request(seed, passage)) for seed in seeds)
@@ -49,7 +46,7 @@ def extract_seeds(
 def extraction_table(pairs: Sequence[tuple[Seed, Extraction]]) -> pa.Table:
     """Extractions as a table, a row for each seed."""
     rows = [{"seed": seed.id, **record_fields(extraction)} for seed, extraction in pairs]
-    return pa.Table.from_pylist(rows, EXTRACTIONS)
+    return pa.Table.from_pylist(rows, _EXTRACTIONS)
 
 
 def merge_points(extractions: pa.Table) -> pa.Table:
@@ -58,12 +55,9 @@ def merge_points(extractions: pa.Table) -> pa.Table:
     texts = [text for points in lists for text in points]
     grouping = group_texts(texts)
     seeds: list[list[str]] = [[] for _ in grouping.first]
-    names = (
-        n
-        for n, points in zip(column_values(extractions, "seed"), lists, strict=True)
-        for _ in points
-    )
-    for group, name in zip(grouping.group, names, strict=True):
+    names = zip(column_values(extractions, "seed"), lists, strict=True)
+    owners = (name for name, points in names for _ in points)
+    for group, name in zip(grouping.group, owners, strict=True):
         seeds[group].append(name)
     first = [texts[i] for i in grouping.first]
     return _points_table(first, grouping.size, seeds, [[] for _ in first])
@@ -90,6 +84,5 @@ def _points_table(*columns: Any) -> pa.Table:
 
 def _extraction_request(seed: Seed, passage: Callable[[str], Passage]) -> Request:
     passages = [passage(seed.passage)] if seed.passage else []
-    return ask_extraction(
-        seed.id, question=seed.question, answer=seed.answers[0], passages=passages
-    )
+    answer = seed.answers[0]
+    return ask_extraction(seed.id, question=seed.question, answer=answer, passages=passages)

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kdos.logic import ShapeCounts, parse, shape_of_logic, shape_overlap
+from kdos.logic import ShapeCounts, parse, shape_of_logic
+from kdos.logic.diagram import shape_overlap
 
 CHAIN = "flowchart TD\nA --> B --> C --> D"
 JOIN = "flowchart TD\nQ --> A & B --> C"

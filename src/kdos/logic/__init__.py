@@ -1,8 +1,7 @@
 """A question's logic: Mermaid text in; typed graph, its faults and its shape out."""
 
-from kdos.logic.diagram import Edge, Fault, Kind, Logic, Node
+from kdos.logic.diagram import Edge, Fault, Kind, Logic, Node, ShapeCounts, shape_of_logic
 from kdos.logic.mermaid import parse, write_mermaid
-from kdos.logic.shape import Shape, ShapeCounts, shape_of_logic, shape_overlap
 from kdos.logic.validity import find_faults
 
 __all__ = [
@@ -11,11 +10,9 @@ __all__ = [
     "Kind",
     "Logic",
     "Node",
-    "Shape",
     "ShapeCounts",
     "find_faults",
     "parse",
     "shape_of_logic",
-    "shape_overlap",
     "write_mermaid",
 ]

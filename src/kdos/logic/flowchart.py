@@ -6,10 +6,10 @@ stops with a `LogicError` where it is not. Most lines are one node or one arrow 
 those are read by a single expression, and whatever it does not match takes the long way.
 """
 
+import html
 import re
 
 from kdos.logic.diagram import Edge, LogicError, Node
-from kdos.logic.label import clean_label, strip_quotes
 
 # Models write typographic dashes too: hyphens to horizontal bar, and the minus sign.
 _DASH = "[-‐-―−]"
@@ -58,25 +58,24 @@ _NEXT = re.compile(
     rf"{_NAME}(?:[ \t]*[\[({{&>]|@\{{|[ \t]*(?:\w+@)?[<ox]?(?:{_DASH}|==|=>|~~~|[→⟶⇒➔➜]))"
 )
 # Longer openings before the shorter ones they begin with.
-_SHAPES = (
-    ("(((", ")))"),
-    ("((", "))"),
-    ("([", "])"),
-    ("[[", "]]"),
-    ("[(", ")]"),
-    ("[/", "/]"),
-    ("[/", "\\]"),
-    ("[\\", "\\]"),
-    ("[\\", "/]"),
-    ("{{", "}}"),
-    ("[", "]"),
-    ("(", ")"),
-    ("{", "}"),
-    (">", "]"),
-)
+_SHAPES = tuple(
+    tuple(pair.split())
+    for pair in (
+        "((( )))", "(( ))", "([ ])", "[[ ]]", "[( )]", "[/ /]", "[/ \\]", "[\\ \\]", "[\\ /]",
+        "{{ }}", "[ ]", "( )", "{ }", "> ]",
+    )
+)  # fmt: skip
 _OPENING_QUOTE = re.compile(r'[ \t]*["“”„]`?')
 _CLOSING = {close: re.compile(r'`?["“”]\s*' + re.escape(close)) for _, close in _SHAPES}
 _ARROW = re.compile(rf"(?:{_DASH}|=)>")
+_BREAK = re.compile(r"<br[ \t]*/?>|\\n", re.IGNORECASE)
+_TAG = re.compile(
+    r"</?(?:b|i|u|em|strong|sub|sup|span|p|div|code|small|font|center)(?:\s[^<>]*)?>", re.IGNORECASE
+)
+_CODE = re.compile(r"#(\w+);")
+_IN_QUOTES = re.compile(r"""(["'“”„])(.*)["'“”]""", re.DOTALL)
+# Nearly no label holds any of these: looking for them first saves the four substitutions.
+_MARK = re.compile(r"[<&#\\`]")
 
 
 class FlowchartReader:
@@ -107,13 +106,12 @@ class FlowchartReader:
                 position = self._read_statement(position)
         if self.open_subgraphs:
             raise LogicError(f"subgraph {self.open_subgraphs[-1]!r} has no `end`", len(text))
-        edges = self.edges
-        if self.members:
-            edges = _expand_subgraphs(edges, self.members, self.labels)
-        return tuple(map(Node._make, self.labels.items())), tuple(edges)
+        edges = tuple(self._expand_subgraphs() if self.members else self.edges)
+        return tuple(map(Node._make, self.labels.items())), edges
+
+    # Each of these reads what stands at `position` and says where it ends.
 
     def _read_statement(self, position: int) -> int:
-        """Read one statement and return where it ends."""
         text = self.text
         letter = text[position]
         if letter == "s" and (found := _SUBGRAPH.match(text, position)):
@@ -131,7 +129,7 @@ class FlowchartReader:
         return self._read_chain(position)
 
     def _read_chain(self, position: int) -> int:
-        """Read ``A & B --> C --> D`` and return where it ends."""
+        """Read ``A & B --> C --> D``."""
         text = self.text
         sources, position = self._read_joined_nodes(position)
         while True:
@@ -140,7 +138,9 @@ class FlowchartReader:
             if link is None:
                 break
             # Models break a line after an arrow; Mermaid itself would not read on.
-            start = _across_line_break(text, _skip_pattern(_SPACE, text, link.end()))
+            start = _skip_pattern(_SPACE, text, link.end())
+            if text.startswith(("\n", "\r\n"), start):
+                start = _skip_pattern(_GAP, text, start)
             if start >= len(text):
                 raise LogicError("a node was expected after the arrow", link.start())
             targets, position = self._read_joined_nodes(start)
@@ -165,7 +165,7 @@ class FlowchartReader:
         self.edges += [Edge(s, t, label, directed) for s in sources for t in targets]
 
     def _read_joined_nodes(self, position: int) -> tuple[list[str], int]:
-        """Read ``A & B``: the names, and where they end."""
+        """Read ``A & B``."""
         text = self.text
         names: list[str] = []
         while True:
@@ -177,11 +177,16 @@ class FlowchartReader:
             position = _skip_pattern(_SPACE, text, after + 1)
 
     def _read_node(self, position: int) -> tuple[str, int]:
-        """Read one node with its label, if it has one; its name, and where it ends."""
+        """Read one node with its label, if it has one."""
         text = self.text
         found = _NODE.match(text, position)
         if found is None:
-            return self._read_nameless_node(position)
+            found = _QUOTED_NODE.match(text, position)
+            if found is None:
+                raise _expected_error("a node was expected", text, position)
+            # ``"a label"`` stands where a name should.
+            self._remember_node(found[1], found[1])
+            return found[1], found.end()
         name, quoted, plain = found.groups()
         label, end = strip_quotes(plain) if plain else quoted, found.end()
         if label is None:
@@ -190,15 +195,6 @@ class FlowchartReader:
             end = _skip_pattern(_CLASS, text, end)
         self._remember_node(name, label)
         return name, end
-
-    def _read_nameless_node(self, position: int) -> tuple[str, int]:
-        """Read ``"a label"`` that stands where a name should."""
-        found = _QUOTED_NODE.match(self.text, position)
-        if found is None:
-            got = self.text[position : position + 20].split("\n")[0]
-            raise LogicError(f"a node was expected, got {got!r}", position)
-        self._remember_node(found[1], found[1])
-        return found[1], found.end()
 
     def _read_label(self, position: int) -> tuple[str | None, int]:
         """Read a label in brackets of any shape: what it says (None: no label), where it ends."""
@@ -238,37 +234,32 @@ class FlowchartReader:
             _NEXT.match(text, position) or _END.match(text, position)
         ):
             return
-        got = text[position : position + 20].split("\n")[0]
-        raise LogicError(f"a link or the end of the statement was expected, got {got!r}", position)
+        raise _expected_error("a link or the end of the statement was expected", text, position)
+
+    def _expand_subgraphs(self) -> list[Edge]:
+        """Let each edge to or from a subgraph lead to or from every node in it."""
+        members = self.members
+        for name in members:
+            if not members[name]:
+                self.labels.setdefault(name, name)
+        return [
+            Edge(source, target, edge.label, edge.directed)
+            for edge in self.edges
+            for source in members.get(edge.source) or [edge.source]
+            for target in members.get(edge.target) or [edge.target]
+            if source != target or edge.source == edge.target
+        ]
 
 
-def _expand_subgraphs(
-    edges: list[Edge], members: dict[str, list[str]], labels: dict[str, str]
-) -> list[Edge]:
-    """Let each edge to or from a subgraph lead to or from every node in it."""
-    for name in list(members):
-        if not members[name]:
-            labels.setdefault(name, name)
-    return [
-        Edge(source, target, edge.label, edge.directed)
-        for edge in edges
-        for source in members.get(edge.source) or [edge.source]
-        for target in members.get(edge.target) or [edge.target]
-        if source != target or edge.source == edge.target
-    ]
+def _expected_error(expected: str, text: str, position: int) -> LogicError:
+    got = text[position : position + 20].split("\n")[0]
+    return LogicError(f"{expected}, got {got!r}", position)
 
 
 def _skip_pattern(pattern: re.Pattern[str], text: str, position: int) -> int:
     """Where `pattern` ends if it stands at `position`, else `position`."""
     found = pattern.match(text, position)
     return found.end() if found else position
-
-
-def _across_line_break(text: str, position: int) -> int:
-    """The place after a line break and indentation that split an arrow from its target."""
-    if text.startswith(("\n", "\r\n"), position):
-        return _skip_pattern(_GAP, text, position)
-    return position
 
 
 def _is_flag_label(text: str, position: int) -> bool:
@@ -305,10 +296,34 @@ def _find_balanced_end(line: str, opening: str, closing: str) -> int:
     """Index of the `closing` that matches an `opening` just before the line, or -1."""
     depth = 1
     for index, letter in enumerate(line):
-        if letter == closing:
-            depth -= 1
-            if depth == 0:
-                return index
-        elif letter == opening:
-            depth += 1
+        depth += (letter == opening) - (letter == closing)
+        if depth == 0:
+            return index
     return -1
+
+
+def clean_label(label: str) -> str:
+    """The label without HTML, Mermaid's character codes, Markdown's backticks and extra space."""
+    if _MARK.search(label) is None and _evenly_spaced(label):
+        return label
+    text = label.strip()
+    if len(text) > 1 and text[0] == text[-1] == "`" and text.count("`") == 2:
+        text = text[1:-1]
+    text = _TAG.sub("", _BREAK.sub(" ", text.replace('\\"', '"')))
+    return " ".join(html.unescape(_CODE.sub(_html_entity, text)).split())
+
+
+def strip_quotes(label: str) -> str:
+    """The label without one pair of quotes around all of it."""
+    found = _IN_QUOTES.fullmatch(label.strip())
+    return found[2] if found and found[1] not in found[2] else label
+
+
+def _evenly_spaced(label: str) -> bool:
+    # White space other than a space is not printable.
+    return label.isprintable() and "  " not in label and label == label.strip(" ")
+
+
+def _html_entity(code: re.Match[str]) -> str:
+    # Mermaid's ``#quot;`` or ``#35;`` as HTML writes it.
+    return f"&#{code[1]};" if code[1].isdigit() else f"&{code[1]};"

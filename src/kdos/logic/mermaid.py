@@ -4,8 +4,7 @@ import re
 from functools import lru_cache
 
 from kdos.logic.diagram import Edge, Fault, Kind, Logic, LogicError, Node
-from kdos.logic.flowchart import FlowchartReader
-from kdos.logic.label import clean_label, strip_quotes
+from kdos.logic.flowchart import FlowchartReader, clean_label, strip_quotes
 
 # A bound on the work of one reply (our design); a sample has five knowledge points at most.
 MAX_CHARACTERS = 20_000
@@ -45,11 +44,14 @@ def parse(text: str) -> Logic | Fault:
     if header is None:
         word = _WORD.match(text)
         got = repr(word[1]) if word else "nothing"
-        return Fault(
-            "logic_unreadable", f"flowchart, graph or mindmap must come first; got {got}", 1
-        )
+        detail = f"flowchart, graph or mindmap must come first; got {got}"
+        return Fault("logic_unreadable", detail, 1)
     try:
-        logic = _read_diagram_body(text, header)
+        if header[2]:
+            logic = Logic(Kind.MINDMAP, *_read_mindmap(text, header.end()))
+        else:
+            kind = Kind.GRAPH if header[1].lower() == "graph" else Kind.FLOWCHART
+            logic = Logic(kind, *FlowchartReader(text).read_statements(header.end()))
     except LogicError as error:
         return Fault("logic_unreadable", str(error), 1 + text.count("\n", 0, error.position))
     if not logic.nodes:
@@ -58,16 +60,6 @@ def parse(text: str) -> Logic | Fault:
         size = f"{len(logic.nodes)} nodes and {len(logic.edges)} edges"
         return Fault("logic_too_long", f"{size}; at most {MAX_NODES} and {MAX_EDGES}")
     return logic
-
-
-def _read_diagram_body(text: str, header: re.Match[str]) -> Logic:
-    """Read what comes after the header."""
-    if header[2]:
-        nodes, edges = _read_mindmap(text, header.end())
-        return Logic(Kind.MINDMAP, nodes, edges)
-    kind = Kind.GRAPH if header[1].lower() == "graph" else Kind.FLOWCHART
-    nodes, edges = FlowchartReader(text).read_statements(header.end())
-    return Logic(kind, nodes, edges)
 
 
 def _read_mindmap(text: str, position: int) -> tuple[tuple[Node, ...], tuple[Edge, ...]]:
@@ -80,8 +72,7 @@ def _read_mindmap(text: str, position: int) -> tuple[tuple[Node, ...], tuple[Edg
         content = line[0].strip()
         if not content or _MINDMAP_SKIPPED.match(content):
             continue
-        before = line[0][: len(line[0]) - len(line[0].lstrip())]
-        indent = len(before.expandtabs(_TAB_WIDTH))
+        indent = len(line[0][: -len(line[0].lstrip())].expandtabs(_TAB_WIDTH))
         # A line's parent is the nearest line above that stands further left, by however little.
         while path and path[-1][0] >= indent:
             path.pop()
@@ -140,9 +131,8 @@ def _write_mindmap(logic: Logic) -> str:
     depth = {logic.nodes[0].id: 1}
     for edge in logic.edges:
         depth[edge.target] = depth[edge.source] + 1
-    lines = [
-        f'{"    " * depth[node.id]}{node.id}["{_encode_label(node.label)}"]' for node in logic.nodes
-    ]
+    nodes = [(depth[node.id], node.id, _encode_label(node.label)) for node in logic.nodes]
+    lines = [f'{"    " * indent}{name}["{label}"]' for indent, name, label in nodes]
     return "\n".join(["mindmap", *lines])
 
 

@@ -1,7 +1,8 @@
 """Does a diagram tell how a sample's knowledge points lead to its answer?"""
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from kdos.logic.diagram import Edge, Fault, Kind, Logic
 from kdos.pool.grouping import normalise_text
@@ -77,12 +78,9 @@ def _node_on_cycle(logic: Logic) -> str:
     place = {node.id: number for number, node in enumerate(logic.nodes)}
     if all(place[edge.source] < place[edge.target] for edge in logic.edges if edge.directed):
         return ""
-    before: dict[str, int] = {}
-    ways: dict[str, list[str]] = {}
-    for edge in logic.edges:
-        if edge.directed:
-            before[edge.target] = before.get(edge.target, 0) + 1
-            ways.setdefault(edge.source, []).append(edge.target)
+    directed = [edge for edge in logic.edges if edge.directed]
+    before = Counter(edge.target for edge in directed)
+    ways = adjacent_nodes(directed, both=False)
     # Kahn's algorithm: take away nodes that nothing leads to; what is left is on a circle or
     # behind one.
     free = [name for name in ways if name not in before]
@@ -112,44 +110,33 @@ def _unnamed_points(logic: Logic, knowledge_points: Sequence[str]) -> list[str]:
     A place names one knowledge point: the shortest place that holds it word for word is taken,
     else the shortest that holds nearly all of its telling words.
     """
-    shown = [node.label for node in logic.nodes]
     # Three passes, the strict ones first, so that a loose match takes no other point's place:
     # labels that are the point, places that hold it, places that hold nearly all telling words.
-    others = [point for point in knowledge_points if not _take_equal_label(point, shown)]
+    shown = [node.label for node in logic.nodes]
+    others = [point for point in knowledge_points if not _take_place(shown, point, str.__eq__)]
     if not others:
         return []
-    labels = {node.id: normalise_text(node.label) for node in logic.nodes}
     places = sorted(map(normalise_text, shown), key=len)
-    loose: list[tuple[str, str]] = []
-    for point in others:
-        wanted = normalise_text(point)
-        place = next((place for place in places if wanted in place), None)
-        if place is None:
-            loose.append((point, wanted))
-        else:
-            places.remove(place)
+    wanted = [(point, normalise_text(point)) for point in others]
+    loose = [pair for pair in wanted if not _take_place(places, pair[1], str.__contains__)]
     if not loose:
         return []
+    labels = {node.id: normalise_text(node.label) for node in logic.nodes}
     places += [
         f"{labels[edge.source]} {normalise_text(edge.label)} {labels[edge.target]}"
         for edge in logic.edges
         if edge.label
     ]
-    missing: list[str] = []
-    for point, wanted in loose:
-        place = next((p for p in sorted(places, key=len) if _names_point(p, wanted)), None)
-        if place is None:
-            missing.append(point)
-        else:
-            places.remove(place)
-    return missing
+    places.sort(key=len)
+    return [point for point, text in loose if not _take_place(places, text, _names_point)]
 
 
-def _take_equal_label(point: str, labels: list[str]) -> bool:
-    """Is there a label that is this knowledge point? Then it is taken away."""
-    if point in labels:
-        labels.remove(point)
-        return True
+def _take_place(places: list[str], wanted: str, fits: Callable[[str, str], bool]) -> bool:
+    """Does a place fit what is wanted? Then the first that does is taken away."""
+    for number, place in enumerate(places):
+        if fits(place, wanted):
+            del places[number]
+            return True
     return False
 
 
