@@ -2,23 +2,13 @@
 
 from kdos.seed.passages import cut_passages
 from kdos.seed.questions import open_questions
-from kdos.seed.seeding import (
-    DOCUMENTS,
-    PASSAGES,
-    REFUSALS,
-    SEEDS,
-    SeedBatch,
-    gather_seeds,
-    make_seeds,
-)
+from kdos.seed.seeding import DOCUMENTS, PASSAGES, SEEDS, gather_seeds, make_seeds
 from kdos.seed.sources import open_source
 
 __all__ = [
     "DOCUMENTS",
     "PASSAGES",
-    "REFUSALS",
     "SEEDS",
-    "SeedBatch",
     "cut_passages",
     "gather_seeds",
     "make_seeds",

@@ -24,7 +24,6 @@ Description = dict[str, Any]
 
 
 def _split_words(listed: str) -> frozenset[str]:
-    """The words of a list written with spaces between them."""
     return frozenset(listed.split())
 
 
@@ -54,14 +53,14 @@ PRINTABLE_ASCII = re.compile(r"[ -_a-~]*")
 LONGEST_VALUE = 40
 
 
-def import_modules() -> Iterator[ModuleType]:
+def _import_modules() -> Iterator[ModuleType]:
     """Every module we import, packages before what they hold, in alphabetical order."""
     for name in sorted(sys.stdlib_module_names):
         if not name.startswith("_") and name not in SKIPPED:
-            yield from import_tree(name)
+            yield from _import_tree(name)
 
 
-def import_tree(name: str) -> Iterator[ModuleType]:
+def _import_tree(name: str) -> Iterator[ModuleType]:
     """One module and its submodules; nothing where it cannot be imported here."""
     try:
         module = importlib.import_module(name)
@@ -71,21 +70,20 @@ def import_tree(name: str) -> Iterator[ModuleType]:
     inner = (found.name for found in pkgutil.iter_modules(getattr(module, "__path__", ())))
     for part in sorted(inner):
         if not PRIVATE.match(part):
-            yield from import_tree(f"{name}.{part}")
+            yield from _import_tree(f"{name}.{part}")
 
 
-def public_names(module: ModuleType) -> list[str]:
+def _public_names(module: ModuleType) -> list[str]:
     """The names a module offers: its ``__all__``, or those without an underscore."""
-    names = exported_names(module) or {name for name in vars(module) if not name.startswith("_")}
+    names = _exported_names(module) or {name for name in vars(module) if not name.startswith("_")}
     return sorted(name for name in names if hasattr(module, name))
 
 
-def exported_names(module: ModuleType) -> set[str]:
-    """The names in a module's ``__all__``."""
+def _exported_names(module: ModuleType) -> set[str]:
     return set(getattr(module, "__all__", None) or ())
 
 
-def choose_full_names(shown: list[ModuleType], *, taken: set[str]) -> dict[int, str]:
+def _choose_full_names(shown: list[ModuleType], *, taken: set[str]) -> dict[int, str]:
     """The one full name each class and function goes by, by its identity; none that is `taken`.
 
     A name that a module lists in ``__all__`` comes before one that just stands there, a short
@@ -94,118 +92,111 @@ def choose_full_names(shown: list[ModuleType], *, taken: set[str]) -> dict[int, 
     # Candidates as tuples whose least is the best name: False sorts before True.
     names: dict[int, list[tuple[bool, bool, int, bool, bool, str, str]]] = defaultdict(list)
     for module in shown:
-        listed = exported_names(module)
-        for name in public_names(module):
+        home, listed = module.__name__, _exported_names(module)
+        for name in _public_names(module):
             thing = getattr(module, name)
-            own = is_made_in(thing, module.__name__)
+            own, builtin = _is_made_in(thing, home), home == "builtins"
             if not (isinstance(thing, type) or inspect.isroutine(thing)):
                 continue
-            if f"{module.__name__}.{name}" in taken:
-                continue
-            if name in listed or own or module.__name__ == "builtins":
+            if f"{home}.{name}" not in taken and (name in listed or own or builtin):
+                alias = name != getattr(thing, "__name__", None)
+                depth = home.count(".")
                 names[id(thing)].append(
-                    (
-                        module.__name__ != "builtins",
-                        name not in listed,
-                        module.__name__.count("."),
-                        not own,
-                        name != getattr(thing, "__name__", None),
-                        module.__name__,
-                        name,
-                    )
+                    (not builtin, name not in listed, depth, not own, alias, home, name)
                 )
     best = {key: min(known) for key, known in names.items()}
     return {key: f"{known[-2]}.{known[-1]}" for key, known in best.items()}
 
 
-def is_made_in(thing: object, module: str) -> bool:
+def _is_made_in(thing: object, module: str) -> bool:
     """Was it made in this module, or in a private one behind it?"""
     made_in = str(getattr(thing, "__module__", None))
     package = module.partition(".")[0]
     return made_in in (module, f"_{module}") or made_in.startswith(f"{package}._")
 
 
-def public_full_name(kind: type, names: dict[int, str]) -> str | None:
+def _public_full_name(kind: type, names: dict[int, str]) -> str | None:
     """The public full name of a class, without ``builtins``; None where it has none."""
     name = names.get(id(kind))
     return name.removeprefix("builtins.") if name else None
 
 
-def describe_module(module: ModuleType, names: dict[int, str]) -> Description:
+def _describe_module(module: ModuleType, names: dict[int, str]) -> Description:
     """One module: its documentation, functions, classes and constants, each in order of name."""
     name = module.__name__
-    record: Description = {"path": name, "noun": "module", "doc": read_documentation(module)}
-    record["exports"] = len(exported_names(module))
     functions: list[Description] = []
     classes: list[Description] = []
     constants: list[Description] = []
-    for public in public_names(module):
+    for public in _public_names(module):
         thing = getattr(module, public)
         path = f"{name}.{public}"
         if names.get(id(thing)) == path and isinstance(thing, type):
-            classes.append(describe_class(thing, path, names))
+            classes.append(_describe_class(thing, path, names))
         elif names.get(id(thing)) == path:
-            functions.append(describe_function(thing, path))
-        elif is_constant_name(public, name) and (value := format_literal(thing)) is not None:
+            functions.append(_describe_function(thing, path))
+        elif _is_constant_name(public, name) and (value := _format_literal(thing)) is not None:
             constants.append({"path": path, "value": value})
-    return record | {"functions": functions, "classes": classes, "constants": constants}
+    return {
+        "path": name,
+        "noun": "module",
+        "doc": _read_documentation(module),
+        "exports": len(_exported_names(module)),
+        "functions": functions,
+        "classes": classes,
+        "constants": constants,
+    }
 
 
-def is_constant_name(name: str, module: str) -> bool:
-    """Does a module's name stand for a value that is the same everywhere?"""
-    if module in VARYING or name.startswith("_"):
-        return False
-    return name.isupper() or module in LOWER_CASE_CONSTANTS
+def _is_constant_name(name: str, module: str) -> bool:
+    steady = module not in VARYING and not name.startswith("_")
+    return steady and (name.isupper() or module in LOWER_CASE_CONSTANTS)
 
 
-def describe_function(function: Any, path: str) -> Description:
-    """A function of a module."""
+def _describe_function(function: Any, path: str) -> Description:
     noun = "coroutine function" if inspect.iscoroutinefunction(function) else "function"
     if inspect.isgeneratorfunction(function):
         noun = "generator function"
     return {
         "path": path.removeprefix("builtins."),
         "noun": noun,
-        "doc": read_documentation(function),
-        "signature": describe_signature(function),
+        "doc": _read_documentation(function),
+        "signature": _describe_signature(function),
     }
 
 
-def describe_class(kind: type, path: str, names: dict[int, str]) -> Description:
-    """A class with its bases, members and what it defines itself."""
+def _describe_class(kind: type, path: str, names: dict[int, str]) -> Description:
     own = sorted(name for name in vars(kind) if not name.startswith("_"))
     methods: list[Description] = []
     properties: list[Description] = []
     attributes: list[Description] = []
     for name in own:
         member = vars(kind)[name]
-        if is_any_method(member):
-            if (record := describe_method(kind, name, path)) is not None:
+        if _is_any_method(member):
+            if (record := _describe_method(kind, name, path)) is not None:
                 methods.append(record)
         elif isinstance(member, property) or inspect.isgetsetdescriptor(member):
-            doc = read_documentation(member)
+            doc = _read_documentation(member)
             public = f"{path}.{name}".removeprefix("builtins.")
             properties.append({"path": public, "noun": "property", "doc": doc})
-        elif not issubclass(kind, enum.Enum) and (value := format_literal(member)) is not None:
+        elif not issubclass(kind, enum.Enum) and (value := _format_literal(member)) is not None:
             attributes.append({"path": f"{path}.{name}", "value": value})
     return {
         "path": path.removeprefix("builtins."),
-        "noun": class_noun(kind),
-        "doc": read_documentation(kind) if "__doc__" in vars(kind) else "",
-        "signature": None if class_noun(kind) == "enumeration" else describe_signature(kind),
-        "bases": [public_full_name(base, names) for base in kind.__bases__],
-        "members": enumeration_members(kind),
-        "member_count": count_members(kind),
-        "fields": field_names(kind),
-        "method_count": sum(is_any_method(vars(kind)[name]) for name in own),
+        "noun": _class_noun(kind),
+        "doc": _read_documentation(kind) if "__doc__" in vars(kind) else "",
+        "signature": None if _class_noun(kind) == "enumeration" else _describe_signature(kind),
+        "bases": [_public_full_name(base, names) for base in kind.__bases__],
+        "members": _enumeration_members(kind),
+        "member_count": _count_members(kind),
+        "fields": _field_names(kind),
+        "method_count": sum(_is_any_method(vars(kind)[name]) for name in own),
         "methods": methods,
         "properties": properties,
         "attributes": [] if path.split(".")[0] in VARYING else attributes,
     }
 
 
-def class_noun(kind: type) -> str:
-    """What a class is called: exception, enumeration, abstract class, or class."""
+def _class_noun(kind: type) -> str:
     if issubclass(kind, BaseException):
         return "exception"
     if issubclass(kind, enum.Enum):
@@ -213,22 +204,22 @@ def class_noun(kind: type) -> str:
     return "abstract class" if inspect.isabstract(kind) else "class"
 
 
-def enumeration_members(kind: type) -> list[tuple[str, str]]:
+def _enumeration_members(kind: type) -> list[tuple[str, str]]:
     """Name and value of an enumeration's members, aliases left out."""
     if not issubclass(kind, enum.Enum):
         return []
     # `__members__` holds aliases too; they come with the name of what they stand for.
-    values = [(m.name, format_literal(m.value)) for m in kind.__members__.values() if m.name]
+    values = [(m.name, _format_literal(m.value)) for m in kind.__members__.values() if m.name]
     known = list(dict.fromkeys(values))
     return [(name, value) for name, value in known if value is not None]
 
 
-def count_members(kind: type) -> int:
+def _count_members(kind: type) -> int:
     """How many members an enumeration has, aliases left out; of flags, that is open to debate."""
     return len(kind) if issubclass(kind, enum.Enum) and not issubclass(kind, enum.Flag) else 0
 
 
-def field_names(kind: type) -> list[str]:
+def _field_names(kind: type) -> list[str]:
     """The fields of a named tuple or syntax node, in order."""
     own = vars(kind)
     known = getattr(kind, "_fields", ()) if issubclass(kind, tuple) else own.get("_fields", ())
@@ -236,12 +227,11 @@ def field_names(kind: type) -> list[str]:
     return list(known) if plain else []
 
 
-def is_any_method(member: object) -> bool:
-    """Is it a method of any kind, as it stands in the class?"""
+def _is_any_method(member: object) -> bool:
     return isinstance(member, (classmethod, staticmethod)) or inspect.isroutine(member)
 
 
-def describe_method(kind: type, name: str, path: str) -> Description | None:
+def _describe_method(kind: type, name: str, path: str) -> Description | None:
     """A method that a class defines itself; None for a second name of another one."""
     method = getattr(kind, name)
     # An alias: the same facts would be told under two names.
@@ -249,20 +239,19 @@ def describe_method(kind: type, name: str, path: str) -> Description | None:
         return None
     member = vars(kind)[name]
     noun = "static method" if isinstance(member, staticmethod) else "method"
-    if isinstance(member, classmethod) or inspect.ismethod(method):
-        noun = "class method"
     # Class methods written in C, such as dict.fromkeys, are no `classmethod` objects.
-    if type(member).__name__ == "classmethod_descriptor":
+    in_c = type(member).__name__ == "classmethod_descriptor"
+    if in_c or isinstance(member, classmethod) or inspect.ismethod(method):
         noun = "class method"
     return {
         "path": f"{path}.{name}".removeprefix("builtins."),
         "noun": noun,
-        "doc": read_documentation(method),
-        "signature": describe_signature(method, bound=noun == "method"),
+        "doc": _read_documentation(method),
+        "signature": _describe_signature(method, bound=noun == "method"),
     }
 
 
-def describe_signature(function: Any, *, bound: bool = False) -> Description | None:
+def _describe_signature(function: Any, *, bound: bool = False) -> Description | None:
     """Parameters and return annotation; for a method `bound` to an instance without ``self``."""
     try:
         found = inspect.signature(function)
@@ -279,21 +268,21 @@ def describe_signature(function: Any, *, bound: bool = False) -> Description | N
         return None
     return {
         "self": bound,
-        "returns": format_annotation(found.return_annotation),
+        "returns": _format_annotation(found.return_annotation),
         "parameters": [
             {
                 "name": p.name,
                 "kind": p.kind.description,
-                "default": None if p.default is p.empty else format_literal(p.default),
+                "default": None if p.default is p.empty else _format_literal(p.default),
                 "optional": p.default is not p.empty,
-                "annotation": format_annotation(p.annotation),
+                "annotation": _format_annotation(p.annotation),
             }
             for p in parameters
         ],
     }
 
 
-def format_annotation(value: object) -> str | None:
+def _format_annotation(value: object) -> str | None:
     """An annotation as it reads in a signature; None where there is none or it is unwieldy."""
     if value is inspect.Signature.empty:
         return None
@@ -305,7 +294,7 @@ ABSOLUTE_PATH = re.compile(r"/[^/]|[A-Za-z]:[\\/]")
 """Where this machine keeps something, such as the interpreter."""
 
 
-def format_literal(value: object) -> str | None:
+def _format_literal(value: object) -> str | None:
     """The value as Python writes it, for short plain ones; None for all others."""
     # Of tuples only the empty one: the items of others would need the same care.
     if isinstance(value, tuple) and len(value) > 0:
@@ -318,24 +307,22 @@ def format_literal(value: object) -> str | None:
     return text if len(text) <= LONGEST_VALUE and PRINTABLE_ASCII.fullmatch(text) else None
 
 
-def read_documentation(thing: object) -> str:
+def _read_documentation(thing: object) -> str:
     """Its doc string without indentation; empty where it has none."""
     doc = getattr(thing, "__doc__", None)
     return inspect.cleandoc(doc) if isinstance(doc, str) else ""
 
 
-def unnamed_docs(found: list[ModuleType], names: dict[int, str]) -> list[str]:
+def _unnamed_docs(found: list[ModuleType], names: dict[int, str]) -> list[str]:
     """The doc strings of all public classes, methods and functions that we give no name."""
     strangers: dict[int, Any] = {}
     for module in found:
-        for thing in (getattr(module, name) for name in public_names(module)):
+        for thing in (getattr(module, name) for name in _public_names(module)):
             if id(thing) not in names and (isinstance(thing, type) or inspect.isroutine(thing)):
                 strangers[id(thing)] = thing
-    inside = [vars(t).values() for t in strangers.values() if isinstance(t, type)]
-    docs = [
-        read_documentation(t) for t in (*strangers.values(), *(m for own in inside for m in own))
-    ]
-    return [doc for doc in docs if doc]
+    kinds = [thing for thing in strangers.values() if isinstance(thing, type)]
+    members = [member for kind in kinds for member in vars(kind).values()]
+    return list(filter(None, map(_read_documentation, [*strangers.values(), *members])))
 
 
 def print_introspection() -> None:
@@ -345,12 +332,12 @@ def print_introspection() -> None:
     with os.fdopen(os.dup(1), "w", encoding="utf-8") as out:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         warnings.simplefilter("ignore")
-        found = list(import_modules())
+        found = list(_import_modules())
         shown = [module for module in found if not INNER.match(module.__name__)]
-        names = choose_full_names(shown, taken={module.__name__ for module in found})
+        names = _choose_full_names(shown, taken={module.__name__ for module in found})
         report = {
-            "modules": [describe_module(module, names) for module in shown],
-            "other_docs": unnamed_docs(found, names),
+            "modules": [_describe_module(module, names) for module in shown],
+            "other_docs": _unnamed_docs(found, names),
         }
         json.dump(report, out)
 

@@ -22,17 +22,24 @@ def cut_passages(document: Document, *, size: int = PASSAGE_SIZE) -> Iterator[Pa
     Whole paragraphs are packed together. A paragraph that is longer is cut between sentences, a
     longer sentence between words, a longer word anywhere.
     """
-    for start, end in _pack_spans(_fitting_spans(document.text, size), size):
-        yield Passage(
-            id=f"{document.id}#{start}",
-            document=document.id,
-            title=document.title,
-            domain=document.domain,
-            lang=document.lang,
-            start=start,
-            end=end,
-            text=document.text[start:end],
-        )
+    text, gaps = document.text, (_PARAGRAPH_GAP, _SENTENCE_GAP, _WORD_GAP)
+    pieces = _split_to_size(text, (0, len(text)), size, gaps=gaps)
+    for start, end in _pack_spans(pieces, size):
+        yield passage_of_span(document, start, end)
+
+
+def passage_of_span(document: Document, start: int, end: int) -> Passage:
+    """The passage that is the stretch [start, end) of a document, in characters."""
+    return Passage(
+        id=f"{document.id}#{start}",
+        document=document.id,
+        title=document.title,
+        domain=document.domain,
+        lang=document.lang,
+        start=start,
+        end=end,
+        text=document.text[start:end],
+    )
 
 
 def _pack_spans(pieces: Iterable[tuple[int, int]], size: int) -> Iterator[tuple[int, int]]:
@@ -48,16 +55,10 @@ def _pack_spans(pieces: Iterable[tuple[int, int]], size: int) -> Iterator[tuple[
         yield begin, until
 
 
-def _fitting_spans(text: str, size: int) -> Iterator[tuple[int, int]]:
-    """Paragraphs, sentences, words or parts of words: the longest that fit into `size`."""
-    return _split_to_size(
-        text, (0, len(text)), size, gaps=(_PARAGRAPH_GAP, _SENTENCE_GAP, _WORD_GAP)
-    )
-
-
 def _split_to_size(
     text: str, span: tuple[int, int], size: int, *, gaps: tuple[re.Pattern[str], ...]
 ) -> Iterator[tuple[int, int]]:
+    """Paragraphs, sentences, words or parts of words: the longest that fit into `size`."""
     start, end = span
     if not gaps:  # one word without a gap: cut anywhere
         yield from ((at, min(at + size, end)) for at in range(start, end, size))

@@ -83,10 +83,10 @@ RELATIONS = {relation.name: relation for relation in PYTHON_RELATIONS}
 
 def read_library_documents() -> Iterator[Document]:
     """A document for each module that says enough, in alphabetical order."""
-    found = run_introspection()
-    unique = Uniqueness([*all_doc_strings(found["modules"]), *found["other_docs"]])
+    found = _run_introspection()
+    unique = Uniqueness([*_all_doc_strings(found["modules"]), *found["other_docs"]])
     for module in found["modules"]:
-        paragraphs = list(module_paragraphs(module, unique))
+        paragraphs = list(_module_paragraphs(module, unique))
         if sum(map(len, paragraphs)) < FEWEST_FACTS:
             continue
         blocks = [block for facts in paragraphs for block in split_into_paragraphs(facts)]
@@ -94,13 +94,13 @@ def read_library_documents() -> Iterator[Document]:
             id=module["path"],
             title=module["path"],
             text="\n\n".join(blocks),
-            domain=library_section(module["path"]),
+            domain=SECTION_OF.get(module["path"].partition(".")[0], "other"),
             source=SOURCE_NAME,
             licence=LICENCE,
         )
 
 
-def run_introspection() -> dict[str, Any]:
+def _run_introspection() -> dict[str, Any]:
     """What ``introspect.py`` finds, in a Python that sees nothing of our environment."""
     script = Path(__file__).with_name("introspect.py")
     command = [sys.executable, "-I", "-S", "-W", "ignore", "-X", "utf8", str(script)]
@@ -128,159 +128,134 @@ def split_into_paragraphs(facts: list[str]) -> Iterator[str]:
         yield "\n".join(block)
 
 
-def write_fact(relation: str, **slots: str | int) -> str:
-    """One sentence."""
-    return RELATIONS[relation].write_sentence(**{slot: str(value) for slot, value in slots.items()})
+def _write_fact(relation: str, **slots: str | int) -> str:
+    # `s` is the plural ending of what is counted.
+    ending = "" if slots.get("count") == 1 else "s"
+    texts = {slot: str(value) for slot, value in slots.items()}
+    return RELATIONS[relation].write_sentence(s=ending, **texts)
 
 
-def module_paragraphs(module: ObjectRecord, unique: "Uniqueness") -> Iterator[list[str]]:
-    """The facts of a module, object by object: itself, its functions, classes and constants."""
+def _module_paragraphs(module: ObjectRecord, unique: "Uniqueness") -> Iterator[list[str]]:
     path = module["path"]
-    head = list(documentation_facts(module, unique))
+    head = list(_documentation_facts(module, unique))
     if module["exports"] > 1:
-        head.append(write_fact("export count", owner=path, count=module["exports"]))
+        head.append(_write_fact("export count", owner=path, count=module["exports"]))
     yield head
     for function in module["functions"]:
-        yield function_facts(function, path, unique)
+        yield _function_facts(function, path, unique)
     for kind in module["classes"]:
-        yield from class_paragraphs(kind, path, unique)
-    yield [write_fact("constant", owner=c["path"], value=c["value"]) for c in module["constants"]]
+        yield from _class_paragraphs(kind, path, unique)
+    yield [_write_fact("constant", owner=c["path"], value=c["value"]) for c in module["constants"]]
 
 
-def function_facts(function: ObjectRecord, module: str, unique: "Uniqueness") -> list[str]:
-    """The facts of one function."""
+def _function_facts(function: ObjectRecord, module: str, unique: "Uniqueness") -> list[str]:
     owner = function["path"]
     return [
-        object_kind_fact(function, module),
-        *documentation_facts(function, unique),
-        *signature_facts(owner, function["signature"]),
+        _object_kind_fact(function, module),
+        *_documentation_facts(function, unique),
+        *_signature_facts(owner, function["signature"]),
     ]
 
 
-def object_kind_fact(record: ObjectRecord, module: str) -> str:
-    """What an object is, and of which module."""
+def _object_kind_fact(record: ObjectRecord, module: str) -> str:
     n = "n" if record["noun"][0] in "aeiou" else ""
-    return write_fact("kind", owner=record["path"], n=n, noun=record["noun"], module=module)
+    return _write_fact("kind", owner=record["path"], n=n, noun=record["noun"], module=module)
 
 
-def class_paragraphs(kind: ObjectRecord, module: str, unique: "Uniqueness") -> Iterator[list[str]]:
-    """The facts of a class, then those of each method and property it defines itself."""
+def _class_paragraphs(kind: ObjectRecord, module: str, unique: "Uniqueness") -> Iterator[list[str]]:
     owner = kind["path"]
     yield [
-        object_kind_fact(kind, module),
-        *documentation_facts(kind, unique),
-        *base_facts(kind),
-        *shape_facts(kind),
-        *signature_facts(owner, kind["signature"]),
-        *(write_fact("attribute", owner=a["path"], value=a["value"]) for a in kind["attributes"]),
+        _object_kind_fact(kind, module),
+        *_documentation_facts(kind, unique),
+        *_base_facts(kind),
+        *_shape_facts(kind),
+        *_signature_facts(owner, kind["signature"]),
+        *(_write_fact("attribute", owner=a["path"], value=a["value"]) for a in kind["attributes"]),
     ]
     for method in kind["methods"]:
         if method["doc"]:
-            yield method_facts(method, owner, unique)
+            yield _method_facts(method, owner, unique)
     for attribute in kind["properties"]:
-        if facts := list(documentation_facts(attribute, unique)):
-            yield [defines_fact(attribute, owner), *facts]
+        if facts := list(_documentation_facts(attribute, unique)):
+            yield [_defines_fact(attribute, owner), *facts]
 
 
-def defines_fact(record: ObjectRecord, owner: str) -> str:
-    """Which member a class defines."""
+def _defines_fact(record: ObjectRecord, owner: str) -> str:
     member = record["path"].rpartition(".")[2]
-    return write_fact("defines", owner=owner, noun=record["noun"], member=member)
+    return _write_fact("defines", owner=owner, noun=record["noun"], member=member)
 
 
-def method_facts(method: ObjectRecord, owner: str, unique: "Uniqueness") -> list[str]:
-    """The facts of one method."""
-    facts = [*documentation_facts(method, unique)]
+def _method_facts(method: ObjectRecord, owner: str, unique: "Uniqueness") -> list[str]:
+    facts = [*_documentation_facts(method, unique)]
     if method["noun"] != "method":
-        facts.append(write_fact("method kind", owner=method["path"], kind=method["noun"]))
-    facts += signature_facts(method["path"], method["signature"])
-    return facts or [defines_fact(method, owner)]
+        facts.append(_write_fact("method kind", owner=method["path"], kind=method["noun"]))
+    facts += _signature_facts(method["path"], method["signature"])
+    return facts or [_defines_fact(method, owner)]
 
 
-def base_facts(kind: ObjectRecord) -> Iterator[str]:
-    """The direct base classes that have a public name."""
+def _base_facts(kind: ObjectRecord) -> Iterator[str]:
     bases = kind["bases"]
     if len(bases) == 1:
         if bases[0] not in (None, "object"):
-            yield write_fact("base", owner=kind["path"], **{"class": bases[0]})
+            yield _write_fact("base", owner=kind["path"], **{"class": bases[0]})
         return
     # A base without a public name keeps its place, so that the others are counted right.
     for ordinal, base in zip(ORDINALS, bases, strict=False):
         if base is not None:
-            yield write_fact(
-                "base in order", owner=kind["path"], ordinal=ordinal, **{"class": base}
-            )
+            slots = {"ordinal": ordinal, "class": base}
+            yield _write_fact("base in order", owner=kind["path"], **slots)
 
 
-def shape_facts(kind: ObjectRecord) -> Iterator[str]:
+def _shape_facts(kind: ObjectRecord) -> Iterator[str]:
     """What a class holds: methods, the members of an enumeration, the fields of a tuple or node."""
     owner = kind["path"]
-    if kind["method_count"]:
-        yield write_fact(
-            "method count",
-            owner=owner,
-            count=kind["method_count"],
-            s=plural_ending(kind["method_count"]),
-        )
+    if count := kind["method_count"]:
+        yield _write_fact("method count", owner=owner, count=count)
     if kind["member_count"] > 1:
-        yield write_fact("member count", owner=owner, count=kind["member_count"])
+        yield _write_fact("member count", owner=owner, count=kind["member_count"])
     for member, value in kind["members"]:
-        yield write_fact("member", owner=owner, member=member, value=value)
+        yield _write_fact("member", owner=owner, member=member, value=value)
     for ordinal, member in zip(ORDINALS, kind["fields"], strict=False):
-        yield write_fact("field", owner=owner, ordinal=ordinal, member=member)
+        yield _write_fact("field", owner=owner, ordinal=ordinal, member=member)
 
 
-def plural_ending(count: int) -> str:
-    """The ending of a noun that is counted."""
-    return "" if count == 1 else "s"
-
-
-def signature_facts(owner: str, signature: ObjectRecord | None) -> Iterator[str]:
-    """The facts of a signature: how many parameters, which, in what order, with what defaults."""
+def _signature_facts(owner: str, signature: ObjectRecord | None) -> Iterator[str]:
     if signature is None:
         return
     parameters = signature["parameters"]
     besides = " besides `self`" if signature["self"] else ""
-    counts = {"parameter count": len(parameters), "required count": count_required(parameters)}
+    required = sum(not p["optional"] and not p["kind"].startswith("variadic") for p in parameters)
+    counts = {"parameter count": len(parameters)} if len(parameters) != 1 else {}
     # With none or all of them required, the count says nothing that the number of all does not.
-    if not 0 < counts["required count"] < len(parameters):
-        del counts["required count"]
-    if len(parameters) == 1:
-        counts = {}
+    if 0 < required < len(parameters):
+        counts["required count"] = required
     for name, count in counts.items():
-        yield write_fact(name, owner=owner, count=count, s=plural_ending(count), besides=besides)
+        yield _write_fact(name, owner=owner, count=count, besides=besides)
     for ordinal, parameter in zip(ORDINALS, parameters, strict=False):
-        yield from parameter_facts(owner, ordinal, parameter, besides)
+        yield from _parameter_facts(owner, ordinal, parameter, besides)
     if signature["returns"]:
-        yield write_fact("return annotation", owner=owner, value=signature["returns"])
+        yield _write_fact("return annotation", owner=owner, value=signature["returns"])
 
 
-def count_required(parameters: list[ObjectRecord]) -> int:
-    """How many parameters a call has to pass."""
-    return sum(not p["optional"] and not p["kind"].startswith("variadic") for p in parameters)
-
-
-def parameter_facts(
+def _parameter_facts(
     owner: str, ordinal: str, parameter: ObjectRecord, besides: str
 ) -> Iterator[str]:
-    """The facts of one parameter."""
     slots = {"owner": owner, "parameter": parameter["name"]}
-    yield write_fact("position", ordinal=ordinal, besides=besides, **slots)
+    yield _write_fact("position", ordinal=ordinal, besides=besides, **slots)
     if parameter["default"] is not None:
-        yield write_fact("default", value=parameter["default"], **slots)
+        yield _write_fact("default", value=parameter["default"], **slots)
     if parameter["kind"] in SPECIAL_PARAMETER_KINDS:
-        yield write_fact("passing", passing=parameter["kind"], **slots)
+        yield _write_fact("passing", passing=parameter["kind"], **slots)
     if parameter["annotation"]:
-        yield write_fact("annotation", value=parameter["annotation"], **slots)
+        yield _write_fact("annotation", value=parameter["annotation"], **slots)
 
 
-def documentation_facts(record: ObjectRecord, unique: "Uniqueness") -> Iterator[str]:
+def _documentation_facts(record: ObjectRecord, unique: "Uniqueness") -> Iterator[str]:
     """The first sentences of an object's documentation that no other object's holds."""
     known = (s for s in documentation_sentences(record["doc"]) if s in unique)
     for _, sentence in zip(range(SENTENCES_PER_OBJECT), known, strict=False):
-        yield write_fact(
-            "documentation", noun=record["noun"], owner=record["path"], sentence=sentence
-        )
+        slots = {"noun": record["noun"], "owner": record["path"]}
+        yield _write_fact("documentation", sentence=sentence, **slots)
 
 
 class Uniqueness:
@@ -293,17 +268,16 @@ class Uniqueness:
     def __init__(self, docs: Iterable[str]) -> None:
         self._owner: dict[tuple[str, ...], int] = {}
         for number, doc in enumerate(docs):
-            for run in word_runs(doc):
+            for run in _word_runs(doc):
                 # -1 marks a run that stands in two doc strings at least.
                 if self._owner.setdefault(run, number) != number:
                     self._owner[run] = -1
 
     def __contains__(self, sentence: str) -> bool:
-        return any(self._owner.get(run, -1) >= 0 for run in word_runs(sentence))
+        return any(self._owner.get(run, -1) >= 0 for run in _word_runs(sentence))
 
 
-def all_doc_strings(modules: Iterable[ObjectRecord]) -> Iterator[str]:
-    """Every doc string."""
+def _all_doc_strings(modules: Iterable[ObjectRecord]) -> Iterator[str]:
     for module in modules:
         yield module["doc"]
         for function in module["functions"]:
@@ -314,7 +288,7 @@ def all_doc_strings(modules: Iterable[ObjectRecord]) -> Iterator[str]:
                 yield member["doc"]
 
 
-def word_runs(text: str) -> Iterator[tuple[str, ...]]:
+def _word_runs(text: str) -> Iterator[tuple[str, ...]]:
     """Each `TELLING_WORDS` words that follow one another."""
     words = re.findall(r"\w+", text.casefold())
     return zip(*(words[start:] for start in range(TELLING_WORDS)), strict=False)
@@ -327,7 +301,7 @@ def documentation_sentences(doc: str) -> list[str]:
         # Lists, headings, code and tables: what is indented or begins with a mark.
         if re.match(r"\s|[-*+=~.#>]|\d+[.)]", paragraph) or re.search(r"\n\s", paragraph):
             continue
-        found += [s for s in _split_paragraph(paragraph, first=number == 0) if is_quotable(s)]
+        found += [s for s in _split_paragraph(paragraph, first=number == 0) if _is_quotable(s)]
     return list(dict.fromkeys(found))
 
 
@@ -342,7 +316,7 @@ def _split_paragraph(paragraph: str, *, first: bool) -> list[str]:
     return [part.removesuffix(".") for part in parts if part.endswith(".") or first]
 
 
-def is_quotable(sentence: str) -> bool:
+def _is_quotable(sentence: str) -> bool:
     """Is it a plain sentence of a sensible length, not a signature?"""
     return (
         SHORTEST_SENTENCE <= len(sentence) <= LONGEST_SENTENCE
@@ -355,8 +329,3 @@ def is_quotable(sentence: str) -> bool:
         and sentence.count('"') % 2 == 0
         and not re.match(r"[\w.]+\(", sentence)
     )
-
-
-def library_section(module: str) -> str:
-    """The part of the library that a module belongs to, by its first name."""
-    return SECTION_OF.get(module.partition(".")[0], "other")

@@ -7,8 +7,9 @@ from typing import Any
 from kdos.config import SourceConfig
 from kdos.errors import InputError
 from kdos.pool import Document, ErrorClass, Passage, Refusal, Seed
-from kdos.rows import Rows, list_table_fields, read_table_rows, resolve_field
-from kdos.seed.sources import SOURCE_LANG, path_below
+from kdos.rows import Rows, list_table_fields, read_table_rows
+from kdos.seed.passages import passage_of_span
+from kdos.seed.sources import SOURCE_LANG, choose_fields, path_below
 from kdos.tasks import json_digest
 
 _PARTS = ("question", "answers", "passage", "id", "title", "domain")
@@ -33,13 +34,9 @@ def open_questions(settings: SourceConfig) -> Iterator[Document | Passage | Seed
 
 def _choose_question_fields(settings: SourceConfig, names: Sequence[str]) -> dict[str, str]:
     """The field that holds each part of a question, without the parts that none holds."""
-    lang = "" if settings.lang else resolve_field("lang", names)
-    fields = {"lang": lang} if lang else {}
-    for part in _PARTS:
-        found = getattr(settings, part) or resolve_field(part, names)
-        if found:
-            fields[part] = found
-        elif part in ("question", "answers"):
+    fields = choose_fields(settings, names, _PARTS)
+    for part in ("question", "answers"):
+        if part not in fields:
             message = f"no field holds the {part}. There are: {', '.join(names)}. Set source.{part}"
             raise InputError.at(settings.path, message)
     return fields
@@ -82,7 +79,8 @@ def _row_to_records(
     if document and f"document {document.id}" not in known:
         known.add(f"document {document.id}")
         yield document
-        yield _document_as_passage(document)
+        # However long it is: the question was asked about all of it.
+        yield passage_of_span(document, 0, len(document.text))
     yield _row_to_seed(row, name, answers, document=document, lang=lang)
 
 
@@ -111,20 +109,6 @@ def _passage_document(row: QuestionRow, settings: SourceConfig, lang: str) -> Do
         source=row["source"],
         licence=settings.licence,
         lang=lang,
-    )
-
-
-def _document_as_passage(document: Document) -> Passage:
-    """A document as one passage, however long it is: the question was asked about all of it."""
-    return Passage(
-        id=f"{document.id}#0",
-        document=document.id,
-        title=document.title,
-        domain=document.domain,
-        lang=document.lang,
-        start=0,
-        end=len(document.text),
-        text=document.text,
     )
 
 

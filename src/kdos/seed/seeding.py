@@ -1,7 +1,7 @@
 """Documents in; passages, seeds and refusals out as Arrow tables, in the order of the documents."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import chain
 
 import pyarrow as pa
@@ -35,10 +35,10 @@ SEEDS = pa.schema(
 )
 REFUSALS = pa.schema([(name, pa.string()) for name in ("stage", "reason", "error_class", "detail")])
 
-
 SEED_BATCH_ROWS = 8192
 """Rows of a batch's longest table: roughly what a shard of the run holds."""
 SeedRecord = Document | Passage | Seed | Refusal
+_SeedRows = dict[type[SeedRecord], list[tuple[object, ...]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,51 +107,28 @@ def batch_seed_records(
     records: Iterable[tuple[str, SeedRecord]], *, batch_rows: int = SEED_BATCH_ROWS
 ) -> Iterator[SeedBatch]:
     """Records, each with the stage that made it, as tables of about `batch_rows` rows."""
-    harvest = _BatchBuilder()
+    rows = _empty_rows()
     for stage, record in records:
-        harvest.add_record(record, stage=stage)
-        if len(harvest) >= batch_rows:
-            yield harvest.build_tables()
-            harvest = _BatchBuilder()
-    if len(harvest):
-        yield harvest.build_tables()
+        row = tuple(record_fields(record).values())
+        rows[type(record)].append((stage, *row) if isinstance(record, Refusal) else row)
+        if max(map(len, rows.values())) >= batch_rows:
+            yield _build_batch(rows)
+            rows = _empty_rows()
+    if any(rows.values()):
+        yield _build_batch(rows)
 
 
-@dataclass(slots=True)
-class _BatchBuilder:
-    """The same as records, while it grows."""
+def _empty_rows() -> _SeedRows:
+    return {Document: [], Passage: [], Seed: [], Refusal: []}
 
-    documents: list[Document] = field(default_factory=list[Document])
-    passages: list[Passage] = field(default_factory=list[Passage])
-    seeds: list[Seed] = field(default_factory=list[Seed])
-    refusals: list[tuple[str, Refusal]] = field(default_factory=list[tuple[str, Refusal]])
 
-    def __len__(self) -> int:
-        """The rows of its longest table."""
-        return max(map(len, (self.documents, self.passages, self.seeds, self.refusals)))
-
-    def add_record(self, item: Document | Passage | Seed | Refusal, *, stage: str) -> None:
-        """Put one more record where it belongs."""
-        match item:
-            case Document():
-                self.documents.append(item)
-            case Passage():
-                self.passages.append(item)
-            case Seed():
-                self.seeds.append(item)
-            case Refusal():
-                self.refusals.append((stage, item))
-
-    def build_tables(self) -> SeedBatch:
-        """What has grown so far."""
-        return SeedBatch(
-            documents=records_to_table(self.documents, DOCUMENTS),
-            passages=records_to_table(self.passages, PASSAGES),
-            seeds=records_to_table(self.seeds, SEEDS),
-            refusals=_rows_to_table(
-                [(stage, *record_fields(why).values()) for stage, why in self.refusals], REFUSALS
-            ),
-        )
+def _build_batch(rows: _SeedRows) -> SeedBatch:
+    return SeedBatch(
+        documents=_rows_to_table(rows[Document], DOCUMENTS),
+        passages=_rows_to_table(rows[Passage], PASSAGES),
+        seeds=_rows_to_table(rows[Seed], SEEDS),
+        refusals=_rows_to_table(rows[Refusal], REFUSALS),
+    )
 
 
 def records_to_table(records: Iterable[Document | Passage | Seed], schema: pa.Schema) -> pa.Table:

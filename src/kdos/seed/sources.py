@@ -1,7 +1,7 @@
 """A source in, documents out: streamed, each with an id of its own; what is left out is counted."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import astuple, dataclass, replace
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from kdos.config import SourceConfig
@@ -20,8 +20,7 @@ from kdos.rows import (
     uncompressed_suffix,
 )
 from kdos.seed import pydocs
-from kdos.seed.dump import DumpPage, WikiSite, read_dump_pages
-from kdos.seed.wikitext import clean_wikitext
+from kdos.seed.wikipedia import DumpPage, WikiSite, clean_wikitext, read_dump_pages
 
 TEXT_SUFFIXES = (".txt", ".md")
 DUMP_SUFFIXES = (".xml",)
@@ -46,7 +45,7 @@ def _check_documents(
     known: set[str] = set()
     refused = 0
     for item in found:
-        checked = _refuse_unusable(item, known) or item
+        checked = item if isinstance(item, Refusal) else _refuse_unusable(item, known) or item
         if isinstance(checked, Refusal):
             refused += 1
         else:
@@ -59,48 +58,35 @@ def _check_documents(
         raise InputError.at(settings.path or settings.kind, message)
 
 
-def _refuse_unusable(item: Document | Refusal, known: set[str]) -> Refusal | None:
-    if isinstance(item, Refusal):
-        return item
-    if not item.text.strip():
-        return _refuse_empty(item.id)
-    if item.id in known:
-        return Refusal("duplicate_id", ErrorClass.FORMAT_MISMATCH, item.id)
-    return None
+def _refuse_unusable(document: Document, known: set[str]) -> Refusal | None:
+    if not document.text.strip():
+        return _refuse_empty(document.id)
+    duplicate = Refusal("duplicate_id", ErrorClass.FORMAT_MISMATCH, document.id)
+    return duplicate if document.id in known else None
 
 
 def _refuse_empty(where: str) -> Refusal:
     return Refusal("no_text", ErrorClass.KNOWLEDGE_GAP, where)
 
 
-@dataclass(frozen=True, slots=True)
-class DocumentFields:
-    """Which fields of a table hold what; empty where none does."""
+def choose_fields(
+    settings: SourceConfig, names: Sequence[str], parts: Iterable[str]
+) -> dict[str, str]:
+    """The field that holds each part: the one the settings name, else one of a usual name.
 
-    text: str
-    id: str
-    title: str
-    domain: str
-    lang: str
-
-    @property
-    def field_names(self) -> list[str]:
-        """The fields to read, each once."""
-        return list(dict.fromkeys(filter(None, astuple(self))))
+    Parts that no field holds are left out, and `lang` where the settings give the language.
+    """
+    fields = {part: getattr(settings, part) or resolve_field(part, names) for part in parts}
+    fields["lang"] = "" if settings.lang else resolve_field("lang", names)
+    return {part: field for part, field in fields.items() if field}
 
 
-def _choose_document_fields(settings: SourceConfig, names: Sequence[str]) -> DocumentFields:
-    """The fields the settings name, else those of the usual names among `names`."""
-    text = settings.text or resolve_field("text", names)
-    if not text:
+def _choose_document_fields(settings: SourceConfig, names: Sequence[str]) -> dict[str, str]:
+    fields = choose_fields(settings, names, ("text", "id", "title", "domain"))
+    if "text" not in fields:
         message = f"no field looks like the text. There are: {', '.join(names)}. Set source.text"
         raise InputError.at(settings.path, message)
-    chosen = {
-        name: getattr(settings, name) or resolve_field(name, names)
-        for name in ("id", "title", "domain")
-    }
-    lang = "" if settings.lang else resolve_field("lang", names)
-    return DocumentFields(text=text, lang=lang, **chosen)
+    return fields
 
 
 def _read_tables_or_texts(settings: SourceConfig) -> Iterator[Document | Refusal]:
@@ -109,7 +95,8 @@ def _read_tables_or_texts(settings: SourceConfig) -> Iterator[Document | Refusal
     if (root.is_dir() and not _has_tables(root)) or uncompressed_suffix(root) in TEXT_SUFFIXES:
         return _read_text_files(root, settings)
     fields = _choose_document_fields(settings, list_table_fields(root))
-    return _rows_to_documents(read_table_rows(root, columns=fields.field_names), fields, settings)
+    found = read_table_rows(root, columns=list(dict.fromkeys(fields.values())))
+    return _rows_to_documents(found, fields, settings)
 
 
 def _has_tables(folder: Path) -> bool:
@@ -140,22 +127,19 @@ def path_below(path: Path | str, root: Path) -> str:
 
 
 def _rows_to_documents(
-    found: Iterable[Rows], fields: DocumentFields, settings: SourceConfig
+    found: Iterable[Rows], fields: Mapping[str, str], settings: SourceConfig
 ) -> Iterator[Document | Refusal]:
+    root = Path(settings.path)
     for rows in found:
-        name = (
-            settings.path if settings.kind == "hf" else path_below(rows.path, Path(settings.path))
-        )
-        texts = rows.text_column(fields.text).to_pylist()
+        name = settings.path if settings.kind == "hf" else path_below(rows.path, root)
         labels = {
-            field: rows.label_column(getattr(fields, field)).to_pylist()
-            for field in ("id", "title", "domain", "lang")
-            if getattr(fields, field)
+            part: rows.label_column(field).to_pylist()
+            for part, field in fields.items()
+            if part != "text"
         }
-        nothing = [None] * len(texts)
-        for row, text in enumerate(texts):
+        for row, text in enumerate(rows.text_column(fields["text"]).to_pylist()):
             where = f"{name}:{rows.positions[row]}"
-            own = {field: labels.get(field, nothing)[row] or "" for field in labels}
+            own = {part: column[row] or "" for part, column in labels.items()}
             if text is None:
                 yield _refuse_empty(own.get("id") or where)
                 continue
@@ -173,9 +157,10 @@ def _rows_to_documents(
 def _read_hub_dataset(settings: SourceConfig) -> Iterator[Document | Refusal]:
     path, name, split = settings.path, settings.name, settings.split
     fields = _choose_document_fields(settings, list_hub_fields(path, name=name, split=split))
-    return _rows_to_documents(
-        read_hub_rows(path, name=name, split=split, columns=fields.field_names), fields, settings
+    found = read_hub_rows(
+        path, name=name, split=split, columns=list(dict.fromkeys(fields.values()))
     )
+    return _rows_to_documents(found, fields, settings)
 
 
 def _read_wikipedia(settings: SourceConfig) -> Iterator[Document | Refusal]:
