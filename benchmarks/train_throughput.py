@@ -30,8 +30,7 @@ from kdos.train import (
     train_proxies,
 )
 from kdos.train.ensemble import ADAM_BETAS, COOLDOWN_SHARE, RATE_TIMES_WIDTH, WARMUP_STEPS, Ensemble
-from kdos.train.lab import MODELS_PER_GROUP
-from kdos.train.proxies import scheduled_wordings
+from kdos.train.proxies import MODELS_PER_GROUP, scheduled_wordings
 
 WIDTHS = (16, 24, 32, 48)
 EXPERIMENT = {16: 24 * 672_000, 24: 24 * 192_000, 32: 24 * 192_000, 48: 24 * 192_000}

@@ -34,7 +34,7 @@ class CausalModel:
     """A model by its name on the hub or its folder; an `Engine` whose answers are greedy."""
 
     def __init__(self, name: str, *, device: str = "") -> None:
-        self._torch, transformers = _import_libraries()
+        self._torch, transformers = import_libraries("--transformers needs torch and transformers")
         self._device = device or ("cuda" if self._torch.cuda.is_available() else "cpu")
         kind = self._torch.float32 if self._device == "cpu" else self._torch.bfloat16
         self._tokenizer, model = load_pretrained(
@@ -176,12 +176,11 @@ def token_batches(lengths: Sequence[int], most: int) -> Iterator[list[int]]:
         yield batch
 
 
-def _import_libraries() -> tuple[Any, Any]:
+def import_libraries(need: str) -> tuple[Any, Any]:
+    """Torch and transformers; without them a `ConfigError` that says the `need`."""
     try:
         import torch  # pyright: ignore[reportMissingImports]
         import transformers  # pyright: ignore[reportMissingImports]
     except ImportError as error:
-        raise ConfigError(
-            "--transformers needs torch and transformers: pip install 'kdos[train]'."
-        ) from error
+        raise ConfigError(f"{need}: pip install 'kdos[train]'.") from error
     return torch, transformers

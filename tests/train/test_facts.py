@@ -3,15 +3,16 @@ import pytest
 
 pytest.importorskip("torch")
 
-from kdos.train import (
+from kdos.train.facts import (
+    WORDINGS,
     Triple,
     fact_sentence,
     fact_tokens,
+    held_out_wordings,
     made_up_world,
     with_common_values,
     world_from_triples,
 )
-from kdos.train.facts import WORDINGS, held_out_wordings
 
 TRIPLES = [
     Triple("Rome", "river", "Tiber"),

@@ -8,8 +8,7 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from kdos.commands.train import parse_widths
-from kdos.errors import UsageError
+from kdos.commands.train import check_counts, parse_widths
 from kdos.store import atomic_file, write_json
 from kdos.targets import TARGET_EXPONENTS
 from kdos.terminal import print_json, print_status
@@ -47,9 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(args: argparse.Namespace) -> None:
     """Train, compare, draw; the last line on stdout is the table as JSON."""
-    for name in ("presentations", "seeds", "facts", "workers"):
-        if getattr(args, name) < 1:
-            raise UsageError(f"--{name} must be at least 1. Got {getattr(args, name)}.")
+    check_counts(args, ("presentations", "seeds", "facts", "workers"))
     sweep = Sweep(
         args.run,
         arms=tuple(args.arms.split(",")),

@@ -94,21 +94,18 @@ def add_model_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(args: argparse.Namespace) -> None:
     """Train and probe; the last line on stdout is JSON."""
-    for name in (
-        "presentations",
-        "points",
-        "seeds",
-        "subjects",
-        "together",
-        "workers",
-        "exposures",
-    ):
-        if getattr(args, name) < 1:
-            raise UsageError(f"--{name} must be at least 1. Got {getattr(args, name)}.")
+    check_counts(args, COUNTS)
     if args.proxy:
         run_proxy_design(args)
     else:
         train_model(args)
+
+
+def check_counts(args: argparse.Namespace, names: Sequence[str]) -> None:
+    """Refuse a count below 1."""
+    for name in names:
+        if getattr(args, name) < 1:
+            raise UsageError(f"--{name} must be at least 1. Got {getattr(args, name)}.")
 
 
 def run_proxy_design(args: argparse.Namespace) -> None:

@@ -10,14 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
-from torch.nn import functional
 
-from kdos.arrays import Int64Array
-from kdos.causal_lm import load_pretrained
+from kdos.causal_lm import import_libraries, load_pretrained
 from kdos.chance import keyed_generator
-from kdos.errors import ConfigError
 from kdos.store import atomic_folder
+from kdos.train.ensemble import functional, torch
 from kdos.train.facts import WORDINGS, Triple, fact_sentence, held_out_wordings
 from kdos.train.proxies import CHOICE_OPTIONS, FactRecall, mix_in_replay
 
@@ -48,9 +45,8 @@ class PretrainedModel:
     def __init__(self, name: str) -> None:
         self._device = "cuda" if torch.cuda.is_available() else "cpu"
         kind = torch.bfloat16 if self._device == "cuda" else torch.float32
-        self._tokenizer, model = load_pretrained(
-            _import_transformers(), name, dtype=kind, option="--model"
-        )
+        _, transformers = import_libraries("--model needs transformers")
+        self._tokenizer, model = load_pretrained(transformers, name, dtype=kind, option="--model")
         self._model: Any = model.to(self._device)
 
     @property
@@ -136,49 +132,30 @@ class PretrainedModel:
 def scheduled_texts(training: ContinuedTraining) -> list[tuple[Triple, int]]:
     """Every text in the order of showing: a fact and one of its three wordings."""
     rng = keyed_generator(training.random_seed, "course")
-    taught = len(training.facts)
-    total = round(taught * training.exposures / (1 - training.share))
-    presented, replayed = mix_in_replay(
-        np.arange(taught),
-        np.arange(len(training.base)),
-        total,
-        total - taught * training.exposures,
-        rng,
-    )
-    turn = rng.integers(1, len(WORDINGS), total)
-    wording = (presented + turn) % len(WORDINGS)
+    taught, base = np.arange(len(training.facts)), np.arange(len(training.base))
+    new = len(taught) * training.exposures
+    total = round(new / (1 - training.share))
+    presented, replayed = mix_in_replay(taught, base, total, total - new, rng)
+    wording = (presented + rng.integers(1, len(WORDINGS), total)) % len(WORDINGS)
+    shown = zip(presented.tolist(), wording.tolist(), replayed.tolist(), strict=True)
     return [
-        ((training.base if again else training.facts)[fact], said)
-        for fact, said, again in zip(
-            presented.tolist(), wording.tolist(), replayed.tolist(), strict=True
-        )
+        ((training.base if again else training.facts)[fact], said) for fact, said, again in shown
     ]
 
 
 def distractor_values(facts: Sequence[Triple], *, random_seed: int) -> list[list[str]]:
     """Three other values for each fact, those of its relation first, shape (3, n_facts)."""
     rng = keyed_generator(random_seed, "rivals")
-    values = sorted({fact.value for fact in facts})
-    kin: dict[str, Int64Array] = {}
-    number = {value: place for place, value in enumerate(values)}
-    for relation in {fact.relation for fact in facts}:
-        same = {number[fact.value] for fact in facts if fact.relation == relation}
-        kin[relation] = np.array(sorted(same))
+    values = {fact.value for fact in facts}
+    kin: dict[str, set[str]] = {}
+    for fact in facts:
+        kin.setdefault(fact.relation, set()).add(fact.value)
+    among = {
+        relation: sorted(own if len(own) >= CHOICE_OPTIONS else values)
+        for relation, own in kin.items()
+    }
     rows: list[list[str]] = []
     for fact in facts:
-        among = (
-            kin[fact.relation]
-            if len(kin[fact.relation]) >= CHOICE_OPTIONS
-            else np.arange(len(values))
-        )
-        others = rng.permutation(among[among != number[fact.value]])[: CHOICE_OPTIONS - 1]
-        rows.append([values[place] for place in others])
+        others = [value for value in among[fact.relation] if value != fact.value]
+        rows.append([others[place] for place in rng.permutation(len(others))[: CHOICE_OPTIONS - 1]])
     return [list(column) for column in zip(*rows, strict=True)]
-
-
-def _import_transformers() -> Any:
-    try:
-        import transformers
-    except ImportError as error:
-        raise ConfigError("--model needs transformers: pip install 'kdos[train]'.") from error
-    return transformers

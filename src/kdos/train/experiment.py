@@ -11,9 +11,11 @@ from kdos.chance import keyed_generator
 from kdos.scaling import ExperimentCell, find_collapses, next_fact_count
 from kdos.train.ensemble import Ensemble, count_parameters
 from kdos.train.facts import RELATIONS, SUBJECTS, VALUES, FactWorld, made_up_world
-from kdos.train.lab import MODELS_PER_GROUP, Lab, MeasuredRow
 from kdos.train.proxies import (
+    MODELS_PER_GROUP,
     FactRecall,
+    Lab,
+    MeasuredRow,
     TrainingSpec,
     evaluate_proxy,
     mix_in_replay,
@@ -80,10 +82,8 @@ def _measure_cell(
             for count in facts
             for seed in range(design.seeds)
         ]
-        groups = [
-            tuple(trials[low : low + design.together])
-            for low in range(0, len(trials), design.together)
-        ]
+        starts = range(0, len(trials), design.together)
+        groups = [tuple(trials[low : low + design.together]) for low in starts]
         name = f"width-{width}-presentations-{presentations}"
         rows += [row for part in lab.measure_groups(run_trials, groups, name=name) for row in part]
         lacking = next_fact_count(_cell_from_rows(rows), values=VALUES)
@@ -93,19 +93,10 @@ def _measure_cell(
     return rows
 
 
-def cells_from_rows(rows: Sequence[MeasuredRow]) -> list[ExperimentCell]:
-    """The rows of an experiment as cells, in the order in which they were measured."""
-    parts: dict[tuple[int, int], list[MeasuredRow]] = {}
-    for row in rows:
-        parts.setdefault((row["params"], row["presentations"]), []).append(row)
-    return [_cell_from_rows(part) for part in parts.values()]
-
-
 def _cell_from_rows(rows: Sequence[MeasuredRow]) -> ExperimentCell:
-    facts, recall, seeds = (
-        np.array([row[name] for row in rows]) for name in ("facts", "recall", "random_seed")
-    )
-    return ExperimentCell(rows[0]["params"], rows[0]["presentations"], facts, recall, seeds)
+    names = ("facts", "recall", "random_seed")
+    columns = (np.array([row[name] for row in rows]) for name in names)
+    return ExperimentCell(rows[0]["params"], rows[0]["presentations"], *columns)
 
 
 def _estimate_k50(rows: Sequence[MeasuredRow]) -> float:
@@ -166,12 +157,9 @@ def training_spec(trial: Trial) -> tuple[TrainingSpec, Int64Array, Int64Array]:
     taught, base = chosen[: trial.facts], chosen[trial.facts :]
     replays = round(trial.share * trial.presentations)
     presented, _ = mix_in_replay(taught, base, trial.presentations, replays, rng)
-    before = (
-        shuffled_epochs(base, trial.base * BASE_EXPOSURES, rng)
-        if trial.arm == "continued"
-        else None
-    )
-    schedule = (presented,) if before is None else (before, presented)
+    schedule = (presented,)
+    if trial.arm == "continued":
+        schedule = (shuffled_epochs(base, trial.base * BASE_EXPOSURES, rng), presented)
     return TrainingSpec(trial.key, world, schedule), taught, base
 
 
@@ -185,9 +173,10 @@ def _measure_trial(
     base: Int64Array,
 ) -> dict[str, object]:
     recall = evaluate_proxy(ensemble, place, spec, taught)
+    kept = evaluate_proxy(ensemble, place, spec, base).exact if len(base) else None
     exposures = np.bincount(spec.schedule[-1], minlength=len(spec.world.value))[taught]
     params = count_parameters(trial.width)
-    row: dict[str, object] = {
+    return {
         "params": params,
         "presentations": trial.presentations,
         "facts": trial.facts,
@@ -200,9 +189,8 @@ def _measure_trial(
         "exposures_max": int(exposures.max()),
         "arm": trial.arm,
         "share": trial.share,
+        "base_recall": None if kept is None else float(kept.mean()),
     }
-    kept = evaluate_proxy(ensemble, place, spec, base).exact if len(base) else None
-    return row | {"base_recall": None if kept is None else float(kept.mean())}
 
 
 def _stored_bits(recall: FactRecall, world: FactWorld) -> float:

@@ -20,8 +20,15 @@ from kdos.store import read_parquet
 from kdos.targets import read_target, water_filled_quotas
 from kdos.train.ensemble import count_parameters
 from kdos.train.facts import Triple, with_common_values, world_from_triples
-from kdos.train.lab import MODELS_PER_GROUP, Lab, MeasuredRow
-from kdos.train.proxies import TrainingSpec, evaluate_proxy, shuffled_epochs, train_proxies
+from kdos.train.proxies import (
+    MODELS_PER_GROUP,
+    Lab,
+    MeasuredRow,
+    TrainingSpec,
+    evaluate_proxy,
+    shuffled_epochs,
+    train_proxies,
+)
 
 # What is kept of each fact: asked in a wording it was shown in, in one it was not, and how
 # unexpected the value was there.
@@ -107,20 +114,14 @@ def pool_for_arm(knowledge: RunKnowledge, arm: str, *, rng: np.random.Generator)
     budget = int(knowledge.blind.sum())
     log_q = read_target(arm, log_volumes=knowledge.log_volumes, counts=counts, budget=budget)
     quota = water_filled_quotas(np.where(counts > 0, log_q, -np.inf), budget)
-    order = rng.permutation(len(knowledge.cell))
+    # A fact's turn in its cell, from 0, is in the order of a permutation of all facts.
+    place = np.argsort(rng.permutation(len(knowledge.cell)))
+    order = np.lexsort((place, knowledge.cell))
+    ordered = knowledge.cell[order]
     turn = np.empty(len(order), np.int64)
-    turn[order] = _rank_in_cell(knowledge.cell[order])
+    turn[order] = np.arange(len(order)) - np.searchsorted(ordered, ordered)
     share, rest = np.divmod(quota[knowledge.cell], counts[knowledge.cell])
     return share + (turn < rest)
-
-
-def _rank_in_cell(cells: Int64Array) -> Int64Array:
-    """Which of its cell each row is, from 0, shape (n,)."""
-    order = np.argsort(cells, kind="stable")
-    ordered = cells[order]
-    found = np.empty(len(cells), np.int64)
-    found[order] = np.arange(len(cells)) - np.searchsorted(ordered, ordered)
-    return found
 
 
 def log10_density(knowledge: RunKnowledge, pool: Int64Array) -> float:
@@ -169,7 +170,8 @@ def run_sweep(sweep: Sweep, lab: Lab) -> dict[str, Any]:
         for low in range(0, len(models), MODELS_PER_GROUP)
     ]
     rows = [row for part in lab.measure_groups(_train_group, groups, name="sweep") for row in part]
-    final = _final_split(len(knowledge.triples), sweep.random_seed)
+    # Figures are of the facts of the final split; the best arm is chosen on the others.
+    final = keyed_generator(sweep.random_seed, "final split").random(len(knowledge.triples)) < 0.5
     sizes = [_size_table(rows, width, sweep, knowledge, final) for width in sweep.widths]
     best = [size["best"] for size in sizes]
     return {
@@ -199,9 +201,8 @@ def _train_group(group: TrainingGroup) -> list[MeasuredRow]:
     for place, (spec, (arm, seed)) in enumerate(zip(specs, group.models, strict=True)):
         memory = evaluate_proxy(ensemble, place, spec, everything)
         row: MeasuredRow = {"width": group.width, "arm": arm, "seed": seed}
-        rows.append(
-            row | {name: getattr(memory, name).astype(float).round(4) for name in KEPT_PROBES}
-        )
+        row |= {name: getattr(memory, name).astype(float).round(4) for name in KEPT_PROBES}
+        rows.append(row)
     return rows
 
 
@@ -212,11 +213,6 @@ def _pool_schedule(sweep: Sweep, knowledge: RunKnowledge, arm: str, seed: int) -
     return shuffled_epochs(np.repeat(np.arange(len(pool)), pool), sweep.presentations, rng)
 
 
-def _final_split(facts: int, random_seed: int) -> BoolArray:
-    """Which facts the figures are of, shape (n_facts,); the best arm is chosen on the others."""
-    return keyed_generator(random_seed, "final split").random(facts) < 0.5
-
-
 def _size_table(
     rows: Sequence[MeasuredRow],
     width: int,
@@ -225,10 +221,11 @@ def _size_table(
     final: BoolArray,
 ) -> dict[str, Any]:
     """One size: a row for each arm, and the arm that was best on the facts set apart to search."""
-    by_arm = {
-        arm: {name: _probe_by_seed(rows, width, arm, name) for name in KEPT_PROBES}
-        for arm in sweep.arms
-    }
+    by_arm: dict[str, dict[str, Float64Array]] = {}
+    for arm in sweep.arms:
+        runs = [row for row in rows if (row["width"], row["arm"]) == (width, arm)]
+        # Each probe has shape (n_seeds, n_facts).
+        by_arm[arm] = {name: np.array([row[name] for row in runs]) for name in KEPT_PROBES}
     recall = {arm: known["paraphrase"].mean(axis=0) for arm, known in by_arm.items()}
     return {
         "params": count_parameters(width),
@@ -236,11 +233,6 @@ def _size_table(
         "best": max(sweep.arms, key=lambda arm: float(recall[arm][~final].mean())),
         "arms": [_arm_figures(arm, by_arm, sweep, knowledge, final) for arm in sweep.arms],
     }
-
-
-def _probe_by_seed(rows: Sequence[MeasuredRow], width: int, arm: str, name: str) -> Float64Array:
-    """One probe of one arm and size, shape (n_seeds, n_facts)."""
-    return np.array([row[name] for row in rows if (row["width"], row["arm"]) == (width, arm)])
 
 
 def _arm_figures(
