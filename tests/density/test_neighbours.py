@@ -66,20 +66,20 @@ def test_none_is_its_own_neighbour() -> None:
     assert (found.rows != np.arange(500)[:, None]).all()
 
 
-def test_a_shelf_with_too_few_says_so_with_infinity() -> None:
+def test_a_group_with_too_few_says_so_with_infinity() -> None:
     points = cloud(4, 3)
     found = search_all_points(points, points, k=5)
     assert np.isinf(found.distances[:, 4]).all()
     assert (found.rows[:, 4] == -1).all()
 
 
-def test_only_shelves_that_are_near_are_looked_at() -> None:
+def test_only_cells_that_are_near_are_searched() -> None:
     points = cloud(400, 4)
     cells = (np.arange(400) % 7).astype(np.int32)
-    shelves = group_rows_by_cell(cells, 7)
+    by_cell = group_rows_by_cell(cells, 7)
     itself, centroids = CsrLists(np.arange(8), np.arange(7)), cloud(7, 4)
     found = search_cells(
-        points, shelves, points, build_tiles(points, shelves, centroids),
+        points, by_cell, points, build_tiles(points, by_cell, centroids),
         centroids=centroids, blocks=np.arange(8), near_cells=itself, cells_per_query=1, k=2,
         exclude_self=True,
     )  # fmt: skip
@@ -142,9 +142,9 @@ def test_the_nearest_is_the_slow_twins_nearest(n, m, dim, away, seed) -> None:
     assert (found < m).all()  # of equals the lower
 
 
-def test_the_nearest_is_looked_for_on_near_shelves_only() -> None:
+def test_the_nearest_is_looked_for_in_near_groups_only() -> None:
     points, centroids = cloud(100, 4), cloud(9, 4, seed=1)
-    groups = group_rows_by_cell(np.arange(9) // 3, 4)  # the last shelf is empty
+    groups = group_rows_by_cell(np.arange(9) // 3, 4)  # the last group is empty
     found = nearest_in_groups(
         points, group_rows_by_cell(np.arange(100) % 2, 2), centroids, groups,
         near_groups=CsrLists(np.array([0, 2, 3]), np.array([0, 2, 3])), origins=cloud(2, 4),

@@ -28,7 +28,7 @@ EULER_GAMMA = 0.5772156649015329
 CANDIDATE_RANGE = 1536, 4096
 JOIN_PAIRS = 2**28
 # Past so many neighbour cells, groups of cells are probed instead.
-MAX_PROBES = 64
+MAX_PROBED_CELLS = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,7 +191,7 @@ def _plan_search(pool: PointSet, codebook: Codebook, *, probes: int | None = Non
         middle = pool.points.mean(0, dtype=np.float64, keepdims=True).astype(np.float32)
         return SearchPlan(Codebook(middle, np.array([0, 1])), np.zeros(n_cells, np.int32), 0)
     group_of_cell, wanted = None, _count_probes(n_pool, n_cells)
-    if wanted > MAX_PROBES:
+    if wanted > MAX_PROBED_CELLS:
         codebook, group_of_cell = codebook.group_codebook()
         wanted = _count_probes(n_pool, len(codebook))
     return SearchPlan(codebook, group_of_cell, wanted)

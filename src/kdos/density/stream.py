@@ -121,21 +121,21 @@ def sample_rows(batches: Iterator[RowBatch], *, most: int, random_seed: int) -> 
 
 def measure_sampled_dataset(fitted: SampledSpace, batches: Iterator[RowBatch]) -> RowDensities:
     """Each row of the dataset that was sampled; those of the sample are not measured again."""
-    placed = _RowMeasurements(fitted, fitted.sample.usable)
-    placed.record(fitted.sample.rows, fitted.reference.points, fitted.reference)
-    wanted = np.ones(placed.n, bool)
+    measured = _RowMeasurements(fitted, fitted.sample.usable)
+    measured.record(fitted.sample.rows, fitted.reference.points, fitted.reference)
+    wanted = np.ones(measured.n, bool)
     wanted[fitted.sample.rows] = False
-    placed.measure_batches(batches, wanted)
-    return placed.finish()
+    measured.measure_batches(batches, wanted)
+    return measured.finish()
 
 
 def measure_other_dataset(
     fitted: SampledSpace, batches: Iterator[RowBatch], usable: BoolArray
 ) -> RowDensities:
     """Each row of another dataset, measured among the sample; `usable` has shape (n_rows,)."""
-    placed = _RowMeasurements(fitted, usable)
-    placed.measure_batches(batches, np.ones(placed.n, bool))
-    return placed.finish()
+    measured = _RowMeasurements(fitted, usable)
+    measured.measure_batches(batches, np.ones(measured.n, bool))
+    return measured.finish()
 
 
 class _Reservoir:

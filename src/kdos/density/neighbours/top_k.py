@@ -18,7 +18,7 @@ PACK_MULTIPLIER = np.uint64(0x0102040810204080)
 LOWEST_BIT = np.array([0, *((bits & -bits).bit_length() - 1 for bits in range(1, 256))], np.uint64)
 # More than it takes to get from any number to any other, in steps each twice the last, and back by
 # halves: numbers that are not finite must not keep a search going.
-MAX_STEPS = 300
+MAX_THRESHOLD_STEPS = 300
 SMALLEST_STEP = np.float32(1e-30)
 
 
@@ -88,7 +88,7 @@ def find_threshold(
     if n <= n_wanted:
         return low
     middle, step = guess[0] + shift, guess[1]
-    for _ in range(MAX_STEPS):
+    for _ in range(MAX_THRESHOLD_STEPS):
         reaching = np.int32(0)
         for j in range(n):
             reaching = np.int32(reaching + np.int32(values[i, j] >= middle))
