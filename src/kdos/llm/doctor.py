@@ -12,8 +12,7 @@ import orjson
 
 from kdos.config import EngineConfig
 from kdos.errors import ConfigError, KdosError
-from kdos.llm.batch import BATCH_PRICE_FACTOR
-from kdos.llm.http import HttpEngine
+from kdos.llm.http import BATCH_PRICE_FACTOR, HttpEngine
 from kdos.llm.protocol import price_tokens
 from kdos.llm.transport import ExchangeError, HttpClient, HttpResponse, find_api_key
 from kdos.pool import Passage, Refusal
