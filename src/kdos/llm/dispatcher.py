@@ -17,14 +17,13 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, MutableMapping
+from collections.abc import Iterable, Iterator, MutableMapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from itertools import count
-from typing import Any
 
 from kdos.chance import keyed_generator
-from kdos.config import PriceConfig
+from kdos.config import EngineConfig
 from kdos.errors import EngineError
 from kdos.llm.concurrency import AIMDController
 from kdos.llm.engine import OutOfTimeError, StoreReplies
@@ -67,18 +66,16 @@ CLOCK_CHECK_SECONDS = 0.5  # a waiting caller looks at the deadline this often
 
 @dataclass(slots=True, eq=False)
 class DispatcherState:
-    """What all dispatchers of an engine share. `common_fields` go into every request.
+    """What all dispatchers of an engine share.
 
     `response_format` is how the server is asked for JSON; it is confirmed when the server has
     answered a request that asked so.
     """
 
+    config: EngineConfig
     client: HttpClient
     controller: AIMDController
     server_state: MutableMapping[str, str]
-    common_fields: Mapping[str, Any]
-    max_tokens: int
-    prices: PriceConfig | None
     response_format: ResponseFormat = ResponseFormat.SCHEMA
     format_confirmed: bool = False
 
@@ -98,8 +95,7 @@ class DispatcherState:
     def weaken_format(self) -> bool:
         """Ask for JSON in the next weaker form from now on; False if there is none."""
         weaker = self.response_format.weaker
-        if weaker is not None:
-            self.response_format = weaker
+        self.response_format = weaker or self.response_format
         return weaker is not None
 
     def read_reply(
@@ -119,13 +115,15 @@ class DispatcherState:
             text=redact(answer.text),
             reasoning=redact(answer.reasoning),
             finish=answer.finish,
-            usage=measure_usage(answer, request_bytes, self.prices),
+            usage=measure_usage(answer, request_bytes, self.config.prices),
         )
 
     def build_body(self, request: Request, form: ResponseFormat) -> bytes:
         """The body of a chat completion for the request."""
-        limit = self.max_tokens
-        return build_chat_body(request, self.common_fields, max_tokens=limit, response_format=form)
+        common = {"model": self.config.model, "temperature": self.config.temperature}
+        common |= self.config.extra
+        limit = self.config.max_tokens
+        return build_chat_body(request, common, max_tokens=limit, response_format=form)
 
 
 @dataclass(slots=True, eq=False)
@@ -462,7 +460,7 @@ def _take_requests(source: Iterator[Request]) -> tuple[list[PendingRequest], boo
 
 def refusal_error(state: DispatcherState, response: HttpResponse) -> EngineError:
     """The error for a server that refuses to work for us."""
-    root, model, status = state.client.root, state.common_fields["model"], response.status
+    root, model, status = state.client.root, state.config.model, response.status
     message = state.client.server_message(response.body)
     hints = {
         401: "Check the key that engine.key_env names.",

@@ -105,15 +105,9 @@ class HttpEngine(ClosingContext):
         return dispatcher(state, store, deadline=deadline).iterate_replies(requests)
 
     def _open_state(self) -> DispatcherState:
-        config = self.config
-        return DispatcherState(
-            client=HttpClient(config.url, key=self._key, timeout=config.timeout),
-            controller=AIMDController(config.concurrency),
-            server_state=self.server_state,
-            common_fields={"model": config.model, "temperature": config.temperature} | config.extra,
-            max_tokens=config.max_tokens,
-            prices=config.prices,
-        )
+        client = HttpClient(self.config.url, key=self._key, timeout=self.config.timeout)
+        controller = AIMDController(self.config.concurrency)
+        return DispatcherState(self.config, client, controller, self.server_state)
 
 
 def engine_fingerprint(config: EngineConfig) -> str:

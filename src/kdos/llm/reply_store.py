@@ -263,25 +263,14 @@ def _explain_open_failure(path: Path, error: sqlite3.DatabaseError) -> str:
 
 
 def _reply_row(key: bytes, engine: int, reply: Reply) -> tuple[Any, ...]:
-    request, usage = reply.request, reply.usage
-    return (
-        key,
-        engine,
-        request.prompt.hash,
-        request.id,
-        _storable_text(reply.error),
-        reply.transient,
-        reply.finish,
-        usage.prompt_tokens,
-        usage.completion_tokens,
-        usage.cost_usd,
-        reply.latency,
-        reply.attempts,
-        _json_text(_stored_params(request)),
-        _json_text(request.inputs),
-        _storable_text(reply.reasoning),
-        _storable_text(reply.text),
-    )
+    """The columns of a reply, in the order of the table."""
+    request, usage, error = reply.request, reply.usage, _storable_text(reply.error)
+    names = (key, engine, request.prompt.hash, request.id)
+    outcome = (error, reply.transient, reply.finish)
+    tokens = (usage.prompt_tokens, usage.completion_tokens, usage.cost_usd)
+    asked = (_json_text(_stored_params(request)), _json_text(request.inputs))
+    said = (_storable_text(reply.reasoning), _storable_text(reply.text))
+    return (*names, *outcome, *tokens, reply.latency, reply.attempts, *asked, *said)
 
 
 def _stored_params(request: Request) -> dict[str, Any]:

@@ -77,15 +77,10 @@ class ApiKey:
 
     secret: str = field(default="", repr=False)
 
-    def authorization_headers(self) -> dict[str, str]:
-        """The headers that carry the key; none without a key."""
-        return {"Authorization": f"Bearer {self.secret}"} if self.secret else {}
-
     def redact_text(self, text: str) -> str:
         """The text without the key: servers repeat it in their error messages."""
-        if len(self.secret) < MIN_REDACTED_CHARS or self.secret not in text:
-            return text
-        return text.replace(self.secret, KEY_PLACEHOLDER)
+        redactable = len(self.secret) >= MIN_REDACTED_CHARS
+        return text.replace(self.secret, KEY_PLACEHOLDER) if redactable else text
 
 
 def find_api_key(name: str | None, environment: Mapping[str, str] = os.environ) -> ApiKey:
@@ -201,11 +196,12 @@ class HttpClient:
     def _open_session(self) -> aiohttp.ClientSession:
         # Made on first use, since aiohttp binds a session to the loop that runs it.
         if self._session is None:
+            secret = self.key.secret
             proxied = any(name.lower().endswith("_proxy") for name in os.environ)
             self._session = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(limit=0, ttl_dns_cache=60),
                 timeout=aiohttp.ClientTimeout(total=self._timeout, sock_connect=CONNECT_SECONDS),
-                headers=self.key.authorization_headers(),
+                headers={"Authorization": f"Bearer {secret}"} if secret else None,
                 cookie_jar=aiohttp.DummyCookieJar(),
                 trust_env=proxied and urlsplit(self.root).hostname not in LOCAL_HOSTS,
             )

@@ -146,7 +146,7 @@ class _RepairParser:
     # -- containers
 
     def parse_object(self) -> dict[str, Any]:
-        self.enter_container("{")
+        self.enter_container()
         pairs: dict[str, Any] = {}
         firm = True  # nothing can be added to the value before: it was quoted or a literal
         while not self.leave_container():
@@ -167,7 +167,7 @@ class _RepairParser:
 
     def parse_array(self) -> list[Any]:
         """`[…]` or `(…)`; `["key": value]` is a list of one object."""
-        self.enter_container(self.peek_char())
+        self.enter_container()
         items: list[Any] = []
         quoted: set[bool] = set()
         while not self.leave_container():
@@ -193,11 +193,11 @@ class _RepairParser:
             self.raise_unreadable("a key stands in a list")
         return {items[0]: value}
 
-    def enter_container(self, opener: str) -> None:
+    def enter_container(self) -> None:
         if len(self.open) >= MAX_DEPTH:
             self.raise_unreadable("it is nested too deeply")
+        self.open.append((self.peek_char(), self.at + 1))
         self.at += 1
-        self.open.append((opener, self.at))
         self.skip_separators()
 
     def leave_container(self) -> bool:
@@ -265,7 +265,6 @@ class _RepairParser:
         return "".join(parts)
 
     def parse_string(self, *, key: bool = False) -> str:
-        """A quoted string from its opening quote on."""
         quote = self.peek_char()
         start = self.at + 1
         doubled = self.text.startswith(quote, start) and not self.is_string_end(start, key=key)
