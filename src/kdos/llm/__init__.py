@@ -1,13 +1,6 @@
 """The door to language models: requests in, replies out, each stored in the ledger before use."""
 
-from kdos.llm.engine import (
-    Budget,
-    BudgetSpentError,
-    Engine,
-    Failure,
-    RemoteEngine,
-    ScriptedEngine,
-)
+from kdos.llm.engine import Budget, BudgetSpentError, Engine, Failure, ScriptedEngine
 from kdos.llm.http import HttpEngine
 from kdos.llm.ledger import Ledger
 from kdos.llm.reply_store import Spending
@@ -19,7 +12,6 @@ __all__ = [
     "Failure",
     "HttpEngine",
     "Ledger",
-    "RemoteEngine",
     "ScriptedEngine",
     "Spending",
 ]

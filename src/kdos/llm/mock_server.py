@@ -137,8 +137,6 @@ class MockServer:
             if request.transport:
                 request.transport.abort()
             return web.Response()
-        if isinstance(fault, int):
-            return self._build_failure(fault)
         return self.deliver_answer(request, body, fault)
 
     def _draw_fault(self, body: bytes) -> str | int:
@@ -150,8 +148,10 @@ class MockServer:
             self.stats.faults[str(fault)] += 1
         return fault
 
-    def deliver_answer(self, request: web.Request, body: bytes, fault: str) -> web.Response:
-        """The answer to one chat, counted."""
+    def deliver_answer(self, request: web.Request, body: bytes, fault: str | int) -> web.Response:
+        """The answer to one chat, counted; or the failure, where the fault is an HTTP status."""
+        if isinstance(fault, int):
+            return self._build_failure(fault)
         response = self._answer_chat(request, body, fault)
         if response.status == 200:
             digest = blake2b(body, digest_size=16).digest()
@@ -172,9 +172,8 @@ class MockServer:
             text = _apply_text_fault(self._ask_engine(chat), fault)
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             return _error_response(400, f"This cannot be answered: {error!r}")
-        return _json_response(
-            _build_completion(chat, text, cut=fault == "truncate", request_bytes=len(body))
-        )
+        cut = fault == "truncate"
+        return _json_response(_build_completion(chat, text, cut=cut, request_bytes=len(body)))
 
     def _ask_engine(self, chat: Mapping[str, Any]) -> str:
         """The engine's reply to the request that a chat stands for.
@@ -204,10 +203,8 @@ class MockServer:
         """Vectors of texts: hashed words, so that texts with words in common are near."""
         asked = await request.json()
         texts: list[str] = [asked["input"]] if isinstance(asked["input"], str) else asked["input"]
-        data = [
-            {"object": "embedding", "index": number, "embedding": hash_embedding(text)}
-            for number, text in enumerate(texts)
-        ]
+        vectors = enumerate(map(hash_embedding, texts))
+        data = [{"object": "embedding", "index": i, "embedding": vector} for i, vector in vectors]
         usage = {"prompt_tokens": sum(map(len, texts)) // TYPICAL_BYTES_PER_TOKEN}
         body = {"object": "list", "data": data, "model": asked["model"], "usage": usage}
         return _json_response(body)
@@ -271,11 +268,7 @@ class MockServer:
     def _answer_batch_row(self, request: web.Request, body: bytes) -> web.Response | None:
         """The answer to one row; None where it is lost, as when a batch expires."""
         fault = self._draw_fault(body)
-        if fault in {"hang", "reset"}:
-            return None
-        if isinstance(fault, int):
-            return self._build_failure(fault)
-        return self.deliver_answer(request, body, fault)
+        return None if fault in {"hang", "reset"} else self.deliver_answer(request, body, fault)
 
     def _add_file(self, raw: bytes) -> str:
         name = f"file-{len(self._files) + 1}"
@@ -288,11 +281,8 @@ def _build_completion(
 ) -> dict[str, Any]:
     prompt = request_bytes // TYPICAL_BYTES_PER_TOKEN
     completion = len(text.encode()) // TYPICAL_BYTES_PER_TOKEN
-    choice = {
-        "index": 0,
-        "finish_reason": "length" if cut else "stop",
-        "message": {"role": "assistant", "content": text},
-    }
+    message = {"role": "assistant", "content": text}
+    choice = {"index": 0, "finish_reason": "length" if cut else "stop", "message": message}
     usage = {"prompt_tokens": prompt, "completion_tokens": completion}
     usage["total_tokens"] = prompt + completion
     head = {"id": "chatcmpl-mock", "object": "chat.completion", "created": 0}
