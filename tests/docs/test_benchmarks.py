@@ -59,7 +59,7 @@ def test_a_script_that_fails_or_hangs_makes_the_runner_fail(runner, tmp_path, ca
         tmp_path, fails="raise SystemExit(3)", hangs="import time; time.sleep(60)", works=""
     )
     assert runner.main(["run", "works"], folder=folder) == 0
-    assert runner.main(["all", "--timeout", "2"], folder=folder) == 1
+    assert runner.main(["all", "--timeout", "10"], folder=folder) == 1
     ended = [line.split()[:3] for line in capsys.readouterr().out.splitlines()]
     assert [line[:2] for line in ended[2:3]] == [["hangs", "stopped"]]
     assert ended[1] == ["fails", "exit", "3"]
