@@ -60,14 +60,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     fit.add_argument("--random-seed", type=int, default=0, help="of the intervals")
     fit.add_argument("--json", action="store_true", help="nothing for the eye on stderr")
-    fit.set_defaults(act=fit_command)
-    add_plan_arguments(
+    fit.set_defaults(act=_fit_command)
+    _add_plan_arguments(
         actions.add_parser("plan", help="from a law to what a large model is taught")
     )
 
 
-def add_plan_arguments(parser: argparse.ArgumentParser) -> None:
-    """The arguments of a plan."""
+def _add_plan_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--law", type=Path, required=True, metavar="LAW.json")
     parser.add_argument("--params", type=float, required=True, help="non-embedding parameters")
     parser.add_argument("--tokens", type=float, required=True, help="the training's budget")
@@ -95,7 +94,7 @@ def add_plan_arguments(parser: argparse.ArgumentParser) -> None:
         "--out", type=Path, metavar="OUT.yaml", help="write that run with the plan's budget"
     )
     parser.add_argument("--json", action="store_true", help="nothing for the eye on stderr")
-    parser.set_defaults(act=plan_command)
+    parser.set_defaults(act=_plan_command)
 
 
 def main(args: argparse.Namespace) -> None:
@@ -103,35 +102,35 @@ def main(args: argparse.Namespace) -> None:
     args.act(args)
 
 
-def fit_command(args: argparse.Namespace) -> None:
+def _fit_command(args: argparse.Namespace) -> None:
     """Find each cell's collapse and the law behind them."""
     if args.values < 2:
         raise UsageError(f"--values must be at least 2. Got {args.values}.")
-    read = read_cells(args.file)
+    read = _read_cells(args.file)
     cells = [cell for cell in read if next_fact_count(cell, values=args.values) is None]
-    left_out = [measurement_advice(cell, args.values) for cell in read if cell not in cells]
+    left_out = [_measurement_advice(cell, args.values) for cell in read if cell not in cells]
     if not cells:
         raise UsageError(f"{args.file} must hold cells that show their collapse. {left_out[0]}")
     rng = keyed_generator(args.random_seed, "scaling fit")
     collapses = find_collapses(cells, values=args.values, rng=rng)
     law = fit_law(collapses, values=args.values)
     held = hold_out_largest(collapses, values=args.values) if args.holdout_largest else []
-    summary = summarise_fit(law, collapses, held) | {"left_out": left_out}
+    summary = _summarise_fit(law, collapses, held) | {"left_out": left_out}
     r2, rmse = fit_reduced_curve(cells, collapses, values=args.values)
     summary |= {"one_curve": {"r2": r2, "rmse": rmse}}
     if args.out:
         write_json(args.out, asdict(law))
     if not args.json:
-        show_fit(summary)
+        _show_fit(summary)
     print_json(summary)
 
 
-def plan_command(args: argparse.Namespace) -> None:
+def _plan_command(args: argparse.Namespace) -> None:
     """Say what to teach, and write the run that makes the data for it."""
-    check_plan(args)
+    _check_plan(args)
     config = load_config(args.config) if args.config else None
     plan = plan_infusion(
-        read_law(args.law),
+        _read_law(args.law),
         params=args.params,
         tokens=args.tokens,
         available=args.facts,
@@ -145,12 +144,11 @@ def plan_command(args: argparse.Namespace) -> None:
         with atomic_file(args.out) as file:
             file.write(text.encode())
     if not args.json:
-        show_plan(plan)
+        _show_plan(plan)
     print_json(asdict(plan) | {"budget": {"samples": plan.samples}})
 
 
-def check_plan(args: argparse.Namespace) -> None:
-    """Refuse flags that cannot be meant."""
+def _check_plan(args: argparse.Namespace) -> None:
     for name in ("params", "tokens", "facts", "tokens_per_fact", "facts_per_sample"):
         value = getattr(args, name)
         if value is not None and not 0 < value < np.inf:
@@ -161,8 +159,7 @@ def check_plan(args: argparse.Namespace) -> None:
         raise UsageError("--config and --out go together: a run, and where the planned one goes.")
 
 
-def read_law(path: Path) -> Law:
-    """A law that `kdos scaling fit` wrote."""
+def _read_law(path: Path) -> Law:
     try:
         value = read_json_file(path)
         value["fits"] = tuple(
@@ -176,11 +173,11 @@ def read_law(path: Path) -> Law:
         raise InputError.at(path, "must be a law. Write it with kdos scaling fit --out") from error
 
 
-def read_cells(path: str) -> list[ExperimentCell]:
+def _read_cells(path: str) -> list[ExperimentCell]:
     """The runs of a table of measurements, one cell for each size and budget."""
     batches = list(read_table_rows(path, columns=MEASUREMENT_COLUMNS))
     params, presentations, facts, recall, seeds = (
-        np.concatenate([number_column(rows, name) for rows in batches])
+        np.concatenate([_number_column(rows, name) for rows in batches])
         for name in MEASUREMENT_COLUMNS
     )
     whole = np.stack([params, presentations, facts, seeds], axis=1).astype(np.int64)
@@ -193,15 +190,14 @@ def read_cells(path: str) -> list[ExperimentCell]:
     ]
 
 
-def number_column(rows: Rows, name: str) -> Float64Array:
-    """One column as numbers, shape (n_rows,); a value that cannot be is an `InputError`."""
+def _number_column(rows: Rows, name: str) -> Float64Array:
     found: list[float] = []
     for row, text in enumerate(rows.label_column(name).to_pylist()):
         try:
             value = float(text or "nan")
         except ValueError:
             value = np.nan
-        if not is_possible_value(name, value):
+        if not _is_possible_value(name, value):
             wanted = "a share in [0, 1]" if name == "recall" else "a whole number"
             least = "" if name in ("recall", "random_seed") else " of at least 1"
             raise rows.row_error(
@@ -211,14 +207,13 @@ def number_column(rows: Rows, name: str) -> Float64Array:
     return np.array(found)
 
 
-def is_possible_value(name: str, value: float) -> bool:
-    """Whether a column may hold this number."""
+def _is_possible_value(name: str, value: float) -> bool:
     if name == "recall":
         return 0 <= value <= 1
     return value == np.floor(value) and (name == "random_seed" or value >= 1)
 
 
-def measurement_advice(cell: ExperimentCell, values: int) -> str:
+def _measurement_advice(cell: ExperimentCell, values: int) -> str:
     """What a cell that does not show its collapse is short of."""
     facts, recall = mean_recall_by_count(cell)
     return (
@@ -228,7 +223,7 @@ def measurement_advice(cell: ExperimentCell, values: int) -> str:
     )
 
 
-def summarise_fit(
+def _summarise_fit(
     law: Law, collapses: Sequence[Collapse], held: Sequence[HeldOutCell]
 ) -> dict[str, Any]:
     """A fit in numbers; counts are of distinct facts."""
@@ -245,8 +240,7 @@ def summarise_fit(
     }
 
 
-def show_plan(plan: InfusionPlan) -> None:
-    """The plan for the eye, on stderr."""
+def _show_plan(plan: InfusionPlan) -> None:
     best, prediction = plan.facts, plan.prediction
     print_status(
         f"best: {best.value:,.0f} distinct facts (90 % between {best.low:,.0f} and "
@@ -276,8 +270,7 @@ def show_plan(plan: InfusionPlan) -> None:
         )
 
 
-def show_fit(summary: dict[str, Any]) -> None:
-    """The fit for the eye, on stderr."""
+def _show_fit(summary: dict[str, Any]) -> None:
     print_status("parameters  presentations  K50 (90 %)                 K*     onset")
     for cell in summary["cells"]:
         k50, onset = cell["k50"], cell["onset"]

@@ -59,12 +59,12 @@ def main(args: argparse.Namespace) -> None:
     with closing(Lab(args.out / "models", workers=args.workers)) as lab:
         table = run_sweep(sweep, lab) | {"core_seconds": round(lab.core_seconds)}
     write_json(args.out / "sweep.json", table)
-    draw_sweep(table, args.out / "sweep.png")
-    show_sweep(table)
+    _draw_sweep(table, args.out / "sweep.png")
+    _show_sweep(table)
     print_json(table)
 
 
-def draw_sweep(table: dict[str, Any], path: Path) -> None:
+def _draw_sweep(table: dict[str, Any], path: Path) -> None:
     """Recall and loss against the density of the pool: a line of targets for each size.
 
     `blind` and `waterfill` are no steps of the dial and stand beside the line.
@@ -96,8 +96,7 @@ def draw_sweep(table: dict[str, Any], path: Path) -> None:
         figure.savefig(file, format="png", dpi=150, metadata={"Software": None})
 
 
-def show_sweep(table: dict[str, Any]) -> None:
-    """The comparison for the eye, on stderr."""
+def _show_sweep(table: dict[str, Any]) -> None:
     print_status(
         f"{table['facts']:,} facts, {table['presentations']:,} presentations to each model"
     )

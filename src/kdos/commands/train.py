@@ -14,6 +14,7 @@ from kdos.rows import read_table_rows
 from kdos.store import atomic_file, write_json
 from kdos.terminal import print_json, print_status
 from kdos.train import (
+    CHOICE_OPTIONS,
     MODELS_PER_GROUP,
     SUBJECTS,
     ContinuedTraining,
@@ -32,8 +33,6 @@ POINTS, SEEDS = 8, 3
 """The standard experiment."""
 EXPOSURES, REPLAY_SHARE, RATE = 30, 0.1, 1e-4
 MEASUREMENTS = "measurements.csv"
-FEWEST_VALUES = 4
-"""A choice is between a fact's value and three others."""
 COUNTS = ("presentations", "points", "seeds", "subjects", "together", "workers", "exposures")
 TRIPLE_FIELDS = ("subject", "relation", "object")
 
@@ -45,12 +44,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     what.add_argument("--model", metavar="NAME", help="a causal model: a folder or name")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="where results go")
     parser.add_argument("--random-seed", type=int, default=0, help="of a model's course")
-    add_proxy_arguments(parser)
-    add_model_arguments(parser)
+    _add_proxy_arguments(parser)
+    _add_model_arguments(parser)
 
 
-def add_proxy_arguments(parser: argparse.ArgumentParser) -> None:
-    """The arguments of ``--proxy``, which resumes."""
+def _add_proxy_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--widths",
         default=PROXY_WIDTHS,
@@ -76,8 +74,7 @@ def add_proxy_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="processes")
 
 
-def add_model_arguments(parser: argparse.ArgumentParser) -> None:
-    """The arguments of ``--model``."""
+def _add_model_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--facts", metavar="FILE", help=f"a table of {', '.join(TRIPLE_FIELDS)}")
     parser.add_argument("--base", metavar="FILE", help="facts that the model is to keep, likewise")
     parser.add_argument(
@@ -96,9 +93,9 @@ def main(args: argparse.Namespace) -> None:
     """Train and probe; the last line on stdout is JSON."""
     check_counts(args, COUNTS)
     if args.proxy:
-        run_proxy_design(args)
+        _run_proxy_design(args)
     else:
-        train_model(args)
+        _train_model(args)
 
 
 def check_counts(args: argparse.Namespace, names: Sequence[str]) -> None:
@@ -108,10 +105,9 @@ def check_counts(args: argparse.Namespace, names: Sequence[str]) -> None:
             raise UsageError(f"--{name} must be at least 1. Got {getattr(args, name)}.")
 
 
-def run_proxy_design(args: argparse.Namespace) -> None:
-    """Measure every cell of the design."""
+def _run_proxy_design(args: argparse.Namespace) -> None:
     with closing(Lab(args.out / "cells", workers=args.workers)) as lab:
-        rows = run_design(read_design(args), lab)
+        rows = run_design(_read_design(args), lab)
         cost = round(lab.core_seconds)
     path = args.out / MEASUREMENTS
     write_measurements(path, rows)
@@ -120,7 +116,7 @@ def run_proxy_design(args: argparse.Namespace) -> None:
     print_json({"runs": len(rows), "core_seconds": cost, "measurements": str(path)})
 
 
-def read_design(args: argparse.Namespace) -> ExperimentDesign:
+def _read_design(args: argparse.Namespace) -> ExperimentDesign:
     """What the flags ask for: half and twice the budget, too, at the smallest width."""
     return ExperimentDesign(
         widths=parse_widths(args.widths),
@@ -156,13 +152,13 @@ def write_measurements(path: Path, rows: Sequence[MeasuredRow]) -> None:
         file.write(text.getvalue().encode())
 
 
-def train_model(args: argparse.Namespace) -> None:
+def _train_model(args: argparse.Namespace) -> None:
     """Probe a model, teach it, probe it again, and keep it."""
-    training = continued_training(args)
+    training = _continued_training(args)
     model = PretrainedModel(args.model)
-    before = evaluate_model(model, training)
+    before = _evaluate_model(model, training)
     shown = model.train_on_facts(training)
-    after = evaluate_model(model, training)
+    after = _evaluate_model(model, training)
     model.save_pretrained(args.out / "model")
     summary = {"params": model.params, "presentations": shown, "facts": len(training.facts)}
     summary |= {"share": training.share, "before": before, "after": after}
@@ -171,8 +167,7 @@ def train_model(args: argparse.Namespace) -> None:
     print_json(summary)
 
 
-def continued_training(args: argparse.Namespace) -> ContinuedTraining:
-    """What the flags say is taught."""
+def _continued_training(args: argparse.Namespace) -> ContinuedTraining:
     if args.facts is None:
         raise UsageError("--model needs --facts: the table of what it is taught.")
     if not 0 <= args.replay_share < 1 or not args.rate > 0:
@@ -181,8 +176,8 @@ def continued_training(args: argparse.Namespace) -> ContinuedTraining:
             f"Got {args.replay_share} and {args.rate}."
         )
     return ContinuedTraining(
-        read_triples(args.facts),
-        base=read_triples(args.base) if args.base else [],
+        _read_triples(args.facts),
+        base=_read_triples(args.base) if args.base else [],
         exposures=args.exposures,
         share=args.replay_share if args.base else 0.0,
         rate=args.rate,
@@ -190,7 +185,7 @@ def continued_training(args: argparse.Namespace) -> ContinuedTraining:
     )
 
 
-def read_triples(path: str) -> list[Triple]:
+def _read_triples(path: str) -> list[Triple]:
     """The facts of a table; one without words in a field is an `InputError`."""
     found: list[Triple] = []
     for rows in read_table_rows(path, columns=TRIPLE_FIELDS):
@@ -199,21 +194,21 @@ def read_triples(path: str) -> list[Triple]:
             if None in parts:
                 raise rows.row_error(row, f"must hold {', '.join(TRIPLE_FIELDS)}. One is empty")
             found.append(Triple(*parts))
-    if len({fact.value for fact in found}) < FEWEST_VALUES:
-        raise InputError.at(path, f"must hold {FEWEST_VALUES} different objects, to choose among")
+    if len({fact.value for fact in found}) < CHOICE_OPTIONS:
+        raise InputError.at(path, f"must hold {CHOICE_OPTIONS} different objects, to choose among")
     return found
 
 
-def evaluate_model(model: PretrainedModel, training: ContinuedTraining) -> dict[str, Any]:
-    """What a model knows of what it is taught, and of its base."""
-    found = recall_figures(model.evaluate_facts(training.facts, random_seed=training.random_seed))
-    if training.base:
-        base = recall_figures(model.evaluate_facts(training.base, random_seed=training.random_seed))
-        found |= {f"base_{name}": value for name, value in base.items()}
+def _evaluate_model(model: PretrainedModel, training: ContinuedTraining) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for prefix, facts in (("", training.facts), ("base_", training.base)):
+        if facts:
+            known = model.evaluate_facts(facts, random_seed=training.random_seed)
+            found |= {f"{prefix}{name}": value for name, value in _recall_figures(known).items()}
     return found
 
 
-def recall_figures(memory: FactRecall) -> dict[str, float]:
+def _recall_figures(memory: FactRecall) -> dict[str, float]:
     """A memory in numbers: shares in [0, 1], and nats a value."""
     return {
         "recall": float(memory.exact.mean()),

@@ -4,6 +4,7 @@ from kdos.train.continued import ContinuedTraining, PretrainedModel
 from kdos.train.experiment import ExperimentDesign, Trial, run_design, run_trials
 from kdos.train.facts import SUBJECTS, Triple, fact_tokens, made_up_world
 from kdos.train.proxies import (
+    CHOICE_OPTIONS,
     FACTS_PER_STEP,
     MODELS_PER_GROUP,
     FactRecall,
@@ -17,6 +18,7 @@ from kdos.train.proxies import (
 from kdos.train.sweep import Sweep, run_sweep
 
 __all__ = [
+    "CHOICE_OPTIONS",
     "FACTS_PER_STEP",
     "MODELS_PER_GROUP",
     "SUBJECTS",

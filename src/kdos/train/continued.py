@@ -116,9 +116,8 @@ class PretrainedModel:
             known = text.removesuffix(fact.value).rstrip()
             starts.append(len(self._tokenizer(known, add_special_tokens=False)["input_ids"]))
             rows.append(ids)
-        longest = max(map(len, rows))
-        ids = torch.zeros((len(rows), longest), dtype=torch.long)
-        labels = torch.full((len(rows), longest - 1), IGNORED_LABEL)
+        ids = torch.zeros((len(rows), max(map(len, rows))), dtype=torch.long)
+        labels = torch.full_like(ids[:, 1:], IGNORED_LABEL)
         for row, (found, start) in enumerate(zip(rows, starts, strict=True)):
             ids[row, : len(found)] = torch.tensor(found)
             labels[row, start - 1 : len(found) - 1] = ids[row, start : len(found)]

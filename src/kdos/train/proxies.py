@@ -24,6 +24,7 @@ from kdos.train.facts import WORDINGS, FactWorld, fact_tokens, held_out_wordings
 FACTS_PER_STEP = 128
 """Facts that one step shows a model; from our pilot."""
 CHOICE_OPTIONS = 4
+"""A choice is between a fact's value and three others."""
 ChanceKey = tuple[str | int, ...]
 MeasuredRow = dict[str, Any]
 ModelGroup = TypeVar("ModelGroup")
