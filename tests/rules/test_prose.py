@@ -23,8 +23,8 @@ from kdos.pool import Document, Draft, Extraction, Passage, Refusal, Seed
 from kdos.pool.sentences import quotable_sentences
 from kdos.rules import RulesEngine
 from kdos.rules.instances import find_chinese_instances, find_instances, question_entities
+from kdos.rules.passage_index import read_statements
 from kdos.rules.questions import replace_instance
-from kdos.rules.statements import read_statements
 from kdos.seed.passages import cut_passages
 from kdos.tasks import (
     Group,

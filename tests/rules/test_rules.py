@@ -23,7 +23,7 @@ from kdos.llm import Engine
 from kdos.logic import Fault, find_faults, parse
 from kdos.pool import Draft, Extraction, Passage, Refusal, Seed
 from kdos.rules import RulesEngine, answer
-from kdos.rules.facts import read_fact, read_facts
+from kdos.rules.passage_index import read_fact, read_facts
 from kdos.rules.questions import QuestionWording, ask_fact
 from kdos.rules.relations import PYTHON_RELATIONS, TRIPLE_RELATIONS, Relation
 from kdos.seed.passages import cut_passages

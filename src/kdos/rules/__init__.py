@@ -1,7 +1,7 @@
 """The built-in engine: requests in, replies by rule out; and the sentences of facts it reads."""
 
 from kdos.rules.engine import RulesEngine, answer
-from kdos.rules.facts import Fact, read_fact
+from kdos.rules.passage_index import Fact, read_fact
 from kdos.rules.relations import ORDINALS, PYTHON_RELATIONS, Relation
 
 __all__ = [

@@ -8,34 +8,35 @@ has other ones.
 
 import math
 from abc import ABC, abstractmethod
+from bisect import bisect_right
 from collections.abc import Container, Iterable, Sequence
 from functools import lru_cache
-from itertools import combinations
+from itertools import accumulate, combinations
 from typing import Any, Generic, TypeVar
 from zlib import crc32
 
 from kdos.checks.answers import find_leaked_answer
 from kdos.checks.draft_checks import MAX_QUESTION
-from kdos.rules.facts import (
+from kdos.rules.instances import Instance, question_entities
+from kdos.rules.passage_index import (
     Distance,
     Fact,
     FactIndex,
+    Inputs,
+    ItemT,
+    PassageIndex,
+    PassageStatement,
+    StatementIndex,
     index_facts,
+    mentions_title,
     parent_name,
     read_fact,
     read_facts,
-    spaced_words,
-)
-from kdos.rules.index import Inputs, ItemT, PassageIndex
-from kdos.rules.instances import Instance, question_entities
-from kdos.rules.questions import ComposedQuestion, QuestionWording, ask_fact, ask_instance
-from kdos.rules.statements import (
-    PassageStatement,
-    StatementIndex,
-    mentions_title,
     read_statements,
+    spaced_words,
     topic_words,
 )
+from kdos.rules.questions import ComposedQuestion, QuestionWording, ask_fact, ask_instance
 
 FEWEST_POINTS, MOST_POINTS = 3, 5
 FEWEST_CLUES = 2
@@ -127,14 +128,12 @@ def _askable_instances(statement: PassageStatement) -> list[tuple[PassageStateme
 
 
 def _is_sound_question(question: ComposedQuestion[PassageStatement]) -> bool:
-    """Is the question short enough, and without its answer?"""
     return len(question.text) <= MAX_QUESTION and not find_leaked_answer(
         question.text, [question.answer]
     )
 
 
 def _write_seed(question: ComposedQuestion[ItemT]) -> Draft:
-    """The seed in the form the schema asks for."""
     quote = question.items[0].sentence
     return {"question": question.text, "answer": question.answer, "quote": quote}
 
@@ -273,12 +272,8 @@ def write_chains(chains: Sequence[Sequence[str]], last: str, answer: str) -> str
     ]
     kind = "flowchart" if any(len(chain) > 1 for chain in chains) else "graph"
     boxes = [f'    {names[label]}["{label.translate(MERMAID_CODES)}"]' for label in labels]
-    end = [
-        f'    answer["{answer.translate(MERMAID_CODES)}"]',
-        *ways,
-        f"    {names[last]} --> answer",
-    ]
-    return "\n".join([f"{kind} TD", *boxes, *end])
+    boxes.append(f'    answer["{answer.translate(MERMAID_CODES)}"]')
+    return "\n".join([f"{kind} TD", *boxes, *ways, f"    {names[last]} --> answer"])
 
 
 # Drafts
@@ -302,22 +297,20 @@ class _Drafter(ABC, Generic[ItemT, OptionT]):
         self.key = crc32("|".join(seed["question"] for seed in inputs["seeds"]).encode())
 
     @abstractmethod
-    def list_options(self, focus: ItemT) -> list[OptionT]:
+    def _list_options(self, focus: ItemT) -> list[OptionT]:
         """What to ask so that the question rests on `focus`: of itself, or of what is near it."""
 
     @abstractmethod
-    def compose_question(
+    def _compose_question(
         self, option: OptionT, focus: ItemT, turn: int
     ) -> ComposedQuestion[ItemT] | None:
         """Ask with the `turn`-th set of clues and wording; None where that fails the checks."""
 
     @abstractmethod
-    def extract_points(self, question: ComposedQuestion[ItemT]) -> Draft:
-        """Entities, knowledge points and logic of the question."""
+    def _extract_points(self, question: ComposedQuestion[ItemT]) -> Draft: ...
 
     @abstractmethod
-    def list_distractors(self, question: ComposedQuestion[ItemT]) -> list[str]:
-        """Wrong answers of the same kind."""
+    def _list_distractors(self, question: ComposedQuestion[ItemT]) -> list[str]: ...
 
     def write_drafts(self) -> list[Draft]:
         """Up to `drafts` drafts, each with a question of its own."""
@@ -342,45 +335,53 @@ class _Drafter(ABC, Generic[ItemT, OptionT]):
 
     def _compose_about(self, focus: ItemT, number: int) -> ComposedQuestion[ItemT] | None:
         """The first question about an item from the `number`-th try on, options in turn."""
-        options = self.list_options(focus)
+        options = self._list_options(focus)
         for turn in range(number, number + TRIES_PER_DRAFT if options else number):
             lap, place = divmod(turn, len(options))
-            if question := self.compose_question(options[place], focus, lap):
+            if question := self._compose_question(options[place], focus, lap):
                 return question
         return None
 
     def _choose_clues(
-        self, strange: Sequence[bool], *, with_first: bool, turn: int, key: int
-    ) -> tuple[ClueSet, int] | None:
-        """The places of the clues of the `turn`-th set, and a number that picks the wording.
+        self,
+        candidates: Sequence[ItemT],
+        strange: Sequence[bool],
+        *,
+        first: ItemT | None,
+        turn: int,
+        key: int,
+    ) -> tuple[list[ItemT], int] | None:
+        """The `turn`-th set of clues, and a number that picks the wording; None without any set.
 
         Sets with the fewest `strange` clues (not asked to be used) come first; within those of
         equally many `key` and the turn pick, so that sets that resemble each other do not follow
-        each other. `with_first` leaves only sets with the first clue. None where there is no set.
+        each other. With `first`, every set holds it; it must be the first candidate.
         """
-        tiers = _list_clue_tiers(tuple(strange), with_first, self.most_clues)
-        if not tiers:
+        if first is not None and first not in candidates:
             return None
-        total = sum(map(len, tiers))
-        tier = _tier_of_turn(turn % total, tiers)
+        tiers = _list_clue_tiers(tuple(strange), first is not None, self.most_clues)
+        ends = list(accumulate(map(len, tiers)))
+        if not ends:
+            return None
+        lap, rank = divmod(turn, ends[-1])
+        tier = tiers[bisect_right(ends, rank)]
         place = (turn * KNUTH + key) % len(tier)
-        # Once all sets are used up (turn // total), the same ones come again in other words.
-        return tier[place], turn // total + place + key
+        # Once all sets are used up, the next lap brings the same ones in other words.
+        return [candidates[number] for number in tier[place]], lap + place + key
 
     def _write_draft(self, question: ComposedQuestion[ItemT]) -> Draft:
-        """The draft in the form the schema asks for."""
         asked = question.items[0]
         return {
             "question": question.text,
             "answer": question.answer,
-            **self.extract_points(question),
-            "distractors": self.list_distractors(question)[:MOST_DISTRACTORS],
+            **self._extract_points(question),
+            "distractors": self._list_distractors(question)[:MOST_DISTRACTORS],
             "evidence": [{"passage": self.index.passages[asked.point], "quote": asked.sentence}],
         }
 
 
 def _draft_numbers(inputs: Inputs) -> range:
-    """Which of a group's drafts are asked for; in place of one that failed, another one."""
+    # In place of drafts that failed, others are asked for.
     first = inputs["variant"] * inputs["drafts"] + (SECOND_TRIES if "failed" in inputs else 0)
     return range(first, first + inputs["drafts"])
 
@@ -407,14 +408,6 @@ def _list_clue_sets(candidates: int, with_first: bool, most: int) -> tuple[ClueS
     )
 
 
-def _tier_of_turn(turn: int, tiers: Sequence[tuple[ClueSet, ...]]) -> tuple[ClueSet, ...]:
-    for tier in tiers:
-        if turn < len(tier):
-            return tier
-        turn -= len(tier)
-    return tiers[-1]
-
-
 class FactDrafter(_Drafter[Fact, tuple[Fact, str]]):
     """Drafts that recombine facts."""
 
@@ -425,7 +418,7 @@ class FactDrafter(_Drafter[Fact, tuple[Fact, str]]):
         super().__init__(inputs, index)
         self.taken = frozenset(seed["question"] for seed in inputs["seeds"])
 
-    def list_options(self, focus: Fact) -> list[tuple[Fact, str]]:
+    def _list_options(self, focus: Fact) -> list[tuple[Fact, str]]:
         """The slots of `focus`, and of near facts that it is a clue to the first one each.
 
         Facts to use are preferred: another one is asked about only where nothing else can be.
@@ -441,20 +434,18 @@ class FactDrafter(_Drafter[Fact, tuple[Fact, str]]):
         own = [(focus, slot) for slot in focus.askable]
         return own + [(fact, fact.askable[0]) for fact in near[:NEIGHBOURS_ASKED]]
 
-    def compose_question(
+    def _compose_question(
         self, option: tuple[Fact, str], focus: Fact, turn: int
     ) -> ComposedQuestion[Fact] | None:
-        """Ask for a slot of a fact."""
         asked, slot = option
         clues = self._clue_candidates(asked, slot, focus)
-        if focus is not asked and focus not in clues:
-            return None
         strange = [clue is not focus and clue.point not in self.use for clue in clues]
         key = crc32(slot.encode(), crc32(asked.sentence.encode(), self.key))
-        choice = self._choose_clues(strange, with_first=focus is not asked, turn=turn, key=key)
+        first = None if focus is asked else focus
+        choice = self._choose_clues(clues, strange, first=first, turn=turn, key=key)
         if choice is None:
             return None
-        places, number = choice
+        chosen, number = choice
         # Divided so that phrase, frame and clause do not change in step.
         wording = QuestionWording(
             phrase=number,
@@ -463,7 +454,7 @@ class FactDrafter(_Drafter[Fact, tuple[Fact, str]]):
             title=self.index.titles[asked.point],
             rival=self._lookalike_topic(asked, slot),
         )
-        question = ask_fact(asked, slot, [clues[place] for place in places], wording)
+        question = ask_fact(asked, slot, chosen, wording)
         return question if question and len(question.text) <= MAX_QUESTION else None
 
     def _clue_candidates(self, asked: Fact, slot: str, focus: Fact) -> list[Fact]:
@@ -488,7 +479,6 @@ class FactDrafter(_Drafter[Fact, tuple[Fact, str]]):
         return [fact for _, fact in ranks[: min(max(welcome, FEWEST_CLUES), FACT_CANDIDATES)]]
 
     def _clue_rank(self, fact: Fact, focus: Fact) -> int:
-        """How welcome a fact is as a clue; less is better."""
         if fact is focus:
             return 0
         if fact.point in self.avoid:
@@ -501,12 +491,10 @@ class FactDrafter(_Drafter[Fact, tuple[Fact, str]]):
         siblings = (rival.topic for rival in rivals if rival.parent == asked.parent)
         return next((topic for topic in siblings if topic != asked.topic), "")
 
-    def extract_points(self, question: ComposedQuestion[Fact]) -> Draft:
-        """By the facts it rests on."""
+    def _extract_points(self, question: ComposedQuestion[Fact]) -> Draft:
         return _fact_extraction(question)
 
-    def list_distractors(self, question: ComposedQuestion[Fact]) -> list[str]:
-        """What other facts of the same relation would answer."""
+    def _list_distractors(self, question: ComposedQuestion[Fact]) -> list[str]:
         asked = question.items[0]
         slot = next(s for s, text in asked.slots.items() if text == question.answer)
         rivals = [rival.slots[slot] for rival in self.index.rival_facts(asked, slot)]
@@ -521,26 +509,22 @@ class StatementDrafter(_Drafter[PassageStatement, tuple[PassageStatement, Instan
     index: StatementIndex
     most_clues = 3
 
-    def list_options(self, focus: PassageStatement) -> list[tuple[PassageStatement, Instance]]:
-        """The instances of `focus` and of the statements nearest to it."""
+    def _list_options(self, focus: PassageStatement) -> list[tuple[PassageStatement, Instance]]:
         near = self.index.linked_statements(focus)[:NEIGHBOURS_ASKED]
         return [option for each in (focus, *near) for option in _askable_instances(each)]
 
-    def compose_question(
+    def _compose_question(
         self, option: tuple[PassageStatement, Instance], focus: PassageStatement, turn: int
     ) -> ComposedQuestion[PassageStatement] | None:
         """Ask for an instance; clues that are too long together are left out from the last on."""
         asked, instance = option
         clues = self._clue_candidates(asked, instance, focus)
-        if focus is not asked and focus not in clues:
-            return None
-        choice = self._choose_clues(
-            [False] * len(clues), with_first=focus is not asked, turn=turn, key=self.key
-        )
+        strange = [False] * len(clues)
+        first = None if focus is asked else focus
+        choice = self._choose_clues(clues, strange, first=first, turn=turn, key=self.key)
         if choice is None:
             return None
-        places, number = choice
-        chosen = [clues[place] for place in places]
+        chosen, number = choice
         while len(asked.sentence) + sum(len(clue.gist) for clue in chosen) > LONGEST_CLUES:
             if len(chosen) <= FEWEST_CLUES:
                 return None
@@ -558,10 +542,8 @@ class StatementDrafter(_Drafter[PassageStatement, tuple[PassageStatement, Instan
         silent.sort(key=lambda c: (c is not focus, c.point in self.avoid, c.point not in self.use))
         return silent[:STATEMENT_CANDIDATES]
 
-    def extract_points(self, question: ComposedQuestion[PassageStatement]) -> Draft:
-        """By the statements it rests on."""
+    def _extract_points(self, question: ComposedQuestion[PassageStatement]) -> Draft:
         return _statement_extraction(question)
 
-    def list_distractors(self, question: ComposedQuestion[PassageStatement]) -> list[str]:
-        """Instances of the same kind in other statements."""
+    def _list_distractors(self, question: ComposedQuestion[PassageStatement]) -> list[str]:
         return self.index.rival_answers(question.items[0], question.answer)

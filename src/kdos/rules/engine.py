@@ -18,9 +18,16 @@ from kdos.rules.drafting import (
     seed_from_facts,
     seed_from_statements,
 )
-from kdos.rules.facts import Fact, FactIndex, index_facts, read_fact, spaced_words
-from kdos.rules.index import Inputs, Passages
-from kdos.rules.statements import index_statements
+from kdos.rules.passage_index import (
+    Fact,
+    FactIndex,
+    Inputs,
+    Passages,
+    index_facts,
+    index_statements,
+    read_fact,
+    spaced_words,
+)
 from kdos.scoring import attempts_answer, is_correct_answer
 from kdos.tasks import Grade, Reply, Request
 
@@ -75,12 +82,11 @@ def _write_drafts(inputs: Inputs) -> dict[str, Any]:
 
 
 def _recall_nothing(_: Inputs) -> str:
-    """An answer without any passage: the rules have no memory to draw on."""
+    # Asked without any passage: the rules have no memory to draw on.
     return "I don't know."
 
 
 def _grade_answer(inputs: Inputs) -> dict[str, Any]:
-    """The grade of an answer, by the rule that `correct` stands for."""
     given, golds = inputs["answer"], inputs["gold_answers"]
     if not attempts_answer(given):
         return {"grade": Grade.NOT_ATTEMPTED}
@@ -98,28 +104,25 @@ def _judge_draft(inputs: Inputs) -> dict[str, Any]:
     entailed = not points or any(
         answer in p or spaced_words(answer) in spaced_words(p) for p in points
     )
+    true = not points or all(quotes)
+    valid = not inputs["logic"] or _is_valid_logic(inputs["logic"], points, answer)
+    choices = [answer, *inputs["distractors"]]
+    different = len({normalise_text(text) or text for text in choices}) == len(choices)
     return {
         "answer_directly_in_question": bool(find_leaked_answer(question, [answer])),
         "ambiguous": _is_ambiguous(points, answer, index_facts(passages)),
         "not_self_contained": POINTS_AT_TEXT.search(QUOTATION.sub("", question)) is not None,
         "criteria": {
             "supported": _write_criterion(proof != "", proof),
-            "knowledge_points_true": _write_criterion(
-                not points or all(quotes), quotes[0] if points else ""
-            ),
+            "knowledge_points_true": _write_criterion(true, quotes[0] if points else ""),
             "entailed": _write_criterion(entailed, proof),
-            "logic_valid": _write_criterion(
-                not inputs["logic"] or _is_valid_logic(inputs["logic"], points, answer)
-            ),
-            "distractors_valid": _write_criterion(
-                _are_all_different([answer, *inputs["distractors"]])
-            ),
+            "logic_valid": _write_criterion(valid),
+            "distractors_valid": _write_criterion(different),
         },
     }
 
 
 def _is_valid_logic(text: str, points: Sequence[str], answer: str) -> bool:
-    """Does the diagram name every knowledge point and end in the answer?"""
     logic = parse(text)
     return not isinstance(logic, Fault) and not find_faults(
         logic, knowledge_points=points, answer=answer
@@ -158,11 +161,6 @@ def _has_other_answer(fact: Fact, slot: str, index: FactIndex) -> bool:
         and all(other.slots[name] == text for name, text in rest.items())
         for other in index.items.values()
     )
-
-
-def _are_all_different(answers: Sequence[str]) -> bool:
-    """Do the distractors differ from the answer and from each other?"""
-    return len({normalise_text(text) or text for text in answers}) == len(answers)
 
 
 TASKS: Mapping[str, Callable[[Inputs], dict[str, Any] | str]] = {

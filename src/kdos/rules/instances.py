@@ -50,6 +50,16 @@ UNCOUNTED = re.compile(
     r"chapter|section|article|part|page|least|most|than|to|and|or|between|of|by|every|nearly|only|layer|"
     rf"group|level|type|grade|round|volume|verse|war|{MONTH})|[\d–(-])\s*$"
 )
+ENGLISH_PATTERNS = (
+    ("date", DATE, "which date"),
+    ("month", MONTH_YEAR, "which month of which year"),
+    ("year", YEAR, "which year"),
+    ("decade", DECADE, "which decade"),
+    ("century", CENTURY, "which century"),
+    ("share", PERCENT, "what percentage"),
+    ("money", MONEY, "how much money"),
+    ("count", QUANTITY, "how many"),
+)
 
 
 def _kinds_of_words(listed: str) -> dict[str, str]:
@@ -140,8 +150,8 @@ def find_instances(sentence: str) -> list[Instance]:
     """Every instance in an English sentence that can be asked for, dates and numbers first."""
     found: list[Instance] = []
     taken: list[tuple[int, int]] = []
-    # Dates first: the year in "14 October 1066" must be taken before anything counts with it.
-    for finder in (_find_dates, _find_numbers, _find_names):
+    # The year in "14 October 1066" is taken with its date, before anything counts with it.
+    for finder in (_find_numbers, _find_names):
         for instance in finder(sentence):
             if all(instance.end <= a or b <= instance.start for a, b in taken):
                 found.append(instance)
@@ -150,39 +160,21 @@ def find_instances(sentence: str) -> list[Instance]:
     return [i for i in found if len(i.text) <= LONGEST_ANSWER and sentence.count(i.text) == 1]
 
 
-def _find_dates(sentence: str) -> Iterator[Instance]:
-    """Full dates, months with their year, years, decades and centuries."""
-    for kind, pattern, words in (
-        ("date", DATE, "which date"),
-        ("month", MONTH_YEAR, "which month of which year"),
-        ("year", YEAR, "which year"),
-        ("decade", DECADE, "which decade"),
-        ("century", CENTURY, "which century"),
-    ):
+def _find_numbers(sentence: str) -> Iterator[Instance]:
+    """Dates, months with their year, years, decades, centuries; shares, sums of money, counts."""
+    for kind, pattern, words in ENGLISH_PATTERNS:
         for match in pattern.finditer(sentence):
-            start, end = match.span("it") if "it" in pattern.groupindex else match.span()
+            start, end = match.span("it" if "it" in pattern.groupindex else 0)
             text = sentence[start:end]
+            if kind == "count" and UNCOUNTED.search(sentence[:start]):
+                continue
             # "in the 1920s" asks "in which decade": the article goes with it.
             if kind in {"decade", "century"} and sentence[start - 4 : start].lower() == "the ":
                 start -= 4
             yield Instance(kind, text, start, end, words)
 
 
-def _find_numbers(sentence: str) -> Iterator[Instance]:
-    """Shares, sums of money and counted things."""
-    for kind, pattern, words in (
-        ("share", PERCENT, "what percentage"),
-        ("money", MONEY, "how much money"),
-        ("count", QUANTITY, "how many"),
-    ):
-        for match in pattern.finditer(sentence):
-            start, end = match.span("it") if "it" in pattern.groupindex else match.span()
-            if kind != "count" or not UNCOUNTED.search(sentence[:start]):
-                yield Instance(kind, sentence[start:end], start, end, words)
-
-
 def _find_names(sentence: str) -> Iterator[Instance]:
-    """Names whose kind their own words or those around them tell."""
     for match in NAME.finditer(sentence):
         text = match[0]
         if NOT_NAMES.fullmatch(text) or len(text) < 3 or NOT_NAMES.fullmatch(text.split()[0]):
@@ -244,7 +236,6 @@ KIND_FINDERS: tuple[Callable[[str, str, str], Instance | None], ...] = (
 
 
 def _name_with_article(kind: str, text: str, before: str, words: str) -> Instance:
-    """A name replaced with the article before it."""
     start, end = len(before), len(before) + len(text)
     if before.endswith(("the ", "The ")):
         start -= 4
@@ -268,9 +259,7 @@ CHINESE_PATTERNS = (
 
 
 def find_chinese_instances(sentence: str) -> list[Instance]:
-    """Every instance in a Chinese sentence that can be asked for: dates, counts with their measure
-    word, and titles in 《》.
-    """
+    """Every instance in a Chinese sentence that can be asked for: dates, counts, titles in 《》."""
     found: list[Instance] = []
     for kind, pattern, words in CHINESE_PATTERNS:
         for match in pattern.finditer(sentence):
@@ -278,6 +267,7 @@ def find_chinese_instances(sentence: str) -> list[Instance]:
             if kind == "title":
                 start, end = start - 1, end + 1
             if all(end <= i.start or i.end <= start for i in found):
+                # A count is asked for with its measure word.
                 measure = match[1] if kind == "count" else ""
                 found.append(Instance(kind, match[0], start, end, words + measure))
     return [instance for instance in found if sentence.count(instance.text) == 1]

@@ -10,11 +10,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Generic
 
-from kdos.rules.facts import Fact, spaced_words
-from kdos.rules.index import ItemT
 from kdos.rules.instances import Instance
+from kdos.rules.passage_index import Fact, ItemT, PassageStatement, spaced_words, strip_full_stop
 from kdos.rules.relations import ORDINALS, quote_code_slots
-from kdos.rules.statements import PassageStatement, strip_full_stop
 
 REPEATED_NOUN = re.compile(
     r"\bthe (?:class|enumeration|module|constant|class attribute|attribute) the "
@@ -65,23 +63,22 @@ class QuestionWording:
     rival: str = ""
 
 
-def join_with_and(parts: Sequence[str]) -> str:
+def _join_with_and(parts: Sequence[str]) -> str:
     """ "a", "a and b", "a, b and c"."""
     return " and ".join([", ".join(parts[:-1]), parts[-1]] if len(parts) > 1 else parts)
 
 
-def join_that_clauses(clauses: Sequence[str]) -> str:
+def _join_that_clauses(clauses: Sequence[str]) -> str:
     """ "that ... and that ..."."""
-    return join_with_and([f"that {clause}" for clause in clauses])
+    return _join_with_and([f"that {clause}" for clause in clauses])
 
 
-def uncapitalise(text: str, opener: re.Pattern[str]) -> str:
+def _uncapitalise(text: str, opener: re.Pattern[str]) -> str:
     """The text with a small first letter where its first word is an opener and no name."""
     return text[0].lower() + text[1:] if opener.match(text) else text
 
 
-def capitalise(text: str) -> str:
-    """The text with a capital at its beginning and all else as it is."""
+def _capitalise(text: str) -> str:
     return text[0].upper() + text[1:]
 
 
@@ -89,7 +86,7 @@ def capitalise(text: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class FactPlan:
+class _FactPlan:
     """A question before it is put into words: what is asked, and the clues by what they are about.
 
     `own` clues are about the topic, `others` are not. `place` says which parameter is meant, and
@@ -110,23 +107,18 @@ def ask_fact(
     """The question for one slot of a fact, with clues; None where it would hold the answer."""
     answer = asked.slots[slot]
     plan = _plan_question(asked, slot, clues, wording)
-    if slot == asked.relation.topic:
-        frame = TOPIC_FRAMES[wording.frame % len(TOPIC_FRAMES)]
-    else:
+    frames = TOPIC_FRAMES if slot == asked.relation.topic else FACT_FRAMES
+    if plan.trait is not None:
         # A topic known by its documentation alone needs its clues right beside it.
-        frame = (
-            FACT_FRAMES[wording.frame % len(FACT_FRAMES)]
-            if plan.trait is None
-            else _with_relative_clauses
-        )
-    text = frame(plan, wording)
-    if _text_gives_away(text, answer):
-        return None
-    return ComposedQuestion(text, answer, (asked, *clues))
+        frames = (_with_relative_clauses,)
+    text = frames[wording.frame % len(frames)](plan, wording)
+    return (
+        None if _text_gives_away(text, answer) else ComposedQuestion(text, answer, (asked, *clues))
+    )
 
 
 def _text_gives_away(text: str, answer: str) -> bool:
-    """Does the answer stand in the text, as it is or as the number or rank it is?"""
+    # As it is, or as the number or rank it is.
     dresses = [answer]
     if answer.isdigit() and int(answer) < len(NUMBER_WORDS):
         dresses.append(NUMBER_WORDS[int(answer)])
@@ -138,7 +130,7 @@ def _text_gives_away(text: str, answer: str) -> bool:
 
 def _plan_question(
     asked: Fact, slot: str, clues: Sequence[Fact], wording: QuestionWording
-) -> FactPlan:
+) -> _FactPlan:
     """Sort the clues, and let one of them stand for a name every other time."""
     own = [clue for clue in clues if clue.topic == asked.topic]
     others = [clue for clue in clues if clue.topic != asked.topic]
@@ -149,7 +141,7 @@ def _plan_question(
         trait = next((c for c in own if c.relation.name == "documentation"), None)
         trait = None if place or others else trait
     own = [clue for clue in own if clue is not place and clue is not trait]
-    return FactPlan(asked, slot, own, others, place, trait)
+    return _FactPlan(asked, slot, own, others, place, trait)
 
 
 def _tells_place(clue: Fact, asked: Fact, slot: str) -> bool:
@@ -162,22 +154,22 @@ def _tells_place(clue: Fact, asked: Fact, slot: str) -> bool:
     )
 
 
-def _with_relative_clauses(plan: FactPlan, wording: QuestionWording) -> str:
+def _with_relative_clauses(plan: _FactPlan, wording: QuestionWording) -> str:
     """Own clues as relative clauses: "What is X, which ... and whose ...?"; others before."""
     name = _topic_mention(plan, wording) + _relative_clauses(plan.own, wording)
     return _in_setting(plan.others, _bare_question(plan, name, wording), wording)
 
 
-def _clues_first(plan: FactPlan, wording: QuestionWording) -> str:
+def _clues_first(plan: _FactPlan, wording: QuestionWording) -> str:
     """All clues before the question: "Given that ... and that ..., what is X?"."""
     question = _bare_question(plan, _topic_mention(plan, wording), wording)
     clues = [*plan.others, *plan.own]
     if not clues:
         return question
-    return f"{_opening_word(wording)} {_that_facts(clues)}, {uncapitalise(question, FACT_OPENER)}"
+    return f"{_opening_word(wording)} {_that_facts(clues)}, {_uncapitalise(question, FACT_OPENER)}"
 
 
-def _clues_as_sentences(plan: FactPlan, wording: QuestionWording) -> str:
+def _clues_as_sentences(plan: _FactPlan, wording: QuestionWording) -> str:
     """Clues as sentences of their own, then the question."""
     name = _topic_mention(plan, wording)
     parts = [clue.sentence for clue in plan.others]
@@ -188,7 +180,7 @@ def _clues_as_sentences(plan: FactPlan, wording: QuestionWording) -> str:
     return " ".join([*parts, _bare_question(plan, name, wording)])
 
 
-def _clues_last(plan: FactPlan, wording: QuestionWording) -> str:
+def _clues_last(plan: _FactPlan, wording: QuestionWording) -> str:
     """The question first: "What is X, given that ... and that ...?"."""
     question = _bare_question(plan, _topic_mention(plan, wording), wording)
     clues = [*plan.own, *plan.others]
@@ -197,13 +189,13 @@ def _clues_last(plan: FactPlan, wording: QuestionWording) -> str:
     return f"{question[:-1]}, {_opening_word(wording).lower()} {_that_facts(clues)}?"
 
 
-def _which_topic(plan: FactPlan, wording: QuestionWording) -> str:
+def _which_topic(plan: _FactPlan, wording: QuestionWording) -> str:
     """Asked for the topic itself: "Which function, which ... and whose ..., is ...?"."""
     noun = plan.asked.slots["noun"] + _relative_clauses(plan.own, wording)
     return _in_setting(plan.others, _bare_question(plan, noun, wording), wording)
 
 
-def _which_topic_of_these(plan: FactPlan, wording: QuestionWording) -> str:
+def _which_topic_of_these(plan: _FactPlan, wording: QuestionWording) -> str:
     """The same, all that is known of it first."""
     noun = plan.asked.slots["noun"]
     question = _bare_question(plan, noun, wording)
@@ -214,7 +206,7 @@ def _which_topic_of_these(plan: FactPlan, wording: QuestionWording) -> str:
     return " ".join([*(clue.sentence for clue in plan.others), question])
 
 
-FACT_FRAMES: tuple[Callable[[FactPlan, QuestionWording], str], ...] = (
+FACT_FRAMES: tuple[Callable[[_FactPlan, QuestionWording], str], ...] = (
     _with_relative_clauses,
     _clues_first,
     _clues_as_sentences,
@@ -224,7 +216,7 @@ FACT_FRAMES: tuple[Callable[[FactPlan, QuestionWording], str], ...] = (
 TOPIC_FRAMES = (_which_topic, _which_topic_of_these)
 
 
-def _topic_mention(plan: FactPlan, wording: QuestionWording) -> str:
+def _topic_mention(plan: _FactPlan, wording: QuestionWording) -> str:
     """The topic by its name, or by what its documentation alone says."""
     if plan.trait is not None:
         noun, sentence = plan.trait.slots["noun"], plan.trait.slots["sentence"]
@@ -236,7 +228,7 @@ def _topic_mention(plan: FactPlan, wording: QuestionWording) -> str:
     return name
 
 
-def _bare_question(plan: FactPlan, name: str, wording: QuestionWording) -> str:
+def _bare_question(plan: _FactPlan, name: str, wording: QuestionWording) -> str:
     """The question without clues in one of its phrasings, with the topic mentioned so."""
     asked = plan.asked
     phrasings = asked.relation.asks[plan.slot]
@@ -255,31 +247,30 @@ def _in_setting(others: Sequence[Fact], question: str, wording: QuestionWording)
     """The question in a place that is known for other facts: "In the module M, in which ..., "."""
     if not others:
         return question
-    question = uncapitalise(question, FACT_OPENER)
+    question = _uncapitalise(question, FACT_OPENER)
     if wording.title and wording.clause % 3 and others[0].relation.topic == "owner":
-        setting = join_with_and([f"in which {_fact_clause(clue)}" for clue in others])
+        setting = _join_with_and([f"in which {_fact_clause(clue)}" for clue in others])
         return f"In the module `{wording.title}`, {setting}, {question}"
     return f"{_opening_word(wording)} {_that_facts(others)}, {question}"
 
 
 def _opening_word(wording: QuestionWording) -> str:
-    """A word that brings in what is known."""
     return ("Given", "Knowing", "Provided", "Considering")[wording.clause // 2 % 4]
 
 
 def _that_facts(clues: Sequence[Fact]) -> str:
-    return join_that_clauses([_fact_clause(clue) for clue in clues])
+    return _join_that_clauses([_fact_clause(clue) for clue in clues])
 
 
 def _fact_clause(clue: Fact) -> str:
     """A clue's sentence without its full stop, to go on after "that"."""
-    return uncapitalise(clue.sentence.removesuffix("."), FACT_OPENER)
+    return _uncapitalise(clue.sentence.removesuffix("."), FACT_OPENER)
 
 
 def _relative_clauses(clues: Sequence[Fact], wording: QuestionWording) -> str:
     """Clues as relative clauses between commas: ", which ... and whose ...,"."""
     parts = [_topic_clause(clue, wording, i) for i, clue in enumerate(clues)]
-    text = join_with_and(
+    text = _join_with_and(
         ["whose " + p[6:] if p.startswith("{its} ") else f"which {p}" for p in parts]
     )
     return f", {text}," if text else ""
@@ -288,7 +279,7 @@ def _relative_clauses(clues: Sequence[Fact], wording: QuestionWording) -> str:
 def _main_clauses(clues: Sequence[Fact], wording: QuestionWording) -> str:
     """Clues as main clauses: "it ... and its ..."."""
     parts = [_topic_clause(clue, wording, i) for i, clue in enumerate(clues)]
-    return join_with_and(["its " + p[6:] if p.startswith("{its} ") else f"it {p}" for p in parts])
+    return _join_with_and(["its " + p[6:] if p.startswith("{its} ") else f"it {p}" for p in parts])
 
 
 def _topic_clause(clue: Fact, wording: QuestionWording, number: int) -> str:
@@ -302,7 +293,7 @@ def _topic_clause(clue: Fact, wording: QuestionWording, number: int) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class StatementPlan:
+class _StatementPlan:
     """A question without clues, the statement it asks about, and the clues to go with it."""
 
     question: str
@@ -320,7 +311,7 @@ def ask_instance(
     if statement.chinese:
         text = _ask_in_chinese(statement, instance, clues)
     else:
-        plan = StatementPlan(replace_instance(statement.sentence, instance), statement, clues)
+        plan = _StatementPlan(replace_instance(statement.sentence, instance), statement, clues)
         frame = STATEMENT_FRAMES[wording.frame % len(STATEMENT_FRAMES)] if clues else _gists_first
         text = frame(plan, wording)
     return ComposedQuestion(text, instance.text, (statement, *clues))
@@ -332,7 +323,7 @@ def replace_instance(sentence: str, instance: Instance) -> str:
     # A question word after a fronted phrase reads badly: "In which year, Duke William ...?".
     fronted = FRONTED.fullmatch(before)
     if fronted and after.startswith(", "):
-        return f"{capitalise(after[2:])} {fronted[1].lower()} {instance.words}?"
+        return f"{_capitalise(after[2:])} {fronted[1].lower()} {instance.words}?"
     return f"{before}{instance.words}{after}?"
 
 
@@ -346,19 +337,19 @@ def _ask_in_chinese(
     return text if not title or title in text else f"关于“{title}”：{text}"
 
 
-def _gists_first(plan: StatementPlan, wording: QuestionWording) -> str:
+def _gists_first(plan: _StatementPlan, wording: QuestionWording) -> str:
     """Clues, if there are any, as sentences of their own, then the question."""
-    parts = [f"{capitalise(clue.gist)}." for clue in plan.clues]
+    parts = [f"{_capitalise(clue.gist)}." for clue in plan.clues]
     return _under_title(" ".join([*parts, plan.question]), plan, wording)
 
 
-def _given_that(plan: StatementPlan, wording: QuestionWording) -> str:
+def _given_that(plan: _StatementPlan, wording: QuestionWording) -> str:
     """ "Given that ... and that ..., question?"."""
-    question = uncapitalise(plan.question, STATEMENT_OPENER)
-    return _under_title(f"{capitalise(_clues_given(plan, wording))}, {question}", plan, wording)
+    question = _uncapitalise(plan.question, STATEMENT_OPENER)
+    return _under_title(f"{_capitalise(_clues_given(plan, wording))}, {question}", plan, wording)
 
 
-def _known_of_title(plan: StatementPlan, wording: QuestionWording) -> str:
+def _known_of_title(plan: _StatementPlan, wording: QuestionWording) -> str:
     """ "It is known of TITLE that ... and that .... Question?"."""
     if not plan.asked.title:
         return _gists_first(plan, wording)
@@ -367,13 +358,13 @@ def _known_of_title(plan: StatementPlan, wording: QuestionWording) -> str:
     return f"{lead} {_that_gists(plan.clues)}. {plan.question}"
 
 
-def _question_given_that(plan: StatementPlan, wording: QuestionWording) -> str:
+def _question_given_that(plan: _StatementPlan, wording: QuestionWording) -> str:
     """ "Question, given that ... and that ...?"."""
     text = f"{plan.question.removesuffix('?')}, {_clues_given(plan, wording)}?"
     return _under_title(text, plan, wording)
 
 
-STATEMENT_FRAMES: tuple[Callable[[StatementPlan, QuestionWording], str], ...] = (
+STATEMENT_FRAMES: tuple[Callable[[_StatementPlan, QuestionWording], str], ...] = (
     _gists_first,
     _given_that,
     _known_of_title,
@@ -381,16 +372,16 @@ STATEMENT_FRAMES: tuple[Callable[[StatementPlan, QuestionWording], str], ...] = 
 )
 
 
-def _clues_given(plan: StatementPlan, wording: QuestionWording) -> str:
+def _clues_given(plan: _StatementPlan, wording: QuestionWording) -> str:
     link = ("given", "knowing", "considering", "provided")[wording.clause % 4]
     return f"{link} {_that_gists(plan.clues)}"
 
 
 def _that_gists(clues: Sequence[PassageStatement]) -> str:
-    return join_that_clauses([uncapitalise(clue.gist, STATEMENT_OPENER) for clue in clues])
+    return _join_that_clauses([_uncapitalise(clue.gist, STATEMENT_OPENER) for clue in clues])
 
 
-def _under_title(text: str, plan: StatementPlan, wording: QuestionWording) -> str:
+def _under_title(text: str, plan: _StatementPlan, wording: QuestionWording) -> str:
     """The text after its topic, where it neither says it nor stands by itself."""
     title, statements = plan.asked.title, (plan.asked, *plan.clues)
     leans = any(each.needs_title for each in statements)

@@ -80,7 +80,6 @@ class Relation:
 
 
 def _slot_pattern(slot: str) -> str:
-    """The regular expression of one slot as it stands in a sentence."""
     if slot in CODE_SLOTS:
         return f"`(?P<{slot}>{CODE_SLOTS[slot]})`"
     return f"(?P<{slot}>{TEXT_SLOTS[slot]})"
@@ -91,8 +90,12 @@ def quote_code_slots(slots: Mapping[str, str]) -> dict[str, str]:
     return {slot: f"`{text}`" if slot in CODE_SLOTS else text for slot, text in slots.items()}
 
 
-def _triple_relation(name: str, sentence: str, clause: str, *asks: str) -> Relation:
-    """A relation of a `subject`, which is its topic, and an `object`, which may be asked for."""
+def _triple_relation(name: str, sentence: str, *asks: str, clause: str = "") -> Relation:
+    """A relation of a `subject`, which is its topic, and an `object`, which may be asked for.
+
+    Its clause is the sentence without the subject it begins with, where no other is given.
+    """
+    clause = clause or sentence.removeprefix("{subject} ").removesuffix(".")
     return Relation(name, sentence, (clause,), {"object": asks}, topic="subject")
 
 
@@ -289,65 +292,60 @@ PYTHON_RELATIONS = (
 # People, places and works: relations of EntityQuestions (Sciavolino et al. 2021), with wordings of
 # our own. Only the object is asked for: many subjects may have one object.
 TRIPLE_RELATIONS = (
-    _triple_relation("place of birth", "{subject} was born in {object}.", "was born in {object}",
-                     "Where was {topic} born?", "In which place was {topic} born?",
-                     "What is the birthplace of {topic}?", "{topic} was born in which place?"),
-    _triple_relation("place of death", "{subject} died in {object}.", "died in {object}",
-                     "Where did {topic} die?", "In which place did {topic} die?",
-                     "What is the place of death of {topic}?", "{topic} died in which place?"),
-    _triple_relation("spouse", "{subject} is married to {object}.", "is married to {object}",
-                     "To whom is {topic} married?", "Who is {topic} married to?",
-                     "What is the name of the person to whom {topic} is married?",
-                     "{topic} is married to whom?"),
+    _triple_relation("place of birth", "{subject} was born in {object}.",
+        "Where was {topic} born?", "In which place was {topic} born?",
+        "What is the birthplace of {topic}?", "{topic} was born in which place?"),
+    _triple_relation("place of death", "{subject} died in {object}.",
+        "Where did {topic} die?", "In which place did {topic} die?",
+        "What is the place of death of {topic}?", "{topic} died in which place?"),
+    _triple_relation("spouse", "{subject} is married to {object}.",
+        "To whom is {topic} married?", "Who is {topic} married to?",
+        "What is the name of the person to whom {topic} is married?",
+        "{topic} is married to whom?"),
     _triple_relation("capital", "The capital of {subject} is {object}.",
-                     "has {object} as its capital",
-                     "What is the capital of {topic}?", "Which city is the capital of {topic}?",
-                     "Which city does {topic} have as its capital?",
-                     "{topic} has which city as its capital?"),
-    _triple_relation("author", "{subject} was written by {object}.", "was written by {object}",
-                     "Who wrote {topic}?", "Who is the author of {topic}?",
-                     "By whom was {topic} written?", "{topic} was written by whom?"),
+        "What is the capital of {topic}?", "Which city is the capital of {topic}?",
+        "Which city does {topic} have as its capital?", "{topic} has which city as its capital?",
+        clause="has {object} as its capital"),
+    _triple_relation("author", "{subject} was written by {object}.",
+        "Who wrote {topic}?", "Who is the author of {topic}?", "By whom was {topic} written?",
+        "{topic} was written by whom?"),
     _triple_relation("education", "{subject} was educated at {object}.",
-                     "was educated at {object}",
-                     "Where was {topic} educated?", "At which school was {topic} educated?",
-                     "Which institution educated {topic}?",
-                     "{topic} was educated at which institution?"),
-    _triple_relation("founder", "{subject} was founded by {object}.", "was founded by {object}",
-                     "Who founded {topic}?", "By whom was {topic} founded?",
-                     "Who is the founder of {topic}?", "{topic} was founded by whom?"),
-    _triple_relation("owner", "{subject} is owned by {object}.", "is owned by {object}",
-                     "Who owns {topic}?", "By whom is {topic} owned?",
-                     "Who is the owner of {topic}?", "{topic} is owned by whom?"),
-    _triple_relation("location", "{subject} is located in {object}.", "is located in {object}",
-                     "Where is {topic} located?", "In which place is {topic} located?",
-                     "What is the location of {topic}?", "{topic} is located in which place?"),
+        "Where was {topic} educated?", "At which school was {topic} educated?",
+        "Which institution educated {topic}?", "{topic} was educated at which institution?"),
+    _triple_relation("founder", "{subject} was founded by {object}.",
+        "Who founded {topic}?", "By whom was {topic} founded?", "Who is the founder of {topic}?",
+        "{topic} was founded by whom?"),
+    _triple_relation("owner", "{subject} is owned by {object}.",
+        "Who owns {topic}?", "By whom is {topic} owned?", "Who is the owner of {topic}?",
+        "{topic} is owned by whom?"),
+    _triple_relation("location", "{subject} is located in {object}.",
+        "Where is {topic} located?", "In which place is {topic} located?",
+        "What is the location of {topic}?", "{topic} is located in which place?"),
     _triple_relation("headquarters", "The headquarters of {subject} are in {object}.",
-                     "has headquarters in {object}",
-                     "Where are the headquarters of {topic}?",
-                     "In which place are the headquarters of {topic}?",
-                     "Which place holds the headquarters of {topic}?",
-                     "{topic} has headquarters in which place?"),
-    _triple_relation("creator", "{subject} was created by {object}.", "was created by {object}",
-                     "Who created {topic}?", "By whom was {topic} created?",
-                     "Who is the creator of {topic}?", "{topic} was created by whom?"),
+        "Where are the headquarters of {topic}?",
+        "In which place are the headquarters of {topic}?",
+        "Which place holds the headquarters of {topic}?",
+        "{topic} has headquarters in which place?", clause="has headquarters in {object}"),
+    _triple_relation("creator", "{subject} was created by {object}.",
+        "Who created {topic}?", "By whom was {topic} created?", "Who is the creator of {topic}?",
+        "{topic} was created by whom?"),
     _triple_relation("performer", "{subject} was performed by {object}.",
-                     "was performed by {object}",
-                     "Who performed {topic}?", "By whom was {topic} performed?",
-                     "Who is the performer of {topic}?", "{topic} was performed by whom?"),
-    _triple_relation("producer", "{subject} is produced by {object}.", "is produced by {object}",
-                     "Who produces {topic}?", "By whom is {topic} produced?",
-                     "Which company produces {topic}?", "{topic} is produced by whom?"),
+        "Who performed {topic}?", "By whom was {topic} performed?",
+        "Who is the performer of {topic}?", "{topic} was performed by whom?"),
+    _triple_relation("producer", "{subject} is produced by {object}.",
+        "Who produces {topic}?", "By whom is {topic} produced?",
+        "Which company produces {topic}?", "{topic} is produced by whom?"),
     _triple_relation("label", "{subject} is represented by the label {object}.",
-                     "is represented by the label {object}",
-                     "Which label represents {topic}?", "By which label is {topic} represented?",
-                     "What is the name of the label that represents {topic}?",
-                     "{topic} is represented by which label?"),
+        "Which label represents {topic}?", "By which label is {topic} represented?",
+        "What is the name of the label that represents {topic}?",
+        "{topic} is represented by which label?"),
     _triple_relation("language", "The language of {subject} is {object}.",
-                     "has {object} as its language",
-                     "What is the language of {topic}?", "Which language does {topic} have?",
-                     "In which language is {topic}?", "{topic} has which language?"),
-    _triple_relation("genre", "The genre of {subject} is {object}.", "has {object} as its genre",
-                     "What is the genre of {topic}?", "Which genre does {topic} have?",
-                     "To which genre does {topic} belong?", "{topic} belongs to which genre?"),
+        "What is the language of {topic}?", "Which language does {topic} have?",
+        "In which language is {topic}?", "{topic} has which language?",
+        clause="has {object} as its language"),
+    _triple_relation("genre", "The genre of {subject} is {object}.",
+        "What is the genre of {topic}?", "Which genre does {topic} have?",
+        "To which genre does {topic} belong?", "{topic} belongs to which genre?",
+        clause="has {object} as its genre"),
 )
 # fmt: on
