@@ -7,7 +7,13 @@ from kdos.pool import ErrorClass
 from kdos.report import tables
 from kdos.report.charts import build_kl_chart
 from kdos.report.saved_run import SavedRun, read_saved_run
-from kdos.report.wording import CLASS_MEANINGS, OUTCOME_NAMES, find_outcome_key, format_number
+from kdos.report.tables import (
+    CLASS_MEANINGS,
+    OUTCOME_NAMES,
+    find_outcome_key,
+    format_number,
+    format_share,
+)
 
 
 def test_fates_add_up_to_the_drafts(run: SavedRun) -> None:
@@ -111,3 +117,11 @@ def test_a_round_before_the_first_sample_has_no_figures(run: SavedRun) -> None:
     assert "nan" not in "".join(stroke.path for stroke in chart.strokes)
     alone = dataclasses.replace(run, loop=dataclasses.replace(run.loop, rounds=[empty]))
     assert tables.build_headline(alone).tiles[1].value == "–"
+
+
+@pytest.mark.parametrize(
+    ("share", "text"),
+    [(0.0, "0 %"), (0.0001, "< 0.1 %"), (0.012, "1.2 %"), (0.5, "50 %"), (1.0, "100 %")],
+)
+def test_percentages(share: float, text: str) -> None:
+    assert format_share(share) == text

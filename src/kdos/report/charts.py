@@ -85,23 +85,23 @@ class BarGroup:
 
 def build_kl_chart(run: SavedRun) -> LineChart | None:
     """KL by round, with the noise floor and the blind run."""
-    if not run.loop.rounds:
-        return None
-    lines = [collect_round_series(run.loop, "kl", role="steered")]
-    if run.blind and run.blind.rounds:
-        lines.append(collect_round_series(run.blind, "kl", role="blind"))
-    lines.append(collect_round_series(run.loop, "floor", role="floor"))
-    return lay_out_line_chart(lines, logarithmic=True)
+    lines = _collect_loop_lines(run, "kl")
+    floor = collect_round_series(run.loop, "floor", role="floor")
+    return lay_out_line_chart([*lines, floor], logarithmic=True) if lines else None
 
 
 def build_tv_chart(run: SavedRun) -> LineChart | None:
     """Total variation by round."""
+    lines = _collect_loop_lines(run, "tv")
+    return lay_out_line_chart(lines) if lines else None
+
+
+def _collect_loop_lines(run: SavedRun, key: str) -> list[LineSeries]:
+    """The steered loop's line and the blind run's; none before the first round."""
     if not run.loop.rounds:
-        return None
-    lines = [collect_round_series(run.loop, "tv", role="steered")]
-    if run.blind and run.blind.rounds:
-        lines.append(collect_round_series(run.blind, "tv", role="blind"))
-    return lay_out_line_chart(lines)
+        return []
+    loops = [("steered", run.loop), ("blind", run.blind)]
+    return [collect_round_series(one, key, role=role) for role, one in loops if one and one.rounds]
 
 
 def collect_round_series(loop: LoopRecord, key: str, *, role: str) -> LineSeries:
@@ -118,11 +118,11 @@ def build_fullness_chart(run: SavedRun) -> list[BarGroup]:
     """How full the cells are, against the blind run where there is one."""
     if run.target is None or not run.loop.points_by_cell.sum():
         return []
-    quota = run.target["quota"].to_numpy().astype(np.float64)
-    loops = [("steered", run.loop.points_by_cell.astype(np.float64))]
+    loops = [("steered", run.loop)]
     if run.blind and run.blind.points_by_cell.sum():
-        loops.append(("blind", run.blind.points_by_cell.astype(np.float64)))
-    return lay_out_fullness_bars(loops, quota)
+        loops.append(("blind", run.blind))
+    held = [(role, loop.points_by_cell.astype(np.float64)) for role, loop in loops]
+    return lay_out_fullness_bars(held, run.target["quota"].to_numpy().astype(np.float64))
 
 
 def lay_out_line_chart(lines: Sequence[LineSeries], *, logarithmic: bool = False) -> LineChart:
@@ -236,16 +236,10 @@ def lay_out_fullness_bars(
     loops: Sequence[tuple[str, Float64Array]], quota: Float64Array
 ) -> list[BarGroup]:
     """The shares of the target by fullness; `loops` gives a style class and what cells hold."""
-    shares = [compute_fullness_shares(held, quota) for _, held in loops]
-    highest = max(float(np.max(share)) for share in shares)
+    shares = {role: compute_fullness_shares(held, quota).tolist() for role, held in loops}
+    highest = max(map(max, shares.values()))
     return [
-        BarGroup(
-            label,
-            [
-                Bar(role, float(share[i]), round(float(share[i]) / highest, 4))
-                for (role, _), share in zip(loops, shares, strict=True)
-            ],
-        )
+        BarGroup(label, [Bar(role, s[i], round(s[i] / highest, 4)) for role, s in shares.items()])
         for i, label in enumerate(name_fullness_bins())
     ]
 

@@ -13,7 +13,6 @@ from kdos.package_data import read_package_text
 from kdos.report import charts, panels, samples, tables
 from kdos.report.point_map import build_map_layers, pack_map_layers
 from kdos.report.saved_run import SavedRun, read_saved_run
-from kdos.report.wording import format_number, format_share
 from kdos.store import atomic_file
 from kdos.version import __version__
 
@@ -48,7 +47,12 @@ def write_report(run: Path, *, png: bool = False) -> WrittenReport:
     path = RunFolder(run).page
     page = render_page(artefacts).encode()
     _write_whole_file(path, page)
-    figures = _draw_figures(artefacts) if png else {}
+    figures: dict[str, bytes] = {}
+    if png:
+        # Matplotlib is slow to load, and the page does without it.
+        from kdos.report.figures import draw_png_figures
+
+        figures = draw_png_figures(artefacts)
     for name, data in figures.items():
         _write_whole_file(path.with_name(name), data)
     return WrittenReport(path, len(page), [path.with_name(name) for name in figures])
@@ -76,11 +80,16 @@ def render_page(run: SavedRun) -> str:
     layers = build_map_layers(run)
     style, script = _read_page_asset("page.css"), _read_page_asset("map.js")
     library = _read_d3_modules()
-    template = _template_environment().get_template("page.html")
+    # Every value is escaped, and a name that is not there is an error.
+    loader = FunctionLoader(_read_page_asset)
+    environment = Environment(
+        loader=loader, autoescape=True, undefined=StrictUndefined, keep_trailing_newline=True
+    )
+    template = environment.get_template("page.html")
     return template.render(
         run=run,
-        format_number=format_number,
-        format_share=format_share,
+        format_number=tables.format_number,
+        format_share=tables.format_share,
         headline=tables.build_headline(run),
         panels=panels.build_panel_rows(run),
         kl=charts.build_kl_chart(run),
@@ -100,16 +109,6 @@ def render_page(run: SavedRun) -> str:
         policy=_content_security_policy(style, script, library),
         refresh_seconds=REFRESH_SECONDS,
         version=__version__,
-    )
-
-
-def _template_environment() -> Environment:
-    """The template engine: every value is escaped, and a name that is not there is an error."""
-    return Environment(
-        loader=FunctionLoader(_read_page_asset),
-        autoescape=True,
-        undefined=StrictUndefined,
-        keep_trailing_newline=True,
     )
 
 
@@ -136,13 +135,6 @@ def _read_d3_modules() -> str:
 
 def _read_page_asset(name: str) -> str:
     return read_package_text("kdos.report", name)
-
-
-def _draw_figures(artefacts: SavedRun) -> dict[str, bytes]:
-    # Matplotlib is slow to load, and the page does without it.
-    from kdos.report.figures import draw_png_figures
-
-    return draw_png_figures(artefacts)
 
 
 def _write_whole_file(path: Path, data: bytes) -> None:

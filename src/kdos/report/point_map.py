@@ -14,7 +14,7 @@ from kdos.chance import keyed_generator
 from kdos.pool import column_values
 from kdos.pool.grouping import fact_key
 from kdos.report.saved_run import LoopRecord, RandomRows, SavedRun, principal_coordinates
-from kdos.report.wording import OUTCOME_NAMES, find_outcome_key
+from kdos.report.tables import OUTCOME_NAMES, find_outcome_key
 
 # Whole numbers pack far better than floats, and 16 bits place a dot to a tenth of a pixel on a
 # canvas of 1,000 pixels that is zoomed in by six.

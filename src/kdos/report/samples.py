@@ -13,7 +13,7 @@ from typing import Any
 from kdos.logic import Edge, Fault, Logic, parse
 from kdos.logic.validity import reachable_nodes
 from kdos.report.saved_run import SavedRun
-from kdos.report.wording import spell_out_name
+from kdos.report.tables import spell_out_name
 
 MAX_LINE_WIDTH = 23
 """Letters of a line in a box; wide letters, such as Chinese ones, count twice."""

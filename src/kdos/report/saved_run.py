@@ -1,7 +1,8 @@
 """What a run has left on disk so far, bounded in memory whatever the run's size."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -95,14 +96,13 @@ def read_saved_run(run: Path) -> SavedRun:
         summary=read_json_file(folder.summary) if folder.summary.is_file() else None,
         source=_add_seed_domains(source, folder.seeds),
         target=wanted,
-        loop=read_loop_record(folder, n_cells),
+        loop=_read_loop_record(folder, n_cells),
         examples=_read_spread_samples(folder),
-        blind=read_loop_record(folder.blind, n_cells) if folder.blind.path.is_dir() else None,
+        blind=_read_loop_record(folder.blind, n_cells) if folder.blind.path.is_dir() else None,
     )
 
 
-def read_loop_record(folder: RunFolder, n_cells: int) -> LoopRecord:
-    """Read the rounds that are complete."""
+def _read_loop_record(folder: RunFolder, n_cells: int) -> LoopRecord:
     rounds = folder.complete_rounds()
     verdicts = [one.verdicts for one in rounds]
     held, taught = _count_taught_points([one.samples for one in rounds], n_cells)
@@ -213,23 +213,25 @@ def _take_rows(paths: Sequence[Path], columns: Sequence[str] | None, rows: Int64
 
 
 def _read_batches(path: Path, columns: Sequence[str] | None) -> Iterator[pa.RecordBatch]:
-    try:
-        with pq.ParquetFile(path) as file:
-            yield from file.iter_batches(columns=None if columns is None else list(columns))
-    except (OSError, pa.ArrowInvalid) as error:
-        raise StoreError(f"{path} must be a Parquet file of a run. {error}") from error
+    with _open_parquet(path) as file:
+        yield from file.iter_batches(columns=None if columns is None else list(columns))
 
 
 def _count_file_rows(path: Path) -> int:
+    with _open_parquet(path) as file:
+        return file.metadata.num_rows
+
+
+@contextmanager
+def _open_parquet(path: Path) -> Generator[pq.ParquetFile]:
     try:
-        return pq.read_metadata(path).num_rows
+        with pq.ParquetFile(path) as file:
+            yield file
     except (OSError, pa.ArrowInvalid) as error:
         raise StoreError(f"{path} must be a Parquet file of a run. {error}") from error
 
 
 def principal_coordinates(points: RandomRows) -> tuple[Float64Array, Float64Array]:
-    """The two principal coordinates."""
-    return (
-        points.table["x"].to_numpy().astype(np.float64),
-        points.table["y"].to_numpy().astype(np.float64),
-    )
+    """The two principal coordinates, shape (n_points,) each."""
+    x, y = (points.table[name].to_numpy().astype(np.float64) for name in ("x", "y"))
+    return x, y

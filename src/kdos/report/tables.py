@@ -1,4 +1,7 @@
-"""The page's headline and tables: drafts, cells, balance of the stages, cost, the blind run."""
+"""The page's headline and tables: drafts, cells, balance of the stages, cost, the blind run.
+
+Also what the page calls things, and how it writes numbers.
+"""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -8,20 +11,41 @@ from typing import Any
 import numpy as np
 import yaml
 
-from kdos.pool import column_values
+from kdos.pool import ErrorClass, column_values
 from kdos.pool.grouping import fact_key
 from kdos.report.charts import FULLNESS_EDGES, MET_RANGE, compute_fullness_shares
 from kdos.report.saved_run import LoopRecord, RandomRows, SavedRun
-from kdos.report.wording import (
-    ACCEPTED,
-    CLASS_MEANINGS,
-    OUTCOME_NAMES,
-    STOP_REASON_TEXTS,
-    find_outcome_key,
-    format_number,
-    format_share,
-    spell_out_name,
-)
+
+ACCEPTED = "accepted"
+OUTCOME_NAMES = {
+    ACCEPTED: "accepted",
+    ErrorClass.DISTRIBUTION.value: "not needed",
+    ErrorClass.KNOWLEDGE_GAP.value: "knowledge gap",
+    ErrorClass.QUESTION.value: "question error",
+    ErrorClass.ANSWER.value: "answer error",
+    ErrorClass.KNOWLEDGE_POINTS.value: "knowledge points error",
+    ErrorClass.KNOWLEDGE_LOGIC.value: "knowledge logic error",
+    ErrorClass.FORMAT_MISMATCH.value: "format mismatch",
+}
+"""What can become of a draft: accepted, or refused in an error class."""
+
+CLASS_MEANINGS = {
+    ErrorClass.DISTRIBUTION.value: "sound, but what it knows is crowded already or wanted no more",
+    ErrorClass.KNOWLEDGE_GAP.value: "the source does not support what it says",
+    ErrorClass.QUESTION.value: "the question gives its answer away, is unclear or a copy",
+    ErrorClass.ANSWER.value: "the answer is wrong or not in the source",
+    ErrorClass.KNOWLEDGE_POINTS.value: "knowledge points are missing, too many or contradictory",
+    ErrorClass.KNOWLEDGE_LOGIC.value: "the diagram cannot be read or does not lead to the answer",
+    ErrorClass.FORMAT_MISMATCH.value: "the reply did not have the form that was asked for",
+}
+
+STOP_REASON_TEXTS = {
+    "noise_floor": "the pool is as near to the target as independent draws from it would be",
+    "total_variation": "the pool is within a total variation of 0.02 of the target",
+    "no_gain": "five rounds brought no further gain",
+    "unreachable": "no cell that lacks something can be reached any more",
+    "budget": "the budget was spent",
+}
 
 CELLS_SHOWN = 6
 POINTS_SHOWN = 3
@@ -96,7 +120,6 @@ def _build_headline_tiles(run: SavedRun, last: Mapping[str, Any]) -> list[Headli
 
 
 def _compute_taught_share(run: SavedRun, loop: LoopRecord) -> float:
-    """The share of the source's distinct knowledge points that a loop's samples hold."""
     texts = column_values(run.source.table, "text") if run.source else []
     return sum(fact_key(text) in loop.taught_points for text in texts) / max(len(texts), 1)
 
@@ -134,7 +157,6 @@ def _format_floor_multiple(last: Mapping[str, Any]) -> str:
 
 
 def _format_met_share(run: SavedRun, loop: LoopRecord) -> str:
-    """The share of the target whose cells hold about their quota."""
     if run.target is None:
         return "–"
     quota = run.target["quota"].to_numpy().astype(np.float64)
@@ -214,14 +236,13 @@ def tabulate_draft_outcomes(loop: LoopRecord) -> list[DraftOutcome]:
 
 
 def _find_first_questions(drafts: RandomRows | None) -> dict[str, str]:
-    """For each reason the first question that was refused for it."""
     found: dict[str, str] = {}
     if drafts is not None:
         table = drafts.table
         reasons, questions = column_values(table, "reason"), column_values(table, "question")
         for reason, question in zip(reasons, questions, strict=True):
-            found.setdefault(reason or ACCEPTED, _shorten_question(question or ""))
-    return found
+            found.setdefault(reason or ACCEPTED, question or "")
+    return {reason: _shorten_question(question) for reason, question in found.items()}
 
 
 def _shorten_question(text: str) -> str:
@@ -255,7 +276,6 @@ def tabulate_cells(run: SavedRun) -> list[CellTable]:
 
 
 def _describe_cell(run: SavedRun, number: int, log10_density: float) -> CellRow:
-    """One cell with examples of its knowledge points."""
     assert run.source is not None
     assert run.target is not None
     rows = np.flatnonzero(run.source.table["cell"].to_numpy() == number)
@@ -306,3 +326,34 @@ def tabulate_costs(summary: Mapping[str, Any] | None) -> list[tuple[str, str, st
         for name, amount in amounts
         if amount is not None
     ]
+
+
+# Words and numbers as the page writes them
+
+
+def find_outcome_key(error_class: str | None) -> str:
+    """The key in `OUTCOME_NAMES` of an error class; an unknown class is a format mismatch."""
+    if not error_class:
+        return ACCEPTED
+    return error_class if error_class in OUTCOME_NAMES else ErrorClass.FORMAT_MISMATCH.value
+
+
+def format_number(value: float | None) -> str:
+    """A number to read: counts in full, measurements to three significant digits."""
+    if value is None:
+        return "–"
+    if isinstance(value, int):
+        return f"{value:,}"
+    return f"{value:.3g}"
+
+
+def format_share(share: float) -> str:
+    """A share as a percentage with a useful number of digits."""
+    if 0 < share < 0.001:
+        return "< 0.1 %"
+    return f"{100 * share:.0f} %" if share >= 0.1 or share == 0 else f"{100 * share:.1f} %"
+
+
+def spell_out_name(name: str) -> str:
+    """A name of the code as words."""
+    return name.replace("_", " ")
