@@ -1,7 +1,7 @@
 """Every command and Python block of the README and the docs is run, page by page, in order.
 
 Each page gets a folder of its own with small real input, made from the documentation of this
-Python. Where a page names a server, a stand-in serves; where it names a budget, a smaller one is
+Python. Where a page names a server, a mock server serves; where it names a budget, a smaller one is
 put in. What cannot be run here is named in `NOT_RUN`.
 """
 
@@ -270,7 +270,7 @@ def given_names(folder: Path) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[str]:
-    """The address of a stand-in for a model."""
+    """The address of a mock server."""
     with serve_app(MockServer(RulesEngine(), PROMPTS).build_app()) as url:
         yield url
 

@@ -25,7 +25,7 @@ def site(tmp_path_factory) -> Path:
     return made / "html"
 
 
-def words_of(page: Path) -> str:
+def page_words(page: Path) -> str:
     return html.unescape(re.sub(r"<[^>]+>", "", page.read_text("utf-8")))
 
 
@@ -36,7 +36,7 @@ class TestTheSite:
             assert (site / page.relative_to(ROOT / "docs")).with_suffix(".html").exists()
 
     def test_every_command_is_there_with_its_arguments(self, site):
-        words = words_of(site / "reference" / "commands.html")
+        words = page_words(site / "reference" / "commands.html")
         for name, summary in COMMANDS.items():
             assert f"kdos {name}" in words
             assert summary[1:] in words
@@ -44,7 +44,7 @@ class TestTheSite:
             assert argument in words
 
     def test_public_names_are_there_with_their_docstrings(self, site):
-        words = words_of(site / "reference" / "python.html")
+        words = page_words(site / "reference" / "python.html")
         for name in ("kdos.density", "kdos.graph", "fit_space", "tempered_target"):
             assert name in words
         assert "The target log q, shape (n_cells,), for one exponent tau." in words

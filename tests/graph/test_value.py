@@ -103,8 +103,8 @@ def test_whole_numbers_are_next_to_their_share(total: int, weights: list[int]) -
 
 def test_starts_are_as_near_to_what_lacks_as_whole_numbers_are() -> None:
     target = np.arange(1, 21) / 210
-    lack = np.where(np.arange(20) % 2, 30.0, -5.0)
-    starts = StartSampler(target, 95).draw_starts(lack, 95, np.random.default_rng(1))
+    deficit = np.where(np.arange(20) % 2, 30.0, -5.0)
+    starts = StartSampler(target, 95).draw_starts(deficit, 95, np.random.default_rng(1))
     counts = np.bincount(starts, minlength=20)
 
     assert counts[::2].sum() <= 95 - np.floor(95 * target)[1::2].sum()

@@ -19,10 +19,10 @@ def test_benchmark_questions_are_kept_out_and_told(finished, corpus, tmp_path):
     )
     kept_out = {row["question"] for row in ours}
     assert kept_out.isdisjoint(sample["question"] for sample in samples_of(tmp_path / "run"))
-    told = json.loads((tmp_path / "run/decontamination.json").read_text())
+    report = json.loads((tmp_path / "run/decontamination.json").read_text())
     removed = summary["stages"]["drafts"]["refused"]["contaminated"]
-    assert len(told["removed"]) == removed >= 10
-    assert told["benchmarks"] == {"exam": {"questions": 20, "drafts": removed}}
+    assert len(report["removed"]) == removed >= 10
+    assert report["benchmarks"] == {"exam": {"questions": 20, "drafts": removed}}
     card = (tmp_path / "run/dataset/README.md").read_text()
     assert f"| exam | 20 | {removed} |" in card
     assert f"| calls to the model | {summary['llm_calls']:,} |" in card

@@ -52,8 +52,8 @@ def test_a_pick_is_a_path_of_linked_seeds_through_what_lacks():
         assert pick.cell == CELLS[pick.use[0]]
         assert all(DEFICIT[CELLS[k]] > 0 for k in pick.use)
         assert not set(pick.use) & set(pick.avoid)
-        shelf = np.unique(np.concatenate([SEEDS[s] for s in pick.seeds]))
-        assert set(pick.use) <= set(shelf.tolist())
+        linked = np.unique(np.concatenate([SEEDS[s] for s in pick.seeds]))
+        assert set(pick.use) <= set(linked.tolist())
         for one, other in zip(pick.seeds, pick.seeds[1:], strict=False):
             assert set(SEEDS[one]) & set(SEEDS[other]), "neighbours on a path share a point"
     assert max(len(pick.seeds) for pick in picks) > 1

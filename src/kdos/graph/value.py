@@ -119,17 +119,17 @@ class StartSampler:
         share = np.bincount(self._strata, weights=target).astype(np.float64)
         self._left = largest_remainder(count, share, least=self._owed_by_stratum())
 
-    def draw_starts(self, lack: Float64Array, size: int, rng: np.random.Generator) -> Int32Array:
+    def draw_starts(self, deficit: Float64Array, size: int, rng: np.random.Generator) -> Int32Array:
         """`size` starts in random order, shape (size,); no more than are left.
 
-        `lack`, shape (n_kps,), is what each KP lacks of its target; nothing at or below 0.
+        `deficit`, shape (n_kps,), is what each KP still wants of its target; nothing at or below 0.
         """
         # Of each stratum's starts in this batch, so many must go to KPs that are owed a visit that
         # the later starts could not make good: turns - (left - owed).
         turns = largest_remainder(size, self._left.astype(np.float64))
         forced = np.maximum(turns - (self._left - self._owed_by_stratum()), 0)
         self._left -= turns
-        weights = np.maximum(lack, 0.0) ** 2 + SATISFIED_WEIGHT * self._target
+        weights = np.maximum(deficit, 0.0) ** 2 + SATISFIED_WEIGHT * self._target
         free = _systematic_sample(weights[self._order], self._edges, turns - forced, rng)
         due = _first_owed(self._owed[self._order], self._edges, forced)
         return rng.permutation(self._order[np.concatenate([free, due])]).astype(np.int32)
