@@ -10,18 +10,15 @@ from kdos.checks.sentence_checks import has_unspaced_letter
 from kdos.pool import Draft, Evidence, Passage
 from kdos.pool.grouping import normalise_text
 
-_MONTHS: dict[str, int] = {
-    name: number
-    for number, names in enumerate(
-        (
-            "january jan", "february feb", "march mar", "april apr", "may", "june jun",
-            "july jul", "august aug", "september sept sep", "october oct", "november nov",
-            "december dec",
-        ),
-        start=1,
-    )
-    for name in names.split()
-}  # fmt: skip
+_MONTH_NAMES = (
+    "january february march april may june july august september october november december"
+)
+MONTHS: dict[str, int] = {
+    form: number
+    for number, name in enumerate(_MONTH_NAMES.split(), start=1)
+    for form in (name, name[:3])
+} | {"sept": 9}
+"""Each name of a month, whole or cut to three letters, with the month's number."""
 
 
 def _alternatives_pattern(words: Iterable[str]) -> str:
@@ -31,7 +28,7 @@ def _alternatives_pattern(words: Iterable[str]) -> str:
     return f"(?=[{initials}])(?:{'|'.join(longest_first)})"
 
 
-_MONTH = _alternatives_pattern(_MONTHS)
+_MONTH = _alternatives_pattern(MONTHS)
 _DAY_FIRST = re.compile(rf"\b(\d{{1,2}})(?:st|nd|rd|th)?(?: of)? ({_MONTH})\.?,? (\d{{4}})\b")
 _MONTH_FIRST = re.compile(rf"\b({_MONTH})\.? (\d{{1,2}})(?:st|nd|rd|th)?,? (\d{{4}})\b")
 _UNITS = (
@@ -86,9 +83,9 @@ def canonicalise_text(text: str) -> str:
         text = _SPELT.sub(_number_words_to_digits, text)
     if not _ORDINALS.keys().isdisjoint(words):
         text = _ORDINAL.sub(lambda found: _ORDINALS[found[0]], text)
-    if numbers and not _MONTHS.keys().isdisjoint(words):
-        text = _DAY_FIRST.sub(lambda d: f"{d[3]}-{_MONTHS[d[2]]:02}-{int(d[1]):02}", text)
-        text = _MONTH_FIRST.sub(lambda d: f"{d[3]}-{_MONTHS[d[1]]:02}-{int(d[2]):02}", text)
+    if numbers and not MONTHS.keys().isdisjoint(words):
+        text = _DAY_FIRST.sub(lambda d: f"{d[3]}-{MONTHS[d[2]]:02}-{int(d[1]):02}", text)
+        text = _MONTH_FIRST.sub(lambda d: f"{d[3]}-{MONTHS[d[1]]:02}-{int(d[2]):02}", text)
     if numbers and ".0" in text:
         text = _TRAILING_ZEROS.sub("", text)
     return " ".join(text.split())

@@ -3,8 +3,10 @@
 import re
 from collections.abc import Sequence
 
+from kdos.pool.wording import WIDE_LETTERS
+
 # Any letter counts here, Hangul too; `kdos.pool.sentences.is_mostly_unspaced` asks for a third.
-_UNSPACED_LETTER = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
+_UNSPACED_LETTER = re.compile(f"[{WIDE_LETTERS}]")
 _HAN = re.compile(r"[㐀-䶿一-鿿豈-﫿]")
 _SCRIPTS = {
     "ja": re.compile(r"[぀-ヿ]"),

@@ -9,13 +9,15 @@ that a sentence begins.
 import re
 from itertools import pairwise
 
+from kdos.pool.wording import KANA_AND_HAN
+
 MIN_SENTENCE, MAX_SENTENCE = 30, 300  # characters of a sentence worth quoting (our design)
 MIN_UNSPACED = 10  # of one in Chinese or Japanese, whose characters say more
 # A stop ends a sentence only before a capital or a digit: "approx. half" goes on.
 _SPACED_END = re.compile(r"[.!?][\"'”’)\]]*\s+(?=[\"'“‘(\[]*[A-Z0-9À-Þ])")
 _UNSPACED_END = re.compile(r"[。！？]+[”』」）]*")
 # Kana and Han. Hangul is left out: Korean puts spaces between words and Latin stops at the end.
-_UNSPACED_LETTER = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]")
+_UNSPACED_LETTER = re.compile(f"[{KANA_AND_HAN}]")
 # What may stand before a capital without ending a sentence: titles, initials, months, units.
 _ABBREVIATED = re.compile(
     r"(?:\b(?:[A-Z]|Mr|Mrs|Ms|Dr|St|Prof|Gen|Col|Capt|Lt|Sgt|Rev|Hon|Gov|Sen|Rep|Jr|Sr|Mt|Ft|No|"

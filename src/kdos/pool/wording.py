@@ -11,7 +11,11 @@ from kdos.pool.grouping import normalise_text
 _WORD = re.compile(r"\d+(?:,\d{3})+\b|\w+(?:[.'’&]\w+)*[+#]*")
 _INNER = re.compile("[.,'’]")
 _ACCENTS = re.compile("[\u0300-\u036f]")
-_WIDE_RUN = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]+")
+KANA_AND_HAN = r"\u3040-\u30ff\u3400-\u9fff"
+WIDE_LETTERS = KANA_AND_HAN + r"\uac00-\ud7af"
+"""Letters of scripts whose characters are words or syllables, Hangul among them: for a class in an
+expression. Korean puts spaces between words, so what asks for spaces takes `KANA_AND_HAN`."""
+_WIDE_RUN = re.compile(f"[{WIDE_LETTERS}]+")
 WORD_CACHE_SIZE = 1 << 15
 """Words that are remembered with what there is to know about them."""
 _ENDINGS = ("ing", "ed", "e")

@@ -14,6 +14,7 @@ from typing import Any, Generic, TypeVar
 
 from kdos.checks.sentence_checks import is_abstract_sentence
 from kdos.pool.sentences import is_mostly_unspaced, quotable_sentences, split_sentences
+from kdos.pool.wording import KANA_AND_HAN
 from kdos.rules.instances import (
     NAME,
     NOT_NAMES,
@@ -45,7 +46,7 @@ POINTING = re.compile(
     re.IGNORECASE,
 )
 # Words of four letters or more, numbers, and each Han or kana character by itself.
-TOPIC_WORD = re.compile(r"\w{4,}|\d+|[\u3040-\u30ff\u3400-\u9fff]")
+TOPIC_WORD = re.compile(rf"\w{{4,}}|\d+|[{KANA_AND_HAN}]")
 
 BRACKETED_ASIDE = re.compile(r"\s*\([^()]*\)")
 CLAUSE_START = re.compile(

@@ -1,11 +1,16 @@
-"""One question with its gold answers, and every score of one answer to it."""
+"""One question with its gold answers, and every score of one answer: ours, and those of papers."""
 
 import re
+import string
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from kdos.scoring.answer_matching import is_correct_answer
-from kdos.scoring.string_metrics import contains_gold_answer, exact_match, harness_match, token_f1
 
+_ARTICLES = re.compile(r"\b(a|an|the)\b")
+_PUNCTUATION = str.maketrans("", "", string.punctuation)
+_HARNESS_ARTICLES = re.compile(r"\b(?:The |the |An |A |The |a |an )")
 _NOT = r"(?:do(?:es)? not|did not|don't|doesn't|didn't|can ?not|can't|could not|couldn't)"
 _UNABLE = r"(?:am|is|are|was|were)(?: currently)? (?:unable|not able) to"
 _KNOW = r"(?:know|have|find|provide|verify|determine|recall|access|answer|confirm|locate|see|say)"
@@ -27,13 +32,6 @@ _SAYS_NO = re.compile(
 )
 # Not `kdos.pool.sentences`: the answer is case-folded, and its first stop is all that is asked for.
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s|(?<=[。！？])|\n")
-
-
-def attempts_answer(answer: str) -> bool:
-    """Whether the answer commits itself: its first sentence says anything but that it cannot."""
-    plain = answer.strip().casefold().replace("’", "'")
-    first = _SENTENCE_END.split(plain, maxsplit=1)[0]
-    return bool(plain) and _SAYS_NO.search(first) is None
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,3 +89,68 @@ def _score_by_pattern(answer: str, patterns: tuple[str, ...], *, tried: bool) ->
     whole = float(any(pattern.fullmatch(answer.strip()) for pattern in compiled))
     found = float(any(pattern.search(answer) for pattern in compiled))
     return AnswerScores(whole, whole, found, found * tried, float(tried))
+
+
+def attempts_answer(answer: str) -> bool:
+    """Whether the answer commits itself: its first sentence says anything but that it cannot."""
+    plain = answer.strip().casefold().replace("’", "'")
+    first = _SENTENCE_END.split(plain, maxsplit=1)[0]
+    return bool(plain) and _SAYS_NO.search(first) is None
+
+
+def _normalise_like_squad(text: str) -> str:
+    """No case, no ASCII punctuation, no English articles, single spaces (Rajpurkar et al., 2016).
+
+    Natural Questions, TriviaQA and their successors took it over from SQuAD's script.
+    """
+    return " ".join(_ARTICLES.sub(" ", text.lower().translate(_PUNCTUATION)).split())
+
+
+def exact_match(answer: str, golds: Sequence[str]) -> float:
+    """1.0 where the answer is one of the gold answers, else 0.0."""
+    return float(_normalise_like_squad(answer) in {_normalise_like_squad(gold) for gold in golds})
+
+
+def token_f1(answer: str, golds: Sequence[str]) -> float:
+    """Harmonic mean of token precision and recall against the best gold answer, in [0, 1]."""
+    tokens = _normalise_like_squad(answer).split()
+    gold_tokens = (_normalise_like_squad(gold).split() for gold in golds)
+    return max((_f1_of_tokens(tokens, each) for each in gold_tokens), default=0.0)
+
+
+def _f1_of_tokens(tokens: Sequence[str], gold: Sequence[str]) -> float:
+    if not tokens or not gold:
+        return float(tokens == gold)
+    common = (Counter(tokens) & Counter(gold)).total()
+    return 2 * common / (len(tokens) + len(gold))
+
+
+def contains_gold_answer(answer: str, golds: Sequence[str]) -> float:
+    """1.0 where a gold answer stands in the answer as words of its own, else 0.0."""
+    padded = f" {_normalise_like_squad(answer)} "
+    found = (_normalise_like_squad(gold) for gold in golds)
+    return float(any(gold and f" {gold} " in padded for gold in found))
+
+
+def harness_match(answer: str, golds: Sequence[str], benchmark: str) -> float | None:
+    """What lm-evaluation-harness 0.4.13 scores this answer, None for benchmarks it does not have.
+
+    `nq_open` and `triviaqa` are its exact match of the generated text without the space around it.
+    Its `webquestions` asks whether a gold answer is what greedy decoding begins with: on text,
+    whether one is a prefix.
+    """
+    match benchmark:
+        case "nq_open":
+            golds = [_HARNESS_ARTICLES.sub("", gold) for gold in golds]
+            return _harness_exact_match(_HARNESS_ARTICLES.sub("", answer.strip()), golds)
+        case "triviaqa":
+            return _harness_exact_match(answer.strip(), golds)
+        case "webquestions":
+            return float(any(answer.startswith(gold) for gold in golds))
+        case _:
+            return None
+
+
+def _harness_exact_match(answer: str, golds: Sequence[str]) -> float:
+    bare = [text.lower().translate(_PUNCTUATION) for text in (answer, *golds)]
+    return float(bare[0] in bare[1:])
