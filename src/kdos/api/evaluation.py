@@ -106,9 +106,9 @@ def evaluate(
     if examples:
         known = open_benchmark(examples)
         shown = draw_examples(known, shots, asked=questions, random_seed=random_seed)
-    marks = _mark_questions(questions, answerer, shown, folder)
-    rows = [one.as_row() | (places.as_row(n) if places else {}) for n, one in enumerate(marks)]
-    summary = summarise_evaluation(marks, random_seed=random_seed)
+    scored = _score_questions(questions, answerer, shown, folder)
+    rows = [one.as_row() | (places.as_row(n) if places else {}) for n, one in enumerate(scored)]
+    summary = summarise_evaluation(scored, random_seed=random_seed)
     if against:
         ours = {str(row["id"]): row for row in rows}
         summary["against"] = compare_evaluations(ours, theirs, random_seed=random_seed)
@@ -128,42 +128,39 @@ def _check_arguments(out: Path, *, limit: int, shots: int) -> None:
             raise UsageError(f"--{name} must be 0 or more. Got {value}.")
 
 
-def _mark_questions(
+def _score_questions(
     questions: Sequence[BenchmarkQuestion],
     answerer: Answerer,
     examples: Sequence[FewShotExample],
     out: Path,
 ) -> list[ScoredAnswer]:
-    """The marks of the answers that were given, or of a model's; graded where a judge is named."""
+    """The answers that were given, or a model's, scored; graded where a judge is named."""
     if answerer.answers and not answerer.judge:
-        return _mark_file(answerer.answers, questions)
+        return _score_answer_file(answerer.answers, questions)
     out.mkdir(parents=True, exist_ok=True)
     with Ledger(out / LEDGER_FILE) as ledger:
         if answerer.answers:
-            marks = _mark_file(answerer.answers, questions)
+            scored = _score_answer_file(answerer.answers, questions)
         elif answerer.transformers:
             model = CausalModel(answerer.transformers)
-            asked = score_model_answers(
-                questions, ask=partial(ledger.ask, model), examples=examples
-            )
-            marks = measure_losses(list(asked), model, examples=examples)
+            ask = partial(ledger.ask, model)
+            scored = list(score_model_answers(questions, ask=ask, examples=examples))
+            scored = measure_losses(scored, model, examples=examples)
         else:
             assert answerer.engine is not None
             with HttpEngine(answerer.engine) as engine:
                 ask = partial(ledger.ask, engine)
-                marks = list(score_model_answers(questions, ask=ask, examples=examples))
+                scored = list(score_model_answers(questions, ask=ask, examples=examples))
         if answerer.judge is None:
-            return marks
+            return scored
         with HttpEngine(answerer.judge) as judge:
-            return list(grade_answers(marks, ask=partial(ledger.ask, judge)))
+            return list(grade_answers(scored, ask=partial(ledger.ask, judge)))
 
 
-def _mark_file(path: Path, questions: Sequence[BenchmarkQuestion]) -> list[ScoredAnswer]:
-    """The marks of answers looked up by id."""
-    given = read_given_answers(path)
-    unknown = given.keys() - {question.id for question in questions}
+def _score_answer_file(path: Path, questions: Sequence[BenchmarkQuestion]) -> list[ScoredAnswer]:
+    """The answers of a file, looked up by id and scored."""
+    answers = read_given_answers(path)
+    unknown = len(answers.keys() - {question.id for question in questions})
     if unknown:
-        print_status(
-            f"{len(unknown)} answers belong to no question of the benchmark and are left out"
-        )
-    return list(score_given_answers(questions, given))
+        print_status(f"{unknown} answers belong to no question of the benchmark and are left out")
+    return list(score_given_answers(questions, answers))

@@ -15,7 +15,6 @@ from kdos.pool import Refusal
 from kdos.scoring import (
     AnswerScores,
     BenchmarkQuestion,
-    MeanInterval,
     bootstrap_mean,
     compare_paired_scores,
     macro_mean,
@@ -32,8 +31,9 @@ from kdos.tasks import (
     read_recall,
 )
 
-NO_ANSWER = "no_answer"
-NO_GOLD = "no_gold_answer"
+METRICS = ("em", "f1", "contains", "correct")
+"""What a model is compared by; the last one is what we recommend."""
+SummaryFields = dict[str, Any]
 FewShotExample = tuple[str, str]
 """A question with its answer, shown to the model before the one that it is asked."""
 
@@ -91,25 +91,27 @@ def _recall_request(question: BenchmarkQuestion, examples: Sequence[FewShotExamp
 
 def _score_if_possible(question: BenchmarkQuestion, answer: str | None) -> ScoredAnswer:
     if answer is None:
-        return ScoredAnswer(question, None, None, NO_ANSWER)
+        return ScoredAnswer(question, None, None, "no_answer")
     if not question.answers and not question.patterns:
-        return ScoredAnswer(question, answer, None, NO_GOLD)
+        return ScoredAnswer(question, answer, None, "no_gold_answer")
     return ScoredAnswer(question, answer, score_answer(answer, question))
 
 
 def measure_losses(
-    marks: Sequence[ScoredAnswer], model: CausalModel, *, examples: Sequence[FewShotExample] = ()
+    scored: Sequence[ScoredAnswer], model: CausalModel, *, examples: Sequence[FewShotExample] = ()
 ) -> list[ScoredAnswer]:
     """The answers with the loss of each question's first gold answer."""
-    held = [number for number, mark in enumerate(marks) if mark.question.answers]
-    asked = [marks[number].question for number in held]
-    losses = model.answer_losses(
-        [(_recall_request(question, examples).messages, question.answers[0]) for question in asked]
+    asked = [each.question for each in scored if each.question.answers]
+    losses = iter(
+        model.answer_losses(
+            [
+                (_recall_request(question, examples).messages, question.answers[0])
+                for question in asked
+            ]
+        )
     )
-    known = dict(zip(held, losses, strict=True))
     return [
-        replace(mark, loss=known[number].nats) if number in known else mark
-        for number, mark in enumerate(marks)
+        replace(each, loss=next(losses).nats) if each.question.answers else each for each in scored
     ]
 
 
@@ -132,54 +134,48 @@ def draw_examples(
     return [(usable[number].question, usable[number].answers[0]) for number in drawn]
 
 
-def grade_answers(marks: Iterable[ScoredAnswer], *, ask: Ask) -> Iterator[ScoredAnswer]:
+def grade_answers(scored: Iterable[ScoredAnswer], *, ask: Ask) -> Iterator[ScoredAnswer]:
     """The answers with a judge's grade; an answer whose grade cannot be read is unscored."""
-    asked = ((mark, _grade_request(mark)) for mark in marks)
-    for mark, reply in pair_replies_in_order(asked, ask=ask):
+    asked = ((each, _grade_request(each)) for each in scored)
+    for each, reply in pair_replies_in_order(asked, ask=ask):
         grade = None if reply is None else read_grade(reply)
         if isinstance(grade, Refusal):
-            yield replace(mark, scores=None, unscored=f"{grade.reason}: {grade.detail}")
+            yield replace(each, scores=None, unscored=f"{grade.reason}: {grade.detail}")
         else:
-            yield replace(mark, grade=grade)
+            yield replace(each, grade=grade)
 
 
-def _grade_request(mark: ScoredAnswer) -> Request | None:
-    if mark.scores is None or mark.answer is None:
+def _grade_request(scored: ScoredAnswer) -> Request | None:
+    question, answer = scored.question, scored.answer
+    if scored.scores is None or answer is None:
         return None
-    question = mark.question
     return ask_grade(
-        question.id, question=question.question, answers=question.answers, answer=mark.answer
+        question.id, question=question.question, answers=question.answers, answer=answer
     )
 
 
-METRICS = ("em", "f1", "contains", "correct")
-"""What a model is compared by; the last one is what we recommend."""
-SummaryFields = dict[str, Any]
-
-
-def summarise_evaluation(marks: Sequence[ScoredAnswer], *, random_seed: int) -> SummaryFields:
+def summarise_evaluation(answers: Sequence[ScoredAnswer], *, random_seed: int) -> SummaryFields:
     """Counts, and means with their intervals over the scored questions; None where there are none.
 
     Where questions have groups, ``macro`` holds the means over groups. Where a judge graded,
     ``grades`` holds what it found.
     """
-    scored = [mark for mark in marks if mark.scores is not None]
+    scored = [each for each in answers if each.scores is not None]
     columns = _metric_columns(scored)
-    intervals = {
-        name: bootstrap_mean(columns[name], keyed_generator(random_seed, "interval"))
-        for name in METRICS
-        if scored
-    }
-    why = Counter(mark.unscored.partition(":")[0] for mark in marks if mark.scores is None)
+    intervals: dict[str, list[float]] = {}
+    for name in METRICS if scored else ():
+        found = bootstrap_mean(columns[name], keyed_generator(random_seed, "interval"))
+        intervals[name] = [found.low, found.high]
+    why = Counter(each.unscored.partition(":")[0] for each in answers if each.scores is None)
     return {
-        "questions": len(marks),
+        "questions": len(answers),
         "answered": len(scored),
-        "unscored": len(marks) - len(scored),
+        "unscored": len(answers) - len(scored),
         **dict.fromkeys(METRICS),
         **{name: float(values.mean()) for name, values in columns.items()},
-        "intervals": {name: [found.low, found.high] for name, found in intervals.items()},
+        "intervals": intervals,
         "unscored_reasons": dict(sorted(why.items())),
-        **_summarise_losses(marks, random_seed),
+        **_summarise_losses(answers, random_seed),
         **_summarise_groups(scored, columns),
         **_summarise_grades(scored),
     }
@@ -187,18 +183,14 @@ def summarise_evaluation(marks: Sequence[ScoredAnswer], *, random_seed: int) -> 
 
 def _metric_columns(scored: Sequence[ScoredAnswer]) -> dict[str, Float64Array]:
     """Each score that every answer has, shape (n_scored,)."""
-    rows = [asdict(mark.scores) for mark in scored if mark.scores]
-    names = [name for name in (rows[0] if rows else ()) if rows[0][name] is not None]
-    return {
-        name: np.array([row[name] for row in rows])
-        for name in names
-        if all(row[name] is not None for row in rows)
-    }
+    rows = [asdict(each.scores) for each in scored if each.scores]
+    columns = {name: [row[name] for row in rows] for name in (rows[0] if rows else ())}
+    return {name: np.array(values) for name, values in columns.items() if None not in values}
 
 
-def _summarise_losses(marks: Sequence[ScoredAnswer], random_seed: int) -> SummaryFields:
+def _summarise_losses(answers: Sequence[ScoredAnswer], random_seed: int) -> SummaryFields:
     """The mean loss over the questions, in nats a token, where losses were measured."""
-    losses = [mark.loss for mark in marks if mark.loss is not None]
+    losses = [each.loss for each in answers if each.loss is not None]
     if not losses:
         return {}
     found = bootstrap_mean(np.array(losses), keyed_generator(random_seed, "interval"))
@@ -208,7 +200,7 @@ def _summarise_losses(marks: Sequence[ScoredAnswer], random_seed: int) -> Summar
 def _summarise_groups(
     scored: Sequence[ScoredAnswer], columns: Mapping[str, Float64Array]
 ) -> SummaryFields:
-    groups = [mark.question.group for mark in scored]
+    groups = [each.question.group for each in scored]
     if len(set(groups)) < 2:
         return {}
     macro = {name: macro_mean(columns[name], groups) for name in METRICS}
@@ -220,7 +212,7 @@ def _summarise_grades(scored: Sequence[ScoredAnswer]) -> SummaryFields:
 
     Empty where no judge was asked.
     """
-    counts = Counter(mark.grade for mark in scored if mark.grade)
+    counts = Counter(each.grade for each in scored if each.grade)
     if not counts:
         return {}
     right, wrong = counts[Grade.CORRECT], counts[Grade.INCORRECT]
@@ -247,9 +239,7 @@ def compare_evaluations(
     for metric in METRICS:
         mine, its = (np.array([float(rows[n][metric]) for n in both]) for rows in (ours, theirs))
         found = compare_paired_scores(mine, its, keyed_generator(random_seed, "against"))
-        summary[metric] = {**_interval_fields(found.difference), "p_value": found.p_value}
+        between = found.difference
+        fields = {"difference": between.mean, "low": between.low, "high": between.high}
+        summary[metric] = {**fields, "p_value": found.p_value}
     return summary
-
-
-def _interval_fields(interval: MeanInterval) -> dict[str, float]:
-    return {"difference": interval.mean, "low": interval.low, "high": interval.high}
