@@ -87,11 +87,6 @@ class DispatcherState:
         elif "form" in server_state:
             self.response_format = ResponseFormat(server_state["form"])
 
-    def confirm_format(self, form: ResponseFormat) -> None:
-        """Remember that the server has answered in this form."""
-        self.format_confirmed, self.response_format = True, form
-        self.server_state["form"] = form
-
     def weaken_format(self) -> bool:
         """Ask for JSON in the next weaker form from now on; False if there is none."""
         weaker = self.response_format.weaker
@@ -108,7 +103,8 @@ class DispatcherState:
         """
         answer = parse_completion(body)
         if request.prompt.schema and not self.format_confirmed:
-            self.confirm_format(form)
+            self.format_confirmed, self.response_format = True, form
+            self.server_state["form"] = form
         redact = self.client.key.redact_text
         return Reply(
             request,
@@ -190,8 +186,10 @@ class RequestDispatcher:
                 while self.stored and not (self.wants_requests and can_take()):
                     yielded += 1
                     yield self.stored.popleft()
-                if self.failure and self._is_idle():
-                    raise self.failure
+                if self.failure:  # raised when everything that came is stored and yielded
+                    busy = self.tasks or self.unstored or self.storing_task or self.stored
+                    if not busy:
+                        raise self.failure
                 if yielded == taken and not more:
                     return
                 self._wait_for_change(taking=can_take())
@@ -210,10 +208,6 @@ class RequestDispatcher:
         if time.monotonic() > self.deadline:
             error = OutOfTimeError("the time is spent")
             self.state.client.loop_thread.call_soon(self._stop_with_error, error)
-
-    def _is_idle(self) -> bool:
-        """Whether nothing is in flight and everything that came was stored and yielded."""
-        return not (self.tasks or self.unstored or self.storing_task or self.stored)
 
     # -- on the loop's thread
 

@@ -106,11 +106,6 @@ class Budget:
     usd: float | None = None
     seconds: float | None = None
 
-    @property
-    def counts_tokens(self) -> bool:
-        """Whether tokens or money are capped."""
-        return self.tokens is not None or self.usd is not None
-
     def name_passed_cap(self, *, calls: int, usage: Usage, seconds: float) -> str:
         """Which cap spending that much would pass, in words; empty if none."""
         tokens = usage.prompt_tokens + usage.completion_tokens

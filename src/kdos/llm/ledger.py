@@ -299,7 +299,8 @@ class _ReplyStream:
         if budget == NO_BUDGET:  # the usual case: adding up before each request took its time
             return ""
         spending = self.ledger.spending
-        if budget.counts_tokens and self.remote is not None:
+        counts_tokens = budget.tokens is not None or budget.usd is not None
+        if counts_tokens and self.remote is not None:
             self.reserved[request.key] = self.remote.bound_request_usage(request)
         reserved = self.reserved.values()
         usage = Usage(

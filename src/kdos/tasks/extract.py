@@ -32,32 +32,27 @@ def read_seeds(reply: Reply, passage: Passage) -> tuple[list[Seed], list[Refusal
     seeds: list[Seed] = []
     refusals: list[Refusal] = []
     for number, item in enumerate(value["seeds"]):
-        where = _locate_answer(item["answer"], item["quote"], passage.text)
-        if where is None:
-            detail = f"{item['answer']!r} is not in the quoted sentence of {passage.id}"
+        answer, quote = item["answer"], item["quote"]
+        at, inside = passage.text.find(quote), quote.find(answer)  # word for word
+        if at < 0 or inside < 0:
+            detail = f"{answer!r} is not in the quoted sentence of {passage.id}"
             refusals.append(Refusal("answer_not_found", ErrorClass.ANSWER, detail))
             continue
+        start = passage.start + at + inside
         seeds.append(
             Seed(
                 id=f"{passage.id}/{number}",
                 question=item["question"],
-                answers=(item["answer"],),
+                answers=(answer,),
                 passage=passage.id,
                 document=passage.document,
                 domain=passage.domain,
                 lang=passage.lang,
-                start=passage.start + where,
-                end=passage.start + where + len(item["answer"]),
+                start=start,
+                end=start + len(answer),
             )
         )
     return seeds, refusals
-
-
-def _locate_answer(answer: str, quote: str, text: str) -> int | None:
-    """Offset in `text` of the answer inside the quote, both word for word, or None."""
-    at = text.find(quote)
-    inside = quote.find(answer)
-    return None if at < 0 or inside < 0 else at + inside
 
 
 def ask_extraction(
