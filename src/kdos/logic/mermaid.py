@@ -127,7 +127,6 @@ def write_mermaid(logic: Logic) -> str:
 
 
 def _write_mindmap(logic: Logic) -> str:
-    """The tree, one node a line, indented by its depth."""
     depth = {logic.nodes[0].id: 1}
     for edge in logic.edges:
         depth[edge.target] = depth[edge.source] + 1

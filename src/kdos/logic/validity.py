@@ -141,7 +141,7 @@ def _take_place(places: list[str], wanted: str, fits: Callable[[str, str], bool]
 
 
 def _holds_answer(label: str, answer: str) -> bool:
-    """Does the label say the answer, as it is written or but for case and punctuation?"""
+    # As it is written, or but for case and punctuation.
     if answer in label:
         return True
     wanted = normalise_text(answer)

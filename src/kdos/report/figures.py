@@ -47,8 +47,8 @@ def draw_png_figures(run: SavedRun) -> dict[str, bytes]:
 
 
 def _encode_png(figure: Figure) -> bytes:
-    """The figure as PNG bytes that depend on nothing but the figure."""
     buffer = BytesIO()
+    # Without the name of the software: the bytes depend on nothing but the figure.
     figure.savefig(buffer, format="png", dpi=DOTS_PER_INCH, metadata={"Software": None})
     return buffer.getvalue()
 

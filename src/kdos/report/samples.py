@@ -161,17 +161,12 @@ def _reduce_crossings(columns: list[list[str]], routes: Sequence[Sequence[str]])
             beside[b].append(a)
     for _ in range(ORDERING_SWEEPS):
         for number, column in enumerate(columns):
-            rank = {
-                name: (i + 0.5) / len(other) for other in columns for i, name in enumerate(other)
-            }
-            columns[number] = sorted(
-                column, key=lambda name: _compute_barycentre(rank, beside[name], name)
-            )
+            rank = {n: (i + 0.5) / len(other) for other in columns for i, n in enumerate(other)}
+            # A name without neighbours keeps its place.
+            near = {name: beside[name] or [name] for name in column}
+            centre = {name: sum(rank[n] for n in near[name]) / len(near[name]) for name in column}
+            columns[number] = sorted(column, key=centre.__getitem__)
     return columns
-
-
-def _compute_barycentre(rank: Mapping[str, float], names: Sequence[str], own: str) -> float:
-    return sum(rank[name] for name in names) / len(names) if names else rank[own]
 
 
 def _place_boxes(
@@ -218,9 +213,8 @@ def _draw_arrow(edge: Edge, boxes: Sequence[DiagramBox]) -> DiagramArrow:
             path += f"L{x:g} {y:g}"
     start = _find_side_middle(boxes[0], right=onward)
     end = _find_side_middle(boxes[1], right=not onward)
-    return DiagramArrow(
-        path, edge.label, (start[0] + end[0]) / 2, (start[1] + end[1]) / 2, edge.directed
-    )
+    middle = (start[0] + end[0]) / 2, (start[1] + end[1]) / 2
+    return DiagramArrow(path, edge.label, *middle, edge.directed)
 
 
 def _draw_self_loop(edge: Edge, box: DiagramBox) -> DiagramArrow:
@@ -250,7 +244,6 @@ def wrap_node_label(label: str) -> list[str]:
 
 
 def _split_long_word(word: str) -> list[str]:
-    """A word cut so that each piece fits in a line."""
     cut = [""]
     for letter in word:
         if measure_text_width(cut[-1] + letter) > MAX_LINE_WIDTH:

@@ -101,9 +101,8 @@ def _judge_draft(inputs: Inputs) -> dict[str, Any]:
     # Without knowledge points the answer itself is what the passages have to say.
     quotes = [_find_quote(text, passages) for text in (points or [answer])]
     proof = next((quote for quote in quotes if answer in quote), "")
-    entailed = not points or any(
-        answer in p or spaced_words(answer) in spaced_words(p) for p in points
-    )
+    words = spaced_words(answer)
+    entailed = not points or any(answer in p or words in spaced_words(p) for p in points)
     true = not points or all(quotes)
     valid = not inputs["logic"] or _is_valid_logic(inputs["logic"], points, answer)
     choices = [answer, *inputs["distractors"]]
@@ -124,9 +123,9 @@ def _judge_draft(inputs: Inputs) -> dict[str, Any]:
 
 def _is_valid_logic(text: str, points: Sequence[str], answer: str) -> bool:
     logic = parse(text)
-    return not isinstance(logic, Fault) and not find_faults(
-        logic, knowledge_points=points, answer=answer
-    )
+    if isinstance(logic, Fault):
+        return False
+    return not find_faults(logic, knowledge_points=points, answer=answer)
 
 
 def _write_criterion(ok: bool, quote: str = "") -> dict[str, Any]:
@@ -154,12 +153,10 @@ def _is_ambiguous(points: Sequence[str], answer: str, index: FactIndex) -> bool:
 
 def _has_other_answer(fact: Fact, slot: str, index: FactIndex) -> bool:
     """Is there a fact of the same relation that differs from this one in this slot alone?"""
-    rest = {name: text for name, text in fact.slots.items() if name != slot}
+    same = (other for other in index.items.values() if other.relation is fact.relation)
     return any(
-        other.relation is fact.relation
-        and other.slots[slot] != fact.slots[slot]
-        and all(other.slots[name] == text for name, text in rest.items())
-        for other in index.items.values()
+        {name for name, text in fact.slots.items() if other.slots[name] != text} == {slot}
+        for other in same
     )
 
 

@@ -163,14 +163,10 @@ def _with_relative_clauses(plan: _FactPlan, wording: QuestionWording) -> str:
 def _clues_first(plan: _FactPlan, wording: QuestionWording) -> str:
     """All clues before the question: "Given that ... and that ..., what is X?"."""
     question = _bare_question(plan, _topic_mention(plan, wording), wording)
-    clues = [*plan.others, *plan.own]
-    if not clues:
-        return question
-    return f"{_opening_word(wording)} {_that_facts(clues)}, {_uncapitalise(question, FACT_OPENER)}"
+    return _after_clues([*plan.others, *plan.own], question, wording)
 
 
 def _clues_as_sentences(plan: _FactPlan, wording: QuestionWording) -> str:
-    """Clues as sentences of their own, then the question."""
     name = _topic_mention(plan, wording)
     parts = [clue.sentence for clue in plan.others]
     if plan.asked.relation.topic != "owner":
@@ -196,7 +192,6 @@ def _which_topic(plan: _FactPlan, wording: QuestionWording) -> str:
 
 
 def _which_topic_of_these(plan: _FactPlan, wording: QuestionWording) -> str:
-    """The same, all that is known of it first."""
     noun = plan.asked.slots["noun"]
     question = _bare_question(plan, noun, wording)
     if plan.own:
@@ -245,13 +240,18 @@ def _bare_question(plan: _FactPlan, name: str, wording: QuestionWording) -> str:
 
 def _in_setting(others: Sequence[Fact], question: str, wording: QuestionWording) -> str:
     """The question in a place that is known for other facts: "In the module M, in which ..., "."""
-    if not others:
-        return question
-    question = _uncapitalise(question, FACT_OPENER)
-    if wording.title and wording.clause % 3 and others[0].relation.topic == "owner":
+    if others and wording.title and wording.clause % 3 and others[0].relation.topic == "owner":
         setting = _join_with_and([f"in which {_fact_clause(clue)}" for clue in others])
-        return f"In the module `{wording.title}`, {setting}, {question}"
-    return f"{_opening_word(wording)} {_that_facts(others)}, {question}"
+        asked = _uncapitalise(question, FACT_OPENER)
+        return f"In the module `{wording.title}`, {setting}, {asked}"
+    return _after_clues(others, question, wording)
+
+
+def _after_clues(clues: Sequence[Fact], question: str, wording: QuestionWording) -> str:
+    """ "Given that ... and that ..., question?"."""
+    if not clues:
+        return question
+    return f"{_opening_word(wording)} {_that_facts(clues)}, {_uncapitalise(question, FACT_OPENER)}"
 
 
 def _opening_word(wording: QuestionWording) -> str:
@@ -294,8 +294,6 @@ def _topic_clause(clue: Fact, wording: QuestionWording, number: int) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _StatementPlan:
-    """A question without clues, the statement it asks about, and the clues to go with it."""
-
     question: str
     asked: PassageStatement
     clues: Sequence[PassageStatement]
@@ -338,7 +336,6 @@ def _ask_in_chinese(
 
 
 def _gists_first(plan: _StatementPlan, wording: QuestionWording) -> str:
-    """Clues, if there are any, as sentences of their own, then the question."""
     parts = [f"{_capitalise(clue.gist)}." for clue in plan.clues]
     return _under_title(" ".join([*parts, plan.question]), plan, wording)
 

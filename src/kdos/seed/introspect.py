@@ -122,7 +122,6 @@ def _public_full_name(kind: type, names: dict[int, str]) -> str | None:
 
 
 def _describe_module(module: ModuleType, names: dict[int, str]) -> Description:
-    """One module: its documentation, functions, classes and constants, each in order of name."""
     name = module.__name__
     functions: list[Description] = []
     classes: list[Description] = []
@@ -205,7 +204,6 @@ def _class_noun(kind: type) -> str:
 
 
 def _enumeration_members(kind: type) -> list[tuple[str, str]]:
-    """Name and value of an enumeration's members, aliases left out."""
     if not issubclass(kind, enum.Enum):
         return []
     # `__members__` holds aliases too; they come with the name of what they stand for.
@@ -308,7 +306,6 @@ def _format_literal(value: object) -> str | None:
 
 
 def _read_documentation(thing: object) -> str:
-    """Its doc string without indentation; empty where it has none."""
     doc = getattr(thing, "__doc__", None)
     return inspect.cleandoc(doc) if isinstance(doc, str) else ""
 

@@ -289,7 +289,6 @@ def _all_doc_strings(modules: Iterable[ObjectRecord]) -> Iterator[str]:
 
 
 def _word_runs(text: str) -> Iterator[tuple[str, ...]]:
-    """Each `TELLING_WORDS` words that follow one another."""
     words = re.findall(r"\w+", text.casefold())
     return zip(*(words[start:] for start in range(TELLING_WORDS)), strict=False)
 
@@ -317,7 +316,6 @@ def _split_paragraph(paragraph: str, *, first: bool) -> list[str]:
 
 
 def _is_quotable(sentence: str) -> bool:
-    """Is it a plain sentence of a sensible length, not a signature?"""
     return (
         SHORTEST_SENTENCE <= len(sentence) <= LONGEST_SENTENCE
         and sentence.count(" ") >= TELLING_WORDS - 1

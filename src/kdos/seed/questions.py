@@ -33,7 +33,6 @@ def open_questions(settings: SourceConfig) -> Iterator[Document | Passage | Seed
 
 
 def _choose_question_fields(settings: SourceConfig, names: Sequence[str]) -> dict[str, str]:
-    """The field that holds each part of a question, without the parts that none holds."""
     fields = choose_fields(settings, names, _PARTS)
     for part in ("question", "answers"):
         if part not in fields:
