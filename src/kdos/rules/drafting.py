@@ -55,7 +55,7 @@ KNUTH = 2_654_435_761  # his multiplier (TAOCP 3, 6.4): neighbouring numbers lan
 # Mermaid's codes for characters that would end or change a label in quotes.
 MERMAID_CODES = str.maketrans({"#": "#35;", '"': "#quot;", "&": "#amp;", "<": "#lt;"})
 
-Draft = dict[str, Any]
+JsonObject = dict[str, Any]
 ClueSet = tuple[int, ...]
 OptionT = TypeVar("OptionT")
 
@@ -63,7 +63,7 @@ OptionT = TypeVar("OptionT")
 # Seeds
 
 
-def seed_from_facts(text: str, title: str, wanted: int) -> list[Draft]:
+def seed_from_facts(text: str, title: str, wanted: int) -> list[JsonObject]:
     """Questions about the facts of a passage, spread over all of it.
 
     A fact that no question holds yet is asked about, helped by others of its topic that none holds
@@ -109,13 +109,13 @@ def _ask_seed_question(asked: Fact, helpers: Sequence[Fact]) -> ComposedQuestion
     return None
 
 
-def seed_from_statements(text: str, title: str, wanted: int) -> list[Draft]:
+def seed_from_statements(text: str, title: str, wanted: int) -> list[JsonObject]:
     """Questions about the instances of a passage: one of each statement before a second of any."""
     options = [_askable_instances(each) for each in read_statements(text, title)]
     deepest = max(map(len, options), default=0)
     turns = [own[turn] for turn in range(deepest) for own in options if turn < len(own)]
     wording = QuestionWording(phrase=crc32(title.encode()))
-    seeds: dict[str, Draft] = {}
+    seeds: dict[str, JsonObject] = {}
     for statement, instance in turns:
         question = ask_instance(statement, instance, (), wording)
         if len(seeds) < wanted and _is_sound_question(question):
@@ -133,7 +133,7 @@ def _is_sound_question(question: ComposedQuestion[PassageStatement]) -> bool:
     )
 
 
-def _write_seed(question: ComposedQuestion[ItemT]) -> Draft:
+def _write_seed(question: ComposedQuestion[ItemT]) -> JsonObject:
     quote = question.items[0].sentence
     return {"question": question.text, "answer": question.answer, "quote": quote}
 
@@ -143,7 +143,7 @@ def _write_seed(question: ComposedQuestion[ItemT]) -> Draft:
 
 def extract_from_facts(
     question: str, answer: str, claimed: Sequence[str], index: FactIndex
-) -> Draft | None:
+) -> JsonObject | None:
     """The facts the question rests on, the one with the answer first; None where none fits."""
     said = spaced_words(question)
     known = [fact for point in claimed if (fact := read_fact(point)) is not None]
@@ -173,7 +173,7 @@ def _question_uses_fact(fact: Fact, said: str, answer: str, known: Iterable[Fact
 
 def extract_from_statements(
     question: str, answer: str, claimed: Sequence[str], index: StatementIndex
-) -> Draft | None:
+) -> JsonObject | None:
     """The statements a question rests on, the one with the answer first; None where none fits."""
     said = topic_words(f"{question} {answer}")
     share = {
@@ -199,18 +199,18 @@ def extract_from_statements(
     return _write_extraction(_statement_entities(question, answer, found), points, logic)
 
 
-def extract_without_passages(question: str, answer: str) -> Draft:
+def extract_without_passages(question: str, answer: str) -> JsonObject:
     """What a question holds where no passage is at hand: itself, answered."""
     point = f"The question “{question}” is answered by “{answer}”."
     entities = question_entities(question) or [answer]
     return _write_extraction(entities, [point], write_chains([], point, answer))
 
 
-def _write_extraction(entities: list[str], points: list[str], logic: str) -> Draft:
+def _write_extraction(entities: list[str], points: list[str], logic: str) -> JsonObject:
     return {"topic_entities": entities, "knowledge_points": points, "logic": logic}
 
 
-def _fact_extraction(question: ComposedQuestion[Fact]) -> Draft:
+def _fact_extraction(question: ComposedQuestion[Fact]) -> JsonObject:
     """Entities are the topics; facts of one topic form a chain, and all chains lead to the asked
     fact and to the answer.
     """
@@ -228,7 +228,7 @@ def _fact_extraction(question: ComposedQuestion[Fact]) -> Draft:
     )
 
 
-def _statement_extraction(question: ComposedQuestion[PassageStatement]) -> Draft:
+def _statement_extraction(question: ComposedQuestion[PassageStatement]) -> JsonObject:
     """Clues that share a name with the one before follow it; all lead to the asked statement."""
     asked, *clues = question.items
     chains: list[list[str]] = []
@@ -307,14 +307,14 @@ class _Drafter(ABC, Generic[ItemT, OptionT]):
         """Ask with the `turn`-th set of clues and wording; None where that fails the checks."""
 
     @abstractmethod
-    def _extract_points(self, question: ComposedQuestion[ItemT]) -> Draft: ...
+    def _extract_points(self, question: ComposedQuestion[ItemT]) -> JsonObject: ...
 
     @abstractmethod
     def _list_distractors(self, question: ComposedQuestion[ItemT]) -> list[str]: ...
 
-    def write_drafts(self) -> list[Draft]:
+    def write_drafts(self) -> list[JsonObject]:
         """Up to `drafts` drafts, each with a question of its own."""
-        drafts: dict[str, Draft] = {}
+        drafts: dict[str, JsonObject] = {}
         focuses = self._focus_items()[:TRIES_PER_DRAFT]
         for number in _draft_numbers(self.inputs):
             # Where one item gives a question that is known already, the next one is asked about.
@@ -369,7 +369,7 @@ class _Drafter(ABC, Generic[ItemT, OptionT]):
         # Once all sets are used up, the next lap brings the same ones in other words.
         return [candidates[number] for number in tier[place]], lap + place + key
 
-    def _write_draft(self, question: ComposedQuestion[ItemT]) -> Draft:
+    def _write_draft(self, question: ComposedQuestion[ItemT]) -> JsonObject:
         asked = question.items[0]
         return {
             "question": question.text,
@@ -491,7 +491,7 @@ class FactDrafter(_Drafter[Fact, tuple[Fact, str]]):
         siblings = (rival.topic for rival in rivals if rival.parent == asked.parent)
         return next((topic for topic in siblings if topic != asked.topic), "")
 
-    def _extract_points(self, question: ComposedQuestion[Fact]) -> Draft:
+    def _extract_points(self, question: ComposedQuestion[Fact]) -> JsonObject:
         return _fact_extraction(question)
 
     def _list_distractors(self, question: ComposedQuestion[Fact]) -> list[str]:
@@ -542,7 +542,7 @@ class StatementDrafter(_Drafter[PassageStatement, tuple[PassageStatement, Instan
         silent.sort(key=lambda c: (c is not focus, c.point in self.avoid, c.point not in self.use))
         return silent[:STATEMENT_CANDIDATES]
 
-    def _extract_points(self, question: ComposedQuestion[PassageStatement]) -> Draft:
+    def _extract_points(self, question: ComposedQuestion[PassageStatement]) -> JsonObject:
         return _statement_extraction(question)
 
     def _list_distractors(self, question: ComposedQuestion[PassageStatement]) -> list[str]:

@@ -13,7 +13,7 @@ from kdos.seed.sources import SOURCE_LANG, choose_fields, path_below
 from kdos.tasks import json_digest
 
 _PARTS = ("question", "answers", "passage", "id", "title", "domain")
-QuestionRow = Mapping[str, Any]
+_QuestionRow = Mapping[str, Any]
 
 
 def open_questions(settings: SourceConfig) -> Iterator[Document | Passage | Seed | Refusal]:
@@ -41,7 +41,7 @@ def _choose_question_fields(settings: SourceConfig, names: Sequence[str]) -> dic
     return fields
 
 
-def _read_question_rows(settings: SourceConfig) -> Iterator[QuestionRow]:
+def _read_question_rows(settings: SourceConfig) -> Iterator[_QuestionRow]:
     """Each question's parts by name, and under ``where`` the place it stands in."""
     root = Path(settings.path)
     fields = _choose_question_fields(settings, list_table_fields(root))
@@ -63,7 +63,7 @@ def _read_part(rows: Rows, part: str, field: str) -> list[Any]:
 
 
 def _row_to_records(
-    row: QuestionRow, settings: SourceConfig, known: set[str]
+    row: _QuestionRow, settings: SourceConfig, known: set[str]
 ) -> Iterator[Document | Passage | Seed | Refusal]:
     """What one row makes: a refusal, or a seed, or its passage and a seed."""
     name = row.get("id") or row["where"]
@@ -84,7 +84,7 @@ def _row_to_records(
 
 
 def _refuse_row(
-    row: QuestionRow, name: str, answers: Sequence[str], known: set[str]
+    row: _QuestionRow, name: str, answers: Sequence[str], known: set[str]
 ) -> Refusal | None:
     if row["question"] is None:
         return Refusal("no_question", ErrorClass.QUESTION, name)
@@ -95,7 +95,7 @@ def _refuse_row(
     return None
 
 
-def _passage_document(row: QuestionRow, settings: SourceConfig, lang: str) -> Document | None:
+def _passage_document(row: _QuestionRow, settings: SourceConfig, lang: str) -> Document | None:
     """The passage that a question came with, as a document of its own, named by its content."""
     text = row.get("passage")
     if text is None:
@@ -112,7 +112,7 @@ def _passage_document(row: QuestionRow, settings: SourceConfig, lang: str) -> Do
 
 
 def _row_to_seed(
-    row: QuestionRow, name: str, answers: tuple[str, ...], *, document: Document | None, lang: str
+    row: _QuestionRow, name: str, answers: tuple[str, ...], *, document: Document | None, lang: str
 ) -> Seed:
     places = [document.text.find(answer) for answer in answers] if document else []
     found = next((number for number, place in enumerate(places) if place >= 0), None)
