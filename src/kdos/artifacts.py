@@ -1,6 +1,6 @@
 """Where everything of a run lies on disk: the only module that composes a path inside a run."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -37,26 +37,28 @@ FREE_KEYS = (
 """Keys that shape no sample, or that a user may raise to go on: they may change between calls."""
 
 
+class _PathInside:
+    """An attribute of a folder: the path of something that lies inside it."""
+
+    def __init__(self, inside: str) -> None:
+        self._inside = inside
+
+    def __get__(self, folder: "RoundFolder | RunFolder", owner: type) -> Path:
+        return folder.path / self._inside
+
+
 @dataclass(frozen=True, slots=True)
 class RoundFolder:
     """The files of one round of the loop; the folder appears whole or not at all."""
 
     path: Path
 
-    @property
-    def facts(self) -> Path:
-        """Its counts, and the pool and its gap after it, JSON."""
-        return self.path / "round.json"
-
-    @property
-    def samples(self) -> Path:
-        """The samples that it accepted."""
-        return self.table("samples")
-
-    @property
-    def verdicts(self) -> Path:
-        """Every draft with what became of it."""
-        return self.table("verdicts")
+    facts = _PathInside("round.json")
+    """Its counts, and the pool and its gap after it, JSON."""
+    samples = _PathInside("samples.parquet")
+    """The samples that it accepted."""
+    verdicts = _PathInside("verdicts.parquet")
+    """Every draft with what became of it."""
 
     def table(self, name: str) -> Path:
         """One of its tables: samples, verdicts, picks or new_knowledge_points."""
@@ -80,80 +82,54 @@ class RunFolder:
 
     path: Path
 
+    config = _PathInside("run.yaml")
+    """The resolved configuration with its fingerprint, YAML."""
+    ledger = _PathInside("ledger.sqlite")
+    """Every request to a model and its reply, SQLite."""
+    seed = _PathInside("seed")
+    """Documents, passages and seeds as tables, and how many of each were refused."""
+    documents = _PathInside("seed/documents.parquet")
+    """The source's documents, without their text."""
+    passages = _PathInside("seed/passages.parquet")
+    """The passages that documents were cut into."""
+    seeds = _PathInside("seed/seeds.parquet")
+    """The seed questions."""
+    seed_tallies = _PathInside("seed/stages.json")
+    """How many documents and seeds came in, went out and were refused, JSON."""
+    extractions = _PathInside("extract/extractions.parquet")
+    """The knowledge points and the logic of each seed."""
+    extraction_tally = _PathInside("extract/extractions.json")
+    """How many seeds have knowledge points and how many were refused, JSON."""
+    knowledge_points = _PathInside("extract/knowledge_points.parquet")
+    """The reference: every distinct knowledge point of the seeds, with its place."""
+    reference = _PathInside("extract/reference")
+    """The reference's points in the space, row by row as in `knowledge_points`."""
+    embedder = _PathInside("embed")
+    """An embedder that was fitted to the run's texts."""
+    space = _PathInside("space")
+    """The frozen space."""
+    target = _PathInside("target.parquet")
+    """The wanted share and quota of each cell."""
+    pool_points = _PathInside("synthesize/knowledge_points.parquet")
+    """The pool's knowledge points with their exposures."""
+    dataset = _PathInside("dataset")
+    """The dataset as `datasets.load_dataset` reads it, with its card."""
+    decontamination = _PathInside("decontamination.json")
+    """The benchmarks that were kept out and the drafts that were theirs, JSON."""
+    summary = _PathInside("summary.json")
+    """What the run came to, JSON; there once it has ended."""
+    page = _PathInside("report/index.html")
+    """The report; its figures lie beside it."""
+
     @property
     def name(self) -> str:
         """The run's name: that of its folder."""
         return self.path.resolve().name
 
     @property
-    def config(self) -> Path:
-        """The resolved configuration with its fingerprint, YAML."""
-        return self.path / "run.yaml"
-
-    @property
-    def ledger(self) -> Path:
-        """Every request to a model and its reply, SQLite."""
-        return self.path / "ledger.sqlite"
-
-    @property
-    def seed(self) -> Path:
-        """Documents, passages and seeds as tables, and how many of each were refused."""
-        return self.path / "seed"
-
-    @property
-    def documents(self) -> Path:
-        """The source's documents, without their text."""
-        return self.seed / "documents.parquet"
-
-    @property
-    def passages(self) -> Path:
-        """The passages that documents were cut into."""
-        return self.seed / "passages.parquet"
-
-    @property
-    def seeds(self) -> Path:
-        """The seed questions."""
-        return self.seed / "seeds.parquet"
-
-    @property
-    def seed_tallies(self) -> Path:
-        """How many documents and seeds came in, went out and were refused, JSON."""
-        return self.seed / "stages.json"
-
-    @property
-    def extractions(self) -> Path:
-        """The knowledge points and the logic of each seed."""
-        return self.path / "extract" / "extractions.parquet"
-
-    @property
-    def extraction_tally(self) -> Path:
-        """How many seeds have knowledge points and how many were refused, JSON."""
-        return self.path / "extract" / "extractions.json"
-
-    @property
-    def knowledge_points(self) -> Path:
-        """The reference: every distinct knowledge point of the seeds, with its place."""
-        return self.path / "extract" / "knowledge_points.parquet"
-
-    @property
-    def reference(self) -> Path:
-        """The reference's points in the space, row by row as in `knowledge_points`."""
-        return self.path / "extract" / "reference"
-
-    @property
-    def embedder(self) -> Path:
-        """An embedder that was fitted to the run's texts."""
-        return self.path / "embed"
-
-    @property
-    def space(self) -> Path:
-        """The frozen space."""
-        return self.path / "space"
-
-    @property
-    def target(self) -> Path:
-        """The wanted share and quota of each cell."""
-        return self.path / "target.parquet"
+    def blind(self) -> "RunFolder":
+        """The run without feedback that this one is compared with."""
+        return RunFolder(self.path / "blind")
 
     def round_folder(self, number: int) -> RoundFolder:
         """One round of the loop, counted from 1."""
@@ -164,36 +140,6 @@ class RunFolder:
         found = self.path.glob("synthesize/round-*[0-9]/round.json")
         return [RoundFolder(path.parent) for path in sorted(found)]
 
-    @property
-    def pool_points(self) -> Path:
-        """The pool's knowledge points with their exposures."""
-        return self.path / "synthesize" / "knowledge_points.parquet"
-
-    @property
-    def dataset(self) -> Path:
-        """The dataset as `datasets.load_dataset` reads it, with its card."""
-        return self.path / "dataset"
-
-    @property
-    def decontamination(self) -> Path:
-        """The benchmarks that were kept out and the drafts that were theirs, JSON."""
-        return self.path / "decontamination.json"
-
-    @property
-    def summary(self) -> Path:
-        """What the run came to, JSON; there once it has ended."""
-        return self.path / "summary.json"
-
-    @property
-    def page(self) -> Path:
-        """The report; its figures lie beside it."""
-        return self.path / "report" / "index.html"
-
-    @property
-    def blind(self) -> "RunFolder":
-        """The run without feedback that this one is compared with."""
-        return RunFolder(self.path / "blind")
-
     def dataset_shards(self) -> list[Path]:
         """The Parquet files of the finished dataset, in order; none before the run has ended."""
         return sorted(self.dataset.glob("train-*.parquet"))
@@ -202,10 +148,9 @@ class RunFolder:
         """What each round so far came to (``round.json``), in order."""
         return [read_json_file(folder.facts) for folder in self.complete_rounds()]
 
-    def read_rounds(self, name: str, columns: Sequence[str] | None = None) -> list[pa.Table]:
+    def read_rounds(self, name: str, columns: list[str] | None = None) -> list[pa.Table]:
         """One table of each round so far (see `RoundFolder.table`), read whole."""
-        wanted = None if columns is None else list(columns)
-        return [read_parquet(folder.table(name), wanted) for folder in self.complete_rounds()]
+        return [read_parquet(folder.table(name), columns) for folder in self.complete_rounds()]
 
     def read_samples(self) -> pa.Table:
         """The samples of a finished run, in the order of the pool.
@@ -274,13 +219,13 @@ class RunFolder:
                     f"{self.path} holds a run with another configuration: {'; '.join(changed)}. "
                     "Give another --out, or the configuration it was begun with."
                 )
-        text = yaml.safe_dump(ours | {"fingerprint": config_fingerprint(config)}, sort_keys=False)
+        text = yaml.safe_dump(ours | {"fingerprint": _config_fingerprint(config)}, sort_keys=False)
         with atomic_file(self.config) as file:
             file.write(text.encode())
         return same_budget
 
 
-def config_fingerprint(config: Config) -> str:
+def _config_fingerprint(config: Config) -> str:
     """16 hexadecimal digits of everything in a configuration that shapes samples."""
     return json_digest(_shaping_keys(config.to_dict()))[:16]
 
