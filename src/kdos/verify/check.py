@@ -1,8 +1,12 @@
-"""The free checks on rows of any table, those that its fields allow, then judges and attempts."""
+"""The free checks on rows of any table, those that its fields allow, then judges and attempts.
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+Rows stream through: each is counted in a tally on its way out, and the error analysis reads that.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
+from typing import Any
 
 from kdos.checks import (
     BenchmarkIndex,
@@ -16,15 +20,17 @@ from kdos.checks import (
     check_near_duplicate,
     check_not_multiple_choice,
     check_uncontaminated,
+    count_error_classes,
+    count_refusal_reasons,
     find_first_refusals,
     make_refusal,
 )
 from kdos.checks.answers import find_answer_span
 from kdos.checks.judging import ReviewCase, review_cases
 from kdos.logic import Logic, ShapeCounts, parse, shape_of_logic
-from kdos.pool import Refusal
+from kdos.pool import Refusal, Tally
 from kdos.tasks import CHECKS, Ask
-from kdos.verify.rows import QuestionRow, TableFields
+from kdos.verify.rows import CheckedRow, QuestionRow, TableFields
 
 CHECK_BLOCK = 128
 """Rows that are checked together."""
@@ -39,34 +45,23 @@ class VerifyOptions:
     benchmarks: BenchmarkIndex | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class CheckedRow:
-    """An item and what became of it; `passed` holds the share of judges by criterion."""
-
-    row: QuestionRow
-    refusal: Refusal | None
-    passed: Mapping[str, float] = field(default_factory=dict[str, float])
-
-
 def check_rows(
     items: Iterable[QuestionRow], options: VerifyOptions, *, shapes: ShapeCounts
 ) -> Iterator[CheckedRow]:
     """Each item after the free checks; questions that pass are known to those after them."""
     known, waiting = KnownQuestions(), iter(items)
     while some := list(islice(waiting, CHECK_BLOCK)):
-        for item, refusal in zip(some, check_rows_alone(some, options), strict=True):
+        for item, refusal in zip(some, _check_rows_alone(some, options), strict=True):
             refusal = refusal or check_near_duplicate(item.draft, item.answers, known)
             if refusal is None:
                 known.add_question(item.draft.question, item.answers, name=item.draft.id)
-                if options.fields.logic:
-                    logic = parse(item.draft.logic)
-                    shapes.add_shapes(
-                        [shape_of_logic(logic).name] if isinstance(logic, Logic) else []
-                    )
+                logic = parse(item.draft.logic) if options.fields.logic else None
+                if isinstance(logic, Logic):
+                    shapes.add_shapes([shape_of_logic(logic).name])
             yield CheckedRow(item, refusal)
 
 
-def check_rows_alone(items: Sequence[QuestionRow], options: VerifyOptions) -> list[Refusal | None]:
+def _check_rows_alone(items: Sequence[QuestionRow], options: VerifyOptions) -> list[Refusal | None]:
     """The first thing that speaks against each row, other rows aside, or None."""
     fields = options.fields
     checks: list[tuple[bool, Callable[[QuestionRow], Refusal | None]]] = [
@@ -77,13 +72,13 @@ def check_rows_alone(items: Sequence[QuestionRow], options: VerifyOptions) -> li
         (True, lambda item: check_concrete_instances(item.draft)),
         (True, lambda item: check_language(item.draft, options.lang or item.lang)),
         (bool(fields.logic), lambda item: check_logic(item.draft, parse(item.draft.logic))),
-        (bool(fields.passage), check_answer_in_passage),
+        (bool(fields.passage), _check_answer_in_passage),
         (True, lambda item: check_uncontaminated(item.draft, item.answers, options.benchmarks)),
     ]
     return find_first_refusals(items, [check for allowed, check in checks if allowed])
 
 
-def check_answer_in_passage(item: QuestionRow) -> Refusal | None:
+def _check_answer_in_passage(item: QuestionRow) -> Refusal | None:
     """One form of the answer stands in the row's passage."""
     if item.passage is None:
         return make_refusal("no_evidence")
@@ -111,3 +106,42 @@ def _review_case(row: QuestionRow) -> ReviewCase:
     criteria |= {"distractors_valid"} if draft.distractors else set()
     passages = [row.passage] if row.passage else []
     return ReviewCase(draft, row.answers, passages, criteria, prefix=f"{row.row}/")
+
+
+@dataclass(slots=True)
+class VerdictTally:
+    """What became of all rows so far; `accepted` says so row by row."""
+
+    rows: Tally = field(default_factory=Tally)
+    judged: int = 0
+    disputed: int = 0
+    accepted: list[bool] = field(default_factory=list[bool])
+
+    def tally_rows(self, checked: Iterable[CheckedRow]) -> Iterator[CheckedRow]:
+        """Count each row on its way."""
+        for one in checked:
+            self.accepted.append(one.refusal is None)
+            if one.refusal:
+                self.rows.refused[one.refusal.reason] += 1
+            else:
+                self.rows.accepted += 1
+            self.judged += bool(one.passed)
+            self.disputed += any(0 < share < 1 for share in one.passed.values())
+            yield one
+
+
+def summarise_verdicts(tally: VerdictTally, shapes: ShapeCounts) -> dict[str, Any]:
+    """The error analysis: how many rows were accepted, and refused by class and by reason."""
+    refusals = [make_refusal(reason) for reason in tally.rows.refused.elements()]
+    summary: dict[str, Any] = {
+        "rows": tally.rows.received,
+        "accepted": tally.rows.accepted,
+        "refused": len(refusals),
+        "by_class": count_error_classes(refusals),
+        "by_reason": count_refusal_reasons(refusals),
+    }
+    if tally.judged:
+        summary |= {"judged": tally.judged, "disputed": tally.disputed}
+    if shapes.counts:
+        summary["effective_shapes"] = round(shapes.effective_number(), 2)
+    return summary

@@ -1,18 +1,38 @@
-"""Which field of a table holds what, and its rows as drafts that the checks understand."""
+"""A table's rows as drafts that the checks understand, and the verdicts on them as tables."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from dataclasses import fields as dataclass_fields
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+
 from kdos.errors import UsageError
-from kdos.pool import Draft, Evidence, Passage
+from kdos.pool import Draft, Evidence, Passage, Refusal
 from kdos.rows import Rows, read_table_rows, resolve_field
+from kdos.store import write_parquet
 
 DEFAULT_LANG = "en"
 NEEDED_PARTS = ("question", "answers")
+WRITE_BLOCK = 4096
+"""Verdicts that are written together."""
+
+ROW_VERDICT_SCHEMA = pa.schema(
+    [
+        ("row", pa.int64()),
+        ("id", pa.string()),
+        ("question", pa.string()),
+        ("answer", pa.string()),
+        ("accepted", pa.bool_()),
+        ("reason", pa.string()),
+        ("error_class", pa.string()),
+        ("detail", pa.string()),
+        ("passed", pa.map_(pa.string(), pa.float32())),
+    ]
+)
+"""One row for each row of the table; `passed` is the share of judges by criterion."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +64,15 @@ class QuestionRow:
     answers: tuple[str, ...]
     passage: Passage | None
     lang: str
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedRow:
+    """A row and what became of it; `passed` holds the share of judges by criterion."""
+
+    row: QuestionRow
+    refusal: Refusal | None
+    passed: Mapping[str, float] = field(default_factory=dict[str, float])
 
 
 def resolve_fields(names: Sequence[str], given: Mapping[str, str]) -> TableFields:
@@ -119,3 +148,43 @@ def _as_list(value: Any) -> list[Any]:
     if value is None:
         return []
     return [part for part in value if part is not None] if isinstance(value, list) else [value]
+
+
+def write_verdicts(path: Path, checked: Iterable[CheckedRow]) -> int:
+    """Write a verdict for each row, as they come; returns how many."""
+    return write_parquet(path, _verdict_batches(iter(checked)), ROW_VERDICT_SCHEMA)
+
+
+def _verdict_batches(checked: Iterator[CheckedRow]) -> Iterator[pa.RecordBatch]:
+    while held := list(islice(checked, WRITE_BLOCK)):
+        yield pa.RecordBatch.from_pylist([_verdict_row(one) for one in held], ROW_VERDICT_SCHEMA)
+
+
+def _verdict_row(one: CheckedRow) -> dict[str, Any]:
+    refusal = one.refusal
+    return {
+        "row": one.row.row,
+        "id": one.row.draft.id,
+        "question": one.row.draft.question,
+        "answer": one.row.draft.answer,
+        "accepted": refusal is None,
+        "reason": refusal.reason if refusal else "",
+        "error_class": refusal.error_class.value if refusal else "",
+        "detail": refusal.detail if refusal else "",
+        "passed": list(one.passed.items()),
+    }
+
+
+def write_accepted_rows(path: Path, out: Path, accepted: list[bool]) -> int:
+    """Write the accepted rows of a table as they were; returns how many."""
+    tables: list[pa.Table] = []
+    start = 0
+    for rows in read_table_rows(path):
+        mask = accepted[start : start + len(rows.positions)]
+        start += len(rows.positions)
+        kept = pa.Table.from_batches([rows.batch.slice(0, len(mask)).filter(pa.array(mask))])
+        tables.append(kept)
+    table: Any = pa.concat_tables(tables, promote_options="permissive")
+    if not table.num_rows:
+        raise UsageError(f"--keep must have a row to write. Every row of {path} was refused.")
+    return write_parquet(out, table, table.schema)
