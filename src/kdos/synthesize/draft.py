@@ -8,6 +8,7 @@ is abandoned (KDoS, synthesis prompt: regenerate, then abandon).
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
+from typing import TypedDict
 
 from kdos.checks import (
     DraftInContext,
@@ -20,7 +21,7 @@ from kdos.checks import (
 )
 from kdos.checks.judging import ReviewCase, review_cases
 from kdos.logic import Logic, parse, shape_of_logic
-from kdos.pool import ErrorClass, Extraction, Passage, Refusal, Seed
+from kdos.pool import ErrorClass, Extraction, Passage, Refusal
 from kdos.sampler import Pick
 from kdos.synthesize.context import SynthesisContext
 from kdos.synthesize.loop import Candidate
@@ -41,58 +42,66 @@ RefuseCrowded = Callable[[Sequence[str]], Refusal | None]
 """Why knowledge points that a draft claims lie in cells that are full by now, or None."""
 
 
+class GroupSources(TypedDict):
+    """What a request for drafts shows beside its group: extractions by seed id, and passages."""
+
+    extractions: dict[str, Extraction]
+    passages: list[Passage]
+
+
 def draft_candidates(
     picks: Sequence[Pick], context: SynthesisContext, *, refuse_crowded: RefuseCrowded
 ) -> tuple[list[Candidate], list[Refusal]]:
     """The candidates that picks lead to, in the order of the picks, and the calls that failed."""
-    candidates, failed = request_drafts(picks, context)
-    candidates = examine_candidates(candidates, context, refuse_crowded)
+    candidates, failed = _request_drafts(picks, context)
+    candidates = _examine_candidates(candidates, context, refuse_crowded)
     if not context.settings.mend:
         return candidates, failed
-    candidates, redrafted, failed_again = request_redrafts(candidates, context)
-    redrafted = examine_candidates(redrafted, context, refuse_crowded)
+    # The first draft keeps its place and its refusal: both tries are counted, and both have a
+    # verdict. Second tries stand after all first ones, as if a pick had led to one draft more.
+    candidates, redrafted, failed_again = _request_redrafts(candidates, context)
+    redrafted = _examine_candidates(redrafted, context, refuse_crowded)
     return [*candidates, *redrafted], [*failed, *failed_again]
 
 
-def examine_candidates(
+def _examine_candidates(
     candidates: Sequence[Candidate], context: SynthesisContext, refuse_crowded: RefuseCrowded
 ) -> list[Candidate]:
-    """The candidates after all that can be found out about them, the cheapest first.
+    # The cheapest look comes first, so that each next one is paid only for what passed all before
+    # it: checks in memory cost nothing, a benchmark's wording one vector a draft, a judge or an
+    # unseen attempt a request each. The fresh reading comes last: what it finds is what the pool
+    # will hold, and of a draft that fell nothing is held.
+    checked = _check_candidates(candidates, context, refuse_crowded)
+    reviewed = _review_candidates(_check_paraphrases(checked, context), context)
+    return _reextract_candidates(reviewed, context)
 
-    Free checks, then the vectors of benchmark questions, then judges, then unseen attempts, then a
-    fresh reading: each is paid only for what passed all before it.
-    """
-    checked = check_candidates(candidates, context, refuse_crowded)
-    reviewed = review_candidates(check_paraphrases(checked, context), context)
-    return reextract_candidates(reviewed, context)
 
-
-def request_drafts(
+def _request_drafts(
     picks: Sequence[Pick], context: SynthesisContext
 ) -> tuple[list[Candidate], list[Refusal]]:
-    """Ask for drafts; a call without a readable one is a refusal."""
-    groups = {pick.id: prompt_group(pick, context) for pick in picks}
-    replies = _replies_by_id(
-        context.ask, (_drafts_request(pick, groups[pick.id], context) for pick in picks)
-    )
-    return _read_candidates(((pick, groups[pick.id]) for pick in picks), replies)
+    """The drafts that picks lead to, and a refusal for each call without a readable one."""
+    groups = [(pick, _prompt_group(pick, context)) for pick in picks]
+    requests = (ask_drafts(group, **_group_sources(pick, group, context)) for pick, group in groups)
+    return _read_candidates(groups, _replies_by_id(context.ask, requests))
 
 
-def request_redrafts(
+def _request_redrafts(
     candidates: Sequence[Candidate], context: SynthesisContext
 ) -> tuple[list[Candidate], list[Candidate], list[Refusal]]:
-    """Ask once more for each draft that fell for a fault of its writing.
-
-    Returns the candidates, those asked again marked; the new ones; and the calls without any.
-    """
+    """The candidates, those asked again marked; the new ones; and the calls without any."""
     marked = [
         replace(c, again=c.refusal is not None and is_rewritable(c.refusal)) for c in candidates
     ]
-    replies = _replies_by_id(context.ask, (_redraft_request(c, context) for c in marked if c.again))
-    groups = (
-        (c.pick, retry_group(prompt_group(c.pick, context), c.draft)) for c in marked if c.again
+    asked = [(c, _prompt_group(c.pick, context)) for c in marked if c.again]
+    requests = (
+        ask_redraft(group, c.draft, c.refusal, **_group_sources(c.pick, group, context))
+        for c, group in asked
+        if c.refusal is not None
     )
-    return marked, *_read_candidates(groups, replies, most=1)
+    replies = _replies_by_id(context.ask, requests)
+    # One failed draft was shown, so one is taken, whatever else the reply may hold.
+    retried = [(c.pick, retry_group(group, c.draft)) for c, group in asked]
+    return marked, *_read_candidates(retried, replies, most=1)
 
 
 def _read_candidates(
@@ -112,7 +121,7 @@ def _read_candidates(
     return candidates, failed
 
 
-def prompt_group(pick: Pick, context: SynthesisContext) -> Group:
+def _prompt_group(pick: Pick, context: SynthesisContext) -> Group:
     """The pick with its rows turned into seeds and texts."""
     texts = context.inventory.texts
     return Group(
@@ -125,145 +134,109 @@ def prompt_group(pick: Pick, context: SynthesisContext) -> Group:
     )
 
 
-def check_candidates(
+def _group_sources(pick: Pick, group: Group, context: SynthesisContext) -> GroupSources:
+    rows = zip(pick.seeds, group.seeds, strict=True)
+    return {
+        "extractions": {seed.id: context.library.extraction(row) for row, seed in rows},
+        "passages": context.library.passages_of(group.seeds),
+    }
+
+
+def _check_candidates(
     candidates: Sequence[Candidate], context: SynthesisContext, refuse_crowded: RefuseCrowded
 ) -> list[Candidate]:
     """The candidates after every check that costs nothing."""
-    cases = [draft_case(candidate, context) for candidate in candidates]
+    cases = [_draft_in_context(candidate, context) for candidate in candidates]
     refusals = check_drafts(cases, known=context.known, benchmarks=context.benchmarks)
     checked: list[Candidate] = []
     for candidate, case, refusal in zip(candidates, cases, refusals, strict=True):
         draft = candidate.draft
+        # A full cell is asked about last: it is no fault of the draft, and must not hide one that
+        # writing it anew would cure. The points are those that it claims; nobody read it yet.
         refusal = refusal or refuse_crowded(draft.knowledge_points)
         place = locate_answer_evidence(draft.evidence, draft.answer, case.passages)
         checked.append(replace(candidate, refusal=refusal, place=place))
     return checked
 
 
-def draft_case(candidate: Candidate, context: SynthesisContext) -> DraftInContext:
-    """A candidate's draft and what it is held against."""
-    seeds = _candidate_seeds(candidate, context)
+def _draft_in_context(candidate: Candidate, context: SynthesisContext) -> DraftInContext:
+    seeds = [context.library.seed(row) for row in candidate.pick.seeds]
     passages = {passage.id: passage for passage in context.library.passages_of(seeds)}
     answers = answer_aliases(candidate.draft.answer, seeds)
     return DraftInContext(candidate.draft, answers, passages, seeds, seeds[0].lang)
 
 
-def check_paraphrases(
+def _check_paraphrases(
     candidates: Sequence[Candidate], context: SynthesisContext
-) -> list[Candidate]:
+) -> Sequence[Candidate]:
     """The candidates after a look for benchmark questions in other words, all at once."""
     if context.refuse_paraphrases is None:
-        return list(candidates)
+        return candidates
     # One call for all drafts: an embedder takes many texts at once.
     sound = [candidate.draft for candidate in candidates if candidate.refusal is None]
     found = dict(zip((d.id for d in sound), context.refuse_paraphrases(sound), strict=True))
     return [replace(c, refusal=c.refusal or found.get(c.draft.id)) for c in candidates]
 
 
-def review_candidates(
+def _review_candidates(
     candidates: Sequence[Candidate], context: SynthesisContext
-) -> list[Candidate]:
-    """The candidates after judges and then unseen attempts; dissent among judges is kept.
-
-    Two passes, so that no attempt is paid for what a judge refused.
-    """
-    reviewed = list(candidates)
+) -> Sequence[Candidate]:
+    """The candidates after judges and then unseen attempts; dissent among judges is kept."""
+    # Two passes, so that no attempt is paid for what a judge refused.
     for judges, attempts in ((context.settings.judges, 0), (0, context.settings.attempts)):
-        cases = [(each, _review_case(each, context)) for each in reviewed]
+        cases = [(each, _review_case(each, context)) for each in candidates]
         pairs = review_cases(cases, judges=judges, attempts=attempts, ask=context.ask)
-        reviewed = [
-            replace(
-                each,
-                refusal=each.refusal or review.refusal,
-                passed=review.passed or each.passed,
-            )
-            for each, review in pairs
+        candidates = [
+            replace(c, refusal=c.refusal or review.refusal, passed=review.passed or c.passed)
+            for c, review in pairs
         ]
-    return reviewed
+    return candidates
 
 
 def _review_case(candidate: Candidate, context: SynthesisContext) -> ReviewCase | None:
     if candidate.refusal is not None:
         return None
-    seeds = _candidate_seeds(candidate, context)
-    answers = answer_aliases(candidate.draft.answer, seeds)
-    return ReviewCase(candidate.draft, answers, context.library.passages_of(seeds))
+    case = _draft_in_context(candidate, context)
+    return ReviewCase(case.draft, case.answers, list(case.passages.values()))
 
 
-def reextract_candidates(
+def _reextract_candidates(
     candidates: Sequence[Candidate], context: SynthesisContext
 ) -> list[Candidate]:
     """The candidates with the knowledge points that a fresh reading finds in them."""
     requests = (_extraction_request(c, context) for c in candidates if c.refusal is None)
     replies = _replies_by_id(context.ask, requests)
-
-    def read(candidate: Candidate) -> Candidate:
-        if candidate.refusal is not None:
-            return candidate
-        extraction = read_extraction(replies[f"extract/{candidate.draft.id}"])
-        if isinstance(extraction, Refusal):
-            return replace(candidate, refusal=extraction)
-        # From here on the draft holds what the reading found, not what its writer claimed.
-        held = replace(
-            candidate.draft,
-            knowledge_points=extraction.knowledge_points,
-            logic=extraction.logic,
-        )
-        logic = parse(held.logic)
-        refusal = check_knowledge_points(held) or check_logic(held, logic)
-        name = shape_of_logic(logic).name if isinstance(logic, Logic) else ""
-        return replace(candidate, extraction=extraction, refusal=refusal, shape=name)
-
-    return [read(candidate) for candidate in candidates]
+    return [
+        c if c.refusal is not None else _read_anew(c, replies[f"extract/{c.draft.id}"])
+        for c in candidates
+    ]
 
 
-def _drafts_request(pick: Pick, group: Group, context: SynthesisContext) -> Request:
-    passages = context.library.passages_of(group.seeds)
-    return ask_drafts(
-        group, extractions=_group_extractions(pick, group, context), passages=passages
-    )
-
-
-def _redraft_request(candidate: Candidate, context: SynthesisContext) -> Request:
-    assert candidate.refusal is not None
-    group = prompt_group(candidate.pick, context)
-    return ask_redraft(
-        group,
-        candidate.draft,
-        candidate.refusal,
-        extractions=_group_extractions(candidate.pick, group, context),
-        passages=context.library.passages_of(group.seeds),
-    )
-
-
-def _group_extractions(
-    pick: Pick, group: Group, context: SynthesisContext
-) -> dict[str, Extraction]:
-    """What each seed of the group holds."""
-    rows = zip(pick.seeds, group.seeds, strict=True)
-    return {seed.id: context.library.extraction(row) for row, seed in rows}
+def _read_anew(candidate: Candidate, reply: Reply) -> Candidate:
+    extraction = read_extraction(reply)
+    if isinstance(extraction, Refusal):
+        return replace(candidate, refusal=extraction)
+    # The draft that its writer described has passed; the one that was read may not be the same:
+    # points that the writer merely claimed are gone, and steps between them may be missing. Cells,
+    # gap and dataset count what was read, so that is what must pass these two checks again.
+    points, logic = extraction.knowledge_points, parse(extraction.logic)
+    held = replace(candidate.draft, knowledge_points=points, logic=extraction.logic)
+    refusal = check_knowledge_points(held) or check_logic(held, logic)
+    shape = shape_of_logic(logic).name if isinstance(logic, Logic) else ""
+    return replace(candidate, extraction=extraction, refusal=refusal, shape=shape)
 
 
 def _extraction_request(candidate: Candidate, context: SynthesisContext) -> Request:
-    draft = candidate.draft
+    draft, seeds = candidate.draft, map(context.library.seed, candidate.pick.seeds)
     return ask_extraction(
         draft.id,
         question=draft.question,
         answer=draft.answer,
-        passages=_candidate_passages(candidate, context),
+        passages=context.library.passages_of(seeds),
         claimed=draft.knowledge_points,
     )
 
 
-def _candidate_seeds(candidate: Candidate, context: SynthesisContext) -> list[Seed]:
-    return [context.library.seed(row) for row in candidate.pick.seeds]
-
-
-def _candidate_passages(candidate: Candidate, context: SynthesisContext) -> list[Passage]:
-    """The passages a draft was written from."""
-    return context.library.passages_of(_candidate_seeds(candidate, context))
-
-
 def _replies_by_id(ask: Ask, requests: Iterable[Request]) -> dict[str, Reply]:
-    """All replies by their request's id."""
+    # Replies come as they are ready: the order of the requests has to be found again.
     return {reply.request.id: reply for reply in ask(requests)}

@@ -72,6 +72,7 @@ class Round:
     @property
     def outcome(self) -> RoundOutcome:
         """What of it counts for the next rounds."""
+        # Exactly what `read_round_outcome` can tell from the round's tables.
         places = {pick.id: place for place, pick in enumerate(self.picks)}
         return RoundOutcome(
             asked=[pick.use for pick in self.picks],
@@ -112,6 +113,8 @@ class LoopState:
 
     def extend(self, outcome: RoundOutcome, *, cells: Int32Array, kl: float) -> "LoopState":
         """The state once a round is over; `cells` is the inventory's, `kl` the gap before it."""
+        # Every part of the state is a sum over rounds: replaying the outcomes of those on disk, in
+        # order, gives the state that a killed run had, and so the same rounds after it.
         pool = self.pool.extend(outcome.samples, cells)
         yields = self.yields.extend(outcome.asked, outcome.samples, outcome.sources, cells)
         past = FinishedRound(int(yields.tries.sum()), pool.samples, kl)
@@ -143,7 +146,11 @@ def run_rounds(
     that a run killed at any moment goes on from its last whole round.
     """
     deficit = steps.measure(state)
+    # Whether to stop is asked before anything is spent: a run that was killed after its last round
+    # ends here, for the reason that it would have had.
     while (reason := steps.stop(state, deficit)) is None:
+        # One deficit serves the whole round: what is asked together cannot know what came beside
+        # it. Accepting alone counts on, draft by draft, so that a round does not overfill a cell.
         picks = steps.steer(state, deficit)
         candidates, failed = steps.draft(picks, state, deficit)
         verdicts = steps.accept(candidates, state, deficit)

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from kdos.pool import Inventory, Sample, Seed, column_values, record_fields
+from kdos.pool import Inventory, Sample, Verdict, column_values, record_fields
 from kdos.synthesize.context import Library
 from kdos.synthesize.loop import Candidate, Round, RoundOutcome
 
@@ -69,49 +69,46 @@ def round_tables(
     finished: Round, *, library: Library, inventory: Inventory, known: int, engine: str, prompt: str
 ) -> dict[str, pa.Table]:
     """The round's tables by name; `known` is how many knowledge points there were before it."""
-    seeds = {pick.id: [library.seed(row) for row in pick.seeds] for pick in finished.picks}
-    samples = [
-        accepted_sample(candidate, seeds[candidate.pick.id], finished, inventory, engine, prompt)
-        for candidate in finished.accepted
-    ]
-    fresh = [
-        {"text": text, "cell": int(cell), "point": point.tolist()}
-        for text, cell, point in zip(
-            inventory.texts[known:], inventory.cells[known:], inventory.points[known:], strict=True
-        )
-    ]
+    fresh = zip(
+        inventory.texts[known:], inventory.cells[known:], inventory.points[known:], strict=True
+    )
     rows: dict[str, Sequence[dict[str, Any]]] = {
-        "samples": [_sample_row(sample) for sample in samples],
-        "verdicts": _verdict_rows(finished, seeds),
+        "samples": [
+            _sample_row(candidate, finished.number, library, inventory, engine, prompt)
+            for candidate in finished.accepted
+        ],
+        "verdicts": [
+            _verdict_row(candidate, verdict, library)
+            for candidate, verdict in zip(finished.candidates, finished.verdicts, strict=True)
+        ],
         "picks": [
             {"id": pick.id, "cell": pick.cell, "knowledge_points": pick.use}
             for pick in finished.picks
         ],
-        "new_knowledge_points": fresh,
+        "new_knowledge_points": [
+            {"text": text, "cell": int(cell), "point": point.tolist()}
+            for text, cell, point in fresh
+        ],
     }
     return {
         name: pa.Table.from_pylist(rows[name], schema) for name, schema in ROUND_SCHEMAS.items()
     }
 
 
-def _sample_row(sample: Sample) -> dict[str, Any]:
-    """The sample as a row of its table."""
-    return record_fields(sample) | {"evidence": [record_fields(quote) for quote in sample.evidence]}
-
-
-def accepted_sample(
+def _sample_row(
     candidate: Candidate,
-    seeds: Sequence[Seed],
-    finished: Round,
+    round_number: int,
+    library: Library,
     inventory: Inventory,
     engine: str,
     prompt: str,
-) -> Sample:
+) -> dict[str, Any]:
     """The sample that an accepted candidate becomes."""
     draft, extraction, place = candidate.draft, candidate.extraction, candidate.place
+    seeds = [library.seed(row) for row in candidate.pick.seeds]
     assert extraction is not None
     assert place is not None
-    return Sample(
+    sample = Sample(
         id=draft.id,
         question=draft.question,
         answer=draft.answer,
@@ -128,11 +125,30 @@ def accepted_sample(
         answer_end=place.end,
         evidence=draft.evidence,
         seeds=tuple(seed.id for seed in seeds),
-        cells=tuple(int(inventory.cells[point]) for point in candidate.points),
+        cells=tuple(inventory.cells[list(candidate.points)].tolist()),
         engine=engine,
         prompt_hash=prompt,
-        round=finished.number,
+        round=round_number,
     )
+    return record_fields(sample) | {"evidence": [record_fields(quote) for quote in sample.evidence]}
+
+
+def _verdict_row(candidate: Candidate, verdict: Verdict, library: Library) -> dict[str, Any]:
+    draft, refusal = candidate.draft, verdict.refusal
+    return {
+        "draft": verdict.draft,
+        "question": draft.question,
+        "answer": draft.answer,
+        "accepted": refusal is None,
+        "reason": refusal.reason if refusal else "",
+        "error_class": refusal.error_class.value if refusal else "",
+        "detail": refusal.detail if refusal else "",
+        "cells": list(verdict.cells),
+        "deficit": verdict.deficit,
+        "domain": library.seed(candidate.pick.seeds[0]).domain,
+        "again": candidate.again,
+        "passed": list(candidate.passed.items()),
+    }
 
 
 def read_round_outcome(tables: Mapping[str, pa.Table], inventory: Inventory) -> RoundOutcome:
@@ -144,6 +160,8 @@ def read_round_outcome(tables: Mapping[str, pa.Table], inventory: Inventory) -> 
             points=np.array(column_values(fresh, "point"), np.float32),
             cells=fresh["cell"].to_numpy().astype(np.int32),
         )
+    # Rows of the inventory are not on disk: rounds are read in order, each new text takes the row
+    # that it had, and texts are looked up again.
     picks, samples = tables["picks"], tables["samples"]
     places = {name: place for place, name in enumerate(column_values(picks, "id"))}
     return RoundOutcome(
@@ -151,23 +169,3 @@ def read_round_outcome(tables: Mapping[str, pa.Table], inventory: Inventory) -> 
         samples=[inventory.rows(texts) for texts in column_values(samples, "knowledge_points")],
         sources=[places[name.partition("/")[0]] for name in column_values(samples, "id")],
     )
-
-
-def _verdict_rows(finished: Round, seeds: Mapping[str, Sequence[Seed]]) -> list[dict[str, Any]]:
-    return [
-        {
-            "draft": verdict.draft,
-            "question": candidate.draft.question,
-            "answer": candidate.draft.answer,
-            "accepted": verdict.refusal is None,
-            "reason": verdict.refusal.reason if verdict.refusal else "",
-            "error_class": verdict.refusal.error_class.value if verdict.refusal else "",
-            "detail": verdict.refusal.detail if verdict.refusal else "",
-            "cells": list(verdict.cells),
-            "deficit": verdict.deficit,
-            "domain": seeds[candidate.pick.id][0].domain,
-            "again": candidate.again,
-            "passed": list(candidate.passed.items()),
-        }
-        for candidate, verdict in zip(finished.candidates, finished.verdicts, strict=True)
-    ]
