@@ -11,8 +11,7 @@ from kdos.errors import UsageError
 from kdos.llm import Ledger
 from kdos.logic import ShapeCounts
 from kdos.rows import list_table_fields
-from kdos.run import open_engine
-from kdos.run.benchmarks import index_benchmarks, read_benchmark_questions
+from kdos.run import index_benchmarks, open_engine, read_benchmark_questions
 from kdos.store import write_json
 from kdos.terminal import Progress
 from kdos.verify import (

@@ -1,12 +1,14 @@
 """A configuration in, a run folder out: the verbs in order, each skipped where it is done."""
 
 from kdos.run.pipeline import open_engine, run_blind, run_config
-from kdos.run.target import CellDeficit, RunDeficit, read_run_deficit
+from kdos.run.prepare import index_benchmarks, read_benchmark_questions
+from kdos.run.target import RunDeficit, read_run_deficit
 
 __all__ = [
-    "CellDeficit",
     "RunDeficit",
+    "index_benchmarks",
     "open_engine",
+    "read_benchmark_questions",
     "read_run_deficit",
     "run_blind",
     "run_config",

@@ -13,14 +13,14 @@ from kdos.artifacts import RunFolder
 from kdos.config import Config
 from kdos.embed import Embedder, load_embedder
 from kdos.errors import UsageError
-from kdos.llm import Budget, Engine, HttpEngine, Ledger
+from kdos.llm import Budget, Engine, HttpEngine, Ledger, Spending
 from kdos.llm.http import ENDPOINT_PREFIX, open_endpoint_embedder
 from kdos.report import LivePage, write_report
 from kdos.rules import RulesEngine
-from kdos.run.prepare import prepare_inputs
+from kdos.run.prepare import LoopInputs, prepare_inputs
 from kdos.run.results import summarise_run, write_pool_points, write_results
-from kdos.run.rounds import synthesize_pool
-from kdos.run.target import weighted_questions
+from kdos.run.rounds import SynthesisResult, synthesize_pool
+from kdos.run.target import read_weighted_questions
 from kdos.runner import ProcessPoolEngine
 from kdos.store import lock_run_folder, write_json
 from kdos.targets import demand_file
@@ -39,37 +39,64 @@ def run_config(config: Config, path: Path, *, cache: Path | None = None) -> dict
     """
     begun = monotonic()
     if (demand := demand_file(config.target)) is not None:
-        weighted_questions(Path(demand))
-    folder, progress, page = RunFolder(path), Progress(), LivePage(path)
+        read_weighted_questions(Path(demand))
+    folder = RunFolder(path)
     with lock_run_folder(path):
         if folder.write_config(config) and folder.summary.exists():
             return folder.read_summary()
+        page = LivePage(path)
         page.refresh()
-        with (
-            remove_folder_on_misuse(folder),
-            open_ledger(folder, config, cache=cache) as ledger,
-            open_engine(config) as engine,
-            open_embedder(config) as embedder,
-        ):
-            ask = partial(ledger.ask, engine)
-            inputs = prepare_inputs(config, folder, ask=ask, embedder=embedder, progress=progress)
-            pool = synthesize_pool(
-                config,
-                folder,
-                inputs,
-                ask=ask,
-                engine=engine.name,
-                progress=progress,
-                page=page,
-            )
-            spending = ledger.spending
-        summary = write_results(config, folder, inputs, pool, spending, seconds=monotonic() - begun)
+        with _remove_folder_on_misuse(folder):
+            inputs, result, spending = _run_stages(config, folder, folder, cache=cache, page=page)
+        summary = write_results(folder, inputs, result, spending, seconds=monotonic() - begun)
         write_report(path)
         return summary
 
 
+def run_blind(config: Config, path: Path) -> dict[str, Any]:
+    """Beside the run in `path`, the same without feedback, from its seeds and in its space."""
+    begun = monotonic()
+    folder, blind = RunFolder(path), RunFolder(path).blind
+    with lock_run_folder(path):
+        if blind.write_config(config) and blind.summary.exists():
+            return blind.read_summary()
+        inputs, result, spending = _run_stages(config, folder, blind)
+        # Both runs share one ledger, which has counted the calls of the first one too.
+        calls = spending.calls - folder.read_summary()["llm_calls"]
+        spending = replace(spending, calls=calls)
+        write_pool_points(blind, inputs, result)
+        summary = summarise_run(blind, inputs, result, spending, seconds=monotonic() - begun)
+        write_json(blind.summary, summary)
+        write_report(path)
+        return summary
+
+
+def _run_stages(
+    config: Config,
+    folder: RunFolder,
+    rounds: RunFolder,
+    *,
+    cache: Path | None = None,
+    page: LivePage | None = None,
+) -> tuple[LoopInputs, SynthesisResult, Spending]:
+    """Seeds, space and ledger of `folder`, then the loop, whose rounds `rounds` keeps."""
+    progress, caps = Progress(), config.budget
+    budget = Budget(caps.calls, caps.tokens, caps.usd, caps.seconds)
+    with (
+        Ledger(folder.ledger, cache=cache, budget=budget) as ledger,
+        open_engine(config) as engine,
+        _open_embedder(config) as embedder,
+    ):
+        ask = partial(ledger.ask, engine)
+        inputs = prepare_inputs(config, folder, ask=ask, embedder=embedder, progress=progress)
+        result = synthesize_pool(
+            config, rounds, inputs, ask=ask, engine=engine.name, progress=progress, page=page
+        )
+        return inputs, result, ledger.spending
+
+
 @contextmanager
-def remove_folder_on_misuse(folder: RunFolder) -> Generator[None]:
+def _remove_folder_on_misuse(folder: RunFolder) -> Generator[None]:
     """Where the user's input is wrong and nothing was done before, leave no folder behind."""
     new = not folder.ledger.exists()
     try:
@@ -78,32 +105,6 @@ def remove_folder_on_misuse(folder: RunFolder) -> Generator[None]:
         if new and not folder.seed.exists():
             shutil.rmtree(folder.path)
         raise
-
-
-def run_blind(config: Config, path: Path) -> dict[str, Any]:
-    """Beside the run in `path`, the same without feedback, from its seeds and in its space."""
-    begun = monotonic()
-    folder, blind, progress = RunFolder(path), RunFolder(path).blind, Progress()
-    with lock_run_folder(path):
-        if blind.write_config(config) and blind.summary.exists():
-            return blind.read_summary()
-        with (
-            open_ledger(folder, config) as ledger,
-            open_engine(config) as engine,
-            open_embedder(config) as embedder,
-        ):
-            ask = partial(ledger.ask, engine)
-            inputs = prepare_inputs(config, folder, ask=ask, embedder=embedder, progress=progress)
-            pool = synthesize_pool(
-                config, blind, inputs, ask=ask, engine=engine.name, progress=progress
-            )
-            spent_before = folder.read_summary()["llm_calls"]
-            spending = replace(ledger.spending, calls=ledger.spending.calls - spent_before)
-        write_pool_points(blind, inputs, pool)
-        summary = summarise_run(config, blind, inputs, pool, spending, seconds=monotonic() - begun)
-        write_json(blind.summary, summary)
-        write_report(path)
-        return summary
 
 
 @contextmanager
@@ -120,17 +121,10 @@ def open_engine(config: Config) -> Generator[Engine]:
 
 
 @contextmanager
-def open_embedder(config: Config) -> Generator[Embedder | None]:
+def _open_embedder(config: Config) -> Generator[Embedder | None]:
     """The embedder that the configuration names; None for the one that is yet to learn."""
     if config.embed.startswith(ENDPOINT_PREFIX):
         with open_endpoint_embedder(config.embed, config.engine) as embedder:
             yield embedder
     else:
         yield load_embedder(config.embed)
-
-
-def open_ledger(folder: RunFolder, config: Config, *, cache: Path | None = None) -> Ledger:
-    """The run's ledger, which keeps to the budget's caps."""
-    budget = config.budget
-    caps = Budget(budget.calls, budget.tokens, budget.usd, budget.seconds)
-    return Ledger(folder.ledger, cache=cache, budget=caps)

@@ -1,6 +1,10 @@
-"""From a source to a space: documents, seeds, knowledge points and where they lie."""
+"""What the loop starts from: seeds, knowledge points, their space, and questions to keep out.
+
+Each stage is done once: where its files lie in the run's folder, they are read.
+"""
 
 import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,12 +14,24 @@ import pyarrow.compute as pc
 
 from kdos.arrays import Float32Array
 from kdos.artifacts import RunFolder
+from kdos.checks import AnsweredQuestion, BenchmarkIndex, find_paraphrases, make_refusal
 from kdos.config import Config
 from kdos.density import Space, fit_space
 from kdos.embed import Embedder, LexicalEmbedder, embed_in_blocks
 from kdos.errors import UsageError
+from kdos.evaluate import open_benchmark
 from kdos.extract import extract_seeds, extraction_table, merge_paraphrases, merge_points
-from kdos.pool import Extraction, Inventory, Refusal, Seed, Tally, column_values, group_paraphrases
+from kdos.pool import (
+    Draft,
+    Extraction,
+    Inventory,
+    Refusal,
+    Seed,
+    Tally,
+    column_values,
+    group_paraphrases,
+)
+from kdos.scoring import BenchmarkQuestion
 from kdos.seed import DOCUMENTS, PASSAGES, SEEDS, gather_seeds
 from kdos.store import (
     atomic_folder,
@@ -53,13 +69,11 @@ def prepare_inputs(
 
     `embedder` None stands for the lexical one, which learns from the knowledge points.
     """
-    seeds, passages, stages = ensure_seeds(config, folder, ask=ask, progress=progress)
-    library, stages["extract"] = ensure_extractions(
-        seeds, passages, folder, ask=ask, progress=progress
-    )
+    seeds, passages, stages = _ensure_seeds(config, folder, ask, progress)
+    library, stages["extract"] = _ensure_extractions(seeds, passages, folder, ask, progress)
     points = merge_points(library.extractions)
-    embedder = embedder or ensure_lexical_embedder(points, config, folder, progress=progress)
-    space, reference = ensure_space(points, config, folder, embedder=embedder, progress=progress)
+    embedder = embedder or _ensure_lexical_embedder(points, config, folder, progress)
+    space, reference = _ensure_space(points, config, folder, embedder, progress)
     return LoopInputs(
         library=library,
         inventory=Inventory(
@@ -75,13 +89,13 @@ def prepare_inputs(
     )
 
 
-def ensure_seeds(
-    config: Config, folder: RunFolder, *, ask: Ask, progress: Progress
+def _ensure_seeds(
+    config: Config, folder: RunFolder, ask: Ask, progress: Progress
 ) -> tuple[pa.Table, pa.Table, dict[str, Any]]:
     """Seeds, passages, and how many documents and seeds came in and were refused."""
     if not folder.seed.exists():
         with progress.stage("seed"):
-            write_seeds(config, folder, ask=ask, progress=progress)
+            _write_seeds(config, folder, ask, progress)
     stages = read_json_file(folder.seed_tallies)
     seeds, passages = read_parquet(folder.seeds), read_parquet(folder.passages)
     if not seeds.num_rows:
@@ -92,42 +106,32 @@ def ensure_seeds(
     return seeds, passages, stages
 
 
-def write_seeds(config: Config, folder: RunFolder, *, ask: Ask, progress: Progress) -> None:
+def _write_seeds(config: Config, folder: RunFolder, ask: Ask, progress: Progress) -> None:
     """Stream the source into the seed folder; whole or not at all."""
+    per_passage, size = config.seed.per_passage, config.seed.passage_chars
     tallies = {"document": Tally(), "seed": Tally()}
     with atomic_folder(folder.seed) as aside, open_parquet_writers(aside, SEED_TABLES) as write:
-        for batch in gather_seeds(
-            config.source,
-            ask=ask,
-            per_passage=config.seed.per_passage,
-            size=config.seed.passage_chars,
-        ):
+        for batch in gather_seeds(config.source, ask=ask, per_passage=per_passage, size=size):
             for name in SEED_TABLES:
                 write(name, getattr(batch, name))
             tallies["document"].accepted += batch.documents.num_rows
             tallies["seed"].accepted += batch.seeds.num_rows
-            for stage, reason in zip(
-                column_values(batch.refusals, "stage"),
-                column_values(batch.refusals, "reason"),
-                strict=True,
-            ):
-                tallies[stage].refused[reason] += 1
+            for refusal in batch.refusals.select(["stage", "reason"]).to_pylist():
+                tallies[refusal["stage"]].refused[refusal["reason"]] += 1
             progress.update(tallies["seed"].accepted, f"{tallies['document'].accepted} documents")
-        write_json(
-            aside / folder.seed_tallies.name,
-            {name: tally.as_json() for name, tally in tallies.items()},
-        )
+        counts = {name: tally.as_json() for name, tally in tallies.items()}
+        write_json(aside / folder.seed_tallies.name, counts)
 
 
-def ensure_extractions(
-    seeds: pa.Table, passages: pa.Table, folder: RunFolder, *, ask: Ask, progress: Progress
+def _ensure_extractions(
+    seeds: pa.Table, passages: pa.Table, folder: RunFolder, ask: Ask, progress: Progress
 ) -> tuple[Library, dict[str, Any]]:
     """The library of seeds that have knowledge points, and what the stage came to."""
     done = folder.extraction_tally
     if not done.exists():
         with progress.stage("extract", total=seeds.num_rows):
             unread = Library(seeds=seeds, extractions=seeds, passages=passages)
-            pairs, tally = collect_extractions(unread, ask=ask, progress=progress)
+            pairs, tally = _collect_extractions(unread, ask, progress)
             table = extraction_table(pairs)
             write_parquet(folder.extractions, table, table.schema)
             write_json(done, tally.as_json())
@@ -137,8 +141,8 @@ def ensure_extractions(
     return library, read_json_file(done)
 
 
-def collect_extractions(
-    library: Library, *, ask: Ask, progress: Progress
+def _collect_extractions(
+    library: Library, ask: Ask, progress: Progress
 ) -> tuple[list[tuple[Seed, Extraction]], Tally]:
     """Each seed with its extraction, those without any counted."""
     tally = Tally()
@@ -156,8 +160,8 @@ def collect_extractions(
     return pairs, tally
 
 
-def ensure_lexical_embedder(
-    points: pa.Table, config: Config, folder: RunFolder, *, progress: Progress
+def _ensure_lexical_embedder(
+    points: pa.Table, config: Config, folder: RunFolder, progress: Progress
 ) -> Embedder:
     """The embedder that learns from the reference texts: fitted once and kept."""
     if not folder.embedder.exists():
@@ -168,20 +172,15 @@ def ensure_lexical_embedder(
     return LexicalEmbedder(**read_arrays(folder.embedder)[1])
 
 
-def ensure_space(
-    points: pa.Table,
-    config: Config,
-    folder: RunFolder,
-    *,
-    embedder: Embedder,
-    progress: Progress,
+def _ensure_space(
+    points: pa.Table, config: Config, folder: RunFolder, embedder: Embedder, progress: Progress
 ) -> tuple[Space, pa.Table]:
     """The frozen space and the reference: its knowledge points with their places in it."""
     if not folder.knowledge_points.exists():
         with progress.stage("space"):
             vectors = embed_in_blocks(embedder, column_values(points, "text"))
-            if embedder.name != LexicalEmbedder.name:
-                points, vectors = merge_wordings(points, vectors)
+            if _knows_meaning(embedder):
+                points, vectors = _merge_wordings(points, vectors)
             space, reference = fit_space(
                 vectors,
                 embedder=embedder.name,
@@ -203,13 +202,58 @@ def ensure_space(
     return folder.read_space(), read_parquet(folder.knowledge_points)
 
 
-def merge_wordings(points: pa.Table, vectors: Float32Array) -> tuple[pa.Table, Float32Array]:
-    """The knowledge points with all wordings of one fact in one row, and their vectors.
+def _knows_meaning(embedder: Embedder) -> bool:
+    """Whether near vectors mean the same; the lexical embedder's share words and may not."""
+    return embedder.name != LexicalEmbedder.name
 
-    Only vectors that know what words mean can tell; the lexical embedder's do not.
-    """
-    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-    grouping = group_paraphrases(
-        column_values(points, "text"), vectors / np.maximum(lengths, 1e-12)
-    )
+
+def _merge_wordings(points: pa.Table, vectors: Float32Array) -> tuple[pa.Table, Float32Array]:
+    """The knowledge points with all wordings of one fact in one row, and their vectors."""
+    grouping = group_paraphrases(column_values(points, "text"), _unit_vectors(vectors))
     return merge_paraphrases(points, grouping), vectors[grouping.first]
+
+
+def read_benchmark_questions(names: Sequence[str]) -> list[BenchmarkQuestion]:
+    """All questions of these files, or of benchmarks known by name."""
+    return [question for name in names for question in open_benchmark(name)]
+
+
+def index_benchmarks(questions: Sequence[BenchmarkQuestion]) -> BenchmarkIndex | None:
+    """The questions by their words; None where there are none."""
+    benchmarks = BenchmarkIndex()
+    for each in questions:
+        benchmarks.add_question(each.question, each.answers, name=_question_name(each))
+    return benchmarks or None
+
+
+def paraphrase_check(
+    questions: Sequence[BenchmarkQuestion], embedder: Embedder
+) -> Callable[[Sequence[Draft]], list[Refusal | None]] | None:
+    """A check of many drafts at once by the vectors of their questions; None where none can be."""
+    if not questions or not _knows_meaning(embedder):
+        return None
+    theirs = [AnsweredQuestion(each.question, each.answers) for each in questions]
+    vectors = _unit_vectors(embedder.embed([each.question for each in questions]))
+
+    def find_refusals(drafts: Sequence[Draft]) -> list[Refusal | None]:
+        if not drafts:
+            return []
+        ours = [AnsweredQuestion(each.question, [each.answer]) for each in drafts]
+        our_vectors = _unit_vectors(embedder.embed([each.question for each in drafts]))
+        found = find_paraphrases(ours, theirs, our_vectors=our_vectors, their_vectors=vectors)
+        same = {one.row: questions[one.other] for one in found}
+        return [_contaminated(same[row]) if row in same else None for row in range(len(drafts))]
+
+    return find_refusals
+
+
+def _question_name(question: BenchmarkQuestion) -> str:
+    return f"{question.benchmark}:{question.id}"
+
+
+def _contaminated(question: BenchmarkQuestion) -> Refusal:
+    return make_refusal("contaminated", f"{_question_name(question)}: {question.question}")
+
+
+def _unit_vectors(vectors: Float32Array) -> Float32Array:
+    return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)

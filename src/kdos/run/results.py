@@ -1,6 +1,7 @@
 """What a run leaves: the dataset with its card, the pool's knowledge points and the summary."""
 
 import math
+from collections import Counter
 from typing import Any
 
 import numpy as np
@@ -8,12 +9,11 @@ import pyarrow as pa
 
 from kdos.arrays import BoolArray, Float32Array, Float64Array, Int64Array
 from kdos.artifacts import RunFolder
-from kdos.config import Config
+from kdos.checks import BenchmarkIndex
 from kdos.density import measure_density
 from kdos.export import read_card, write_dataset
 from kdos.llm import Spending
 from kdos.pool import column_values
-from kdos.run.benchmarks import decontamination_report
 from kdos.run.prepare import LoopInputs
 from kdos.run.rounds import (
     SynthesisResult,
@@ -33,7 +33,6 @@ definition (our design)."""
 
 
 def write_results(
-    config: Config,
     folder: RunFolder,
     inputs: LoopInputs,
     result: SynthesisResult,
@@ -42,31 +41,25 @@ def write_results(
     seconds: float,
 ) -> dict[str, Any]:
     """Write what the run leaves; returns the summary."""
-    summary = summarise_run(config, folder, inputs, result, spending, seconds=seconds)
+    summary = summarise_run(folder, inputs, result, spending, seconds=seconds)
     samples = collect_samples(folder)
     knowledge_points = result.state.pool.knowledge_points
     write_target_table(folder, result.context, result.deficit, knowledge_points=knowledge_points)
     summary["novel_share"] = write_pool_points(folder, inputs, result)
-    warn_of_novelty(summary["novel_share"])
+    if (share := summary["novel_share"]) > MOST_NOVEL:
+        print_status(
+            f"{share:.0%} of the pool's knowledge points lie where the source says nothing: "
+            "the space does not cover them, and their cells mean little"
+        )
     if result.context.benchmarks:
-        report = decontamination_report(folder, result.context.benchmarks)
+        report = _decontamination_report(folder, result.context.benchmarks)
         write_json(folder.decontamination, report)
     write_dataset(samples, read_card(folder.path, summary=summary), folder.dataset)
     write_json(folder.summary, summary)
     return summary
 
 
-def warn_of_novelty(share: float) -> None:
-    """Say so where the space does not cover the pool."""
-    if share > MOST_NOVEL:
-        print_status(
-            f"{share:.0%} of the pool's knowledge points lie where the source says nothing: "
-            "the space does not cover them, and their cells mean little"
-        )
-
-
 def summarise_run(
-    config: Config,
     folder: RunFolder,
     inputs: LoopInputs,
     result: SynthesisResult,
@@ -75,7 +68,7 @@ def summarise_run(
     seconds: float,
 ) -> dict[str, Any]:
     """The JSON summary of the command-line contract, and what the report needs beside it."""
-    pool, gap = result.state.pool, result.deficit.gap
+    pool, gap, config = result.state.pool, result.deficit.gap, result.context.config
     stages = inputs.stages | tally_rounds(folder)
     drafts = stages["drafts"]
     return {
@@ -104,12 +97,28 @@ def summarise_run(
             "prompt_tokens": spending.prompt_tokens,
             "completion_tokens": spending.completion_tokens,
         },
-        "reference": reference_facts(inputs.reference),
+        "reference": _reference_facts(inputs.reference),
         "stages": stages,
     }
 
 
-def reference_facts(reference: pa.Table) -> dict[str, int]:
+def _decontamination_report(folder: RunFolder, benchmarks: BenchmarkIndex) -> dict[str, Any]:
+    """What was looked for and what was removed: ``decontamination.json``."""
+    removed = [
+        {"draft": row["draft"], "question": row["question"], "is": row["detail"]}
+        for verdicts in folder.read_rounds("verdicts", ["draft", "question", "reason", "detail"])
+        for row in verdicts.to_pylist()
+        if row["reason"] == "contaminated"
+    ]
+    drafts = Counter(each["is"].partition(":")[0] for each in removed)
+    sizes = benchmarks.count_by_benchmark()
+    return {
+        "benchmarks": {name: {"questions": n, "drafts": drafts[name]} for name, n in sizes.items()},
+        "removed": removed,
+    }
+
+
+def _reference_facts(reference: pa.Table) -> dict[str, int]:
     """How often knowledge points were stated in the seeds, how many they are, how many once."""
     times = reference["multiplicity"].to_numpy()
     return {
@@ -128,7 +137,7 @@ def write_pool_points(folder: RunFolder, inputs: LoopInputs, result: SynthesisRe
     """
     inventory, exposures = result.context.inventory, result.state.pool.exposures
     held = np.flatnonzero(exposures)
-    log10, novel = locate_pool_points(inputs, inventory.points[held], held)
+    log10, novel = _locate_pool_points(inputs, inventory.points[held], held)
     table = pa.table(
         {
             "text": pa.array([inventory.texts[row] for row in held], pa.string()),
@@ -144,7 +153,7 @@ def write_pool_points(folder: RunFolder, inputs: LoopInputs, result: SynthesisRe
     return float(novel.mean()) if len(held) else 0.0
 
 
-def locate_pool_points(
+def _locate_pool_points(
     inputs: LoopInputs, points: Float32Array, rows: Int64Array
 ) -> tuple[Float64Array, BoolArray]:
     """log10 density and novelty of pool points; those of the reference were measured already."""

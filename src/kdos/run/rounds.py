@@ -14,12 +14,15 @@ from kdos.checks import KnownQuestions, count_refusal_reasons
 from kdos.config import Config
 from kdos.density import Space, cell_log_density
 from kdos.density.profile import effective_cells
-from kdos.embed import LexicalEmbedder
 from kdos.llm import BudgetSpentError
 from kdos.pool import Pool, Tally, column_values
 from kdos.report import LivePage
-from kdos.run.benchmarks import index_benchmarks, paraphrase_check, read_benchmark_questions
-from kdos.run.prepare import LoopInputs
+from kdos.run.prepare import (
+    LoopInputs,
+    index_benchmarks,
+    paraphrase_check,
+    read_benchmark_questions,
+)
 from kdos.run.target import cell_target, warn_of_few_points, write_target_table
 from kdos.sampler import POINTS_PER_SAMPLE, Deficit
 from kdos.synthesize import (
@@ -99,7 +102,6 @@ def synthesis_context(config: Config, inputs: LoopInputs, *, ask: Ask) -> Synthe
     space, inventory = inputs.space, inputs.inventory
     links = inputs.library.link_seeds(inventory, n_cells=space.n_cells)
     questions, embedder = read_benchmark_questions(config.benchmarks), inputs.embedder
-    knows_meaning = embedder.name != LexicalEmbedder.name
     return SynthesisContext(
         config=config,
         space=space,
@@ -111,9 +113,7 @@ def synthesis_context(config: Config, inputs: LoopInputs, *, ask: Ask) -> Synthe
         ask=ask,
         embed_texts=embedder.embed,
         benchmarks=index_benchmarks(questions),
-        refuse_paraphrases=(
-            paraphrase_check(questions, embedder.embed) if questions and knows_meaning else None
-        ),
+        refuse_paraphrases=paraphrase_check(questions, embedder),
     )
 
 

@@ -2,8 +2,9 @@
 
 import math
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -75,7 +76,7 @@ def cell_target(config: Config, inputs: LoopInputs, links: SeedLinks) -> Float64
         log_volumes=space.log_volumes,
         counts=np.bincount(links.cells, minlength=space.n_cells),
         budget=math.ceil(config.budget.samples * POINTS_PER_SAMPLE),
-        demand=read_demand(config.target, inputs),
+        demand=_read_demand(config.target, inputs),
     )
     if not config.disciplines:
         return log_q
@@ -109,34 +110,33 @@ def warn_of_few_points(context: SynthesisContext) -> None:
         )
 
 
-def read_demand(target: str, inputs: LoopInputs) -> Float64Array | None:
-    """The demand for each cell under a ``demand:FILE`` target, shape (n_cells,); None otherwise.
-
-    Each row of the file is a question, placed in the run's space. One with a number `loss` (nats)
-    counts as much as that; of those with a truth value `correct` only the wrong ones count; others
-    count once each.
-
-    Raises:
-        InputError: There is no such file, no field holds questions, or none of them counts.
-    """
+def _read_demand(target: str, inputs: LoopInputs) -> Float64Array | None:
+    """The demand for each cell under a ``demand:FILE`` target, shape (n_cells,); None otherwise."""
     path = demand_file(target)
     if path is None:
         return None
-    texts, weights = zip(*weighted_questions(Path(path)), strict=True)
+    texts, weights = zip(*read_weighted_questions(Path(path)), strict=True)
     space = inputs.space
     cells = space.assign_cells(space.project(embed_in_blocks(inputs.embedder, texts)))
     return np.bincount(cells, weights=weights, minlength=space.n_cells).astype(np.float64)
 
 
-def weighted_questions(path: Path) -> list[tuple[str, float]]:
-    """The questions that count, each with how much."""
-    found = [pair for pair in _read_weighted(path) if pair[1] > 0]
+def read_weighted_questions(path: Path) -> list[tuple[str, float]]:
+    """The questions of a demand file that count, each with how much.
+
+    One with a number `loss` (nats) counts as much as that; of those with a truth value `correct`
+    only the wrong ones count; others count once each.
+
+    Raises:
+        InputError: There is no such file, no field holds questions, or none of them counts.
+    """
+    found = [pair for pair in _iterate_weighted(path) if pair[1] > 0]
     if not found:
         raise InputError.at(path, "must hold at least one question that counts. Got none")
     return found
 
 
-def _read_weighted(path: Path) -> Iterator[tuple[str, float]]:
+def _iterate_weighted(path: Path) -> Iterator[tuple[str, float]]:
     """Each question with what it counts; rows without a text are passed over."""
     names = list_table_fields(path)
     field = resolve_field("question", names) or resolve_field("text", names)
@@ -148,11 +148,10 @@ def _read_weighted(path: Path) -> Iterator[tuple[str, float]]:
         values = rows.batch.column(weight).to_pylist() if weight else [None] * len(found)
         for row, (text, value) in enumerate(zip(found, values, strict=True)):
             if text is not None:
-                yield text, question_weight(value, weight, rows, row)
+                yield text, _question_weight(value, weight, rows, row)
 
 
-def question_weight(value: Any, weight: str | None, rows: Rows, row: int) -> float:
-    """What one question counts."""
+def _question_weight(value: Any, weight: str | None, rows: Rows, row: int) -> float:
     if value is None:
         return 1.0
     if weight == CORRECT_FIELD and isinstance(value, bool):
@@ -173,18 +172,20 @@ def read_run_deficit(path: Path, *, examples: int) -> RunDeficit:
     folder.require_config()
     if not folder.target.is_file():
         raise InputError(f"{folder.path} has no target yet: the run has not come to its loop.")
-    config = folder.read_config()
-    table = read_parquet(folder.target)
-    n_cells = table.num_rows
-    samples, held, picks, known = count_pool(folder, n_cells)
-    each = int(held.sum()) / samples if samples else POINTS_PER_SAMPLE
+    wanted, table = folder.read_config().budget.samples, read_parquet(folder.target)
     q, reachable = table["q"].to_numpy(), table["reachable"].to_numpy(zero_copy_only=False)
-    budget = math.ceil(config.budget.samples * each)
-    gap, quota = measure_reachable(held, q, reachable, budget=budget)
+    samples, held, picks, exposures = _count_pool(folder, len(q))
+    each = int(held.sum()) / samples if samples else POINTS_PER_SAMPLE
+    gap, quota = _measure_reachable(held, q, reachable, budget=math.ceil(wanted * each))
+    texts_of: list[list[str]] = [[] for _ in q]
+    for point in read_parquet(folder.knowledge_points, ["text", "cell"]).to_pylist():
+        texts_of[point["cell"]].append(point["text"])
+
+    def exposures_of(text: str) -> int:
+        return exposures[fact_key(text)]
+
     wanting = np.flatnonzero((quota > held) | ~reachable)
-    order = wanting[np.lexsort((wanting, -(quota - held)[wanting]))]
-    points = read_parquet(folder.knowledge_points, ["text", "cell"])
-    by_cell = texts_by_cell(column_values(points, "text"), column_values(points, "cell"), n_cells)
+    order = wanting[np.argsort((held - quota)[wanting], kind="stable")]
     cells = tuple(
         CellDeficit(
             cell=int(cell),
@@ -194,14 +195,14 @@ def read_run_deficit(path: Path, *, examples: int) -> RunDeficit:
             missing=max(int(quota[cell] - held[cell]), 0),
             picks=int(picks[cell]),
             reachable=bool(reachable[cell]),
-            examples=least_exposed(by_cell[cell], known, examples),
+            examples=tuple(sorted(texts_of[cell], key=exposures_of)[:examples]),
         )
         for cell in order
     )
-    return RunDeficit(samples, config.budget.samples, gap, float(q[~reachable].sum()), cells)
+    return RunDeficit(samples, wanted, gap, float(q[~reachable].sum()), cells)
 
 
-def measure_reachable(
+def _measure_reachable(
     held: Int64Array, q: Float64Array, reachable: BoolArray, *, budget: int
 ) -> tuple[Gap, Int64Array]:
     """The gap over cells that can be reached, and every cell's quota of the budget."""
@@ -214,32 +215,22 @@ def measure_reachable(
     return measure_gap(held, rest), np.where(reachable, water_filled_quotas(rest, budget), quota)
 
 
-def count_pool(folder: RunFolder, n_cells: int) -> tuple[int, Int64Array, Int64Array, Counter[str]]:
-    """Samples, knowledge points and picks by cell, and how often each knowledge point is held."""
+def _count_pool(
+    folder: RunFolder, n_cells: int
+) -> tuple[int, Int64Array, Int64Array, Counter[str]]:
+    """Samples, knowledge points and picks by cell, and exposures by `fact_key`."""
     samples = 0
-    cells: list[int] = []
-    known: Counter[str] = Counter()
-    for held in folder.read_rounds("samples", ["knowledge_points", "cells"]):
-        samples += held.num_rows
-        cells += [cell for row in column_values(held, "cells") for cell in row]
-        known.update(
-            fact_key(text) for row in column_values(held, "knowledge_points") for text in row
-        )
-    aimed = [
-        c for picks in folder.read_rounds("picks", ["cell"]) for c in column_values(picks, "cell")
-    ]
-    by_cell = [np.bincount(np.array(each, np.int64), minlength=n_cells) for each in (cells, aimed)]
-    return samples, by_cell[0], by_cell[1], known
+    held, picks = np.zeros(n_cells, np.int64), np.zeros(n_cells, np.int64)
+    exposures: Counter[str] = Counter()
+    for table in folder.read_rounds("samples", ["knowledge_points", "cells"]):
+        samples += table.num_rows
+        held += _count_by_cell(chain.from_iterable(column_values(table, "cells")), n_cells)
+        texts = chain.from_iterable(column_values(table, "knowledge_points"))
+        exposures.update(map(fact_key, texts))
+    for table in folder.read_rounds("picks", ["cell"]):
+        picks += _count_by_cell(column_values(table, "cell"), n_cells)
+    return samples, held, picks, exposures
 
 
-def texts_by_cell(texts: Sequence[str], cells: Sequence[int], n_cells: int) -> list[list[str]]:
-    """The knowledge points of each cell."""
-    found: list[list[str]] = [[] for _ in range(n_cells)]
-    for text, cell in zip(texts, cells, strict=True):
-        found[cell].append(text)
-    return found
-
-
-def least_exposed(texts: Sequence[str], known: Counter[str], count: int) -> tuple[str, ...]:
-    """The first `count` of the knowledge points that samples hold least."""
-    return tuple(sorted(texts, key=lambda text: known[fact_key(text)])[:count])
+def _count_by_cell(cells: Iterable[int], n_cells: int) -> Int64Array:
+    return np.bincount(np.fromiter(cells, np.int64), minlength=n_cells)

@@ -28,12 +28,7 @@ class FinishedRound(NamedTuple):
 
 
 def stop_reason(
-    gap: Gap,
-    *,
-    samples: int,
-    wanted: int,
-    history: Sequence[FinishedRound],
-    reachable: bool = True,
+    gap: Gap, *, samples: int, wanted: int, history: Sequence[FinishedRound], reachable: bool = True
 ) -> str | None:
     """Why the loop ends now, or None if it goes on.
 
