@@ -1,12 +1,6 @@
 """What becomes of a draft: drafts in; refusals, each with a reason and a class, out."""
 
-from kdos.checks.answers import AnswerSpan, find_quote_span, locate_answer_evidence
-from kdos.checks.decontamination import (
-    AnsweredQuestion,
-    BenchmarkIndex,
-    ParaphraseMatch,
-    find_paraphrases,
-)
+from kdos.checks.answers import AnswerSpan, locate_answer_evidence
 from kdos.checks.draft_checks import (
     DraftInContext,
     answer_aliases,
@@ -23,8 +17,13 @@ from kdos.checks.draft_checks import (
     check_uncontaminated,
     find_first_refusals,
 )
-from kdos.checks.judging import Ruling, check_attempts_agree, combine_judgements
-from kdos.checks.known_questions import KnownQuestions, QuestionMatch
+from kdos.checks.judging import check_attempts_agree, combine_judgements
+from kdos.checks.known_questions import (
+    AnsweredQuestion,
+    BenchmarkIndex,
+    KnownQuestions,
+    find_paraphrases,
+)
 from kdos.checks.refusals import (
     REASONS,
     count_error_classes,
@@ -40,9 +39,6 @@ __all__ = [
     "BenchmarkIndex",
     "DraftInContext",
     "KnownQuestions",
-    "ParaphraseMatch",
-    "QuestionMatch",
-    "Ruling",
     "answer_aliases",
     "check_answer_not_leaked",
     "check_attempts_agree",
@@ -61,7 +57,6 @@ __all__ = [
     "count_refusal_reasons",
     "find_first_refusals",
     "find_paraphrases",
-    "find_quote_span",
     "is_rewritable",
     "locate_answer_evidence",
     "make_refusal",

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from kdos.checks.sentence_checks import has_unspaced_letter
-from kdos.pool import Draft, Evidence, Passage
+from kdos.pool import Evidence, Passage
 from kdos.pool.grouping import normalise_text
 
 _MONTH_NAMES = (
@@ -41,9 +41,10 @@ _SMALL: dict[str, int] = {
     **{word: 10 * number for number, word in enumerate(_TENS.split(), start=2)},
 }
 _LARGE: dict[str, int] = {"hundred": 100, "thousand": 1_000, "million": 10**6, "billion": 10**9}
-_RANKS = "first second third fourth fifth sixth seventh eighth ninth tenth"
-_RANK_FORMS = "1st 2nd 3rd 4th 5th 6th 7th 8th 9th 10th"
-_ORDINALS: dict[str, str] = dict(zip(_RANKS.split(), _RANK_FORMS.split(), strict=True))
+_ORDINALS = {
+    "first": "1st", "second": "2nd", "third": "3rd", "fourth": "4th", "fifth": "5th",
+    "sixth": "6th", "seventh": "7th", "eighth": "8th", "ninth": "9th", "tenth": "10th",
+}  # fmt: skip
 _CARDINALS = frozenset([*_SMALL, *_LARGE])
 _CARDINAL = _alternatives_pattern([*_SMALL, *_LARGE])
 _SPELT = re.compile(rf"\b{_CARDINAL}(?:(?:-| and | ){_CARDINAL})*\b")
@@ -209,15 +210,6 @@ def find_quote_span(quote: str, text: str) -> tuple[int, int] | None:
     return found.span() if found else None
 
 
-def find_misquoted_evidence(draft: Draft, passages: Mapping[str, Passage]) -> Evidence | None:
-    """The first piece of evidence that does not stand in the passage it names."""
-    for piece in draft.evidence:
-        passage = passages.get(piece.passage)
-        if passage is None or find_quote_span(piece.quote, passage.text) is None:
-            return piece
-    return None
-
-
 def locate_answer_evidence(
     evidence: Sequence[Evidence], answer: str, passages: Mapping[str, Passage]
 ) -> AnswerSpan | None:
@@ -229,18 +221,18 @@ def locate_answer_evidence(
             continue
         inside = find_answer_span(answer, passage.text[span[0] : span[1]])
         if inside is not None:
-            start = passage.start + span[0]
-            return AnswerSpan(passage.document, start + inside[0], start + inside[1])
+            start, end = (passage.start + span[0] + at for at in inside)
+            return AnswerSpan(passage.document, start, end)
     return None
 
 
 def find_answer_span(answer: str, text: str) -> tuple[int, int] | None:
     """Where the answer stands in the text as words of its own; case may differ if it must."""
     answer = answer.strip()
-    for wanted, held in ((answer, text), (answer.lower(), text.lower())):
-        start = find_whole_words(wanted, held)
+    for wanted, searched in ((answer, text), (answer.lower(), text.lower())):
+        start = find_whole_words(wanted, searched)
         # Lower case may change a text's length (İ): offsets would then point elsewhere.
-        if start >= 0 and len(held) == len(text):
+        if start >= 0 and len(searched) == len(text):
             return start, start + len(answer)
     return find_quote_span(answer, text) if " " in answer else None
 

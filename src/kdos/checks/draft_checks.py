@@ -9,12 +9,12 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import combinations
+from itertools import chain, combinations
 from typing import TypeVar
 
-from kdos.checks.answers import find_leaked_answer, find_misquoted_evidence, locate_answer_evidence
-from kdos.checks.decontamination import BenchmarkIndex
+from kdos.checks.answers import find_leaked_answer, find_quote_span, locate_answer_evidence
 from kdos.checks.known_questions import (
+    BenchmarkIndex,
     KnownQuestions,
     answers_agree,
     differ_by_names,
@@ -44,7 +44,6 @@ MIN_KNOWLEDGE_POINT, MAX_KNOWLEDGE_POINT = 8, 500
 """Lengths in characters (our design)."""
 COPIED_WORD_SHARE = 0.7
 """Share of a seed question's words, small ones aside, that make the draft a copy (our design)."""
-
 CACHED_POINTS = 8192
 """Knowledge points of which is remembered what they say: they come in many drafts."""
 MIN_SHAPED_SAMPLES = 100
@@ -65,7 +64,6 @@ _OPTION_ANSWER = re.compile(
 )
 _DENIALS = ("not", "n't", "never", "no longer", "不", "未", "没")
 _NEGATION = re.compile(r"n(?:(?<=\bn)(?:ot|ever|o longer)|'t)\b|[不未没]")
-_DIGIT = re.compile(r"\d")
 # Begins after no letter, digit or dot and ends before no letter: `i4` and `v.2` hold none.
 _NUMBER = re.compile(r"\d(?<![\w.]\d)(?:[\d,.]*\d)?(?!\w)")
 _ONE_VALUED = re.compile(
@@ -137,13 +135,8 @@ def find_first_refusals(
 def answer_aliases(answer: str, seeds: Sequence[Seed]) -> tuple[str, ...]:
     """The answer, and every other form in which a seed with the same answer gives it."""
     wanted = normalise_text(answer)
-    others = [
-        form
-        for seed in seeds
-        if wanted in map(normalise_text, seed.answers)
-        for form in seed.answers
-    ]
-    return tuple(dict.fromkeys([answer, *others]))
+    same = (seed.answers for seed in seeds if wanted in map(normalise_text, seed.answers))
+    return tuple(dict.fromkeys([answer, *chain.from_iterable(same)]))
 
 
 def check_lengths(draft: Draft) -> Refusal | None:
@@ -160,7 +153,7 @@ def check_lengths(draft: Draft) -> Refusal | None:
 
 def _minimum_length(text: str, least: int) -> int:
     """The least length of a text: half as much where a letter is a syllable or a word."""
-    return least if text.isascii() or not has_unspaced_letter(text) else least // 2
+    return least // 2 if has_unspaced_letter(text) else least
 
 
 def check_knowledge_points(draft: Draft) -> Refusal | None:
@@ -174,15 +167,11 @@ def check_knowledge_points(draft: Draft) -> Refusal | None:
     # are never compared.
     said = "\n".join(points)
     denied = any(map(said.__contains__, _DENIALS)) and _NEGATION.search(said)
-    for one, other in combinations(points if denied else _points_with_numbers(points), 2):
+    compared = points if denied else [point for point in points if _NUMBER.search(point)]
+    for one, other in combinations(compared, 2):
         if statements_contradict(one, other):
             return make_refusal("knowledge_points_contradict", f"{one} | {other}")
     return None
-
-
-def _points_with_numbers(points: Sequence[str]) -> list[str]:
-    """The knowledge points that hold a number."""
-    return [point for point in points if _DIGIT.search(point) and _NUMBER.search(point)]
 
 
 def statements_contradict(one: str, other: str) -> bool:
@@ -200,7 +189,6 @@ def statements_contradict(one: str, other: str) -> bool:
 
 @lru_cache(maxsize=CACHED_POINTS)
 def _without_negation(point: str) -> str:
-    """The knowledge point, normalised, without what denies it."""
     return normalise_text(_NEGATION.sub("", point))
 
 
@@ -229,8 +217,8 @@ def check_not_multiple_choice(draft: Draft) -> Refusal | None:
 
 def check_answer_not_leaked(draft: Draft, answers: Sequence[str]) -> Refusal | None:
     """The answer does not stand in the question, in whatever dress."""
-    given = find_leaked_answer(draft.question, answers)
-    return make_refusal("answer_directly_in_question", given) if given else None
+    leaked = find_leaked_answer(draft.question, answers)
+    return make_refusal("answer_directly_in_question", leaked) if leaked else None
 
 
 def check_concrete_instances(draft: Draft) -> Refusal | None:
@@ -265,7 +253,7 @@ def check_logic(draft: Draft, logic: Logic | Fault) -> Refusal | None:
 def check_logic_shape(name: str, shapes: ShapeCounts, *, most: float) -> Refusal | None:
     """The shape of this name is not that of more than a share `most` of the pool's already.
 
-    Nothing is refused for it before SHAPES_COUNTED samples: early on every shape is frequent.
+    Nothing is refused for it before `MIN_SHAPED_SAMPLES` samples: early on every shape is frequent.
     """
     if most >= 1 or shapes.counts.total() < MIN_SHAPED_SAMPLES:
         return None
@@ -277,8 +265,10 @@ def check_evidence(draft: Draft, passages: Mapping[str, Passage]) -> Refusal | N
     """Each quote stands in the passage it names, and one of them holds the answer."""
     if not draft.evidence:
         return make_refusal("no_evidence")
-    if wrong := find_misquoted_evidence(draft, passages):
-        return make_refusal("evidence_not_in_passage", f"{wrong.passage}: {wrong.quote}")
+    for piece in draft.evidence:
+        passage = passages.get(piece.passage)
+        if passage is None or find_quote_span(piece.quote, passage.text) is None:
+            return make_refusal("evidence_not_in_passage", f"{piece.passage}: {piece.quote}")
     if locate_answer_evidence(draft.evidence, draft.answer, passages) is None:
         return make_refusal("answer_not_in_evidence", draft.answer)
     return None
@@ -288,13 +278,13 @@ def check_not_seed_copy(
     draft: Draft, answers: Sequence[str], seeds: Sequence[Seed]
 ) -> Refusal | None:
     """The question is not one of its own seeds again."""
-    wording, given = read_sentence_words(draft.question), normalise_answers(answers)
+    wording, ours = read_sentence_words(draft.question), normalise_answers(answers)
     for seed in seeds:
         source = read_sentence_words(seed.question)
         # A question about another name is a new one, however much of the phrasing it borrows.
         if differ_by_names(wording, source) or word_overlap(wording, source) < COPIED_WORD_SHARE:
             continue
-        same = answers_agree(given, normalise_answers(seed.answers))
+        same = answers_agree(ours, normalise_answers(seed.answers))
         if same is not False or is_nearly_verbatim(wording, source):
             return make_refusal("copied_question", f"{seed.id}: {seed.question}")
     return None

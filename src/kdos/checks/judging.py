@@ -29,6 +29,8 @@ from kdos.tasks import (
     read_judgement,
 )
 
+Owner = TypeVar("Owner")
+
 MAJORITY = 0.5
 """More than this share of judges must pass a check or criterion."""
 AGREEING_SHARE = 0.5
@@ -37,14 +39,14 @@ AGREEING_SHARE = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Ruling:
-    """What k judges say together: the refusal, if any; the share that passed each criterion.
+    """What judges and attempts say together: why a draft falls, if it does.
 
-    `misquoted` names, once for each judge, the criteria that were held to be met with a quote
-    that stands in no passage.
+    `passed` is the share of judges that passed each criterion. `misquoted` names, once for each
+    judge, the criteria that were held to be met with a quote that stands in no passage.
     """
 
-    refusal: Refusal | None
-    passed: Mapping[str, float]
+    refusal: Refusal | None = None
+    passed: Mapping[str, float] = field(default_factory=dict[str, float])
     misquoted: tuple[str, ...] = ()
 
 
@@ -63,28 +65,25 @@ def combine_judgements(
     read = [one for one in judgements if isinstance(one, Judgement)]
     if not read:
         unread = next((one for one in judgements if isinstance(one, Refusal)), None)
-        return Ruling(unread or make_refusal("no_reply", "no judge was asked"), {})
-    misquoted = [find_misquoted_criteria(one, passages) for one in read]
+        return Ruling(unread or make_refusal("no_reply", "no judge was asked"))
+    misquoted = [_find_misquoted_criteria(one, passages) for one in read]
+    judged = list(zip(read, misquoted, strict=True))
     counted = [name for name in CHECKS | CRITERIA if name in names]
     passed = {
-        name: sum(
-            one.passed[name] and name not in wrong
-            for one, wrong in zip(read, misquoted, strict=True)
-        )
-        / len(read)
+        name: sum(one.passed[name] and name not in wrong for one, wrong in judged) / len(read)
         for name in counted
     }
+    misquotes = tuple(name for wrong in misquoted for name in wrong if name in counted)
     failed = next((name for name, share in passed.items() if share <= least), None)
-    wrong = tuple(name for each in misquoted for name in each if name in counted)
     if failed is None:
-        return Ruling(None, passed, wrong)
+        return Ruling(None, passed, misquotes)
+    # A criterion that a majority holds to be met falls for want of a quote alone.
     believed = sum(one.passed[failed] for one in read) / len(read) > least
-    return Ruling(
-        make_refusal(f"unproven_{failed}") if believed else judgement_refusal(failed), passed, wrong
-    )
+    refusal = make_refusal(f"unproven_{failed}") if believed else judgement_refusal(failed)
+    return Ruling(refusal, passed, misquotes)
 
 
-def find_misquoted_criteria(judgement: Judgement, passages: Sequence[Passage]) -> tuple[str, ...]:
+def _find_misquoted_criteria(judgement: Judgement, passages: Sequence[Passage]) -> tuple[str, ...]:
     """The criteria a judge holds to be met without a quote that stands in a passage."""
     return tuple(
         name
@@ -101,26 +100,21 @@ def check_attempts_agree(
 
     Attempts that all end in "I do not know" say that the passages do not hold the knowledge.
     """
-    given = [attempt for attempt in attempts if isinstance(attempt, str)]
-    if not given:
+    read = [attempt for attempt in attempts if isinstance(attempt, str)]
+    if not read:
         return next((one for one in attempts if isinstance(one, Refusal)), make_refusal("no_reply"))
-    if not any(attempt.strip() for attempt in given):
-        return make_refusal("unanswerable", f"{len(given)} attempts")
+    if not any(attempt.strip() for attempt in read):
+        return make_refusal("unanswerable", f"{len(read)} attempts")
     forms = [canonicalise_text(answer) for answer in answers]
-    alike = sum(_forms_overlap(canonicalise_text(attempt), forms) for attempt in given)
-    if alike >= least * len(given):
+    alike = sum(_forms_overlap(canonicalise_text(attempt), forms) for attempt in read)
+    if alike >= least * len(read):
         return None
-    return make_refusal(
-        "not_answered_alike", f"{alike} of {len(given)} attempts; others: {given[0]}"
-    )
+    return make_refusal("not_answered_alike", f"{alike} of {len(read)} attempts; others: {read[0]}")
 
 
 def _forms_overlap(attempt: str, forms: Sequence[str]) -> bool:
     """Does the attempt hold one of the forms, or one of them the attempt?"""
     return any(occurs_as_words(form, attempt) or occurs_as_words(attempt, form) for form in forms)
-
-
-Owner = TypeVar("Owner")
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,27 +132,14 @@ class ReviewCase:
     prefix: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Review:
-    """Why a draft falls, if it does, and the share of judges that passed each criterion."""
-
-    refusal: Refusal | None = None
-    passed: Mapping[str, float] = field(default_factory=dict[str, float])
-
-
 def review_cases(
     cases: Iterable[tuple[Owner, ReviewCase | None]], *, judges: int, attempts: int, ask: Ask
-) -> Iterator[tuple[Owner, Review]]:
-    """Each owner with the review of its case, in order; an owner without a case costs nothing.
+) -> Iterator[tuple[Owner, Ruling]]:
+    """Each owner with the ruling on its case, in order; an owner without a case costs nothing.
 
     A stream in and a stream out: requests of later cases go out while replies to earlier ones are
-    awaited.
-
-    Args:
-        cases: What is to be reviewed, each with whatever it belongs to.
-        judges: Judges asked about each case.
-        attempts: Times that each question is answered unseen.
-        ask: Sends requests to a model.
+    awaited. Each case is shown to `judges` judges, and its question answered unseen `attempts`
+    times.
     """
     asked = (
         ((number, owner, case), request)
@@ -170,7 +151,7 @@ def review_cases(
         group = list(pairs)
         _, owner, case = group[0][0]
         replies = [reply for _, reply in group if reply is not None]
-        yield owner, read_review(case, replies) if case and replies else Review()
+        yield owner, _read_ruling(case, replies) if case and replies else Ruling()
 
 
 def _case_requests(case: ReviewCase | None, judges: int, attempts: int) -> Iterator[Request | None]:
@@ -178,28 +159,20 @@ def _case_requests(case: ReviewCase | None, judges: int, attempts: int) -> Itera
     if case is None or judges + attempts == 0:
         yield None
         return
-    for number in range(judges):
-        yield _with_prefix(ask_judgement(case.draft, passages=case.passages, judge=number), case)
-    for number in range(attempts):
-        yield _with_prefix(ask_answer(case.draft, passages=case.passages, attempt=number), case)
+    draft, passages = case.draft, case.passages
+    requests = [ask_judgement(draft, passages=passages, judge=n) for n in range(judges)]
+    requests += [ask_answer(draft, passages=passages, attempt=n) for n in range(attempts)]
+    for request in requests:
+        yield replace(request, id=f"{case.prefix}{request.id}")
 
 
-def _with_prefix(request: Request, case: ReviewCase) -> Request:
-    return replace(request, id=f"{case.prefix}{request.id}")
-
-
-def read_review(case: ReviewCase, replies: Sequence[Reply]) -> Review:
+def _read_ruling(case: ReviewCase, replies: Sequence[Reply]) -> Ruling:
     """What judges and attempts say together; a judge's refusal goes before an attempt's."""
-    judgements: list[Judgement | Refusal] = [
-        read_judgement(reply) for reply in replies if reply.request.task == "judge"
-    ]
+    judgements = [read_judgement(reply) for reply in replies if reply.request.task == "judge"]
     attempts = [read_answer(reply) for reply in replies if reply.request.task == "answer"]
-    ruling = (
-        combine_judgements(judgements, passages=case.passages, names=case.criteria)
-        if judgements
-        else None
-    )
-    refusal = ruling.refusal if ruling else None
-    if refusal is None and attempts:
-        refusal = check_attempts_agree(case.answers, attempts)
-    return Review(refusal, ruling.passed if ruling else {})
+    ruling = Ruling()
+    if judgements:
+        ruling = combine_judgements(judgements, passages=case.passages, names=case.criteria)
+    if ruling.refusal is None and attempts:
+        return replace(ruling, refusal=check_attempts_agree(case.answers, attempts))
+    return ruling

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 
 from kdos.pool.wording import WIDE_LETTERS
 
-# Any letter counts here, Hangul too; `kdos.pool.sentences.is_mostly_unspaced` asks for a third.
 _UNSPACED_LETTER = re.compile(f"[{WIDE_LETTERS}]")
 _HAN = re.compile(r"[㐀-䶿一-鿿豈-﫿]")
 _SCRIPTS = {
@@ -21,6 +20,28 @@ _SCRIPTS = {
 }
 # Languages whose script is named after itself or after another language.
 _SCRIPT_OF = {"ru": "cyrillic", "uk": "cyrillic", "bg": "cyrillic", "sr": "cyrillic", "fa": "ar"}
+_CASED = re.compile(r"[A-Za-zÀ-ÖØ-öø-ɏͰ-ӿ]")
+_NAME = re.compile(
+    r"(?<=[^\s.!?:])[ \t(\"'“‘«-]+[A-ZÀ-ÖØ-ÞΑ-ΩЀ-Я]|\d|[A-Za-z]_[A-Za-z]|\w\.\w|[a-z][A-Z]|`|__"
+    r"|[\"“«‘'《「『]\w|^[A-Z]{2,}"
+)
+_USUAL_NAME = re.compile(r" (?<=[^\s.!?:] )[A-Z]")
+_ASKS_FOR_INSTANCE = re.compile(
+    r"\b(?:who|whom|whose|when|where|how (?:many|much|long|old|tall|far|deep|high|often)|(?:what|"
+    r"which)(?: \w+){0,2} (?:year|date|day|month|century|decade|person|man|woman|city|town|country|"
+    r"state|river|company|team|author|actor|actress|king|queen|president|name|number|species))\b",
+    re.IGNORECASE,
+)
+_ABSTRACT = re.compile(
+    r"^(?:why|explain|describe|discuss|define|compare|summari[sz]e|analy[sz]e|outline)\b"
+    r"|\bwhat (?:is|are) (?:the )?(?:\w+ )?(?:importance|significance|meaning|definition|purpose|"
+    r"role|nature|concept|essence|advantages?|disadvantages?|benefits?|drawbacks?|challenges?|"
+    r"implications?|difference|relationship)\b"
+    r"|\bhow (?:does|do|can|should|might|is|are) \w+(?: \w+)? (?:affect|influence|impact|"
+    r"contribute|relate|help|shape|improve|work)\b"
+    r"|\bin general\b|为什么|什么是|谈谈|论述|如何理解|意义是什么",
+    re.IGNORECASE,
+)
 _LETTER = re.compile(r"[^\W\d_]")
 _SMALL_WORDS = {
     "en": "the of and in is was what which who to for on by with did how that from were are",
@@ -64,7 +85,7 @@ def detect_other_language(text: str, lang: str) -> str:
     wanted = _SCRIPT_OF.get(lang, lang)
     if script:
         return "" if script == wanted or (script, wanted) == ("zh", "ja") else script
-    if wanted in _SCRIPTS or wanted == "cyrillic":
+    if wanted in _SCRIPTS:
         return "latin"
     return _other_latin_language(text, lang)
 
@@ -73,10 +94,9 @@ def _dominant_script(text: str, letters: int) -> str:
     """The script other than Latin that holds a good share of the letters, or the empty string."""
     if text.isascii():
         return ""
-    for name, pattern in _SCRIPTS.items():
-        if len(pattern.findall(text)) >= SCRIPT_SHARE * letters:
-            return name
-    return ""
+    least = SCRIPT_SHARE * letters
+    found = (name for name, letter in _SCRIPTS.items() if len(letter.findall(text)) >= least)
+    return next(found, "")
 
 
 def _other_latin_language(text: str, lang: str) -> str:
@@ -88,36 +108,10 @@ def _other_latin_language(text: str, lang: str) -> str:
         return ""
     # Three small words and three times as many as of the own language: names and titles bring in
     # a few foreign ones ("Who wrote Der Zauberberg?").
-    own = len(_LANGUAGES[lang].intersection(words))
-    scores = {
-        name: len(small.intersection(words)) for name, small in _LANGUAGES.items() if name != lang
-    }
+    scores = {name: len(small.intersection(words)) for name, small in _LANGUAGES.items()}
+    own = scores.pop(lang)
     best = max(scores, key=lambda name: scores[name])
     return best if scores[best] >= max(3, 3 * own) else ""
-
-
-_CASED = re.compile(r"[A-Za-zÀ-ÖØ-öø-ɏͰ-ӿ]")
-_NAME = re.compile(
-    r"(?<=[^\s.!?:])[ \t(\"'“‘«-]+[A-ZÀ-ÖØ-ÞΑ-ΩЀ-Я]|\d|[A-Za-z]_[A-Za-z]|\w\.\w|[a-z][A-Z]|`|__"
-    r"|[\"“«‘'《「『]\w|^[A-Z]{2,}"
-)
-_USUAL_NAME = re.compile(r" (?<=[^\s.!?:] )[A-Z]")
-_ASKS_FOR_INSTANCE = re.compile(
-    r"\b(?:who|whom|whose|when|where|how (?:many|much|long|old|tall|far|deep|high|often)|(?:what|"
-    r"which)(?: \w+){0,2} (?:year|date|day|month|century|decade|person|man|woman|city|town|country|"
-    r"state|river|company|team|author|actor|actress|king|queen|president|name|number|species))\b",
-    re.IGNORECASE,
-)
-_ABSTRACT = re.compile(
-    r"^(?:why|explain|describe|discuss|define|compare|summari[sz]e|analy[sz]e|outline)\b"
-    r"|\bwhat (?:is|are) (?:the )?(?:\w+ )?(?:importance|significance|meaning|definition|purpose|"
-    r"role|nature|concept|essence|advantages?|disadvantages?|benefits?|drawbacks?|challenges?|"
-    r"implications?|difference|relationship)\b"
-    r"|\bhow (?:does|do|can|should|might|is|are) \w+(?: \w+)? (?:affect|influence|impact|"
-    r"contribute|relate|help|shape|improve|work)\b"
-    r"|\bin general\b|为什么|什么是|谈谈|论述|如何理解|意义是什么",
-    re.IGNORECASE,
-)
 
 
 def is_abstract_sentence(sentence: str, entities: Sequence[str], *, asked_for: str) -> bool:
@@ -127,11 +121,10 @@ def is_abstract_sentence(sentence: str, entities: Sequence[str], *, asked_for: s
     question, asking for an instance (who, when, which year) or being answered by one. Of a sentence
     in small letters only, which shows no names, the wording must be abstract as well.
     """
-    if _USUAL_NAME.search(sentence) or _names_entity(sentence, entities):
+    named = _USUAL_NAME.search(sentence) or _names_entity(sentence, entities)
+    if named or _NAME.search(sentence):
         return False
-    if _NAME.search(sentence):
-        return False
-    answered = asked_for != "" and names_instance(asked_for)
+    answered = asked_for != "" and _names_instance(asked_for)
     if sentence.islower() or not _CASED.search(sentence):
         return not answered and _ABSTRACT.search(sentence) is not None
     # From here on the sentence has capitals and none of them inside it: no name, unless it begins
@@ -143,25 +136,18 @@ def is_abstract_sentence(sentence: str, entities: Sequence[str], *, asked_for: s
     return not _begins_with_name(sentence, entities)
 
 
-def names_instance(text: str) -> bool:
+def _names_instance(text: str) -> bool:
     """Does a short text name something: has it a capital, a digit, an identifier, or no case?"""
     return text[:1].isupper() or not _CASED.search(text) or _NAME.search(f"x {text}") is not None
 
 
 def _names_entity(sentence: str, entities: Sequence[str]) -> bool:
     """Does the sentence hold a topic entity that is a name?"""
-    for entity in entities:
-        if entity in sentence and names_instance(entity):
-            return True
     lowered = sentence.casefold()
-    return any(entity.casefold() in lowered and names_instance(entity) for entity in entities)
+    return any(entity.casefold() in lowered and _names_instance(entity) for entity in entities)
 
 
 def _begins_with_name(sentence: str, entities: Sequence[str]) -> bool:
     """Does the sentence begin with a topic entity, as a statement about it does?"""
-    lowered = sentence.casefold()
-    return any(
-        lowered.startswith((entity.casefold(), f"the {entity.casefold()}"))
-        for entity in entities
-        if entity
-    )
+    lowered, names = sentence.casefold(), [each.casefold() for each in entities if each]
+    return any(lowered.startswith((name, f"the {name}")) for name in names)
