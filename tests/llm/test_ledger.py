@@ -1,5 +1,6 @@
 """The ledger: nothing asked twice, nothing lost, one reply for each request."""
 
+import hashlib
 import sqlite3
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 
 from kdos.errors import EngineError, StoreError
 from kdos.llm import Failure, Ledger, ScriptedEngine
+from kdos.llm.reply_store import KeyBloomFilter
 from kdos.tasks import Prompt, Reply, Request, Usage
 
 MEMORY = Path(":memory:")
@@ -184,3 +186,14 @@ def test_a_ledger_of_another_format_is_a_clear_error(tmp_path: Path) -> None:
     connection.close()
     with pytest.raises(StoreError, match="format is 99"):
         Ledger(path)
+
+
+def test_the_filter_lets_every_key_through_and_few_others():
+    def keys(kind, count):
+        return [hashlib.sha256(f"{kind} {n}".encode()).digest()[:16] for n in range(count)]
+
+    held = KeyBloomFilter()
+    for key in keys("in", 20_000):
+        held.add(key)
+    assert all(map(held.may_hold, keys("in", 20_000)))
+    assert sum(map(held.may_hold, keys("out", 20_000))) < 20

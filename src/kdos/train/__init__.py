@@ -1,8 +1,8 @@
 """Facts in; what small models of them remember, out."""
 
 from kdos.train.continued import ContinuedTraining, PretrainedModel
-from kdos.train.experiment import ExperimentDesign, Trial, run_design, run_trials
-from kdos.train.facts import SUBJECTS, Triple, fact_tokens, made_up_world
+from kdos.train.experiment import ExperimentDesign, Trial, cells_from_rows, run_design, run_trials
+from kdos.train.facts import SUBJECTS, VALUES, Triple, fact_tokens, made_up_world
 from kdos.train.proxies import (
     CHOICE_OPTIONS,
     FACTS_PER_STEP,
@@ -22,6 +22,7 @@ __all__ = [
     "FACTS_PER_STEP",
     "MODELS_PER_GROUP",
     "SUBJECTS",
+    "VALUES",
     "ContinuedTraining",
     "ExperimentDesign",
     "FactRecall",
@@ -32,6 +33,7 @@ __all__ = [
     "TrainingSpec",
     "Trial",
     "Triple",
+    "cells_from_rows",
     "evaluate_proxy",
     "fact_tokens",
     "made_up_world",

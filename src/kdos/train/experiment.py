@@ -93,6 +93,14 @@ def _measure_cell(
     return rows
 
 
+def cells_from_rows(rows: Sequence[MeasuredRow]) -> list[ExperimentCell]:
+    """The rows of an experiment as cells, in the order in which they were measured."""
+    parts: dict[tuple[int, int], list[MeasuredRow]] = {}
+    for row in rows:
+        parts.setdefault((row["params"], row["presentations"]), []).append(row)
+    return [_cell_from_rows(part) for part in parts.values()]
+
+
 def _cell_from_rows(rows: Sequence[MeasuredRow]) -> ExperimentCell:
     names = ("facts", "recall", "random_seed")
     columns = (np.array([row[name] for row in rows]) for name in names)
