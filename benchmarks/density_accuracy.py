@@ -11,9 +11,10 @@ import numpy as np
 from density_worlds import curved, dimensions, heavy, mixture, write_down
 from scipy.stats import spearmanr
 
-from kdos.density import fit_space, sampled_cell_log_density
+from kdos.density import fit_space
+from kdos.density.cells import sampled_cell_log_density
 from kdos.density.estimator import digamma, log_ball_volume
-from kdos.density.neighbours import search_all_points
+from kdos.density.neighbours.search import search_all_points
 
 TEN = np.log(10)
 

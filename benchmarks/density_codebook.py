@@ -12,7 +12,7 @@ import numpy as np
 from density_worlds import topics, write_down
 
 from kdos.density.codebook import train_codebook
-from kdos.density.neighbours import search_all_points
+from kdos.density.neighbours.search import search_all_points
 
 
 def kdos(points, cells):

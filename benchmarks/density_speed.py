@@ -41,7 +41,8 @@ def kdos_reduced(points):
 def kdos_sampled(points):
     """Thirty-two members of 2,000 cells stand for all: one density a cell."""
     from kdos.chance import keyed_generator
-    from kdos.density import Space, sampled_cell_log_density
+    from kdos.density import Space
+    from kdos.density.cells import sampled_cell_log_density
     from kdos.density.codebook import train_codebook
     from kdos.density.fit import fit_reduction
     from kdos.density.space import project_rows

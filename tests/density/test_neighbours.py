@@ -16,18 +16,19 @@ from kdos.density.codebook import (
     self_and_nearest,
     train_codebook,
 )
-from kdos.density.copies import find_copies
-from kdos.density.estimator import PointSet, build_index, find_neighbours
-from kdos.density.neighbours.csr import (
-    CsrLists,
-    all_in_one_group,
-    batch_parts,
-    group_rows_by_cell,
-    one_group_each,
-)
+from kdos.density.estimator import PointSet, build_index, find_copies, find_neighbours
 from kdos.density.neighbours.nearest import nearest_in_groups, nearest_of_all
 from kdos.density.neighbours.search import search_all_points, search_cells
-from kdos.density.neighbours.tiles import Tiles, build_tiles, multiply_rows
+from kdos.density.neighbours.tiles import (
+    CsrLists,
+    Tiles,
+    all_in_one_group,
+    batch_parts,
+    build_tiles,
+    group_rows_by_cell,
+    multiply_rows,
+    one_group_each,
+)
 from kdos.density.neighbours.top_k import find_threshold
 
 

@@ -5,15 +5,8 @@ import dataclasses
 import numpy as np
 import pytest
 
-from kdos.density import (
-    Space,
-    build_profile,
-    cell_log_density,
-    fit_space,
-    measure_density,
-    measure_pool_level,
-)
-from kdos.density.profile import UNITS_PER_NAT
+from kdos.density import Space, cell_log_density, fit_space, measure_density
+from kdos.density.cells import UNITS_PER_NAT, build_profile, measure_pool_level
 from kdos.errors import SpaceMismatchError, UsageError
 
 

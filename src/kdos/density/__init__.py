@@ -1,22 +1,12 @@
 """Vectors in; a frozen space, the density of every point and cell, and mergeable profiles out."""
 
-from kdos.density.cells import cell_log_density, sampled_cell_log_density
-from kdos.density.copies import find_copies, hash_rows
-from kdos.density.estimator import (
-    PointDensities,
-    PointIndex,
-    PointSet,
-    build_index,
-    distinct_points,
-    measure_density,
-)
+from kdos.density.cells import cell_log_density, effective_cells
+from kdos.density.estimator import find_copies, measure_density
 from kdos.density.fit import Reference, fit_space
-from kdos.density.profile import PoolLevel, Profile, build_profile, measure_pool_level
 from kdos.density.space import Space
 from kdos.density.stream import (
-    RowBatch,
+    EmbedTexts,
     RowDensities,
-    RowSample,
     SampledSpace,
     measure_other_dataset,
     measure_sampled_dataset,
@@ -31,31 +21,20 @@ from kdos.density.summary import (
 
 __all__ = [
     "CellView",
-    "PointDensities",
-    "PointIndex",
-    "PointSet",
-    "PoolLevel",
-    "Profile",
+    "EmbedTexts",
     "Reference",
-    "RowBatch",
     "RowDensities",
-    "RowSample",
     "SampledSpace",
     "Space",
-    "build_index",
-    "build_profile",
     "cell_log_density",
     "compare_datasets",
     "density_summary",
-    "distinct_points",
+    "effective_cells",
     "find_copies",
     "fit_space",
-    "hash_rows",
     "measure_density",
     "measure_other_dataset",
-    "measure_pool_level",
     "measure_sampled_dataset",
     "sample_rows",
-    "sampled_cell_log_density",
     "thinnest_and_densest_cells",
 ]

@@ -8,17 +8,15 @@ import numpy as np
 from numba import njit
 
 from kdos.arrays import Float32Array, Int32Array, Int64Array
-from kdos.density.neighbours import (
+from kdos.density.neighbours.nearest import nearest_in_groups, nearest_of_all
+from kdos.density.neighbours.search import search_all_points, search_cells
+from kdos.density.neighbours.tiles import (
     CsrLists,
     all_in_one_group,
     build_tiles,
     concatenate_lists,
     group_rows_by_cell,
-    nearest_in_groups,
-    nearest_of_all,
     one_group_each,
-    search_all_points,
-    search_cells,
     split_groups,
 )
 from kdos.threads import run_in_spans
@@ -225,32 +223,34 @@ def train_codebook(
         points, min(most * n_cells, max(FULL_SAMPLE_POINTS, least * n_cells)), rng
     )
     if n_cells <= MAX_FLAT_CELLS:
-        start = _sample_points(sample, n_cells, rng)
-        whole = all_in_one_group(len(sample)), all_in_one_group(n_cells)
-        centroids = run_lloyd(sample, whole[0], start, whole[1], normalize=normalize)
-        return Codebook(centroids[order_by_proximity(centroids)], np.array([0, n_cells]))
+        centroids = _train_in_one_group(sample, n_cells, rng, normalize)
+        return Codebook(centroids, np.array([0, n_cells]))
     n_groups = round(n_cells**0.5)
     training = _sample_points(sample, most * n_groups, rng)
-    start = _sample_points(training, n_groups, rng)
-    whole = all_in_one_group(len(training)), all_in_one_group(n_groups)
-    centres = run_lloyd(training, whole[0], start, whole[1], normalize=normalize)
-    centres = centres[order_by_proximity(centres)]
+    centres = _train_in_one_group(training, n_groups, rng, normalize)
     members = group_rows_by_cell(nearest_of_all(sample, centres), n_groups)
     # In the order of their groups the rounds take 2.5 s where they took 3.0 (10^6 points).
     sample = sample[members.items]
     members = CsrLists(members.offsets, np.arange(len(sample), dtype=np.int32))
-    sizes = allocate_cells(members.sizes, n_cells)
+    sizes = _allocate_cells(members.sizes, n_cells)
     groups = np.concatenate([[0], np.cumsum(sizes)])
     first = [
         start + np.sort(rng.choice(held, size, replace=False))
         for start, held, size in zip(members.offsets, members.sizes, sizes, strict=False)
     ]
     within = CsrLists(groups, np.arange(n_cells, dtype=np.int32))
-    centroids = run_lloyd(
-        sample, members, sample[np.concatenate(first)], within, normalize=normalize
-    )
+    centroids = _run_lloyd(sample, members, sample[np.concatenate(first)], within, normalize)
     order = [start + order_by_proximity(centroids[start:end]) for start, end in pairwise(groups)]
     return Codebook(centroids[np.concatenate(order)], np.unique(groups))
+
+
+def _train_in_one_group(
+    points: Float32Array, n_cells: int, rng: np.random.Generator, normalize: bool
+) -> Float32Array:
+    start = _sample_points(points, n_cells, rng)
+    members, within = all_in_one_group(len(points)), all_in_one_group(n_cells)
+    centroids = _run_lloyd(points, members, start, within, normalize)
+    return centroids[order_by_proximity(centroids)]
 
 
 def drop_empty_cells(codebook: Codebook, cells: Int32Array) -> tuple[Codebook, Int32Array]:
@@ -264,7 +264,7 @@ def drop_empty_cells(codebook: Codebook, cells: Int32Array) -> tuple[Codebook, I
     return smaller, renumbered[cells].astype(np.int32)
 
 
-def allocate_cells(held: Int64Array, wanted: int) -> Int64Array:
+def _allocate_cells(held: Int64Array, wanted: int) -> Int64Array:
     """`wanted` shared out: one to each group that holds anything, the rest in proportion.
 
     No group gets more than it holds; fractions go to the largest remainders.
@@ -278,12 +278,11 @@ def allocate_cells(held: Int64Array, wanted: int) -> Int64Array:
     return whole + (held > 0)
 
 
-def run_lloyd(
+def _run_lloyd(
     points: Float32Array,
     members: CsrLists,
     centroids: Float32Array,
     within: CsrLists,
-    *,
     normalize: bool,
 ) -> Float32Array:
     """Lloyd's algorithm in every group at once: `members` lists its points, `within` its centroids.
@@ -303,7 +302,7 @@ def run_lloyd(
 
 
 def _mean_centroids(centroids: Float32Array, within: CsrLists) -> Float32Array:
-    """The mean centroid of each group; of an empty group, zero."""
+    """Shape (n_groups, dim); zero for an empty group."""
     middles = np.zeros((len(within), centroids.shape[1]), np.float32)
     held = within.sizes > 0
     sums = np.add.reduceat(centroids.astype(np.float64), within.offsets[:-1][held])
@@ -350,7 +349,6 @@ def scale_to_unit_length(rows: Float32Array) -> Float32Array:
 
 
 def _sample_points(points: Float32Array, most: int, rng: np.random.Generator) -> Float32Array:
-    """At most so many of the points, in their order."""
     if len(points) <= most:
         return points
     return points[np.sort(rng.choice(len(points), most, replace=False))]

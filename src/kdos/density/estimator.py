@@ -3,28 +3,27 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
+import numpy.typing as npt
+from numba import njit
 
-from kdos.arrays import Float32Array, Float64Array, Int32Array
+from kdos.arrays import Float32Array, Float64Array, Int32Array, Int64Array, UInt32Array, UInt64Array
 from kdos.density.codebook import NEAR_PER_PROBE, Codebook, extend_short_lists
-from kdos.density.copies import find_copies
-from kdos.density.neighbours import (
-    CsrLists,
-    Neighbours,
-    Tiles,
-    build_tiles,
-    group_rows_by_cell,
-    search_cells,
-)
+from kdos.density.neighbours.search import Neighbours, search_cells
+from kdos.density.neighbours.tiles import CsrLists, Tiles, build_tiles, group_rows_by_cell
 from kdos.density.space import Space
 from kdos.errors import UsageError
+from kdos.threads import run_in_spans
 
+Number = TypeVar("Number", bound=np.generic)
+
+EULER_GAMMA = 0.5772156649015329
 # How many points a join looks at for each point, about, unless the caller names `probes`: 2^28
 # pairs in all, within these bounds. Spearman with the truth for 10^6 points in a mixture of 4K
 # components: 0.9475 with 1,024 candidates, 0.9484 with 1,536, 0.9485 with 2,048; exact 0.9495. For
 # 10^5 points, with 2,684, it is the exact one to 0.0002.
-EULER_GAMMA = 0.5772156649015329
 CANDIDATE_RANGE = 1536, 4096
 JOIN_PAIRS = 2**28
 # Past so many neighbour cells, groups of cells are probed instead.
@@ -42,52 +41,27 @@ class PointDensities:
 
 @dataclass(frozen=True, slots=True)
 class PointSet:
-    """Distinct points and their cells."""
+    """Distinct points, shape (n, dim), and their cells, shape (n,)."""
 
     points: Float32Array
     cells: Int32Array
 
 
 @dataclass(frozen=True, slots=True)
-class SearchPlan:
-    """How a pool is searched: by the cells of `codebook`, in `probes` of them besides the nearest.
-
-    `group_of_cell`, shape (n_cells,), has their numbers for the cells of the space; None where they
-    are the same cells.
-    """
-
-    codebook: Codebook
-    group_of_cell: Int32Array | None
-    probes: int
-
-    def searched_cells(self, cells: Int32Array) -> Int32Array:
-        """The cells to be searched, for cells of the space."""
-        return cells if self.group_of_cell is None else self.group_of_cell[cells]
-
-    @property
-    def near_cells(self) -> CsrLists:
-        """The cells that the points of each block choose from."""
-        return self.codebook.near_cells(min(NEAR_PER_PROBE * self.probes, len(self.codebook) - 1))
-
-
-@dataclass(frozen=True, slots=True)
 class PointIndex:
-    """A pool laid out in tiles by cell, to be searched as `plan` says.
+    """A pool laid out in tiles by the cells of `codebook`; a query looks into `probes` + 1 of them.
 
-    `near_cells` lists the cells that the queries of each block choose from.
+    `group_of_cell`, shape (n_cells,), has their numbers for the cells of the space, where these are
+    others. `near_cells` lists the cells that the queries of each block choose from.
     """
 
     point_set: PointSet
-    plan: SearchPlan
+    codebook: Codebook
+    group_of_cell: Int32Array | None
+    probes: int
     near_cells: CsrLists
     rows_by_cell: CsrLists
     tiles: Tiles
-
-
-def distinct_points(points: Float32Array, space: Space) -> PointSet:
-    """The distinct ones of some points."""
-    distinct = find_copies(points).keep_distinct(points)
-    return PointSet(distinct, space.assign_cells(distinct))
 
 
 def measure_density(
@@ -109,7 +83,10 @@ def measure_density(
     distinct = np.ascontiguousarray(copies.keep_distinct(points))
     queries = PointSet(distinct, space.assign_cells(distinct))
     if not isinstance(among, PointIndex):
-        pool = queries if among is None else distinct_points(among, space)
+        pool = queries
+        if among is not None:
+            distinct = find_copies(among).keep_distinct(among)
+            pool = PointSet(distinct, space.assign_cells(distinct))
         among = build_index(pool, space.codebook, probes=probes)
     radius = kth_distances(queries, among, space)
     log_rho = log_density_from_radius(radius, space.intrinsic_dim, k=space.k, r_min=space.r_min)
@@ -134,12 +111,19 @@ def build_index(pool: PointSet, codebook: Codebook, *, probes: int | None = None
     """
     if len(pool.points) == 0:
         raise UsageError("a pool must hold at least one point. Got none.")
-    plan = _plan_search(pool, codebook, probes=probes)
+    codebook, group_of_cell, probes = _plan_search(pool, codebook, probes)
     # Before the tiles: after them the peak of memory was 2.27 times the input, so it is 2.18.
-    near_cells = plan.near_cells
-    rows_by_cell = group_rows_by_cell(plan.searched_cells(pool.cells), len(plan.codebook))
-    tiles = build_tiles(pool.points, rows_by_cell, plan.codebook.centroids)
-    return PointIndex(pool, plan, near_cells, rows_by_cell, tiles)
+    near_cells = codebook.near_cells(min(NEAR_PER_PROBE * probes, len(codebook) - 1))
+    rows_by_cell = _group_queries(pool.cells, group_of_cell, codebook)
+    tiles = build_tiles(pool.points, rows_by_cell, codebook.centroids)
+    return PointIndex(pool, codebook, group_of_cell, probes, near_cells, rows_by_cell, tiles)
+
+
+def _group_queries(
+    cells: Int32Array, group_of_cell: Int32Array | None, codebook: Codebook
+) -> CsrLists:
+    searched = cells if group_of_cell is None else group_of_cell[cells]
+    return group_rows_by_cell(searched, len(codebook))
 
 
 def find_neighbours(
@@ -156,17 +140,16 @@ def find_neighbours(
     are looked at as it takes to find k. `search_listed_cells` looks into all cells that are chosen
     among: about ten times as many.
     """
-    pool, plan, sizes = index.point_set, index.plan, index.tiles.sizes
-    exclude_self = queries is pool
+    pool, codebook, query_cells = index.point_set, index.codebook, index.rows_by_cell
+    sizes, exclude_self = index.rows_by_cell.sizes, queries is pool
     n_pool, needed = len(pool.points), k + exclude_self
     if n_pool < needed:
         raise UsageError(
             f"a density with k = {k} needs at least {needed} distinct points. Got {n_pool}. "
             "Lower k, or give more points."
         )
-    codebook, query_cells = plan.codebook, index.rows_by_cell
     if not exclude_self:
-        query_cells = group_rows_by_cell(plan.searched_cells(queries.cells), len(codebook))
+        query_cells = _group_queries(queries.cells, index.group_of_cell, codebook)
     return search_cells(
         queries.points,
         query_cells,
@@ -175,26 +158,31 @@ def find_neighbours(
         centroids=codebook.centroids,
         blocks=codebook.blocks,
         near_cells=extend_short_lists(index.near_cells, codebook, query_cells.sizes, sizes, needed),
-        cells_per_query=len(codebook) if search_listed_cells else plan.probes + 1,
+        cells_per_query=len(codebook) if search_listed_cells else index.probes + 1,
         k=k,
         exclude_self=exclude_self,
         ranks=ranks,
     )
 
 
-def _plan_search(pool: PointSet, codebook: Codebook, *, probes: int | None = None) -> SearchPlan:
-    """Few points are searched as one cell; many cells with few points each, group by group."""
+def _plan_search(
+    pool: PointSet, codebook: Codebook, probes: int | None
+) -> tuple[Codebook, Int32Array | None, int]:
+    """The codebook that a pool is searched by, its cell of each cell of the space, and `probes`.
+
+    Few points are searched as one cell; many cells with few points each, group by group.
+    """
     n_pool, n_cells = len(pool.points), len(codebook)
     if probes is not None:
-        return SearchPlan(codebook, None, min(probes, n_cells - 1))
+        return codebook, None, min(probes, n_cells - 1)
     if n_pool <= _count_candidates(n_pool):
         middle = pool.points.mean(0, dtype=np.float64, keepdims=True).astype(np.float32)
-        return SearchPlan(Codebook(middle, np.array([0, 1])), np.zeros(n_cells, np.int32), 0)
+        return Codebook(middle, np.array([0, 1])), np.zeros(n_cells, np.int32), 0
     group_of_cell, wanted = None, _count_probes(n_pool, n_cells)
     if wanted > MAX_PROBED_CELLS:
         codebook, group_of_cell = codebook.group_codebook()
         wanted = _count_probes(n_pool, len(codebook))
-    return SearchPlan(codebook, group_of_cell, wanted)
+    return codebook, group_of_cell, wanted
 
 
 def _count_probes(n_points: int, n_cells: int) -> int:
@@ -228,3 +216,61 @@ def log_ball_volume(dim: float) -> float:
 def digamma(k: int) -> float:
     """psi(k) for a whole number k >= 1."""
     return sum(1 / i for i in range(1, k)) - EULER_GAMMA
+
+
+@dataclass(frozen=True, slots=True)
+class Copies:
+    """`first`, shape (n_distinct,), is each distinct row's first place, in order of appearance.
+
+    `group`, shape (n,), says which distinct row each row is a copy of.
+    """
+
+    first: Int64Array
+    group: Int64Array
+
+    def keep_distinct(self, rows: npt.NDArray[Number]) -> npt.NDArray[Number]:
+        """What belongs to the distinct rows, in order; the same array where all are distinct."""
+        return rows if len(self.first) == len(self.group) else rows[self.first]
+
+
+def find_copies(points: Float32Array) -> Copies:
+    """Group equal rows of `points`, shape (n, dim)."""
+    hashes = hash_rows(points)
+    ranked = np.sort(hashes)  # where none is twice, which is usual, an argsort would be dear
+    if (ranked[1:] != ranked[:-1]).all():
+        each = np.arange(len(points))
+        return Copies(each, each)
+    order = np.argsort(hashes, kind="stable")
+    fresh = np.ones(len(points), bool)
+    close = np.flatnonzero(hashes[order[1:]] == hashes[order[:-1]]) + 1
+    fresh[close] = (points[order[close]] != points[order[close - 1]]).any(1)
+    # A run of equal rows is led by its first, since the sort was stable.
+    leader = order[np.flatnonzero(fresh)][np.cumsum(fresh) - 1]
+    leader_of = np.empty(len(points), np.int64)
+    leader_of[order] = leader
+    first = np.flatnonzero(leader_of == np.arange(len(points)))
+    return Copies(first, np.searchsorted(first, leader_of))
+
+
+def hash_rows(points: Float32Array) -> UInt64Array:
+    """64 bits for each row, equal for equal rows, shape (n,)."""
+    hashes = np.empty(len(points), np.uint64)
+    run_in_spans(
+        lambda start, end: _hash_span(start, end, points.view(np.uint32), hashes),
+        np.ones(len(points)),
+    )
+    return hashes
+
+
+@njit(nogil=True, cache=True)
+def _hash_span(start: int, end: int, bits: UInt32Array, hashes: UInt64Array) -> None:
+    """64 mixed bits of each row (the finaliser of SplitMix64 over running products)."""
+    for row in range(start, end):
+        state = np.uint64(0x9E3779B97F4A7C15)
+        for axis in range(bits.shape[1]):
+            value = bits[row, axis]
+            if value == 0x80000000:  # minus zero equals zero
+                value = np.uint32(0)
+            state = (state ^ np.uint64(value)) * np.uint64(0xBF58476D1CE4E5B9)
+            state ^= state >> np.uint64(29)
+        hashes[row] = state

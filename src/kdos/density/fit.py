@@ -9,11 +9,11 @@ from kdos.arrays import Float32Array, Float64Array, Int32Array, Int64Array
 from kdos.chance import keyed_generator
 from kdos.density.cells import cell_log_volumes
 from kdos.density.codebook import drop_empty_cells, train_codebook
-from kdos.density.copies import find_copies
 from kdos.density.estimator import (
     PointIndex,
     PointSet,
     build_index,
+    find_copies,
     find_neighbours,
     log_density_from_radius,
 )
@@ -67,15 +67,14 @@ def fit_space(
     never more than there are distinct points.
     """
     rows = check_vectors(vectors)
-    mean, components = fit_reduction(
-        rows, dim, keyed_generator(random_seed, "density", "reduction")
-    )
+    rng = keyed_generator(random_seed, "density", "reduction")
+    mean, components = fit_reduction(rows, dim, rng)
     points = project_rows(rows, mean, components, normalize=normalize)
     copies = find_copies(points)
     distinct = copies.keep_distinct(points)
-    each = None if len(distinct) == len(points) else copies.group
+    each = slice(None) if len(distinct) == len(points) else copies.group
     del copies
-    n_cells = choose_cell_count(len(distinct), n_cells=n_cells, k=k)
+    n_cells = _choose_cell_count(len(distinct), n_cells=n_cells, k=k)
     rng = keyed_generator(random_seed, "density", "codebook")
     codebook = train_codebook(distinct, n_cells, rng=rng, normalize=normalize)
     codebook, cells = drop_empty_cells(codebook, codebook.assign_cells(distinct))
@@ -83,7 +82,7 @@ def fit_space(
     rng = keyed_generator(random_seed, "density", "dimension")
     # The dimension before the join, and the index dropped after it: the peak of memory is theirs.
     index = build_index(pool, codebook)
-    dimension = estimate_dimension(index, rng=rng)
+    dimension = _estimate_dimension(index, rng)
     radius = find_neighbours(pool, index, k=k, ranks=(k,)).distances[:, 0]
     del index
     r_min = R_MIN_SHARE * float(np.median(radius))
@@ -102,13 +101,10 @@ def fit_space(
         novel_radius=float(np.quantile(radius, NOVEL_QUANTILE)),
     )
     counts = np.bincount(cells, minlength=space.n_cells)
-    if each is None:
-        return space, Reference(points, cells, log_rho, radius, counts)
     return space, Reference(points, cells[each], log_rho[each], radius[each], counts)
 
 
-def estimate_dimension(index: PointIndex, *, rng: np.random.Generator) -> float:
-    """The intrinsic dimension by 2NN, on a sample of the points among all of them."""
+def _estimate_dimension(index: PointIndex, rng: np.random.Generator) -> float:
     # Searched for in all listed cells, 95 and 92 of 100 of the two nearest are right, and 2NN reads
     # 19.93 where exact ones have 19.90. From the join's own first two distances, which cost
     # nothing, it reads 18.2: borders of cells flatten the growth of the shell.
@@ -134,8 +130,7 @@ def two_nn_dimension(distances: Float64Array) -> float:
     return kept / total if total > 0 else float("inf")
 
 
-def choose_cell_count(n_distinct: int, *, n_cells: int | None, k: int) -> int:
-    """The number of cells for a pool of `n_distinct` points; raises where the pool is too small."""
+def _choose_cell_count(n_distinct: int, *, n_cells: int | None, k: int) -> int:
     if not 1 <= k < n_distinct:
         raise UsageError(
             f"k must be in [1, {n_distinct - 1}] for a pool of {n_distinct} distinct points. "
@@ -169,8 +164,11 @@ def fit_reduction(
     if dim >= rows.shape[1]:
         return mean.astype(np.float32), np.eye(rows.shape[1], dtype=np.float32)
     centred = rows - mean
-    _, directions = np.linalg.eigh(centred.T @ centred)
-    leading = directions[:, ::-1][:, :dim]
+    return mean.astype(np.float32), leading_directions(centred.T @ centred, dim).astype(np.float32)
+
+
+def leading_directions(covariance: Float64Array, count: int) -> Float64Array:
+    """The eigenvectors of the largest eigenvalues, shape (n_features, count), largest first."""
+    leading = np.linalg.eigh(covariance)[1][:, ::-1][:, :count]
     # An eigenvector's sign is arbitrary: the largest component is made positive.
-    signs = np.sign(leading[np.abs(leading).argmax(0), np.arange(dim)])
-    return mean.astype(np.float32), (leading * signs).astype(np.float32)
+    return leading * np.sign(leading[np.abs(leading).argmax(0), np.arange(leading.shape[1])])

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from kdos.arrays import Float32Array, Float64Array
-from kdos.density.fit import Reference
+from kdos.density.fit import Reference, leading_directions
 
 PCA_POINTS = 100_000
 """Points that the two directions are found from at most."""
@@ -39,10 +39,8 @@ def project_to_plane(points: Float32Array) -> Float64Array:
     step = -(-len(points) // PCA_POINTS)
     sample = points[::step].astype(np.float64)
     mean = sample.mean(0)
-    _, directions = np.linalg.eigh(np.cov((sample - mean).T).reshape(points.shape[1], -1))
-    leading = directions[:, ::-1][:, :2]
-    leading = leading * np.sign(leading[np.abs(leading).argmax(0), np.arange(leading.shape[1])])
-    flat = (points - mean) @ leading
+    covariance = np.cov((sample - mean).T).reshape(points.shape[1], -1)
+    flat = (points - mean) @ leading_directions(covariance, 2)
     return np.pad(flat, ((0, 0), (0, 2 - flat.shape[1])))
 
 
@@ -69,11 +67,10 @@ def _bin_linearly(places: Float64Array, cells: int) -> Float64Array:
     corner = np.clip(np.floor(places).astype(np.int64), 0, cells - 2)
     right = places - corner
     grid = np.zeros(cells * cells)
-    for down in (0, 1):
-        for across in (0, 1):
-            share = np.abs(1 - down - right[:, 0]) * np.abs(1 - across - right[:, 1])
-            at = (corner[:, 0] + down) * cells + corner[:, 1] + across
-            grid += np.bincount(at, share, minlength=cells * cells)
+    for down, across in np.ndindex(2, 2):
+        share = np.abs(1 - down - right[:, 0]) * np.abs(1 - across - right[:, 1])
+        at = (corner[:, 0] + down) * cells + corner[:, 1] + across
+        grid += np.bincount(at, share, minlength=cells * cells)
     return grid.reshape(cells, cells)
 
 

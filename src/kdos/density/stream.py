@@ -15,10 +15,9 @@ import numpy as np
 
 from kdos.arrays import BoolArray, Float32Array, Float64Array, Int32Array, Int64Array
 from kdos.chance import keyed_generator
-from kdos.density.copies import hash_rows
-from kdos.density.estimator import PointDensities, build_index, measure_density
+from kdos.density.cells import Profile, build_profile
+from kdos.density.estimator import PointDensities, build_index, hash_rows, measure_density
 from kdos.density.fit import Reference
-from kdos.density.profile import Profile, build_profile
 from kdos.density.space import Space
 from kdos.errors import UsageError
 from kdos.threads import fetch_ahead
@@ -169,13 +168,9 @@ class _Reservoir:
         self._texts = [self._texts[row] for row in kept.tolist()] if self._texts else []
         # Part by part, since one copy of them all would double the memory.
         starts = np.cumsum([0, *map(len, self._vectors)])
-        bounds = np.searchsorted(kept, starts)
-        self._vectors = [
-            part[kept[low:high] - start]
-            for part, start, low, high in zip(
-                self._vectors, starts, bounds, bounds[1:], strict=False
-            )
-        ]
+        chosen = np.split(kept, np.searchsorted(kept, starts[1:-1]))
+        parts = zip(self._vectors, chosen, starts, strict=False)
+        self._vectors = [part[rows - start] for part, rows, start in parts]
 
     def finish(self, usable: BoolArray) -> RowSample:
         self._shrink()
@@ -232,12 +227,8 @@ class _RowMeasurements:
         first.sort()
         cells = np.full(len(usable), NO_CELL, np.int32)
         log_density, novel = np.full(len(usable), np.nan), np.zeros(len(usable), bool)
-        cells[usable], log_density[usable], novel[usable] = (
-            self._cells,
-            self._log_density,
-            self._novel,
-        )
-        profile = build_profile(
-            self._cells, self._fitted.space, log_density=self._log_density, distinct=first
-        )
+        cells[usable], log_density[usable] = self._cells, self._log_density
+        novel[usable] = self._novel
+        space = self._fitted.space
+        profile = build_profile(self._cells, space, log_density=self._log_density, distinct=first)
         return RowDensities(cells, log_density, novel, profile, self._log_density[first])

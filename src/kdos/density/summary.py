@@ -9,8 +9,7 @@ from typing import Any
 import numpy as np
 
 from kdos.arrays import Int64Array
-from kdos.density.cells import cell_log_density
-from kdos.density.profile import measure_pool_level
+from kdos.density.cells import cell_log_density, measure_pool_level
 from kdos.density.stream import NO_CELL, RowDensities, SampledSpace
 
 _WORD = re.compile(r"[^\W\d_]{3,}")
@@ -58,7 +57,7 @@ def compare_datasets(
     lacking = (theirs == 0) & (ours > 0)
     order = np.flatnonzero(lacking)[np.argsort(-ours[lacking], kind="stable")]
     order = order[:SHOWN_MISSING_CELLS]
-    views = describe_cells(fitted, order, ours)
+    views = _describe_cells(fitted, order, ours)
     return {
         "n": other.profile.n_points,
         "distinct": other.profile.n_distinct,
@@ -82,17 +81,16 @@ def thinnest_and_densest_cells(
     held = np.flatnonzero(counts)
     order = held[np.argsort(density[held], kind="stable")]
     thin, dense = order[:n_shown], order[::-1][:n_shown]
-    views = describe_cells(fitted, np.unique([*thin, *dense]), counts)
+    views = _describe_cells(fitted, np.unique([*thin, *dense]), counts)
     return [views[int(cell)] for cell in thin], [views[int(cell)] for cell in dense]
 
 
-def describe_cells(
+def _describe_cells(
     fitted: SampledSpace, cells: Iterable[int], counts: Int64Array
 ) -> dict[int, CellView]:
-    """Views of some cells, with examples from the rows that the space was fitted on."""
     density = cell_log_density(counts, fitted.space) / np.log(10)
     texts = fitted.sample.texts
-    common = count_words(texts[:: -(-len(texts) // KNOWN_TEXTS)] if texts else ())
+    common = _count_words(texts[:: -(-len(texts) // KNOWN_TEXTS)] if texts else ())
     views: dict[int, CellView] = {}
     for cell in (int(cell) for cell in cells):
         rows = np.flatnonzero(fitted.reference.cells == cell).tolist() if texts else []
@@ -102,18 +100,18 @@ def describe_cells(
             count=int(counts[cell]),
             log10_density=float(density[cell]),
             examples=tuple(dict.fromkeys(inside))[:EXAMPLES],
-            terms=distinctive_words(inside, common),
+            terms=_distinctive_words(inside, common),
         )
     return views
 
 
-def count_words(texts: Iterable[str]) -> Counter[str]:
+def _count_words(texts: Iterable[str]) -> Counter[str]:
     """In how many texts each word occurs."""
     return Counter(word for text in texts for word in set(_WORD.findall(text.casefold())))
 
 
-def distinctive_words(texts: Sequence[str], common: Counter[str]) -> tuple[str, ...]:
+def _distinctive_words(texts: Sequence[str], common: Counter[str]) -> tuple[str, ...]:
     """Words that many of the texts have and few others: by count over overall frequency's root."""
-    here = count_words(texts)
+    here = _count_words(texts)
     ranked = sorted(here, key=lambda word: (-here[word] / (common[word] + 1) ** 0.5, word))
     return tuple(ranked[:TERMS])

@@ -12,8 +12,7 @@ import pyarrow as pa
 from kdos.artifacts import RunFolder
 from kdos.checks import KnownQuestions, count_refusal_reasons
 from kdos.config import Config
-from kdos.density import Space, cell_log_density
-from kdos.density.profile import effective_cells
+from kdos.density import Space, cell_log_density, effective_cells
 from kdos.llm import BudgetSpentError
 from kdos.pool import Pool, Tally, column_values
 from kdos.report import LivePage

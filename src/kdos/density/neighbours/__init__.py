@@ -21,33 +21,5 @@ lists of near cells in place of a scan of all centroids). In pseudo-code:
             precision and sorted, equals by row
 
 So a distance depends on its two points alone, and the result neither on the batch nor on the number
-of threads. `nearest.py` is the same for k = 1, as k-means needs it; `csr.py` has the lists of rows.
+of threads. `nearest.py` is the same for k = 1, as k-means needs it.
 """
-
-from kdos.density.neighbours.csr import (
-    CsrLists,
-    all_in_one_group,
-    concatenate_lists,
-    group_rows_by_cell,
-    one_group_each,
-    split_groups,
-)
-from kdos.density.neighbours.nearest import nearest_in_groups, nearest_of_all
-from kdos.density.neighbours.search import Neighbours, search_all_points, search_cells
-from kdos.density.neighbours.tiles import Tiles, build_tiles
-
-__all__ = [
-    "CsrLists",
-    "Neighbours",
-    "Tiles",
-    "all_in_one_group",
-    "build_tiles",
-    "concatenate_lists",
-    "group_rows_by_cell",
-    "nearest_in_groups",
-    "nearest_of_all",
-    "one_group_each",
-    "search_all_points",
-    "search_cells",
-    "split_groups",
-]

@@ -8,12 +8,14 @@ import numpy as np
 from numba import njit
 
 from kdos.arrays import Float32Array, Int32Array, Int64Array, UInt8Array
-from kdos.density.neighbours.csr import CsrLists, all_in_one_group, split_groups
 from kdos.density.neighbours.tiles import (
     FEW_ROWS,
     UNIT_ROUNDOFF,
+    CsrLists,
+    all_in_one_group,
     centre_rows,
     multiply_rows,
+    split_groups,
     squared_distance,
 )
 from kdos.density.neighbours.top_k import FLAGS_PER_WORD

@@ -12,15 +12,18 @@ import numpy as np
 from numba import njit
 
 from kdos.arrays import Float32Array, Float64Array, Int32Array, Int64Array
-from kdos.density.neighbours.csr import CsrLists, all_in_one_group, batch_parts, split_groups
 from kdos.density.neighbours.tiles import (
     FEW_ROWS,
     TILE_POINTS,
     UNIT_ROUNDOFF,
+    CsrLists,
     Tiles,
+    all_in_one_group,
+    batch_parts,
     build_tiles,
     centre_rows,
     multiply_rows,
+    split_groups,
     squared_distance,
 )
 from kdos.density.neighbours.top_k import FLAGS_PER_WORD, choose_cells, merge_into_top_k

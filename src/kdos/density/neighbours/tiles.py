@@ -1,12 +1,12 @@
-"""Points in the order of their cells, laid out so that matrix products with them are fast."""
+"""Rows by cell: lists (compressed sparse rows), and tiles that matrix products are fast with."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numba import njit
 
-from kdos.arrays import Float32Array, Int32Array, Int64Array
-from kdos.density.neighbours.csr import CsrLists
+from kdos.arrays import Float32Array, Int32Array, Int64Array, IntegerArray
 from kdos.threads import run_in_spans
 
 # Points of one cell in a tile, at most. 64 points by 20 to 32 queries of 64 numbers multiply at 15
@@ -18,6 +18,64 @@ TILE_POINTS = 256
 FEW_ROWS = 32
 # The relative error of one operation in single precision.
 UNIT_ROUNDOFF = 2.0**-24
+
+
+@dataclass(frozen=True, slots=True)
+class CsrLists:
+    """Lists of whole numbers: list i is `items[offsets[i]:offsets[i + 1]]`."""
+
+    offsets: Int64Array
+    items: Int32Array
+
+    def __len__(self) -> int:
+        return len(self.offsets) - 1
+
+    @property
+    def sizes(self) -> Int64Array:
+        """The length of each list, shape (n_lists,)."""
+        return np.diff(self.offsets)
+
+
+def concatenate_lists(lists: Sequence[Int32Array]) -> CsrLists:
+    """Several arrays of whole numbers as lists."""
+    return CsrLists(np.cumsum([0, *map(len, lists)]), np.concatenate(lists))
+
+
+def group_rows_by_cell(cells: IntegerArray, n_cells: int) -> CsrLists:
+    """The rows in each cell, in order: a counting sort of `cells`, shape (n_rows,)."""
+    offsets = np.concatenate([[0], np.cumsum(np.bincount(cells, minlength=n_cells))])
+    return CsrLists(offsets, _sort_rows_by_cell(cells, offsets[:-1].copy()))
+
+
+def all_in_one_group(n: int) -> CsrLists:
+    """One list of all rows."""
+    return CsrLists(np.array([0, n]), np.arange(n, dtype=np.int32))
+
+
+def one_group_each(n: int) -> CsrLists:
+    """A list for every row, which holds it alone."""
+    return CsrLists(np.arange(n + 1), np.arange(n, dtype=np.int32))
+
+
+def split_groups(groups: CsrLists, most: int | Int64Array) -> tuple[CsrLists, Int64Array]:
+    """Lists cut into parts of at most `most` items, and the list that each part is from."""
+    most = np.broadcast_to(most, len(groups))
+    counts = -(-groups.sizes // most)
+    group = np.repeat(np.arange(len(groups)), counts)
+    nth = np.arange(len(group)) - np.repeat(np.cumsum(counts) - counts, counts)
+    offsets = np.append(groups.offsets[:-1][group] + nth * most[group], groups.offsets[-1])
+    return CsrLists(offsets, groups.items), group
+
+
+def batch_parts(sizes: Int64Array, most: int) -> Int64Array:
+    """Batches of neighbouring parts, about as few as can be of at most `most` rows, and as equal as
+    whole parts allow: batch b is parts `bounds[b]` to `bounds[b + 1]`."""
+    ends = np.cumsum(sizes)
+    n_rows = int(ends[-1]) if len(ends) else 0
+    n_batches = max(-(-n_rows // most), 1)
+    # Ends that would be equal, moved to the next end of a part.
+    wanted = n_rows * np.arange(1, n_batches) // n_batches
+    return np.unique([0, *np.searchsorted(ends, wanted), len(sizes)])
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +94,6 @@ class Tiles:
     rows: Int32Array
     coordinates: Float32Array
     max_half_square: Float32Array
-
-    @property
-    def sizes(self) -> Int64Array:
-        """How many points each cell holds, shape (n_cells,)."""
-        return np.diff(self.offsets)
 
 
 def build_tiles(points: Float32Array, cells: CsrLists, centroids: Float32Array) -> Tiles:
@@ -61,6 +114,16 @@ def build_tiles(points: Float32Array, cells: CsrLists, centroids: Float32Array) 
 # The kernels index whole arrays instead of taking views of their rows: a view of an array that
 # threads share counts references, and the threads would wait for each other at every count.
 # Places are unsigned in inner loops: numba does not vectorise a loop whose index may be negative.
+
+
+@njit(nogil=True, cache=True)
+def _sort_rows_by_cell(cells: IntegerArray, next_place: Int64Array) -> Int32Array:
+    # `next_place` begins as each cell's offset and is used up; rows of a cell stay in order.
+    items = np.empty(len(cells), np.int32)
+    for row in range(len(cells)):
+        items[next_place[cells[row]]] = row
+        next_place[cells[row]] += 1
+    return items
 
 
 @njit(nogil=True, cache=True)
