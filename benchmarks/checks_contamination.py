@@ -20,7 +20,7 @@ from pathlib import Path
 from kdos.chance import keyed_generator
 from kdos.checks import AnsweredQuestion, BenchmarkIndex, find_paraphrases
 from kdos.embed import load_embedder
-from kdos.pool.grouping import normalise_text
+from kdos.pool.wording import normalise_text
 
 BENCHMARKS = (
     "simpleqa simpleqa_verified webquestions nq_open triviaqa entityquestions popqa".split()

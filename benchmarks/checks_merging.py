@@ -7,7 +7,7 @@ several wordings of its relation. The same fact in other words should merge; any
 must not. Precision and recall count pairs of sentences. Prints one line of JSON.
 
 `_with_near_misses` adds facts that nobody claims, made of the others by exchanging one part. The
-table of relation words in `pool/paraphrase.py` was written with these relations in view.
+table of relation words in `pool/grouping.py` was written with these relations in view.
 """
 
 import argparse
@@ -22,8 +22,8 @@ import numpy as np
 
 from kdos.chance import keyed_generator
 from kdos.embed import LexicalEmbedder, load_embedder
-from kdos.pool.grouping import normalise_text
-from kdos.pool.paraphrase import group_paraphrases
+from kdos.pool.grouping import group_paraphrases
+from kdos.pool.wording import normalise_text
 
 WORDINGS = {
     "P106": "{s} works as a {o}.|{s} is a {o} by profession.|The occupation of {s} is {o}.|By trade, {s} is a {o}.",

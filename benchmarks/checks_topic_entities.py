@@ -14,7 +14,7 @@ from collections import defaultdict
 from pathlib import Path
 
 from kdos.pool import Extraction
-from kdos.pool.grouping import normalise_text
+from kdos.pool.wording import normalise_text
 from kdos.rules import RulesEngine
 from kdos.tasks import ask_extraction, read_extraction
 

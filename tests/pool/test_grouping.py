@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kdos.pool.grouping import fact_key, group_texts, normalise_text
+from kdos.pool.grouping import group_texts
+from kdos.pool.wording import fact_key, normalise_text
 
 SAME = [
     ("The Eiffel Tower stands in Paris.", "the eiffel tower stands in  PARIS"),

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kdos.pool import group_paraphrases
-from kdos.pool.paraphrase import (
+from kdos.pool.grouping import (
     COSINE_ONE_SAYS_MORE,
     COSINE_UNKNOWN_RELATION,
     read_fact_words,

@@ -8,7 +8,7 @@ from functools import lru_cache
 
 from kdos.checks.sentence_checks import has_unspaced_letter
 from kdos.pool import Evidence, Passage
-from kdos.pool.grouping import normalise_text
+from kdos.pool.wording import normalise_text
 
 _MONTH_NAMES = (
     "january february march april may june july august september october november december"

@@ -31,8 +31,7 @@ from kdos.checks.sentence_checks import (
 )
 from kdos.logic import Fault, Logic, ShapeCounts, find_faults, parse
 from kdos.pool import Draft, Passage, Refusal, Seed
-from kdos.pool.grouping import fact_key, normalise_text
-from kdos.pool.wording import read_sentence_words
+from kdos.pool.wording import fact_key, normalise_text, read_sentence_words
 
 T = TypeVar("T")
 

@@ -21,8 +21,7 @@ from itertools import pairwise
 import numpy as np
 
 from kdos.arrays import Float32Array
-from kdos.pool.grouping import normalise_text
-from kdos.pool.wording import SentenceWords, read_sentence_words
+from kdos.pool.wording import SentenceWords, normalise_text, read_sentence_words
 
 PRIOR_QUESTIONS = 64
 """Questions we pretend to have seen with no word in common, so that early weights are flat."""

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from kdos.logic.diagram import Edge, Fault, Kind, Logic
-from kdos.pool.grouping import normalise_text
+from kdos.pool.wording import normalise_text
 
 NAMED_SHARE = 0.8
 """Share of a knowledge point's telling words that a node must hold to name it (our design)."""

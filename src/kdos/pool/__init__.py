@@ -1,8 +1,7 @@
 """Documents, seeds, drafts and samples: records in, columns out."""
 
-from kdos.pool.grouping import Grouping, group_texts, normalise_text
-from kdos.pool.paraphrase import group_paraphrases
-from kdos.pool.pool import Inventory, Pool
+from kdos.pool.grouping import Grouping, group_paraphrases, group_texts
+from kdos.pool.pool import Inventory, Pool, Tally
 from kdos.pool.sample import (
     Document,
     Draft,
@@ -18,7 +17,6 @@ from kdos.pool.sample import (
     record_fields,
     row_values,
 )
-from kdos.pool.tally import Tally
 
 __all__ = [
     "Document",
@@ -38,7 +36,6 @@ __all__ = [
     "column_values",
     "group_paraphrases",
     "group_texts",
-    "normalise_text",
     "record_fields",
     "row_values",
 ]

@@ -8,6 +8,7 @@ of many, yet it makes another question.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 import pyarrow as pa
@@ -38,6 +39,9 @@ COUNTED_TEXTS = 131_072
 # Earlier texts of the same band that a text is compared with at most. 64 found 97.9 % of the edits
 # in 18.4 s, 256 98.9 % in 19.3 (the same questions).
 COMPARED_PER_BAND = 256
+
+# Verified pairs: the later row, the earlier row, their similarity.
+_Pairs: TypeAlias = tuple[Int64Array, Int64Array, Float32Array]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +76,9 @@ def find_near_duplicates(
         raise UsageError(f"`similar` must be in (0, 1]. Got {similar}. Give 0.7 or more.")
     data, offsets = _fold_texts(texts)
     grams, bounds = _build_gram_sets(data, offsets)
-    keys = _compute_band_keys(grams, bounds, random_seed=random_seed)
+    keys = _compute_band_keys(grams, bounds, random_seed)
     numbers = _compute_number_keys(data, offsets)
-    pairs = _find_similar_pairs(keys, numbers, grams, bounds, similar=similar)
+    pairs = _find_similar_pairs(keys, numbers, grams, bounds, similar)
     copy_of = np.arange(len(keys))
     similarity = np.ones(len(keys), np.float32)
     _keep_first_of_each(*pairs, copy_of, similarity)
@@ -111,9 +115,7 @@ def _build_gram_sets(data: UInt8Array, offsets: Int64Array) -> tuple[UInt32Array
     return grams[: bounds[-1]], bounds
 
 
-def _compute_band_keys(
-    grams: UInt32Array, bounds: Int64Array, *, random_seed: int = 0
-) -> UInt64Array:
+def _compute_band_keys(grams: UInt32Array, bounds: Int64Array, random_seed: int) -> UInt64Array:
     """One key a band for each text, shape (n, BANDS): equal where all hashes of the band are."""
     n = len(bounds) - 1
     step = max(1, n // COUNTED_TEXTS)
@@ -150,13 +152,9 @@ def _find_similar_pairs(
     numbers: UInt64Array,
     grams: UInt32Array,
     bounds: Int64Array,
-    *,
     similar: float,
-) -> tuple[Int64Array, Int64Array, Float32Array]:
-    """Verified pairs: the later row, the earlier row, their similarity; ordered by both."""
-    found: list[tuple[Int64Array, Int64Array, Float32Array]] = [
-        (np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0, np.float32))
-    ] * BANDS
+) -> _Pairs:
+    found: list[_Pairs] = [(np.zeros(0, int), np.zeros(0, int), np.zeros(0, np.float32))] * BANDS
 
     def work(start: int, end: int) -> None:
         for band in range(start, end):
@@ -313,7 +311,7 @@ def _similar_pairs_of_band(
     grams: UInt32Array,
     bounds: Int64Array,
     similar: float,
-) -> tuple[Int64Array, Int64Array, Float32Array]:
+) -> _Pairs:
     """The similar pairs whose first common band is this one."""
     room = 1024
     later, earlier = np.empty(room, np.int64), np.empty(room, np.int64)

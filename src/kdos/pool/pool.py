@@ -1,12 +1,14 @@
 """What a run holds: every knowledge point that is known, and how much of each in its samples."""
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 
 from kdos.arrays import Float32Array, Int32Array, Int64Array
-from kdos.pool.grouping import fact_key
+from kdos.pool.wording import fact_key
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,3 +103,20 @@ class Inventory:
             self.texts.append(text)
         self.points = np.concatenate([self.points, points])
         self.cells = np.concatenate([self.cells, cells])
+
+
+@dataclass(slots=True)
+class Tally:
+    """A stage's counts: what came in is what was accepted and all that was refused."""
+
+    accepted: int = 0
+    refused: Counter[str] = field(default_factory=Counter[str])
+
+    @property
+    def received(self) -> int:
+        """How many came in."""
+        return self.accepted + self.refused.total()
+
+    def as_json(self) -> dict[str, Any]:
+        """The counts as runs keep them: in, out and refused by reason."""
+        return {"in": self.received, "out": self.accepted, "refused": dict(self.refused)}

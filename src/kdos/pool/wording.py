@@ -1,4 +1,4 @@
-"""What the words of a sentence are: those that say something, and those that pin it down."""
+"""What a text says: the key of its fact, its words, and which of them pin it down."""
 
 import re
 import unicodedata
@@ -6,8 +6,16 @@ from collections.abc import Container, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
-from kdos.pool.grouping import normalise_text
-
+_PLAIN_WORD = re.compile(r"[^\W_]+")
+_DIGIT_GROUPS = re.compile(r"[,\u00a0\u2009\u202f](?<=\d.)(?=\d{3}(?!\d))")
+_SPACES = bytes(ord(chr(code).lower()) if chr(code).isalnum() else 32 for code in range(128))
+_ASCII = _SPACES + bytes(range(128, 256))
+_OPENING = "([{\"'`“‘«„¿¡"
+_CLOSING = ")]}\"'`”’»,;:.!?…。、"
+_HYPHEN = re.compile(r"(?<=[^\W_])[-‐‑–](?=[^\W_])")
+_WORDS = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789 "
+_USUAL = re.compile(r"(?:[a-zA-Z0-9]++(?:[,;]? |-))*+[a-zA-Z0-9]++")
+_SYMBOLS = frozenset(bytes([code]) for code in b"bcdefghjklmnopqrstuvwxyz")
 _WORD = re.compile(r"\d+(?:,\d{3})+\b|\w+(?:[.'’&]\w+)*[+#]*")
 _INNER = re.compile("[.,'’]")
 _ACCENTS = re.compile("[\u0300-\u036f]")
@@ -22,21 +30,67 @@ _ENDINGS = ("ing", "ed", "e")
 _STOPS = frozenset(":.?!")
 _ENDS = ("?", ",", ".", ":", ";", "!")
 _QUOTES = frozenset("`'\"“‘«")
+_STOP_WORDS = """
+a an the of in on at to for from by with as and or but is are was were be been being do does did has
+have had can could will would shall should may might must what which who whom whose when where why
+how that this these those it its they them their he she his her him you your we our i me my there
+here than then so if not no any some all each every into over under about after before during
+between both same name named called one ones please tell give know exactly also whether whats
+"""
+STOP_WORDS = frozenset(_STOP_WORDS.split())
 
 
-def _split_word_list(listed: str) -> frozenset[str]:
-    """The words of a list written with spaces between them."""
-    return frozenset(listed.split())
+@lru_cache(maxsize=1 << 16)
+def normalise_text(text: str) -> str:
+    """The text in NFKC, without case; runs of anything but letters and digits become one space.
+
+    Digits stay together over a thousands separator: 1,000 is 1000.
+    """
+    if not text.isascii():
+        text = _DIGIT_GROUPS.sub("", unicodedata.normalize("NFKC", _DIGIT_GROUPS.sub("", text)))
+        return " ".join(_PLAIN_WORD.findall(text.casefold()))
+    if "," in text:
+        text = _DIGIT_GROUPS.sub("", text)
+    return b" ".join(text.encode().translate(_ASCII).split()).decode()
 
 
-STOP_WORDS = _split_word_list(
-    """a an the of in on at to for from by with as and or but is are was were be been being do does
-    did has have had can could will would shall should may might must what which who whom whose
-    when where why how that this these those it its they them their he she his her him you your
-    we our i me my there here than then so if not no any some all each every into over under about
-    after before during between both same name named called one ones please tell give know
-    exactly also whether whats"""
-)
+@lru_cache(maxsize=1 << 16)
+def fact_key(text: str) -> str:
+    """What two statements share if they differ in case, width, spacing and punctuation only.
+
+    Stricter than `normalise_text`, since signs make facts: -1 is not 1, C++ not C, __add__ not add,
+    and the case of identifiers, single letters and quoted symbols is kept.
+    """
+    if "," in text:
+        text = _DIGIT_GROUPS.sub("", text)
+    said = text[:-1] if text.endswith((".", "!", "?")) else text
+    if said.isascii() and said[-1:].isalnum():
+        data = said.encode()
+        if not data.translate(None, _WORDS) or _USUAL.fullmatch(said):
+            words = data.translate(_ASCII).split()
+            if _SYMBOLS.isdisjoint(words):
+                return b" ".join(words).decode()
+    return _fact_key_with_signs(text)
+
+
+def _fact_key_with_signs(text: str) -> str:
+    """The key of a statement that may hold signs, identifiers or other scripts."""
+    text = unicodedata.normalize("NFKC", text)
+    words = _HYPHEN.sub(" ", text).split()
+    if words:
+        words[-1] = words[-1].rstrip(".!?。") or words[-1]
+    return " ".join(filter(None, map(_word_key, words)))
+
+
+@lru_cache(maxsize=1 << 14)
+def _word_key(word: str) -> str:
+    """One word without the punctuation around it; a word of signs alone stays as it is."""
+    bare = word.lstrip(_OPENING).rstrip(_CLOSING)
+    if not bare:
+        return "" if word in {"-", "–", "—", ",", ";", ":", "."} else word
+    if bare in {"A", "I"} or (len(bare) > 1 and bare.isalnum()):
+        return bare.casefold()
+    return bare
 
 
 @dataclass(frozen=True, slots=True)

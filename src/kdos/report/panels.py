@@ -15,7 +15,7 @@ from scipy.ndimage import gaussian_filter
 from kdos.arrays import Float64Array, Int64Array
 from kdos.chance import keyed_generator
 from kdos.pool import column_values
-from kdos.pool.grouping import fact_key
+from kdos.pool.wording import fact_key
 from kdos.report.saved_run import SavedRun, principal_coordinates
 
 PANEL_WIDTH, PANEL_HEIGHT = 400, 300

@@ -12,7 +12,7 @@ import orjson
 from kdos.arrays import Float64Array, Int64Array
 from kdos.chance import keyed_generator
 from kdos.pool import column_values
-from kdos.pool.grouping import fact_key
+from kdos.pool.wording import fact_key
 from kdos.report.saved_run import LoopRecord, RandomRows, SavedRun, principal_coordinates
 from kdos.report.tables import OUTCOME_NAMES, find_outcome_key
 

@@ -17,7 +17,7 @@ from kdos.artifacts import RunFolder
 from kdos.chance import keyed_generator
 from kdos.errors import StoreError
 from kdos.pool import column_values
-from kdos.pool.grouping import fact_key
+from kdos.pool.wording import fact_key
 from kdos.store import read_json_file, read_parquet
 
 MAX_POINTS_SHOWN = 100_000

@@ -12,7 +12,7 @@ import numpy as np
 import yaml
 
 from kdos.pool import ErrorClass, column_values
-from kdos.pool.grouping import fact_key
+from kdos.pool.wording import fact_key
 from kdos.report.charts import FULLNESS_EDGES, MET_RANGE, compute_fullness_shares
 from kdos.report.saved_run import LoopRecord, RandomRows, SavedRun
 

@@ -8,7 +8,7 @@ import orjson
 
 from kdos.checks.answers import find_leaked_answer
 from kdos.logic import Fault, find_faults, parse
-from kdos.pool.grouping import normalise_text
+from kdos.pool.wording import normalise_text
 from kdos.rules.drafting import (
     FactDrafter,
     StatementDrafter,

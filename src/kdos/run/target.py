@@ -17,7 +17,7 @@ from kdos.config import Config
 from kdos.embed import embed_in_blocks
 from kdos.errors import InputError
 from kdos.pool import column_values
-from kdos.pool.grouping import fact_key
+from kdos.pool.wording import fact_key
 from kdos.rows import Rows, list_table_fields, read_table_rows, resolve_field
 from kdos.run.prepare import LoopInputs
 from kdos.sampler import POINTS_PER_SAMPLE, Deficit, SeedLinks, discipline_target
