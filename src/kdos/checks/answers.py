@@ -36,9 +36,8 @@ _UNITS = (
     "fifteen sixteen seventeen eighteen nineteen"
 )
 _TENS = "twenty thirty forty fifty sixty seventy eighty ninety"
-_SMALL: dict[str, int] = {
-    **{word: number for number, word in enumerate(_UNITS.split())},
-    **{word: 10 * number for number, word in enumerate(_TENS.split(), start=2)},
+_SMALL = {word: number for number, word in enumerate(_UNITS.split())} | {
+    word: 10 * number for number, word in enumerate(_TENS.split(), start=2)
 }
 _LARGE: dict[str, int] = {"hundred": 100, "thousand": 1_000, "million": 10**6, "billion": 10**9}
 _ORDINALS = {
@@ -46,7 +45,7 @@ _ORDINALS = {
     "sixth": "6th", "seventh": "7th", "eighth": "8th", "ninth": "9th", "tenth": "10th",
 }  # fmt: skip
 _CARDINALS = frozenset([*_SMALL, *_LARGE])
-_CARDINAL = _alternatives_pattern([*_SMALL, *_LARGE])
+_CARDINAL = _alternatives_pattern(sorted(_CARDINALS))
 _SPELT = re.compile(rf"\b{_CARDINAL}(?:(?:-| and | ){_CARDINAL})*\b")
 _SCALED = re.compile(r"\b(\d+(?:\.\d+)?)[ -](thousand|million|billion)\b")
 _ORDINAL = re.compile(rf"\b{_alternatives_pattern(_ORDINALS)}\b")

@@ -55,7 +55,6 @@ def combine_judgements(
     *,
     passages: Sequence[Passage],
     names: Collection[str] = tuple(CHECKS | CRITERIA),
-    least: float = MAJORITY,
 ) -> Ruling:
     """The ruling of all judges that could be read: each check and criterion by majority.
 
@@ -74,11 +73,11 @@ def combine_judgements(
         for name in counted
     }
     misquotes = tuple(name for wrong in misquoted for name in wrong if name in counted)
-    failed = next((name for name, share in passed.items() if share <= least), None)
+    failed = next((name for name, share in passed.items() if share <= MAJORITY), None)
     if failed is None:
         return Ruling(None, passed, misquotes)
     # A criterion that a majority holds to be met falls for want of a quote alone.
-    believed = sum(one.passed[failed] for one in read) / len(read) > least
+    believed = sum(one.passed[failed] for one in read) / len(read) > MAJORITY
     refusal = make_refusal(f"unproven_{failed}") if believed else judgement_refusal(failed)
     return Ruling(refusal, passed, misquotes)
 
@@ -94,7 +93,7 @@ def _find_misquoted_criteria(judgement: Judgement, passages: Sequence[Passage]) 
 
 
 def check_attempts_agree(
-    answers: Sequence[str], attempts: Sequence[str | Refusal], *, least: float = AGREEING_SHARE
+    answers: Sequence[str], attempts: Sequence[str | Refusal]
 ) -> Refusal | None:
     """Do attempts that did not see our answer agree with it? `answers` are its forms.
 
@@ -107,7 +106,7 @@ def check_attempts_agree(
         return make_refusal("unanswerable", f"{len(read)} attempts")
     forms = [canonicalise_text(answer) for answer in answers]
     alike = sum(_forms_overlap(canonicalise_text(attempt), forms) for attempt in read)
-    if alike >= least * len(read):
+    if alike >= AGREEING_SHARE * len(read):
         return None
     return make_refusal("not_answered_alike", f"{alike} of {len(read)} attempts; others: {read[0]}")
 

@@ -131,11 +131,7 @@ class KnownQuestions:
         return QuestionMatch(self._names[best], self._questions[best], most) if best >= 0 else None
 
     def _score_candidate(
-        self,
-        wording: SentenceWords,
-        weights: Mapping[str, float],
-        answers: frozenset[str],
-        row: int,
+        self, wording: SentenceWords, weights: Mapping[str, float], ours: frozenset[str], row: int
     ) -> float:
         """How alike a known question is; 0 where it is another one."""
         words, names = self._words_in[row], self._names_in[row]
@@ -146,14 +142,14 @@ class KnownQuestions:
         # Only the few candidates that names do not part are read again: keeping every wording
         # would cost memory, and the garbage collector visits what is kept again and again.
         other, bounds = read_sentence_words(self._questions[row]), self.thresholds
-        shared = sum(weight for word, weight in weights.items() if word in other.words)
-        ours = sum(weights.values())
+        shared = sum(weights[word] for word in weights if word in other.words)
+        weight = sum(weights.values())
         close = bounds.same_fact if _share_all_names(wording, other) else bounds.same_answer
-        if not shared or shared < close * ours:
+        if not shared or shared < close * weight:
             return 0.0
-        theirs = sum(self._word_weights(other.words_beyond(weights)).values())
-        alike = shared / (ours + theirs)
-        match answers_agree(answers, self._answers[row]):
+        beyond = sum(self._word_weights(other.words_beyond(weights)).values())
+        alike = shared / (weight + beyond)
+        match answers_agree(ours, self._answers[row]):
             case True:
                 least = close
             case None:

@@ -8,12 +8,7 @@ from kdos.evaluate.evaluation_files import (
     read_given_answers,
     write_evaluation,
 )
-from kdos.evaluate.question_map import (
-    QuestionPlaces,
-    place_questions,
-    summarise_by_density,
-    tabulate_by_cell,
-)
+from kdos.evaluate.question_map import place_questions, summarise_by_density, tabulate_by_cell
 from kdos.evaluate.scored_answers import (
     METRICS,
     FewShotExample,
@@ -32,7 +27,6 @@ __all__ = [
     "LEDGER_FILE",
     "METRICS",
     "FewShotExample",
-    "QuestionPlaces",
     "ScoredAnswer",
     "compare_evaluations",
     "draw_examples",

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -45,6 +46,10 @@ BENCHMARKS = {
 ANSWER_PARTS = ("answers", "answer_patterns")
 QUESTION_PARTS = ("id", "question", *ANSWER_PARTS, "group", "benchmark")
 TRIVIA_PARTS = ("value", "aliases", "Value", "Aliases")
+SCORES_FILE = "scores.jsonl"
+SUMMARY_FILE = "summary.json"
+CELLS_FILE = "cells.parquet"
+LEDGER_FILE = "ledger.sqlite"
 _FREEBASE = re.compile(r'\(description (?:"((?:[^"\\]|\\.)*)"|([^()]*))\)')
 _RELATION = re.compile(r"P\d+(?=\.\w+\.json)")
 
@@ -76,11 +81,10 @@ def open_benchmark(name: str, *, limit: int = 0) -> list[BenchmarkQuestion]:
 def _benchmark_rows(name: str) -> Iterator[tuple[RowSource, Record]]:
     path = Path(name)
     if path.exists():
+        benchmark = path.name.partition(".")[0]
         for file in list_table_files(path):
             relation = _RELATION.match(file.name)
-            source = RowSource(
-                file, row_unit(file), _benchmark_name(path), relation[0] if relation else ""
-            )
+            source = RowSource(file, row_unit(file), benchmark, relation[0] if relation else "")
             yield from ((source, record) for record in read_records(file))
     elif name in BENCHMARKS:
         where = BENCHMARKS[name]
@@ -92,10 +96,6 @@ def _benchmark_rows(name: str) -> Iterator[tuple[RowSource, Record]]:
         raise UsageError(f"--benchmark must be a file, a folder or one of {known}. Got {name!r}.")
 
 
-def _benchmark_name(path: Path) -> str:
-    return path.name.partition(".")[0]
-
-
 def _checked_questions(rows: Iterable[tuple[RowSource, Record]]) -> Iterator[BenchmarkQuestion]:
     for source, record in rows:
         question = read_question_row(record.row)
@@ -104,9 +104,11 @@ def _checked_questions(rows: Iterable[tuple[RowSource, Record]]) -> Iterator[Ben
         if not any(candidate_fields(part, list(record.row)) for part in ANSWER_PARTS):
             raise _row_error(source, record, "answers", "no such field")
         _check_patterns(question.patterns, source, record)
+        # Files of one relation each count their rows anew.
+        place = f"{source.group}-{record.position}" if source.group else str(record.position)
         yield replace(
             question,
-            id=question.id or _row_identity(record.position, source),
+            id=question.id or place,
             benchmark=question.benchmark or source.benchmark,
             group=question.group or source.group,
         )
@@ -124,11 +126,6 @@ def read_question_row(row: Mapping[str, Any]) -> BenchmarkQuestion:
         benchmark=str(parts["benchmark"] or ""),
         group=str(parts["group"] or ""),
     )
-
-
-def _row_identity(place: int, source: RowSource) -> str:
-    """An id made of a row's place, and of its relation where files have one each."""
-    return f"{source.group}-{place}" if source.group else str(place)
 
 
 def _first_value(row: Mapping[str, Any], part: str) -> Any:
@@ -156,15 +153,12 @@ def read_gold_answers(value: Any) -> tuple[str, ...]:
         case None:
             found: list[Any] = []
         case dict():
-            found = [
-                answer for part in TRIVIA_PARTS for answer in read_gold_answers(value.get(part))
-            ]
+            found = [each for part in TRIVIA_PARTS for each in read_gold_answers(value.get(part))]
         case list():
             found = value
         case str() if value.startswith("(list (description"):
-            found = [
-                quoted.replace('\\"', '"') or bare for quoted, bare in _FREEBASE.findall(value)
-            ]
+            descriptions = _FREEBASE.findall(value)
+            found = [quoted.replace('\\"', '"') or bare for quoted, bare in descriptions]
         case str() if value.startswith('["'):
             found = orjson.loads(value)
         case _:
@@ -179,29 +173,18 @@ def read_given_answers(path: Path) -> dict[str, str | None]:
     for file in list_table_files(path):
         unit = row_unit(file)
         for record in read_records(file):
-            name = record.row.get("id")
+            error = partial(record_error, file, position=record.position, unit=unit)
+            name, answer = record.row.get("id"), record.row.get("answer")
             if name is None:
-                message = f"no such field. There are: {', '.join(record.row)}"
-                raise record_error(file, message, position=record.position, unit=unit, field="id")
+                raise error(f"no such field. There are: {', '.join(record.row)}", field="id")
             if str(name) in answers:
-                message = f"must not come twice. Got {name!r} again"
-                raise record_error(file, message, position=record.position, unit=unit, field="id")
-            answer = record.row.get("answer")
+                raise error(f"must not come twice. Got {name!r} again", field="id")
             if answer is not None and not isinstance(answer, str):
-                message = f"must be text. Got {str(answer)[:40]}"
-                raise record_error(
-                    file, message, position=record.position, unit=unit, field="answer"
-                )
+                raise error(f"must be text. Got {str(answer)[:40]}", field="answer")
             answers[str(name)] = answer
     if not answers:
         raise InputError.at(path, "must hold at least one answer. Got none")
     return answers
-
-
-SCORES_FILE = "scores.jsonl"
-SUMMARY_FILE = "summary.json"
-CELLS_FILE = "cells.parquet"
-LEDGER_FILE = "ledger.sqlite"
 
 
 def write_evaluation(

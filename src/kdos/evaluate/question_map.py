@@ -26,7 +26,8 @@ CELL_SCHEMA = pa.schema(
     + [(name, pa.float64()) for name in ("log10_density", "correct", "difference")]
 )
 """`correct` is the share over scored questions; `difference` that to another evaluation."""
-ScoreRows = Sequence[Mapping[str, Any]]
+ScoreRow = Mapping[str, Any]
+"""A row of scores.jsonl."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +58,7 @@ def place_questions(questions: Sequence[BenchmarkQuestion], run: Path) -> Questi
         raise UsageError(f"--run must be the folder of a run that has a space. {run} has none.")
     space, reference = folder.read_space(), folder.read_reference_points()
     texts = [" ".join([question.question, *question.answers[:1]]) for question in questions]
-    with open_run_embedder(folder) as embedder:
+    with _open_run_embedder(folder) as embedder:
         points = space.project(embedder.embed(texts))
     found = measure_density(points, space, among=reference)
     return QuestionPlaces(
@@ -68,7 +69,7 @@ def place_questions(questions: Sequence[BenchmarkQuestion], run: Path) -> Questi
 
 
 @contextmanager
-def open_run_embedder(folder: RunFolder) -> Generator[Embedder]:
+def _open_run_embedder(folder: RunFolder) -> Generator[Embedder]:
     """The embedder of a run: the one it fitted, or the one its configuration names."""
     config = folder.read_config()
     if config.embed.startswith(ENDPOINT_PREFIX):
@@ -79,44 +80,41 @@ def open_run_embedder(folder: RunFolder) -> Generator[Embedder]:
 
 
 def tabulate_by_cell(
-    rows: ScoreRows, places: QuestionPlaces, against: Mapping[str, Mapping[str, Any]]
+    rows: Sequence[ScoreRow], places: QuestionPlaces, against: Mapping[str, ScoreRow]
 ) -> pa.Table:
     """One row a cell that holds a question, in the order of the cells (`CELL_SCHEMA`)."""
     correct, difference = _correct_and_difference(rows, against)
     cells, group = np.unique(places.cells, return_inverse=True)
     size = np.bincount(group)
-    columns = (
-        *(cells, size, _count_known(correct, group)),
-        *(np.bincount(group, places.log10_density) / size,),
-        *(_group_means(correct, group), _group_means(difference, group)),
-    )
+    scored = np.bincount(group, ~np.isnan(correct)).astype(np.int64)
+    density = np.bincount(group, places.log10_density) / size
+    means = (_group_means(values, group) for values in (correct, difference))
+    columns = (cells, size, scored, density, *means)
     arrays = [pa.array(c, kind) for c, kind in zip(columns, CELL_SCHEMA.types, strict=True)]
     return pa.table(arrays, schema=CELL_SCHEMA)
 
 
 def summarise_by_density(
-    rows: ScoreRows, places: QuestionPlaces, against: Mapping[str, Mapping[str, Any]]
+    rows: Sequence[ScoreRow], places: QuestionPlaces, against: Mapping[str, ScoreRow]
 ) -> list[dict[str, Any]]:
     """Shares of right answers from the thinnest fifth of the questions to the densest."""
     correct, difference = _correct_and_difference(rows, against)
-    order = np.argsort(places.log10_density, kind="stable")
-    fifths = [part for part in np.array_split(order, DENSITY_GROUPS) if len(part)]
+    levels = places.log10_density
+    fifths = np.array_split(np.argsort(levels, kind="stable"), DENSITY_GROUPS)
     return [
         {
-            "log10_density": [
-                float(places.log10_density[part[0]]),
-                float(places.log10_density[part[-1]]),
-            ],
+            "log10_density": [float(levels[part[0]]), float(levels[part[-1]])],
             "questions": len(part),
             "correct": _mean_of_known(correct[part]),
             "difference": _mean_of_known(difference[part]),
         }
         for part in fifths
+        if len(part)
     ]
 
 
 def _correct_and_difference(
-    rows: ScoreRows, against: Mapping[str, Mapping[str, Any]]
+    rows: Sequence[ScoreRow], against: Mapping[str, ScoreRow]
 ) -> tuple[Float64Array, Float64Array]:
     """`correct` of each row and its difference to the other evaluation; NaN where unknown."""
     nan = float("nan")
@@ -125,13 +123,9 @@ def _correct_and_difference(
     return mine, mine - its
 
 
-def _count_known(values: Float64Array, group: Int64Array) -> Any:
-    return np.bincount(group, ~np.isnan(values)).astype(np.int64)
-
-
 def _group_means(values: Float64Array, group: Int64Array) -> list[float | None]:
     """The mean of each group's known values; None where it has none."""
-    counts = _count_known(values, group)
+    counts = np.bincount(group, ~np.isnan(values))
     sums = np.bincount(group, np.nan_to_num(values))
     return [float(s / n) if n else None for s, n in zip(sums, counts, strict=True)]
 

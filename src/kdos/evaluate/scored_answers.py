@@ -102,14 +102,9 @@ def measure_losses(
 ) -> list[ScoredAnswer]:
     """The answers with the loss of each question's first gold answer."""
     asked = [each.question for each in scored if each.question.answers]
-    losses = iter(
-        model.answer_losses(
-            [
-                (_recall_request(question, examples).messages, question.answers[0])
-                for question in asked
-            ]
-        )
-    )
+    chats = [_recall_request(question, examples).messages for question in asked]
+    golds = [question.answers[0] for question in asked]
+    losses = iter(model.answer_losses(list(zip(chats, golds, strict=True))))
     return [
         replace(each, loss=next(losses).nats) if each.question.answers else each for each in scored
     ]

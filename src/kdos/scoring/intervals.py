@@ -51,7 +51,7 @@ def bootstrap_mean(values: Float64Array, rng: np.random.Generator) -> MeanInterv
         n_resamples=RESAMPLES,
         confidence_level=LEVEL,
         method="percentile",
-        batch=_batch_size(len(values)),
+        batch=max(1, BATCH_DRAWS // len(values)),
         rng=rng,
     ).confidence_interval
     return MeanInterval(mean, float(low), float(high))
@@ -87,7 +87,7 @@ def _sign_flip_p_value(differences: Float64Array, rng: np.random.Generator) -> f
         absolute_sum,
         vectorized=True,
         n_resamples=FLIPS,
-        batch=_batch_size(len(differences)),
+        batch=max(1, BATCH_DRAWS // len(differences)),
         alternative="greater",  # of the absolute sum: two-sided in the difference
     )
     return float(found.pvalue)
@@ -97,8 +97,3 @@ def macro_mean(values: Float64Array, groups: Sequence[str]) -> float:
     """The mean over groups of each group's mean, so that every group counts the same."""
     _, group = np.unique(np.asarray(groups), return_inverse=True)
     return float((np.bincount(group, values) / np.bincount(group)).mean())
-
-
-def _batch_size(columns: int) -> int:
-    """How many rows of this many columns are drawn at a time."""
-    return max(1, BATCH_DRAWS // columns)
