@@ -1,10 +1,10 @@
 """The feedback: a gap in; where to draft, what to keep and when to stop out."""
 
-from kdos.sampler.accept import AcceptDecision, decide_draft
 from kdos.sampler.disciplines import discipline_target
 from kdos.sampler.feedback import (
     POINTS_PER_SAMPLE,
     Deficit,
+    decide_draft,
     expected_off_target,
     measure_deficit,
     reserve_for_drift,
@@ -23,7 +23,6 @@ from kdos.sampler.walk import SeedGraph, build_seed_graph, walk_picks
 
 __all__ = [
     "POINTS_PER_SAMPLE",
-    "AcceptDecision",
     "CellYields",
     "Deficit",
     "FinishedRound",

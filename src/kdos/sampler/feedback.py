@@ -1,9 +1,10 @@
-"""The feedback of the loop: pool and target in, the deficit and the size of the next round out.
+"""The feedback of the loop: pool and target in; the deficit, the next round's size, what stays out.
 
 The KDoS paper names a three-stage feedback without giving its steps; these are our design.
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -66,13 +67,9 @@ def measure_deficit(
 ) -> Deficit:
     """Compare the pool with the target; cells that were given up lose their target to the rest.
 
-    Args:
-        pool: The samples held.
-        log_q: The target, shape (n_cells,), nats.
-        unreachable: Cells given up, shape (n_cells,).
-        wanted: Samples that the pool is to reach.
+    `log_q` (nats) and `unreachable` are of shape (n_cells,); the pool is to reach `wanted` samples.
     """
-    budget = quota_budget(pool, wanted=wanted)
+    budget = _quota_budget(pool, wanted=wanted)
     quotas = water_filled_quotas(log_q, budget)
     mass = float(np.exp(log_q[unreachable]).sum())
     if unreachable.all():
@@ -91,7 +88,7 @@ def measure_deficit(
     )
 
 
-def quota_budget(pool: Pool, *, wanted: int) -> int:
+def _quota_budget(pool: Pool, *, wanted: int) -> int:
     """Knowledge points that quotas are for: what the wanted samples will hold, and headroom."""
     missing = max(wanted - pool.samples, 0)
     each = pool.knowledge_points / pool.samples if pool.samples else POINTS_PER_SAMPLE
@@ -105,13 +102,6 @@ def expected_off_target(
 
     Steering leaves room for it: a cell that drafts drift to fills by itself, and what drifts into a
     full one is lost, with all that the draft holds beside it.
-
-    Args:
-        yields: What earlier picks brought.
-        links: What belongs together.
-        samples: The pool's size.
-        wanted: The size it is to reach.
-        drafts: Drafts asked for in one pick.
     """
     hits = yields.off_target
     n_cells, total = len(hits), float(hits.sum())
@@ -133,13 +123,8 @@ def reserve_for_drift(
 
     A place that drift may fill is asked for last, for a draft that drifts into a full cell is lost:
     so more is left free than is expected to come, as long as enough else is wanted. Against no
-    reserve, three times what is expected saves 17 % of the calls (docs/loop.md).
-
-    Args:
-        deficit: Quota minus count, shape (n_cells,).
-        expected: What will come unasked, shape (n_cells,).
-        picks: The size of the round.
-        drafts: Drafts asked for in one pick.
+    reserve, three times what is expected saves 17 % of the calls (docs/loop.md). `deficit` and
+    `expected`, what will come unasked, are of shape (n_cells,).
     """
     places = picks * drafts * MOST_POINTS_USED
     for multiple in RESERVE_MULTIPLES:
@@ -154,13 +139,8 @@ def round_size(*, samples: int, asked: int, wanted: int, drafts: int, most: int 
     What is in flight together cannot know what came beside it. Early rounds do not know yet what
     drafts are like, so none asks for more than all before it; nothing comes after the last ones to
     mend what they overshoot, so none asks for more than a share of what still seems to be needed.
-
-    Args:
-        samples: The pool's size.
-        asked: Picks so far.
-        wanted: The size that the pool is to reach.
-        drafts: Drafts asked for in one pick.
-        most: Picks that a round may have; by default as many as leave `FEWEST_ROUNDS` rounds.
+    So far `asked` picks brought `samples`. By default a round has at most as many picks as leave
+    `FEWEST_ROUNDS` rounds.
     """
     # Samples a pick brings, with one round's worth of picks at the expected rate as a prior.
     prior = wanted / FEWEST_ROUNDS / (SAMPLES_PER_DRAFT * drafts)
@@ -168,3 +148,43 @@ def round_size(*, samples: int, asked: int, wanted: int, drafts: int, most: int 
     needed = (wanted - samples) / max(each, 0.01)
     most_picks = most or max(FEWEST_PICKS, wanted / FEWEST_ROUNDS / drafts * 2)
     return math.ceil(min(most_picks, max(FEWEST_PICKS, min(asked, SHARE_IN_FLIGHT * needed))))
+
+
+@dataclass(frozen=True, slots=True)
+class AcceptDecision:
+    """`deficit` is the mean log deficit (nats) of the draft's cells; `reason` is "" if it stays."""
+
+    deficit: float
+    reason: str
+
+    @property
+    def accepted(self) -> bool:
+        """Whether the draft stays."""
+        return not self.reason
+
+
+def decide_draft(
+    cells: Sequence[int], *, counts: Int64Array, quotas: Int64Array, rule: str, slack: float
+) -> AcceptDecision:
+    """Whether a draft whose knowledge points lie in `cells` stays.
+
+    `pace` (default): the mean over its cells of log(m + 1/2) - log(n + 1/2) is above zero, and no
+    cell goes beyond (1 + slack) * m. `mean`: the first of these alone, so that a draft that fills
+    empty cells may overfill others. `strict`: every cell is under its quota. `all`: always.
+
+    `cells` has one for each knowledge point, so a cell may stand twice. `counts` n are what cells
+    hold and `quotas` m what they may hold, shape (n_cells,); `slack` is a share.
+    """
+    n, m = counts[list(cells)], quotas[list(cells)]
+    # A half on both sides keeps the logarithm finite for an empty cell and for a quota of zero.
+    deficit = float(np.mean(np.log(m + 0.5) - np.log(n + 0.5)))
+    if rule == "all":
+        return AcceptDecision(deficit, "")
+    limit = np.floor((1 + slack) * m) if rule == "pace" else m
+    # The draft's own points count as they come: two of them in one cell need room for two.
+    added = np.array([list(cells[: i + 1]).count(cell) for i, cell in enumerate(cells)])
+    if rule != "mean" and np.any(n + added > limit):
+        return AcceptDecision(deficit, "crowded")
+    if rule != "strict" and deficit <= 0:
+        return AcceptDecision(deficit, "no_deficit")
+    return AcceptDecision(deficit, "")

@@ -33,9 +33,8 @@ class SeedLinks:
     """Which knowledge points, seeds and documents belong together.
 
     `cells` holds each knowledge point's cell, shape (n_points,), `documents` and `passages` each
-    seed's, shape (n_seeds,). `points_of[s]` lists the knowledge points of seed s, `seeds_of[k]` the
-    seeds of knowledge point k, `points_in[c]` the knowledge points of cell c, `points_at[p]` those
-    of passage p and `seeds_in[d]` the seeds of document d.
+    seed's, shape (n_seeds,). The others list rows: `points_of_seed[s]` those of the knowledge
+    points of seed s, `seeds_in_document[d]` those of the seeds of document d.
     """
 
     cells: Int32Array
@@ -84,11 +83,9 @@ class CellYields:
     ) -> "CellYields":
         """These yields and what one more round of picks brought.
 
-        Args:
-            asked: The knowledge points that each pick was to use, the one it was about first.
-            samples: Those of each accepted sample.
-            sources: The place of each sample's pick in `asked`.
-            cells: The cell of each knowledge point known by now, shape (n_points,).
+        `asked` holds the knowledge points that each pick was to use, the one it was about first,
+        `samples` those of each accepted sample, and `sources` the place of its pick in `asked`;
+        `cells`, shape (n_points,), is the cell of each knowledge point known by now.
         """
         first = np.array([use[0] for use in asked], np.int64)
         wanted = [cells[list(use)].tolist() for use in asked]
@@ -139,8 +136,7 @@ class PickBatch:
         self,
         links: SeedLinks,
         deficit: Int64Array,
-        reserved: Float64Array | float = 0.0,
-        *,
+        reserved: Float64Array | float,
         asked: Int64Array,
         drafts: int,
         round_number: int,
@@ -224,31 +220,16 @@ def steer_picks(
     next, so that a batch does not overshoot. Inside a cell the least exposed knowledge points come
     first; their seeds are joined by seeds of the same document whose knowledge points are wanted.
 
-    Args:
-        deficit: Quota minus count, shape (n_cells,); cells at or below zero get nothing.
-        yields: What earlier picks brought.
-        links: What belongs together.
-        exposures: Occurrences of each knowledge point in the pool, shape (n_points,).
-        picks: The size of the batch.
-        drafts: Drafts asked for in one pick.
-        random_seed: With `round_number` it keys every choice.
-        round_number: The round, from 1.
-        reserved: What of it is left to drift, shape (n_cells,).
+    `deficit` is quota minus count and `reserved` what of it is left to drift, shape (n_cells,);
+    `exposures`, shape (n_points,), are occurrences of each knowledge point in the pool; `drafts`
+    are asked for in one pick. `random_seed` and `round_number`, from 1, key every choice.
     """
     rng = keyed_generator(random_seed, "steer", round_number)
     supply = np.array([len(points) > 0 for points in links.points_in_cell])
     # A cell is asked for deficit / yield: one that yields half as well needs twice the picks.
     wanted = np.where(supply, np.maximum(deficit - reserved, 0), 0)
     shares = _sample_systematically(wanted / yields.points_per_pick(drafts=drafts), picks, rng)
-    batch = PickBatch(
-        links,
-        deficit,
-        reserved,
-        asked=yields.asked,
-        drafts=drafts,
-        round_number=round_number,
-        rng=rng,
-    )
+    batch = PickBatch(links, deficit, reserved, yields.asked, drafts, round_number, rng)
     for cell in np.flatnonzero(shares):
         points = links.points_in_cell[int(cell)]
         # The last key counts most: least exposed first, then least asked, ties by chance. Asked
@@ -256,9 +237,8 @@ def steer_picks(
         rank = np.lexsort((rng.random(len(points)), yields.asked[points], exposures[points]))
         for number in range(shares[cell]):
             point = int(points[rank[number % len(points)]])
-            batch.add_pick(
-                batch.choose_partners(int(rng.choice(links.seeds_of_point[point]))), (point,)
-            )
+            first = int(rng.choice(links.seeds_of_point[point]))
+            batch.add_pick(batch.choose_partners(first), (point,))
     return batch.picks
 
 
@@ -270,7 +250,7 @@ def scatter_picks(
     # A deficit of one everywhere and no draft to subtract: every point counts as wanted for ever,
     # so that a blind pick is made as a steered one is, but for where it starts.
     even = np.ones(max(len(links.points_in_cell), 1), np.int64)
-    batch = PickBatch(links, even, asked=asked, drafts=0, round_number=round_number, rng=rng)
+    batch = PickBatch(links, even, 0.0, asked, 0, round_number, rng)
     for seed in rng.integers(0, len(links.points_of_seed), picks).tolist():
         point = int(rng.choice(links.points_of_seed[seed]))
         batch.add_pick(batch.choose_partners(seed), (point,))
@@ -280,10 +260,8 @@ def scatter_picks(
 def unreachable_cells(yields: CellYields, links: SeedLinks, *, drafts: int) -> BoolArray:
     """Cells that many picks brought next to nothing to, or that hold no point to start from."""
     empty = np.array([len(points) == 0 for points in links.points_in_cell])
-    barren = (yields.tries >= UNREACHABLE_TRIES) & (
-        yields.gains < LEAST_YIELD * yields.tries * drafts
-    )
-    return empty | barren
+    barren = yields.gains < LEAST_YIELD * yields.tries * drafts
+    return empty | ((yields.tries >= UNREACHABLE_TRIES) & barren)
 
 
 def _sample_systematically(

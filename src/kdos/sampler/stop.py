@@ -39,12 +39,8 @@ def stop_reason(
     neither the gap nor the pool moved by 1 %. A pool that wants less than that to its size cannot
     grow by it any more: if it is at the target it has stopped there, not for want of gain.
 
-    Args:
-        gap: The gap now.
-        samples: The pool's size.
-        wanted: The size it is to reach.
-        history: After each round so far, oldest first.
-        reachable: Whether any cell with a deficit can still be reached.
+    `history` is the loop after each round so far, oldest first; `reachable` says whether any cell
+    with a deficit can still be filled.
     """
     if samples >= wanted:
         return _target_met_reason(gap) or "budget"

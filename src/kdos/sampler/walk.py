@@ -65,20 +65,8 @@ def walk_picks(
     """At most `picks` picks, a path each: its seeds, and its knowledge points to be used.
 
     Each cell's deficit, shared out over its knowledge points, is the target that the visits of the
-    paths are to meet; the rest is as in ``kdos.sampler.steer_picks``.
-
-    Args:
-        deficit: Quota minus count, shape (n_cells,); cells at or below zero get nothing.
-        yields: What earlier picks brought.
-        links: What belongs together.
-        seed_graph: Where a walk can go.
-        exposures: Occurrences of each knowledge point in the pool, shape (n_points,).
-        picks: The size of the batch.
-        drafts: Drafts asked for in one pick.
-        random_seed: With `round_number` it keys every choice.
-        round_number: The round, from 1.
-        reserved: What of it is left to drift, shape (n_cells,).
-        steered: Picks at whose points the paths begin, instead of where the deficit is largest.
+    paths are to meet; arguments not named here are those of ``kdos.sampler.steer_picks``.
+    `steered` are picks at whose points the paths begin, instead of where the deficit is largest.
     """
     wanted = np.maximum(deficit - reserved, 0) / yields.points_per_pick(drafts=drafts)
     weights = point_deficits(wanted, links.cells, exposures[: len(links.cells)])
@@ -95,15 +83,8 @@ def walk_picks(
         first=int(yields.tries.sum()),
         starts=None if steered is None else np.array([pick.use[0] for pick in steered], np.int32),
     )
-    batch = PickBatch(
-        links,
-        deficit,
-        reserved,
-        asked=yields.asked,
-        drafts=drafts,
-        round_number=round_number,
-        rng=keyed_generator(random_seed, "walk", round_number),
-    )
+    rng = keyed_generator(random_seed, "walk", round_number)
+    batch = PickBatch(links, deficit, reserved, yields.asked, drafts, round_number, rng)
     for path in linked_seeds(paths, seed_graph.incidence):
         batch.add_pick(tuple(dict.fromkeys(path.samples)), path.kps)
     return batch.picks
@@ -112,10 +93,8 @@ def walk_picks(
 def point_deficits(deficit: Float64Array, cells: Int32Array, exposures: Int64Array) -> Float64Array:
     """What is wanted of each point, so that cells get their deficit and their points come level.
 
-    Args:
-        deficit: Of each cell, shape (n_cells,), >= 0; a cell without points is left out.
-        cells: The cell of each knowledge point, shape (n_points,).
-        exposures: What each has already, shape (n_points,).
+    `deficit`, shape (n_cells,), is at least 0; a cell without points is left out. `cells` and
+    `exposures`, what each knowledge point has already, are of shape (n_points,).
     """
     # The level is what every point of a cell would hold if the cell had its deficit filled and all
     # were level. Points below it share the deficit by how far they are below; `scale` corrects for
