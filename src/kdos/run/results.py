@@ -2,6 +2,7 @@
 
 import math
 from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,18 +14,12 @@ from kdos.checks import BenchmarkIndex
 from kdos.density import measure_density
 from kdos.export import read_card, write_dataset
 from kdos.llm import Spending
-from kdos.pool import column_values
+from kdos.pool import Tally, column_values
 from kdos.run.prepare import LoopInputs
-from kdos.run.rounds import (
-    SynthesisResult,
-    collect_samples,
-    finite_or_none,
-    mean_adherence,
-    pool_log10_density,
-    tally_rounds,
-)
+from kdos.run.rounds import SynthesisResult, finite_or_none, pool_log10_density
 from kdos.run.target import write_target_table
 from kdos.store import write_json, write_parquet
+from kdos.synthesize import SAMPLE_SCHEMA
 from kdos.terminal import print_status
 
 MOST_NOVEL = 0.05
@@ -42,7 +37,8 @@ def write_results(
 ) -> dict[str, Any]:
     """Write what the run leaves; returns the summary."""
     summary = summarise_run(folder, inputs, result, spending, seconds=seconds)
-    samples = collect_samples(folder)
+    tables = folder.read_rounds("samples")
+    samples = pa.concat_tables(tables) if tables else SAMPLE_SCHEMA.empty_table()
     knowledge_points = result.state.pool.knowledge_points
     write_target_table(folder, result.context, result.deficit, knowledge_points=knowledge_points)
     summary["novel_share"] = write_pool_points(folder, inputs, result)
@@ -69,7 +65,8 @@ def summarise_run(
 ) -> dict[str, Any]:
     """The JSON summary of the command-line contract, and what the report needs beside it."""
     pool, gap, config = result.state.pool, result.deficit.gap, result.context.config
-    stages = inputs.stages | tally_rounds(folder)
+    rounds = folder.read_round_facts()
+    stages = inputs.stages | _tally_rounds(rounds)
     drafts = stages["drafts"]
     return {
         "samples": pool.samples,
@@ -88,7 +85,7 @@ def summarise_run(
         "knowledge_points": pool.knowledge_points,
         "effective_shapes": result.context.shapes.effective_number(),
         "rounds": result.state.rounds,
-        "adherence": mean_adherence(folder),
+        "adherence": _mean_adherence(rounds),
         "target": config.target,
         "picker": config.picker,
         "space": inputs.space.fingerprint,
@@ -100,6 +97,24 @@ def summarise_run(
         "reference": _reference_facts(inputs.reference),
         "stages": stages,
     }
+
+
+def _tally_rounds(rounds: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    """How many calls for drafts, and how many drafts, came to something, over all rounds."""
+    calls, drafts = Tally(), Tally()
+    for facts in rounds:
+        calls.accepted += facts["calls"] - sum(facts["failed"].values())
+        calls.refused.update(facts["failed"])
+        drafts.accepted += facts["accepted"]
+        drafts.refused.update(facts["refused"])
+    return {"calls": calls.as_json(), "drafts": drafts.as_json()}
+
+
+def _mean_adherence(rounds: Sequence[Mapping[str, Any]]) -> float | None:
+    """The mean adherence of all drafts that were read; None where none was."""
+    read = sum(facts["read"] for facts in rounds)
+    total = sum(facts["adherence"] * facts["read"] for facts in rounds if facts["read"])
+    return total / read if read else None
 
 
 def _decontamination_report(folder: RunFolder, benchmarks: BenchmarkIndex) -> dict[str, Any]:

@@ -1,20 +1,21 @@
-"""The loop on disk: every round is a folder, and finished rounds are read, not repeated."""
+"""The loop on disk: every round is a folder, and finished rounds are read, not repeated.
+
+A round is the unit of resuming. What a killed process leaves of the round that it was in are
+replies in the ledger: the round is begun again, alike, and those replies are not paid twice.
+"""
 
 import math
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass
 from time import monotonic
 from typing import Any
-
-import pyarrow as pa
 
 from kdos.artifacts import RunFolder
 from kdos.checks import KnownQuestions, count_refusal_reasons
 from kdos.config import Config
 from kdos.density import Space, cell_log_density, effective_cells
 from kdos.llm import BudgetSpentError
-from kdos.pool import Pool, Tally, column_values
+from kdos.pool import Pool, column_values
 from kdos.report import LivePage
 from kdos.run.prepare import (
     LoopInputs,
@@ -26,7 +27,6 @@ from kdos.run.target import cell_target, warn_of_few_points, write_target_table
 from kdos.sampler import POINTS_PER_SAMPLE, Deficit
 from kdos.synthesize import (
     ROUND_SCHEMAS,
-    SAMPLE_SCHEMA,
     LoopState,
     Round,
     SynthesisContext,
@@ -60,12 +60,13 @@ def synthesize_pool(
     page: LivePage | None = None,
 ) -> SynthesisResult:
     """Run the loop until it stops; each round is on disk, and on the page, before the next."""
-    context = synthesis_context(config, inputs, ask=ask)
+    context = _synthesis_context(config, inputs, ask)
     warn_of_few_points(context)
-    state = restore_state(folder, context)
+    state = _restore_state(folder, context)
     steps = loop_steps(context)
     deficit = steps.measure(state)
     budget = math.ceil(config.budget.samples * POINTS_PER_SAMPLE)
+    # Written before the first round too, for the report and `kdos target` look at a run under way.
     write_target_table(folder, context, deficit, knowledge_points=budget)
     rounds = run_rounds(state, steps)
     with progress.stage("synthesize", total=config.budget.samples):
@@ -78,9 +79,11 @@ def synthesize_pool(
             except StopIteration as stop:
                 return SynthesisResult(state, deficit, context, stop_reason=stop.value)
             except BudgetSpentError as spent:
+                # The round that was being drafted is dropped, for it has no verdicts yet: with a
+                # larger budget it is begun again, and what was paid for comes from the ledger.
                 print_status(f"{spent}")
                 return SynthesisResult(state, deficit, context, stop_reason="budget")
-            facts = round_facts(finished, state, deficit, context)
+            facts = _round_facts(finished, state, deficit, context)
             facts |= {"kl_before": finite_or_none(kl), "seconds": round(monotonic() - begun, 3)}
             tables = round_tables(
                 finished,
@@ -90,13 +93,15 @@ def synthesize_pool(
                 engine=engine,
                 prompt=SYNTHESIZE_PROMPT.hash,
             )
+            # Whole, before the next is asked for: the folder takes its name when all of it is on
+            # disk, so every folder that is found is a finished round, and none has a gap before it.
             folder.round_folder(finished.number).write(facts, tables)
-            progress.update(state.pool.samples, progress_note(facts))
+            progress.update(state.pool.samples, _progress_note(facts))
             if page:
                 page.refresh()
 
 
-def synthesis_context(config: Config, inputs: LoopInputs, *, ask: Ask) -> SynthesisContext:
+def _synthesis_context(config: Config, inputs: LoopInputs, ask: Ask) -> SynthesisContext:
     """What the loop works with before its first round."""
     space, inventory = inputs.space, inputs.inventory
     links = inputs.library.link_seeds(inventory, n_cells=space.n_cells)
@@ -116,8 +121,11 @@ def synthesis_context(config: Config, inputs: LoopInputs, *, ask: Ask) -> Synthe
     )
 
 
-def restore_state(folder: RunFolder, context: SynthesisContext) -> LoopState:
+def _restore_state(folder: RunFolder, context: SynthesisContext) -> LoopState:
     """The state that finished rounds left; their questions and knowledge points are known again."""
+    # Replayed round by round, not summed up: new knowledge points take their rows in the order in
+    # which they came, and the stopping rule looks at the gaps before each of the last rounds. No
+    # draft is checked or judged again: what a round accepted stands in its table of samples.
     n_cells, n_points = context.space.n_cells, len(context.inventory)
     state = LoopState.begin(n_cells=n_cells, n_points=n_points)
     rounds = {name: folder.read_rounds(name) for name in ROUND_SCHEMAS}
@@ -132,13 +140,14 @@ def restore_state(folder: RunFolder, context: SynthesisContext) -> LoopState:
     return state
 
 
-def round_facts(
+def _round_facts(
     finished: Round, state: LoopState, deficit: Deficit, context: SynthesisContext
 ) -> dict[str, Any]:
     """What ``round.json`` says: the round's counts, and the pool and its gap after it."""
     failed = Counter(refusal.reason for refusal in finished.failed)
     refusals = [verdict.refusal for verdict in finished.verdicts if verdict.refusal]
     classes = Counter(refusal.error_class.value for refusal in refusals)
+    adherence = finished.adherence
     return {
         "round": finished.number,
         "picks": len(finished.picks),
@@ -148,8 +157,8 @@ def round_facts(
         "accepted": len(finished.accepted),
         "refused": count_refusal_reasons(refusals),
         "classes": dict(sorted(classes.items(), key=lambda item: (-item[1], item[0]))),
-        "read": len(finished.adherence),
-        "adherence": mean_or_none(finished.adherence),
+        "read": len(adherence),
+        "adherence": sum(adherence) / len(adherence) if adherence else None,
         "samples": state.pool.samples,
         "knowledge_points": state.pool.knowledge_points,
         "kl": finite_or_none(deficit.gap.kl),
@@ -162,31 +171,6 @@ def round_facts(
     }
 
 
-def tally_rounds(folder: RunFolder) -> dict[str, Any]:
-    """How many calls for drafts, and how many drafts, came to something, over all rounds."""
-    calls, drafts = Tally(), Tally()
-    for facts in folder.read_round_facts():
-        calls.accepted += facts["calls"] - sum(facts["failed"].values())
-        calls.refused.update(facts["failed"])
-        drafts.accepted += facts["accepted"]
-        drafts.refused.update(facts["refused"])
-    return {"calls": calls.as_json(), "drafts": drafts.as_json()}
-
-
-def mean_adherence(folder: RunFolder) -> float | None:
-    """The mean adherence of all drafts that were read; None where none was."""
-    facts = folder.read_round_facts()
-    read = sum(fact["read"] for fact in facts)
-    total = sum(fact["adherence"] * fact["read"] for fact in facts if fact["read"])
-    return total / read if read else None
-
-
-def collect_samples(folder: RunFolder) -> pa.Table:
-    """The samples of all rounds, in the order in which they were accepted."""
-    tables = folder.read_rounds("samples")
-    return pa.concat_tables(tables) if tables else SAMPLE_SCHEMA.empty_table()
-
-
 def pool_log10_density(pool: Pool, space: Space) -> float | None:
     """Mean log10 density of the pool's exposures, by cell; None for an empty pool."""
     if not pool.knowledge_points:
@@ -195,16 +179,10 @@ def pool_log10_density(pool: Pool, space: Space) -> float | None:
     return float(share @ cell_log_density(pool.counts, space)) / math.log(10)
 
 
-def progress_note(facts: dict[str, Any]) -> str:
-    """The round in a few words."""
+def _progress_note(facts: dict[str, Any]) -> str:
     rate = facts["accepted"] / facts["drafts"] if facts["drafts"] else 0.0
     kl = "-" if facts["kl"] is None else f"{facts['kl']:.4f}"
     return f"round {facts['round']}, {rate:.0%} accepted, KL {kl}"
-
-
-def mean_or_none(shares: Sequence[float]) -> float | None:
-    """The mean, or None where there is nothing."""
-    return sum(shares) / len(shares) if shares else None
 
 
 def finite_or_none(value: float) -> float | None:

@@ -40,6 +40,7 @@ def discipline_target(
     held = q @ member
     named = np.array([name in shares for name in names])
     rest = 1.0 - sum(shares.values())
+    # What is not named shares the rest in the proportions that it has in the target already.
     free = held * ~named
     left = free * rest / free.sum() if free.sum() > 0 else free
     quotas = left + np.array([shares.get(name, 0.0) for name in names])
@@ -55,10 +56,10 @@ def cell_memberships(
     numbers = {name: number for number, name in enumerate(names)}
     of_seed = np.array([numbers[name] for name in domains])
     graph = build_seed_graph(links).incidence
-    points = (
-        discipline_memberships(graph, of_seed, n_disciplines=len(names)) * graph.popularity[:, None]
-    )
+    # A knowledge point counts in its cell as often as seeds state it.
+    points = discipline_memberships(graph, of_seed, n_disciplines=len(names))
     cells = np.zeros((n_cells, len(names)))
-    np.add.at(cells, links.cells, points)
+    np.add.at(cells, links.cells, points * graph.popularity[:, None])
+    # A cell without any belongs to all alike, so that its target is not lost.
     cells += cells.sum(axis=1, keepdims=True) == 0
     return cells / cells.sum(axis=1, keepdims=True)

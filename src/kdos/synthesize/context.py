@@ -45,22 +45,16 @@ class Library:
         self.passage = lru_cache(RECORDS_CACHED)(self._passage)
 
     def _seed(self, row: int) -> Seed:
-        """The seed in this row."""
         value = row_values(self.seeds, row)
         value["answers"] = tuple(value["answers"])
         return Seed(**value)
 
     def _extraction(self, row: int) -> Extraction:
-        """The extraction of the seed in this row."""
         value = row_values(self.extractions, row)
-        return Extraction(
-            topic_entities=tuple(value["topic_entities"]),
-            knowledge_points=tuple(value["knowledge_points"]),
-            logic=value["logic"],
-        )
+        entities, points = value["topic_entities"], value["knowledge_points"]
+        return Extraction(tuple(entities), tuple(points), value["logic"])
 
     def _passage(self, name: str) -> Passage:
-        """The passage of this id."""
         return Passage(**row_values(self.passages, self._passage_rows[name]))
 
     def passages_of(self, seeds: Iterable[Seed]) -> list[Passage]:
@@ -74,16 +68,14 @@ class Library:
             np.array(inventory.rows(texts), np.int64)
             for texts in column_values(self.extractions, "knowledge_points")
         ]
-        seed_rows = np.repeat(np.arange(len(points_of)), [len(points) for points in points_of])
+        # Pairs of seed and knowledge point, one for each time that a seed holds one.
+        sizes = [len(points) for points in points_of]
+        seed_rows = np.repeat(np.arange(len(points_of)), sizes)
         held = np.concatenate([*points_of, np.zeros(0, np.int64)])
         documents, n_documents = _number_names(column_values(self.seeds, "document"))
         # A given question may have no passage; it then counts as a passage of its own.
-        passages_and_ids = zip(
-            column_values(self.seeds, "passage"), column_values(self.seeds, "id"), strict=True
-        )
-        passages, n_passages = _number_names(
-            [passage or f"seed {name}" for passage, name in passages_and_ids]
-        )
+        seeds = self.seeds.select(["passage", "id"]).to_pylist()
+        passages, n_passages = _number_names([s["passage"] or f"seed {s['id']}" for s in seeds])
         return SeedLinks(
             cells=inventory.cells,
             documents=documents,
@@ -91,9 +83,7 @@ class Library:
             points_of_seed=points_of,
             seeds_of_point=_group_rows(held, seed_rows, len(inventory)),
             points_in_cell=_group_rows(inventory.cells, np.arange(len(inventory)), n_cells),
-            points_in_passage=_group_rows(
-                np.repeat(passages, [len(p) for p in points_of]), held, n_passages
-            ),
+            points_in_passage=_group_rows(passages[seed_rows], held, n_passages),
             seeds_in_document=_group_rows(documents, np.arange(len(documents)), n_documents),
         )
 
@@ -146,6 +136,7 @@ def _number_names(names: Sequence[str]) -> tuple[Int32Array, int]:
 
 def _group_rows(keys: AnyArray, members: AnyArray, n_keys: int) -> list[Int64Array]:
     """The members of each key from 0 to n_keys - 1, in order."""
+    # One sort for all keys, then slices of it; a mask for each key would read all rows every time.
     order = np.argsort(keys, kind="stable")
     edges = np.searchsorted(keys[order], np.arange(n_keys + 1))
     ordered = members[order].astype(np.int64)

@@ -72,7 +72,7 @@ class Round:
     @property
     def outcome(self) -> RoundOutcome:
         """What of it counts for the next rounds."""
-        # Exactly what `read_round_outcome` can tell from the round's tables.
+        # No more than `read_round_outcome` can tell from the round's tables.
         places = {pick.id: place for place, pick in enumerate(self.picks)}
         return RoundOutcome(
             asked=[pick.use for pick in self.picks],
@@ -86,12 +86,8 @@ class Round:
 
         It holds the knowledge points asked for against those realised, a share in [0, 1].
         """
-        return [
-            len(asked & held) / len(asked | held)
-            for candidate in self.candidates
-            if (held := set(candidate.points))
-            for asked in [set(candidate.pick.use)]
-        ]
+        pairs = [(set(c.pick.use), set(c.points)) for c in self.candidates if c.points]
+        return [len(asked & held) / len(asked | held) for asked, held in pairs]
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,12 +38,11 @@ def tempered_target(
 ) -> Float64Array:
     """The target log q, shape (n_cells,), for one exponent tau.
 
-    Args:
-        log_volumes: log V_c, shape (n_cells,), nats.
-        counts: Reference knowledge points in each cell, shape (n_cells,).
-        tau: 1 is the reference's own distribution, 0 is uniform over volume.
-        log_demand: log w_c, shape (n_cells,); no demand by default.
+    `log_volumes` (nats), `counts` of reference knowledge points and `log_demand`, log w_c, are of
+    shape (n_cells,). tau 1 is the reference's own distribution, 0 is uniform over volume.
     """
+    # Density, not the count, is what tau bends: a large cell holds much because it is large. Hence
+    # the volume twice, once inside rho_c and once for the mass that a density has over the cell.
     log_density = np.log(counts + PSEUDO_COUNT) - log_volumes
     log_q = log_volumes + tau * log_density
     return _normalise_log(log_q if log_demand is None else log_q + log_demand)
@@ -54,6 +53,8 @@ def demand_target(counts: Int64Array | Float64Array) -> Float64Array:
 
     A count may be a sum of weights, such as a model's losses.
     """
+    # Half a question in all, spread over the cells: a few hundred questions over many cells would
+    # drown in half of one for each.
     return _normalise_log(np.log(counts + PSEUDO_COUNT / len(counts)))
 
 
@@ -69,9 +70,8 @@ def level_target(
     """
 
     def reached(tau: float) -> float:
-        return mean_log_density(
-            tempered_target(log_volumes, counts, tau), log_volumes, budget=budget
-        )
+        log_q = tempered_target(log_volumes, counts, tau)
+        return mean_log_density(log_q, log_volumes, budget=budget)
 
     lowest, highest = reached(0.0), reached(HIGHEST_TAU)
     if not lowest <= level <= highest:
@@ -86,6 +86,8 @@ def level_target(
 
 def mean_log_density(log_q: Float64Array, log_volumes: Float64Array, *, budget: int) -> float:
     """Mean log density (nats) of `budget` points spread over the cells as the target says."""
+    # Of a cell with share q: budget * q points in V_c. Where q underflows to 0 it adds nothing, but
+    # 0 * -inf would be no number.
     q = np.exp(log_q)
     held = q > 0
     return float(np.sum(q[held] * (math.log(budget) + log_q[held] - log_volumes[held])))
@@ -156,6 +158,8 @@ def effective_points(log_q: Float64Array, counts: Int64Array) -> float:
 
     A small share of n means that the target rests on a few outliers.
     """
+    # Kish's effective sample size, with p_i = q_c / n_c for each of a cell's n_c points, which sums
+    # to q_c^2 / n_c over the cell. Cells without a point have nothing to draw from.
     held = counts > 0
     q = np.exp(_normalise_log(log_q[held]))
     return float(1.0 / np.sum(q**2 / counts[held]))

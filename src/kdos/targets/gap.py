@@ -38,13 +38,8 @@ def water_filled_quotas(
 
     ``m_c = min(supply_c, max(floor_c, scale * q_c))`` with the one scale that spends the budget: of
     all shares under these limits the nearest to q in KL divergence. Fractions go to the largest
-    remainders, ties to the lowest cell.
-
-    Args:
-        log_q: The target, shape (n_cells,), nats; -inf where nothing is wanted.
-        budget: What there is to share.
-        supply: The most each cell can take; unlimited by default.
-        floor: The least each cell gets; zero by default.
+    remainders, ties to the lowest cell. `log_q` (nats) is -inf where nothing is wanted; `supply` is
+    the most that each cell can take and `floor` the least that it gets, shape (n_cells,).
 
     Raises:
         UsageError: Floors ask for more than the budget, or the supply holds less.
