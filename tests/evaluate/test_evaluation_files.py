@@ -5,8 +5,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from kdos.errors import InputError, UsageError
-from kdos.evaluate import evaluation_files as room
-from kdos.evaluate import open_benchmark
+from kdos.evaluate import evaluation_files, open_benchmark
 from kdos.scoring import BenchmarkQuestion
 
 LAYOUTS = {
@@ -60,7 +59,7 @@ def test_published_layouts_give_the_same_question(tmp_path, name):
 
 def test_freebase_answers_may_hold_brackets_and_quotes():
     value = r'(list (description "A (b)") (description C) (description "D \"e\""))'
-    assert room.read_gold_answers(value) == ("A (b)", "C", r'D "e"')
+    assert evaluation_files.read_gold_answers(value) == ("A (b)", "C", r'D "e"')
 
 
 def test_entity_questions_are_a_folder_of_relations(tmp_path):
@@ -97,9 +96,9 @@ def test_a_named_benchmark_comes_from_the_hub(monkeypatch):
     def records(path, *, name, split):
         asked.append((path, name, split))
         row = {"question_id": "tc_1", "question": "Q?", "answer": {"value": "A", "aliases": []}}
-        return iter([room.Record(1, 9, row)])
+        return iter([evaluation_files.Record(1, 9, row)])
 
-    monkeypatch.setattr(room, "read_hub_records", records)
+    monkeypatch.setattr(evaluation_files, "read_hub_records", records)
     (found,) = open_benchmark("triviaqa")
     assert asked == [("mandarjoshi/trivia_qa", "unfiltered.nocontext", "validation")]
     assert (found.id, found.answers, found.benchmark) == ("tc_1", ("A",), "triviaqa")

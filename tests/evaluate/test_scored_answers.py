@@ -28,9 +28,9 @@ QUESTIONS = [
 
 
 def test_given_answers_are_looked_up_by_id():
-    marks = list(score_given_answers(QUESTIONS, {"a": "paris", "b": None, "d": "Grace Hopper"}))
-    assert [mark.unscored for mark in marks] == ["", "no_answer", "no_answer", ""]
-    assert marks[0].as_row() == {
+    scored = list(score_given_answers(QUESTIONS, {"a": "paris", "b": None, "d": "Grace Hopper"}))
+    assert [each.unscored for each in scored] == ["", "no_answer", "no_answer", ""]
+    assert scored[0].as_row() == {
         "id": "a",
         "answer": "paris",
         "em": 1.0,
@@ -40,12 +40,17 @@ def test_given_answers_are_looked_up_by_id():
         "attempted": 1.0,
         "group": "P36",
     }
-    assert marks[1].as_row() == {"id": "b", "answer": None, "unscored": "no_answer", "group": "P36"}
+    assert scored[1].as_row() == {
+        "id": "b",
+        "answer": None,
+        "unscored": "no_answer",
+        "group": "P36",
+    }
 
 
 def test_a_question_without_a_gold_answer_is_unscored():
-    (mark,) = score_given_answers([BenchmarkQuestion("a", "Q?", ())], {"a": "x"})
-    assert mark.as_row() == {"id": "a", "answer": "x", "unscored": "no_gold_answer"}
+    (each,) = score_given_answers([BenchmarkQuestion("a", "Q?", ())], {"a": "x"})
+    assert each.as_row() == {"id": "a", "answer": "x", "unscored": "no_gold_answer"}
 
 
 def test_a_model_is_asked_each_question_and_failures_are_unscored():
@@ -60,12 +65,12 @@ def test_a_model_is_asked_each_question_and_failures_are_unscored():
             else:
                 yield Reply(request, text=" Paris\n")
 
-    marks = list(
+    scored = list(
         score_model_answers(QUESTIONS, ask=ask, examples=[("Capital of Spain?", "Madrid")])
     )
-    assert [mark.question.id for mark in marks] == ["a", "b", "c", "d"]
-    assert marks[0].answer == "Paris"
-    assert marks[1].as_row()["unscored"] == "no_reply: timed out after 3 attempts"
+    assert [each.question.id for each in scored] == ["a", "b", "c", "d"]
+    assert scored[0].answer == "Paris"
+    assert scored[1].as_row()["unscored"] == "no_reply: timed out after 3 attempts"
     chat = sent[-1]
     assert [turn["role"] for turn in chat] == ["system", "user", "assistant", "user"]
     assert [turn["content"] for turn in chat[1:]] == [
@@ -90,15 +95,15 @@ def judge(requests):
 
 def test_a_grade_that_cannot_be_read_is_unscored_never_a_default():
     given = score_given_answers(QUESTIONS, dict.fromkeys("abcd", "x"))
-    marks = list(grade_answers(given, ask=judge))
-    assert [mark.grade for mark in marks] == [
+    scored = list(grade_answers(given, ask=judge))
+    assert [each.grade for each in scored] == [
         Grade.CORRECT,
         Grade.CORRECT,
         Grade.NOT_ATTEMPTED,
         None,
     ]
-    assert marks[3].as_row()["unscored"].startswith("unreadable_grade: I would say")
-    summary = summarise_evaluation(marks, random_seed=0)
+    assert scored[3].as_row()["unscored"].startswith("unreadable_grade: I would say")
+    summary = summarise_evaluation(scored, random_seed=0)
     assert (summary["answered"], summary["unscored"]) == (3, 1)
     assert summary["unscored_reasons"] == {"unreadable_grade": 1}
     assert summary["grades"]["correct"] == pytest.approx(2 / 3)
@@ -107,21 +112,21 @@ def test_a_grade_that_cannot_be_read_is_unscored_never_a_default():
 
 
 def test_what_is_unscored_is_not_graded():
-    marks = list(grade_answers(score_given_answers(QUESTIONS, {"a": "x"}), ask=judge))
-    assert [mark.unscored for mark in marks[1:]] == ["no_answer"] * 3
+    scored = list(grade_answers(score_given_answers(QUESTIONS, {"a": "x"}), ask=judge))
+    assert [each.unscored for each in scored[1:]] == ["no_answer"] * 3
 
 
 def test_the_summary_counts_everything_once_and_weighs_groups_alike():
-    marks = list(
+    scored = list(
         score_given_answers(QUESTIONS, {"a": "Paris", "b": "Rome", "c": "Bergen", "e": "x"})
     )
-    summary = summarise_evaluation(marks, random_seed=0)
+    summary = summarise_evaluation(scored, random_seed=0)
     assert summary["questions"] == summary["answered"] + summary["unscored"] == 4
     assert summary["em"] == pytest.approx(2 / 3)
     assert summary["macro"] == {"groups": 2, "em": 0.5, "f1": 0.5, "contains": 0.5, "correct": 0.5}
     low, high = summary["intervals"]["correct"]
     assert low <= summary["correct"] <= high
-    assert summarise_evaluation(marks, random_seed=0) == summary
+    assert summarise_evaluation(scored, random_seed=0) == summary
 
 
 def test_nothing_scored_has_no_mean():
@@ -135,10 +140,9 @@ def test_two_models_are_compared_on_what_both_answered(tmp_path):
         "ours": {"a": "Paris", "b": "Rome", "c": "Oslo"},
         "theirs": {"a": "Paris", "b": "Milan", "d": "x"},
     }.items():
-        marks = list(score_given_answers(QUESTIONS, answers))
-        write_evaluation(
-            tmp_path / name, [m.as_row() for m in marks], summarise_evaluation(marks, random_seed=0)
-        )
+        scored = list(score_given_answers(QUESTIONS, answers))
+        summary = summarise_evaluation(scored, random_seed=0)
+        write_evaluation(tmp_path / name, [m.as_row() for m in scored], summary)
         folders.append(read_evaluation(tmp_path / name))
     found = compare_evaluations(*folders, random_seed=0)
     assert found["questions"] == 2
@@ -168,8 +172,8 @@ def test_a_bad_file_of_answers_is_one_clear_line(tmp_path, content, message):
 
 
 def test_the_folder_holds_a_row_a_question_in_their_order(tmp_path):
-    marks = list(score_given_answers(QUESTIONS, {"c": "Oslo"}))
-    write_evaluation(tmp_path / "out", [mark.as_row() for mark in marks], {"questions": 4})
+    scored = list(score_given_answers(QUESTIONS, {"c": "Oslo"}))
+    write_evaluation(tmp_path / "out", [each.as_row() for each in scored], {"questions": 4})
     rows = [json.loads(line) for line in (tmp_path / "out/scores.jsonl").read_text().splitlines()]
     assert [row["id"] for row in rows] == ["a", "b", "c", "d"]
     assert json.loads((tmp_path / "out/summary.json").read_text()) == {"questions": 4}
@@ -184,13 +188,13 @@ class Model:
 
 
 def test_losses_are_those_of_the_first_gold_answer():
-    marks = list(
+    scored = list(
         score_given_answers(
             [*QUESTIONS[:2], BenchmarkQuestion("e", "Q?", ())], {"a": "x", "b": "y"}
         )
     )
-    found = measure_losses(marks, Model())
-    assert [mark.loss for mark in found] == [5.0, 4.0, None]
+    found = measure_losses(scored, Model())
+    assert [each.loss for each in found] == [5.0, 4.0, None]
     assert found[0].as_row()["loss"] == 5.0
     summary = summarise_evaluation(found, random_seed=0)
     assert summary["loss"] == 4.5

@@ -164,8 +164,8 @@ def check_knowledge_points(draft: Draft) -> Refusal | None:
         return make_refusal("knowledge_points_repeated", " | ".join(points))
     # Two statements contradict only where one holds a negation or both a number, so most pairs
     # are never compared.
-    said = "\n".join(points)
-    denied = any(map(said.__contains__, _DENIALS)) and _NEGATION.search(said)
+    text = "\n".join(points)
+    denied = any(map(text.__contains__, _DENIALS)) and _NEGATION.search(text)
     compared = points if denied else [point for point in points if _NUMBER.search(point)]
     for one, other in combinations(compared, 2):
         if statements_contradict(one, other):
@@ -179,10 +179,10 @@ def statements_contradict(one: str, other: str) -> bool:
         _NEGATION.search(one) or _NEGATION.search(other)
     ):
         return True
-    said = _up_to_single_valued(one)
-    if one == other or not said or not other.startswith(said):
+    shared = _up_to_single_valued(one)
+    if one == other or not shared or not other.startswith(shared):
         return False
-    rests = [_NUMBER.sub("0", text.removeprefix(said)) for text in (one, other)]
+    rests = [_NUMBER.sub("0", text.removeprefix(shared)) for text in (one, other)]
     return rests[0] == rests[1]
 
 
