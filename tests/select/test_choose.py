@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from kdos.density import fit_space
 from kdos.errors import UsageError
-from kdos.select import Candidates, draw_rows
+from kdos.select import Candidates
+from kdos.select.choose import draw_rows
 from kdos.targets import measure_gap, water_filled_quotas
 
 VECTORS = np.random.default_rng(0).standard_normal((900, 4)).astype(np.float32)

@@ -26,12 +26,12 @@ from kdos.select import (
     FittedDataset,
     MeasureOptions,
     Selection,
-    chosen_row_tables,
     demand_in_cells,
     find_candidates,
     fit_dataset,
     measure_dataset,
     measure_in_space_of,
+    read_chosen_rows,
     write_selection,
 )
 from kdos.store import write_parquet
@@ -276,8 +276,7 @@ class ChosenRows:
 
     def table(self) -> pa.Table:
         """The chosen rows as they were, with their `cell`."""
-        parts = chosen_row_tables(self.density.dataset.dataset, self.selection)
-        return pa.concat_tables(list(parts), promote_options="permissive")
+        return read_chosen_rows(self.density.dataset.dataset, self.selection)
 
     def save(self, path: str | Path) -> int:
         """Write the chosen rows as Parquet; returns how many."""

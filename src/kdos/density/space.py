@@ -15,6 +15,7 @@ from kdos.density.codebook import Codebook, scale_to_unit_length
 from kdos.errors import SpaceMismatchError, UsageError
 
 _ARRAYS = ("mean", "components", "centroids", "groups", "log_volumes")
+_BLOCK_ROWS = 65_536
 _NUMBERS = ("embedder", "normalize", "intrinsic_dim", "k", "r_min", "novel_radius")
 
 
@@ -109,30 +110,18 @@ def check_vectors(vectors: npt.ArrayLike) -> Float32Array:
     if rows.dtype.kind not in "fiu":
         raise UsageError(f"vectors must be real numbers. Got {rows.dtype}. Give float32.")
     rows = np.ascontiguousarray(rows, np.float32)
-    bad = _first_bad_row(rows)
-    if bad is not None:
-        raise UsageError(
-            f"vectors must be finite. Got NaN or infinity in row {bad}. Drop or mend that row."
-        )
+    for start in range(0, len(rows), _BLOCK_ROWS):
+        finite = np.isfinite(rows[start : start + _BLOCK_ROWS]).all(1)
+        if not finite.all():
+            bad = start + int(np.argmin(finite))
+            raise UsageError(
+                f"vectors must be finite. Got NaN or infinity in row {bad}. Drop or mend that row."
+            )
     return rows
 
 
-def _first_bad_row(rows: Float32Array, *, block: int = 65_536) -> int | None:
-    """The first row that holds NaN or infinity, if any."""
-    for start in range(0, len(rows), block):
-        finite = np.isfinite(rows[start : start + block]).all(1)
-        if not finite.all():
-            return start + int(np.argmin(finite))
-    return None
-
-
 def project_rows(
-    rows: Float32Array,
-    mean: Float32Array,
-    components: Float32Array,
-    *,
-    normalize: bool,
-    block: int = 65_536,
+    rows: Float32Array, mean: Float32Array, components: Float32Array, *, normalize: bool
 ) -> Float32Array:
     """Centre, reduce and scale to unit length, block by block; a row of zeros stays zero.
 
@@ -142,9 +131,9 @@ def project_rows(
         return rows
     reduced = components.shape[1] if components.size else rows.shape[1]
     points = np.empty((len(rows), reduced), np.float32)
-    for start in range(0, len(rows), block):
-        part = rows[start : start + block]
+    for start in range(0, len(rows), _BLOCK_ROWS):
+        part = rows[start : start + _BLOCK_ROWS]
         part = part - mean if mean.size else part
         part = part @ components if components.size else part
-        points[start : start + block] = scale_to_unit_length(part) if normalize else part
+        points[start : start + _BLOCK_ROWS] = scale_to_unit_length(part) if normalize else part
     return points

@@ -56,8 +56,7 @@ def compare_datasets(
     ours, theirs = rows.profile.counts, other.profile.counts
     lacking = (theirs == 0) & (ours > 0)
     order = np.flatnonzero(lacking)[np.argsort(-ours[lacking], kind="stable")]
-    order = order[:SHOWN_MISSING_CELLS]
-    views = _describe_cells(fitted, order, ours)
+    views = _describe_cells(fitted, order[:SHOWN_MISSING_CELLS], ours)
     return {
         "n": other.profile.n_points,
         "distinct": other.profile.n_distinct,
@@ -66,7 +65,7 @@ def compare_datasets(
         "tv": float(0.5 * np.abs(ours / ours.sum() - theirs / theirs.sum()).sum()),
         "lacking_cells": int(lacking.sum()),
         "lacking_share": float(ours[lacking].sum() / ours.sum()),
-        "lacking": [asdict(views[int(cell)]) for cell in order],
+        "lacking": [asdict(view) for view in views.values()],
     }
 
 
@@ -92,7 +91,7 @@ def _describe_cells(
     texts = fitted.sample.texts
     common = _count_words(texts[:: -(-len(texts) // KNOWN_TEXTS)] if texts else ())
     views: dict[int, CellView] = {}
-    for cell in (int(cell) for cell in cells):
+    for cell in map(int, cells):
         rows = np.flatnonzero(fitted.reference.cells == cell).tolist() if texts else []
         inside = [texts[row] for row in rows]
         views[cell] = CellView(

@@ -1,6 +1,6 @@
 """The door to data files: JSONL, CSV, Parquet, hub and vector files in, Arrow batches out."""
 
-from kdos.rows.fields import FIELD_ALIASES, candidate_fields, resolve_field, value_at_path
+from kdos.rows.fields import candidate_fields, resolve_field
 from kdos.rows.files import (
     list_files,
     list_table_files,
@@ -12,7 +12,6 @@ from kdos.rows.records import Record, read_hub_records, read_records, record_err
 from kdos.rows.table import Rows, list_hub_fields, list_table_fields, read_hub_rows, read_table_rows
 
 __all__ = [
-    "FIELD_ALIASES",
     "Record",
     "Rows",
     "candidate_fields",
@@ -30,5 +29,4 @@ __all__ = [
     "resolve_field",
     "row_unit",
     "uncompressed_suffix",
-    "value_at_path",
 ]

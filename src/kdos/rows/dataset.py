@@ -6,18 +6,18 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
 from kdos.arrays import BoolArray, Float32Array, FloatingArray
 from kdos.errors import InputError, UsageError
-from kdos.rows import (
+from kdos.rows.fields import resolve_field
+from kdos.rows.table import (
     Rows,
     list_hub_fields,
     list_table_fields,
+    number_rows,
     read_hub_rows,
     read_table_rows,
-    resolve_field,
 )
 
 HUB_PREFIX = "hf:"
@@ -76,7 +76,8 @@ class Dataset:
     def _rows(self, columns: Sequence[str] | None) -> Iterator[Rows]:
         if self.table is not None:
             table = self.table if columns is None else self.table.select(list(columns))
-            return _split_table(table, self.path)
+            batches = table.combine_chunks().to_batches(DATASET_BATCH_ROWS)
+            return number_rows(batches, self.path)
         if self.path.startswith(HUB_PREFIX):
             name, split = _hub_name(self.path)
             return read_hub_rows(name, split=split, columns=columns, batch_size=DATASET_BATCH_ROWS)
@@ -94,9 +95,7 @@ def open_dataset(path: str, field: str | None = None) -> Dataset:
             raise UsageError(f"a .npy file has no fields. Got --field {field}. Leave it out.")
         return Dataset(path, "")
     if field is None:
-        names = (
-            _list_hub_fields(path) if path.startswith(HUB_PREFIX) else list_table_fields(Path(path))
-        )
+        names = _list_fields(path)
         field = resolve_field("text", names)
         if not field:
             known = ", ".join(names)
@@ -120,10 +119,8 @@ def wrap_dataset(data: Any, field: str | None = None) -> Dataset:
     try:
         table = pa.table(data)
     except (TypeError, ValueError, pa.ArrowException) as error:
-        got = type(data).__name__
-        raise InputError.at(
-            IN_MEMORY_NAME, f"must be texts, vectors or a table. Got {got}"
-        ) from error
+        message = f"must be texts, vectors or a table. Got {type(data).__name__}"
+        raise InputError.at(IN_MEMORY_NAME, message) from error
     field = field or resolve_field("text", table.column_names)
     if field not in table.column_names:
         known = ", ".join(table.column_names)
@@ -131,15 +128,9 @@ def wrap_dataset(data: Any, field: str | None = None) -> Dataset:
     return Dataset(IN_MEMORY_NAME, field, table)
 
 
-def _split_table(table: pa.Table, name: str) -> Iterator[Rows]:
-    start = 1
-    for batch in table.combine_chunks().to_batches(DATASET_BATCH_ROWS):
-        yield Rows(name, batch, range(start, start + len(batch)), "row")
-        start += len(batch)
-
-
-def _list_hub_fields(path: str) -> list[str]:
-    """The fields of a Hugging Face data set."""
+def _list_fields(path: str) -> list[str]:
+    if not path.startswith(HUB_PREFIX):
+        return list_table_fields(path)
     name, split = _hub_name(path)
     return list_hub_fields(name, split=split)
 
@@ -168,17 +159,15 @@ def _table_batch(rows: Rows, field: str) -> DatasetBatch:
     column: Any = rows.batch.column(field)
     if _is_vector(column.type):
         return _vector_column(rows, column, field)
-    texts = rows.text_column(field)
+    texts: Any = rows.text_column(field)
     usable = np.asarray(texts.is_valid())
-    held: list[Any] = texts.drop_null().to_pylist()
-    return DatasetBatch(rows.batch, usable, held, None)
+    return DatasetBatch(rows.batch, usable, texts.drop_null().to_pylist(), None)
 
 
-def _is_vector(kind: pa.DataType) -> bool:
-    lists = (pa.types.is_list, pa.types.is_large_list, pa.types.is_fixed_size_list)
-    return any(is_list(kind) for is_list in lists) and pa.types.is_floating(
-        getattr(kind, "value_type", pa.null())
-    )
+def _is_vector(kind: Any) -> bool:
+    types = pa.types
+    is_list = types.is_list(kind) or types.is_large_list(kind) or types.is_fixed_size_list(kind)
+    return is_list and types.is_floating(kind.value_type)
 
 
 def _vector_column(rows: Rows, column: Any, field: str) -> DatasetBatch:
@@ -211,21 +200,17 @@ def open_vectors(path: Path | str) -> FloatingArray:
         raise InputError.at(file, message) from error
     if not isinstance(vectors, np.ndarray):
         raise InputError.at(file, "must be one .npy array. Got an .npz archive. Save one array")
-    _check_shape(file, vectors)
-    _check_finite(file, vectors)
+    _check_vectors(file, vectors)
     return vectors
 
 
-def _check_shape(path: Path, vectors: npt.NDArray[np.generic]) -> None:
+def _check_vectors(path: Path, vectors: FloatingArray) -> None:
     if vectors.ndim != 2 or 0 in vectors.shape:
         message = f"must have shape (n, dim) with n and dim above 0. Got {vectors.shape}"
         raise InputError.at(path, message)
     if vectors.dtype.kind != "f" or vectors.dtype.itemsize > 8:
         message = f"must be float16, float32 or float64. Got {vectors.dtype}. Convert it"
         raise InputError.at(path, message)
-
-
-def _check_finite(path: Path, vectors: FloatingArray) -> None:
     rows = max(1, CHECKED_VALUES // vectors.shape[1])
     for start in range(0, len(vectors), rows):
         good = np.isfinite(vectors[start : start + rows]).all(axis=1)

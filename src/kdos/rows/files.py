@@ -63,9 +63,8 @@ def open_decompressed(path: Path) -> Generator[IO[bytes]]:
             yield stream
     except _DAMAGE as error:
         detail = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise InputError.at(
-            path, f"must be a whole, readable file. Got: {detail}. Fetch it again"
-        ) from error
+        message = f"must be a whole, readable file. Got: {detail}. Fetch it again"
+        raise InputError.at(path, message) from error
 
 
 def _open_stream(path: Path) -> IO[bytes]:

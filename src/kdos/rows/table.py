@@ -3,7 +3,7 @@
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from itertools import chain, islice
+from itertools import islice
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -30,13 +30,12 @@ SAMPLED_ROWS = 100
 """Rows that are looked at to learn which fields there are."""
 PARAGRAPH_BREAK = "\n\n"
 
-
 Column: TypeAlias = "pa.Array[Any]"
 
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """Some rows of one file: row i of `batch` stands at `places[i]`, counted from 1.
+    """Some rows of one file: row i of `batch` stands at `positions[i]`, counted from 1.
 
     `unit` says in what: ``line`` of a text file, or ``row`` where there are no lines.
     """
@@ -73,17 +72,15 @@ class Rows:
 
     def row_error(self, row: int, message: str, *, field: str | None = None) -> InputError:
         """The error that names the file, the place of one row of this batch, and the field."""
-        return record_error(
-            self.path, message, position=self.positions[row], unit=self.unit, field=field
-        )
+        position = self.positions[row]
+        return record_error(self.path, message, position=position, unit=self.unit, field=field)
 
 
 def _is_text(kind: pa.DataType) -> bool:
     if pa.types.is_dictionary(kind):
         kind = kind.value_type
-    return (
-        pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)
-    )
+    types = pa.types
+    return types.is_string(kind) or types.is_large_string(kind) or types.is_string_view(kind)
 
 
 def _join_text_lists(column: Column) -> Column:
@@ -95,13 +92,11 @@ def _join_text_lists(column: Column) -> Column:
         return pa.nulls(len(column))
     if not _is_text(kind.value_type):
         return column
-    return pa.array(
-        [
-            None if items is None else PARAGRAPH_BREAK.join(item for item in items if item)
-            for items in column.to_pylist()
-        ],
-        pa.large_string(),
-    )
+    lists = column.to_pylist()
+    joined = [
+        None if texts is None else PARAGRAPH_BREAK.join(filter(None, texts)) for texts in lists
+    ]
+    return pa.array(joined, pa.large_string())
 
 
 def read_table_rows(
@@ -114,11 +109,10 @@ def read_table_rows(
     batch is null there. A table without any row is an `InputError`.
     """
     empty = True
-    for rows in chain.from_iterable(
-        _read_file(file, columns, batch_size) for file in list_table_files(Path(path))
-    ):
-        empty = False
-        yield rows
+    for file in list_table_files(Path(path)):
+        for rows in _read_file(file, columns, batch_size):
+            empty = False
+            yield rows
     if empty:
         raise InputError.at(path, "must hold at least one row. Got none")
 
@@ -127,7 +121,7 @@ def _read_file(file: Path, columns: Sequence[str] | None, batch_size: int) -> It
     if uncompressed_suffix(file) == ".parquet":
         return _read_parquet(file, columns, batch_size)
     found, unit = read_records(file), row_unit(file)
-    return batch_records(found, path=file, columns=columns, batch_size=batch_size, unit=unit)
+    return _batch_records(found, file, columns, batch_size, unit)
 
 
 def list_table_fields(path: Path | str) -> list[str]:
@@ -147,7 +141,7 @@ def read_hub_rows(
     """The rows of one split; `name` is the data set's configuration where it has several."""
     where = f"{path} ({', '.join(filter(None, (name, split)))})"
     records = read_hub_records(path, name=name, split=split)
-    return batch_records(records, path=where, columns=columns, batch_size=batch_size, unit="row")
+    return _batch_records(records, where, columns, batch_size, "row")
 
 
 def list_hub_fields(path: str, *, name: str = "", split: str = "train") -> list[str]:
@@ -156,20 +150,19 @@ def list_hub_fields(path: str, *, name: str = "", split: str = "train") -> list[
     return list_field_paths(record.row for record in records)
 
 
-def batch_records(
+def _batch_records(
     records: Iterable[Record],
-    *,
     path: Path | str,
     columns: Sequence[str] | None,
-    batch_size: int = BATCH_ROWS,
-    unit: str = "line",
+    batch_size: int,
+    unit: str,
 ) -> Iterator[Rows]:
     """Records as batches; the first one must hold every column in at least one of its rows."""
     for number, held in enumerate(_chunk_records(records, batch_size)):
         if number == 0 and columns is not None:
             _check_fields(path, columns, [record.row for record in held])
         names = columns or list(dict.fromkeys(name for record in held for name in record.row))
-        arrays = [_column_of(held, name, path=path, unit=unit) for name in names]
+        arrays = [_column_of(held, name, path, unit) for name in names]
         batch = pa.RecordBatch.from_arrays(arrays, names=list(names))
         yield Rows(path, batch, [record.position for record in held], unit)
 
@@ -190,24 +183,23 @@ def _chunk_records(records: Iterable[Record], batch_size: int) -> Iterator[list[
 def _check_fields(
     path: Path | str, columns: Sequence[str], rows: Sequence[Mapping[str, Any]]
 ) -> None:
-    """Raise where a column is in none of the rows, naming the fields that are."""
     for name in columns:
-        if all(value_at_path(row, name) in (None, []) for row in rows) and name not in (
-            known := list_field_paths(rows)
-        ):
+        if any(value_at_path(row, name) not in (None, []) for row in rows):
+            continue
+        known = list_field_paths(rows)
+        if name not in known:
             message = f"no such field. There are: {', '.join(known) or 'none'}"
             raise InputError.at(path, message, field=name)
 
 
-def _column_of(held: Sequence[Record], name: str, *, path: Path | str, unit: str) -> Column:
+def _column_of(held: Sequence[Record], name: str, path: Path | str, unit: str) -> Column:
     values = [value_at_path(record.row, name) for record in held]
     try:
         column = pa.array(values)
     except (pa.ArrowException, OverflowError, ValueError) as error:
         row, message = _first_odd_row(values, error)
-        raise record_error(
-            path, message, position=held[row].position, unit=unit, field=name
-        ) from error
+        position = held[row].position
+        raise record_error(path, message, position=position, unit=unit, field=name) from error
     return column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
 
 
@@ -232,15 +224,14 @@ def _read_parquet(path: Path, columns: Sequence[str] | None, batch_size: int) ->
         at_once = min(batch_size, rows_per_batch(file))
         parts = file.iter_batches(at_once, columns=wanted)
         if columns is None or set(columns) <= set(wanted):
-            yield from _number_rows(parts, path)
+            yield from number_rows(parts, path)
         else:
             records = read_parquet_records(path, wanted)
-            yield from batch_records(
-                records, path=path, columns=columns, batch_size=at_once, unit="row"
-            )
+            yield from _batch_records(records, path, columns, at_once, "row")
 
 
-def _number_rows(parts: Iterable[pa.RecordBatch], path: Path) -> Iterator[Rows]:
+def number_rows(parts: Iterable[pa.RecordBatch], path: Path | str) -> Iterator[Rows]:
+    """The rows of a table that is read in parts, counted from 1 over all of them."""
     place = 1
     for part in parts:
         yield Rows(path, part, range(place, place + part.num_rows), "row")

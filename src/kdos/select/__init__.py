@@ -1,15 +1,18 @@
 """A dataset and a budget in; the rows that meet a target distribution out."""
 
-from kdos.select.choose import Candidates, Selection, draw_rows
+from kdos.select.choose import Candidates, Selection
 from kdos.select.measured import (
+    DEDUP_MODES,
     FittedDataset,
     MeasureOptions,
     demand_in_cells,
+    find_candidates,
     fit_dataset,
     measure_dataset,
     measure_in_space_of,
+    read_chosen_rows,
+    write_selection,
 )
-from kdos.select.rows import DEDUP_MODES, chosen_row_tables, find_candidates, write_selection
 
 __all__ = [
     "DEDUP_MODES",
@@ -17,12 +20,11 @@ __all__ = [
     "FittedDataset",
     "MeasureOptions",
     "Selection",
-    "chosen_row_tables",
     "demand_in_cells",
-    "draw_rows",
     "find_candidates",
     "fit_dataset",
     "measure_dataset",
     "measure_in_space_of",
+    "read_chosen_rows",
     "write_selection",
 ]

@@ -72,19 +72,11 @@ def search_cells(
 ) -> Neighbours:
     """The k nearest points to each query among those of the `cells_per_query` cells nearest to it.
 
-    Args:
-        queries: Shape (n, dim).
-        query_cells: The rows of the queries in each cell.
-        pool: The points that are searched, shape (n_pool, dim).
-        tiles: The same, laid out cell by cell.
-        centroids: Of the cells, shape (n_cells, dim).
-        blocks: Shape (n_blocks + 1,): block b is cells `blocks[b]` to `blocks[b + 1]`.
-        near_cells: For each block, the cells that its queries choose among; all of these are looked
-            into where the chosen ones hold no more than k points.
-        cells_per_query: How many cells a query looks into.
-        k: How many neighbours are looked for.
-        exclude_self: The queries are the pool, in the same cells, and none is its own neighbour.
-        ranks: Which of the ranks 1 to k to give; all by default.
+    Queries have shape (n, dim), the pool (n_pool, dim), centroids (n_cells, dim). `query_cells`
+    lists the queries in each cell, `tiles` lays the pool out by cell. Block b is cells `blocks[b]`
+    to `blocks[b + 1]`; `near_cells` lists those that its queries choose among, all of which are
+    looked into where the chosen ones hold no more than k points. With `exclude_self` the queries
+    are the pool, and none is its own neighbour. `ranks` are those of 1 to k to give, or all.
     """
     kept = np.arange(k) if ranks is None else np.array(ranks) - 1
     distances = np.full((len(queries), len(kept)), np.inf)
