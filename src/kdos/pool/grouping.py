@@ -121,9 +121,8 @@ def group_paraphrases(texts: Sequence[str], vectors: Float32Array) -> Grouping:
     first: list[int] = []
     group = np.empty(len(texts), np.int64)
     for row, statement in enumerate(statements):
-        anchors = sorted(statement.sentence.words, key=lambda word: (held_by[word], word))[
-            :ANCHOR_WORDS
-        ]
+        rarest = sorted(statement.sentence.words, key=lambda word: (held_by[word], word))
+        anchors = rarest[:ANCHOR_WORDS]
         near = dict.fromkeys(g for word in anchors for g in under.get(word, ())[:GROUPS_PER_ANCHOR])
         best, closest = -1, 0.0
         for other in near:
@@ -140,7 +139,7 @@ def group_paraphrases(texts: Sequence[str], vectors: Float32Array) -> Grouping:
 
 
 def states_same_fact(one: FactWords, other: FactWords, cosine: float) -> bool:
-    """Do two knowledge points at this cosine state one fact?"""
+    """Do two knowledge points, whose vectors have this cosine, state one fact?"""
     # Names and numbers pin a fact down: each must stand in the other sentence as well.
     ours, theirs = one.sentence, other.sentence
     if not (ours.names <= theirs.words and theirs.names <= ours.words):
@@ -151,10 +150,8 @@ def states_same_fact(one: FactWords, other: FactWords, cosine: float) -> bool:
         return not _names_exchanged(ours, theirs)
     # What is left over once relation words are taken off both must not be a value of its own.
     shared = one.relations.keys() & other.relations.keys()
-    ours_alone, theirs_alone = (
-        _words_only_in(one, theirs, shared),
-        _words_only_in(other, ours, shared),
-    )
+    ours_alone = _words_only_in(one, theirs, shared)
+    theirs_alone = _words_only_in(other, ours, shared)
     if not shared or (ours_alone and theirs_alone):
         return cosine >= COSINE_UNKNOWN_RELATION and not shared
     return cosine >= (COSINE_ONE_SAYS_MORE if ours_alone or theirs_alone else COSINE_SAME_RELATION)

@@ -69,6 +69,5 @@ def _is_whole(sentence: str) -> bool:
 
 
 def _split_after(line: str, end: re.Pattern[str]) -> list[str]:
-    """The line in parts, each up to and with what ends it."""
     stops = [0, *(match.end() for match in end.finditer(line)), len(line)]
     return [line[a:b] for a, b in pairwise(stops) if line[a:b].strip()]

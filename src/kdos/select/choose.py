@@ -37,11 +37,8 @@ class Candidates:
     ) -> "Selection":
         """Choose `budget` rows whose cells are distributed as the target says, as near as can be.
 
-        Args:
-            budget: How many rows to keep.
-            target: Its name, as `kdos.targets.read_target` knows it.
-            demand: Questions counted by cell, for the target ``demand:<file>``.
-            cap: The most rows that one cell may give; all of its rows by default.
+        `target` is a name that `kdos.targets.read_target` knows, `demand` questions by cell, shape
+        (n_cells,), for ``demand:<file>``; `cap` is the most rows that one cell may give.
         """
         log_q = read_target(
             target,

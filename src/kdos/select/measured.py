@@ -1,6 +1,6 @@
 """A dataset embedded and measured; which of its rows may be chosen, and how they are written."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -116,7 +116,6 @@ def demand_in_cells(target: str, found: FittedDataset) -> Int64Array | None:
 
 
 def _fit_embedder(texts: Sequence[str], options: MeasureOptions) -> Embedder:
-    """The embedder that the options name, fitted where it must be."""
     ready = load_embedder(options.embed)
     if ready is not None:
         return ready
@@ -178,11 +177,7 @@ def _rows_without_repeats(dataset: Dataset, dedup: str, similar: float) -> Int64
 
 
 def _read_weights(dataset: Dataset, field: str) -> Float64Array:
-    """The numbers in a field, shape (n_rows,).
-
-    Raises:
-        InputError: One of them is missing, negative or not finite; the message names its place.
-    """
+    """Shape (n_rows,); a number that is missing, negative or not finite is an `InputError`."""
     if dataset.holds_vectors:
         raise UsageError("--weight names a field. Got a .npy, which has none.")
     parts: list[Float64Array] = []
@@ -208,11 +203,7 @@ def write_selection(dataset: Dataset, selection: Selection, path: Path) -> int:
 
 def read_chosen_rows(dataset: Dataset, selection: Selection) -> pa.Table:
     """The chosen rows as they were, with their `cell`."""
-    parts = list(_chosen_batches(dataset, selection))
-    return pa.concat_tables(parts, promote_options="permissive")
-
-
-def _chosen_batches(dataset: Dataset, selection: Selection) -> Iterator[pa.Table]:
+    parts: list[pa.Table] = []
     start = 0
     for batch in dataset.read_batches(every_column=True):
         low, high = np.searchsorted(selection.rows, [start, start + len(batch.usable)])
@@ -221,5 +212,6 @@ def _chosen_batches(dataset: Dataset, selection: Selection) -> Iterator[pa.Table
             part = part.take(pa.array(selection.rows[low:high] - start))
             if "cell" in part.column_names:
                 part = part.drop_columns(["cell"])
-            yield part.append_column("cell", pa.array(selection.cells[low:high]))
+            parts.append(part.append_column("cell", pa.array(selection.cells[low:high])))
         start += len(batch.usable)
+    return pa.concat_tables(parts, promote_options="permissive")
