@@ -22,9 +22,7 @@ from kdos.checks import AnsweredQuestion, BenchmarkIndex, find_paraphrases
 from kdos.embed import load_embedder
 from kdos.pool.wording import normalise_text
 
-BENCHMARKS = (
-    "simpleqa simpleqa_verified webquestions nq_open triviaqa entityquestions popqa".split()
-)
+BENCHMARKS = "simpleqa simpleqa_verified webquestions nq_open triviaqa entityquestions popqa".split()
 SAME_AFTER_ALL = set(
     """eq-train-P36-449 57266193dd62a815002e832b 5730a40f396df91900096236 56be5333acb8001400a5030c
     56d2051ce7d4791d0090260a 56d602631c85041400946eda 56d98c53dc89441400fdb545
@@ -151,11 +149,7 @@ def asked(data):
 
 def pairs(row):
     """Subject and answer together, where the row names its subject."""
-    return {
-        (normalise_text(row["subject"]), normalise_text(a))
-        for a in row["answers"]
-        if "subject" in row
-    }
+    return {(normalise_text(row["subject"]), normalise_text(a)) for a in row["answers"] if "subject" in row}
 
 
 def recased(question, rng):
@@ -206,9 +200,7 @@ def flagged(drafts, held):
 
 def by_vectors(drafts, benchmark, embed):
     """The rows of drafts whose vectors betray them."""
-    ours, theirs = (
-        [AnsweredQuestion(q, answers) for _, q, answers in each] for each in (drafts, benchmark)
-    )
+    ours, theirs = ([AnsweredQuestion(q, answers) for _, q, answers in each] for each in (drafts, benchmark))
     vectors = [embed([each.question for each in asked]) for asked in (ours, theirs)]
     found = find_paraphrases(ours, theirs, our_vectors=vectors[0], their_vectors=vectors[1])
     return {one.row for one in found}
@@ -256,9 +248,7 @@ def main() -> int:
         "seconds_search": round(searched, 2),
     }
     for way, change in WAYS.items():
-        drafts = [
-            (n, change(q, keyed_generator(3, way, n)), answers[:1]) for n, q, answers in planted
-        ]
+        drafts = [(n, change(q, keyed_generator(3, way, n)), answers[:1]) for n, q, answers in planted]
         hits, _ = flagged(drafts, held)
         missed = [draft for draft, hit in zip(drafts, hits, strict=True) if hit is None]
         for draft in missed[: args.show]:

@@ -16,15 +16,7 @@ from kdos.logic import Fault, find_faults, parse, shape_of_logic, write_mermaid
 from kdos.logic.mermaid import MAX_CHARACTERS
 
 TOKENS = [
-    *(
-        "graph TD\n",
-        "flowchart LR\n",
-        "mindmap\n",
-        "subgraph S\n",
-        "end\n",
-        "style A x",
-        "class A b",
-    ),
+    *("graph TD\n", "flowchart LR\n", "mindmap\n", "subgraph S\n", "end\n", "style A x", "class A b"),
     *("A", "B", "root", "node-1", "节点", "x", "o", "1", "e1@", "text of a label", "_", ".", "-"),
     *("[", "]", "(", ")", "{", "}", "((", "))", "{{", "}}", "[/", "/]", "[\\", "\\]", ">", "@{"),
     *('"', "'", "`", "“", "”", "-->", "--", "->", "---", "–>", "==>", "==", "-.->", "-.", ".->"),

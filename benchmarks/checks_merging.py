@@ -53,13 +53,7 @@ WORDINGS = {
 }
 ANY_RELATION = "The {r} of {s} is {o}.|{s} has {o} as its {r}.|{o} is the {r} of {s}.|As for {s}, the {r} is {o}."
 EXCHANGED_RELATIONS = {"P19": "P20", "P20": "P19", "P159": "P740", "P740": "P159", "P26": "P40"}
-EXCHANGED_RELATIONS |= {
-    "P50": "P170",
-    "P170": "P175",
-    "P175": "P50",
-    "P112": "P127",
-    "P127": "P112",
-}
+EXCHANGED_RELATIONS |= {"P50": "P170", "P170": "P175", "P175": "P50", "P112": "P127", "P127": "P112"}
 EXCHANGED_VALUES = ("P106", "P136", "P413", "P407", "P17")
 FACTS = 4000
 
@@ -82,10 +76,7 @@ def facts_of(data):
     ]
     facts = list(dict.fromkeys(facts))
     often = Counter(subject for subject, _, _ in facts)
-    order = sorted(
-        keyed_generator(1, "facts").permutation(len(facts)).tolist(),
-        key=lambda n: often[facts[n][0]] < 2,
-    )
+    order = sorted(keyed_generator(1, "facts").permutation(len(facts)).tolist(), key=lambda n: often[facts[n][0]] < 2)
     chosen = [facts[n] for n in order[:FACTS]]
     values = {r: sorted({o for _, relation, o in facts if relation == r}) for r in EXCHANGED_VALUES}
     rng = keyed_generator(3, "near misses")
@@ -114,10 +105,7 @@ def stated(data):
 
 def score(group, labels):
     """Pairwise precision and recall of a grouping."""
-    together = sum(
-        pairs(count)
-        for count in Counter(zip(group.tolist(), labels.tolist(), strict=True)).values()
-    )
+    together = sum(pairs(count) for count in Counter(zip(group.tolist(), labels.tolist(), strict=True)).values())
     merged = sum(pairs(count) for count in Counter(group.tolist()).values())
     same = sum(pairs(count) for count in Counter(labels.tolist()).values())
     return together / max(1, merged), together / same

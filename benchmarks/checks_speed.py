@@ -58,22 +58,13 @@ def sample(number):
     call = number // DRAFTS_A_CALL
     chance = keyed_generator(1, "seeds", call)
     seeds = [
-        Seed(
-            f"s{call}/{n}",
-            f"Who or what {n} belongs to {name(chance)}?",
-            (name(chance),),
-            passage.id,
-            "d",
-            "",
-        )
+        Seed(f"s{call}/{n}", f"Who or what {n} belongs to {name(chance)}?", (name(chance),), passage.id, "d", "")
         for n in range(2)
     ]
     clue = points[0].removeprefix(subject).rstrip(".")
     question = f"Which name belongs to the institution that{clue}, as the archive has it?"
     evidence = (Evidence(passage.id, points[-1]),)
-    draft = Draft(
-        f"g/{number}", question, answer, (subject,), tuple(points), "\n".join(lines), (), evidence
-    )
+    draft = Draft(f"g/{number}", question, answer, (subject,), tuple(points), "\n".join(lines), (), evidence)
     return draft, {passage.id: passage}, seeds
 
 
@@ -86,9 +77,7 @@ def one_run(first, drafts, benchmarks):
     gc.collect()
     spent = 0.0
     for start in range(first, first + drafts, IN_FLIGHT):
-        samples = [
-            sample(number) for number in range(start, min(start + IN_FLIGHT, first + drafts))
-        ]
+        samples = [sample(number) for number in range(start, min(start + IN_FLIGHT, first + drafts))]
         begin = time.process_time()
         cases = [
             DraftInContext(draft, answer_aliases(draft.answer, seeds), passages, seeds)

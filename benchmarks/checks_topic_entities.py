@@ -42,9 +42,7 @@ def main() -> int:
     counts = defaultdict(lambda: defaultdict(int))
     for row, reply in zip(rows, RulesEngine().complete(requests), strict=True):
         read = read_extraction(reply)
-        found = (
-            [normalise_text(e) for e in read.topic_entities] if isinstance(read, Extraction) else []
-        )
+        found = [normalise_text(e) for e in read.topic_entities] if isinstance(read, Extraction) else []
         gold = [normalise_text(entity) for entity in row["topic_entities"]]
         if args.show and not any(same(a, b) for a in found for b in gold):
             args.show -= 1

@@ -64,11 +64,7 @@ if __name__ == "__main__":
             continue
         wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
         inertia = np.square(search_all_points(points, centroids, k=1).distances).mean()
-        rows[run.__name__] = {
-            "wall_s": round(wall, 2),
-            "cpu_s": round(cpu, 2),
-            "inertia": round(float(inertia), 4),
-        }
+        rows[run.__name__] = {"wall_s": round(wall, 2), "cpu_s": round(cpu, 2), "inertia": round(float(inertia), 4)}
         print(run.__name__, rows[run.__name__], flush=True)
     figures = {"n": n, "cells": cells, "rows": rows}
     write_down("density_codebook", figures, "superkmeans", "faiss-cpu", "scikit-learn")

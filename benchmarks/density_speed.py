@@ -50,9 +50,7 @@ def kdos_sampled(points):
     dim = 64 if points.shape[1] > 64 else None
     mean, components = fit_reduction(points, dim, keyed_generator(0, "reduction"))
     flat = project_rows(points, mean, components, normalize=False)
-    book = train_codebook(
-        flat, min(2000, len(points) // 64), rng=keyed_generator(0), normalize=False
-    )
+    book = train_codebook(flat, min(2000, len(points) // 64), rng=keyed_generator(0), normalize=False)
     cells = book.assign_cells(flat)
     space = Space(
         "given", mean, components, False, book.centroids, book.groups, np.zeros(len(book)), 20.0,
@@ -102,9 +100,7 @@ def hnswlib(points):
 def usearch(points):
     from usearch.index import Index
 
-    index = Index(
-        ndim=points.shape[1], metric="l2sq", connectivity=16, expansion_add=60, expansion_search=40
-    )
+    index = Index(ndim=points.shape[1], metric="l2sq", connectivity=16, expansion_add=60, expansion_search=40)
     index.add(np.arange(len(points)), points, threads=2)
     return np.sqrt(index.search(points, K + 1, threads=2).distances[:, K])
 

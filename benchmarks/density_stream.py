@@ -36,9 +36,7 @@ def write_shards(folder, n, dim):
     for number, start in enumerate(range(0, n, SHARD)):
         rng = np.random.default_rng([1, number])
         count = min(SHARD, n - start)
-        flat = centres[(5000 * rng.random(count) ** 2).astype(int)] + rng.standard_normal(
-            (count, 12)
-        )
+        flat = centres[(5000 * rng.random(count) ** 2).astype(int)] + rng.standard_normal((count, 12))
         values = pa.array((flat @ turn).astype(np.float32).reshape(-1))
         table = pa.table({"vector": pa.FixedSizeListArray.from_arrays(values, dim)})
         pq.write_table(table, folder / f"{number:04}.parquet", compression="none")

@@ -120,9 +120,7 @@ if __name__ == "__main__":
     rows = {}
     for n, runs in ((args.peers, (kdos, rensa, datasketch)), (args.n, (kdos,))):
         texts, source, originals = questions(n)
-        similar = np.array(
-            [jaccard(texts[originals + i], texts[row]) >= 0.7 for i, row in enumerate(source)]
-        )
+        similar = np.array([jaccard(texts[originals + i], texts[row]) >= 0.7 for i, row in enumerate(source)])
         for run in runs:
             name = f"{run.__name__}, {n}"
             try:

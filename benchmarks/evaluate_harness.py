@@ -28,11 +28,7 @@ from lm_eval.tasks import TaskManager
 from kdos.scoring import BenchmarkQuestion, score_answer
 
 TASKS = {"nq_open": "nq_open", "triviaqa": "triviaqa", "webqs": "webquestions"}
-PUBLISHED = {
-    "nq_open": "nq_open/nq_open.yaml",
-    "triviaqa": "triviaqa/default.yaml",
-    "webqs": "webqs/webqs.yaml",
-}
+PUBLISHED = {"nq_open": "nq_open/nq_open.yaml", "triviaqa": "triviaqa/default.yaml", "webqs": "webqs/webqs.yaml"}
 WAYS = {
     "as it is": str,
     "upper case": str.upper,
@@ -109,9 +105,7 @@ def evaluated(task, rows, folder):
         task_manager=TaskManager(include_defaults=False),
     )
     samples = sorted(found["samples"][task], key=lambda sample: sample["doc_id"])
-    (mean,) = (
-        value for name, value in found["results"][task].items() if name.startswith("exact_match,")
-    )
+    (mean,) = (value for name, value in found["results"][task].items() if name.startswith("exact_match,"))
     return [float(sample["exact_match"]) for sample in samples], mean
 
 
@@ -121,8 +115,7 @@ def compared(task, path, folder, n_questions):
     theirs, mean = evaluated(task, rows, folder)
     ours = [
         score_answer(
-            row["given"],
-            BenchmarkQuestion("", row["question"], tuple(row["golds"]), benchmark=TASKS[task]),
+            row["given"], BenchmarkQuestion("", row["question"], tuple(row["golds"]), benchmark=TASKS[task])
         ).em_harness
         for row in rows
     ]

@@ -38,9 +38,7 @@ RULES = {
     "f1_half": lambda question, answer, golds: token_f1(answer, golds) >= 0.5,
     "correct": lambda question, answer, golds: is_correct_answer(answer, golds, question=question),
 }
-RANGE = re.compile(
-    r"acceptable range: anything between \$?([\d,]+(?:\.\d+)?)\D+?([\d,]+(?:\.\d+)?)[^\d:]*\)"
-)
+RANGE = re.compile(r"acceptable range: anything between \$?([\d,]+(?:\.\d+)?)\D+?([\d,]+(?:\.\d+)?)[^\d:]*\)")
 
 
 def rows_of(path):
@@ -73,10 +71,7 @@ def people(rows):
 def expressions(rows):
     """Ours against DPR's reading, with the engine that it uses, on right and on foreign answers."""
     flags = regex.IGNORECASE | regex.UNICODE | regex.MULTILINE
-    plain = [
-        [part for part in row["answer_regex"][0].split("|") if re.fullmatch(r"[\w ,'-]+", part)]
-        for row in rows
-    ]
+    plain = [[part for part in row["answer_regex"][0].split("|") if re.fullmatch(r"[\w ,'-]+", part)] for row in rows]
     counts = Counter()
     for number, row in enumerate(rows):
         patterns = tuple(row["answer_regex"])
@@ -115,10 +110,7 @@ def ranges(rows):
 def abstentions(rows):
     """Agreement with the labels of real models' answers."""
     tried = np.array(
-        [
-            row.get("attempt") == "attempt" or row.get("verdict") in ("correct", "incorrect")
-            for row in rows
-        ]
+        [row.get("attempt") == "attempt" or row.get("verdict") in ("correct", "incorrect") for row in rows]
     )
     found = np.array([attempts_answer(row["response"]) for row in rows])
     return {

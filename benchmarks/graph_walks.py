@@ -131,8 +131,7 @@ def co_occurrence(graph: Incidence) -> csr_array:
     """The KP-KP graph that peers walk on: weight sum over samples of 1 / (size - 1)."""
     sizes = graph.sizes
     held = csr_array(
-        (np.ones(len(graph.sample_kps)), graph.sample_kps, graph.sample_starts),
-        shape=(graph.n_samples, graph.n_kps),
+        (np.ones(len(graph.sample_kps)), graph.sample_kps, graph.sample_starts), shape=(graph.n_samples, graph.n_kps)
     )
     weight = np.divide(1.0, sizes - 1.0, out=np.zeros(len(sizes)), where=sizes > 1)
     links = csr_array(held.T @ diags_array(weight) @ held)
@@ -210,9 +209,7 @@ def popular_starts(graph: Incidence, count: int) -> list[int]:
     return np.random.default_rng(2).choice(graph.n_kps, count, p=share).tolist()
 
 
-def for_a_while(
-    path: Callable[[int], list[int]], starts: list[int]
-) -> tuple[float, float, np.ndarray]:
+def for_a_while(path: Callable[[int], list[int]], starts: list[int]) -> tuple[float, float, np.ndarray]:
     """Paths one by one, until the starts or the time are used up."""
     begin, cpu = time.perf_counter(), time.process_time()
     found: list[list[int]] = []

@@ -23,19 +23,8 @@ import kdos
 
 def demo(folder, *, workers=1, seconds=None):
     """Run the demo; False if it was killed after `seconds`."""
-    command = [
-        sys.executable,
-        "-m",
-        "kdos",
-        "demo",
-        "--out",
-        str(folder),
-        "--workers",
-        str(workers),
-    ]
-    process = subprocess.Popen(
-        command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
-    )
+    command = [sys.executable, "-m", "kdos", "demo", "--out", str(folder), "--workers", str(workers)]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
     try:
         process.wait(seconds)
     except subprocess.TimeoutExpired:

@@ -58,18 +58,10 @@ def count_verdicts(rows):
         names = any(word in row.get("typed_as", "") for word in ("Enum", "Literal"))
         schema = {} if unreadable else schema_of(row["value"], names=names)
         theirs = read_with_library(row["raw"], schema)
-        kept = (
-            theirs if isinstance(theirs, Refusal) or words_stand_in(theirs, row["raw"]) else REFUSED
-        )
-        values = {
-            "kdos": read_value(row["raw"], schema),
-            "json_repair": theirs,
-            "json_repair, words in order": kept,
-        }
+        kept = theirs if isinstance(theirs, Refusal) or words_stand_in(theirs, row["raw"]) else REFUSED
+        values = {"kdos": read_value(row["raw"], schema), "json_repair": theirs, "json_repair, words in order": kept}
         for origin in (row["origin"].split(":")[0], "all"):
-            found = counts.setdefault(
-                origin, {"strings": 0} | {reader: Counter() for reader in values}
-            )
+            found = counts.setdefault(origin, {"strings": 0} | {reader: Counter() for reader in values})
             found["strings"] += 1
             for reader, value in values.items():
                 found[reader][verdict(value, row, unreadable)] += 1

@@ -43,11 +43,7 @@ def answer(item: str) -> bytes:
             "created": 1,
             "model": "mock",
             "choices": [
-                {
-                    "index": 0,
-                    "finish_reason": "stop",
-                    "message": {"role": "assistant", "content": json.dumps(record)},
-                }
+                {"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": json.dumps(record)}}
             ],
             "usage": {"prompt_tokens": 165, "completion_tokens": 300, "total_tokens": 465},
         }
@@ -56,9 +52,7 @@ def answer(item: str) -> bytes:
 
 
 def respond(body: bytes) -> bytes:
-    head = (
-        f"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n"
-    )
+    head = f"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n"
     return head.encode() + body
 
 
@@ -131,9 +125,7 @@ class Connection(asyncio.Protocol):
 async def serve(port: int, latency: float) -> None:
     counts = Counts()
     loop = asyncio.get_running_loop()
-    server = await loop.create_server(
-        lambda: Connection(counts, latency), "127.0.0.1", port, backlog=4096
-    )
+    server = await loop.create_server(lambda: Connection(counts, latency), "127.0.0.1", port, backlog=4096)
     print(f"listening on 127.0.0.1:{port}", flush=True)
     await server.serve_forever()
 

@@ -118,9 +118,7 @@ def aiohttp(url, rows, concurrency, folder):
                 chat = [{"role": "user", "content": prompt(number)}]
                 body = orjson.dumps({"model": "mock", "messages": chat, "temperature": 0.7})
                 headers = {"content-type": "application/json", "authorization": "Bearer none"}
-                async with session.post(
-                    f"{url}/chat/completions", data=body, headers=headers
-                ) as response:
+                async with session.post(f"{url}/chat/completions", data=body, headers=headers) as response:
                     answer = orjson.loads(await response.read())
                 write_checked(file, number, answer["choices"][0]["message"]["content"])
 
@@ -223,10 +221,7 @@ def datadesigner(url, rows, concurrency, folder):
     builder = dd.DataDesignerConfigBuilder(model_configs=[model])
     builder.with_seed_dataset(dd.DataFrameSeedSource(df=seeds))
     column = dd.LLMStructuredColumnConfig(
-        name="item",
-        model_alias="m",
-        prompt=INSTRUCTIONS + "\n\nITEM-{{ number }}",
-        output_format=schema,
+        name="item", model_alias="m", prompt=INSTRUCTIONS + "\n\nITEM-{{ number }}", output_format=schema
     )
     builder.add_column(column)
     designer = DataDesigner(artifact_path=folder, model_providers=[provider])
@@ -234,9 +229,7 @@ def datadesigner(url, rows, concurrency, folder):
     made = designer.create(builder, num_records=rows).load_dataset()
     taken = clock.read()
     assert len(made) == rows
-    assert all(
-        row["id"] == f"ITEM-{n}" for n, row in zip(made["number"], made["item"], strict=True)
-    )
+    assert all(row["id"] == f"ITEM-{n}" for n, row in zip(made["number"], made["item"], strict=True))
     return taken
 
 
@@ -279,9 +272,7 @@ def sdghub(url, rows, concurrency, folder):
     extract = LLMResponseExtractorBlock(
         block_name="extract", input_cols="response", extract_content=True, field_prefix="got_"
     )
-    parse = JSONParserBlock(
-        block_name="parse", input_cols=["got_content"], output_cols=[*TEXTS, "facts"]
-    )
+    parse = JSONParserBlock(block_name="parse", input_cols=["got_content"], output_cols=[*TEXTS, "facts"])
     clock = Clock()
     made = chat(data, _flow_max_concurrency=concurrency)
     made = parse(extract(made))
@@ -292,8 +283,7 @@ def sdghub(url, rows, concurrency, folder):
 
 
 SYSTEMS = {
-    one.__name__: one
-    for one in (kdos, aiohttp, openai, openai_aiohttp, curator, datadesigner, distilabel, sdghub)
+    one.__name__: one for one in (kdos, aiohttp, openai, openai_aiohttp, curator, datadesigner, distilabel, sdghub)
 }
 
 # -- one measurement in a process of its own
@@ -356,12 +346,7 @@ def summary(runs):
         for name in ("rows_per_second", "cpu_ms_a_row", "peak_mb", "requests", "most_in_flight")
     }
     rates = [run["rows_per_second"] for run in good]
-    return medians | {
-        "runs": len(good),
-        "slowest": min(rates),
-        "fastest": max(rates),
-        "version": good[0]["version"],
-    }
+    return medians | {"runs": len(good), "slowest": min(rates), "fastest": max(rates), "version": good[0]["version"]}
 
 
 def compare(url, pythons, *, sizes, concurrencies, repeats, timeout):
@@ -372,9 +357,7 @@ def compare(url, pythons, *, sizes, concurrencies, repeats, timeout):
             runs = {system: [] for system in pythons}
             for _ in range(repeats):
                 for system, python in pythons.items():
-                    run = measure(
-                        python, system, url, rows=rows, concurrency=concurrency, timeout=timeout
-                    )
+                    run = measure(python, system, url, rows=rows, concurrency=concurrency, timeout=timeout)
                     runs[system].append(run)
                     print(rows, concurrency, system, run, file=sys.stderr, flush=True)
             table = {system: summary(those) for system, those in runs.items()}

@@ -192,9 +192,7 @@ def play(
     """One run of the product's loop, until it stops by itself or has had `most_calls`."""
     log_q = target_of(world, target, budget=samples * (4 if many else 1))
     settings = SynthesizeConfig(
-        accept="pace" if arm in ("both", "accept only") else "all",
-        drafts_per_call=1,
-        picks_per_round=picks,
+        accept="pace" if arm in ("both", "accept only") else "all", drafts_per_call=1, picks_per_round=picks
     )
     context = SynthesisContext(
         config=Config(
@@ -253,9 +251,7 @@ def longest_rise(gaps: Sequence[float]) -> int:
     return longest
 
 
-def smallest_first(
-    steps: LoopSteps, world: World, random_seed: int
-) -> Callable[[LoopState, Deficit], list[Pick]]:
+def smallest_first(steps: LoopSteps, world: World, random_seed: int) -> Callable[[LoopState, Deficit], list[Pick]]:
     """Fill the emptiest cells up to a common height, whatever the target says."""
 
     def pick(state: LoopState, deficit: Deficit) -> list[Pick]:
@@ -274,11 +270,7 @@ def smallest_first(
 
 
 def resampled(
-    result: Outcome,
-    held: Sequence[tuple[int, ...]],
-    world: World,
-    log_q: Float64Array,
-    samples: int,
+    result: Outcome, held: Sequence[tuple[int, ...]], world: World, log_q: Float64Array, samples: int
 ) -> Outcome:
     """DSIR's rule on a blind pool: keep by importance, log q - log p, with Gumbel noise."""
     cells = [world.links.cells[list(points)] for points in held]
@@ -300,9 +292,7 @@ def resampled(
     )
 
 
-def oracle(
-    world: World, counts: Int64Array, samples: int, *, random_seed: int, many: bool
-) -> float:
+def oracle(world: World, counts: Int64Array, samples: int, *, random_seed: int, many: bool) -> float:
     """The fewest calls for this very pool, by one who knows all rates (docs/simulator.md)."""
     popular = np.bincount(world.links.cells[world.popular], minlength=len(counts))
     pi = popular / popular.sum()
@@ -326,9 +316,7 @@ def oracle_one(world: World, counts: Int64Array, pi: Float64Array) -> float:
     return float(found.fun)
 
 
-def oracle_many(
-    world: World, counts: Int64Array, samples: int, pi: Float64Array, *, random_seed: int
-) -> float:
+def oracle_many(world: World, counts: Int64Array, samples: int, pi: Float64Array, *, random_seed: int) -> float:
     """3 to 5 a draft, kept or refused as a whole: a bound from below, in hindsight.
 
     It sees where all points of t drafts have drifted before it says which to keep, may keep
@@ -341,8 +329,7 @@ def oracle_many(
     draft = np.repeat(np.arange(most), size)
     draft = draft[rng.random(len(draft)) < DRIFT]
     drifted = csr_array(
-        (np.ones(len(draft)), (rng.choice(len(pi), len(draft), p=pi), draft)),
-        shape=(len(pi), most),
+        (np.ones(len(draft)), (rng.choice(len(pi), len(draft), p=pi), draft)), shape=(len(pi), most)
     ).tocsc()
 
     def kept(t: int) -> float:
@@ -373,17 +360,13 @@ def table(outcomes: Sequence[Outcome]) -> list[dict[str, Any]]:
             "kl": [o.kl for o in held],
             "kl_over_floor": [o.kl / o.floor for o in held],
             "tv": [o.tv for o in held],
-            "calls_over_blind": [
-                o.calls / blind.get((o.points, o.target, o.random_seed), np.nan) for o in held
-            ],
+            "calls_over_blind": [o.calls / blind.get((o.points, o.target, o.random_seed), np.nan) for o in held],
             "calls_over_oracle": [o.calls / o.oracle for o in held],
             "rises": [o.rises for o in held],
         }
         means = {name: float(np.mean(values)) for name, values in rates.items()}
         width = {
-            f"{name}_ci": float(
-                student.ppf(0.975, len(held) - 1) * np.std(values, ddof=1) / len(held) ** 0.5
-            )
+            f"{name}_ci": float(student.ppf(0.975, len(held) - 1) * np.std(values, ddof=1) / len(held) ** 0.5)
             for name, values in rates.items()
             if len(held) > 1
         }

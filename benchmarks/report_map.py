@@ -16,12 +16,7 @@ import numpy as np
 from density_worlds import write_down
 
 import kdos.report.page
-from kdos.report.point_map import (
-    COORDINATE_RANGE,
-    MapLayer,
-    build_colour_classes,
-    build_colour_ramp,
-)
+from kdos.report.point_map import COORDINATE_RANGE, MapLayer, build_colour_classes, build_colour_ramp
 from kdos.report.saved_run import read_saved_run
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
@@ -65,11 +60,7 @@ def made_up_layer(n: int) -> MapLayer:
     rng = np.random.default_rng(0)
     topic = rng.integers(0, 60, n)
     x, y = (
-        np.clip(
-            rng.uniform(0, COORDINATE_RANGE, 60)[topic] + rng.normal(0, 2500, n),
-            0,
-            COORDINATE_RANGE,
-        ).astype(int)
+        np.clip(rng.uniform(0, COORDINATE_RANGE, 60)[topic] + rng.normal(0, 2500, n), 0, COORDINATE_RANGE).astype(int)
         for _ in range(2)
     )
     return MapLayer(
@@ -92,9 +83,7 @@ async def measure(path: Path, ratio: int) -> dict[str, float]:
             metrics = {"width": 1280, "height": 900, "deviceScaleFactor": ratio, "mobile": False}
             await page.call("Emulation.setDeviceMetricsOverride", **metrics)
             await page.open(path)
-            reply = await page.call(
-                "Runtime.evaluate", expression=MEASURE, awaitPromise=True, returnByValue=True
-            )
+            reply = await page.call("Runtime.evaluate", expression=MEASURE, awaitPromise=True, returnByValue=True)
             found = reply["result"]["value"]
             return {**found, "frames_per_second": 1000 / found["frame_ms"]}
 
@@ -108,10 +97,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "index.html"
         path.write_text(kdos.report.page.render_page(read_saved_run(args.run)), encoding="utf-8")
-        rows = [
-            {"points": args.points, "ratio": ratio, **asyncio.run(measure(path, ratio))}
-            for ratio in (1, 2)
-        ]
+        rows = [{"points": args.points, "ratio": ratio, **asyncio.run(measure(path, ratio))} for ratio in (1, 2)]
         write_down("report_map", {"map": rows, "page_bytes": path.stat().st_size})
 
 

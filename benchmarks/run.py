@@ -81,11 +81,7 @@ QUICK = {
 }
 """The small form of those that have one."""
 
-PACKAGES = {
-    "evaluate_harness": "lm_eval",
-    "llm_reading": "json_repair",
-    "train_throughput": "torch",
-}
+PACKAGES = {"evaluate_harness": "lm_eval", "llm_reading": "json_repair", "train_throughput": "torch"}
 """What a script cannot do without, beyond kdos itself; other peers are left out where absent."""
 
 
@@ -113,10 +109,8 @@ def describe(script: Path) -> str:
 
 def commands_of(script: Path, values: dict[str, str | None], *, quick: bool) -> Iterator[list[str]]:
     """The arguments of each call; a word stays upper case where its value was not given."""
-    if quick:
-        calls = [QUICK[script.stem]] if script.stem in QUICK else []
-    else:
-        calls = CALLS.get(script.stem, [""])
+    usual = [] if quick else CALLS.get(script.stem, [""])
+    calls = [QUICK[script.stem]] if quick and script.stem in QUICK else usual
     for call in calls:
         words = call.split()
         for name, value in values.items():
@@ -137,9 +131,7 @@ def run_script(script: Path, arguments: Sequence[str], *, timeout: float) -> Out
     """Run one script in the folder above its own; stop it, and what it started, after `timeout`."""
     program = "bash" if script.suffix == ".sh" else sys.executable
     started = time.perf_counter()
-    process = subprocess.Popen(
-        [program, str(script), *arguments], cwd=script.parents[1], start_new_session=True
-    )
+    process = subprocess.Popen([program, str(script), *arguments], cwd=script.parents[1], start_new_session=True)
     try:
         code = process.wait(timeout)
     except BaseException as stopped:
@@ -163,9 +155,7 @@ def run_benchmarks(scripts: Sequence[Path], args: argparse.Namespace) -> int:
             outcome = run_script(script, words, timeout=args.timeout)
             failed += outcome.code != 0
             code = "stopped" if outcome.code is None else f"exit {outcome.code}"
-            print(
-                f"{script.stem:24} {code} {outcome.seconds:8.1f} s  {' '.join(words)}", flush=True
-            )
+            print(f"{script.stem:24} {code} {outcome.seconds:8.1f} s  {' '.join(words)}", flush=True)
     return failed
 
 

@@ -23,14 +23,7 @@ DRAWS = 200
 VALUES = 64
 SEEDS = 3
 SEED_SHIFT, RUN_SHIFT, OUTLIERS, WIDTH = 0.05, 0.1, 0.03, 0.25
-CELLS = (
-    (6144, 192_000),
-    (6144, 96_000),
-    (6144, 384_000),
-    (13_824, 192_000),
-    (24_576, 192_000),
-    (55_296, 192_000),
-)
+CELLS = ((6144, 192_000), (6144, 96_000), (6144, 384_000), (13_824, 192_000), (24_576, 192_000), (55_296, 192_000))
 
 
 PILOT = {"power": (float(np.log(1400 * 0.6144**-0.6 * 1.92**-0.65)), 0.6, 0.65)}
@@ -47,15 +40,11 @@ WORLDS = {
 def true_k50(world: str, params: int, presentations: int) -> float:
     """The law that the draws of a world are made after."""
     size, budget = np.log([[params / REFERENCE_PARAMS], [presentations / REFERENCE_PRESENTATIONS]])
-    logs = [
-        LAW_FORMS[form](np.array([theta]), size, budget) for form, theta in WORLDS[world].items()
-    ]
+    logs = [LAW_FORMS[form](np.array([theta]), size, budget) for form, theta in WORLDS[world].items()]
     return float(np.exp(np.mean(logs)))
 
 
-def draw_cell(
-    world: str, params: int, presentations: int, rng: np.random.Generator
-) -> ExperimentCell:
+def draw_cell(world: str, params: int, presentations: int, rng: np.random.Generator) -> ExperimentCell:
     """A cell measured at eight counts of facts around a bracket that is half off."""
     k50 = true_k50(world, params, presentations)
     grid = k50 / 3.3 * rng.uniform(0.8, 1.2) * 2 ** (np.arange(8) / 2)
@@ -65,9 +54,7 @@ def draw_cell(
     share = recall_curve(np.log(facts), np.log(k50) + shift, np.array(WIDTH), values=VALUES)
     recall = rng.binomial(facts, share) / facts
     odd = rng.random(len(facts)) < OUTLIERS
-    return ExperimentCell(
-        params, presentations, facts, np.where(odd, rng.random(len(facts)), recall), seed
-    )
+    return ExperimentCell(params, presentations, facts, np.where(odd, rng.random(len(facts)), recall), seed)
 
 
 def main(world: str, draws: int = DRAWS, bootstrap: int = 500) -> dict[str, object]:

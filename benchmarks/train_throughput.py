@@ -114,18 +114,12 @@ def plain(width: int, *, lean: bool) -> tuple[float, float]:
     facts, wordings = torch.as_tensor(LESSON), torch.as_tensor(scheduled_wordings(PUPILS[0], 0))
     model = Decoder(width, lean=lean)
     optimizer = torch.optim.AdamW(
-        model.parameters(),
-        lr=RATE_TIMES_WIDTH / width,
-        betas=ADAM_BETAS,
-        weight_decay=0.0,
-        fused=True,
+        model.parameters(), lr=RATE_TIMES_WIDTH / width, betas=ADAM_BETAS, weight_decay=0.0, fused=True
     )
     begun = process_time()
     for number in range(STEPS):
         cooling = (STEPS - number) / (COOLDOWN_SHARE * STEPS)
-        optimizer.param_groups[0]["lr"] = (
-            RATE_TIMES_WIDTH / width * min(1.0, (number + 1) / WARMUP_STEPS, cooling)
-        )
+        optimizer.param_groups[0]["lr"] = RATE_TIMES_WIDTH / width * min(1.0, (number + 1) / WARMUP_STEPS, cooling)
         step = slice(number * FACTS_PER_STEP, (number + 1) * FACTS_PER_STEP)
         shown = texts[facts[step], wordings[step]]
         loss = functional.cross_entropy(model(shown[:, :-1]), shown[:, -1])
@@ -152,10 +146,7 @@ def main() -> dict[str, object]:
     together(WIDTHS[0])
     rows = []
     for width in WIDTHS:
-        rounds = [
-            (plain(width, lean=False), plain(width, lean=True), together(width))
-            for _ in range(ROUNDS)
-        ]
+        rounds = [(plain(width, lean=False), plain(width, lean=True), together(width)) for _ in range(ROUNDS)]
         speeds = np.array([[speed for speed, _ in one] for one in rounds])
         usual, lean, lab = np.median(speeds, axis=0).tolist()
         row = {"width": width, "plain": usual, "lean": lean, "lab": lab}
@@ -167,10 +158,7 @@ def main() -> dict[str, object]:
             f"width {width}: plain {usual:,.0f}/s, lean {lean:,.0f}/s, lab {lab:,.0f}/s a core: "
             f"{row['ratio']:.2f} and {row['ratio_lean']:.2f} times; nats {row['nats']}"
         )
-    seconds = {
-        side: sum(EXPERIMENT[row["width"]] / row[side] for row in rows)
-        for side in ("plain", "lean", "lab")
-    }
+    seconds = {side: sum(EXPERIMENT[row["width"]] / row[side] for row in rows) for side in ("plain", "lean", "lab")}
     print("the standard experiment in core seconds:", seconds)
     return {
         "torch": torch.__version__,

@@ -84,10 +84,7 @@ def test_a_run_is_read_back(tmp_path: Path) -> None:
                 for at, town in enumerate(towns)
             ]
             file.write(json.dumps({"id": metal, "text": " ".join(said)}) + "\n")
-    config = {
-        "source": {"kind": "text", "path": str(source), "text": "text", "id": "id"},
-        "budget": {"samples": 12},
-    }
+    config = {"source": {"kind": "text", "path": str(source), "text": "text", "id": "id"}, "budget": {"samples": 12}}
     made = kdos.run(config, tmp_path / "run")
     assert made.samples().num_rows == made.summary["samples"] > 0
     assert len(made.kl_by_round()) == made.summary["rounds"]

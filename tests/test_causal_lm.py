@@ -18,8 +18,7 @@ CHAT = [
 
 def test_a_chat_as_plain_text():
     assert plain_prompt(CHAT) == (
-        "Answer.\n\nQuestion: Capital of Spain?\nAnswer: Madrid\n\n"
-        "Question: Capital of France?\nAnswer:"
+        "Answer.\n\nQuestion: Capital of Spain?\nAnswer: Madrid\n\nQuestion: Capital of France?\nAnswer:"
     )
 
 
@@ -53,17 +52,11 @@ def folder(request, tmp_path_factory):
     letters = ["<pad>", "</s>", *map(chr, range(32, 127)), "\n"]
     words = tokenizers.models.WordLevel({c: n for n, c in enumerate(letters)}, unk_token="<pad>")
     characters = tokenizers.Tokenizer(words)
-    characters.pre_tokenizer = tokenizers.pre_tokenizers.Split(
-        tokenizers.Regex(r"[\s\S]"), "isolated"
-    )
+    characters.pre_tokenizer = tokenizers.pre_tokenizers.Split(tokenizers.Regex(r"[\s\S]"), "isolated")
     characters.decoder = tokenizers.decoders.Fuse()
-    tokenizer = transformers.PreTrainedTokenizerFast(
-        tokenizer_object=characters, pad_token="<pad>", eos_token="</s>"
-    )
+    tokenizer = transformers.PreTrainedTokenizerFast(tokenizer_object=characters, pad_token="<pad>", eos_token="</s>")
     if request.param == "chat":
-        tokenizer.chat_template = (
-            "{% for m in messages %}[{{ m.role }}] {{ m.content }}\n{% endfor %}[assistant] "
-        )
+        tokenizer.chat_template = "{% for m in messages %}[{{ m.role }}] {{ m.content }}\n{% endfor %}[assistant] "
     tokenizer.save_pretrained(path)
     torch.manual_seed(0)
     config = transformers.LlamaConfig(

@@ -25,8 +25,7 @@ def jsonl(rows, *, bad_line=None):
 
 
 ARTICLES = [
-    {"id": f"a{i}", "text": f"The Tower of Town{i} was built in {1800 + i} by Anna Lee{i}."}
-    for i in range(30)
+    {"id": f"a{i}", "text": f"The Tower of Town{i} was built in {1800 + i} by Anna Lee{i}."} for i in range(30)
 ]
 
 
@@ -134,8 +133,6 @@ def test_every_command_explains_itself(name, capsys):
 def test_importing_kdos_loads_nothing_heavy():
     heavy = ("numpy", "pyarrow", "sklearn", "numba", "torch", "matplotlib", "aiohttp")
     code = f"import kdos, sys; print([m for m in {heavy} if m in sys.modules])"
-    found = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True
-    ).stdout
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert found.strip() == "[]"
     assert kdos.__version__

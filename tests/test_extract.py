@@ -13,9 +13,7 @@ def points():
     seeds = [Seed(f"s{n}", "Who?", ("X",), "p", "d", "") for n in range(3)]
     held = [(BORN, STANDS), (BIRTHPLACE,), (BORN.upper(),)]
     return merge_points(
-        extraction_table(
-            [(s, Extraction(("Eiffel",), h, "")) for s, h in zip(seeds, held, strict=True)]
-        )
+        extraction_table([(s, Extraction(("Eiffel",), h, "")) for s, h in zip(seeds, held, strict=True)])
     )
 
 

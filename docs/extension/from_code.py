@@ -47,9 +47,7 @@ def section_of(parser: argparse.ArgumentParser, name: str) -> nodes.section:
     section = nodes.section(ids=[nodes.make_id(f"kdos {name}")])
     section += nodes.title(text=f"kdos {name}")
     if parser.description:
-        section += nodes.paragraph(
-            text=f"{parser.description[:1].upper()}{parser.description[1:]}."
-        )
+        section += nodes.paragraph(text=f"{parser.description[:1].upper()}{parser.description[1:]}.")
     usage = " ".join(parser.format_usage().removeprefix("usage: ").split())
     section += nodes.literal_block(usage, usage, language="text", classes=["usage"])
     taken = nodes.definition_list()
@@ -70,9 +68,7 @@ def section_of(parser: argparse.ArgumentParser, name: str) -> nodes.section:
 def definition(term: str, said: str) -> nodes.definition_list_item:
     """An argument and its meaning."""
     return nodes.definition_list_item(
-        "",
-        nodes.term("", "", nodes.literal(text=term)),
-        nodes.definition("", nodes.paragraph(text=said)),
+        "", nodes.term("", "", nodes.literal(text=term)), nodes.definition("", nodes.paragraph(text=said))
     )
 
 

@@ -14,25 +14,14 @@ from kdos.version import __version__
 if TYPE_CHECKING:
     from kdos.api import density, evaluate, export, graph, report, run, select, verify
 
-__all__ = [
-    "__version__",
-    "density",
-    "evaluate",
-    "export",
-    "graph",
-    "report",
-    "run",
-    "select",
-    "verify",
-]
+__all__ = ["__version__", "density", "evaluate", "export", "graph", "report", "run", "select", "verify"]
 
 
 class _Package(ModuleType):
     """A package some of whose functions have the name of one of its subpackages.
 
-    Importing the subpackage ``kdos.density`` makes Python set the attribute `density` of this
-    package. The attribute stays the function; ``from kdos.density import ...`` looks the subpackage
-    up in `sys.modules` and works as ever.
+    Importing the subpackage ``kdos.density`` makes Python set the attribute `density` of this package. The attribute
+    stays the function; ``from kdos.density import ...`` looks the subpackage up in `sys.modules` and works as ever.
     """
 
     def __setattr__(self, name: str, value: object) -> None:

@@ -12,15 +12,7 @@ from kdos.arrays import Float32Array
 from kdos.config import Config, read_config
 from kdos.density import Space
 from kdos.errors import ConfigError, InputError, StoreError
-from kdos.store import (
-    atomic_file,
-    atomic_folder,
-    read_arrays,
-    read_json_file,
-    read_parquet,
-    write_json,
-    write_parquet,
-)
+from kdos.store import atomic_file, atomic_folder, read_arrays, read_json_file, read_parquet, write_json, write_parquet
 from kdos.tasks import json_digest
 
 FREE_KEYS = (
@@ -160,10 +152,7 @@ class RunFolder:
         """
         self.require_config()
         if not (shards := self.dataset_shards()):
-            raise InputError(
-                f"RUN must be finished. {self.path} holds no dataset yet. "
-                "Run the same `kdos run` again."
-            )
+            raise InputError(f"RUN must be finished. {self.path} holds no dataset yet. Run the same `kdos run` again.")
         return pa.concat_tables([read_parquet(shard) for shard in shards])
 
     def read_summary(self) -> dict[str, Any]:

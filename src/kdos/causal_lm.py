@@ -37,9 +37,7 @@ class CausalModel:
         self._torch, transformers = import_libraries("--transformers needs torch and transformers")
         self._device = device or ("cuda" if self._torch.cuda.is_available() else "cpu")
         kind = self._torch.float32 if self._device == "cpu" else self._torch.bfloat16
-        self._tokenizer, model = load_pretrained(
-            transformers, name, dtype=kind, option="--transformers"
-        )
+        self._tokenizer, model = load_pretrained(transformers, name, dtype=kind, option="--transformers")
         self._model: Any = model.to(self._device).eval()
         self.name = name
         self.fingerprint = f"transformers/{name}/{kind}/{MAX_NEW_TOKENS}"
@@ -51,9 +49,7 @@ class CausalModel:
             prompts = [self._prompt_ids(request.messages) for request in held]
             written = self._generate_greedily(prompts)
             for request, prompt, ids in zip(held, prompts, written, strict=True):
-                yield Reply(
-                    request, text=self._decode_answer(ids), usage=Usage(len(prompt), len(ids))
-                )
+                yield Reply(request, text=self._decode_answer(ids), usage=Usage(len(prompt), len(ids)))
 
     def answer_losses(self, pairs: Sequence[tuple[Chat, str]]) -> list[AnswerLoss]:
         """The loss of each answer after its chat, in the order of the pairs."""
@@ -73,9 +69,7 @@ class CausalModel:
         """The tokens of a chat up to where the answer begins."""
         if not self._has_chat_template:
             return self._tokenizer(plain_prompt(chat))["input_ids"]
-        text = self._tokenizer.apply_chat_template(
-            fold_system_turn(chat), tokenize=False, add_generation_prompt=True
-        )
+        text = self._tokenizer.apply_chat_template(fold_system_turn(chat), tokenize=False, add_generation_prompt=True)
         return self._tokenizer(text, add_special_tokens=False)["input_ids"]
 
     def _answer_ids(self, text: str) -> TokenIds:
@@ -143,8 +137,7 @@ def load_pretrained(transformers: Any, name: str, *, dtype: Any, option: str) ->
         return tokenizer, transformers.AutoModelForCausalLM.from_pretrained(name, dtype=dtype)
     except (OSError, ValueError) as error:
         raise ConfigError(
-            f"{option} must be a causal language model that can be loaded. "
-            f"{name}: {str(error).splitlines()[0]}"
+            f"{option} must be a causal language model that can be loaded. {name}: {str(error).splitlines()[0]}"
         ) from error
 
 

@@ -44,8 +44,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def run_command(arguments: list[str]) -> int:
     """Parse, load the one command that is named, run it."""
     parser = argparse.ArgumentParser(
-        prog="kdos",
-        description="Training data that teaches language models knowledge, steered by its density.",
+        prog="kdos", description="Training data that teaches language models knowledge, steered by its density."
     )
     parser.add_argument("--version", action="version", version=f"kdos {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)

@@ -122,9 +122,8 @@ class Config:
     `benchmarks` are files of questions that nobody may train on, or names that `kdos evaluate`
     knows: no sample is one of theirs.
     `picker` says where drafts start: at what cells lack (`steer`), on paths through linked seeds
-    (`walk`), on paths that begin where steering would (`walk-from-steer`), or anywhere (`scatter`).
-    `disciplines` gives domains of the source their share of the target; the others keep their
-    proportions in what is left.
+    (`walk`), on paths that begin where steering would (`walk-from-steer`), or anywhere (`scatter`). `disciplines`
+    gives domains of the source their share of the target; the others keep their proportions in what is left.
     """
 
     source: SourceConfig

@@ -31,17 +31,14 @@ SHORTEST_RUN, LONGEST_RUN = 3, 4
 
 FNV_PRIME = np.uint64(0x100000001B3)
 """Multiplier of the 64-bit Fowler-Noll-Vo hash."""
-
 RANK = 128
 """Dimensions that truncated SVD keeps; the space reduces them further."""
-
 TEXTS_LEARNED_FROM = 8192
 """Texts that the components are learned from, spread evenly; weights are learned from all."""
 
 POWER_ITERATIONS = 3
 OVERSAMPLED = 10
 """Of the randomised SVD: enough for text, whose spectrum falls slowly."""
-
 FLATTEST = 1e-9
 """Squared length, beside the longest, under which a direction is rounding error."""
 
@@ -86,23 +83,17 @@ class LexicalEmbedder:
             UsageError: Fewer than three different texts, from which nothing can be learned.
         """
         if len(set(texts)) < 3:
-            raise UsageError(
-                f"`embed: lexical` learns from at least 3 different texts. Got {len(set(texts))}."
-            )
+            raise UsageError(f"`embed: lexical` learns from at least 3 different texts. Got {len(set(texts))}.")
         counts = _hash_features(texts)
         held_by = np.bincount(counts.indices, minlength=counts.shape[1])
         idf = np.log((1 + len(texts)) / (1 + held_by)).astype(np.float32) + 1
         learned = np.unique(np.linspace(0, len(texts) - 1, TEXTS_LEARNED_FROM).astype(np.int64))
         rank = min(RANK, len(learned) - 1)
-        return cls(
-            idf, _fit_components(_weigh_tfidf(counts[learned], idf), rank, random_seed=random_seed)
-        )
+        return cls(idf, _fit_components(_weigh_tfidf(counts[learned], idf), rank, random_seed=random_seed))
 
     def embed(self, texts: Sequence[str]) -> Float32Array:
         """Vectors of the texts, shape (n_texts, rank)."""
-        return np.asarray(
-            _weigh_tfidf(_hash_features(texts), self.idf) @ self.components.T, np.float32
-        )
+        return np.asarray(_weigh_tfidf(_hash_features(texts), self.idf) @ self.components.T, np.float32)
 
     def to_arrays(self) -> dict[str, Float32Array]:
         """What `LexicalEmbedder(**arrays)` needs to be the same embedder again."""
@@ -114,21 +105,16 @@ class SentenceTransformerEmbedder:
 
     def __init__(self, model: str) -> None:
         try:
-            from sentence_transformers import (  # pyright: ignore[reportMissingImports]
-                SentenceTransformer,
-            )
+            from sentence_transformers import SentenceTransformer  # pyright: ignore[reportMissingImports]
         except ImportError as error:
-            raise ConfigError(
-                f"`embed: {model}` needs sentence-transformers: pip install 'kdos[embed]'."
-            ) from error
+            raise ConfigError(f"`embed: {model}` needs sentence-transformers: pip install 'kdos[embed]'.") from error
         self.name = f"sentence-transformers:{model}"
         self._model: Any = SentenceTransformer(model, device=None)
 
     def embed(self, texts: Sequence[str]) -> Float32Array:
         """Unit vectors of the texts, shape (n_texts, n_features)."""
         return np.asarray(
-            self._model.encode(list(texts), normalize_embeddings=True, show_progress_bar=False),
-            np.float32,
+            self._model.encode(list(texts), normalize_embeddings=True, show_progress_bar=False), np.float32
         )
 
 
@@ -146,8 +132,7 @@ def load_embedder(name: str) -> Embedder | None:
     if kind == "sentence-transformers" and model:
         return SentenceTransformerEmbedder(model)
     raise ConfigError(
-        "`embed` must be lexical, minilm, sentence-transformers:NAME or, in a run, "
-        f"endpoint:MODEL. Got {name!r}."
+        f"`embed` must be lexical, minilm, sentence-transformers:NAME or, in a run, endpoint:MODEL. Got {name!r}."
     )
 
 
@@ -159,9 +144,7 @@ def _minilm_folder() -> str:
     folder = Path(found.origin).parent / "model"
     weights = hashlib.sha256((folder / "model.safetensors").read_bytes()).hexdigest()
     if weights != MINILM_SHA256:
-        raise ConfigError(
-            f"`embed: minilm` must be all-MiniLM-L6-v2, sha256 {MINILM_SHA256}. Got {weights}."
-        )
+        raise ConfigError(f"`embed: minilm` must be all-MiniLM-L6-v2, sha256 {MINILM_SHA256}. Got {weights}.")
     return str(folder)
 
 

@@ -35,9 +35,7 @@ class InputError(UsageError):
     """A file, line or field of the input is wrong."""
 
     @classmethod
-    def at(
-        cls, path: Path | str, message: str, *, line: int | None = None, field: str | None = None
-    ) -> "InputError":
+    def at(cls, path: Path | str, message: str, *, line: int | None = None, field: str | None = None) -> "InputError":
         """The error with its place before it: ``articles.jsonl, line 17, field text: message``."""
         place = [str(path)]
         if line is not None:

@@ -6,30 +6,14 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from kdos.pool import (
-    Extraction,
-    Grouping,
-    Passage,
-    Refusal,
-    Seed,
-    column_values,
-    group_texts,
-    record_fields,
-)
+from kdos.pool import Extraction, Grouping, Passage, Refusal, Seed, column_values, group_texts, record_fields
 from kdos.tasks import Ask, Request, ask_extraction, pair_replies_in_order, read_extraction
 
 _TEXTS = pa.list_(pa.string())
 _EXTRACTIONS = pa.schema(
-    {
-        "seed": pa.string(),
-        "topic_entities": _TEXTS,
-        "knowledge_points": _TEXTS,
-        "logic": pa.string(),
-    }
+    {"seed": pa.string(), "topic_entities": _TEXTS, "knowledge_points": _TEXTS, "logic": pa.string()}
 )
-KNOWLEDGE_POINTS = pa.schema(
-    {"text": pa.string(), "multiplicity": pa.int64(), "seeds": _TEXTS, "wordings": _TEXTS}
-)
+KNOWLEDGE_POINTS = pa.schema({"text": pa.string(), "multiplicity": pa.int64(), "seeds": _TEXTS, "wordings": _TEXTS})
 """One row a knowledge point; `wordings` are the other wordings that were merged into it."""
 
 

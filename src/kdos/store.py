@@ -81,15 +81,11 @@ def write_parquet(path: Path, table: pa.Table | Iterable[pa.RecordBatch], schema
 
 
 @contextmanager
-def open_parquet_writers(
-    folder: Path, schemas: Mapping[str, pa.Schema]
-) -> Generator[Callable[[str, pa.Table], None]]:
+def open_parquet_writers(folder: Path, schemas: Mapping[str, pa.Schema]) -> Generator[Callable[[str, pa.Table], None]]:
     """Several Parquet files of a folder, written side by side: call with a name and a table."""
     with ExitStack() as stack:
         writers = {
-            name: stack.enter_context(
-                pq.ParquetWriter(folder / f"{name}.parquet", schema, compression="zstd")
-            )
+            name: stack.enter_context(pq.ParquetWriter(folder / f"{name}.parquet", schema, compression="zstd"))
             for name, schema in schemas.items()
         }
         yield lambda name, table: writers[name].write_table(table)

@@ -69,9 +69,7 @@ def test_an_answer_inside_another_word_or_number_is_not_given_away(question, ans
     assert find_leaked_answer(question, [answer]) == ""
 
 
-@given(
-    st.text(st.characters(codec="ascii"), max_size=40), st.text("abc .-_1", min_size=1, max_size=4)
-)
+@given(st.text(st.characters(codec="ascii"), max_size=40), st.text("abc .-_1", min_size=1, max_size=4))
 def test_a_whole_word_stands_where_it_is_found(text, part):
     at = find_whole_words(part, text)
     if at >= 0:

@@ -4,14 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from kdos.checks import (
-    REASONS,
-    DraftInContext,
-    KnownQuestions,
-    answer_aliases,
-    check_drafts,
-    locate_answer_evidence,
-)
+from kdos.checks import REASONS, DraftInContext, KnownQuestions, answer_aliases, check_drafts, locate_answer_evidence
 from kdos.checks.draft_checks import MIN_SHAPED_SAMPLES, check_logic_shape, statements_contradict
 from kdos.logic import ShapeCounts, parse, shape_of_logic
 from kdos.logic.mermaid import MAX_CHARACTERS
@@ -51,12 +44,7 @@ SOUND = Draft(
     evidence=(Evidence(PASSAGE.id, "The Eiffel Tower stands in Paris"),),
 )
 SEED = Seed(
-    "s0",
-    "Where does the tower by Gustave Eiffel stand?",
-    ("Paris", "City of Light"),
-    PASSAGE.id,
-    "eiffel",
-    "",
+    "s0", "Where does the tower by Gustave Eiffel stand?", ("Paris", "City of Light"), PASSAGE.id, "eiffel", ""
 )
 
 
@@ -76,31 +64,19 @@ def test_a_sound_draft_passes():
     [
         ({"knowledge_points": POINTS[:2]}, "knowledge_points_number"),
         ({"knowledge_points": POINTS * 2}, "knowledge_points_number"),
-        (
-            {"knowledge_points": (*POINTS, "The Eiffel Tower stands in PARIS")},
-            "knowledge_points_repeated",
-        ),
-        (
-            {"knowledge_points": (*POINTS, "Gustave Eiffel was not born in Dijon.")},
-            "knowledge_points_contradict",
-        ),
+        ({"knowledge_points": (*POINTS, "The Eiffel Tower stands in PARIS")}, "knowledge_points_repeated"),
+        ({"knowledge_points": (*POINTS, "Gustave Eiffel was not born in Dijon.")}, "knowledge_points_contradict"),
         ({"question": "Which city has the tower by Eiffel? A) Paris B) Lyon"}, "multiple_choice"),
         ({"question": "Which of the following has Eiffel built?"}, "multiple_choice"),
         ({"question": "Why is courage important in leadership?"}, "abstract_question"),
-        (
-            {"knowledge_points": (*POINTS[:2], "A tall tower is a kind of building.")},
-            "abstract_knowledge_point",
-        ),
+        ({"knowledge_points": (*POINTS[:2], "A tall tower is a kind of building.")}, "abstract_knowledge_point"),
         ({"answer": "Dijon"}, "answer_directly_in_question"),
         (
             {"question": "Which capital, the City of Light, has the tower by Gustave Eiffel?"},
             "answer_directly_in_question",
         ),
         (
-            {
-                "question": "How many came when the tower by Eiffel drew 1953122 visitors?",
-                "answer": "1,953,122",
-            },
+            {"question": "How many came when the tower by Eiffel drew 1953122 visitors?", "answer": "1,953,122"},
             "answer_directly_in_question",
         ),
         ({"logic": "graph TD\nA -->"}, "logic_unreadable"),
@@ -120,10 +96,7 @@ def test_a_sound_draft_passes():
         ({"knowledge_points": (*POINTS[:2], "Paris.")}, "knowledge_point_length"),
         ({"answer": "B) Paris"}, "multiple_choice"),
         ({"logic": LOGIC + "\n%%" + "…" * MAX_CHARACTERS}, "logic_too_long"),
-        (
-            {"question": "Dans quelle ville est la tour dont le bâtisseur est né à Dijon?"},
-            "wrong_language",
-        ),
+        ({"question": "Dans quelle ville est la tour dont le bâtisseur est né à Dijon?"}, "wrong_language"),
         ({"question": "在第戎出生的建造者所建的塔在哪座城市？"}, "wrong_language"),
     ],
 )
@@ -154,11 +127,7 @@ def test_the_answer_has_a_place_in_the_document():
         ("法国的首都是巴黎。", "法国的首都不是巴黎。", True),
         ("Brazil won the World Cup in 1994.", "Brazil won the World Cup in 2002.", False),
         ("Version 3.1 was released in 2009.", "Version 3.2 was released in 2009.", False),
-        (
-            "The parameter `i4` has the default `0`.",
-            "The parameter `i6` has the default `0`.",
-            False,
-        ),
+        ("The parameter `i4` has the default `0`.", "The parameter `i6` has the default `0`.", False),
         ("Marie Curie was born in 1867.", "Pierre Curie was born in 1859.", False),
         ("The tower opened in 1889.", "The tower stands in Paris.", False),
     ],

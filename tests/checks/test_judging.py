@@ -34,17 +34,11 @@ def test_the_majority_decides_and_dissent_is_kept(name):
     ruling = combine_judgements([judgement(name), judgement(name), judgement()], passages=PASSAGES)
     assert ruling.refusal.error_class == (CHECKS | CRITERIA)[name]
     assert ruling.passed[name] == pytest.approx(1 / 3)
-    assert (
-        combine_judgements([judgement(name), judgement(), judgement()], passages=PASSAGES).refusal
-        is None
-    )
+    assert combine_judgements([judgement(name), judgement(), judgement()], passages=PASSAGES).refusal is None
 
 
 def test_a_tie_is_no_majority():
-    assert (
-        combine_judgements([judgement("supported"), judgement()], passages=PASSAGES).refusal
-        is not None
-    )
+    assert combine_judgements([judgement("supported"), judgement()], passages=PASSAGES).refusal is not None
 
 
 @pytest.mark.parametrize("quote", ["", "opened in 1890", "Paris opened", "…"])
@@ -55,10 +49,7 @@ def test_a_quote_that_stands_nowhere_proves_nothing(quote):
 
 
 def test_quotes_may_differ_in_spaces_and_quotation_marks_only():
-    assert (
-        combine_judgements([judgement(quote="The  Eiffel\nTower")], passages=PASSAGES).refusal
-        is None
-    )
+    assert combine_judgements([judgement(quote="The  Eiffel\nTower")], passages=PASSAGES).refusal is None
 
 
 def test_judges_that_cannot_be_read_are_left_out():

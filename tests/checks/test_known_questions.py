@@ -71,9 +71,7 @@ def test_another_answer_needs_the_same_words_in_the_same_order():
     questions = KnownQuestions()
     questions.add_question("Who did Harry Vardon beat in 1900?", ["J. H. Taylor"])
     assert questions.find_match("Who beat Harry Vardon in 1900?", ["Someone"]) is None
-    assert (
-        questions.find_match("Who did Harry Vardon beat in 1900, please?", ["Someone"]) is not None
-    )
+    assert questions.find_match("Who did Harry Vardon beat in 1900, please?", ["Someone"]) is not None
 
 
 def test_adding_twice_changes_nothing():
@@ -97,9 +95,7 @@ def test_templates_about_many_things_are_all_let_through():
 
 
 WORDS = st.lists(
-    st.sampled_from(
-        ["Paris", "Rome", "tower", "built", "year", "1889", "of", "the", "in", "who", "os.path"]
-    ),
+    st.sampled_from(["Paris", "Rome", "tower", "built", "year", "1889", "of", "the", "in", "who", "os.path"]),
     max_size=8,
 )
 
@@ -131,19 +127,14 @@ class Everything(KnownQuestions):
 def test_a_benchmark_question_inside_a_longer_one_is_found():
     benchmarks = BenchmarkIndex()
     benchmarks.add_question(
-        "Who was the first person to walk on the surface of the Moon?",
-        ["Neil Armstrong"],
-        name="b1",
+        "Who was the first person to walk on the surface of the Moon?", ["Neil Armstrong"], name="b1"
     )
     longer = (
         "A quiz in class asked this: who was the first person to walk on the surface of the Moon, "
         "and which colour did his boots have at that time?"
     )
     assert benchmarks.find_match(longer, ["grey"]).name == "b1"
-    assert (
-        benchmarks.find_match("Who was the first person to walk on the stage of Covent Garden?")
-        is None
-    )
+    assert benchmarks.find_match("Who was the first person to walk on the stage of Covent Garden?") is None
 
 
 def named(number):
@@ -155,9 +146,7 @@ def named(number):
 def test_planted_questions_are_found_and_clean_ones_let_through():
     benchmarks = BenchmarkIndex()
     for number in range(2000):
-        benchmarks.add_question(
-            TEMPLATES[number % 4][0].format(named(number)), [f"A{number}"], name=str(number)
-        )
+        benchmarks.add_question(TEMPLATES[number % 4][0].format(named(number)), [f"A{number}"], name=str(number))
     clean = [TEMPLATES[n % 4][n % 2].format(named(n)) for n in range(2000, 4000)]
     flagged = [question for question in clean if benchmarks.find_match(question, ["A7"])]
     assert len(flagged) <= 5
@@ -165,9 +154,7 @@ def test_planted_questions_are_found_and_clean_ones_let_through():
         for number in range(0, 2000, 10):
             text = change(TEMPLATES[number % 4][0].format(named(number)))
             assert benchmarks.find_match(text, [f"A{number}"]).name == str(number)
-    reworded = [
-        benchmarks.find_match(TEMPLATES[n % 4][1].format(named(n)), [f"A{n}"]) for n in range(2000)
-    ]
+    reworded = [benchmarks.find_match(TEMPLATES[n % 4][1].format(named(n)), [f"A{n}"]) for n in range(2000)]
     assert sum(found is not None for found in reworded) >= 0.95 * 2000
 
 
@@ -197,9 +184,7 @@ def test_real_benchmarks_reach_the_promised_recall_and_precision(tmp_path):
     if not DATA.exists():
         pytest.skip("development data not at hand")
     script = ROOT / "benchmarks/checks_contamination.py"
-    run = subprocess.run(
-        [sys.executable, script, "--data", DATA], capture_output=True, text=True, check=True
-    )
+    run = subprocess.run([sys.executable, script, "--data", DATA], capture_output=True, text=True, check=True)
     result = orjson.loads(run.stdout)
     for way, recall in {"verbatim": 0.99, "recased": 0.99, "repunctuated": 0.99}.items():
         assert result[f"recall_{way}"] >= recall

@@ -1,12 +1,6 @@
 """Every reason has one class, and counts leave nothing out."""
 
-from kdos.checks import (
-    REASONS,
-    count_error_classes,
-    count_refusal_reasons,
-    is_rewritable,
-    make_refusal,
-)
+from kdos.checks import REASONS, count_error_classes, count_refusal_reasons, is_rewritable, make_refusal
 from kdos.pool import ErrorClass
 from kdos.tasks import CHECKS, CRITERIA, QUOTED_CRITERIA, judgement_refusal
 

@@ -90,9 +90,7 @@ def test_languages_are_told_apart(text, lang, other):
     assert detect_other_language(text, lang) == other
 
 
-@pytest.mark.parametrize(
-    ("name", "lang"), [("squad_articles", "en"), ("cmrc2018_zh_articles", "zh")]
-)
+@pytest.mark.parametrize(("name", "lang"), [("squad_articles", "en"), ("cmrc2018_zh_articles", "zh")])
 def test_real_questions_are_in_their_language(name, lang):
     path = DATA / f"corpora/{name}.jsonl.gz"
     if not path.exists():

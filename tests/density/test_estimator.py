@@ -10,18 +10,8 @@ from scipy.special import digamma as scipy_digamma
 from scipy.special import gammaln
 from scipy.stats import spearmanr
 
-from kdos.density import (
-    cell_log_density,
-    fit_space,
-    measure_density,
-)
-from kdos.density.cells import (
-    build_profile,
-    effective_cells,
-    gini,
-    measure_pool_level,
-    sampled_cell_log_density,
-)
+from kdos.density import cell_log_density, fit_space, measure_density
+from kdos.density.cells import build_profile, effective_cells, gini, measure_pool_level, sampled_cell_log_density
 from kdos.density.estimator import digamma, log_ball_volume, log_density_from_radius
 from kdos.density.fit import two_nn_dimension
 from kdos.density.neighbours.search import search_all_points
@@ -57,12 +47,8 @@ def test_a_known_mixture_is_ranked_and_levelled() -> None:
     assert spearmanr(truth, reference.log_density)[0] >= 0.95
     assert abs((reference.log_density - truth).mean()) / math.log(10) < 0.3
     held = reference.counts >= 12
-    per_cell = np.bincount(reference.cells, truth, minlength=space.n_cells) / np.maximum(
-        reference.counts, 1
-    )
-    sampled = sampled_cell_log_density(
-        reference.points, reference.cells, space, rng=np.random.default_rng(0)
-    )
+    per_cell = np.bincount(reference.cells, truth, minlength=space.n_cells) / np.maximum(reference.counts, 1)
+    sampled = sampled_cell_log_density(reference.points, reference.cells, space, rng=np.random.default_rng(0))
     measured = np.bincount(reference.cells, reference.log_density) / reference.counts
     assert spearmanr(per_cell[held], measured[held])[0] >= 0.98
     assert spearmanr(per_cell[held], sampled[held])[0] >= 0.97
@@ -106,8 +92,7 @@ def test_profiles_are_a_commutative_monoid(parts) -> None:
     space, _ = SPACE
     rng = np.random.default_rng(len(str(parts)))
     a, b, c = (
-        build_profile(np.array(p, np.int32), space, log_density=rng.standard_normal(len(p)) * 50)
-        for p in parts
+        build_profile(np.array(p, np.int32), space, log_density=rng.standard_normal(len(p)) * 50) for p in parts
     )
     for left, right in [(a + b, b + a), ((a + b) + c, a + (b + c)), (a, a + NOTHING)]:
         assert left.space == right.space
@@ -157,9 +142,7 @@ def test_near_copies_are_held_at_the_least_radius() -> None:
     vectors = cloud(200)
     vectors[:15] = vectors[0] + 1e-6 * cloud(15, seed=3)
     space, reference = fitted(vectors)
-    highest = log_density_from_radius(
-        np.array([space.r_min]), space.intrinsic_dim, k=space.k, r_min=space.r_min
-    )
+    highest = log_density_from_radius(np.array([space.r_min]), space.intrinsic_dim, k=space.k, r_min=space.r_min)
     assert reference.log_density.max() == pytest.approx(highest[0])
 
 

@@ -9,13 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kdos.arrays import Int64Array
-from kdos.density.codebook import (
-    Codebook,
-    drop_empty_cells,
-    order_by_proximity,
-    self_and_nearest,
-    train_codebook,
-)
+from kdos.density.codebook import Codebook, drop_empty_cells, order_by_proximity, self_and_nearest, train_codebook
 from kdos.density.estimator import PointSet, build_index, find_copies, find_neighbours
 from kdos.density.neighbours.nearest import nearest_in_groups, nearest_of_all
 from kdos.density.neighbours.search import search_all_points, search_cells
@@ -91,9 +85,7 @@ def test_only_cells_that_are_near_are_searched() -> None:
 
 
 @settings(deadline=None, max_examples=25)
-@given(
-    n=st.integers(30, 400), cells=st.integers(1, 6), k=st.integers(1, 9), seed=st.integers(0, 99)
-)
+@given(n=st.integers(30, 400), cells=st.integers(1, 6), k=st.integers(1, 9), seed=st.integers(0, 99))
 def test_a_query_looks_into_the_cells_it_is_nearest_to(n, cells, k, seed) -> None:
     queries, pool, centroids = cloud(50, 3, seed=seed), cloud(n, 3, seed=seed + 1), cloud(12, 3)
     of_query, of_pool = (all_distances(rows, centroids).argmin(1) for rows in (queries, pool))
@@ -238,9 +230,7 @@ def test_a_cell_does_not_depend_on_the_company_a_point_is_in() -> None:
     points = cloud(4000, 16)
     book = train_codebook(points, 1200, rng=np.random.default_rng(1), normalize=False)
     together = book.assign_cells(points)
-    alone = np.concatenate(
-        [book.assign_cells(points[start : start + 37]) for start in range(0, 4000, 37)]
-    )
+    alone = np.concatenate([book.assign_cells(points[start : start + 37]) for start in range(0, 4000, 37)])
     np.testing.assert_array_equal(together, alone)
 
 
@@ -258,9 +248,7 @@ def test_rows_side_by_side_are_close_by() -> None:
     np.testing.assert_array_equal(np.sort(order), np.arange(1000))
     apart = np.linalg.norm(np.diff(points[order], axis=0), axis=1).mean()
     assert apart < 0.5 * np.linalg.norm(np.diff(points, axis=0), axis=1).mean()
-    np.testing.assert_array_equal(
-        np.sort(order_by_proximity(np.ones((50, 3), np.float32))), range(50)
-    )
+    np.testing.assert_array_equal(np.sort(order_by_proximity(np.ones((50, 3), np.float32))), range(50))
 
 
 def test_a_block_chooses_from_its_cells_and_those_next_to_them() -> None:
@@ -277,10 +265,7 @@ def test_cells_near_a_block_are_found_through_the_groups() -> None:
     points = cloud(20_000, 6)
     book = train_codebook(points, 2000, rng=np.random.default_rng(1), normalize=False)
     exact = Codebook(book.centroids, np.array([0, len(book)]))
-    through, whole = (
-        book.near_cells(20),
-        self_and_nearest(exact.centroids, 20).items.reshape(2000, 21),
-    )
+    through, whole = (book.near_cells(20), self_and_nearest(exact.centroids, 20).items.reshape(2000, 21))
     found = 0
     for block, (start, end) in enumerate(pairwise(book.blocks)):
         listed = through.items[through.offsets[block] : through.offsets[block + 1]]
@@ -319,9 +304,7 @@ def rows_by_cell(tiles: Tiles, points: np.ndarray, centroids: np.ndarray) -> lis
     for cell in range(len(centroids)):
         for tile in range(offsets[cell], offsets[cell + 1], 256):
             width = min(256, offsets[cell + 1] - tile)
-            seen = tiles.coordinates[tile * (dim + 1) : (tile + width) * (dim + 1)].reshape(
-                -1, width
-            )
+            seen = tiles.coordinates[tile * (dim + 1) : (tile + width) * (dim + 1)].reshape(-1, width)
             apart = points[tiles.rows[tile : tile + width]] - centroids[cell]
             np.testing.assert_array_equal(seen[:-1], apart.T)
             half = np.square(apart).sum(1) / 2
@@ -331,12 +314,7 @@ def rows_by_cell(tiles: Tiles, points: np.ndarray, centroids: np.ndarray) -> lis
 
 
 @settings(deadline=None, max_examples=40)
-@given(
-    n=st.integers(0, 1500),
-    n_cells=st.integers(1, 9),
-    skew=st.sampled_from([1, 6]),
-    seed=st.integers(0, 99),
-)
+@given(n=st.integers(0, 1500), n_cells=st.integers(1, 9), skew=st.sampled_from([1, 6]), seed=st.integers(0, 99))
 def test_tiles_hold_what_was_put_there(n, n_cells, skew, seed) -> None:
     points, centroids = cloud(n, 3, seed=seed), cloud(n_cells, 3, seed=1)
     cells = (n_cells * np.random.default_rng(seed).random(n) ** skew).astype(np.int32)
@@ -353,9 +331,7 @@ def test_tiles_hold_what_was_put_there(n, n_cells, skew, seed) -> None:
     guess=st.tuples(st.floats(-1e6, 1e6, width=32), st.floats(2.0**-20, 1e6, width=32)),
     less=st.floats(-100, 100, width=32),
 )
-def test_a_number_that_enough_reach_is_found_from_any_guess(
-    values, wanted, spare, guess, less
-) -> None:
+def test_a_number_that_enough_reach_is_found_from_any_guess(values, wanted, spare, guess, less) -> None:
     row = np.array([values], np.float32)
     state = np.array(guess, np.float32)
     least = find_threshold(row, 0, len(values), wanted, wanted + spare, state, np.float32(less))

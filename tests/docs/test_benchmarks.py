@@ -55,9 +55,7 @@ def test_arguments_are_kept_for_scripts_that_exist_only(runner) -> None:
 
 
 def test_a_script_that_fails_or_hangs_makes_the_runner_fail(runner, tmp_path, capsys) -> None:
-    folder = a_folder(
-        tmp_path, fails="raise SystemExit(3)", hangs="import time; time.sleep(60)", works=""
-    )
+    folder = a_folder(tmp_path, fails="raise SystemExit(3)", hangs="import time; time.sleep(60)", works="")
     assert runner.main(["run", "works"], folder=folder) == 0
     assert runner.main(["all", "--timeout", "10"], folder=folder) == 1
     ended = [line.split()[:3] for line in capsys.readouterr().out.splitlines()]
@@ -66,9 +64,7 @@ def test_a_script_that_fails_or_hangs_makes_the_runner_fail(runner, tmp_path, ca
     assert ended[3] == ["works", "exit", "0"]
 
 
-def test_what_was_not_given_is_named_and_a_quick_run_changes_no_result(
-    runner, tmp_path, capsys
-) -> None:
+def test_what_was_not_given_is_named_and_a_quick_run_changes_no_result(runner, tmp_path, capsys) -> None:
     keep = "from pathlib import Path\nPath(__file__).with_name('results').joinpath('new').touch()"
     folder = a_folder(tmp_path, report_map=keep, density_codebook=keep)
     assert runner.main(["all", "--quick"], folder=folder) == 0

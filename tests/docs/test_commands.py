@@ -40,9 +40,7 @@ from kdos.seed import cut_passages, open_source
 from kdos.tasks import ask_seeds
 
 ROOT = Path(__file__).parents[2]
-PAGES = sorted(
-    str(path.relative_to(ROOT)) for path in [ROOT / "README.md", *ROOT.glob("docs/**/*.md")]
-)
+PAGES = sorted(str(path.relative_to(ROOT)) for path in [ROOT / "README.md", *ROOT.glob("docs/**/*.md")])
 
 RUN = {"bash", "console"}
 SHOWN = {"text", "json", "mermaid"}
@@ -89,11 +87,7 @@ INSTEAD = {
 }
 """Smaller budgets, and what stands in for models and downloads."""
 
-SERVERS = (
-    "http://127.0.0.1:8000/v1",
-    "http://127.0.0.1:11434/v1",
-    "https://api.deepseek.com/v1",
-)
+SERVERS = ("http://127.0.0.1:8000/v1", "http://127.0.0.1:11434/v1", "https://api.deepseek.com/v1")
 
 
 @dataclass(frozen=True)
@@ -145,8 +139,7 @@ class TestThePages:
         for block in BLOCKS[page]:
             known = {*RUN, *SHOWN, "yaml", "python"}
             assert block.language in known or DIRECTIVE.fullmatch(block.language), (
-                f"{page}:{block.line}: name the language of this block, one of {sorted(known)}. "
-                f"Got {block.language!r}"
+                f"{page}:{block.line}: name the language of this block, one of {sorted(known)}. Got {block.language!r}"
             )
 
     @pytest.mark.parametrize("page", PAGES)
@@ -186,9 +179,7 @@ def workshop(tmp_path_factory) -> Path:
         for document in some_documents():
             file.write(json.dumps({"id": document.id, "text": document.text[:2000]}) + "\n")
     source = {"kind": "pydocs", "limit": 3}
-    run_config(
-        read_config({"source": source, "budget": {"samples": 60}}), folder / "runs" / "corpus"
-    )
+    run_config(read_config({"source": source, "budget": {"samples": 60}}), folder / "runs" / "corpus")
     shutil.copytree(folder / "runs" / "corpus", folder / "runs" / "articles")
     samples = read_samples(folder / "runs" / "corpus").to_pylist()
     write_questions(folder, samples)
@@ -216,9 +207,7 @@ def write_questions(folder: Path, samples: list[dict[str, Any]]) -> None:
     write_lines(folder / "benchmark.jsonl", rows[:20])
     write_lines(folder / "answers.jsonl", given)
     write_lines(folder / "samples.jsonl", samples)
-    (folder / "questions.jsonl.gz").write_bytes(
-        gzip.compress((folder / "questions.jsonl").read_bytes())
-    )
+    (folder / "questions.jsonl.gz").write_bytes(gzip.compress((folder / "questions.jsonl").read_bytes()))
 
 
 def write_tables(folder: Path, samples: list[dict[str, Any]]) -> None:
@@ -261,11 +250,7 @@ def given_names(folder: Path) -> dict[str, Any]:
     passage = next(cut_passages(some_documents()[0]))
     samples = read_samples(folder / "runs" / "corpus")
     kps = {kp for row in samples.column("knowledge_points").to_pylist() for kp in row}
-    return {
-        "requests": [ask_seeds(passage, per_passage=2)],
-        "batches": samples.to_batches(),
-        "loss": [1.0] * len(kps),
-    }
+    return {"requests": [ask_seeds(passage, per_passage=2)], "batches": samples.to_batches(), "loss": [1.0] * len(kps)}
 
 
 @pytest.fixture(scope="module")

@@ -83,15 +83,11 @@ class Model:
         return [AnswerLoss(2.0, 3) for _ in pairs]
 
 
-def test_a_model_is_asked_once_and_its_losses_are_measured(
-    tmp_path, benchmark, monkeypatch, capsys
-):
+def test_a_model_is_asked_once_and_its_losses_are_measured(tmp_path, benchmark, monkeypatch, capsys):
     model = Model("x")
     monkeypatch.setattr("kdos.api.evaluation.CausalModel", lambda name: model)
     train = tmp_path / "train.jsonl"
-    train.write_text(
-        "".join(json.dumps({"question": f"{n}?", "answer": "x"}) + "\n" for n in range(9))
-    )
+    train.write_text("".join(json.dumps({"question": f"{n}?", "answer": "x"}) + "\n" for n in range(9)))
     words = ("--benchmark", benchmark, "--transformers", "x", "--out", tmp_path / "out")
     for _ in range(2):
         assert run(*words, "--examples", train, "--shots", 2) == 0
@@ -109,9 +105,7 @@ def test_a_model_is_asked_once_and_its_losses_are_measured(
         (("--answers", "answers.jsonl", "--limit", "-1"), "--limit must be 0 or more"),
     ],
 )
-def test_wrong_use_is_one_line_and_writes_nothing(
-    tmp_path, benchmark, monkeypatch, capsys, words, message
-):
+def test_wrong_use_is_one_line_and_writes_nothing(tmp_path, benchmark, monkeypatch, capsys, words, message):
     monkeypatch.chdir(tmp_path)
     answers(tmp_path / "answers.jsonl", a="Paris")
     assert run("--benchmark", benchmark, "--out", tmp_path / "out", *words) == 2

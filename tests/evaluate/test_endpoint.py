@@ -14,10 +14,7 @@ from kdos.llm.mock_server import InjectedFaults, MockServer, serve_app
 from kdos.rules import RulesEngine
 from kdos.tasks.judge import GRADE_PROMPT, RECALL_PROMPT
 
-ROWS = [
-    {"id": str(n), "question": f'What is "{n}" as a word?', "answers": [f"word{n}"]}
-    for n in range(120)
-]
+ROWS = [{"id": str(n), "question": f'What is "{n}" as a word?', "answers": [f"word{n}"]} for n in range(120)]
 
 
 def said(request):
@@ -108,9 +105,7 @@ def started(benchmark, url, out):
 @pytest.mark.slow
 def test_kill_9_costs_no_answer_twice_and_changes_no_byte(tmp_path, benchmark):
     def finish(out, *, kills):
-        server = MockServer(
-            ScriptedEngine(said), [RECALL_PROMPT], faults=InjectedFaults(latency=0.05)
-        )
+        server = MockServer(ScriptedEngine(said), [RECALL_PROMPT], faults=InjectedFaults(latency=0.05))
         with serve_app(server.build_app()) as url:
             for kill in range(kills):
                 process = started(benchmark, url, out)

@@ -12,13 +12,7 @@ LAYOUTS = {
     "own.jsonl": {"id": "7", "question": "Q?", "answers": ["A", "B"]},
     "nq-open.dev.jsonl": {"question": "Q?", "answer": ["A", "B"]},
     "hub_webq.jsonl": {"url": "u", "question": "Q?", "answers": ["A", "B"]},
-    "webq.json": [
-        {
-            "utterance": "Q?",
-            "url": "u",
-            "targetValue": '(list (description A) (description "B"))',
-        }
-    ],
+    "webq.json": [{"utterance": "Q?", "url": "u", "targetValue": '(list (description A) (description "B"))'}],
     "trivia.json": {
         "Data": [
             {
@@ -67,12 +61,7 @@ def test_entity_questions_are_a_folder_of_relations(tmp_path):
         rows = [{"question": f"{relation} {n}?", "answers": [str(n)]} for n in range(2)]
         (tmp_path / f"{relation}.test.json").write_text(json.dumps(rows))
     found = open_benchmark(str(tmp_path))
-    assert [(q.id, q.group) for q in found] == [
-        ("P19-1", "P19"),
-        ("P19-2", "P19"),
-        ("P36-1", "P36"),
-        ("P36-2", "P36"),
-    ]
+    assert [(q.id, q.group) for q in found] == [("P19-1", "P19"), ("P19-2", "P19"), ("P36-1", "P36"), ("P36-2", "P36")]
 
 
 def test_own_rows_carry_benchmark_group_and_patterns(tmp_path):

@@ -3,16 +3,9 @@ from importlib.resources import files
 
 import pytest
 
-from kdos.evaluate.harness.scores import (
-    HARNESS_METRICS,
-    first_gold_answer,
-    format_prompt,
-    score_results,
-)
+from kdos.evaluate.harness.scores import HARNESS_METRICS, first_gold_answer, format_prompt, score_results
 
-TASKS = sorted(
-    (f.name, f.read_text()) for f in files("kdos.evaluate.harness").iterdir() if ".yaml" in f.name
-)
+TASKS = sorted((f.name, f.read_text()) for f in files("kdos.evaluate.harness").iterdir() if ".yaml" in f.name)
 ROWS = {
     "simpleqa": {"metadata": "{}", "problem": "Which year?", "answer": "1970"},
     "simpleqa_verified": {"problem": "Which year?", "answer": "1970"},
@@ -37,9 +30,5 @@ def test_there_is_a_task_for_each_benchmark_that_the_harness_lacks():
 @pytest.mark.parametrize(("name", "text"), TASKS)
 def test_tasks_name_functions_and_metrics_that_exist(name, text):
     assert f"task: kdos_{name.removesuffix('.yaml')}\n" in text
-    assert set(re.findall(r"!function scores\.(\w+)", text)) == {
-        "format_prompt",
-        "first_gold_answer",
-        "score_results",
-    }
+    assert set(re.findall(r"!function scores\.(\w+)", text)) == {"format_prompt", "first_gold_answer", "score_results"}
     assert tuple(re.findall(r"metric: (\w+)", text)) == HARNESS_METRICS

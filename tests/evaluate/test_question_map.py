@@ -19,9 +19,7 @@ def run(tmp_path_factory):
     folder = tmp_path_factory.mktemp("run")
     texts = [text for topic in TOPICS.values() for text in topic]
     embedder = LexicalEmbedder.fit(texts)
-    space, reference = fit_space(
-        embedder.embed(texts), embedder=embedder.name, dim=8, n_cells=8, k=5, random_seed=0
-    )
+    space, reference = fit_space(embedder.embed(texts), embedder=embedder.name, dim=8, n_cells=8, k=5, random_seed=0)
     write_arrays(folder / "space", *space.to_arrays())
     write_arrays(folder / "embed", {"name": embedder.name}, embedder.to_arrays())
     write_arrays(folder / "extract" / "reference", {}, {"points": reference.points})
@@ -38,10 +36,7 @@ QUESTIONS = [
 
 def test_questions_lie_with_the_knowledge_they_ask_for(run):
     places = place_questions(QUESTIONS, run)
-    known = [
-        BenchmarkQuestion(str(n), text, ())
-        for n, text in enumerate(TOPICS["river"] + TOPICS["king"])
-    ]
+    known = [BenchmarkQuestion(str(n), text, ()) for n, text in enumerate(TOPICS["river"] + TOPICS["king"])]
     cells = place_questions(known, run).cells
     assert places.cells[0] in cells[:60]
     assert places.cells[1] in cells[60:]

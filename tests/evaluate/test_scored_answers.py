@@ -40,12 +40,7 @@ def test_given_answers_are_looked_up_by_id():
         "attempted": 1.0,
         "group": "P36",
     }
-    assert scored[1].as_row() == {
-        "id": "b",
-        "answer": None,
-        "unscored": "no_answer",
-        "group": "P36",
-    }
+    assert scored[1].as_row() == {"id": "b", "answer": None, "unscored": "no_answer", "group": "P36"}
 
 
 def test_a_question_without_a_gold_answer_is_unscored():
@@ -65,27 +60,16 @@ def test_a_model_is_asked_each_question_and_failures_are_unscored():
             else:
                 yield Reply(request, text=" Paris\n")
 
-    scored = list(
-        score_model_answers(QUESTIONS, ask=ask, examples=[("Capital of Spain?", "Madrid")])
-    )
+    scored = list(score_model_answers(QUESTIONS, ask=ask, examples=[("Capital of Spain?", "Madrid")]))
     assert [each.question.id for each in scored] == ["a", "b", "c", "d"]
     assert scored[0].answer == "Paris"
     assert scored[1].as_row()["unscored"] == "no_reply: timed out after 3 attempts"
     chat = sent[-1]
     assert [turn["role"] for turn in chat] == ["system", "user", "assistant", "user"]
-    assert [turn["content"] for turn in chat[1:]] == [
-        "Capital of Spain?",
-        "Madrid",
-        "Capital of France?",
-    ]
+    assert [turn["content"] for turn in chat[1:]] == ["Capital of Spain?", "Madrid", "Capital of France?"]
 
 
-GRADES = {
-    "a": '{"grade": "correct"}',
-    "b": "A",
-    "c": "NOT_ATTEMPTED",
-    "d": "I would say it is right.",
-}
+GRADES = {"a": '{"grade": "correct"}', "b": "A", "c": "NOT_ATTEMPTED", "d": "I would say it is right."}
 
 
 def judge(requests):
@@ -96,12 +80,7 @@ def judge(requests):
 def test_a_grade_that_cannot_be_read_is_unscored_never_a_default():
     given = score_given_answers(QUESTIONS, dict.fromkeys("abcd", "x"))
     scored = list(grade_answers(given, ask=judge))
-    assert [each.grade for each in scored] == [
-        Grade.CORRECT,
-        Grade.CORRECT,
-        Grade.NOT_ATTEMPTED,
-        None,
-    ]
+    assert [each.grade for each in scored] == [Grade.CORRECT, Grade.CORRECT, Grade.NOT_ATTEMPTED, None]
     assert scored[3].as_row()["unscored"].startswith("unreadable_grade: I would say")
     summary = summarise_evaluation(scored, random_seed=0)
     assert (summary["answered"], summary["unscored"]) == (3, 1)
@@ -117,9 +96,7 @@ def test_what_is_unscored_is_not_graded():
 
 
 def test_the_summary_counts_everything_once_and_weighs_groups_alike():
-    scored = list(
-        score_given_answers(QUESTIONS, {"a": "Paris", "b": "Rome", "c": "Bergen", "e": "x"})
-    )
+    scored = list(score_given_answers(QUESTIONS, {"a": "Paris", "b": "Rome", "c": "Bergen", "e": "x"}))
     summary = summarise_evaluation(scored, random_seed=0)
     assert summary["questions"] == summary["answered"] + summary["unscored"] == 4
     assert summary["em"] == pytest.approx(2 / 3)
@@ -188,11 +165,7 @@ class Model:
 
 
 def test_losses_are_those_of_the_first_gold_answer():
-    scored = list(
-        score_given_answers(
-            [*QUESTIONS[:2], BenchmarkQuestion("e", "Q?", ())], {"a": "x", "b": "y"}
-        )
-    )
+    scored = list(score_given_answers([*QUESTIONS[:2], BenchmarkQuestion("e", "Q?", ())], {"a": "x", "b": "y"}))
     found = measure_losses(scored, Model())
     assert [each.loss for each in found] == [5.0, 4.0, None]
     assert found[0].as_row()["loss"] == 5.0

@@ -46,9 +46,7 @@ def run(tmp_path: Path, some_samples: Make) -> Path:
     return folder
 
 
-def test_datasets_with_documents_held_out(
-    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_datasets_with_documents_held_out(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "out"
     command = ["export", str(run), "--format", "datasets", "--out", str(out)]
     assert main([*command, "--test-share", "0.4", "--random-seed", "2"]) == 0
@@ -70,10 +68,7 @@ def test_the_same_run_gives_the_same_bytes(run: Path, tmp_path: Path, layout: st
     folders = [tmp_path / "a", tmp_path / "b"]
     for out in folders:
         assert main(["export", str(run), "--format", layout, "--out", str(out)]) == 0
-    first, second = (
-        {p.relative_to(out): p.read_bytes() for p in out.rglob("*") if p.is_file()}
-        for out in folders
-    )
+    first, second = ({p.relative_to(out): p.read_bytes() for p in out.rglob("*") if p.is_file()} for out in folders)
     assert first == second
 
 
@@ -84,9 +79,7 @@ def refusal(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> str:
     return lines[0]
 
 
-def test_a_folder_that_is_no_run_is_refused(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_folder_that_is_no_run_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     arguments = ["export", str(tmp_path), "--format", "trl", "--out", str(tmp_path / "out")]
     assert "holds no run.yaml" in refusal(arguments, capsys)
     assert not (tmp_path / "out").exists()
@@ -98,9 +91,7 @@ def test_an_unfinished_run_is_refused(tmp_path: Path, capsys: pytest.CaptureFixt
     assert "must be finished" in refusal(arguments, capsys)
 
 
-def test_a_damaged_shard_is_named(
-    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_damaged_shard_is_named(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (run / "dataset" / "train-00001-of-00003.parquet").write_bytes(b"PAR1 torn")
     assert main(["export", str(run), "--format", "trl", "--out", str(tmp_path / "out")]) == 1
     assert "train-00001-of-00003.parquet must be a Parquet file" in capsys.readouterr().err
@@ -116,20 +107,14 @@ def test_a_damaged_shard_is_named(
     ],
 )
 def test_flags_that_cannot_be_meant_are_refused(
-    run: Path,
-    tmp_path: Path,
-    capsys: pytest.CaptureFixture[str],
-    flags: list[str],
-    message: str,
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], flags: list[str], message: str
 ) -> None:
     command = ["export", str(run), "--format", "trl", "--out", str(tmp_path / "out"), *flags]
     assert message in refusal(command, capsys)
     assert not (tmp_path / "out").exists()
 
 
-def test_a_folder_with_files_in_it_is_never_written_over(
-    run: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_folder_with_files_in_it_is_never_written_over(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
     arguments = ["export", str(run), "--format", "trl", "--out", str(run)]
     assert "--out must be a new or empty folder" in refusal(arguments, capsys)
     assert (run / "run.yaml").is_file()

@@ -36,9 +36,7 @@ def front_matter(text: str) -> dict[str, object]:
     return yaml.safe_load(text.split("---\n")[1])
 
 
-def test_the_datasets_library_reads_every_row_and_column(
-    tmp_path: Path, some_samples: Make
-) -> None:
+def test_the_datasets_library_reads_every_row_and_column(tmp_path: Path, some_samples: Make) -> None:
     samples = some_samples(50)
     write_dataset(samples, CARD, tmp_path / "out", shard_rows=20)
     names = sorted(p.name for p in (tmp_path / "out").iterdir())
@@ -57,9 +55,7 @@ def test_splits_are_loaded_by_name(tmp_path: Path, some_samples: Make) -> None:
     assert loaded["test"]["id"] == [f"s{i}" for i in range(20, 30)]
 
 
-def test_equal_rows_give_equal_bytes_however_they_are_held(
-    tmp_path: Path, some_samples: Make
-) -> None:
+def test_equal_rows_give_equal_bytes_however_they_are_held(tmp_path: Path, some_samples: Make) -> None:
     samples = some_samples(50)
     chunked = pa.concat_tables([samples.slice(0, 7), samples.slice(7, 30), samples.slice(37)])
     noted = chunked.replace_schema_metadata({"made": "today"})
@@ -98,9 +94,7 @@ def test_the_card_tells_the_hub_licences_languages_size_and_files(some_samples: 
 def test_licences_of_sources_become_keys_of_the_hub(
     licences: dict[str, int], keys: dict[str, object], some_samples: Make
 ) -> None:
-    front = front_matter(
-        render_card(DatasetCard(name="x", licences=licences), {"train": some_samples(1)})
-    )
+    front = front_matter(render_card(DatasetCard(name="x", licences=licences), {"train": some_samples(1)}))
     assert {key: front[key] for key in front if key.startswith("license")} == keys
 
 

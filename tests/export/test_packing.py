@@ -55,14 +55,10 @@ def test_no_two_neighbouring_sequences_would_fit_in_one(documents: list[list[int
     assert all(size + first > 12 for size, first in zip(sizes, firsts[1:], strict=False))
 
 
-def test_packed_sequences_hold_every_sample_once(
-    tmp_path: Path, some_samples: Make, tokenizer: Path
-) -> None:
+def test_packed_sequences_hold_every_sample_once(tmp_path: Path, some_samples: Make, tokenizer: Path) -> None:
     encoder = load_tokenizer(tokenizer)
     samples = some_samples(40)
-    packed = write_packed({"train": samples}, encoder, tmp_path / "out", length=64, random_seed=5)[
-        "train"
-    ]
+    packed = write_packed({"train": samples}, encoder, tmp_path / "out", length=64, random_seed=5)["train"]
     table = pq.read_table(tmp_path / "out" / "train.parquet")
     sequences, lengths = table["input_ids"].to_pylist(), table["lengths"].to_pylist()
     assert [len(ids) for ids in sequences] == [sum(parts) for parts in lengths]
@@ -71,9 +67,7 @@ def test_packed_sequences_hold_every_sample_once(
     assert (packed.sequences, packed.tokens) == (len(sequences), sum(map(len, sequences)))
 
 
-def test_the_order_is_the_random_seed_s(
-    tmp_path: Path, some_samples: Make, tokenizer: Path
-) -> None:
+def test_the_order_is_the_random_seed_s(tmp_path: Path, some_samples: Make, tokenizer: Path) -> None:
     encoder = load_tokenizer(tokenizer)
     files = []
     for name, random_seed in (("a", 5), ("b", 5), ("c", 6)):

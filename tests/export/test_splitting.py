@@ -41,15 +41,10 @@ def test_no_document_has_samples_on_both_sides(
 
 
 @given(ROWS, st.integers(0, 99))
-def test_a_document_stays_on_its_side_when_the_pool_grows(
-    rows: list[tuple[str, list[str]]], random_seed: int
-) -> None:
+def test_a_document_stays_on_its_side_when_the_pool_grows(rows: list[tuple[str, list[str]]], random_seed: int) -> None:
     samples, seeds = a_pool(rows)
     part = samples.slice(0, samples.num_rows // 2)
-    few, many = (
-        split_by_document(pool, seeds, test_share=0.3, random_seed=random_seed)
-        for pool in (part, samples)
-    )
+    few, many = (split_by_document(pool, seeds, test_share=0.3, random_seed=random_seed) for pool in (part, samples))
     for side in ("train", "test"):
         assert set(few.tables[side]["id"].to_pylist()) <= set(many.tables[side]["id"].to_pylist())
 

@@ -20,9 +20,7 @@ def questions(samples: pa.Table) -> list[tuple[str, str]]:
     return [(row["question"], row["answer"]) for row in samples.to_pylist()]
 
 
-def test_llamafactory_files_are_described_and_hold_the_pool(
-    tmp_path: Path, some_samples: Make
-) -> None:
+def test_llamafactory_files_are_described_and_hold_the_pool(tmp_path: Path, some_samples: Make) -> None:
     splits = two_splits(some_samples(40))
     write_llamafactory(splits, tmp_path / "out")
     info = json.loads((tmp_path / "out" / "dataset_info.json").read_text())
@@ -38,9 +36,7 @@ def test_llamafactory_files_are_described_and_hold_the_pool(
         assert {tuple(turn["from"] for turn in talk) for talk in turns} == {("human", "gpt")}
 
 
-def test_llamafactory_training_names_files_that_are_there(
-    tmp_path: Path, some_samples: Make
-) -> None:
+def test_llamafactory_training_names_files_that_are_there(tmp_path: Path, some_samples: Make) -> None:
     write_llamafactory(two_splits(some_samples(40)), tmp_path / "both")
     write_llamafactory({"train": some_samples(40)}, tmp_path / "one")
     training = yaml.safe_load((tmp_path / "both" / "train.yaml").read_text())

@@ -59,9 +59,7 @@ def tiny_llama(n_tokens: int) -> Any:
 
 @pytest.mark.filterwarnings("default")
 @pytest.mark.parametrize("kind", ["prompt_completion", "conversational"])
-def test_trl_trains_on_both_layouts(
-    tmp_path: Path, some_samples: Make, tokenizer: Path, kind: str
-) -> None:
+def test_trl_trains_on_both_layouts(tmp_path: Path, some_samples: Make, tokenizer: Path, kind: str) -> None:
     trl = pytest.importorskip("trl")
     transformers = pytest.importorskip("transformers")
     write_trl({"train": some_samples(40)}, tmp_path / "out")
@@ -77,19 +75,14 @@ def test_trl_trains_on_both_layouts(
         save_strategy="no",
     )
     trainer = trl.SFTTrainer(
-        model=tiny_llama(len(reader)),
-        args=settings,
-        train_dataset=rows["train"],
-        processing_class=reader,
+        model=tiny_llama(len(reader)), args=settings, train_dataset=rows["train"], processing_class=reader
     )
     result = trainer.train()
     assert result.global_step == 5
     assert result.training_loss > 0
 
 
-def test_a_model_trains_on_packed_sequences(
-    tmp_path: Path, some_samples: Make, tokenizer: Path
-) -> None:
+def test_a_model_trains_on_packed_sequences(tmp_path: Path, some_samples: Make, tokenizer: Path) -> None:
     torch = pytest.importorskip("torch")
     encoder = load_tokenizer(tokenizer)
     splits = {"train": some_samples(40)}
@@ -121,13 +114,11 @@ def test_llamafactory_loads_what_it_is_given(
     training = yaml.safe_load((tmp_path / "out" / "train.yaml").read_text())
     monkeypatch.chdir(tmp_path / "out")
     (attributes,) = parser.get_dataset_list([layout], training["dataset_dir"])
-    rows = datasets.load_dataset(
-        "json", data_files=attributes.dataset_name, cache_dir=str(tmp_path / "cache")
-    )["train"]
+    rows = datasets.load_dataset("json", data_files=attributes.dataset_name, cache_dir=str(tmp_path / "cache"))[
+        "train"
+    ]
     data_args = hparams.DataArguments(dataset=layout, template=training["template"])
-    aligned = rows.map(
-        converter.get_dataset_converter(attributes.formatting, attributes, data_args)
-    )
+    aligned = rows.map(converter.get_dataset_converter(attributes.formatting, attributes, data_args))
     turns = [(row["_prompt"][-1]["content"], row["_response"][0]["content"]) for row in aligned]
     assert turns == [(row["question"], row["answer"]) for row in samples.to_pylist()]
 

@@ -27,9 +27,7 @@ def samples(tmp_path: Path) -> Path:
     lines = [
         json.dumps(
             {
-                "knowledge_points": [
-                    f"fact {k}" for k in rng.choice(20, 3, replace=False) + 20 * (row % 2)
-                ],
+                "knowledge_points": [f"fact {k}" for k in rng.choice(20, 3, replace=False) + 20 * (row % 2)],
                 "domain": ["physics", "music"][row % 2],
             }
         )
@@ -91,9 +89,7 @@ def test_a_boost_gives_a_discipline_its_share(
     assert found["music"]["visits"] == pytest.approx(found["music"]["target"], rel=0.05)
 
 
-def test_for_the_eye_it_warns_of_a_broken_graph(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_for_the_eye_it_warns_of_a_broken_graph(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "s.parquet"
     column = pa.array([["a"], ["b", "c"], [], None, ["d"], ["e"]], pa.list_(pa.string()))
     pq.write_table(pa.table({"knowledge_points": column}), path)
@@ -140,9 +136,7 @@ def test_wrong_files_are_named(tmp_path: Path, line: str, says: str) -> None:
 
 
 @pytest.mark.skipif(not DATA.exists(), reason="the development data is not here")
-def test_routes_of_real_questions_are_read(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_routes_of_real_questions_are_read(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "paths.parquet"
     run(
         str(DATA / "exam/tal_scq5k.jsonl.gz"), "--paths", "5000", "--length", "4",

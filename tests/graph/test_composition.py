@@ -91,9 +91,7 @@ def test_visits_keep_discipline_quotas_within_five_percent(topical: Incidence) -
     labels = np.arange(topical.n_kps) // 100
     quotas = np.where(np.arange(20) < 5, 2.0, 1.0) / 25
     target = quota_target(popularity_target(topical.popularity), np.eye(20)[labels], quotas)
-    paths = sample_paths(
-        build_transitions(topical), target, count=20_000, length=4, random_seed=1, strata=labels
-    )
+    paths = sample_paths(build_transitions(topical), target, count=20_000, length=4, random_seed=1, strata=labels)
     visits = np.bincount(labels, weights=paths.visits(topical.n_kps))
     starts = np.bincount(labels[paths.kps[:, 0]])
 
@@ -128,10 +126,6 @@ def test_a_cap_binds_and_says_what_is_left() -> None:
 
 def test_weights_of_raking_steer_the_walk() -> None:
     graph = incidence_from_lists([[0, 1], [0, 2]], n_kps=3)
-    weights = rake_samples(
-        np.array([0, 1]), np.array([0, 0]), discipline_shares=[9, 1], level_shares=[1]
-    ).weights
+    weights = rake_samples(np.array([0, 1]), np.array([0, 0]), discipline_shares=[9, 1], level_shares=[1]).weights
 
-    assert build_transitions(graph, weights=weights).strength.tolist() == pytest.approx(
-        [2, 1.8, 0.2]
-    )
+    assert build_transitions(graph, weights=weights).strength.tolist() == pytest.approx([2, 1.8, 0.2])

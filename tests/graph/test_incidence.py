@@ -45,9 +45,7 @@ def test_arrow_batches_give_the_graph_of_the_lists(lists: list[list[int]], cuts:
 
     assert names.to_pylist() == list(dict.fromkeys(f"kp {k}" for kps in lists for k in kps))
     ids = {name: i for i, name in enumerate(names.to_pylist())}
-    expected = incidence_from_lists(
-        [[ids[f"kp {k}"] for k in kps] for kps in lists], n_kps=len(ids)
-    )
+    expected = incidence_from_lists([[ids[f"kp {k}"] for k in kps] for kps in lists], n_kps=len(ids))
     assert graph.sample_starts.tolist() == expected.sample_starts.tolist()
     assert graph.sample_kps.tolist() == expected.sample_kps.tolist()
     assert graph.kp_samples.tolist() == expected.kp_samples.tolist()
@@ -99,9 +97,7 @@ def test_an_empty_graph_has_a_structure() -> None:
 
 @settings(deadline=None)
 @given(LISTS, st.data())
-def test_strength_is_the_law_of_the_co_occurrence_walk(
-    lists: list[list[int]], data: st.DataObject
-) -> None:
+def test_strength_is_the_law_of_the_co_occurrence_walk(lists: list[list[int]], data: st.DataObject) -> None:
     weight = data.draw(st.lists(st.floats(0.1, 9), min_size=len(lists), max_size=len(lists)))
     graph = incidence_from_lists(lists, n_kps=10)
     for weights in (None, np.array(weight)):
@@ -116,9 +112,7 @@ def test_strength_is_the_law_of_the_co_occurrence_walk(
 
 
 def test_a_sample_of_no_weight_is_no_route() -> None:
-    found = build_transitions(
-        incidence_from_lists([[0, 1], [1, 2]], n_kps=3), weights=np.array([0.0, 2.0])
-    )
+    found = build_transitions(incidence_from_lists([[0, 1], [1, 2]], n_kps=3), weights=np.array([0.0, 2.0]))
 
     assert found.strength.tolist() == [0, 2, 2]
     assert found.kp_samples.tolist() == [1, 1]

@@ -4,20 +4,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kdos.errors import UsageError
-from kdos.graph import (
-    as_target,
-    density_target,
-    loss_target,
-    popularity_target,
-    spread_over_kps,
-)
-from kdos.graph.value import (
-    StartSampler,
-    largest_remainder,
-    log_exposure_ratio,
-    log_values,
-    step_weights,
-)
+from kdos.graph import as_target, density_target, loss_target, popularity_target, spread_over_kps
+from kdos.graph.value import StartSampler, largest_remainder, log_exposure_ratio, log_values, step_weights
 
 SHARES = st.lists(st.floats(0.01, 5), min_size=1, max_size=8).map(as_target)
 
@@ -27,9 +15,7 @@ def test_beta_goes_from_coverage_to_popularity() -> None:
 
     assert popularity_target(popularity, beta=0).tolist() == pytest.approx([1 / 3] * 3)
     assert popularity_target(popularity).tolist() == pytest.approx([1 / 7, 2 / 7, 4 / 7])
-    assert popularity_target(popularity, beta=1).tolist() == pytest.approx(
-        [1 / 21, 4 / 21, 16 / 21]
-    )
+    assert popularity_target(popularity, beta=1).tolist() == pytest.approx([1 / 21, 4 / 21, 16 / 21])
 
 
 def test_a_target_over_cells_is_shared_by_their_kps() -> None:
@@ -54,9 +40,7 @@ def test_weights_that_make_no_target_are_refused(weights: list[float]) -> None:
 
 @settings(deadline=None)
 @given(SHARES, st.floats(0.1, 6), st.floats(1, 1000))
-def test_value_falls_with_exposure_and_is_even_on_target(
-    target: np.ndarray, alpha: float, visits: float
-) -> None:
+def test_value_falls_with_exposure_and_is_even_on_target(target: np.ndarray, alpha: float, visits: float) -> None:
     def value(seen: np.ndarray) -> np.ndarray:
         return log_values(log_exposure_ratio(seen, target, visits=visits), target, alpha=alpha)
 

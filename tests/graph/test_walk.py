@@ -112,9 +112,7 @@ def slow_path(
     for attempt in range(rules.attempts):
         chance, kps, used = Chance(key, number, attempt), [start], list[int]()
         while len(kps) < length and (
-            step := slow_step(
-                kps, used, lists, weights, chance, value=value, width=rules.candidates
-            )
+            step := slow_step(kps, used, lists, weights, chance, value=value, width=rules.candidates)
         ):
             used.append(step[0])
             kps.append(step[1])
@@ -169,17 +167,10 @@ def test_the_compiled_walk_is_the_plain_one(
     weights = np.arange(graph.n_samples) % 4 * 0.5 if weighted else None
     value = target + 0.01
     fast = fast_paths(
-        build_transitions(graph, weights=weights),
-        value,
-        range(graph.n_kps),
-        length=4,
-        rules=rules,
-        key=key,
+        build_transitions(graph, weights=weights), value, range(graph.n_kps), length=4, rules=rules, key=key
     )
     for row, start in enumerate(range(graph.n_kps)):
-        kps, used, mean = slow_path(
-            graph, weights, value, start, row + 3, key, length=4, rules=rules
-        )
+        kps, used, mean = slow_path(graph, weights, value, start, row + 3, key, length=4, rules=rules)
         assert [k for k in fast.kps[row].tolist() if k >= 0] == kps
         assert [s for s in fast.samples[row].tolist() if s >= 0] == used
         assert fast.value[row] == pytest.approx(mean)
@@ -191,9 +182,7 @@ def test_every_quota_is_met_and_every_link_is_witnessed(
     case: tuple[Incidence, Float64Array], count: int, length: int, random_seed: int
 ) -> None:
     graph, target = case
-    paths = sample_paths(
-        build_transitions(graph), target, count=count, length=length, random_seed=random_seed
-    )
+    paths = sample_paths(build_transitions(graph), target, count=count, length=length, random_seed=random_seed)
 
     assert (paths.visits(graph.n_kps) >= np.floor(count * target)).all()
     assert paths.visits(graph.n_kps)[target == 0].sum() == 0
@@ -212,15 +201,11 @@ def test_every_quota_is_met_and_every_link_is_witnessed(
 
 @settings(deadline=None)
 @given(graphs(), st.integers(0, 60), st.data())
-def test_strata_start_their_exact_share(
-    case: tuple[Incidence, Float64Array], count: int, data: st.DataObject
-) -> None:
+def test_strata_start_their_exact_share(case: tuple[Incidence, Float64Array], count: int, data: st.DataObject) -> None:
     graph, target = case
     labels = st.lists(st.integers(0, 3), min_size=graph.n_kps, max_size=graph.n_kps)
     strata = np.array(data.draw(labels))
-    paths = sample_paths(
-        build_transitions(graph), target, count=count, length=2, random_seed=1, strata=strata
-    )
+    paths = sample_paths(build_transitions(graph), target, count=count, length=2, random_seed=1, strata=strata)
     share = np.bincount(strata, weights=target, minlength=4)
 
     starts = np.bincount(strata[paths.kps[:, 0]], minlength=4)
@@ -274,9 +259,7 @@ def test_the_plain_walk_follows_its_law(weighted: bool) -> None:
 def test_paths_come_nearer_to_the_target_than_the_plain_walk(topical: Incidence) -> None:
     transitions, target = build_transitions(topical), popularity_target(topical.popularity)
     popular = topical.popularity / topical.popularity.sum()
-    plain = sample_paths(
-        transitions, popular, count=4000, length=4, random_seed=1, rules=PLAIN_WALK
-    )
+    plain = sample_paths(transitions, popular, count=4000, length=4, random_seed=1, rules=PLAIN_WALK)
     paths = sample_paths(transitions, target, count=4000, length=4, random_seed=1)
     before, after = plain.visits(topical.n_kps), paths.visits(topical.n_kps)
 
@@ -289,9 +272,7 @@ def test_paths_come_nearer_to_the_target_than_the_plain_walk(topical: Incidence)
 def test_what_was_seen_before_is_passed_by(topical: Incidence) -> None:
     target = popularity_target(topical.popularity)
     before = np.where(np.arange(topical.n_kps) < 1000, 8 * 2000 * target, 0)
-    paths = sample_paths(
-        build_transitions(topical), target, count=2000, length=4, random_seed=1, exposures=before
-    )
+    paths = sample_paths(build_transitions(topical), target, count=2000, length=4, random_seed=1, exposures=before)
     assert paths.visits(topical.n_kps)[:1000].sum() < 0.2 * (paths.kps >= 0).sum()
 
 
@@ -323,12 +304,7 @@ def test_the_long_chain_comes_to_its_exact_law_faster_with_alpha() -> None:
             [
                 off_target(
                     long_chain(
-                        build_transitions(graph),
-                        target,
-                        steps=20_000,
-                        start=0,
-                        alpha=alpha,
-                        random_seed=seed,
+                        build_transitions(graph), target, steps=20_000, start=0, alpha=alpha, random_seed=seed
                     ).visits,
                     law,
                 )
@@ -361,9 +337,7 @@ def test_the_long_chain_keeps_count_and_goes_by_weight() -> None:
 
 def test_seeds_are_the_witnesses_or_the_lone_ones_own() -> None:
     graph = incidence_from_lists([[0, 1], [2], [2]], n_kps=4)
-    paths = sample_paths(
-        build_transitions(graph), as_target([1, 1, 4, 1]), count=40, length=3, random_seed=1
-    )
+    paths = sample_paths(build_transitions(graph), as_target([1, 1, 4, 1]), count=40, length=3, random_seed=1)
     seeds = linked_seeds(paths, graph)
 
     assert len(seeds) == 40

@@ -47,9 +47,7 @@ def test_what_is_kept_costs_nothing(ask_for: Ask, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("cap", ["tokens", "usd"])
-def test_tokens_and_money_are_never_overspent(
-    cap: str, start: Start, connect: Connect, ask_for: Ask
-) -> None:
+def test_tokens_and_money_are_never_overspent(cap: str, start: Start, connect: Connect, ask_for: Ask) -> None:
     server, url = start(InjectedFaults(latency=0.01))
     prices = PriceConfig(prompt=100.0, completion=1000.0)
     engine = connect(url, concurrency=16, max_tokens=50, prices=prices)
@@ -64,9 +62,7 @@ def test_tokens_and_money_are_never_overspent(
     assert share > 0.9
 
 
-def test_time_is_a_cap_even_when_the_server_hangs(
-    start: Start, connect: Connect, ask_for: Ask
-) -> None:
+def test_time_is_a_cap_even_when_the_server_hangs(start: Start, connect: Connect, ask_for: Ask) -> None:
     _, url = start(InjectedFaults(latency=0.01, hang=0.3))
     engine = connect(url, concurrency=4, timeout=0.5)
     began = time.monotonic()

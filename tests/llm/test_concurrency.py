@@ -10,9 +10,7 @@ def proven(most: int) -> AIMDController:
     return controller
 
 
-def feed(
-    controller: AIMDController, *, epochs: int, latency: float, away: float, start: float = 0.0
-) -> float:
+def feed(controller: AIMDController, *, epochs: int, latency: float, away: float, start: float = 0.0) -> float:
     """Epochs of replies of which a share `away` was turned away; gives the time after them."""
     now = start
     for _ in range(epochs):
@@ -74,9 +72,7 @@ def test_it_never_stands_still() -> None:
 
 def test_a_rate_limit_closes_the_gate_until_it_is_full_again() -> None:
     controller = proven(8)
-    controller.apply_rate_limits(
-        {"requests": RateLimit(0, 5.0), "tokens": RateLimit(900, 60.0)}, 10.0
-    )
+    controller.apply_rate_limits({"requests": RateLimit(0, 5.0), "tokens": RateLimit(900, 60.0)}, 10.0)
     assert controller.free_slots(14.9) == 0
     assert controller.free_slots(15.0) == 8
 

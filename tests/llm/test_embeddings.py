@@ -54,11 +54,7 @@ def test_rows_in_any_order_and_failures_that_pass() -> None:
         (404, '{"error": {"message": "no such model"}}', "no such model"),
         (200, "<html>hello</html>", "a web page"),
         (200, '{"data": []}', "data"),
-        (
-            200,
-            '{"data": [{"index": 0, "embedding": [1]}, {"index": 1, "embedding": [1, 2]}]}',
-            "different",
-        ),
+        (200, '{"data": [{"index": 0, "embedding": [1]}, {"index": 1, "embedding": [1, 2]}]}', "different"),
     ],
 )
 def test_a_server_that_does_not_embed_is_quoted(status: int, body: str, words: str) -> None:
@@ -67,9 +63,5 @@ def test_a_server_that_does_not_embed_is_quoted(status: int, body: str, words: s
 
     app = web.Application()
     app.router.add_post("/v1/embeddings", embeddings)
-    with (
-        serve_app(app) as url,
-        EndpointEmbedder(url, "m") as embedder,
-        pytest.raises(EngineError, match=words),
-    ):
+    with serve_app(app) as url, EndpointEmbedder(url, "m") as embedder, pytest.raises(EngineError, match=words):
         embedder.embed(["a", "b"])

@@ -29,10 +29,7 @@ Ask = Callable[[int], Request]
 
 def answers(replies: list[Reply]) -> dict[str, bool]:
     """By request, whether its answer is the right one."""
-    return {
-        reply.request.id: f'"{reply.request.inputs["number"]} and' in reply.text
-        for reply in replies
-    }
+    return {reply.request.id: f'"{reply.request.inputs["number"]} and' in reply.text for reply in replies}
 
 
 def test_every_request_gets_its_answer(start: Start, connect: Connect, ask_for: Ask) -> None:
@@ -64,17 +61,9 @@ def test_requests_are_drawn_as_there_is_room(start: Start, connect: Connect, ask
     replies.close()  # type: ignore[attr-defined]
 
 
-def test_mixed_faults_lose_nothing_and_pay_nothing_twice(
-    start: Start, connect: Connect, ask_for: Ask
-) -> None:
+def test_mixed_faults_lose_nothing_and_pay_nothing_twice(start: Start, connect: Connect, ask_for: Ask) -> None:
     faults = InjectedFaults(
-        latency=0.005,
-        fail={429: 0.05, 500: 0.05},
-        truncate=0.05,
-        garble=0.05,
-        hang=0.02,
-        reset=0.05,
-        retry_after=0.2,
+        latency=0.005, fail={429: 0.05, 500: 0.05}, truncate=0.05, garble=0.05, hang=0.02, reset=0.05, retry_after=0.2
     )
     server, url = start(faults)
     engine = connect(url, concurrency=64, timeout=1.0)
@@ -89,9 +78,7 @@ def test_mixed_faults_lose_nothing_and_pay_nothing_twice(
     counts = server.stats
     assert counts.answered_twice == 0
     assert counts.answered == spending.calls
-    assert counts.requests == counts.answered + sum(
-        counts.faults[fault] for fault in ("429", "500", "hang", "reset")
-    )
+    assert counts.requests == counts.answered + sum(counts.faults[fault] for fault in ("429", "500", "hang", "reset"))
 
 
 def test_a_cut_off_answer_gets_more_room_and_a_garbled_one_its_fault_told(
@@ -104,10 +91,7 @@ def test_a_cut_off_answer_gets_more_room_and_a_garbled_one_its_fault_told(
         seen.append(body)
         number = len(seen)
         text = {1: '{"answer": "on', 2: '{"reply": "one"}', 3: '{"answer": "one"}'}[number]
-        choice = {
-            "message": {"content": text},
-            "finish_reason": "length" if number == 1 else "stop",
-        }
+        choice = {"message": {"content": text}, "finish_reason": "length" if number == 1 else "stop"}
         return web.json_response({"choices": [choice]})
 
     engine = connect(stack.enter_context(serve_app(app_of(chat))), max_tokens=50)
@@ -135,9 +119,7 @@ def test_a_server_without_schemas_is_asked_in_another_form_and_remembered(
     assert server.stats.requests == 21
 
 
-def test_rate_limits_in_headers_are_respected(
-    connect: Connect, ask_for: Ask, stack: ExitStack
-) -> None:
+def test_rate_limits_in_headers_are_respected(connect: Connect, ask_for: Ask, stack: ExitStack) -> None:
     times: list[float] = []
 
     async def chat(_: web.Request) -> web.Response:
@@ -164,9 +146,7 @@ def test_a_server_that_goes_away_is_waited_for(ask_for: Ask, caplog: Any) -> Non
             assert len(list(engine.complete(map(ask_for, range(5))))) == 5
             loop_thread.run_coroutine(runner.cleanup())
             replies: list[Reply] = []
-            reader = threading.Thread(
-                target=lambda: replies.extend(engine.complete(map(ask_for, range(5, 25))))
-            )
+            reader = threading.Thread(target=lambda: replies.extend(engine.complete(map(ask_for, range(5, 25)))))
             reader.start()
             time.sleep(1.2)
             assert not replies
@@ -231,9 +211,7 @@ def test_an_error_in_the_requests_reaches_the_caller(start: Start, connect: Conn
         list(connect(url).complete(requests()))
 
 
-def test_an_error_in_keeping_reaches_the_caller(
-    start: Start, connect: Connect, ask_for: Ask
-) -> None:
+def test_an_error_in_keeping_reaches_the_caller(start: Start, connect: Connect, ask_for: Ask) -> None:
     _, url = start()
 
     def keep(_: Any) -> None:
@@ -243,9 +221,7 @@ def test_an_error_in_keeping_reaches_the_caller(
         list(connect(url).complete_and_store([ask_for(1)], keep))
 
 
-def test_replies_are_kept_while_the_reader_is_busy(
-    start: Start, connect: Connect, ask_for: Ask
-) -> None:
+def test_replies_are_kept_while_the_reader_is_busy(start: Start, connect: Connect, ask_for: Ask) -> None:
     _, url = start(InjectedFaults(latency=0.01))
     engine = connect(url, concurrency=16)
     kept: list[Reply] = []
@@ -293,11 +269,7 @@ def test_a_wrong_key_stops_at_once_and_does_not_show(
 
 
 def test_the_key_is_scrubbed_from_everything_that_is_kept(
-    connect: Connect,
-    ask_for: Ask,
-    stack: ExitStack,
-    monkeypatch: pytest.MonkeyPatch,
-    tmp_path: Path,
+    connect: Connect, ask_for: Ask, stack: ExitStack, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     secret = "sk-very-secret-12345"
 
@@ -318,11 +290,7 @@ def test_the_key_is_scrubbed_from_everything_that_is_kept(
 
 
 def test_a_key_may_be_in_a_file_that_the_environment_names(
-    start: Start,
-    connect: Connect,
-    ask_for: Ask,
-    monkeypatch: pytest.MonkeyPatch,
-    tmp_path: Path,
+    start: Start, connect: Connect, ask_for: Ask, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     (tmp_path / "key").write_text("sk-in-a-file\n")
     monkeypatch.setenv("A_KEY_FILE", str(tmp_path / "key"))
@@ -359,9 +327,7 @@ def test_a_server_that_refuses_is_quoted(
     assert url in line
 
 
-def test_another_kind_of_server_and_another_path(
-    connect: Connect, ask_for: Ask, start: Start
-) -> None:
+def test_another_kind_of_server_and_another_path(connect: Connect, ask_for: Ask, start: Start) -> None:
     _, url = start()
     assert "404" in complaint(connect(url.removesuffix("/v1")), ask_for)
 
@@ -378,9 +344,7 @@ def test_nobody_listens(connect: Connect, ask_for: Ask, monkeypatch: pytest.Monk
     assert "must be reachable" in complaint(connect(f"http://127.0.0.1:{port}/v1"), ask_for)
 
 
-def test_tls_that_cannot_be_trusted(
-    connect: Connect, ask_for: Ask, tmp_path: Path, stack: ExitStack
-) -> None:
+def test_tls_that_cannot_be_trusted(connect: Connect, ask_for: Ask, tmp_path: Path, stack: ExitStack) -> None:
     from kdos.llm.transport import EventLoopThread
 
     key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"

@@ -164,9 +164,7 @@ def test_a_second_process_gets_a_clear_error(tmp_path: Path) -> None:
     script += "Ledger(Path(sys.argv[1]))"
     with Ledger(path) as ledger:
         list(ledger.ask(ScriptedEngine(echo), [ask_for(1)]))
-        other = subprocess.run(
-            [sys.executable, "-c", script, str(path)], capture_output=True, text=True, check=False
-        )
+        other = subprocess.run([sys.executable, "-c", script, str(path)], capture_output=True, text=True, check=False)
     assert "StoreError" in other.stderr
     assert "Another process is using it" in other.stderr
 

@@ -38,10 +38,7 @@ def completion(message: dict[str, Any], **more: Any) -> bytes:
 
 def test_a_request_carries_prompt_schema_inputs_and_settings() -> None:
     raw = build_chat_body(
-        REQUEST,
-        {"model": "m", "temperature": 0.7},
-        max_tokens=100,
-        response_format=ResponseFormat.SCHEMA,
+        REQUEST, {"model": "m", "temperature": 0.7}, max_tokens=100, response_format=ResponseFormat.SCHEMA
     )
     body = json.loads(raw)
     assert body["model"] == "m"
@@ -54,15 +51,8 @@ def test_a_request_carries_prompt_schema_inputs_and_settings() -> None:
 
 
 def test_the_form_is_asked_for_as_the_server_can() -> None:
-    forms = [
-        json.loads(build_chat_body(REQUEST, {}, max_tokens=1, response_format=form))
-        for form in ResponseFormat
-    ]
-    assert [form.get("response_format", {}).get("type") for form in forms] == [
-        "json_schema",
-        "json_object",
-        None,
-    ]
+    forms = [json.loads(build_chat_body(REQUEST, {}, max_tokens=1, response_format=form)) for form in ResponseFormat]
+    assert [form.get("response_format", {}).get("type") for form in forms] == ["json_schema", "json_object", None]
 
 
 def test_lengths_of_text_are_ours_to_check() -> None:
@@ -73,18 +63,14 @@ def test_lengths_of_text_are_ours_to_check() -> None:
 
 
 def test_a_second_attempt_shows_the_first_and_has_another_key() -> None:
-    again = Request(
-        "seed/1", PROMPT, {"number": 1}, failed_attempt=FailedAttempt("{", "it must be JSON")
-    )
+    again = Request("seed/1", PROMPT, {"number": 1}, failed_attempt=FailedAttempt("{", "it must be JSON"))
     plain = Request("seed/1", PROMPT, {"number": 1})
     roomy = Request("seed/1", PROMPT, {"number": 1}, max_tokens_factor=2)
     assert [message["role"] for message in again.messages][2:] == ["assistant", "user"]
     assert "it must be JSON" in again.messages[-1]["content"]
     assert len({again.key, plain.key, roomy.key}) == 3
     assert (
-        json.loads(build_chat_body(roomy, {}, max_tokens=100, response_format=ResponseFormat.NONE))[
-            "max_tokens"
-        ]
+        json.loads(build_chat_body(roomy, {}, max_tokens=100, response_format=ResponseFormat.NONE))["max_tokens"]
         == 200
     )
 
@@ -101,12 +87,8 @@ def test_a_second_attempt_shows_the_first_and_has_another_key() -> None:
         ({"content": None}, "", ""),
     ],
 )
-def test_text_and_reasoning_are_told_apart(
-    message: dict[str, Any], text: str, reasoning: str
-) -> None:
-    answer = parse_completion(
-        completion(message, usage={"prompt_tokens": 3, "completion_tokens": 2})
-    )
+def test_text_and_reasoning_are_told_apart(message: dict[str, Any], text: str, reasoning: str) -> None:
+    answer = parse_completion(completion(message, usage={"prompt_tokens": 3, "completion_tokens": 2}))
     assert (answer.text, answer.reasoning) == (text, reasoning)
     assert (answer.prompt_tokens, answer.completion_tokens) == (3, 2)
 

@@ -26,10 +26,7 @@ def served(*flags: str) -> Generator[str]:
     """A server of its own process; gives its address."""
     command = [sys.executable, "-c", "import sys; from kdos.cli import main; sys.exit(main())"]
     server = subprocess.Popen(
-        [*command, "serve-rules", "--port", "0", *flags],
-        stdout=subprocess.PIPE,
-        text=True,
-        preexec_fn=heed_interrupts,
+        [*command, "serve-rules", "--port", "0", *flags], stdout=subprocess.PIPE, text=True, preexec_fn=heed_interrupts
     )
     assert server.stdout
     try:
@@ -47,16 +44,7 @@ def heed_interrupts() -> None:
 
 def passage(number: int) -> Passage:
     title = f"Tower {number}"
-    return Passage(
-        id=f"p{number}",
-        document="d",
-        title=title,
-        domain="",
-        lang="en",
-        start=0,
-        end=len(TEXT),
-        text=TEXT,
-    )
+    return Passage(id=f"p{number}", document="d", title=title, domain="", lang="en", start=0, end=len(TEXT), text=TEXT)
 
 
 def test_replies_over_http_are_those_of_the_engine_in_process() -> None:
@@ -95,9 +83,7 @@ def doctor(config: Path, capsys: pytest.CaptureFixture[str]) -> tuple[int, dict[
     code = main(["doctor", str(config), "--out", str(config.parent / "run")])
     report = json.loads(capsys.readouterr().out.splitlines()[-1])
     assert report["ok"] is (code == 0)
-    return code, {
-        check["name"]: f"{check['found']} {check['advice']}" for check in report["checks"]
-    }
+    return code, {check["name"]: f"{check['found']} {check['advice']}" for check in report["checks"]}
 
 
 def write(path: Path, engine: str) -> Path:
@@ -108,11 +94,7 @@ def write(path: Path, engine: str) -> Path:
 @pytest.mark.parametrize(
     ("engine", "code", "complaint"),
     [
-        (
-            "{kind: http, url: 'http://127.0.0.1:9/v1', model: m, key_env: NO_SUCH_KEY}",
-            2,
-            "NO_SUCH",
-        ),
+        ("{kind: http, url: 'http://127.0.0.1:9/v1', model: m, key_env: NO_SUCH_KEY}", 2, "NO_SUCH"),
         ("{kind: http, url: 'http://no-such-host.invalid/v1', model: m}", 1, "no such host"),
         ("{kind: http, url: 'http://127.0.0.1:9/v1'}", 2, "needs `url` and `model`"),
         ("{kind: http, url: 'nowhere', model: m}", 2, "address of a server"),
@@ -125,9 +107,7 @@ def test_a_run_that_cannot_begin_says_why_in_one_line(
     (tmp_path / "a.txt").write_text(TEXT)
     budget = "{usd: 1}" if "prices" in complaint else "{samples: 9}"
     path = tmp_path / "c.yaml"
-    path.write_text(
-        f"source: {{kind: text, path: '{tmp_path}/a.txt'}}\nengine: {engine}\nbudget: {budget}\n"
-    )
+    path.write_text(f"source: {{kind: text, path: '{tmp_path}/a.txt'}}\nengine: {engine}\nbudget: {budget}\n")
     assert main(["run", str(path), "--out", str(tmp_path / "run")]) == code
     error = capsys.readouterr().err
     assert complaint in error
@@ -158,9 +138,7 @@ def test_the_doctor_says_what_is_wrong(tmp_path: Path, capsys: pytest.CaptureFix
     assert os.environ.get("NO_SUCH_KEY") is None
 
 
-def test_the_built_in_engine_needs_nothing(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_the_built_in_engine_needs_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     code, found = doctor(write(tmp_path / "c.yaml", "{kind: rules}"), capsys)
     assert code == 0
     assert "no cost" in found["engine"]

@@ -36,16 +36,13 @@ CLUES = Meant(
     ((0, 1), (0, 2), (1, 3), (2, 3)),
 )
 CHAIN = Meant(
-    ("Marie Curie won in 1903", "the Nobel Prize in Physics", "shared with Pierre", "1903"),
-    ((0, 1), (1, 2), (2, 3)),
+    ("Marie Curie won in 1903", "the Nobel Prize in Physics", "shared with Pierre", "1903"), ((0, 1), (1, 2), (2, 3))
 )
 CHINESE = Meant(
-    ("哪座城市？", "埃菲尔铁塔位于巴黎。", "埃菲尔铁塔（高330米）建于1889年", "巴黎"),
-    ((0, 1), (0, 2), (1, 3), (2, 3)),
+    ("哪座城市？", "埃菲尔铁塔位于巴黎。", "埃菲尔铁塔（高330米）建于1889年", "巴黎"), ((0, 1), (0, 2), (1, 3), (2, 3))
 )
 CODE = Meant(
-    ("os.path.join(path, *paths)", "returns a str", "list[int] or dict", "f(x) = y & z"),
-    ((0, 1), (1, 2), (2, 3)),
+    ("os.path.join(path, *paths)", "returns a str", "list[int] or dict", "f(x) = y & z"), ((0, 1), (1, 2), (2, 3))
 )
 GRAPHS = {"clues": CLUES, "chain": CHAIN, "chinese": CHINESE, "code": CODE}
 

@@ -68,9 +68,7 @@ def test_a_diagram_of_unreasonable_size_is_refused():
 
 
 def test_edges_know_their_direction_and_label():
-    logic = parse(
-        "graph LR\nA -->|wrote| B\nB --- C\nC <--> D\nE <-- D\nF ~~~ G\nA -- met --- H\nH o--o A"
-    )
+    logic = parse("graph LR\nA -->|wrote| B\nB --- C\nC <--> D\nE <-- D\nF ~~~ G\nA -- met --- H\nH o--o A")
     assert logic.kind is Kind.GRAPH
     assert logic.edges == (
         Edge("A", "B", "wrote"),
@@ -85,12 +83,7 @@ def test_edges_know_their_direction_and_label():
 
 def test_an_edge_of_a_subgraph_is_an_edge_of_all_in_it():
     logic = parse("flowchart TD\nsubgraph clues\nA\nB\nend\nclues --> C\nQ --> clues")
-    assert {(edge.source, edge.target) for edge in logic.edges} == {
-        ("A", "C"),
-        ("B", "C"),
-        ("Q", "A"),
-        ("Q", "B"),
-    }
+    assert {(edge.source, edge.target) for edge in logic.edges} == {("A", "C"), ("B", "C"), ("Q", "A"), ("Q", "B")}
     assert [node.id for node in logic.nodes] == ["A", "B", "C", "Q"]
 
 
@@ -117,9 +110,7 @@ def test_labels_say_what_they_say(written_label, label):
     assert [node.label for node in logic.nodes] == [label, "B"]
 
 
-@pytest.mark.parametrize(
-    "root", ["root((Paris))", "root)Paris(", "root))Paris((", "{{Paris}}", '["Paris"]', "Paris"]
-)
+@pytest.mark.parametrize("root", ["root((Paris))", "root)Paris(", "root))Paris((", "{{Paris}}", '["Paris"]', "Paris"])
 @pytest.mark.parametrize("bullet", ["", "- ", "* "])
 def test_a_mindmap_is_a_tree_by_its_indentation(root, bullet):
     text = f"""mindmap
@@ -133,12 +124,7 @@ def test_a_mindmap_is_a_tree_by_its_indentation(root, bullet):
 """
     logic = parse(text)
     assert logic.kind is Kind.MINDMAP
-    assert [node.label for node in logic.nodes] == [
-        "Paris",
-        "Eiffel Tower",
-        "opened in (1889)",
-        'Seine: "river"',
-    ]
+    assert [node.label for node in logic.nodes] == ["Paris", "Eiffel Tower", "opened in (1889)", 'Seine: "river"']
     assert pairs(logic) == ((0, 1), (1, 2), (0, 3))
 
 
@@ -146,25 +132,7 @@ WORDS = st.sampled_from(
     [
         *("graph TD", "flowchart LR", "mindmap", "subgraph", "end", "style", "class", "direction"),
         *("A", "B", "root", "node-1", "节点", "x", "o", "1"),
-        *(
-            "[",
-            "]",
-            "(",
-            ")",
-            "{",
-            "}",
-            "((",
-            "))",
-            "{{",
-            "}}",
-            "[/",
-            "/]",
-            '"',
-            "'",
-            "`",
-            "“",
-            "”",
-        ),
+        *("[", "]", "(", ")", "{", "}", "((", "))", "{{", "}}", "[/", "/]", '"', "'", "`", "“", "”"),
         *("-->", "--", "->", "---", "–>", "==>", "==", "-.->", "-.", ".->", "<-->", "<--", "~~~"),
         *("|", "||", "&", ";", "%%", ":::", "@{", "label:", "#quot;", "<br/>", "&gt;", "\\n"),
         *(" ", "  ", "\n", "\t", "\r\n", "```", "---\n", "!", "?", "\ufeff", "text of a label"),
@@ -186,9 +154,9 @@ def test_no_text_breaks_the_parser(text):
             assert all(edge.source in names and edge.target in names for edge in got.edges)
 
 
-LABELS = st.text(
-    st.characters(codec="utf-8", exclude_categories=["Cc", "Cf", "Cs", "Zl", "Zp"]), min_size=1
-).filter(lambda label: label == " ".join(label.split()))
+LABELS = st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cf", "Cs", "Zl", "Zp"]), min_size=1).filter(
+    lambda label: label == " ".join(label.split())
+)
 
 
 @st.composite
@@ -223,7 +191,5 @@ def test_the_shape_ignores_names_words_and_order(logic, random):
     random.shuffle(order)
     edges = [Edge(f"x{e.source}", f"x{e.target}", "other", e.directed) for e in logic.edges]
     random.shuffle(edges)
-    renamed = Logic(
-        Kind.GRAPH, tuple(Node(f"x{node.id}", f"{node.label}!") for node in order), tuple(edges)
-    )
+    renamed = Logic(Kind.GRAPH, tuple(Node(f"x{node.id}", f"{node.label}!") for node in order), tuple(edges))
     assert shape_of_logic(renamed) == shape_of_logic(logic)

@@ -17,9 +17,7 @@ EDGES = st.lists(st.tuples(st.integers(0, 5), st.integers(0, 5)), min_size=1, ma
 
 
 def drawn(edges, *, name="n"):
-    return shape_of_logic(
-        parse("graph TD\n" + "\n".join(f"{name}{a} --> {name}{b}" for a, b in edges))
-    )
+    return shape_of_logic(parse("graph TD\n" + "\n".join(f"{name}{a} --> {name}{b}" for a, b in edges)))
 
 
 @pytest.mark.parametrize("text", [CHAIN, JOIN, RING, TREE])
@@ -59,12 +57,8 @@ def test_renaming_and_reordering_leave_the_shape(edges, names, random):
 
 def test_counts_say_how_alike_a_pool_is():
     counts = ShapeCounts()
-    assert (
-        counts.share_of_shape(shape_of_logic(parse(CHAIN)).name) == counts.effective_number() == 0
-    )
+    assert counts.share_of_shape(shape_of_logic(parse(CHAIN)).name) == counts.effective_number() == 0
     counts.add_shapes(shape_of_logic(parse(text)).name for text in (CHAIN, CHAIN, CHAIN, JOIN))
     assert counts.share_of_shape(shape_of_logic(parse(CHAIN)).name) == 0.75
     assert counts.share_of_shape(shape_of_logic(parse(RING)).name) == 0
-    assert math.isclose(
-        counts.effective_number(), math.exp(-(0.75 * math.log(0.75) + 0.25 * math.log(0.25)))
-    )
+    assert math.isclose(counts.effective_number(), math.exp(-(0.75 * math.log(0.75) + 0.25 * math.log(0.25))))

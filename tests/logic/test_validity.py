@@ -14,9 +14,7 @@ SOUND = """flowchart TD
 
 
 def found(text, points=tuple(POINTS), answer="1889"):
-    return [
-        fault.reason for fault in find_faults(parse(text), knowledge_points=points, answer=answer)
-    ]
+    return [fault.reason for fault in find_faults(parse(text), knowledge_points=points, answer=answer)]
 
 
 def test_a_sound_diagram_has_no_faults():

@@ -27,10 +27,7 @@ def planted(n: int, *, seed: int = 0) -> tuple[list[str], np.ndarray]:
     """Templated questions, then a tenth more with one word changed, and which they came from."""
     rng = np.random.default_rng(seed)
     known = words(3000, rng)
-    texts = [
-        TEMPLATES[rng.integers(len(TEMPLATES))].format(*known[rng.integers(0, 3000, 4)])
-        for _ in range(n)
-    ]
+    texts = [TEMPLATES[rng.integers(len(TEMPLATES))].format(*known[rng.integers(0, 3000, 4)]) for _ in range(n)]
     source = rng.integers(0, n, n // 10)
     for row in source:
         parts = texts[row].split()
@@ -41,10 +38,7 @@ def planted(n: int, *, seed: int = 0) -> tuple[list[str], np.ndarray]:
 
 def jaccard(left: str, right: str) -> float:
     """The slow twin, for texts that are folded already."""
-    a, b = (
-        {text[i : i + GRAM_LENGTH] for i in range(max(1, len(text) - GRAM_LENGTH + 1))}
-        for text in (left, right)
-    )
+    a, b = ({text[i : i + GRAM_LENGTH] for i in range(max(1, len(text) - GRAM_LENGTH + 1))} for text in (left, right))
     return len(a & b) / len(a | b)
 
 
@@ -52,9 +46,7 @@ def test_planted_edits_are_found_and_originals_stay() -> None:
     texts, source = planted(4000)
     found = find_near_duplicates(texts)
     gone = found.copy_of != np.arange(len(texts))
-    similar = np.array(
-        [jaccard(texts[4000 + i], texts[row]) >= 0.7 for i, row in enumerate(source)]
-    )
+    similar = np.array([jaccard(texts[4000 + i], texts[row]) >= 0.7 for i, row in enumerate(source)])
     assert similar.sum() > 200
     assert gone[4000:][similar].mean() >= 0.98
     assert gone[:4000].mean() <= 0.0005
@@ -93,20 +85,13 @@ def test_nearly_every_similar_pair_is_met() -> None:
     ],
 )
 def test_case_width_and_punctuation_do_not_count(left: str, right: str) -> None:
-    assert find_near_duplicates([left, "something else entirely", right]).copy_of.tolist() == [
-        0,
-        1,
-        0,
-    ]
+    assert find_near_duplicates([left, "something else entirely", right]).copy_of.tolist() == [0, 1, 0]
 
 
 @pytest.mark.parametrize(
     ("left", "right"),
     [
-        (
-            "Who won the Margaret Oakley Dayhoff Award in 2011?",
-            "Who won the Margaret Oakley Dayhoff Award in 2004?",
-        ),
+        ("Who won the Margaret Oakley Dayhoff Award in 2011?", "Who won the Margaret Oakley Dayhoff Award in 2004?"),
         (
             "Who performed the 50th Birthday Celebration Volume 3",
             "Who performed the 50th Birthday Celebration Volume 31",
@@ -129,14 +114,7 @@ def test_a_similarity_is_a_share(similar: float) -> None:
 
 
 def test_texts_that_say_nothing_repeat_nothing() -> None:
-    assert find_near_duplicates(["", "", "?!", "?!", "a", "a"]).copy_of.tolist() == [
-        0,
-        1,
-        2,
-        3,
-        4,
-        4,
-    ]
+    assert find_near_duplicates(["", "", "?!", "?!", "a", "a"]).copy_of.tolist() == [0, 1, 2, 3, 4, 4]
 
 
 def test_no_texts_give_no_duplicates() -> None:

@@ -9,10 +9,7 @@ from kdos.pool.wording import fact_key, normalise_text
 
 SAME = [
     ("The Eiffel Tower stands in Paris.", "the eiffel tower stands in  PARIS"),
-    (
-        "The Massey Ferguson 35 has a 3-cylinder engine.",
-        "The Massey Ferguson 35 has a 3 cylinder engine",
-    ),
+    ("The Massey Ferguson 35 has a 3-cylinder engine.", "The Massey Ferguson 35 has a 3 cylinder engine"),
     ("It drew 1,953,122 visitors.", "It drew 1953122 visitors."),
     ("The “Iron Lady” stands in Paris", 'The "Iron Lady" stands in Paris.'),
     ("Ｅｉｆｆｅｌ built it.", "Eiffel built it."),

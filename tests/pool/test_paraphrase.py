@@ -6,12 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kdos.pool import group_paraphrases
-from kdos.pool.grouping import (
-    COSINE_ONE_SAYS_MORE,
-    COSINE_UNKNOWN_RELATION,
-    read_fact_words,
-    states_same_fact,
-)
+from kdos.pool.grouping import COSINE_ONE_SAYS_MORE, COSINE_UNKNOWN_RELATION, read_fact_words, states_same_fact
 
 SAME = [
     ("Gustave Eiffel was born in Dijon.", "The birthplace of Gustave Eiffel is Dijon."),
@@ -35,12 +30,8 @@ OTHER = [
 
 @pytest.mark.parametrize(("one", "other"), SAME)
 def test_one_fact_in_other_words(one, other):
-    assert states_same_fact(
-        read_fact_words(one), read_fact_words(other), cosine=COSINE_ONE_SAYS_MORE
-    )
-    assert states_same_fact(
-        read_fact_words(other), read_fact_words(one), cosine=COSINE_ONE_SAYS_MORE
-    )
+    assert states_same_fact(read_fact_words(one), read_fact_words(other), cosine=COSINE_ONE_SAYS_MORE)
+    assert states_same_fact(read_fact_words(other), read_fact_words(one), cosine=COSINE_ONE_SAYS_MORE)
 
 
 @pytest.mark.parametrize(("one", "other"), OTHER)
@@ -68,9 +59,7 @@ def test_no_texts_make_no_groups():
     assert group_paraphrases([], np.zeros((0, 3), np.float32)).size.tolist() == []
 
 
-@given(
-    st.lists(st.sampled_from([*SAME, *OTHER]).flatmap(st.sampled_from), max_size=12), st.integers(0)
-)
+@given(st.lists(st.sampled_from([*SAME, *OTHER]).flatmap(st.sampled_from), max_size=12), st.integers(0))
 def test_every_row_has_a_group_whose_first_row_says_the_same(texts, seed):
     vectors = np.random.default_rng(seed).normal(size=(len(texts), 4)).astype(np.float32)
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)

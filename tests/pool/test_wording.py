@@ -6,21 +6,13 @@ import unicodedata
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kdos.pool.wording import (
-    STOP_WORDS,
-    WORD_CACHE_SIZE,
-    _WordCache,
-    read_sentence_words,
-    stem_word,
-)
+from kdos.pool.wording import STOP_WORDS, WORD_CACHE_SIZE, _WordCache, read_sentence_words, stem_word
 
 
 def slowly(sentence):
     """The words, the names and the order, by one expression over the whole sentence."""
     plain = re.sub("[\u0300-\u036f]", "", unicodedata.normalize("NFKD", sentence))
-    text = (
-        sentence if sentence.isascii() else unicodedata.normalize("NFKC", plain.replace("ı", "i"))
-    )
+    text = sentence if sentence.isascii() else unicodedata.normalize("NFKC", plain.replace("ı", "i"))
     found = list(re.finditer(r"\d+(?:,\d{3})+\b|\w+(?:[.'’&]\w+)*[+#]*", text))
     cased = any(word[0][0].islower() for word in found)
     order, names = [], []
@@ -45,9 +37,7 @@ PIECES = [
 ]
 
 
-@given(
-    st.lists(st.sampled_from(PIECES) | st.text(max_size=4), max_size=12), st.sampled_from(" -\n")
-)
+@given(st.lists(st.sampled_from(PIECES) | st.text(max_size=4), max_size=12), st.sampled_from(" -\n"))
 def test_words_are_read_part_by_part_as_they_would_be_all_at_once(pieces, between):
     sentence = between.join(pieces)
     wording = read_sentence_words(sentence)

@@ -98,10 +98,7 @@ def hostile_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A finished run whose source was written to break the page."""
     run = tmp_path_factory.mktemp("runs") / "a<b>&\"'"
     facts = [
-        Fact(
-            f"The {fact.text.split()[1]} says {HOSTILE[i % len(HOSTILE)]} {i} times.",
-            HOSTILE[i % 3],
-        )
+        Fact(f"The {fact.text.split()[1]} says {HOSTILE[i % len(HOSTILE)]} {i} times.", HOSTILE[i % 3])
         for i, fact in enumerate(some_facts())
     ]
     write_run(run, facts, samples=120)
@@ -117,12 +114,7 @@ def running_run(finished_run: Path, tmp_path: Path) -> Path:
     return run
 
 
-def write_run(
-    run: Path,
-    facts: Sequence[Fact],
-    *,
-    samples: int,
-) -> None:
+def write_run(run: Path, facts: Sequence[Fact], *, samples: int) -> None:
     """Write every artefact that the report reads, with a blind run beside it."""
     space, reference = fit_space([a_vector(fact) for fact in facts], embedder="by domain")
     write_reference(run, facts, space, reference)
@@ -157,8 +149,7 @@ def write_reference(run: Path, facts: Sequence[Fact], space: Space, reference: R
     write_arrays(run / "space", *space.to_arrays())
     domains = sorted({fact.domain for fact in facts})
     write_parquet_of(
-        run / "seed" / "documents.parquet",
-        {"id": domains, "title": domains, "licence": ["CC-BY-4.0"] * len(domains)},
+        run / "seed" / "documents.parquet", {"id": domains, "title": domains, "licence": ["CC-BY-4.0"] * len(domains)}
     )
     write_parquet_of(
         run / "seed" / "seeds.parquet",
@@ -251,19 +242,12 @@ class Loop:
         }
 
     def write_round(
-        self,
-        folder: Path,
-        drafts: Sequence[dict[str, Any]],
-        judged: Sequence[dict[str, Any]],
-        gap: Gap,
-        number: int,
+        self, folder: Path, drafts: Sequence[dict[str, Any]], judged: Sequence[dict[str, Any]], gap: Gap, number: int
     ) -> dict[str, Any]:
         """Write one round's three files."""
         at = folder / f"round-{number:04d}"
         kept = [d for d, v in zip(drafts, judged, strict=False) if v["accepted"]]
-        write_parquet(
-            at / "verdicts.parquet", pa.Table.from_pylist(list(judged), VERDICTS), VERDICTS
-        )
+        write_parquet(at / "verdicts.parquet", pa.Table.from_pylist(list(judged), VERDICTS), VERDICTS)
         write_parquet_of(at / "samples.parquet", self.samples(kept, number))
         refused = [v for v in judged if not v["accepted"]]
         record = {
@@ -307,8 +291,7 @@ class Loop:
             "answer_end": [7 for _ in kept],
             "seeds": [[f"q{k}" for k in draft["points"]] for draft in kept],
             "cells": pa.array(
-                [[int(self.reference.cells[k]) for k in draft["points"]] for draft in kept],
-                pa.list_(pa.int32()),
+                [[int(self.reference.cells[k]) for k in draft["points"]] for draft in kept], pa.list_(pa.int32())
             ),
             "engine": ["rules" for _ in kept],
             "round": [number for _ in kept],

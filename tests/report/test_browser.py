@@ -157,9 +157,7 @@ async def address_of(process: asyncio.subprocess.Process) -> str:
     raise AssertionError("the browser did not start")
 
 
-def in_browser(
-    run: Path, profile: Path, steps: Callable[[Page], Coroutine[Any, Any, None]]
-) -> None:
+def in_browser(run: Path, profile: Path, steps: Callable[[Page], Coroutine[Any, Any, None]]) -> None:
     """Open the report of a run, take the steps, and hold that nothing was asked or complained."""
 
     async def visit() -> None:
@@ -194,10 +192,7 @@ def test_the_map_is_drawn_searched_and_read(finished_run: Path, tmp_path: Path) 
 
 def test_the_keyboard_and_the_wheel_move_the_map(finished_run: Path, tmp_path: Path) -> None:
     picture = 'document.getElementById("canvas").toDataURL()'
-    press = (
-        'document.getElementById("canvas").dispatchEvent('
-        'new KeyboardEvent("keydown", {key: %s, bubbles: true}))'
-    )
+    press = 'document.getElementById("canvas").dispatchEvent(new KeyboardEvent("keydown", {key: %s, bubbles: true}))'
 
     async def steps(page: Page) -> None:
         await page.until(f"{COLOURS} > 4")
@@ -213,9 +208,7 @@ def test_the_keyboard_and_the_wheel_move_the_map(finished_run: Path, tmp_path: P
     in_browser(finished_run, tmp_path, steps)
 
 
-def test_a_turned_phone_keeps_its_place_and_needs_no_sideways_scrolling(
-    finished_run: Path, tmp_path: Path
-) -> None:
+def test_a_turned_phone_keeps_its_place_and_needs_no_sideways_scrolling(finished_run: Path, tmp_path: Path) -> None:
     async def steps(page: Page) -> None:
         await page.run(SEARCH % '"MTU"')
         _, text = await page.run(HOVER)

@@ -72,9 +72,7 @@ def test_fullness_shares_are_shares_at_any_scale(quota: list[int], scale: int, r
     held = np.array([random.randint(0, 60) for _ in quota], float)
     shares = compute_fullness_shares(held, wanted)
     assert shares.sum() == pytest.approx(1)
-    assert compute_fullness_shares(wanted * scale, wanted)[
-        FULLNESS_EDGES.index(0.8)
-    ] == pytest.approx(1)
+    assert compute_fullness_shares(wanted * scale, wanted)[FULLNESS_EDGES.index(0.8)] == pytest.approx(1)
 
 
 def test_fullness_names_each_bin_of_each_loop() -> None:

@@ -70,9 +70,7 @@ def test_the_page_is_well_formed(finished: str) -> None:
 def test_the_page_has_every_section(finished: str) -> None:
     page = Reader(finished)
     sections = {attributes["id"] for attributes in page.all("section")}
-    assert sections == {
-        *("spread", "gap", "blind", "drafts", "cells", "map", "samples", "books", "setup"),
-    }
+    assert sections == {*("spread", "gap", "blind", "drafts", "cells", "map", "samples", "books", "setup")}
     links = {a["href"] for a in page.all("a")}
     assert links == {f"#{name}" for name in sections | {"main"}}
 

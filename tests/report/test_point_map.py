@@ -27,9 +27,7 @@ def layers(finished_run: Path) -> list[MapLayer]:
     return build_map_layers(read_saved_run(finished_run))
 
 
-def test_the_map_shows_all_knowledge_points_and_placed_drafts(
-    layers: list[MapLayer], finished_run: Path
-) -> None:
+def test_the_map_shows_all_knowledge_points_and_placed_drafts(layers: list[MapLayer], finished_run: Path) -> None:
     knowledge, drafts = layers
     run = read_saved_run(finished_run)
     assert len(knowledge.text) == knowledge.total == 420
@@ -58,9 +56,7 @@ def test_what_is_taught_is_counted(layers: list[MapLayer], finished_run: Path) -
     assert list(taught.labels) == list(EXPOSURE_CLASSES)
 
 
-def test_outcomes_of_drafts_are_those_of_the_verdicts(
-    layers: list[MapLayer], finished_run: Path
-) -> None:
+def test_outcomes_of_drafts_are_those_of_the_verdicts(layers: list[MapLayer], finished_run: Path) -> None:
     outcome = next(c for c in layers[1].colourings if c.name == "outcome")
     accepted = np.sum(outcome.values == outcome.labels.index("accepted"))
     assert accepted == read_saved_run(finished_run).loop.verdict_counts["", ""]
@@ -68,9 +64,7 @@ def test_outcomes_of_drafts_are_those_of_the_verdicts(
 
 def test_a_draft_lies_in_the_middle_of_its_cells() -> None:
     table = pa.table({"x": [0.0, 2.0, 10.0], "y": [0.0, 0.0, 4.0], "cell": [0, 0, 2]})
-    x, y = compute_cell_midpoints(
-        [[0], [0, 2], [2, 2]], RandomRows(table, 3, np.zeros(3, np.int64))
-    )
+    x, y = compute_cell_midpoints([[0], [0, 2], [2, 2]], RandomRows(table, 3, np.zeros(3, np.int64)))
     assert x.tolist() == [1.0, 5.5, 10.0]
     assert y.tolist() == [0.0, 2.0, 4.0]
 

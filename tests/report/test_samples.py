@@ -18,9 +18,7 @@ from kdos.report.samples import (
 from kdos.report.saved_run import SavedRun
 
 NAMES = "abcdefgh"
-EDGES = st.lists(
-    st.tuples(st.sampled_from(NAMES), st.sampled_from(NAMES), st.booleans()), max_size=14
-)
+EDGES = st.lists(st.tuples(st.sampled_from(NAMES), st.sampled_from(NAMES), st.booleans()), max_size=14)
 
 
 def a_graph(edges: list[tuple[str, str, bool]], label: str = "a fact") -> Logic:
@@ -31,10 +29,7 @@ def a_graph(edges: list[tuple[str, str, bool]], label: str = "a fact") -> Logic:
 
 def overlaps(drawing: DiagramLayout) -> bool:
     return any(
-        a.x < b.x + b.width
-        and b.x < a.x + a.width
-        and a.y < b.y + b.height
-        and b.y < a.y + a.height
+        a.x < b.x + b.width and b.x < a.x + a.width and a.y < b.y + b.height and b.y < a.y + a.height
         for a, b in itertools.combinations(drawing.boxes, 2)
     )
 

@@ -84,9 +84,7 @@ def test_a_damaged_file_is_named(finished_run: Path, tmp_path: Path) -> None:
         read_saved_run(run)
 
 
-def test_of_many_rows_some_are_drawn_evenly_over_the_files(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_of_many_rows_some_are_drawn_evenly_over_the_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(saved_run, "MAX_POINTS_SHOWN", 600)
     paths = [tmp_path / f"{i}.parquet" for i in range(3)]
     for i, path in enumerate(paths):

@@ -7,13 +7,7 @@ from kdos.pool import ErrorClass
 from kdos.report import tables
 from kdos.report.charts import build_kl_chart
 from kdos.report.saved_run import SavedRun, read_saved_run
-from kdos.report.tables import (
-    CLASS_MEANINGS,
-    OUTCOME_NAMES,
-    find_outcome_key,
-    format_number,
-    format_share,
-)
+from kdos.report.tables import CLASS_MEANINGS, OUTCOME_NAMES, find_outcome_key, format_number, format_share
 
 
 def test_fates_add_up_to_the_drafts(run: SavedRun) -> None:
@@ -41,9 +35,7 @@ def test_cells_are_shown_with_what_they_hold_and_lack(run: SavedRun) -> None:
     densities = [cell.log10_density for cell in thin.cells + crowded.cells[::-1]]
     assert densities == sorted(densities)
     assert run.source is not None
-    texts = dict(
-        zip(run.source.table["text"].to_pylist(), run.source.table["cell"].to_pylist(), strict=True)
-    )
+    texts = dict(zip(run.source.table["text"].to_pylist(), run.source.table["cell"].to_pylist(), strict=True))
     for cell in thin.cells + crowded.cells:
         assert cell.held == run.loop.points_by_cell[cell.number]
         assert {texts[text] for text in cell.examples} == {cell.number}
@@ -120,8 +112,7 @@ def test_a_round_before_the_first_sample_has_no_figures(run: SavedRun) -> None:
 
 
 @pytest.mark.parametrize(
-    ("share", "text"),
-    [(0.0, "0 %"), (0.0001, "< 0.1 %"), (0.012, "1.2 %"), (0.5, "50 %"), (1.0, "100 %")],
+    ("share", "text"), [(0.0, "0 %"), (0.0001, "< 0.1 %"), (0.012, "1.2 %"), (0.5, "50 %"), (1.0, "100 %")]
 )
 def test_percentages(share: float, text: str) -> None:
     assert format_share(share) == text

@@ -27,10 +27,7 @@ def where(request, tmp_path, monkeypatch):
 
 def test_a_local_data_set_streams(where):
     parts = list(read_hub_rows(where, columns=["text", "meta.k"], batch_size=3))
-    assert [part.text_column("text").to_pylist() for part in parts] == [
-        ["Text 0.", "Text 1.", "Text 2."],
-        ["Text 3."],
-    ]
+    assert [part.text_column("text").to_pylist() for part in parts] == [["Text 0.", "Text 1.", "Text 2."], ["Text 3."]]
     assert parts[0].text_column("meta.k").to_pylist() == ["v"] * 3
     assert list_hub_fields(where) == ["id", "text", "meta.k"]
     with pytest.raises(InputError, match=r"field words: no such field\. There are: id, text"):

@@ -39,22 +39,14 @@ def zstd(data):
 
 @pytest.mark.parametrize(
     ("suffix", "pack"),
-    [
-        ("", bytes),
-        (".gz", gzip.compress),
-        (".bz2", bz2.compress),
-        (".xz", lzma.compress),
-        (".zst", zstd),
-    ],
+    [("", bytes), (".gz", gzip.compress), (".bz2", bz2.compress), (".xz", lzma.compress), (".zst", zstd)],
 )
 def test_jsonl_is_read_whole_and_damage_is_seen_under_every_compression(tmp_path, suffix, pack):
     path = tmp_path / f"rows.jsonl{suffix}"
     path.write_bytes(pack(LINES))
     assert texts(path) == [row["text"] for row in ROWS]
     if suffix:
-        many = pack(
-            b"".join(json.dumps({"text": f"{n * 7919}"}).encode() + b"\n" for n in range(99))
-        )
+        many = pack(b"".join(json.dumps({"text": f"{n * 7919}"}).encode() + b"\n" for n in range(99)))
         path.write_bytes(many[: len(many) // 2])
         with pytest.raises(InputError, match=r"rows\.jsonl.*must be a whole, readable file"):
             texts(path)
@@ -113,10 +105,7 @@ def test_rows_without_columns_named_come_as_they_are(tmp_path):
     path = tmp_path / "rows.jsonl"
     path.write_text('{"a": 1, "b": [1]}\n{"c": {"d": true}}\n')
     (rows,) = read_table_rows(path)
-    assert rows.batch.to_pylist() == [
-        {"a": 1, "b": [1], "c": None},
-        {"a": None, "b": None, "c": {"d": True}},
-    ]
+    assert rows.batch.to_pylist() == [{"a": 1, "b": [1], "c": None}, {"a": None, "b": None, "c": {"d": True}}]
 
 
 NESTED = [
@@ -148,10 +137,7 @@ def test_null_empty_and_blank_texts_are_null(tmp_path):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (
-            b'{"text": "a"}\n' * 16 + b'{"text": "b"\n',
-            "rows.jsonl, line 17: must be one JSON object",
-        ),
+        (b'{"text": "a"}\n' * 16 + b'{"text": "b"\n', "rows.jsonl, line 17: must be one JSON object"),
         (b'{"text": "a"}\n' * 16 + b"\xff\n", "rows.jsonl, line 17: must be UTF-8 text"),
         (b'{"text": "a"}\n\n{"text": "\xff"}\n', "rows.jsonl, line 3: must be UTF-8 text"),
         (b'{"text": "a"}\n[1]\n', "rows.jsonl, line 2: must be a JSON object. Got b'[1]'"),

@@ -11,13 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kdos.checks import (
-    DraftInContext,
-    KnownQuestions,
-    answer_aliases,
-    check_drafts,
-    combine_judgements,
-)
+from kdos.checks import DraftInContext, KnownQuestions, answer_aliases, check_drafts, combine_judgements
 from kdos.checks.answers import find_leaked_answer
 from kdos.pool import Document, Draft, Extraction, Passage, Refusal, Seed
 from kdos.pool.sentences import quotable_sentences
@@ -48,19 +42,11 @@ NORMANS = (
     "Mr. J. R. Tolkien wrote about 3.5 per cent of it, i.e. of Normandy, in 1937."
 )
 NORMANDY = Passage("n#0", "n", "Normans", "", "en", 0, len(NORMANS), NORMANS)
-CHINESE = (
-    "小灰头稚冠雉长56厘米。它于1999年5月3日在墨西哥发现。目前全世界约有500万只。"
-    "《山海经》没有提到它。"
-)
+CHINESE = "小灰头稚冠雉长56厘米。它于1999年5月3日在墨西哥发现。目前全世界约有500万只。《山海经》没有提到它。"
 
 
 def check_one(
-    draft: Draft,
-    *,
-    passages: Mapping[str, Passage],
-    seeds: Sequence[Seed],
-    known: KnownQuestions,
-    lang: str = "en",
+    draft: Draft, *, passages: Mapping[str, Passage], seeds: Sequence[Seed], known: KnownQuestions, lang: str = "en"
 ) -> Refusal | None:
     """The first thing that the free checks have against one draft."""
     context = DraftInContext(draft, answer_aliases(draft.answer, seeds), passages, seeds, lang)
@@ -75,9 +61,7 @@ def seeds_of(source: Passage, wanted: int = 6) -> list[Seed]:
 
 
 def extraction_of(seed: Seed, source: Passage) -> Extraction:
-    request = ask_extraction(
-        seed.id, question=seed.question, answer=seed.answers[0], passages=[source]
-    )
+    request = ask_extraction(seed.id, question=seed.question, answer=seed.answers[0], passages=[source])
     found = read_extraction(next(ENGINE.complete([request])))
     assert not isinstance(found, Refusal), found
     return found
@@ -94,8 +78,7 @@ def drafts_of(seed: Seed, source: Passage, *, variant: int = 0) -> list[Draft]:
 
 def test_sentences_survive_abbreviations_initials_and_decimals() -> None:
     assert quotable_sentences(NORMANS) == [
-        "The Normans were the people who in the 10th and 11th centuries gave their name to "
-        "Normandy.",
+        "The Normans were the people who in the 10th and 11th centuries gave their name to Normandy.",
         "Rollo, a Norse leader, swore fealty to King Charles III of West Francia in 911.",
         "In 1066, Duke William II of Normandy conquered England at the Battle of Hastings.",
         "They adopted the culture of the country.",
@@ -117,11 +100,7 @@ def test_sentences_stand_in_the_text_word_for_word(text: str) -> None:
             "The tower was finished on which date by Gustave Eiffel?",
             "31 March 1889",
         ),
-        (
-            "In 1066, the Normans conquered England.",
-            "The Normans conquered England in which year?",
-            "1066",
-        ),
+        ("In 1066, the Normans conquered England.", "The Normans conquered England in which year?", "1066"),
         (
             "The forest holds about 390 billion trees of many kinds.",
             "The forest holds about how many trees of many kinds?",
@@ -129,27 +108,17 @@ def test_sentences_stand_in_the_text_word_for_word(text: str) -> None:
         ),
         ("Some 60% of it lies in Brazil.", "Some what percentage of it lies in Brazil?", "60%"),
         ("It cost them $5 million in all.", "It cost them how much money in all?", "$5 million"),
-        (
-            "The poet Robert Burns was born here.",
-            "Which poet was born here?",
-            "Robert Burns",
-        ),
+        ("The poet Robert Burns was born here.", "Which poet was born here?", "Robert Burns"),
         (
             "She studied at the University of Oxford until then.",
             "She studied at which university until then?",
             "University of Oxford",
         ),
         ("Chopin composed the waltz in a night.", "Who composed the waltz in a night?", "Chopin"),
-        (
-            "They were painted by Vermeer in his youth.",
-            "They were painted by whom or what in his youth?",
-            "Vermeer",
-        ),
+        ("They were painted by Vermeer in his youth.", "They were painted by whom or what in his youth?", "Vermeer"),
     ],
 )
-def test_an_instance_is_asked_for_by_words_of_its_kind(
-    sentence: str, question: str, answer: str
-) -> None:
+def test_an_instance_is_asked_for_by_words_of_its_kind(sentence: str, question: str, answer: str) -> None:
     asked = {replace_instance(sentence, each): each.text for each in find_instances(sentence)}
     assert asked.get(question) == answer
 
@@ -170,9 +139,7 @@ def test_a_number_that_counts_nothing_is_not_asked_for(sentence: str) -> None:
 
 def test_what_leans_on_the_title_has_it_before_it() -> None:
     statements = {each.sentence: each for each in read_statements(NORMANS, "Normans")}
-    assert (
-        statements["In 1066, " + NORMANS.split("In 1066, ")[1].split(" They")[0]].point[:2] == "In"
-    )
+    assert statements["In 1066, " + NORMANS.split("In 1066, ")[1].split(" They")[0]].point[:2] == "In"
     leaning = "They adopted the culture of the country."
     assert leaning not in statements, "nothing in it is concrete"
     others = read_statements("He adopted the culture of France in 1066.", "Rollo")
@@ -201,9 +168,7 @@ def test_drafts_pass_the_free_checks_and_the_judge() -> None:
             if refusal is None:
                 known.add_question(draft.question, [draft.answer])
                 passed += 1
-            judgement = read_judgement(
-                next(ENGINE.complete([ask_judgement(draft, passages=[NORMANDY])]))
-            )
+            judgement = read_judgement(next(ENGINE.complete([ask_judgement(draft, passages=[NORMANDY])])))
             assert combine_judgements([judgement], passages=[NORMANDY]).refusal is None
             for point in draft.knowledge_points:
                 assert point.removeprefix("Normans: ") in NORMANS
@@ -243,9 +208,7 @@ def test_topic_entities_are_the_names_in_the_question(question: str, entities: l
 @settings(max_examples=40, deadline=None)
 @given(
     st.text(max_size=30),
-    st.lists(
-        st.one_of(st.text(max_size=60), st.sampled_from(quotable_sentences(NORMANS))), max_size=8
-    ),
+    st.lists(st.one_of(st.text(max_size=60), st.sampled_from(quotable_sentences(NORMANS))), max_size=8),
 )
 def test_no_text_makes_it_fall(title: str, parts: list[str]) -> None:
     text = " ".join(parts)
@@ -274,9 +237,7 @@ def test_real_articles_give_sound_samples(name: str) -> None:
     for source in sources:
         for seed in seeds_of(source, 4):
             for draft in drafts_of(seed, source, variant=3):
-                refusal = check_one(
-                    draft, passages={source.id: source}, seeds=[seed], known=known, lang=source.lang
-                )
+                refusal = check_one(draft, passages={source.id: source}, seeds=[seed], known=known, lang=source.lang)
                 outcome[refusal.reason if refusal else "sound"] += 1
                 if refusal is None:
                     known.add_question(draft.question, [draft.answer])

@@ -58,12 +58,7 @@ DUMPS = "\n".join(
 
 
 def check_one(
-    draft: Draft,
-    *,
-    passages: Mapping[str, Passage],
-    seeds: Sequence[Seed],
-    known: KnownQuestions,
-    lang: str = "en",
+    draft: Draft, *, passages: Mapping[str, Passage], seeds: Sequence[Seed], known: KnownQuestions, lang: str = "en"
 ) -> Refusal | None:
     """The first thing that the free checks have against one draft."""
     context = DraftInContext(draft, answer_aliases(draft.answer, seeds), passages, seeds, lang)
@@ -80,17 +75,13 @@ def passage(text: str, title: str = "json", lang: str = "en") -> Passage:
 
 
 def seeds_of(source: Passage, wanted: int = 6) -> list[Seed]:
-    seeds, refusals = read_seeds(
-        next(ENGINE.complete([ask_seeds(source, per_passage=wanted)])), source
-    )
+    seeds, refusals = read_seeds(next(ENGINE.complete([ask_seeds(source, per_passage=wanted)])), source)
     assert refusals == []
     return seeds
 
 
 def extraction_of(seed: Seed, source: Passage) -> Extraction:
-    request = ask_extraction(
-        seed.id, question=seed.question, answer=seed.answers[0], passages=[source]
-    )
+    request = ask_extraction(seed.id, question=seed.question, answer=seed.answers[0], passages=[source])
     found = read_extraction(next(ENGINE.complete([request])))
     assert not isinstance(found, Refusal), found
     return found
@@ -124,20 +115,14 @@ def untrue(samples: list[dict[str, Any]]) -> list[str]:
     """What a checker that shares no code with the engine finds wrong with samples."""
     oracle = Path(__file__).parents[1] / "oracles" / "standard_library"
     lines = b"".join(orjson.dumps(sample) + b"\n" for sample in samples)
-    done = subprocess.run(
-        [sys.executable, "-I", str(oracle)], input=lines, capture_output=True, check=True
-    )
+    done = subprocess.run([sys.executable, "-I", str(oracle)], input=lines, capture_output=True, check=True)
     verdicts = [json.loads(line) for line in done.stdout.splitlines()]
     assert len(verdicts) == len(samples)
     return [problem for found in verdicts for problem in found]
 
 
 def sample_of(draft: Draft) -> dict[str, Any]:
-    return {
-        "question": draft.question,
-        "answer": draft.answer,
-        "knowledge_points": draft.knowledge_points,
-    }
+    return {"question": draft.question, "answer": draft.answer, "knowledge_points": draft.knowledge_points}
 
 
 def test_it_is_an_engine_and_names_its_version() -> None:
@@ -157,9 +142,7 @@ def test_it_maps_lazily_and_answers_the_same_each_time() -> None:
     assert first.text == answer("seed", first.request.inputs)
 
 
-@pytest.mark.parametrize(
-    "relation", [*PYTHON_RELATIONS, *TRIPLE_RELATIONS], ids=lambda relation: relation.name
-)
+@pytest.mark.parametrize("relation", [*PYTHON_RELATIONS, *TRIPLE_RELATIONS], ids=lambda relation: relation.name)
 def test_a_relation_reads_what_it_writes_and_asks_in_four_ways(relation: Relation) -> None:
     slots = dict(  # noqa: C408 (names stand out)
         owner="json.dumps", parameter="indent", member="second", module="json", value="'x'",
@@ -208,11 +191,7 @@ def test_extraction_keeps_what_is_used_and_leaves_out_what_is_not() -> None:
     strange = "The second parameter of `json.dump` is `fp`."
     claimed = [*draft.knowledge_points, strange]
     request = ask_extraction(
-        "x",
-        question=draft.question,
-        answer=draft.answer,
-        passages=[passage(DUMPS)],
-        claimed=claimed,
+        "x", question=draft.question, answer=draft.answer, passages=[passage(DUMPS)], claimed=claimed
     )
     found = read_extraction(next(ENGINE.complete([request])))
     assert not isinstance(found, Refusal)
@@ -239,10 +218,7 @@ def test_a_draft_is_what_the_prompt_asks_for() -> None:
 
 def test_points_to_use_are_used_and_points_to_avoid_avoided() -> None:
     use = ("The parameter `indent` of `json.dumps` has the default value `None`.",)
-    avoid = (
-        "`json.dumps` is a function of the module `json`.",
-        "The signature of `json.dumps` has 11 parameters.",
-    )
+    avoid = ("`json.dumps` is a function of the module `json`.", "The signature of `json.dumps` has 11 parameters.")
     for variant in range(10):
         for draft in drafts_of(passage(DUMPS), use=use, avoid=avoid, variant=variant):
             assert use[0] in draft.knowledge_points
@@ -302,10 +278,7 @@ def test_500_of_500_samples_are_found_again_by_introspection() -> None:
 def test_seeds_are_true_too() -> None:
     rng = random.Random(7)
     seeds = [seed for source in rng.sample(passages(), 60) for seed in seeds_of(source)]
-    samples = [
-        {"question": seed.question, "answer": seed.answers[0], "knowledge_points": []}
-        for seed in seeds
-    ]
+    samples = [{"question": seed.question, "answer": seed.answers[0], "knowledge_points": []} for seed in seeds]
     assert untrue(samples) == []
 
 
@@ -403,23 +376,17 @@ def test_triples_are_facts_in_running_text() -> None:
 
 
 def test_a_question_without_a_passage_is_its_own_knowledge_point() -> None:
-    request = ask_extraction(
-        "x", question="Where was Ada Lovelace born?", answer="London", passages=[]
-    )
+    request = ask_extraction("x", question="Where was Ada Lovelace born?", answer="London", passages=[])
     found = read_extraction(next(ENGINE.complete([request])))
     assert not isinstance(found, Refusal)
     assert found.topic_entities == ("Ada Lovelace",)
-    assert found.knowledge_points == (
-        "The question “Where was Ada Lovelace born?” is answered by “London”.",
-    )
+    assert found.knowledge_points == ("The question “Where was Ada Lovelace born?” is answered by “London”.",)
 
 
 @settings(max_examples=30, deadline=None)
 @given(
     title=st.text(max_size=20),
-    text=st.lists(
-        st.one_of(st.text(max_size=80), st.sampled_from(DUMPS.splitlines())), max_size=8
-    ).map("\n".join),
+    text=st.lists(st.one_of(st.text(max_size=80), st.sampled_from(DUMPS.splitlines())), max_size=8).map("\n".join),
 )
 def test_no_text_makes_it_fall(title: str, text: str) -> None:
     source = passage(text, title=title)

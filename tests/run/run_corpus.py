@@ -5,18 +5,7 @@ import json
 
 import pyarrow.parquet as pq
 
-PLACES = (
-    "Lisbon",
-    "Porto",
-    "Braga",
-    "Coimbra",
-    "Faro",
-    "Evora",
-    "Aveiro",
-    "Leiria",
-    "Viseu",
-    "Beja",
-)
+PLACES = ("Lisbon", "Porto", "Braga", "Coimbra", "Faro", "Evora", "Aveiro", "Leiria", "Viseu", "Beja")
 TRADES = ("bridge", "library", "theatre", "market", "harbour", "museum", "observatory", "archive")
 
 

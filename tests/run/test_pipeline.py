@@ -87,9 +87,7 @@ def killed_and_resumed(config, out, *, after):
     command = [sys.executable, "-m", "kdos", "run", str(path), "--out", str(out)]
     kills = 0
     while True:
-        process = subprocess.Popen(
-            command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True
-        )
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True)
         try:
             _, errors = process.communicate(timeout=next(after, 120))
         except subprocess.TimeoutExpired:

@@ -22,9 +22,7 @@ def test_an_endpoint_may_embed(corpus, tmp_path):
     with serve_app(MockServer(RulesEngine(), PROMPTS).build_app()) as url:
         changes = {"embed": "endpoint:hashed", "engine": {"embed_url": url}}
         summary = run_config(read_config(config_of(corpus, **changes)), folder)
-        question = BenchmarkQuestion(
-            id="q", question="When was the bridge of Faro opened?", answers=("1752",)
-        )
+        question = BenchmarkQuestion(id="q", question="When was the bridge of Faro opened?", answers=("1752",))
         places = place_questions([question], folder)
     assert summary["samples"] > 100
     assert read_arrays(folder / "space")[0]["embedder"] == "endpoint:hashed"
@@ -43,9 +41,7 @@ def test_benchmark_questions_are_kept_out_and_told(finished, corpus, tmp_path):
     ours = [{"question": s["question"], "answers": s["answers"]} for s in samples_of(folder)[:20]]
     test_set = tmp_path / "exam.jsonl"
     test_set.write_text("".join(f"{json.dumps(row)}\n" for row in ours))
-    summary = run_config(
-        read_config(config_of(corpus, benchmarks=[str(test_set)])), tmp_path / "run"
-    )
+    summary = run_config(read_config(config_of(corpus, benchmarks=[str(test_set)])), tmp_path / "run")
     kept_out = {row["question"] for row in ours}
     assert kept_out.isdisjoint(sample["question"] for sample in samples_of(tmp_path / "run"))
     report = json.loads((tmp_path / "run/decontamination.json").read_text())

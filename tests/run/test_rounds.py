@@ -27,9 +27,7 @@ def test_every_stage_balances(finished):
     for name, stage in summary["stages"].items():
         assert stage["in"] == stage["out"] + sum(stage["refused"].values()), name
     assert summary["drafts"] == summary["samples"] + summary["refused"]
-    verdicts = [
-        row for path in folder.glob("synthesize/*/verdicts.parquet") for row in rows_of(path)
-    ]
+    verdicts = [row for path in folder.glob("synthesize/*/verdicts.parquet") for row in rows_of(path)]
     assert len(verdicts) == summary["drafts"]
     assert sum(row["accepted"] for row in verdicts) == summary["samples"]
     assert all(row["reason"] and row["error_class"] for row in verdicts if not row["accepted"])

@@ -18,9 +18,7 @@ def test_what_is_missing_is_named_with_examples(finished):
     points = rows_of(folder / "extract" / "knowledge_points.parquet")
     assert (found.samples, found.wanted) == (120, 120)
     assert found.gap.kl == pytest.approx(summary["kl"])
-    assert [cell.missing for cell in found.cells] == sorted(
-        (cell.missing for cell in found.cells), reverse=True
-    )
+    assert [cell.missing for cell in found.cells] == sorted((cell.missing for cell in found.cells), reverse=True)
     for cell in found.cells:
         assert cell.missing == cell.quota - cell.held > 0
         assert cell.share == target[cell.cell]["q"]
@@ -48,10 +46,7 @@ def write_questions(path, rows):
 
 def test_demand_draws_the_pool_to_what_a_model_does_not_know(corpus, tmp_path):
     rows = [
-        {
-            "question": f"The bridge of {place} was opened in which year?",
-            "correct": place != "Porto",
-        }
+        {"question": f"The bridge of {place} was opened in which year?", "correct": place != "Porto"}
         for place in PLACES
     ]
     questions = write_questions(tmp_path / "wrong.jsonl", rows)

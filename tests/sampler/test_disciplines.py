@@ -16,9 +16,7 @@ LINKS = SeedLinks(
     documents=ALONE,
     passages=ALONE,
     points_of_seed=HELD,
-    seeds_of_point=[
-        np.array([s for s, held in enumerate(HELD) if k in held]) for k in range(N_POINTS)
-    ],
+    seeds_of_point=[np.array([s for s, held in enumerate(HELD) if k in held]) for k in range(N_POINTS)],
     points_in_cell=[np.flatnonzero(c == CELLS) for c in range(N_CELLS)],
     points_in_passage=HELD,
     seeds_in_document=[np.array([s]) for s in range(N_POINTS)],

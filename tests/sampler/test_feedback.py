@@ -57,9 +57,7 @@ def test_reasons():
     counts, quotas = np.array([5, 0]), np.array([5, 9])
     full = decide_draft([0, 1, 1], counts=counts, quotas=quotas, rule="pace", slack=0.0)
     assert full.reason == "crowded"
-    ahead = decide_draft(
-        [0, 0, 0], counts=counts, quotas=np.array([5, 9]) * 0 + 5, rule="pace", slack=1
-    )
+    ahead = decide_draft([0, 0, 0], counts=counts, quotas=np.array([5, 9]) * 0 + 5, rule="pace", slack=1)
     assert ahead.reason == "no_deficit"
     assert decide_draft([0, 0], counts=counts, quotas=quotas, rule="all", slack=0).accepted
 

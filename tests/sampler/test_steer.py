@@ -23,9 +23,7 @@ def links():
         passages=np.arange(N_SEEDS, dtype=np.int32),
         points_of_seed=points_of,
         points_in_passage=points_of,
-        seeds_of_point=[
-            np.array([s for s in range(N_SEEDS) if k in points_of[s]]) for k in range(N_POINTS)
-        ],
+        seeds_of_point=[np.array([s for s in range(N_SEEDS) if k in points_of[s]]) for k in range(N_POINTS)],
         points_in_cell=[np.flatnonzero(cells == c) for c in range(N_CELLS)],
         seeds_in_document=[np.flatnonzero(documents == d) for d in range(5)],
     )
@@ -104,9 +102,7 @@ def test_same_key_same_picks_and_variants_count_up():
 
 
 def test_scatter_is_even_over_seeds():
-    picks = scatter_picks(
-        links(), picks=6000, random_seed=1, round_number=1, asked=np.zeros(N_POINTS, int)
-    )
+    picks = scatter_picks(links(), picks=6000, random_seed=1, round_number=1, asked=np.zeros(N_POINTS, int))
     shares = np.bincount([pick.seeds[0] for pick in picks], minlength=N_SEEDS) / 6000
     documents = np.bincount([links().documents[pick.seeds[0]] for pick in picks]) / 6000
     assert shares == pytest.approx(1 / N_SEEDS, abs=0.01)
@@ -120,10 +116,4 @@ def test_unreachable_is_a_cell_that_never_yields_or_has_nothing_to_start_from():
         off_target=np.zeros(N_CELLS, int),
         asked=np.zeros(N_POINTS, int),
     )
-    assert unreachable_cells(yields, links(), drafts=1).tolist() == [
-        True,
-        False,
-        False,
-        False,
-        True,
-    ]
+    assert unreachable_cells(yields, links(), drafts=1).tolist() == [True, False, False, False, True]

@@ -9,9 +9,7 @@ def gap(kl, *, tv=0.5, floor=0.01):
 
 
 def reason(kl, *, samples=100, history=(), tv=0.5, reachable=True):
-    return stop_reason(
-        gap(kl, tv=tv), samples=samples, wanted=100, history=history, reachable=reachable
-    )
+    return stop_reason(gap(kl, tv=tv), samples=samples, wanted=100, history=history, reachable=reachable)
 
 
 def test_a_full_pool_stops_at_the_noise_floor_or_says_that_it_missed():

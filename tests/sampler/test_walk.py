@@ -16,9 +16,7 @@ LINKS = SeedLinks(
     documents=np.arange(N_POINTS, dtype=np.int32),
     passages=np.arange(N_POINTS, dtype=np.int32),
     points_of_seed=SEEDS,
-    seeds_of_point=[
-        np.array([s for s, held in enumerate(SEEDS) if k in held]) for k in range(N_POINTS)
-    ],
+    seeds_of_point=[np.array([s for s, held in enumerate(SEEDS) if k in held]) for k in range(N_POINTS)],
     points_in_cell=[np.flatnonzero(c == CELLS) for c in range(N_CELLS)],
     points_in_passage=SEEDS,
     seeds_in_document=[np.array([s]) for s in range(N_POINTS)],

@@ -9,9 +9,7 @@ from kdos.scaling.collapse import recall_curve
 VALUES = 64
 
 
-def cell(
-    k50: float, *, grid: np.ndarray, width: float = 0.25, seeds: int = 3, noise: float = 0.0
-) -> ExperimentCell:
+def cell(k50: float, *, grid: np.ndarray, width: float = 0.25, seeds: int = 3, noise: float = 0.0) -> ExperimentCell:
     rng = np.random.default_rng(int(k50))
     facts = np.repeat(np.round(grid), seeds).astype(np.int64)
     shift = rng.normal(0, noise, len(facts)) if noise else 0.0
@@ -71,8 +69,5 @@ def test_cells_fall_on_one_curve_in_reduced_facts() -> None:
     found = find_collapses(cells, values=VALUES, rng=np.random.default_rng(0), draws=20)
 
     assert fit_reduced_curve(cells, found, values=VALUES)[0] > 0.999
-    shuffled = [
-        cells[0],
-        ExperimentCell(1, 1, cells[1].facts, cells[1].recall[::-1], cells[1].random_seed),
-    ]
+    shuffled = [cells[0], ExperimentCell(1, 1, cells[1].facts, cells[1].recall[::-1], cells[1].random_seed)]
     assert fit_reduced_curve(shuffled, found, values=VALUES)[0] < 0.5

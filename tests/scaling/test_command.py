@@ -72,16 +72,12 @@ def test_the_pilot_foretells_its_largest_size(capsys: pytest.CaptureFixture[str]
         ("6144,192000,500", "must have 5 cells, as the header has. Got 3"),
     ],
 )
-def test_a_bad_row_is_named(
-    row: str, message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_bad_row_is_named(row: str, message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = write(tmp_path / "runs.csv", [*runs(6144)[:4], row])
     assert message in " ".join(refused("fit", file, capsys=capsys).split())
 
 
-def test_what_is_missing_is_to_be_measured_next(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_what_is_missing_is_to_be_measured_next(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     one = write(tmp_path / "one.csv", runs(6144))
     assert "at least 2 sizes" in refused("fit", one, capsys=capsys)
     two = write(tmp_path / "two.csv", runs(6144, 13_824))
@@ -92,9 +88,7 @@ def test_what_is_missing_is_to_be_measured_next(
     assert "presentations" in refused("fit", short, capsys=capsys)
 
 
-def test_a_cell_without_a_collapse_is_left_out_and_named(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_cell_without_a_collapse_is_left_out_and_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     rows = [*runs(6144, 13_824, 24_576), *runs(55_296, top=2)]
     found = fit(write(tmp_path / "runs.csv", rows), capsys=capsys)
 
@@ -102,17 +96,14 @@ def test_a_cell_without_a_collapse_is_left_out_and_named(
     assert "55,296 parameters" in found["left_out"][0]
 
 
-def test_a_plan_and_the_run_that_it_writes(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_plan_and_the_run_that_it_writes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     rows = runs(6144, 13_824, 24_576) + [row.replace("192000", "96000") for row in runs(6144)]
     law = str(tmp_path / "law.json")
     fit(write(tmp_path / "runs.csv", rows), "--out", law, "--json", capsys=capsys)
     articles = tmp_path / "articles.jsonl"
     articles.write_text(
         "\n".join(
-            json.dumps({"id": str(n), "text": f"Town {n} was founded by Ada Moor in {1700 + n}."})
-            for n in range(40)
+            json.dumps({"id": str(n), "text": f"Town {n} was founded by Ada Moor in {1700 + n}."}) for n in range(40)
         )
     )
     config, planned = tmp_path / "run.yaml", tmp_path / "planned.yaml"

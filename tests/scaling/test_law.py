@@ -45,10 +45,7 @@ def test_the_form_behind_the_cells_is_found_and_foretells(form: str, truth) -> N
 def test_forms_that_cannot_be_told_apart_are_averaged_and_the_interval_spans_them() -> None:
     seen = collapses(power, noise=0.1)
     law = fit_law(seen, values=64)
-    each = [
-        predict_collapse(replace(law, fits=(fit,)), params=2e5, presentations=2e5).k50.value
-        for fit in law.fits
-    ]
+    each = [predict_collapse(replace(law, fits=(fit,)), params=2e5, presentations=2e5).k50.value for fit in law.fits]
     both = predict_collapse(law, params=2e5, presentations=2e5).k50
 
     assert len(each) == 2

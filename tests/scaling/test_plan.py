@@ -28,9 +28,7 @@ BIG = {"params": 1e6, "tokens": 1e8}
 
 @settings(max_examples=50)
 @given(st.floats(1e4, 1e10), st.floats(1e6, 1e11), st.floats(1, 100), st.integers(1, 10**7))
-def test_more_budget_and_more_size_never_teach_less(
-    params: float, tokens: float, more: float, available: int
-) -> None:
+def test_more_budget_and_more_size_never_teach_less(params: float, tokens: float, more: float, available: int) -> None:
     plan = plan_infusion(LAW, params=params, tokens=tokens)
     assert plan_infusion(LAW, params=params * more, tokens=tokens).taught >= plan.taught
     assert plan_infusion(LAW, params=params, tokens=tokens * more).taught >= plan.taught

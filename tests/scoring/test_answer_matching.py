@@ -111,11 +111,7 @@ RANGED = "121 (acceptable range: anything between 119 and 123)"
         ("41:19", "41:18 (acceptable range: anything between 41:17 and 41:19)", True),
         ("41:20", "41:18 (acceptable range: anything between 41:17 and 41:19)", False),
         ("the 52nd", "53rd minute (acceptable range: anything between 52nd and 54th minute)", True),
-        (
-            "2,100,000 visitors",
-            "2,111,578 (acceptable range: anything between 2,006,000 and 2,217,157)",
-            True,
-        ),
+        ("2,100,000 visitors", "2,111,578 (acceptable range: anything between 2,006,000 and 2,217,157)", True),
         (
             "70,000 spectators",
             "70,435 spectators (acceptable range: anything between 66,913 and 74,017 spectators)",
@@ -162,8 +158,7 @@ def test_the_rule_agrees_with_people():
         "correct": lambda q, a, g: is_correct_answer(a, g, question=q),
     }
     agreed = {
-        name: sum(rule(q, a, g) == verdict for q, a, g, verdict in rows) / len(rows)
-        for name, rule in rules.items()
+        name: sum(rule(q, a, g) == verdict for q, a, g, verdict in rows) / len(rows) for name, rule in rules.items()
     }
     assert agreed["correct"] >= 0.90
     assert agreed["correct"] > max(agreed["em"], agreed["contains"], agreed["f1"])

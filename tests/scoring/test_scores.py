@@ -36,9 +36,7 @@ def test_an_answer_that_declines_is_not_correct_though_it_names_it():
 
 
 def test_patterns_say_what_is_right():
-    question = BenchmarkQuestion(
-        "q", "How tall?", (), patterns=(r"20\s?,?\s?320\s?f(ee|oo)t|6,194 ?m",)
-    )
+    question = BenchmarkQuestion("q", "How tall?", (), patterns=(r"20\s?,?\s?320\s?f(ee|oo)t|6,194 ?m",))
     assert score_answer("20,320 FEET", question) == AnswerScores(1.0, 1.0, 1.0, 1.0, 1.0)
     assert score_answer("It is 6,194 m tall.", question) == AnswerScores(0.0, 0.0, 1.0, 1.0, 1.0)
     assert score_answer("6 m", question) == AnswerScores(0.0, 0.0, 0.0, 0.0, 1.0)
@@ -90,10 +88,7 @@ def test_attempts_and_abstentions_of_real_models_are_told_apart():
         pytest.skip("the development data is not here")
     with gzip.open(DATA / "llm_answers_simpleqa.jsonl.gz", "rt", encoding="utf-8") as stream:
         rows = [json.loads(line) for line in stream]
-    tried = [
-        row.get("attempt") == "attempt" or row.get("verdict") in ("correct", "incorrect")
-        for row in rows
-    ]
+    tried = [row.get("attempt") == "attempt" or row.get("verdict") in ("correct", "incorrect") for row in rows]
     found = [attempts_answer(row["response"]) for row in rows]
     pairs = list(zip(tried, found, strict=True))
     assert sum(a == b for a, b in pairs) / len(pairs) >= 0.99

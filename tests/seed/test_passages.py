@@ -23,12 +23,7 @@ def test_passages_cover_every_word_once_in_order_within_the_size(text, size):
         assert passage.text == text[passage.start : passage.end] == passage.text.strip()
         assert 0 < len(passage.text) <= size
         assert passage.id == f"d#{passage.start}"
-        assert (passage.document, passage.title, passage.domain, passage.lang) == (
-            "d",
-            "T",
-            "x",
-            "zh",
-        )
+        assert (passage.document, passage.title, passage.domain, passage.lang) == ("d", "T", "x", "zh")
 
 
 @given(words=st.lists(st.text("abc", min_size=1, max_size=9), min_size=1), size=st.integers(9, 40))

@@ -31,9 +31,7 @@ def untrue(statements: list[str]) -> list[str]:
     """What a checker of its own finds wrong, in a Python that nothing has been done to."""
     oracle = Path(__file__).parents[1] / "oracles" / "standard_library"
     lines = "".join(f"{json.dumps(statement)}\n" for statement in statements)
-    done = subprocess.run(
-        [sys.executable, "-I", str(oracle)], input=lines.encode(), capture_output=True, check=True
-    )
+    done = subprocess.run([sys.executable, "-I", str(oracle)], input=lines.encode(), capture_output=True, check=True)
     verdicts = [json.loads(line) for line in done.stdout.splitlines()]
     assert len(verdicts) == len(statements)
     return [problem for found in verdicts for problem in found]
@@ -89,9 +87,7 @@ def test_the_parent_imports_none_of_it_and_nothing_is_written(tmp_path: Path) ->
         "sys.stdout.write(f'{count} {sorted(n for n in new if n[0] != \"_\")}')"
     )
     env = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path), "HOME": str(tmp_path)}
-    done = subprocess.run(
-        [sys.executable, "-c", code], cwd=tmp_path, env=env, capture_output=True, check=True
-    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=env, capture_output=True, check=True)
     count, new = done.stdout.decode().split(" ", 1)
     assert int(count) >= 150
     assert not {"smtplib", "xmlrpc", "imaplib", "idlelib"} & set(re.findall(r"\w+", new))

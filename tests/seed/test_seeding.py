@@ -68,9 +68,7 @@ def test_every_document_passage_and_seed_is_there_or_refused():
 
 def test_batches_are_the_same_whatever_the_order_of_replies():
     def run(held, window):
-        made = make_seeds(
-            documents(40), ask=engine(held), per_passage=2, size=40, window=window, batch_rows=50
-        )
+        made = make_seeds(documents(40), ask=engine(held), per_passage=2, size=40, window=window, batch_rows=50)
         return [[part.documents, part.passages, part.seeds, part.refusals] for part in made]
 
     first = run(1, 4096)
@@ -123,9 +121,7 @@ CORPORA = {
 SLOW = {"enwiki_sample.xml.bz2"}
 
 
-@pytest.mark.parametrize(
-    "name", [pytest.param(n, marks=pytest.mark.slow if n in SLOW else ()) for n in CORPORA]
-)
+@pytest.mark.parametrize("name", [pytest.param(n, marks=pytest.mark.slow if n in SLOW else ()) for n in CORPORA])
 def test_real_corpora_come_whole(name):
     if not (DATA / name).exists():
         pytest.skip("the development data is not here")
@@ -139,6 +135,4 @@ def test_real_corpora_come_whole(name):
     for row in found["passages"]:
         assert documents[row["document"]]["text"][row["start"] : row["end"]] == row["text"]
         assert len(row["text"]) <= 1200
-    assert len(found["seeds"]) + sum(r["stage"] == "seed" for r in found["refusals"]) == len(
-        found["passages"]
-    )
+    assert len(found["seeds"]) + sum(r["stage"] == "seed" for r in found["refusals"]) == len(found["passages"])

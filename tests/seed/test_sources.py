@@ -48,9 +48,7 @@ def test_a_table_gives_a_document_a_row_or_a_refusal(tmp_path):
     assert found[0] == Document(
         id="1", title="T", text="One.", domain="law", source="a.jsonl", licence="CC0", lang="fr"
     )
-    assert found[1] == Document(
-        id="a.jsonl:2", title="", text="Two.", source="a.jsonl", licence="CC0", lang="en"
-    )
+    assert found[1] == Document(id="a.jsonl:2", title="", text="Two.", source="a.jsonl", licence="CC0", lang="en")
     assert reasons(found) == ["no_text", "duplicate_id"]
     assert [item.detail for item in found[2:]] == ["3", "1"]
 
@@ -100,12 +98,7 @@ def test_a_dump_gives_its_articles_and_counts_the_rest(tmp_path):
     path.write_bytes(bz2.compress(DUMP.encode()))
     found = opened(kind="wikipedia", path=str(path))
     assert found[0] == Document(
-        id="5",
-        title="Ada",
-        text="Ada is a town.",
-        source="wiki.xml.bz2",
-        licence="CC BY-SA 4.0",
-        lang="en",
+        id="5", title="Ada", text="Ada is a town.", source="wiki.xml.bz2", licence="CC BY-SA 4.0", lang="en"
     )
     assert reasons(found) == ["redirect", "not_an_article", "no_text", "not_wikitext"]
 
@@ -121,9 +114,7 @@ def test_the_parquet_layout_of_wikipedia(tmp_path):
 
 def test_a_hub_data_set_from_a_folder(tmp_path):
     datasets = pytest.importorskip("datasets")
-    datasets.Dataset.from_list([{"text": "A", "id": 4}, {"text": "", "id": 5}]).save_to_disk(
-        tmp_path / "set"
-    )
+    datasets.Dataset.from_list([{"text": "A", "id": 4}, {"text": "", "id": 5}]).save_to_disk(tmp_path / "set")
     found = opened(kind="hf", path=str(tmp_path / "set"))
     assert (found[0].id, found[0].text) == ("4", "A")
     assert reasons(found) == ["no_text"]

@@ -35,8 +35,7 @@ def multistream(data):
 
 
 @pytest.mark.parametrize(
-    ("suffix", "pack"),
-    [("", bytes), (".bz2", bz2.compress), (".gz", gzip.compress), (".bz2", multistream)],
+    ("suffix", "pack"), [("", bytes), (".bz2", bz2.compress), (".gz", gzip.compress), (".bz2", multistream)]
 )
 def test_pages_come_with_title_namespace_and_text(tmp_path, suffix, pack):
     path = tmp_path / f"dump.xml{suffix}"
@@ -68,10 +67,7 @@ def test_of_several_revisions_the_last_one_counts(tmp_path):
         ("<html><body/></html>", "line 1: must be a MediaWiki XML dump. Got <html>"),
         ("", "must be a whole MediaWiki XML dump"),
         ("hello", "must be a whole MediaWiki XML dump"),
-        (
-            '<!DOCTYPE x [<!ENTITY a "b">]><mediawiki>&a;</mediawiki>',
-            "no document type declaration",
-        ),
+        ('<!DOCTYPE x [<!ENTITY a "b">]><mediawiki>&a;</mediawiki>', "no document type declaration"),
     ],
 )
 def test_a_bad_dump_is_one_clear_line(tmp_path, content, message):
@@ -123,16 +119,10 @@ UNLINKED = frozenset({"file", "image", "category", "datei"})
         ('A<ref>x</ref> b<ref name=c /> c<ref name="d">{{cite|e}}</ref>.', "A b c."),
         ("[[File:a.jpg|thumb|A [[b]] c]]Text[[Category:X]][[Datei:y]].", "Text."),
         ("A.\n[[de:Ada]]\n[[zh-min-nan:Ada]]", "A."),
-        (
-            "[[:Category:Towns]] and [[2001: A Space Odyssey]]",
-            "Category:Towns and 2001: A Space Odyssey",
-        ),
+        ("[[:Category:Towns]] and [[2001: A Space Odyssey]]", "Category:Towns and 2001: A Space Odyssey"),
         ("{| class=x\n|-\n| a || b\n|}\nAfter.", "After."),
         ("One\nline.\n\nTwo <!-- no -->lines.", "One line.\n\nTwo lines."),
-        (
-            "Lead.\n== History ==\nIt began.\n=== More ===\nIt went on.",
-            "Lead.\n\nIt began.\n\nIt went on.",
-        ),
+        ("Lead.\n== History ==\nIt began.\n=== More ===\nIt went on.", "Lead.\n\nIt began.\n\nIt went on."),
         ("A.\n==See also==\n* [[B]]\n===C===\nd\n==Life==\nE.", "A.\n\nE."),
         ("List:\n* one\n* two\n** three\nAfter.", "List:\none\ntwo\nthree\nAfter."),
         ("[http://x.org The site], [http://y.org].", "The site,."),

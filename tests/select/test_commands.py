@@ -34,8 +34,7 @@ def questions(n: int = 400) -> list[str]:
     rng = np.random.default_rng(0)
     names = ["".join(rng.choice(list("aeioulmnrst"), 6)) for _ in range(200)]
     return [
-        f"What do {TOPICS[min(rng.geometric(0.5), 4) - 1]} owe to {names[rng.integers(200)]} {i}?"
-        for i in range(n)
+        f"What do {TOPICS[min(rng.geometric(0.5), 4) - 1]} owe to {names[rng.integers(200)]} {i}?" for i in range(n)
     ]
 
 
@@ -182,9 +181,7 @@ def test_select_of_vectors_and_by_weight(capsys, vectors, table: Path, tmp_path:
 def test_select_drops_repeats_first(capsys, tmp_path: Path) -> None:
     path, out = tmp_path / "twice.jsonl", tmp_path / "chosen.parquet"
     texts = questions(200)
-    path.write_text(
-        "".join(json.dumps({"text": text}) + "\n" for text in texts + [t.upper() for t in texts])
-    )
+    path.write_text("".join(json.dumps({"text": text}) + "\n" for text in texts + [t.upper() for t in texts]))
     for dedup, repeated in [("off", 0), ("exact", 200)]:
         found = summary(capsys, "select", path, "--budget", 50, "--dedup", dedup, "--out", out)
         assert found["repeated"] == repeated

@@ -15,14 +15,10 @@ from kdos.synthesize.draft import draft_candidates
 from kdos.tasks import CHECKS, CRITERIA
 
 TEXT = (
-    "The Eiffel Tower was built by Gustave Eiffel. Gustave Eiffel was born in Dijon. "
-    "The Eiffel Tower stands in Paris."
+    "The Eiffel Tower was built by Gustave Eiffel. Gustave Eiffel was born in Dijon. The Eiffel Tower stands in Paris."
 )
 POINTS = tuple(f"{sentence.rstrip('.')}." for sentence in TEXT.split(". "))
-LOGIC = (
-    f'flowchart TD\n K0["{POINTS[0]}"] --> K2\n K1["{POINTS[1]}"] --> K2\n'
-    f' K2["{POINTS[2]}"] --> A["Paris"]'
-)
+LOGIC = f'flowchart TD\n K0["{POINTS[0]}"] --> K2\n K1["{POINTS[1]}"] --> K2\n K2["{POINTS[2]}"] --> A["Paris"]'
 SOUND = {
     "question": "In which city stands the tower whose builder was born in Dijon?",
     "answer": "Paris",
@@ -69,9 +65,7 @@ def way(model, **changes):
     library = Library(
         seeds=records_to_table([SEED], SEEDS),
         extractions=extraction_table([(SEED, Extraction(("Eiffel Tower",), POINTS, LOGIC))]),
-        passages=records_to_table(
-            [Passage("p", "d", "Eiffel", "", "en", 0, len(TEXT), TEXT)], PASSAGES
-        ),
+        passages=records_to_table([Passage("p", "d", "Eiffel", "", "en", 0, len(TEXT), TEXT)], PASSAGES),
     )
     given = {name: changes.pop(name) for name in GIVEN & changes.keys()}
     settings = {"judges": 1, "attempts": 0, "mend": True, "drafts_per_call": 1} | changes
@@ -160,9 +154,7 @@ def test_answers_that_did_not_see_ours_must_agree():
 
 def test_benchmark_questions_fall_before_a_judge_is_paid():
     benchmarks = BenchmarkIndex()
-    benchmarks.add_question(
-        "in which CITY stands the tower whose builder was born in Dijon", ["Paris"]
-    )
+    benchmarks.add_question("in which CITY stands the tower whose builder was born in Dijon", ["Paris"])
     model = Model(SOUND)
     assert way(model, benchmarks=benchmarks, mend=False)[0] == ["contaminated"]
     assert model.requests("judge") == []
@@ -170,8 +162,6 @@ def test_benchmark_questions_fall_before_a_judge_is_paid():
 
 def test_benchmark_questions_in_other_words_fall_too():
     model = Model(SOUND)
-    found = way(
-        model, refuse_paraphrases=lambda ds: [make_refusal("contaminated")] * len(ds), mend=False
-    )
+    found = way(model, refuse_paraphrases=lambda ds: [make_refusal("contaminated")] * len(ds), mend=False)
     assert found[0] == ["contaminated"]
     assert model.requests("judge") == []

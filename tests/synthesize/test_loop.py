@@ -12,14 +12,7 @@ from kdos.config import BudgetConfig, Config, SourceConfig, SynthesizeConfig
 from kdos.density import Space
 from kdos.pool import Draft, ErrorClass, Inventory, Refusal
 from kdos.sampler import SeedLinks
-from kdos.synthesize import (
-    Library,
-    LoopState,
-    SynthesisContext,
-    loop_steps,
-    measure_state,
-    run_rounds,
-)
+from kdos.synthesize import Library, LoopState, SynthesisContext, loop_steps, measure_state, run_rounds
 from kdos.synthesize.loop import Candidate
 from kdos.targets import tempered_target
 
@@ -69,9 +62,7 @@ def make_context(config):
         library=Library(seeds=empty, extractions=empty, passages=empty),
         links=links,
         inventory=Inventory(
-            [f"Point {k} is known." for k in range(N_POINTS)],
-            points=np.zeros((N_POINTS, 4), np.float32),
-            cells=cells,
+            [f"Point {k} is known." for k in range(N_POINTS)], points=np.zeros((N_POINTS, 4), np.float32), cells=cells
         ),
         known=KnownQuestions(),
         ask=lambda requests: iter(()),

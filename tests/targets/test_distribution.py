@@ -42,9 +42,7 @@ def test_tau_one_follows_the_reference_and_tau_zero_the_volume(log_volumes, held
 @given(volumes, counts, st.floats(0, 3), st.floats(0.01, 2))
 def test_the_level_rises_with_tau(log_volumes, held, tau, step):
     low = mean_log_density(tempered_target(log_volumes, held, tau), log_volumes, budget=1000)
-    high = mean_log_density(
-        tempered_target(log_volumes, held, tau + step), log_volumes, budget=1000
-    )
+    high = mean_log_density(tempered_target(log_volumes, held, tau + step), log_volumes, budget=1000)
     assert high >= low - 1e-9
 
 
@@ -89,9 +87,7 @@ def test_effective_points_fall_when_few_cells_take_all():
     assert outlier < 1.1
 
 
-@pytest.mark.parametrize(
-    "name", [*TARGET_EXPONENTS, "waterfill", "tau:0.25", "demand:questions.jsonl"]
-)
+@pytest.mark.parametrize("name", [*TARGET_EXPONENTS, "waterfill", "tau:0.25", "demand:questions.jsonl"])
 def test_every_name_gives_a_distribution(name):
     held = np.array([5, 0, 50])
     log_q = read_target(name, log_volumes=np.log([1, 2, 3.0]), counts=held, budget=100, demand=held)

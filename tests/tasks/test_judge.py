@@ -5,15 +5,7 @@ import pytest
 
 from kdos.checks import combine_judgements
 from kdos.pool import Draft, ErrorClass, Passage
-from kdos.tasks import (
-    CHECKS,
-    CRITERIA,
-    Reply,
-    ask_answer,
-    ask_judgement,
-    read_answer,
-    read_judgement,
-)
+from kdos.tasks import CHECKS, CRITERIA, Reply, ask_answer, ask_judgement, read_answer, read_judgement
 
 DRAFT = Draft("d", "Q?", "A", (), ("K.",), "graph TD", (), ())
 PASSAGES = [Passage("p", "d", "T", "", "en", 0, 4, "Text")]

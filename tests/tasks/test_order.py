@@ -85,6 +85,4 @@ def test_an_engine_may_draw_requests_in_a_thread_of_its_own():
 
 def test_a_reply_that_never_comes_is_an_error():
     with pytest.raises(EngineError, match="must answer every request"):
-        list(
-            pair_replies_in_order([(0, request(0))], ask=lambda requests: iter(list(requests)[:0]))
-        )
+        list(pair_replies_in_order([(0, request(0))], ask=lambda requests: iter(list(requests)[:0])))

@@ -17,64 +17,31 @@ REQUIREMENTS = {
     "extract: topic entity or entities": (EXTRACT_PROMPT, r"topic_entities.*one or several"),
     "extract: all helpful knowledge points": (EXTRACT_PROMPT, r"all facts that help to answer"),
     "extract: knowledge points are sentences": (EXTRACT_PROMPT, r"full declarative sentence"),
-    "extract: flowchart for steps": (
-        EXTRACT_PROMPT,
-        r"`flowchart TD` or `flowchart LR` where one step",
-    ),
-    "extract: graph for relations": (
-        EXTRACT_PROMPT,
-        r"`graph TD` or `graph LR` where entities are rel",
-    ),
+    "extract: flowchart for steps": (EXTRACT_PROMPT, r"`flowchart TD` or `flowchart LR` where one step"),
+    "extract: graph for relations": (EXTRACT_PROMPT, r"`graph TD` or `graph LR` where entities are rel"),
     "extract: mindmap for hierarchy": (EXTRACT_PROMPT, r"`mindmap` where parts belong to a whole"),
     "extract: overlap can be measured": (EXTRACT_PROMPT, r"same shape.*overlap between questions"),
     "extract: JSON out": (EXTRACT_PROMPT, r"one JSON object and nothing else"),
     "extract: claimed wording is kept": (EXTRACT_PROMPT, r"claimed.*letter for letter"),
     "synthesise: instance-based": (SYNTHESIZE_PROMPT, r"Instance-based, always"),
-    "synthesise: which instances": (
-        SYNTHESIZE_PROMPT,
-        r"people, events, places, organisations.*dates",
-    ),
+    "synthesise: which instances": (SYNTHESIZE_PROMPT, r"people, events, places, organisations.*dates"),
     "synthesise: nothing abstract": (SYNTHESIZE_PROMPT, r"No abstract or general questions"),
     "synthesise: example that will do": (SYNTHESIZE_PROMPT, r"Right: \"In what year"),
-    "synthesise: different from sources": (
-        SYNTHESIZE_PROMPT,
-        r"differs in content and in form from eve",
-    ),
-    "synthesise: recombination": (
-        SYNTHESIZE_PROMPT,
-        r"recombines their knowledge points or themes",
-    ),
+    "synthesise: different from sources": (SYNTHESIZE_PROMPT, r"differs in content and in form from eve"),
+    "synthesise: recombination": (SYNTHESIZE_PROMPT, r"recombines their knowledge points or themes"),
     "synthesise: no superficial variation": (SYNTHESIZE_PROMPT, r"no paraphrase of one"),
-    "synthesise: varied angles and structures": (
-        SYNTHESIZE_PROMPT,
-        r"angle.*shape of the logic change",
-    ),
+    "synthesise: varied angles and structures": (SYNTHESIZE_PROMPT, r"angle.*shape of the logic change"),
     "synthesise: never multiple choice": (SYNTHESIZE_PROMPT, r"Never multiple choice"),
     "synthesise: coherent": (SYNTHESIZE_PROMPT, r"fit together"),
-    "synthesise: not mechanical, no contradiction": (
-        SYNTHESIZE_PROMPT,
-        r"mechanically, nothing contradi",
-    ),
-    "synthesise: distractors make it harder": (
-        SYNTHESIZE_PROMPT,
-        r"Really harder through distractors",
-    ),
-    "synthesise: distractors from the sources": (
-        SYNTHESIZE_PROMPT,
-        r"from the seeds' knowledge points",
-    ),
+    "synthesise: not mechanical, no contradiction": (SYNTHESIZE_PROMPT, r"mechanically, nothing contradi"),
+    "synthesise: distractors make it harder": (SYNTHESIZE_PROMPT, r"Really harder through distractors"),
+    "synthesise: distractors from the sources": (SYNTHESIZE_PROMPT, r"from the seeds' knowledge points"),
     "synthesise: 3 to 5 knowledge points": (SYNTHESIZE_PROMPT, r"Knowledge points\.\*\* 3 to 5"),
     "synthesise: complete logic": (SYNTHESIZE_PROMPT, r"complete Mermaid diagram"),
     "synthesise: logic names every point": (SYNTHESIZE_PROMPT, r"every knowledge point is a node"),
-    "synthesise: expansion before combination": (
-        SYNTHESIZE_PROMPT,
-        r"Step 1, expand.*Step 2, combine",
-    ),
+    "synthesise: expansion before combination": (SYNTHESIZE_PROMPT, r"Step 1, expand.*Step 2, combine"),
     "synthesise: regenerate on failure": (SYNTHESIZE_PROMPT, r"Write a question that fails anew"),
-    "synthesise: abandon after repeated failure": (
-        SYNTHESIZE_PROMPT,
-        r"fails again and again, abandon",
-    ),
+    "synthesise: abandon after repeated failure": (SYNTHESIZE_PROMPT, r"fails again and again, abandon"),
     "synthesise: use and avoid": (SYNTHESIZE_PROMPT, r"`use`.*`avoid`"),
     "synthesise: evidence": (SYNTHESIZE_PROMPT, r"a quote from it, word for word"),
     "synthesise: source's language": (SYNTHESIZE_PROMPT, r"in the `language` of the passages"),
@@ -110,9 +77,7 @@ def test_writer_and_judge_make_the_same_three_checks(prompt, check_name):
 
 
 @pytest.mark.parametrize(
-    "prompt",
-    [SEED_PROMPT, EXTRACT_PROMPT, SYNTHESIZE_PROMPT, JUDGE_PROMPT],
-    ids=lambda prompt: prompt.task,
+    "prompt", [SEED_PROMPT, EXTRACT_PROMPT, SYNTHESIZE_PROMPT, JUDGE_PROMPT], ids=lambda prompt: prompt.task
 )
 def test_inputs_and_reply_are_json_blocks_that_fit(prompt):
     given, wanted = examples(prompt)
@@ -127,10 +92,7 @@ def examples(prompt):
 
 
 def shelf(given):
-    return [
-        Passage(p["id"], p["id"], p["title"], "", "en", 0, len(p["text"]), p["text"])
-        for p in given["passages"]
-    ]
+    return [Passage(p["id"], p["id"], p["title"], "", "en", 0, len(p["text"]), p["text"]) for p in given["passages"]]
 
 
 def answered(prompt, wanted):
@@ -175,12 +137,4 @@ def test_the_rendered_request_holds_prompt_and_inputs():
 
 
 def test_the_hash_changes_with_the_wording():
-    assert (
-        len(
-            {
-                prompt.hash
-                for prompt in (SEED_PROMPT, EXTRACT_PROMPT, SYNTHESIZE_PROMPT, JUDGE_PROMPT)
-            }
-        )
-        == 4
-    )
+    assert len({prompt.hash for prompt in (SEED_PROMPT, EXTRACT_PROMPT, SYNTHESIZE_PROMPT, JUDGE_PROMPT)}) == 4

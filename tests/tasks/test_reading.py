@@ -155,11 +155,7 @@ def test_other_keywords() -> None:
         "required": ["level"],
     }
     assert read_json('{"level": "easy", "year": null, "either": 2.5}', schema)
-    for wrong in (
-        '"level": "medium"',
-        '"level": "easy", "year": true',
-        '"level": "easy", "either": "abc"',
-    ):
+    for wrong in ('"level": "medium"', '"level": "easy", "year": true', '"level": "easy", "either": "abc"'):
         assert isinstance(read_json(f"{{{wrong}}}", schema), Refusal)
 
 

@@ -42,11 +42,8 @@ def test_a_small_experiment_shows_a_collapse_that_grows_with_size_and_budget(
 
 
 @pytest.mark.parametrize(
-    ("flags", "message"),
-    [("--widths 16,x", "--widths must be numbers"), ("--seeds 0", "--seeds must be at least 1")],
+    ("flags", "message"), [("--widths 16,x", "--widths must be numbers"), ("--seeds 0", "--seeds must be at least 1")]
 )
-def test_flags(
-    flags: str, message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_flags(flags: str, message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["train", "--proxy", "--out", str(tmp_path), *flags.split()]) == 2
     assert message in capsys.readouterr().err

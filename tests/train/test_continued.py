@@ -27,32 +27,13 @@ def llama(tmp_path: Path) -> str:
     words = [
         "<pad>",
         *said,
-        *[
-            "the",
-            "colour",
-            "of",
-            "is",
-            "has",
-            "as",
-            "for",
-            ",",
-            "red",
-            "ink",
-            "blue",
-            "green",
-            "black",
-            "white",
-        ],
+        *["the", "colour", "of", "is", "has", "as", "for", ",", "red", "ink", "blue", "green", "black", "white"],
     ]
     tokenizer = Tokenizer(models.WordLevel({word: n for n, word in enumerate(words)}, "<pad>"))
     tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
     PreTrainedTokenizerFast(tokenizer_object=tokenizer, pad_token="<pad>").save_pretrained(tmp_path)
     config = LlamaConfig(
-        vocab_size=len(words),
-        hidden_size=32,
-        intermediate_size=64,
-        num_hidden_layers=2,
-        num_attention_heads=2,
+        vocab_size=len(words), hidden_size=32, intermediate_size=64, num_hidden_layers=2, num_attention_heads=2
     )
     LlamaForCausalLM(config).save_pretrained(tmp_path)
     return str(tmp_path)
@@ -67,10 +48,7 @@ def table(path: Path, rows: list[Triple]) -> str:
 def test_a_model_learns_facts_and_replay_keeps_the_base(
     llama: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    new, old = (
-        table(tmp_path / "new.jsonl", facts("new", 12)),
-        table(tmp_path / "old.jsonl", facts("old", 12)),
-    )
+    new, old = (table(tmp_path / "new.jsonl", facts("new", 12)), table(tmp_path / "old.jsonl", facts("old", 12)))
 
     def taught(model: str, out: str, *flags: str) -> dict:
         command = ["train", "--model", model, "--rate", "3e-3", "--out", str(tmp_path / out)]
@@ -90,9 +68,7 @@ def test_a_model_learns_facts_and_replay_keeps_the_base(
 
 
 def test_a_course_shows_each_fact_equally_often_and_never_its_held_out_wording() -> None:
-    course = ContinuedTraining(
-        facts("new", 12), facts("old", 6), 30, share=0.25, rate=1e-3, random_seed=0
-    )
+    course = ContinuedTraining(facts("new", 12), facts("old", 6), 30, share=0.25, rate=1e-3, random_seed=0)
     shown = scheduled_texts(course)
     new = [(fact, wording) for fact, wording in shown if fact in course.facts]
 

@@ -16,20 +16,14 @@ KEYS = [("a",), ("b",)]
 def taught(*, by_hand: bool, steps: int, width: int = 24, batch: int = 20) -> list[np.ndarray]:
     """The log-probabilities of both models after two phases of so many steps."""
     ensemble = Ensemble(
-        KEYS,
-        width=width,
-        vocabulary=WORLD.vocabulary,
-        length=TEXTS.shape[2],
-        manual_gradients=by_hand,
+        KEYS, width=width, vocabulary=WORLD.vocabulary, length=TEXTS.shape[2], manual_gradients=by_hand
     )
     rng = np.random.default_rng(0)
     for rate in (1.0, 0.3):
         facts = np.stack([shuffled_epochs(np.arange(300), steps * batch, rng) for _ in KEYS])
         wordings = rng.integers(0, 4, facts.shape)
         ensemble.train_models(np.stack([TEXTS, TEXTS]), facts, wordings, batch=batch, rate=rate)
-    return [
-        ensemble.value_log_probs(model, TEXTS[:200, 0], values=WORLD.values) for model in range(2)
-    ]
+    return [ensemble.value_log_probs(model, TEXTS[:200, 0], values=WORLD.values) for model in range(2)]
 
 
 @pytest.mark.parametrize(("width", "batch"), [(24, 20), (7, 3)])
@@ -51,9 +45,7 @@ def test_gelu_is_exact() -> None:
     ours, slope = x.copy(), np.empty_like(x)
     kernel.gelu_and_gradient(ours, slope)
 
-    np.testing.assert_allclose(
-        ours, torch.nn.functional.gelu(wanted).detach().numpy(), rtol=1e-5, atol=1e-6
-    )
+    np.testing.assert_allclose(ours, torch.nn.functional.gelu(wanted).detach().numpy(), rtol=1e-5, atol=1e-6)
     np.testing.assert_allclose(slope, wanted.grad.numpy(), rtol=1e-5, atol=1e-6)
 
 

@@ -3,15 +3,7 @@ import pytest
 
 pytest.importorskip("torch")
 
-from kdos.train import (
-    TrainingSpec,
-    Trial,
-    evaluate_proxy,
-    made_up_world,
-    run_trials,
-    shuffled_epochs,
-    train_proxies,
-)
+from kdos.train import TrainingSpec, Trial, evaluate_proxy, made_up_world, run_trials, shuffled_epochs, train_proxies
 from kdos.train.experiment import training_spec
 from kdos.train.facts import held_out_wordings
 from kdos.train.proxies import scheduled_wordings
@@ -40,8 +32,7 @@ def test_a_model_is_the_same_whoever_it_is_trained_with() -> None:
     alone = train_proxies([spec("a", presentations=640)], width=16)
     together = train_proxies([spec("b", presentations=640), spec("a", presentations=640)], width=16)
     ours, theirs = (
-        evaluate_proxy(ensemble, place, spec("a"), FACTS).nats
-        for ensemble, place in ((alone, 0), (together, 1))
+        evaluate_proxy(ensemble, place, spec("a"), FACTS).nats for ensemble, place in ((alone, 0), (together, 1))
     )
 
     np.testing.assert_allclose(ours, theirs, rtol=1e-4)
@@ -70,9 +61,7 @@ def test_a_share_of_the_presentations_shows_base_facts(share: float) -> None:
 
 
 def test_continued_training_forgets_without_replay() -> None:
-    trials = [
-        Trial(16, 12_800, 60, 0, arm="continued", base=120, share=share) for share in (0.0, 0.5)
-    ]
+    trials = [Trial(16, 12_800, 60, 0, arm="continued", base=120, share=share) for share in (0.0, 0.5)]
     (lost,), (kept,) = (run_trials([trial]) for trial in trials)
 
     assert lost["base_recall"] < kept["base_recall"]

@@ -14,10 +14,7 @@ from kdos.store import write_arrays, write_parquet
 from kdos.train.sweep import askable_triple, log10_density, pool_for_arm, read_knowledge
 
 WORDS = ("red", "blue", "green", "black", "white")
-SENTENCES = [
-    f"The parameter `p{n}` of `m{n % 7}.f{n}` has the default value `{WORDS[n % 5]}`."
-    for n in range(300)
-]
+SENTENCES = [f"The parameter `p{n}` of `m{n % 7}.f{n}` has the default value `{WORDS[n % 5]}`." for n in range(300)]
 
 
 @pytest.fixture(scope="module")
@@ -26,9 +23,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("run")
     rng = np.random.default_rng(0)
     points = np.concatenate([rng.normal(0, 0.1, (200, 4)), rng.normal(1, 1, (100, 4))])
-    space, reference = fit_space(
-        points.astype(np.float32), embedder="given", dim=4, n_cells=8, k=5, random_seed=0
-    )
+    space, reference = fit_space(points.astype(np.float32), embedder="given", dim=4, n_cells=8, k=5, random_seed=0)
     write_arrays(folder / "space", *space.to_arrays())
     texts = [*SENTENCES[:-1], "Nobody knows."]
     table = pa.table({"text": texts, "cell": pa.array(reference.cells, pa.int32())})

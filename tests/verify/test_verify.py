@@ -12,24 +12,13 @@ from kdos.errors import InputError, UsageError
 from kdos.llm.engine import ScriptedEngine
 from kdos.logic import ShapeCounts
 from kdos.tasks import CHECKS, CRITERIA
-from kdos.verify import (
-    VerdictTally,
-    VerifyOptions,
-    check_rows,
-    read_question_rows,
-    resolve_fields,
-    review_rows,
-)
+from kdos.verify import VerdictTally, VerifyOptions, check_rows, read_question_rows, resolve_fields, review_rows
 
 PASSAGE = "The Eiffel Tower stands in Paris. It was opened in 1889 by Gustave Eiffel."
 ROWS = [
     {"id": "a", "question": "Where does the Eiffel Tower stand?", "answers": ["Paris"]},
     {"id": "b", "question": "In which year did the Eiffel Tower open?", "answers": ["1889"]},
-    {
-        "id": "c",
-        "question": "In what year did the Eiffel Tower open?",
-        "answers": ["1889", "in 1889"],
-    },
+    {"id": "c", "question": "In what year did the Eiffel Tower open?", "answers": ["1889", "in 1889"]},
     {"id": "d", "question": "Who opened the Eiffel Tower? A) Eiffel B) Nobel", "answers": ["A)"]},
     {"id": "e", "question": "Is the Eiffel Tower by Gustave Eiffel?", "answers": ["Eiffel"]},
     {"id": "f", "question": "Why is courage important in life?", "answers": ["it helps"]},
@@ -103,11 +92,7 @@ def test_knowledge_points_and_logic_are_checked_where_they_are(tmp_path, capsys)
     path = tmp_path / "rows.parquet"
     pq.write_table(pa.Table.from_pylist(rows), path)
     summary = run(path, capsys)
-    assert summary["by_reason"] == {
-        "knowledge_points_number": 1,
-        "logic_end_not_answer": 1,
-        "logic_unreadable": 1,
-    }
+    assert summary["by_reason"] == {"knowledge_points_number": 1, "logic_end_not_answer": 1, "logic_unreadable": 1}
     assert summary["effective_shapes"] == 1.0
 
 
@@ -117,11 +102,7 @@ def test_benchmark_questions_are_named(table, tmp_path, capsys):
     out = tmp_path / "out"
     summary = run(table, capsys, "--benchmark", benchmark, "--out", out)
     assert summary["by_reason"]["contaminated"] == 1
-    (row,) = [
-        row
-        for row in pq.read_table(out / "verdicts.parquet").to_pylist()
-        if row["reason"] == "contaminated"
-    ]
+    (row,) = [row for row in pq.read_table(out / "verdicts.parquet").to_pylist() if row["reason"] == "contaminated"]
     assert (row["id"], row["detail"].startswith("exam:q7")) == ("a", True)
 
 
@@ -180,9 +161,7 @@ def test_judges_and_attempts_decide_about_what_passed_before(table):
 
     engine = ScriptedEngine(answer)
     fields = resolve_fields(["id", "question", "answers", "context"], {})
-    checked = check_rows(
-        read_question_rows(table, fields), VerifyOptions(fields), shapes=ShapeCounts()
-    )
+    checked = check_rows(read_question_rows(table, fields), VerifyOptions(fields), shapes=ShapeCounts())
     tally = VerdictTally()
     ruled = list(tally.tally_rows(review_rows(checked, judges=2, attempts=3, ask=engine.complete)))
     reasons = {one.row.draft.id: one.refusal.reason if one.refusal else "" for one in ruled}

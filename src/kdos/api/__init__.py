@@ -10,19 +10,6 @@ from kdos.api.runs import RunResult, export, load_config, report, run
 from kdos.api.verification import verify
 
 __all__ = [
-    "Answerer",
-    "ChosenRows",
-    "DatasetDensity",
-    "KnowledgeGraph",
-    "RunResult",
-    "SampledPaths",
-    "density",
-    "evaluate",
-    "export",
-    "graph",
-    "load_config",
-    "report",
-    "run",
-    "select",
-    "verify",
-]
+    "Answerer", "ChosenRows", "DatasetDensity", "KnowledgeGraph", "RunResult", "SampledPaths", "density", "evaluate",
+    "export", "graph", "load_config", "report", "run", "select", "verify",
+]  # fmt: skip

@@ -10,13 +10,7 @@ import pyarrow as pa
 
 from kdos.api.html import SHOWN_ROWS, cells_table, facts_table, figure_image, rows_table
 from kdos.arrays import Float64Array, Int32Array, Int64Array
-from kdos.density import (
-    CellView,
-    RowDensities,
-    compare_datasets,
-    density_summary,
-    thinnest_and_densest_cells,
-)
+from kdos.density import CellView, RowDensities, compare_datasets, density_summary, thinnest_and_densest_cells
 from kdos.density.picture import draw_density_map
 from kdos.errors import UsageError
 from kdos.pool.duplicates import NEAR_DUPLICATE_JACCARD
@@ -83,13 +77,7 @@ def select(
 ) -> "ChosenRows":
     """The rows of a dataset that meet a target distribution; see `DatasetDensity.select`."""
     return density(data, field=field).select(
-        budget,
-        target,
-        dedup=dedup,
-        similar=similar,
-        weight=weight,
-        cap=cap,
-        random_seed=random_seed,
+        budget, target, dedup=dedup, similar=similar, weight=weight, cap=cap, random_seed=random_seed
     )
 
 
@@ -240,10 +228,7 @@ class ChosenRows:
     def selection(self) -> Selection:
         """The rows, with the evidence: target, quota and supply of every cell."""
         return self.candidates.choose(
-            self.budget,
-            self.target,
-            demand=demand_in_cells(self.target, self.density.dataset),
-            cap=self.cap,
+            self.budget, self.target, demand=demand_in_cells(self.target, self.density.dataset), cap=self.cap
         )
 
     @property

@@ -39,18 +39,10 @@ SHOTS = 5
 """Examples before each question where a file of them is given: what the papers use for most."""
 
 
-def answering_engine(
-    url: str, model: str, *, key_env: str | None = None, concurrency: int = 64
-) -> EngineConfig:
+def answering_engine(url: str, model: str, *, key_env: str | None = None, concurrency: int = 64) -> EngineConfig:
     """A model behind a server, set so that it gives its likeliest answer."""
     return EngineConfig(
-        "http",
-        url,
-        model,
-        key_env=key_env,
-        concurrency=concurrency,
-        temperature=0.0,
-        max_tokens=MAX_TOKENS,
+        "http", url, model, key_env=key_env, concurrency=concurrency, temperature=0.0, max_tokens=MAX_TOKENS
     )
 
 
@@ -129,10 +121,7 @@ def _check_arguments(out: Path, *, limit: int, shots: int) -> None:
 
 
 def _score_questions(
-    questions: Sequence[BenchmarkQuestion],
-    answerer: Answerer,
-    examples: Sequence[FewShotExample],
-    out: Path,
+    questions: Sequence[BenchmarkQuestion], answerer: Answerer, examples: Sequence[FewShotExample], out: Path
 ) -> list[ScoredAnswer]:
     """The answers that were given, or a model's, scored; graded where a judge is named."""
     if answerer.answers and not answerer.judge:

@@ -24,10 +24,7 @@ def facts_table(values: Mapping[str, Any]) -> str:
 
 def cells_table(title: str, views: Sequence[CellView]) -> str:
     """Cells with what they are about, as HTML."""
-    rows = [
-        (v.cell, v.count, f"{v.log10_density:.2f}", " ".join(v.terms), " · ".join(v.examples))
-        for v in views
-    ]
+    rows = [(v.cell, v.count, f"{v.log10_density:.2f}", " ".join(v.terms), " · ".join(v.examples)) for v in views]
     return html_table([f"{title} cell", "rows", "log10 density", "words", "examples"], rows)
 
 

@@ -27,11 +27,7 @@ from kdos.rows import Rows, read_table_rows
 from kdos.store import write_parquet
 
 PATHS_SCHEMA = pa.schema(
-    [
-        ("kps", pa.list_(pa.large_string())),
-        ("samples", pa.list_(pa.int64())),
-        ("value", pa.float64()),
-    ]
+    [("kps", pa.list_(pa.large_string())), ("samples", pa.list_(pa.int64())), ("value", pa.float64())]
 )
 PATHS_PER_BATCH = 65_536
 """Paths that are written at once."""
@@ -39,9 +35,7 @@ NAMED_AT_MOST = 20
 """Disciplines that a message names."""
 
 
-def graph(
-    path: str | Path, *, field: str = "knowledge_points", discipline: str | None = None
-) -> "KnowledgeGraph":
+def graph(path: str | Path, *, field: str = "knowledge_points", discipline: str | None = None) -> "KnowledgeGraph":
     """How the knowledge points of a dataset are linked by the samples that hold them.
 
     Args:
@@ -135,9 +129,7 @@ class KnowledgeGraph:
         strata = None
         if self.labels:
             factors = self._boost_factors(boosts or {})
-            member = discipline_memberships(
-                self.incidence, self.disciplines, n_disciplines=len(self.labels)
-            )
+            member = discipline_memberships(self.incidence, self.disciplines, n_disciplines=len(self.labels))
             target = quota_target(target, member, target @ member * factors)
             strata = member.argmax(axis=1)
         paths = sample_paths(
@@ -157,8 +149,7 @@ class KnowledgeGraph:
             if name not in self.labels:
                 known = ", ".join(self.labels[:NAMED_AT_MOST])
                 raise UsageError(
-                    f"--boost must be NAME=FACTOR with a discipline of the file. Got {name!r}. "
-                    f"There are: {known}."
+                    f"--boost must be NAME=FACTOR with a discipline of the file. Got {name!r}. There are: {known}."
                 )
             factors[self.labels.index(name)] = factor
         return factors
@@ -191,12 +182,10 @@ class SampledPaths:
         if self.strata is not None:
             labels = self.graph.labels
             wanted, visited = (
-                np.bincount(self.strata, weights=weights, minlength=len(labels))
-                for weights in (self.target, share)
+                np.bincount(self.strata, weights=weights, minlength=len(labels)) for weights in (self.target, share)
             )
             found["disciplines"] = {
-                label: {"target": float(wanted[i]), "visits": float(visited[i])}
-                for i, label in enumerate(labels)
+                label: {"target": float(wanted[i]), "visits": float(visited[i])} for i, label in enumerate(labels)
             }
         return found
 

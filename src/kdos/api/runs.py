@@ -36,10 +36,7 @@ _FOLDER_WRITERS = {"llamafactory": write_llamafactory, "trl": write_trl, "text":
 
 
 def run(
-    config: Config | Mapping[str, Any] | str | Path,
-    out: str | Path,
-    *,
-    cache: str | Path | None = None,
+    config: Config | Mapping[str, Any] | str | Path, out: str | Path, *, cache: str | Path | None = None
 ) -> "RunResult":
     """Turn a source into a balanced dataset, as a configuration says; the same again resumes.
 
@@ -175,17 +172,13 @@ def export(
     left_out = 0
     if test_share:
         documents = read_seed_documents(Path(run))
-        split = split_by_document(
-            samples, documents, test_share=test_share, random_seed=random_seed
-        )
+        split = split_by_document(samples, documents, test_share=test_share, random_seed=random_seed)
         tables, left_out = split.tables, split.straddling
         _check_both_sides(tables, test_share)
     written: dict[str, Any] = {}
     if tokenizer is not None:
         encoder = load_tokenizer(Path(tokenizer), end_token=end_token)
-        packed = write_packed(
-            tables, encoder, folder, length=sequence_tokens, random_seed=random_seed
-        )
+        packed = write_packed(tables, encoder, folder, length=sequence_tokens, random_seed=random_seed)
         written = {"packed": {name: asdict(one) for name, one in packed.items()}}
     elif layout == "datasets":
         write_dataset(tables, read_card(Path(run)), folder)
@@ -196,11 +189,7 @@ def export(
 
 
 def _check_export(
-    out: Path,
-    layout: str,
-    test_share: float,
-    sequence_tokens: int,
-    tokenizer: str | Path | None,
+    out: Path, layout: str, test_share: float, sequence_tokens: int, tokenizer: str | Path | None
 ) -> None:
     """Refuse what cannot be meant, before anything is read."""
     if out.exists() and (not out.is_dir() or any(out.iterdir())):

@@ -47,8 +47,7 @@ def verify(
 
     Args:
         path: A table, or a folder of tables.
-        fields: Which field holds a part (`question`, `answers`, `passage`, ...) where its name does
-            not say so.
+        fields: Which field holds a part (`question`, `answers`, `passage`, ...) where its name does not say so.
         lang: The language that is wanted where no field says it; English by default.
         limit: Only the first so many rows.
         benchmarks: Files, folders or names of questions that nobody may train on.
@@ -65,14 +64,10 @@ def verify(
     engine = engine or EngineConfig()
     options = VerifyOptions(resolve_fields(list_table_fields(source), fields or {}), lang)
     _check_arguments(limit, judges, attempts, engine, options)
-    options = VerifyOptions(
-        options.fields, lang, index_benchmarks(read_benchmark_questions(benchmarks))
-    )
+    options = VerifyOptions(options.fields, lang, index_benchmarks(read_benchmark_questions(benchmarks)))
     tally, shapes = VerdictTally(), ShapeCounts()
     folder = None if out is None else Path(out)
-    checked = check_rows(
-        read_question_rows(source, options.fields, limit=limit), options, shapes=shapes
-    )
+    checked = check_rows(read_question_rows(source, options.fields, limit=limit), options, shapes=shapes)
     if judges or attempts:
         checked = _review_rows(checked, judges, attempts, engine, source, folder)
     with Progress().stage("verify"):
@@ -104,12 +99,7 @@ def _check_arguments(
 
 
 def _review_rows(
-    checked: Iterable[CheckedRow],
-    judges: int,
-    attempts: int,
-    engine: EngineConfig,
-    source: Path,
-    out: Path | None,
+    checked: Iterable[CheckedRow], judges: int, attempts: int, engine: EngineConfig, source: Path, out: Path | None
 ) -> Iterator[CheckedRow]:
     """The items after judges and unseen attempts; replies are kept where a folder is given."""
     config = Config(SourceConfig("qa", str(source)), engine)

@@ -18,46 +18,14 @@ from kdos.checks.draft_checks import (
     find_first_refusals,
 )
 from kdos.checks.judging import check_attempts_agree, combine_judgements
-from kdos.checks.known_questions import (
-    AnsweredQuestion,
-    BenchmarkIndex,
-    KnownQuestions,
-    find_paraphrases,
-)
-from kdos.checks.refusals import (
-    REASONS,
-    count_error_classes,
-    count_refusal_reasons,
-    is_rewritable,
-    make_refusal,
-)
+from kdos.checks.known_questions import AnsweredQuestion, BenchmarkIndex, KnownQuestions, find_paraphrases
+from kdos.checks.refusals import REASONS, count_error_classes, count_refusal_reasons, is_rewritable, make_refusal
 
 __all__ = [
-    "REASONS",
-    "AnswerSpan",
-    "AnsweredQuestion",
-    "BenchmarkIndex",
-    "DraftInContext",
-    "KnownQuestions",
-    "answer_aliases",
-    "check_answer_not_leaked",
-    "check_attempts_agree",
-    "check_concrete_instances",
-    "check_drafts",
-    "check_knowledge_points",
-    "check_language",
-    "check_lengths",
-    "check_logic",
-    "check_logic_shape",
-    "check_near_duplicate",
-    "check_not_multiple_choice",
-    "check_uncontaminated",
-    "combine_judgements",
-    "count_error_classes",
-    "count_refusal_reasons",
-    "find_first_refusals",
-    "find_paraphrases",
-    "is_rewritable",
-    "locate_answer_evidence",
-    "make_refusal",
-]
+    "REASONS", "AnswerSpan", "AnsweredQuestion", "BenchmarkIndex", "DraftInContext", "KnownQuestions",
+    "answer_aliases", "check_answer_not_leaked", "check_attempts_agree", "check_concrete_instances", "check_drafts",
+    "check_knowledge_points", "check_language", "check_lengths", "check_logic", "check_logic_shape",
+    "check_near_duplicate", "check_not_multiple_choice", "check_uncontaminated", "combine_judgements",
+    "count_error_classes", "count_refusal_reasons", "find_first_refusals", "find_paraphrases", "is_rewritable",
+    "locate_answer_evidence", "make_refusal",
+]  # fmt: skip

@@ -10,13 +10,9 @@ from kdos.checks.sentence_checks import has_unspaced_letter
 from kdos.pool import Evidence, Passage
 from kdos.pool.wording import normalise_text
 
-_MONTH_NAMES = (
-    "january february march april may june july august september october november december"
-)
+_MONTH_NAMES = "january february march april may june july august september october november december"
 MONTHS: dict[str, int] = {
-    form: number
-    for number, name in enumerate(_MONTH_NAMES.split(), start=1)
-    for form in (name, name[:3])
+    form: number for number, name in enumerate(_MONTH_NAMES.split(), start=1) for form in (name, name[:3])
 } | {"sept": 9}
 """Each name of a month, whole or cut to three letters, with the month's number."""
 
@@ -56,9 +52,7 @@ _NUMBER_WORDS = frozenset([*_CARDINALS, *_ORDINALS])
 _WORD = re.compile(r"\w+")
 _DIGIT = re.compile(r"\d")
 _ARTICLE = re.compile(r"^(?:the|a|an) (?=.)")
-_CAPITALISED = re.compile(
-    r"\b[A-Z][\w'’]*(?:[ -](?:of|the|and|for|de|du|des|la)?[ -]?[A-Z][\w'’]*)+"
-)
+_CAPITALISED = re.compile(r"\b[A-Z][\w'’]*(?:[ -](?:of|the|and|for|de|du|des|la)?[ -]?[A-Z][\w'’]*)+")
 _INITIALS = re.compile(r"\b[A-Z][A-Z.&]{1,9}\b\.?")
 _LOOSE = {
     letter: f"[{alike}]"

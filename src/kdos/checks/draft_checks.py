@@ -1,8 +1,7 @@
 """The checks that cost nothing: what a draft must satisfy before any judge is paid.
 
-Each check takes a draft with what it needs and gives a refusal or None; they have an order, and the
-first failure is the verdict. They flag obvious violations only: a draft that no rule plainly
-convicts goes on to the judge.
+Each check takes a draft with what it needs and gives a refusal or None; they have an order, and the first failure is
+the verdict. They flag obvious violations only: a draft that no rule plainly convicts goes on to the judge.
 """
 
 import re
@@ -50,17 +49,14 @@ MIN_SHAPED_SAMPLES = 100
 
 _FIRST_OPTION = re.compile(r"[Aa][)）.:：、]")
 _OPTION = re.compile(r"(?:^|[\s(（])[(（]?([A-Ea-e])[)）.:：、]\s*(?=\S)")
-# Words that an expression below cannot match without: looked for first, since most drafts hold
-# none of them.
+# Words that an expression below cannot match without: looked for first, since most drafts hold none of them.
 _CHOICE_CUES = ("following", "above", "options", "choices", "true or false", "以下", "下列")
 _CHOICE = re.compile(
     r"\b(?:which|what|who|select|choose|pick)\b[^?.]{0,40}\b(?:of|from|among) the (?:following|"
     r"options|choices)\b|\bthe following (?:options|choices|statements)\b|\b(?:all|none) of the "
     r"above\b|(?:以下|下列)[^。？?]{0,12}(?:哪|选项|正确|错误)|\btrue or false\b"
 )
-_OPTION_ANSWER = re.compile(
-    r"[(（]?[A-E][)）:：](?:\s|$)|[A-E]\.$|(?:option|choice|answer) [A-E]\b", re.IGNORECASE
-)
+_OPTION_ANSWER = re.compile(r"[(（]?[A-E][)）:：](?:\s|$)|[A-E]\.$|(?:option|choice|answer) [A-E]\b", re.IGNORECASE)
 _DENIALS = ("not", "n't", "never", "no longer", "不", "未", "没")
 _NEGATION = re.compile(r"n(?:(?<=\bn)(?:ot|ever|o longer)|'t)\b|[不未没]")
 # Begins after no letter, digit or dot and ends before no letter: `i4` and `v.2` hold none.
@@ -76,8 +72,7 @@ _ONE_VALUED = re.compile(
 class DraftInContext:
     """A draft and what it is held against.
 
-    `answers` is every form of its answer, `passages` those its evidence may cite, `seeds` those it
-    was made from.
+    `answers` is every form of its answer, `passages` those its evidence may cite, `seeds` those it was made from.
     """
 
     draft: Draft
@@ -88,18 +83,14 @@ class DraftInContext:
 
 
 def check_drafts(
-    cases: Sequence[DraftInContext],
-    *,
-    known: KnownQuestions,
-    benchmarks: BenchmarkIndex | None = None,
+    cases: Sequence[DraftInContext], *, known: KnownQuestions, benchmarks: BenchmarkIndex | None = None
 ) -> list[Refusal | None]:
     """The first thing that speaks against each draft, or None.
 
     `known` are the questions of the pool, `benchmarks` the questions nobody may train on. Drafts
     are not held against each other: add one to `known` before the next is checked for that.
     """
-    # The order is part of the result: the first failure is the verdict. What looks into an index
-    # comes last.
+    # The order is part of the result: the first failure is the verdict. What looks into an index comes last.
     checks: list[Callable[[DraftInContext], Refusal | None]] = [
         lambda case: check_lengths(case.draft),
         lambda case: check_knowledge_points(case.draft),
@@ -116,9 +107,7 @@ def check_drafts(
     return find_first_refusals(cases, checks)
 
 
-def find_first_refusals(
-    cases: Sequence[T], checks: Iterable[Callable[[T], Refusal | None]]
-) -> list[Refusal | None]:
+def find_first_refusals(cases: Sequence[T], checks: Iterable[Callable[[T], Refusal | None]]) -> list[Refusal | None]:
     """The first refusal that the checks have for each case, or None."""
     # Check after check over all cases, not case after case: a check's code and tables are then at
     # hand for the next case. Made-up drafts a second: 3,315 case by case, 4,691 check by check.
@@ -162,8 +151,7 @@ def check_knowledge_points(draft: Draft) -> Refusal | None:
         return make_refusal("knowledge_points_number", f"{len(points)} knowledge points")
     if len(set(map(fact_key, points))) < len(points):
         return make_refusal("knowledge_points_repeated", " | ".join(points))
-    # Two statements contradict only where one holds a negation or both a number, so most pairs
-    # are never compared.
+    # Two statements contradict only where one holds a negation or both a number, so most pairs are never compared.
     text = "\n".join(points)
     denied = any(map(text.__contains__, _DENIALS)) and _NEGATION.search(text)
     compared = points if denied else [point for point in points if _NUMBER.search(point)]
@@ -175,9 +163,7 @@ def check_knowledge_points(draft: Draft) -> Refusal | None:
 
 def statements_contradict(one: str, other: str) -> bool:
     """Is one the other's denial, or do they give one property of one thing two numbers?"""
-    if _without_negation(one) == _without_negation(other) and (
-        _NEGATION.search(one) or _NEGATION.search(other)
-    ):
+    if _without_negation(one) == _without_negation(other) and (_NEGATION.search(one) or _NEGATION.search(other)):
         return True
     shared = _up_to_single_valued(one)
     if one == other or not shared or not other.startswith(shared):
@@ -273,9 +259,7 @@ def check_evidence(draft: Draft, passages: Mapping[str, Passage]) -> Refusal | N
     return None
 
 
-def check_not_seed_copy(
-    draft: Draft, answers: Sequence[str], seeds: Sequence[Seed]
-) -> Refusal | None:
+def check_not_seed_copy(draft: Draft, answers: Sequence[str], seeds: Sequence[Seed]) -> Refusal | None:
     """The question is not one of its own seeds again."""
     wording, ours = read_sentence_words(draft.question), normalise_answers(answers)
     for seed in seeds:
@@ -289,17 +273,13 @@ def check_not_seed_copy(
     return None
 
 
-def check_uncontaminated(
-    draft: Draft, answers: Sequence[str], benchmarks: BenchmarkIndex | None
-) -> Refusal | None:
+def check_uncontaminated(draft: Draft, answers: Sequence[str], benchmarks: BenchmarkIndex | None) -> Refusal | None:
     """The question is none of a benchmark's."""
     found = benchmarks.find_match(draft.question, answers) if benchmarks else None
     return make_refusal("contaminated", f"{found.name}: {found.question}") if found else None
 
 
-def check_near_duplicate(
-    draft: Draft, answers: Sequence[str], known: KnownQuestions
-) -> Refusal | None:
+def check_near_duplicate(draft: Draft, answers: Sequence[str], known: KnownQuestions) -> Refusal | None:
     """The question is not in the pool already."""
     found = known.find_match(draft.question, answers)
     return make_refusal("near_duplicate", f"{found.name}: {found.question}") if found else None

@@ -1,8 +1,7 @@
 """Judges who see a draft's passages, and attempts that do not see its answer (our design).
 
-Several judgements make one ruling, in which a quote counts only where it stands in a passage.
-Synthesis and ``kdos verify`` ask alike; who is asked is an argument (`Ask`), so that nothing here
-knows a model.
+Several judgements make one ruling, in which a quote counts only where it stands in a passage. Synthesis and ``kdos
+verify`` ask alike; who is asked is an argument (`Ask`), so that nothing here knows a model.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -58,8 +57,7 @@ def combine_judgements(
 ) -> Ruling:
     """The ruling of all judges that could be read: each check and criterion by majority.
 
-    `names` are the checks and criteria that count: a draft without knowledge points is not judged
-    by them.
+    `names` are the checks and criteria that count: a draft without knowledge points is not judged by them.
     """
     read = [one for one in judgements if isinstance(one, Judgement)]
     if not read:
@@ -69,8 +67,7 @@ def combine_judgements(
     judged = list(zip(read, misquoted, strict=True))
     counted = [name for name in CHECKS | CRITERIA if name in names]
     passed = {
-        name: sum(one.passed[name] and name not in wrong for one, wrong in judged) / len(read)
-        for name in counted
+        name: sum(one.passed[name] and name not in wrong for one, wrong in judged) / len(read) for name in counted
     }
     misquotes = tuple(name for wrong in misquoted for name in wrong if name in counted)
     failed = next((name for name, share in passed.items() if share <= MAJORITY), None)
@@ -92,9 +89,7 @@ def _find_misquoted_criteria(judgement: Judgement, passages: Sequence[Passage]) 
     )
 
 
-def check_attempts_agree(
-    answers: Sequence[str], attempts: Sequence[str | Refusal]
-) -> Refusal | None:
+def check_attempts_agree(answers: Sequence[str], attempts: Sequence[str | Refusal]) -> Refusal | None:
     """Do attempts that did not see our answer agree with it? `answers` are its forms.
 
     Attempts that all end in "I do not know" say that the passages do not hold the knowledge.
@@ -137,8 +132,7 @@ def review_cases(
     """Each owner with the ruling on its case, in order; an owner without a case costs nothing.
 
     A stream in and a stream out: requests of later cases go out while replies to earlier ones are
-    awaited. Each case is shown to `judges` judges, and its question answered unseen `attempts`
-    times.
+    awaited. Each case is shown to `judges` judges, and its question answered unseen `attempts` times.
     """
     asked = (
         ((number, owner, case), request)

@@ -57,17 +57,12 @@ class SimilarityThresholds:
     other_answer: float
 
 
-# Measured on 29,133 benchmark questions and 20,000 clean ones (checks_contamination.json): the
-# benchmark thresholds find 0.942 of lightly reworded questions with precision 0.993. They can be
-# lower than the pool's because names must agree first: without `differ_by_names` they convicted
-# templates about other people with the same answer.
-POOL_THRESHOLDS = SimilarityThresholds(
-    same_fact=0.75, same_answer=0.8, answer_unknown=0.85, other_answer=0.95
-)
+# Measured on 29,133 benchmark questions and 20,000 clean ones (checks_contamination.json): the benchmark thresholds
+# find 0.942 of lightly reworded questions with precision 0.993. They can be lower than the pool's because names must
+# agree first: without `differ_by_names` they convicted templates about other people with the same answer.
+POOL_THRESHOLDS = SimilarityThresholds(same_fact=0.75, same_answer=0.8, answer_unknown=0.85, other_answer=0.95)
 """For the pool: a distinct question lost is worse than a close one kept."""
-BENCHMARK_THRESHOLDS = SimilarityThresholds(
-    same_fact=0.3, same_answer=0.65, answer_unknown=0.75, other_answer=0.9
-)
+BENCHMARK_THRESHOLDS = SimilarityThresholds(same_fact=0.3, same_answer=0.65, answer_unknown=0.75, other_answer=0.9)
 """For benchmarks: a question kept by mistake spoils a score."""
 
 

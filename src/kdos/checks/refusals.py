@@ -34,9 +34,7 @@ REASONS: dict[str, ErrorClass] = {
     reason: error_class for error_class, reasons in _BY_CLASS.items() for reason in reasons
 }
 """Reason → class. The classes are KDoS Fig. 7's; which reason falls under which is our design."""
-NOT_REWRITABLE = frozenset(
-    {"no_reply", "no_draft", "unanswerable", *_BY_CLASS[ErrorClass.DISTRIBUTION]}
-)
+NOT_REWRITABLE = frozenset({"no_reply", "no_draft", "unanswerable", *_BY_CLASS[ErrorClass.DISTRIBUTION]})
 """Reasons for which the same group is not asked again: the fault is not in the writing."""
 
 

@@ -127,8 +127,7 @@ def is_abstract_sentence(sentence: str, entities: Sequence[str], *, asked_for: s
     answered = asked_for != "" and _names_instance(asked_for)
     if sentence.islower() or not _CASED.search(sentence):
         return not answered and _ABSTRACT.search(sentence) is not None
-    # From here on the sentence has capitals and none of them inside it: no name, unless it begins
-    # with one.
+    # From here on the sentence has capitals and none of them inside it: no name, unless it begins with one.
     if _ABSTRACT.search(sentence):
         return True
     if answered or (asked_for and _ASKS_FOR_INSTANCE.search(sentence)):

@@ -20,32 +20,18 @@ EXAMPLE_CHARS = 90
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of the command."""
     parser.add_argument("file", metavar="FILE", help="a table, a folder, hf:NAME or a .npy")
-    parser.add_argument(
-        "--points", type=Path, metavar="OUT.parquet", help="write each row's density and cell"
-    )
-    parser.add_argument(
-        "--compare", metavar="OTHER", help="a second dataset, measured in the space of the first"
-    )
-    parser.add_argument(
-        "--picture", type=Path, metavar="OUT.png", help="draw the dataset in two dimensions"
-    )
+    parser.add_argument("--points", type=Path, metavar="OUT.parquet", help="write each row's density and cell")
+    parser.add_argument("--compare", metavar="OTHER", help="a second dataset, measured in the space of the first")
+    parser.add_argument("--picture", type=Path, metavar="OUT.png", help="draw the dataset in two dimensions")
     add_measuring_arguments(parser)
 
 
 def add_measuring_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments that say how a dataset is measured."""
-    parser.add_argument(
-        "--field", help="the field with the text or vector (default: the likeliest)"
-    )
-    parser.add_argument(
-        "--embed", default="lexical", help="lexical, minilm or sentence-transformers:NAME"
-    )
-    parser.add_argument(
-        "--dim", type=int, help="centre and reduce to so many dimensions (texts: 64; vectors: not)"
-    )
-    parser.add_argument(
-        "--normalize", action="store_true", help="scale vectors to unit length (texts always are)"
-    )
+    parser.add_argument("--field", help="the field with the text or vector (default: the likeliest)")
+    parser.add_argument("--embed", default="lexical", help="lexical, minilm or sentence-transformers:NAME")
+    parser.add_argument("--dim", type=int, help="centre and reduce to so many dimensions (texts: 64; vectors: not)")
+    parser.add_argument("--normalize", action="store_true", help="scale vectors to unit length (texts always are)")
     parser.add_argument("--cells", type=int, help="cells of the codebook (default: rows/64)")
     parser.add_argument("--k", type=int, default=10, help="neighbours that tell a density")
     parser.add_argument("--random-seed", type=int, default=0)
@@ -83,9 +69,7 @@ def main(args: argparse.Namespace) -> None:
         show_measurement(summary, *measured.extreme_cells(SHOWN_CELLS))
 
 
-def show_measurement(
-    summary: dict[str, Any], thin: list[CellView], crowded: list[CellView]
-) -> None:
+def show_measurement(summary: dict[str, Any], thin: list[CellView], crowded: list[CellView]) -> None:
     """The measurement for the eye, on stderr."""
     low, high = summary["log10_density_ci"]
     print_status(

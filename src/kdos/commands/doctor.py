@@ -12,7 +12,6 @@ from kdos.terminal import print_json, print_status
 
 LEDGER_BYTES_PER_CALL = 4096
 """What a call leaves in the ledger, as measured with two passages in its prompt."""
-
 RUN_BYTES_PER_SAMPLE = 20_000
 """What a sample leaves in the other files of a run, vectors of its knowledge points included."""
 
@@ -34,12 +33,7 @@ def main(args: argparse.Namespace) -> int:
             print_status(f"     {check.advice}")
     well = all(check.ok for check in checks)
     print_json(
-        {
-            "ok": well,
-            "checks": [
-                {"name": c.name, "ok": c.ok, "found": c.found, "advice": c.advice} for c in checks
-            ],
-        }
+        {"ok": well, "checks": [{"name": c.name, "ok": c.ok, "found": c.found, "advice": c.advice} for c in checks]}
     )
     return 0 if well else 1
 

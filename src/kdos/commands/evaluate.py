@@ -20,12 +20,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_benchmark_arguments(parser)
     add_answerer_arguments(parser)
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="where scores go")
-    parser.add_argument(
-        "--against", type=Path, metavar="DIR", help="another evaluation to compare with"
-    )
-    parser.add_argument(
-        "--run", type=Path, metavar="RUN", help="place the questions on the map of this run"
-    )
+    parser.add_argument("--against", type=Path, metavar="DIR", help="another evaluation to compare with")
+    parser.add_argument("--run", type=Path, metavar="RUN", help="place the questions on the map of this run")
     parser.add_argument("--random-seed", type=int, default=0, help="of examples and intervals")
     parser.add_argument("--json", action="store_true", help="nothing for the eye on stderr")
 
@@ -39,12 +35,8 @@ def add_benchmark_arguments(parser: argparse.ArgumentParser) -> None:
         help=f"rows with id, question, answers; or one of {', '.join(BENCHMARKS)}",
     )
     parser.add_argument("--limit", type=int, default=0, help="only the first so many questions")
-    parser.add_argument(
-        "--examples", metavar="NAME|FILE", help="questions of a training split, shown as examples"
-    )
-    parser.add_argument(
-        "--shots", type=int, default=SHOTS, help=f"how many examples (default: {SHOTS})"
-    )
+    parser.add_argument("--examples", metavar="NAME|FILE", help="questions of a training split, shown as examples")
+    parser.add_argument("--shots", type=int, default=SHOTS, help=f"how many examples (default: {SHOTS})")
 
 
 def add_answerer_arguments(parser: argparse.ArgumentParser) -> None:
@@ -55,16 +47,11 @@ def add_answerer_arguments(parser: argparse.ArgumentParser) -> None:
     who.add_argument("--transformers", metavar="MODEL", help="a causal model: a folder or name")
     parser.add_argument("--model", metavar="NAME", help="the model's name at --endpoint")
     parser.add_argument("--key-env", metavar="VAR", help="environment variable with its key")
-    parser.add_argument(
-        "--judge-endpoint", metavar="URL", help="a server whose model grades the answers"
-    )
+    parser.add_argument("--judge-endpoint", metavar="URL", help="a server whose model grades the answers")
     parser.add_argument("--judge-model", metavar="NAME", help="the model that grades")
     parser.add_argument("--judge-key-env", metavar="VAR", help="environment variable with its key")
     parser.add_argument(
-        "--concurrency",
-        type=int,
-        default=CONCURRENCY,
-        help=f"requests in flight at most (default: {CONCURRENCY})",
+        "--concurrency", type=int, default=CONCURRENCY, help=f"requests in flight at most (default: {CONCURRENCY})"
     )
 
 
@@ -102,10 +89,7 @@ def read_server(args: argparse.Namespace, url: str, model: str, key: str) -> Eng
     if getattr(args, url) is None:
         return None
     return answering_engine(
-        getattr(args, url),
-        getattr(args, model),
-        key_env=getattr(args, key),
-        concurrency=args.concurrency,
+        getattr(args, url), getattr(args, model), key_env=getattr(args, key), concurrency=args.concurrency
     )
 
 
@@ -117,9 +101,7 @@ def show_scores(summary: Mapping[str, Any]) -> None:
     for name in METRICS:
         if summary[name] is not None:
             low, high = summary["intervals"][name]
-            print_status(
-                f"  {name:<9} {summary[name]:.3f}  (95 % between {low:.3f} and {high:.3f})"
-            )
+            print_status(f"  {name:<9} {summary[name]:.3f}  (95 % between {low:.3f} and {high:.3f})")
     if "grades" in summary:
         shares = (f"{share:.3f} {grade}" for grade, share in summary["grades"].items())
         print_status(f"  the judge: {', '.join(shares)}")
@@ -133,6 +115,4 @@ def show_scores(summary: Mapping[str, Any]) -> None:
     for part in summary.get("by_density", ()):
         low, high = part["log10_density"]
         right = "none scored" if part["correct"] is None else f"{part['correct']:.3f} correct"
-        print_status(
-            f"  log10 density {low:+.1f} to {high:+.1f}: {right}, {part['questions']} questions"
-        )
+        print_status(f"  log10 density {low:+.1f} to {high:+.1f}: {right}, {part['questions']} questions")

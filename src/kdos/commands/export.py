@@ -21,20 +21,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="share of the documents to hold out with all their samples (default: none)",
     )
     parser.add_argument("--random-seed", type=int, default=0, help="of the split and the packing")
-    parser.add_argument(
-        "--tokenizer",
-        type=Path,
-        help="text: pack for this tokenizer.json or Hugging Face folder",
-    )
+    parser.add_argument("--tokenizer", type=Path, help="text: pack for this tokenizer.json or Hugging Face folder")
     parser.add_argument(
         "--length",
         type=int,
         default=SEQUENCE_TOKENS,
         help=f"text: tokens of a packed sequence (default: {SEQUENCE_TOKENS})",
     )
-    parser.add_argument(
-        "--end-token", help="text: ends a document (default: the tokenizer's eos_token)"
-    )
+    parser.add_argument("--end-token", help="text: ends a document (default: the tokenizer's eos_token)")
 
 
 def main(args: argparse.Namespace) -> None:

@@ -30,9 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=0.5,
         help="the target is popularity^BETA: 1 popularity, 0 coverage (default: 0.5)",
     )
-    parser.add_argument(
-        "--discipline", metavar="FIELD", help="a field that names each sample's discipline"
-    )
+    parser.add_argument("--discipline", metavar="FIELD", help="a field that names each sample's discipline")
     parser.add_argument(
         "--boost",
         action="append",

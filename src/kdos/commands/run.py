@@ -13,9 +13,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What `kdos run` takes."""
     parser.add_argument("config", type=Path, metavar="CONFIG.yaml")
     parser.add_argument("--out", type=Path, help="the run's folder (default: runs/NAME)")
-    parser.add_argument(
-        "--cache", type=Path, metavar="FILE", help="a ledger that runs share: nothing paid twice"
-    )
+    parser.add_argument("--cache", type=Path, metavar="FILE", help="a ledger that runs share: nothing paid twice")
     parser.add_argument("--workers", type=int, help="processes for what this machine computes")
 
 

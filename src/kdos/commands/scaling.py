@@ -45,13 +45,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of the command."""
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
     fit = actions.add_parser("fit", help="from measurements of small models to a law")
-    fit.add_argument(
-        "file", metavar="MEASUREMENTS", help=f"a table of {', '.join(MEASUREMENT_COLUMNS)}"
-    )
+    fit.add_argument("file", metavar="MEASUREMENTS", help=f"a table of {', '.join(MEASUREMENT_COLUMNS)}")
     fit.add_argument("--out", type=Path, metavar="LAW.json", help="write the law, to plan with")
-    fit.add_argument(
-        "--holdout-largest", action="store_true", help="test the law of the others on it as well"
-    )
+    fit.add_argument("--holdout-largest", action="store_true", help="test the law of the others on it as well")
     fit.add_argument(
         "--values",
         type=int,
@@ -61,9 +57,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     fit.add_argument("--random-seed", type=int, default=0, help="of the intervals")
     fit.add_argument("--json", action="store_true", help="nothing for the eye on stderr")
     fit.set_defaults(act=_fit_command)
-    _add_plan_arguments(
-        actions.add_parser("plan", help="from a law to what a large model is taught")
-    )
+    _add_plan_arguments(actions.add_parser("plan", help="from a law to what a large model is taught"))
 
 
 def _add_plan_arguments(parser: argparse.ArgumentParser) -> None:
@@ -90,9 +84,7 @@ def _add_plan_arguments(parser: argparse.ArgumentParser) -> None:
         help=f"share of tokens for what the model knew before (default: {REPLAY_SHARE})",
     )
     parser.add_argument("--config", type=Path, metavar="RUN.yaml", help="a run to plan for")
-    parser.add_argument(
-        "--out", type=Path, metavar="OUT.yaml", help="write that run with the plan's budget"
-    )
+    parser.add_argument("--out", type=Path, metavar="OUT.yaml", help="write that run with the plan's budget")
     parser.add_argument("--json", action="store_true", help="nothing for the eye on stderr")
     parser.set_defaults(act=_plan_command)
 
@@ -163,8 +155,7 @@ def _read_law(path: Path) -> Law:
     try:
         value = read_json_file(path)
         value["fits"] = tuple(
-            FittedForm(fit["form"], np.array(fit["parameters"]), np.array(fit["draws"]))
-            for fit in value["fits"]
+            FittedForm(fit["form"], np.array(fit["parameters"]), np.array(fit["draws"])) for fit in value["fits"]
         )
         value.update({name: tuple(value[name]) for name in ("sizes", "budgets")})
         value.update(peak_ratio=IntervalEstimate(**value["peak_ratio"]))
@@ -177,15 +168,12 @@ def _read_cells(path: str) -> list[ExperimentCell]:
     """The runs of a table of measurements, one cell for each size and budget."""
     batches = list(read_table_rows(path, columns=MEASUREMENT_COLUMNS))
     params, presentations, facts, recall, seeds = (
-        np.concatenate([_number_column(rows, name) for rows in batches])
-        for name in MEASUREMENT_COLUMNS
+        np.concatenate([_number_column(rows, name) for rows in batches]) for name in MEASUREMENT_COLUMNS
     )
     whole = np.stack([params, presentations, facts, seeds], axis=1).astype(np.int64)
     places, cell = np.unique(whole[:, :2], axis=0, return_inverse=True)
     return [
-        ExperimentCell(
-            int(size), int(budget), whole[cell == n, 2], recall[cell == n], whole[cell == n, 3]
-        )
+        ExperimentCell(int(size), int(budget), whole[cell == n, 2], recall[cell == n], whole[cell == n, 3])
         for n, (size, budget) in enumerate(places)
     ]
 
@@ -200,9 +188,7 @@ def _number_column(rows: Rows, name: str) -> Float64Array:
         if not _is_possible_value(name, value):
             wanted = "a share in [0, 1]" if name == "recall" else "a whole number"
             least = "" if name in ("recall", "random_seed") else " of at least 1"
-            raise rows.row_error(
-                row, f"must be {wanted}{least}. Got {text!r}. Measure this run again", field=name
-            )
+            raise rows.row_error(row, f"must be {wanted}{least}. Got {text!r}. Measure this run again", field=name)
         found.append(value)
     return np.array(found)
 
@@ -223,19 +209,14 @@ def _measurement_advice(cell: ExperimentCell, values: int) -> str:
     )
 
 
-def _summarise_fit(
-    law: Law, collapses: Sequence[Collapse], held: Sequence[HeldOutCell]
-) -> dict[str, Any]:
+def _summarise_fit(law: Law, collapses: Sequence[Collapse], held: Sequence[HeldOutCell]) -> dict[str, Any]:
     """A fit in numbers; counts are of distinct facts."""
     return {
         "forms": {fit.form: fit.parameters for fit in law.fits},
         "left_out_error": law.errors,
         "residual": law.residual,
         "peak_ratio": asdict(law.peak_ratio),
-        "cells": [
-            {key: value for key, value in asdict(one).items() if key != "draws"}
-            for one in collapses
-        ],
+        "cells": [{key: value for key, value in asdict(one).items() if key != "draws"} for one in collapses],
         "holdout": [asdict(one) for one in held],
     }
 
@@ -264,10 +245,7 @@ def _show_plan(plan: InfusionPlan) -> None:
             "larger models before you spend on it."
         )
     if prediction.capped:
-        print_status(
-            f"the law promised more than 2 bits a parameter: capped at "
-            f"{prediction.capacity:,.0f} facts."
-        )
+        print_status(f"the law promised more than 2 bits a parameter: capped at {prediction.capacity:,.0f} facts.")
 
 
 def _show_fit(summary: dict[str, Any]) -> None:

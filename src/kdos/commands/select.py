@@ -21,16 +21,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--out", type=Path, required=True, metavar="OUT.parquet")
     parser.add_argument(
-        "--dedup",
-        choices=DEDUP_MODES,
-        default="off",
-        help="leave out rows that repeat an earlier one",
+        "--dedup", choices=DEDUP_MODES, default="off", help="leave out rows that repeat an earlier one"
     )
     parser.add_argument(
-        "--similar",
-        type=float,
-        default=NEAR_DUPLICATE_JACCARD,
-        help="what --dedup near calls a repeat, in (0, 1]",
+        "--similar", type=float, default=NEAR_DUPLICATE_JACCARD, help="what --dedup near calls a repeat, in (0, 1]"
     )
     parser.add_argument("--weight", metavar="FIELD", help="numbers that make rows likelier")
     parser.add_argument("--cap", type=int, metavar="N", help="the most rows of one cell")

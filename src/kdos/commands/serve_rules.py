@@ -11,14 +11,7 @@ from kdos.tasks.judge import GRADE_PROMPT, JUDGE_PROMPT, RECALL_PROMPT
 from kdos.tasks.synthesize import SYNTHESIZE_PROMPT
 from kdos.terminal import print_json, print_status
 
-PROMPTS = (
-    SEED_PROMPT,
-    EXTRACT_PROMPT,
-    SYNTHESIZE_PROMPT,
-    JUDGE_PROMPT,
-    RECALL_PROMPT,
-    GRADE_PROMPT,
-)
+PROMPTS = (SEED_PROMPT, EXTRACT_PROMPT, SYNTHESIZE_PROMPT, JUDGE_PROMPT, RECALL_PROMPT, GRADE_PROMPT)
 SHARES = {
     "truncate": "answers that are cut off (finish reason length)",
     "garble": "answers whose JSON is damaged",
@@ -40,12 +33,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     for name, what in SHARES.items():
         parser.add_argument(f"--{name}", type=float, default=0.0, help=f"share of {what}")
-    parser.add_argument(
-        "--retry-after", type=float, default=1.0, help="seconds that a 429 or 503 asks to wait"
-    )
-    parser.add_argument(
-        "--no-schema", action="store_true", help="refuse response_format json_schema"
-    )
+    parser.add_argument("--retry-after", type=float, default=1.0, help="seconds that a 429 or 503 asks to wait")
+    parser.add_argument("--no-schema", action="store_true", help="refuse response_format json_schema")
     parser.add_argument("--random-seed", type=int, default=0, help="draw other faults")
 
 

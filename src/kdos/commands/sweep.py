@@ -24,12 +24,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of the command."""
     parser.add_argument("run", type=Path, metavar="RUN", help="the folder of a finished demo")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="resumes from here")
-    parser.add_argument(
-        "--arms", default=",".join(ARMS), help=f"blind, or targets (default: {','.join(ARMS)})"
-    )
-    parser.add_argument(
-        "--widths", default=SWEEP_WIDTHS, help=f"model widths (default: {SWEEP_WIDTHS})"
-    )
+    parser.add_argument("--arms", default=",".join(ARMS), help=f"blind, or targets (default: {','.join(ARMS)})")
+    parser.add_argument("--widths", default=SWEEP_WIDTHS, help=f"model widths (default: {SWEEP_WIDTHS})")
     parser.add_argument(
         "--presentations",
         type=int,
@@ -37,9 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help=f"facts shown to each model, repeats counted (default: {PRESENTATIONS})",
     )
     parser.add_argument("--seeds", type=int, default=SEEDS, help=f"runs each (default: {SEEDS})")
-    parser.add_argument(
-        "--facts", type=int, default=FACTS, help=f"facts of the universe (default: {FACTS})"
-    )
+    parser.add_argument("--facts", type=int, default=FACTS, help=f"facts of the universe (default: {FACTS})")
     parser.add_argument("--random-seed", type=int, default=0)
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="processes")
 
@@ -73,15 +67,10 @@ def _draw_sweep(table: dict[str, Any], path: Path) -> None:
     panels = figure.subplots(1, 2)
     for size in table["sizes"]:
         rows = {row["arm"]: row for row in size["arms"]}
-        dial = sorted(
-            (rows[a] for a in rows if a in TARGET_EXPONENTS), key=lambda r: r["log10_density"]
-        )
+        dial = sorted((rows[a] for a in rows if a in TARGET_EXPONENTS), key=lambda r: r["log10_density"])
         for axes, key in zip(panels, ("paraphrase_recall", "loss"), strict=True):
             (line,) = axes.plot(
-                [row["log10_density"] for row in dial],
-                [row[key] for row in dial],
-                "o-",
-                label=f"{size['params']:,}",
+                [row["log10_density"] for row in dial], [row[key] for row in dial], "o-", label=f"{size['params']:,}"
             )
             for arm, mark in REFERENCE_MARKERS.items():
                 if arm in rows:
@@ -97,9 +86,7 @@ def _draw_sweep(table: dict[str, Any], path: Path) -> None:
 
 
 def _show_sweep(table: dict[str, Any]) -> None:
-    print_status(
-        f"{table['facts']:,} facts, {table['presentations']:,} presentations to each model"
-    )
+    print_status(f"{table['facts']:,} facts, {table['presentations']:,} presentations to each model")
     for size in table["sizes"]:
         print_status(f"{size['params']:,} parameters, best on the search split: {size['best']}")
         for row in size["arms"]:

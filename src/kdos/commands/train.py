@@ -50,9 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _add_proxy_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--widths",
-        default=PROXY_WIDTHS,
-        help=f"model widths, smallest first (default: {PROXY_WIDTHS})",
+        "--widths", default=PROXY_WIDTHS, help=f"model widths, smallest first (default: {PROXY_WIDTHS})"
     )
     parser.add_argument(
         "--presentations",
@@ -60,16 +58,11 @@ def _add_proxy_arguments(parser: argparse.ArgumentParser) -> None:
         default=PRESENTATIONS,
         help=f"facts shown to each model, repeats counted (default: {PRESENTATIONS})",
     )
-    parser.add_argument(
-        "--points", type=int, default=POINTS, help=f"counts of facts a cell (default: {POINTS})"
-    )
+    parser.add_argument("--points", type=int, default=POINTS, help=f"counts of facts a cell (default: {POINTS})")
     parser.add_argument("--seeds", type=int, default=SEEDS, help=f"runs each (default: {SEEDS})")
     parser.add_argument("--subjects", type=int, default=SUBJECTS, help="names of the made-up world")
     parser.add_argument(
-        "--together",
-        type=int,
-        default=MODELS_PER_GROUP,
-        help=f"models a program (default: {MODELS_PER_GROUP})",
+        "--together", type=int, default=MODELS_PER_GROUP, help=f"models a program (default: {MODELS_PER_GROUP})"
     )
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="processes")
 
@@ -77,9 +70,7 @@ def _add_proxy_arguments(parser: argparse.ArgumentParser) -> None:
 def _add_model_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--facts", metavar="FILE", help=f"a table of {', '.join(TRIPLE_FIELDS)}")
     parser.add_argument("--base", metavar="FILE", help="facts that the model is to keep, likewise")
-    parser.add_argument(
-        "--exposures", type=int, default=EXPOSURES, help=f"of each fact (default: {EXPOSURES})"
-    )
+    parser.add_argument("--exposures", type=int, default=EXPOSURES, help=f"of each fact (default: {EXPOSURES})")
     parser.add_argument(
         "--replay-share",
         type=float,
@@ -136,9 +127,7 @@ def parse_widths(text: str) -> tuple[int, ...]:
     except ValueError:
         widths = ()
     if not widths or min(widths) < 1 or list(widths) != sorted(set(widths)):
-        raise UsageError(
-            f"--widths must be numbers like {PROXY_WIDTHS}, smallest first. Got {text!r}."
-        )
+        raise UsageError(f"--widths must be numbers like {PROXY_WIDTHS}, smallest first. Got {text!r}.")
     return widths
 
 
@@ -172,8 +161,7 @@ def _continued_training(args: argparse.Namespace) -> ContinuedTraining:
         raise UsageError("--model needs --facts: the table of what it is taught.")
     if not 0 <= args.replay_share < 1 or not args.rate > 0:
         raise UsageError(
-            "--replay-share must be in [0, 1) and --rate more than 0. "
-            f"Got {args.replay_share} and {args.rate}."
+            f"--replay-share must be in [0, 1) and --rate more than 0. Got {args.replay_share} and {args.rate}."
         )
     return ContinuedTraining(
         _read_triples(args.facts),

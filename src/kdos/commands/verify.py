@@ -29,12 +29,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="a file, folder or name of questions nobody may train on; may be given again",
     )
-    parser.add_argument(
-        "--judges", type=int, default=0, metavar="K", help="ask K judges; needs a passage"
-    )
-    parser.add_argument(
-        "--attempts", type=int, default=0, metavar="K", help="answer K times unseen; needs --url"
-    )
+    parser.add_argument("--judges", type=int, default=0, metavar="K", help="ask K judges; needs a passage")
+    parser.add_argument("--attempts", type=int, default=0, metavar="K", help="answer K times unseen; needs --url")
     parser.add_argument("--url", help="an OpenAI-compatible endpoint (default: the rules engine)")
     parser.add_argument("--model", help="the model's name at the endpoint")
     parser.add_argument("--key-env", metavar="NAME", help="the environment variable with the key")

@@ -12,29 +12,10 @@ from kdos.density.stream import (
     measure_sampled_dataset,
     sample_rows,
 )
-from kdos.density.summary import (
-    CellView,
-    compare_datasets,
-    density_summary,
-    thinnest_and_densest_cells,
-)
+from kdos.density.summary import CellView, compare_datasets, density_summary, thinnest_and_densest_cells
 
 __all__ = [
-    "CellView",
-    "EmbedTexts",
-    "Reference",
-    "RowDensities",
-    "SampledSpace",
-    "Space",
-    "cell_log_density",
-    "compare_datasets",
-    "density_summary",
-    "effective_cells",
-    "find_copies",
-    "fit_space",
-    "measure_density",
-    "measure_other_dataset",
-    "measure_sampled_dataset",
-    "sample_rows",
-    "thinnest_and_densest_cells",
-]
+    "CellView", "EmbedTexts", "Reference", "RowDensities", "SampledSpace", "Space", "cell_log_density",
+    "compare_datasets", "density_summary", "effective_cells", "find_copies", "fit_space", "measure_density",
+    "measure_other_dataset", "measure_sampled_dataset", "sample_rows", "thinnest_and_densest_cells",
+]  # fmt: skip

@@ -13,7 +13,6 @@ from kdos.errors import SpaceMismatchError
 
 WINSORISED_SHARE = 0.005
 """The share of reference densities at either end that is pulled in before they make volumes."""
-
 SAMPLED_MEMBERS = 32
 """Points of a cell that speak for it: Spearman 0.987 with the truth in our prototype."""
 UNITS_PER_NAT = 2**20
@@ -100,11 +99,7 @@ class Profile:
 
 
 def build_profile(
-    cells: Int32Array,
-    space: Space,
-    *,
-    log_density: Float64Array | None = None,
-    distinct: Int64Array | None = None,
+    cells: Int32Array, space: Space, *, log_density: Float64Array | None = None, distinct: Int64Array | None = None
 ) -> Profile:
     """The profile of points that lie in `cells`.
 
@@ -138,9 +133,7 @@ class PoolLevel:
     gini: float
 
 
-def measure_pool_level(
-    pool: Profile, log_density: Float64Array, *, random_seed: int = 0
-) -> PoolLevel:
+def measure_pool_level(pool: Profile, log_density: Float64Array, *, random_seed: int = 0) -> PoolLevel:
     """Sum a pool up: its profile, and the log density (nats) of each distinct point."""
     rng = keyed_generator(random_seed, "density", "pool_level")
     log10 = log_density / np.log(10)
@@ -155,9 +148,7 @@ def measure_pool_level(
     )
 
 
-def _binned_bootstrap_interval(
-    values: Float64Array, rng: np.random.Generator
-) -> tuple[float, float]:
+def _binned_bootstrap_interval(values: Float64Array, rng: np.random.Generator) -> tuple[float, float]:
     """The 95 % bootstrap interval of the mean, from groups of like values.
 
     SciPy's bootstrap draws every value in every resample, n * 1,000 draws; here a resample draws

@@ -26,9 +26,8 @@ MAX_FLAT_CELLS = 1024
 # Groups that the nearest cells of a cell are looked for in: 99.98 of 100 are found, in 0.7 s where
 # all pairs took 1.5 (10^6 points). Among nine groups too much was lost: border 0.007, not 0.0000.
 PROBED_GROUPS = 16
-# Cells next to each cell of a block that are looked at for the nearest centroid. 190 to 300 are
-# looked at so, and 125 groups, in place of 1,125; it is the nearest of all for 95.7 and 96.7 of 100
-# points (topics, mixture).
+# Cells next to each cell of a block that are looked at for the nearest centroid. 190 to 300 are looked at so, and 125
+# groups, in place of 1,125; it is the nearest of all for 95.7 and 96.7 of 100 points (topics, mixture).
 NEAR_CELLS = 48
 # Training points: 32 for each cell, but where these would be more than 2^18, down to 16. For 10^6
 # points 16 and five rounds take 1.9 s where 32 and six took 4.8, for 2 % more inertia and no worse
@@ -54,9 +53,8 @@ NEAR_PER_PROBE = 6
 class Codebook:
     """Centroids, shape (n_cells, dim), in groups: group g is `centroids[groups[g]:groups[g + 1]]`.
 
-    Training numbers cells, and groups, so that those with numbers close by are close by; each
-    group's cells, in runs of up to `CELLS_PER_BLOCK`, make blocks, whose points are searched for
-    together, among one list of near cells.
+    Training numbers cells, and groups, so that those with numbers close by are close by; each group's cells, in runs
+    of up to `CELLS_PER_BLOCK`, make blocks, whose points are searched for together, among one list of near cells.
 
     The cell of a point is that of the nearest centroid among the cells of a block and the
     `NEAR_CELLS` next to each of them: the block of the nearest centroid in the nearest group. Ties
@@ -165,19 +163,13 @@ def _prepend_own_row(table: Int32Array) -> CsrLists:
 
 
 def extend_short_lists(
-    near_cells: CsrLists,
-    codebook: Codebook,
-    query_counts: Int64Array,
-    cell_sizes: Int64Array,
-    needed: int,
+    near_cells: CsrLists, codebook: Codebook, query_counts: Int64Array, cell_sizes: Int64Array, needed: int
 ) -> CsrLists:
     """The lists of near cells, longer where a block with queries would find fewer than `needed`
     points; `query_counts` and `cell_sizes`, shape (n_cells,), count queries and points by cell."""
     # Nearly every block holds enough by itself; only the others' lists are looked at.
     starts = codebook.blocks[:-1]
-    doubtful = (np.add.reduceat(cell_sizes, starts) < needed) & (
-        np.add.reduceat(query_counts, starts) > 0
-    )
+    doubtful = (np.add.reduceat(cell_sizes, starts) < needed) & (np.add.reduceat(query_counts, starts) > 0)
     if not doubtful.any():
         return near_cells
     lists: list[Int32Array] = np.split(near_cells.items, near_cells.offsets[1:-1])
@@ -210,18 +202,14 @@ def order_by_proximity(points: Float32Array) -> Int64Array:
     return order
 
 
-def train_codebook(
-    points: Float32Array, n_cells: int, *, rng: np.random.Generator, normalize: bool
-) -> Codebook:
+def train_codebook(points: Float32Array, n_cells: int, *, rng: np.random.Generator, normalize: bool) -> Codebook:
     """A codebook of `n_cells` cells for distinct points, by k-means on a sample of them.
 
     Past `MAX_FLAT_CELLS` cells the points are first cut into about sqrt(n_cells) groups, and each
     group gets cells in proportion to its points.
     """
     least, most = SAMPLE_PER_CELL
-    sample = _sample_points(
-        points, min(most * n_cells, max(FULL_SAMPLE_POINTS, least * n_cells)), rng
-    )
+    sample = _sample_points(points, min(most * n_cells, max(FULL_SAMPLE_POINTS, least * n_cells)), rng)
     if n_cells <= MAX_FLAT_CELLS:
         centroids = _train_in_one_group(sample, n_cells, rng, normalize)
         return Codebook(centroids, np.array([0, n_cells]))
@@ -244,9 +232,7 @@ def train_codebook(
     return Codebook(centroids[np.concatenate(order)], np.unique(groups))
 
 
-def _train_in_one_group(
-    points: Float32Array, n_cells: int, rng: np.random.Generator, normalize: bool
-) -> Float32Array:
+def _train_in_one_group(points: Float32Array, n_cells: int, rng: np.random.Generator, normalize: bool) -> Float32Array:
     start = _sample_points(points, n_cells, rng)
     members, within = all_in_one_group(len(points)), all_in_one_group(n_cells)
     centroids = _run_lloyd(points, members, start, within, normalize)
@@ -279,11 +265,7 @@ def _allocate_cells(held: Int64Array, wanted: int) -> Int64Array:
 
 
 def _run_lloyd(
-    points: Float32Array,
-    members: CsrLists,
-    centroids: Float32Array,
-    within: CsrLists,
-    normalize: bool,
+    points: Float32Array, members: CsrLists, centroids: Float32Array, within: CsrLists, normalize: bool
 ) -> Float32Array:
     """Lloyd's algorithm in every group at once: `members` lists its points, `within` its centroids.
 
@@ -292,9 +274,7 @@ def _run_lloyd(
     own = one_group_each(len(members))
     for _ in range(LLOYD_ITERATIONS):
         origins = _mean_centroids(centroids, within)
-        found = nearest_in_groups(
-            points, members, centroids, within, near_groups=own, origins=origins
-        )
+        found = nearest_in_groups(points, members, centroids, within, near_groups=own, origins=origins)
         centroids = _mean_points(points, group_rows_by_cell(found, len(centroids)), centroids)
         if normalize:
             centroids = scale_to_unit_length(centroids)
@@ -323,12 +303,7 @@ def _mean_points(points: Float32Array, groups: CsrLists, before: Float32Array) -
 
 @njit(nogil=True, cache=True)
 def _average_groups(
-    start: int,
-    end: int,
-    points: Float32Array,
-    offsets: Int64Array,
-    rows: Int32Array,
-    means: Float32Array,
+    start: int, end: int, points: Float32Array, offsets: Int64Array, rows: Int32Array, means: Float32Array
 ) -> None:
     total = np.empty(points.shape[1], np.float64)
     for group in range(start, end):

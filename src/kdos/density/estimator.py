@@ -20,10 +20,9 @@ from kdos.threads import run_in_spans
 Number = TypeVar("Number", bound=np.generic)
 
 EULER_GAMMA = 0.5772156649015329
-# How many points a join looks at for each point, about, unless the caller names `probes`: 2^28
-# pairs in all, within these bounds. Spearman with the truth for 10^6 points in a mixture of 4K
-# components: 0.9475 with 1,024 candidates, 0.9484 with 1,536, 0.9485 with 2,048; exact 0.9495. For
-# 10^5 points, with 2,684, it is the exact one to 0.0002.
+# How many points a join looks at for each point, about, unless the caller names `probes`: 2^28 pairs in all, within
+# these bounds. Spearman with the truth for 10^6 points in a mixture of 4K components: 0.9475 with 1,024 candidates,
+# 0.9484 with 1,536, 0.9485 with 2,048; exact 0.9495. For 10^5 points, with 2,684, it is the exact one to 0.0002.
 CANDIDATE_RANGE = 1536, 4096
 JOIN_PAIRS = 2**28
 # Past so many neighbour cells, groups of cells are probed instead.
@@ -119,9 +118,7 @@ def build_index(pool: PointSet, codebook: Codebook, *, probes: int | None = None
     return PointIndex(pool, codebook, group_of_cell, probes, near_cells, rows_by_cell, tiles)
 
 
-def _group_queries(
-    cells: Int32Array, group_of_cell: Int32Array | None, codebook: Codebook
-) -> CsrLists:
+def _group_queries(cells: Int32Array, group_of_cell: Int32Array | None, codebook: Codebook) -> CsrLists:
     searched = cells if group_of_cell is None else group_of_cell[cells]
     return group_rows_by_cell(searched, len(codebook))
 
@@ -165,9 +162,7 @@ def find_neighbours(
     )
 
 
-def _plan_search(
-    pool: PointSet, codebook: Codebook, probes: int | None
-) -> tuple[Codebook, Int32Array | None, int]:
+def _plan_search(pool: PointSet, codebook: Codebook, probes: int | None) -> tuple[Codebook, Int32Array | None, int]:
     """The codebook that a pool is searched by, its cell of each cell of the space, and `probes`.
 
     Few points are searched as one cell; many cells with few points each, group by group.
@@ -197,9 +192,7 @@ def _count_candidates(n_points: int) -> int:
     return min(max(JOIN_PAIRS // n_points, least), most)
 
 
-def log_density_from_radius(
-    radius: Float64Array, intrinsic_dim: float, *, k: int, r_min: float
-) -> Float64Array:
+def log_density_from_radius(radius: Float64Array, intrinsic_dim: float, *, k: int, r_min: float) -> Float64Array:
     """log rho = psi(k) - log V_d - d log max(r_k, r_min) in nats (our design).
 
     psi(k) makes the mean unbiased (Kozachenko and Leonenko 1987).
@@ -255,10 +248,7 @@ def find_copies(points: Float32Array) -> Copies:
 def hash_rows(points: Float32Array) -> UInt64Array:
     """64 bits for each row, equal for equal rows, shape (n,)."""
     hashes = np.empty(len(points), np.uint64)
-    run_in_spans(
-        lambda start, end: _hash_span(start, end, points.view(np.uint32), hashes),
-        np.ones(len(points)),
-    )
+    run_in_spans(lambda start, end: _hash_span(start, end, points.view(np.uint32), hashes), np.ones(len(points)))
     return hashes
 
 

@@ -112,9 +112,7 @@ def _estimate_dimension(index: PointIndex, rng: np.random.Generator) -> float:
     if len(points) < 3:
         return 1.0
     rows = np.sort(rng.choice(len(points), min(DIMENSION_SAMPLE, len(points)), False))
-    found = find_neighbours(
-        PointSet(points[rows], cells[rows]), index, k=3, ranks=(2, 3), search_listed_cells=True
-    )
+    found = find_neighbours(PointSet(points[rows], cells[rows]), index, k=3, ranks=(2, 3), search_listed_cells=True)
     return min(two_nn_dimension(found.distances), float(points.shape[1]))
 
 
@@ -147,9 +145,7 @@ def _choose_cell_count(n_distinct: int, *, n_cells: int | None, k: int) -> int:
     return n_cells
 
 
-def fit_reduction(
-    rows: Float32Array, dim: int | None, rng: np.random.Generator
-) -> tuple[Float32Array, Float32Array]:
+def fit_reduction(rows: Float32Array, dim: int | None, rng: np.random.Generator) -> tuple[Float32Array, Float32Array]:
     """Mean, shape (n_features,), and principal components, shape (n_features, dim).
 
     Both are empty for `dim=None`. A `dim` of n_features or more keeps every direction.

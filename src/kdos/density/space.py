@@ -23,12 +23,11 @@ _NUMBERS = ("embedder", "normalize", "intrinsic_dim", "k", "r_min", "novel_radiu
 class Space:
     """Embedder, centring, reduction and codebook, frozen; densities of two spaces never compare.
 
-    `mean` shape (n_features,) and `components` shape (n_features, dim) are empty where vectors are
-    taken as they are. `centroids` shape (n_cells, dim), in groups that begin at `groups`, shape
-    (n_groups + 1,); `log_volumes` shape (n_cells,), nats, from the reference pool. Radii are
+    `mean` shape (n_features,) and `components` shape (n_features, dim) are empty where vectors are taken as they are.
+    `centroids` shape (n_cells, dim), in groups that begin at `groups`, shape (n_groups + 1,); `log_volumes` shape
+    (n_cells,), nats, from the reference pool. Radii are
     distances in the space: no k-th neighbour is taken to be nearer than `r_min`, and a point whose
-    k-th neighbour in the reference is farther than `novel_radius` (the reference's own 99th
-    percentile) is novel.
+    k-th neighbour in the reference is farther than `novel_radius` (the reference's own 99th percentile) is novel.
     """
 
     embedder: str
@@ -104,9 +103,7 @@ def check_vectors(vectors: npt.ArrayLike) -> Float32Array:
     """The vectors as float32, shape (n, n_features); raises unless they are finite numbers."""
     rows = np.asarray(vectors)
     if rows.ndim != 2 or rows.shape[1] == 0:
-        raise UsageError(
-            f"vectors must have shape (n, dim). Got {rows.shape}. Give one row per point."
-        )
+        raise UsageError(f"vectors must have shape (n, dim). Got {rows.shape}. Give one row per point.")
     if rows.dtype.kind not in "fiu":
         raise UsageError(f"vectors must be real numbers. Got {rows.dtype}. Give float32.")
     rows = np.ascontiguousarray(rows, np.float32)
@@ -114,15 +111,11 @@ def check_vectors(vectors: npt.ArrayLike) -> Float32Array:
         finite = np.isfinite(rows[start : start + _BLOCK_ROWS]).all(1)
         if not finite.all():
             bad = start + int(np.argmin(finite))
-            raise UsageError(
-                f"vectors must be finite. Got NaN or infinity in row {bad}. Drop or mend that row."
-            )
+            raise UsageError(f"vectors must be finite. Got NaN or infinity in row {bad}. Drop or mend that row.")
     return rows
 
 
-def project_rows(
-    rows: Float32Array, mean: Float32Array, components: Float32Array, *, normalize: bool
-) -> Float32Array:
+def project_rows(rows: Float32Array, mean: Float32Array, components: Float32Array, *, normalize: bool) -> Float32Array:
     """Centre, reduce and scale to unit length, block by block; a row of zeros stays zero.
 
     The rows themselves, not copied, where nothing of this is to be done.

@@ -30,7 +30,6 @@ NO_CELL = -1
 """The cell of a row that holds nothing to measure."""
 RESERVOIR_SLACK = 1.25
 """How far the sample may outgrow its size before it is cut back."""
-
 EmbedTexts = Callable[[Sequence[str]], Float32Array]
 """Texts to vectors, shape (n_texts, n_features)."""
 
@@ -128,9 +127,7 @@ def measure_sampled_dataset(fitted: SampledSpace, batches: Iterator[RowBatch]) -
     return measured.finish()
 
 
-def measure_other_dataset(
-    fitted: SampledSpace, batches: Iterator[RowBatch], usable: BoolArray
-) -> RowDensities:
+def measure_other_dataset(fitted: SampledSpace, batches: Iterator[RowBatch], usable: BoolArray) -> RowDensities:
     """Each row of another dataset, measured among the sample; `usable` has shape (n_rows,)."""
     measured = _RowMeasurements(fitted, usable)
     measured.measure_batches(batches, np.ones(measured.n, bool))
@@ -191,9 +188,7 @@ class _RowMeasurements:
         self._novel = np.empty(self.n, bool)
         self._hashes = np.empty(self.n, np.uint64)
 
-    def record(
-        self, rows: Int64Array, points: Float32Array, measured: PointDensities | Reference
-    ) -> None:
+    def record(self, rows: Int64Array, points: Float32Array, measured: PointDensities | Reference) -> None:
         self._cells[rows] = measured.cells
         # Among a sample at rate f a point is f times as dense as among all.
         self._log_density[rows] = measured.log_density - math.log(self._fitted.rate)

@@ -31,9 +31,7 @@ class CellView:
     terms: tuple[str, ...]
 
 
-def density_summary(
-    fitted: SampledSpace, rows: RowDensities, *, random_seed: int
-) -> dict[str, Any]:
+def density_summary(fitted: SampledSpace, rows: RowDensities, *, random_seed: int) -> dict[str, Any]:
     """The JSON of ``kdos density``; densities are log10, shares in [0, 1]."""
     space, usable = fitted.space, fitted.sample.usable
     level = measure_pool_level(rows.profile, rows.distinct_log_density, random_seed=random_seed)
@@ -49,9 +47,7 @@ def density_summary(
     }
 
 
-def compare_datasets(
-    fitted: SampledSpace, rows: RowDensities, other: RowDensities
-) -> dict[str, Any]:
+def compare_datasets(fitted: SampledSpace, rows: RowDensities, other: RowDensities) -> dict[str, Any]:
     """What the first dataset has and the second lacks; shares are of distinct rows, in [0, 1]."""
     ours, theirs = rows.profile.counts, other.profile.counts
     lacking = (theirs == 0) & (ours > 0)
@@ -84,9 +80,7 @@ def thinnest_and_densest_cells(
     return [views[int(cell)] for cell in thin], [views[int(cell)] for cell in dense]
 
 
-def _describe_cells(
-    fitted: SampledSpace, cells: Iterable[int], counts: Int64Array
-) -> dict[int, CellView]:
+def _describe_cells(fitted: SampledSpace, cells: Iterable[int], counts: Int64Array) -> dict[int, CellView]:
     density = cell_log_density(counts, fitted.space) / np.log(10)
     texts = fitted.sample.texts
     common = _count_words(texts[:: -(-len(texts) // KNOWN_TEXTS)] if texts else ())

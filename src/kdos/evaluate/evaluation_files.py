@@ -188,11 +188,7 @@ def read_given_answers(path: Path) -> dict[str, str | None]:
 
 
 def write_evaluation(
-    folder: Path,
-    rows: Iterable[Mapping[str, Any]],
-    summary: Mapping[str, Any],
-    *,
-    cells: pa.Table | None = None,
+    folder: Path, rows: Iterable[Mapping[str, Any]], summary: Mapping[str, Any], *, cells: pa.Table | None = None
 ) -> None:
     """Write a row a question, the summary and the cells if there are any, each file whole."""
     with atomic_file(folder / SCORES_FILE) as file:

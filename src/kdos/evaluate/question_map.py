@@ -62,9 +62,7 @@ def place_questions(questions: Sequence[BenchmarkQuestion], run: Path) -> Questi
         points = space.project(embedder.embed(texts))
     found = measure_density(points, space, among=reference)
     return QuestionPlaces(
-        cells=found.cells,
-        log10_density=found.log_density / math.log(10),
-        novel=found.radius > space.novel_radius,
+        cells=found.cells, log10_density=found.log_density / math.log(10), novel=found.radius > space.novel_radius
     )
 
 
@@ -79,9 +77,7 @@ def _open_run_embedder(folder: RunFolder) -> Generator[Embedder]:
         yield load_embedder(config.embed) or LexicalEmbedder(**read_arrays(folder.embedder)[1])
 
 
-def tabulate_by_cell(
-    rows: Sequence[ScoreRow], places: QuestionPlaces, against: Mapping[str, ScoreRow]
-) -> pa.Table:
+def tabulate_by_cell(rows: Sequence[ScoreRow], places: QuestionPlaces, against: Mapping[str, ScoreRow]) -> pa.Table:
     """One row a cell that holds a question, in the order of the cells (`CELL_SCHEMA`)."""
     correct, difference = _correct_and_difference(rows, against)
     cells, group = np.unique(places.cells, return_inverse=True)

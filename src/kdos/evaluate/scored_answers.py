@@ -20,16 +20,7 @@ from kdos.scoring import (
     macro_mean,
     score_answer,
 )
-from kdos.tasks import (
-    Ask,
-    Grade,
-    Request,
-    ask_grade,
-    ask_recall,
-    pair_replies_in_order,
-    read_grade,
-    read_recall,
-)
+from kdos.tasks import Ask, Grade, Request, ask_grade, ask_recall, pair_replies_in_order, read_grade, read_recall
 
 METRICS = ("em", "f1", "contains", "correct")
 """What a model is compared by; the last one is what we recommend."""
@@ -105,17 +96,11 @@ def measure_losses(
     chats = [_recall_request(question, examples).messages for question in asked]
     golds = [question.answers[0] for question in asked]
     losses = iter(model.answer_losses(list(zip(chats, golds, strict=True))))
-    return [
-        replace(each, loss=next(losses).nats) if each.question.answers else each for each in scored
-    ]
+    return [replace(each, loss=next(losses).nats) if each.question.answers else each for each in scored]
 
 
 def draw_examples(
-    questions: Sequence[BenchmarkQuestion],
-    shots: int,
-    *,
-    asked: Sequence[BenchmarkQuestion],
-    random_seed: int,
+    questions: Sequence[BenchmarkQuestion], shots: int, *, asked: Sequence[BenchmarkQuestion], random_seed: int
 ) -> list[FewShotExample]:
     """`shots` questions with their first answers, none of them among those that are asked."""
     known = {question.question for question in asked}
@@ -144,9 +129,7 @@ def _grade_request(scored: ScoredAnswer) -> Request | None:
     question, answer = scored.question, scored.answer
     if scored.scores is None or answer is None:
         return None
-    return ask_grade(
-        question.id, question=question.question, answers=question.answers, answer=answer
-    )
+    return ask_grade(question.id, question=question.question, answers=question.answers, answer=answer)
 
 
 def summarise_evaluation(answers: Sequence[ScoredAnswer], *, random_seed: int) -> SummaryFields:
@@ -192,9 +175,7 @@ def _summarise_losses(answers: Sequence[ScoredAnswer], random_seed: int) -> Summ
     return {"loss": found.mean, "loss_interval": [found.low, found.high]}
 
 
-def _summarise_groups(
-    scored: Sequence[ScoredAnswer], columns: Mapping[str, Float64Array]
-) -> SummaryFields:
+def _summarise_groups(scored: Sequence[ScoredAnswer], columns: Mapping[str, Float64Array]) -> SummaryFields:
     groups = [each.question.group for each in scored]
     if len(set(groups)) < 2:
         return {}
@@ -219,17 +200,12 @@ def _summarise_grades(scored: Sequence[ScoredAnswer]) -> SummaryFields:
 
 
 def compare_evaluations(
-    ours: Mapping[str, Mapping[str, Any]],
-    theirs: Mapping[str, Mapping[str, Any]],
-    *,
-    random_seed: int,
+    ours: Mapping[str, Mapping[str, Any]], theirs: Mapping[str, Mapping[str, Any]], *, random_seed: int
 ) -> SummaryFields:
     """Our rows of scores.jsonl against another evaluation's, both by id, where both are scored."""
     both = [name for name, row in ours.items() if "em" in row and "em" in theirs.get(name, {})]
     if not both:
-        raise UsageError(
-            "--against must be an evaluation of the same questions. No question is scored in both."
-        )
+        raise UsageError("--against must be an evaluation of the same questions. No question is scored in both.")
     summary: SummaryFields = {"questions": len(both)}
     for metric in METRICS:
         mine, its = (np.array([float(rows[n][metric]) for n in both]) for rows in (ours, theirs))

@@ -8,18 +8,7 @@ from kdos.export.splitting import Split, split_by_document
 from kdos.export.trainers import write_llamafactory, write_text, write_trl
 
 __all__ = [
-    "DatasetCard",
-    "PackedCounts",
-    "Split",
-    "load_tokenizer",
-    "read_card",
-    "read_samples",
-    "read_seed_documents",
-    "render_card",
-    "split_by_document",
-    "write_dataset",
-    "write_llamafactory",
-    "write_packed",
-    "write_text",
+    "DatasetCard", "PackedCounts", "Split", "load_tokenizer", "read_card", "read_samples", "read_seed_documents",
+    "render_card", "split_by_document", "write_dataset", "write_llamafactory", "write_packed", "write_text",
     "write_trl",
-]
+]  # fmt: skip

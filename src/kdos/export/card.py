@@ -102,10 +102,7 @@ def _build_front_matter(card: DatasetCard, splits: Mapping[str, pa.Table]) -> di
         "task_categories": ["question-answering", "text-generation"],
         "tags": ["kdos", "synthetic", "knowledge-density"],
         "configs": [
-            {
-                "config_name": "default",
-                "data_files": [{"split": name, "path": f"{name}-*.parquet"} for name in splits],
-            }
+            {"config_name": "default", "data_files": [{"split": name, "path": f"{name}-*.parquet"} for name in splits]}
         ],
     }
 
@@ -132,19 +129,11 @@ def _render_sections(card: DatasetCard, splits: Mapping[str, pa.Table]) -> list[
         _render_section("Rows", ("split", "rows"), rows),
         _render_section("Knowledge", ("measure", "value"), _list_measures(card)),
         _render_section("Domains", ("domain", "samples"), domains),
-        _render_section(
-            "Licences of the sources", ("licence", "documents"), _rank_counts(card.licences)
-        ),
-        _render_section(
-            "Benchmarks kept out",
-            ("benchmark", "questions", "drafts removed"),
-            _list_benchmarks(card),
-        ),
+        _render_section("Licences of the sources", ("licence", "documents"), _rank_counts(card.licences)),
+        _render_section("Benchmarks kept out", ("benchmark", "questions", "drafts removed"), _list_benchmarks(card)),
         _render_section("Refused drafts", ("error class", "drafts"), _rank_counts(card.refused)),
         _render_section("Cost", ("measure", "value"), _list_costs(card)),
-        _render_section(
-            "Columns", ("column", "meaning"), [(f"`{n}`", COLUMN_MEANINGS[n]) for n in columns]
-        ),
+        _render_section("Columns", ("column", "meaning"), [(f"`{n}`", COLUMN_MEANINGS[n]) for n in columns]),
     ]
 
 
@@ -163,9 +152,7 @@ def _list_measures(card: DatasetCard) -> list[tuple[str, str]]:
 
 def _list_benchmarks(card: DatasetCard) -> list[tuple[str, str, str]]:
     held = card.benchmarks.items()
-    return [
-        (_escape_markdown(name), f"{asked:,}", f"{removed:,}") for name, (asked, removed) in held
-    ]
+    return [(_escape_markdown(name), f"{asked:,}", f"{removed:,}") for name, (asked, removed) in held]
 
 
 def _list_costs(card: DatasetCard) -> list[tuple[str, str]]:

@@ -17,11 +17,7 @@ ROW_GROUP_ROWS = 10_000
 
 
 def write_dataset(
-    samples: pa.Table | Mapping[str, pa.Table],
-    card: DatasetCard,
-    out: Path,
-    *,
-    shard_rows: int = SHARD_ROWS,
+    samples: pa.Table | Mapping[str, pa.Table], card: DatasetCard, out: Path, *, shard_rows: int = SHARD_ROWS
 ) -> None:
     """Write the folder `out`, whole or not at all; equal rows and card give equal bytes.
 
@@ -54,6 +50,4 @@ def _write_shard(table: pa.Table, path: Path) -> None:
 
 def open_parquet_writer(file: BinaryIO, schema: pa.Schema) -> pq.ParquetWriter:
     """A Parquet file to fill, every setting that shows in its bytes fixed."""
-    return pq.ParquetWriter(
-        file, schema, version="2.6", compression="zstd", compression_level=3, store_schema=False
-    )
+    return pq.ParquetWriter(file, schema, version="2.6", compression="zstd", compression_level=3, store_schema=False)

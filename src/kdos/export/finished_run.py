@@ -30,9 +30,7 @@ def read_samples(run: Path) -> pa.Table:
     folder.require_config()
     shards = folder.dataset_shards()
     if not shards:
-        raise InputError(
-            f"RUN must be finished. {run} holds no dataset yet. Run the same `kdos run` again."
-        )
+        raise InputError(f"RUN must be finished. {run} holds no dataset yet. Run the same `kdos run` again.")
     return pa.concat_tables([read_parquet(shard) for shard in shards])
 
 

@@ -43,8 +43,7 @@ class FileTokenizer:
 def load_tokenizer(path: Path, *, end_token: str | None = None) -> FileTokenizer:
     """The tokenizer in a ``tokenizer.json`` or in a Hugging Face folder that holds one.
 
-    Without `end_token` a document ends with the `eos_token` of the folder's
-    ``tokenizer_config.json``.
+    Without `end_token` a document ends with the `eos_token` of the folder's ``tokenizer_config.json``.
 
     Raises:
         KdosError: The extra `export` is not installed.
@@ -66,9 +65,7 @@ def load_tokenizer(path: Path, *, end_token: str | None = None) -> FileTokenizer
     token = end_token or _read_end_token(file.with_name("tokenizer_config.json"))
     end = None if token is None else tokenizer.token_to_id(token)
     if end is None:
-        raise InputError.at(
-            file, f"must know the token that ends a document. Got {token!r}. Name it by --end-token"
-        )
+        raise InputError.at(file, f"must know the token that ends a document. Got {token!r}. Name it by --end-token")
     return FileTokenizer(tokenizer, end)
 
 
@@ -84,12 +81,7 @@ def _read_end_token(config: Path) -> str | None:
 
 
 def write_packed(
-    splits: Mapping[str, pa.Table],
-    encoder: FileTokenizer,
-    out: Path,
-    *,
-    length: int,
-    random_seed: int,
+    splits: Mapping[str, pa.Table], encoder: FileTokenizer, out: Path, *, length: int, random_seed: int
 ) -> dict[str, PackedCounts]:
     """Write the folder `out` with ``SPLIT.parquet``: sequences of at most `length` tokens.
 

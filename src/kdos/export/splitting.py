@@ -20,11 +20,7 @@ class Split:
 
 
 def split_by_document(
-    samples: pa.Table,
-    seed_documents: Mapping[str, str],
-    *,
-    test_share: float,
-    random_seed: int,
+    samples: pa.Table, seed_documents: Mapping[str, str], *, test_share: float, random_seed: int
 ) -> Split:
     """Hold out about `test_share` of the documents, with every sample made from them.
 

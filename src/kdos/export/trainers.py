@@ -53,10 +53,7 @@ def _format_alpaca(sample: Mapping[str, Any]) -> dict[str, Any]:
 
 def _format_sharegpt(sample: Mapping[str, Any]) -> dict[str, Any]:
     return {
-        "conversations": [
-            {"from": "human", "value": sample["question"]},
-            {"from": "gpt", "value": sample["answer"]},
-        ]
+        "conversations": [{"from": "human", "value": sample["question"]}, {"from": "gpt", "value": sample["answer"]}]
     }
 
 
@@ -94,8 +91,7 @@ def write_text(splits: Mapping[str, pa.Table], out: Path) -> None:
 def format_document(sample: Mapping[str, Any]) -> dict[str, Any]:
     """A sample as running text: question, answer, then the knowledge points.
 
-    The answer comes before the facts that it follows from, so that a model learns to recall it
-    and not to copy it.
+    The answer comes before the facts that it follows from, so that a model learns to recall it and not to copy it.
     """
     points = " ".join(sample["knowledge_points"])
     return {"text": f"{sample['question']}\n{sample['answer']}\n\n{points}"}

@@ -27,9 +27,7 @@ PRIOR_DRAFTS = 2.0
 SUM_WEIGHT = 1e3
 
 
-def discipline_memberships(
-    graph: Incidence, disciplines: IntegerArray, *, n_disciplines: int
-) -> Float64Array:
+def discipline_memberships(graph: Incidence, disciplines: IntegerArray, *, n_disciplines: int) -> Float64Array:
     """How far each KP belongs to each discipline, shape (n_kps, n_disciplines), rows of sum 1.
 
     It is the share of the KP's samples in that discipline; `disciplines` has shape (n_samples,). A
@@ -42,9 +40,7 @@ def discipline_memberships(
     return counts / counts.sum(axis=1, keepdims=True)
 
 
-def quota_target(
-    target: Float64Array, membership: Float64Array, quotas: npt.ArrayLike
-) -> Float64Array:
+def quota_target(target: Float64Array, membership: Float64Array, quotas: npt.ArrayLike) -> Float64Array:
     """The target, shape (n_kps,), in which each discipline has its quota, >= 0, (n_disciplines,).
 
     mu(k) = sum over d of quota_d * a_dk * target_k / Z_d, a the membership, shape (n_kps,
@@ -58,8 +54,7 @@ def quota_target(
     if np.any((held == 0) & (wanted > 0)):
         empty = np.flatnonzero((held == 0) & (wanted > 0)).tolist()
         raise UsageError(
-            f"a discipline with a quota must hold knowledge points. Disciplines {empty} hold none. "
-            "Give them no quota."
+            f"a discipline with a quota must hold knowledge points. Disciplines {empty} hold none. Give them no quota."
         )
     return target * (membership @ (wanted / np.where(held > 0, held, 1.0)))
 
@@ -125,9 +120,7 @@ def _margin_factors(wanted: Float64Array, got: Float64Array) -> Float64Array:
     return np.divide(wanted, got, out=np.zeros_like(wanted), where=got > 0)
 
 
-def realised_matrix(
-    requested: IntegerArray, realised: IntegerArray, *, n_levels: int
-) -> Float64Array:
+def realised_matrix(requested: IntegerArray, realised: IntegerArray, *, n_levels: int) -> Float64Array:
     """How what was asked for came out, shape (n_levels, n_levels), rows of sum 1.
 
     Row r, column l: the share of drafts asked at level r that were found to be of level l.
@@ -164,9 +157,7 @@ def request_mix(matrix: Float64Array, target: npt.ArrayLike) -> DifficultyMix:
     return DifficultyMix(requests, expected, tv=float(0.5 * np.abs(expected - wanted).sum()))
 
 
-def one_level_up(
-    disciplines: IntegerArray, levels: IntegerArray, missing: Int64Array
-) -> Int64Array:
+def one_level_up(disciplines: IntegerArray, levels: IntegerArray, missing: Int64Array) -> Int64Array:
     """The rows of drafts to write again one level up, in order: high-difficulty enhancement.
 
     For each discipline and level that is short, the first drafts of that discipline one level

@@ -71,8 +71,7 @@ def incidence_from_lists(lists: Sequence[Sequence[int]], *, n_kps: int) -> Incid
 def build_incidence(kps: IntegerArray, sizes: IntegerArray, *, n_kps: int) -> Incidence:
     """The incidence of samples laid end to end, `sizes` KPs each, shape (n_samples,).
 
-    `kps` are ids in [0, n_kps), shape (sizes.sum(),); repeats in a sample count once. KPs without a
-    sample count too.
+    `kps` are ids in [0, n_kps), shape (sizes.sum(),); repeats in a sample count once. KPs without a sample count too.
     """
     if len(kps) and not 0 <= kps.min() <= kps.max() < n_kps:
         raise UsageError(
@@ -178,9 +177,7 @@ def build_transitions(graph: Incidence, *, weights: Float64Array | None = None) 
         cumulative = total[1:] - np.repeat(total[kp_starts[:-1]], np.diff(kp_starts))
         linked = strength > 0
         strength[linked] = cumulative[kp_starts[1:][linked] - 1]
-    return Transitions(
-        graph.sample_starts, graph.sample_kps, kp_starts, kp_samples, cumulative, strength
-    )
+    return Transitions(graph.sample_starts, graph.sample_kps, kp_starts, kp_samples, cumulative, strength)
 
 
 def _kp_texts(items: "pa.Array[Any]") -> "pa.Array[Any]":

@@ -12,9 +12,8 @@ from numba import njit, uint64
 
 from kdos.arrays import AnyArray
 
-# Trap: Numba's index on disk pickles the class of an argument by its dotted name. Whoever renames
-# or moves `Transitions` must rename the compiled functions below too, or an old index that lies in
-# `__pycache__` fails to load.
+# Trap: Numba's index on disk pickles the class of an argument by its dotted name. Whoever renames or moves
+# `Transitions` must rename the compiled functions below too, or an old index that lies in `__pycache__` fails to load.
 
 # The constants of splitmix64: 2^64 over the golden ratio, and the two multipliers of its output.
 GOLDEN_GAMMA = uint64(0x9E3779B97F4A7C15)
@@ -101,11 +100,10 @@ def walk_many_paths(
     `tries` are attempts at a path and candidates for a step. Fills a row each of `kps`
     (n_paths, length), `samples` (n_paths, length - 1) and `means` (n_paths,).
     """
-    # A look-up in a large graph waits for memory. So the attempts at a path advance side by side,
-    # and each kind of look-up is one loop over the candidates of all attempts: the processor then
-    # waits for many of them at once, 1.5 times as fast as one attempt after the other. Functions
-    # that take arrays inside these loops would lose all of that; the weighted draw, which is one,
-    # has a loop of its own.
+    # A look-up in a large graph waits for memory. So the attempts at a path advance side by side, and each kind of
+    # look-up is one loop over the candidates of all attempts: the processor then waits for many of them at once, 1.5
+    # times as fast as one attempt after the other. Functions that take arrays inside these loops would lose all of
+    # that; the weighted draw, which is one, has a loop of its own.
     sample_starts, sample_kps, kp_starts, kp_samples, cumulative, _ = transitions
     attempts, width = tries
     n, length = attempts * width, kps.shape[1]
@@ -181,13 +179,7 @@ def walk_many_paths(
 
 @njit(nogil=True, cache=True)
 def walk_long_chain(
-    transitions: Any,
-    target: AnyArray,
-    alpha: float,
-    key: Any,
-    here: int,
-    steps: int,
-    visits: AnyArray,
+    transitions: Any, target: AnyArray, alpha: float, key: Any, here: int, steps: int, visits: AnyArray
 ) -> Any:
     """Walk on from `here`, counting `visits` (n_kps,); returns where it ends and its moves."""
     sample_starts, sample_kps, kp_starts, kp_samples, cumulative, strength = transitions

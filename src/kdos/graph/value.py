@@ -1,9 +1,8 @@
 """The target of a walk over KPs, and the values and starts that bring the walk to it.
 
-LinkSyn's abstract has a knowledge value function that balances KP coverage and popularity; its
-formula is not public, and this one is our design. Popularity, coverage, density and a model's loss
-all enter the target, so that whatever they are, the end of a walk is known: exposures in proportion
-to it.
+LinkSyn's abstract has a knowledge value function that balances KP coverage and popularity; its formula is not public,
+and this one is our design. Popularity, coverage, density and a model's loss all enter the target, so that whatever
+they are, the end of a walk is known: exposures in proportion to it.
 """
 
 import numpy as np
@@ -28,16 +27,13 @@ def popularity_target(popularity: npt.ArrayLike, *, beta: float = DEFAULT_BETA) 
 def density_target(cells: IntegerArray, wanted: npt.ArrayLike) -> Float64Array:
     """The target share of each KP where a target over cells is given, shape (n_kps,).
 
-    `cells`, shape (n_kps,), is the cell of each KP; `wanted`, shape (n_cells,), what each cell is
-    to have (quotas, deficits or shares), spread evenly over its KPs. What cells without a KP are to
-    have goes to the others.
+    `cells`, shape (n_kps,), is the cell of each KP; `wanted`, shape (n_cells,), what each cell is to have (quotas,
+    deficits or shares), spread evenly over its KPs. What cells without a KP are to have goes to the others.
     """
     return as_target(spread_over_kps(cells, wanted))
 
 
-def loss_target(
-    target: Float64Array, loss: npt.ArrayLike, *, strength: float = 1.0
-) -> Float64Array:
+def loss_target(target: Float64Array, loss: npt.ArrayLike, *, strength: float = 1.0) -> Float64Array:
     """The target tilted towards what a model does not know, shape (n_kps,).
 
     Each share is multiplied by exp(strength * loss), `loss` in nats, shape (n_kps,).
@@ -65,9 +61,7 @@ def spread_over_kps(cells: IntegerArray, amounts: npt.ArrayLike) -> Float64Array
     return (amounts / np.maximum(members, 1))[cells]
 
 
-def log_exposure_ratio(
-    exposures: Float64Array, target: Float64Array, *, visits: float
-) -> Float64Array:
+def log_exposure_ratio(exposures: Float64Array, target: Float64Array, *, visits: float) -> Float64Array:
     """How far each KP is ahead of its target, log(x_k / mu_k) in nats, shape (n_kps,).
 
     x are exposures and mu is the target spread over `visits`: those made and those under way. A
@@ -85,9 +79,7 @@ def log_values(ahead: Float64Array, target: Float64Array, *, alpha: float) -> Fl
     return np.where(target > 0, -alpha * ahead, -np.inf)
 
 
-def step_weights(
-    log_value: Float64Array, ahead: Float64Array, *, most_ahead: float
-) -> Float64Array:
+def step_weights(log_value: Float64Array, ahead: Float64Array, *, most_ahead: float) -> Float64Array:
     """What each KP weighs as the next step, in proportion to V, the highest 1, shape (n_kps,).
 
     One that is more than `most_ahead` times ahead of its target weighs nothing.
@@ -99,18 +91,15 @@ def step_weights(
 class StartSampler:
     """Draws starts batch by batch, and keeps back those that quotas still need.
 
-    A start is drawn in proportion to the square of what its KP lacks: more than in proportion, for
-    the walk that follows goes back to what is popular.
+    A start is drawn in proportion to the square of what its KP lacks: more than in proportion, for the walk that
+    follows goes back to what is popular.
 
-    Each KP is owed ``floor(count * target_k)`` visits and each stratum its share of the starts. A
-    visit in passing settles a debt as well, and a start is forced only when the starts left to a
-    stratum are as many as its KPs are owed. So the quotas hold on any graph, and cost nothing where
-    the walk meets them by itself.
+    Each KP is owed ``floor(count * target_k)`` visits and each stratum its share of the starts. A visit in passing
+    settles a debt as well, and a start is forced only when the starts left to a stratum are as many as its KPs are
+    owed. So the quotas hold on any graph, and cost nothing where the walk meets them by itself.
     """
 
-    def __init__(
-        self, target: Float64Array, count: int, *, strata: IntegerArray | None = None
-    ) -> None:
+    def __init__(self, target: Float64Array, count: int, *, strata: IntegerArray | None = None) -> None:
         self._target = target
         self._strata = np.zeros(len(target), np.int64) if strata is None else strata
         self._order = np.argsort(self._strata, kind="stable")
@@ -142,9 +131,7 @@ class StartSampler:
         return np.bincount(self._strata, weights=self._owed).astype(np.int64)
 
 
-def largest_remainder(
-    total: int, shares: Float64Array, *, least: Int64Array | None = None
-) -> Int64Array:
+def largest_remainder(total: int, shares: Float64Array, *, least: Int64Array | None = None) -> Int64Array:
     """Whole numbers that sum to `total`, in proportion to `shares`, none below `least`.
 
     The method of largest remainders (Hamilton): rounded down, and one more where the rounding
@@ -161,11 +148,10 @@ def _systematic_sample(
     weights: Float64Array, edges: Int64Array, sizes: Int64Array, rng: np.random.Generator
 ) -> Int64Array:
     """Places drawn in proportion to weights, `sizes[i]` from row i of `edges`."""
-    # Systematic sampling: `sizes[i]` equal steps along the running sum of row i, with one random
-    # offset, so that each place is drawn its expected number of times to within one. The weights
-    # of a row are scaled to sum to 1, so that all rows lie on one running sum and one search finds
-    # the places of all. Trap: the last step may be rounded up to the row's end, which belongs to
-    # the next row.
+    # Systematic sampling: `sizes[i]` equal steps along the running sum of row i, with one random offset, so that each
+    # place is drawn its expected number of times to within one. The weights of a row are scaled to sum to 1, so that
+    # all rows lie on one running sum and one search finds the places of all. Trap: the last step may be rounded up to
+    # the row's end, which belongs to the next row.
     total = np.add.reduceat(np.append(weights, 0.0), edges[:-1])
     rising = np.cumsum(weights / np.repeat(np.where(total > 0, total, 1.0), np.diff(edges)))
     ends = np.concatenate([[0.0], rising])[edges]

@@ -1,8 +1,7 @@
 """Short paths that bring exposures to their target, and the long chain whose law is known.
 
-A path is k0 -s1- k1 -s2- k2 ...: from KP to KP, each link named by a sample that holds both. The
-samples are the linked seeds that LinkSyn writes from; how it samples its paths is not public, and
-what stands here is our design.
+A path is k0 -s1- k1 -s2- k2 ...: from KP to KP, each link named by a sample that holds both. The samples are the
+linked seeds that LinkSyn writes from; how it samples its paths is not public, and what stands here is our design.
 """
 
 from collections.abc import Iterator
@@ -109,10 +108,9 @@ def sample_paths(
 ) -> Paths:
     """Paths that bring exposures to their target.
 
-    A path starts where most is lacking, and starts are kept back so that
-    ``visits(k) >= floor(count * target_k)`` on any graph. Each step draws candidates from the
-    co-occurrence walk and keeps one by its value; values change from batch to batch. The paths are
-    the same for any number of threads.
+    A path starts where most is lacking, and starts are kept back so that ``visits(k) >= floor(count * target_k)`` on
+    any graph. Each step draws candidates from the co-occurrence walk and keeps one by its value; values change from
+    batch to batch. The paths are the same for any number of threads.
 
     Args:
         transitions: Where a walk can go.
@@ -122,10 +120,10 @@ def sample_paths(
         random_seed: With the number of a path it keys all its chance.
         first: The number of the first path: where an earlier call with this seed ended.
         exposures: How often each KP has been seen before, shape (n_kps,); never by default.
-        strata: A discipline for each KP, shape (n_kps,), numbered from 0: each starts its share of
-            the paths exactly, ``count * target(stratum)`` up to the next whole number.
-        starts: Where each path starts, shape (count,); drawn as above by default. Given starts
-            leave the quotas of visits to chance.
+        strata: A discipline for each KP, shape (n_kps,), numbered from 0: each starts its share of the paths exactly,
+            ``count * target(stratum)`` up to the next whole number.
+        starts: Where each path starts, shape (count,); drawn as above by default. Given starts leave the quotas of
+            visits to chance.
         rules: How paths are drawn.
     """
     _check_arguments(transitions, target, count=count, length=length)
@@ -168,13 +166,7 @@ def linked_seeds(paths: Paths, graph: Incidence) -> list[LinkedSeeds]:
 
 
 def long_chain(
-    transitions: Transitions,
-    target: Float64Array,
-    *,
-    steps: int,
-    start: int,
-    alpha: float,
-    random_seed: int,
+    transitions: Transitions, target: Float64Array, *, steps: int, start: int, alpha: float, random_seed: int
 ) -> ChainVisits:
     """One self-repellent walk whose visits come to the target, for every alpha >= 0.
 
@@ -186,9 +178,7 @@ def long_chain(
     _check_arguments(transitions, target, count=steps, length=1)
     inside = 0 <= start < transitions.n_kps
     if not (inside and transitions.strength[start] > 0 and target[start] > 0):
-        raise UsageError(
-            f"`start` must be a KP with a target that shares a sample with another KP. Got {start}."
-        )
+        raise UsageError(f"`start` must be a KP with a target that shares a sample with another KP. Got {start}.")
     visits = np.zeros(transitions.n_kps, np.int64)
     key = _walk_key(random_seed, "chain")
     end, moves = walk_long_chain(transitions, target, float(alpha), key, start, steps, visits)
@@ -243,15 +233,11 @@ def _sample_of_lone_kp(kp: int, graph: Incidence, turn: int) -> tuple[int, ...]:
     return (int(own[turn % len(own)]),) if len(own) else ()
 
 
-def _check_arguments(
-    transitions: Transitions, target: Float64Array, *, count: int, length: int
-) -> None:
+def _check_arguments(transitions: Transitions, target: Float64Array, *, count: int, length: int) -> None:
     if len(target) != transitions.n_kps or not np.isclose(target.sum(), 1.0) or target.min() < 0:
         raise UsageError(
             f"the target must be shares of the graph's {transitions.n_kps} KPs. "
             f"Got {len(target)} numbers that sum to {target.sum():g}. Use as_target."
         )
     if count < 0 or length < 1:
-        raise UsageError(
-            f"`count` must be at least 0 and `length` at least 1. Got {count} and {length}."
-        )
+        raise UsageError(f"`count` must be at least 0 and `length` at least 1. Got {count} and {length}.")

@@ -5,13 +5,4 @@ from kdos.llm.http import HttpEngine
 from kdos.llm.ledger import Ledger
 from kdos.llm.reply_store import Spending
 
-__all__ = [
-    "Budget",
-    "BudgetSpentError",
-    "Engine",
-    "Failure",
-    "HttpEngine",
-    "Ledger",
-    "ScriptedEngine",
-    "Spending",
-]
+__all__ = ["Budget", "BudgetSpentError", "Engine", "Failure", "HttpEngine", "Ledger", "ScriptedEngine", "Spending"]

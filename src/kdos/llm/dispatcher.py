@@ -39,13 +39,7 @@ from kdos.llm.protocol import (
     read_rate_limits,
     read_retry_after,
 )
-from kdos.llm.transport import (
-    ExchangeError,
-    HttpClient,
-    HttpResponse,
-    RequestTimeoutError,
-    ServerUnreachableError,
-)
+from kdos.llm.transport import ExchangeError, HttpClient, HttpResponse, RequestTimeoutError, ServerUnreachableError
 from kdos.tasks import Reply, Request
 
 LOG = logging.getLogger("kdos.llm")
@@ -93,9 +87,7 @@ class DispatcherState:
         self.response_format = weaker or self.response_format
         return weaker is not None
 
-    def read_reply(
-        self, request: Request, body: bytes, *, form: ResponseFormat, request_bytes: int
-    ) -> Reply:
+    def read_reply(self, request: Request, body: bytes, *, form: ResponseFormat, request_bytes: int) -> Reply:
         """The reply in the body of a completion, without the key.
 
         Raises:
@@ -142,9 +134,7 @@ class RequestDispatcher:
     deadline: float = float("inf")
     # touched by the loop's thread alone
     queue: deque[PendingRequest] = field(default_factory=deque[PendingRequest])
-    delayed: list[tuple[float, int, PendingRequest]] = field(
-        default_factory=list[tuple[float, int, PendingRequest]]
-    )
+    delayed: list[tuple[float, int, PendingRequest]] = field(default_factory=list[tuple[float, int, PendingRequest]])
     tasks: set[asyncio.Task[None]] = field(default_factory=set[asyncio.Task[None]])
     unstored: list[Reply] = field(default_factory=list[Reply])
     all_returned: asyncio.Event = field(default_factory=asyncio.Event)
@@ -278,9 +268,7 @@ class RequestDispatcher:
         if self.failure:
             self._notify_caller()
 
-    def _handle_response(
-        self, pending: PendingRequest, response: HttpResponse, latency: float
-    ) -> None:
+    def _handle_response(self, pending: PendingRequest, response: HttpResponse, latency: float) -> None:
         """What a whole reply of the server means for its request."""
         controller, now = self.state.controller, time.monotonic()
         if limits := read_rate_limits(response.headers):
@@ -300,9 +288,7 @@ class RequestDispatcher:
         else:
             self._handle_refusal(pending, response)
 
-    def _handle_answer(
-        self, pending: PendingRequest, response: HttpResponse, latency: float
-    ) -> None:
+    def _handle_answer(self, pending: PendingRequest, response: HttpResponse, latency: float) -> None:
         """The request has its answer."""
         state, form, size = self.state, pending.response_format, pending.body_bytes
         try:
@@ -375,9 +361,7 @@ class RequestDispatcher:
         if not controller.has_answered:
             self._stop_with_error(_unreachable_server_error(self.state, problem))
         elif controller.last_answer_at >= pending.first_sent_at:
-            self._finish_request(
-                Reply(pending.request, error=problem, transient=True, attempts=pending.attempts)
-            )
+            self._finish_request(Reply(pending.request, error=problem, transient=True, attempts=pending.attempts))
         else:
             if controller.mark_down(time.monotonic()):
                 self._log_server_down(problem)
@@ -468,7 +452,4 @@ def refusal_error(state: DispatcherState, response: HttpResponse) -> EngineError
 
 
 def _unreachable_server_error(state: DispatcherState, what: str) -> EngineError:
-    return EngineError(
-        f"{state.client.root} must be reachable. {what}. "
-        "Check engine.url, and that the server runs."
-    )
+    return EngineError(f"{state.client.root} must be reachable. {what}. Check engine.url, and that the server runs.")

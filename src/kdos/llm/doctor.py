@@ -23,7 +23,6 @@ MAX_PROBES = 16
 CALLS_PER_SAMPLE = 3.0
 """A draft, its knowledge points and its judgement, some of them in vain: 2.5-3 in our runs.
 Reading the corpus comes on top: a call for each passage and each seed."""
-
 PROBE_PASSAGE = (
     "The harbour of Port Alder was opened on 3 May 1872 by the engineer Maria Lindqvist. Its quay "
     "is 640 metres long and took four years to build. In 1911 a lighthouse of 27 metres was put on "
@@ -136,9 +135,7 @@ def _check_structured_output(engine: HttpEngine, reply: Reply) -> HealthCheck:
     return HealthCheck("structured output", True, f"by the prompt alone ({form}){thought}", advice)
 
 
-def _check_speed(
-    replies: list[Reply], *, seconds: float, config: EngineConfig, samples: int
-) -> HealthCheck:
+def _check_speed(replies: list[Reply], *, seconds: float, config: EngineConfig, samples: int) -> HealthCheck:
     """How fast it answers, and how long a run takes at that speed and our concurrency."""
     good = [reply for reply in replies if not reply.error]
     if not good:

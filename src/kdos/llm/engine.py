@@ -1,8 +1,7 @@
 """What an engine is: requests in, one reply each out, in any order; its budget; a scripted one.
 
-An engine never raises for a single request: a request that fails for good is a `Reply` whose
-`error` says why. It raises `EngineError` only when nothing at all can be done (wrong key, unknown
-model, no such host).
+An engine never raises for a single request: a request that fails for good is a `Reply` whose `error` says why. It
+raises `EngineError` only when nothing at all can be done (wrong key, unknown model, no such host).
 """
 
 from abc import ABC, abstractmethod
@@ -137,9 +136,7 @@ class ScriptedEngine:
     For tests and rehearsals: in this process and free.
     """
 
-    def __init__(
-        self, answer: Callable[[Request], ScriptedAnswer], *, name: str = "scripted"
-    ) -> None:
+    def __init__(self, answer: Callable[[Request], ScriptedAnswer], *, name: str = "scripted") -> None:
         self.name = name
         self.fingerprint = f"scripted/{name}"
         self.asked = 0

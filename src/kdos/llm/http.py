@@ -33,13 +33,7 @@ from kdos.llm.protocol import (
     is_retryable,
     read_retry_after,
 )
-from kdos.llm.transport import (
-    ExchangeError,
-    HttpClient,
-    HttpResponse,
-    check_server_url,
-    find_api_key,
-)
+from kdos.llm.transport import ExchangeError, HttpClient, HttpResponse, check_server_url, find_api_key
 from kdos.tasks import Reply, Request, Usage, json_digest
 
 REQUESTS_PER_BATCH = 10_000  # providers take 50,000 or 200 MB
@@ -279,10 +273,7 @@ class BatchDispatcher:
             value = None
         if isinstance(value, dict):
             return cast("dict[str, Any]", value)
-        raise EngineError(
-            f"{self.state.client.root} must offer batches (engine.batch). "
-            f"It sent {body_excerpt(raw)}."
-        )
+        raise EngineError(f"{self.state.client.root} must offer batches (engine.batch). It sent {body_excerpt(raw)}.")
 
 
 class EndpointEmbedder(ClosingContext):
@@ -291,15 +282,11 @@ class EndpointEmbedder(ClosingContext):
     `timeout` in seconds, for one request.
     """
 
-    def __init__(
-        self, url: str, model: str, *, key_env: str | None = None, timeout: float = 120.0
-    ) -> None:
+    def __init__(self, url: str, model: str, *, key_env: str | None = None, timeout: float = 120.0) -> None:
         check_server_url(url)
         self.name = f"{ENDPOINT_PREFIX}{model}"
         self._model = model
-        self._client = HttpClient(
-            url, key=find_api_key(key_env), timeout=timeout, name="kdos-embed"
-        )
+        self._client = HttpClient(url, key=find_api_key(key_env), timeout=timeout, name="kdos-embed")
 
     def close(self) -> None:
         """End the thread and close the connections."""

@@ -20,14 +20,7 @@ from time import monotonic
 import orjson
 
 from kdos.errors import ConfigError, EngineError
-from kdos.llm.engine import (
-    Budget,
-    BudgetSpentError,
-    ClosingContext,
-    Engine,
-    OutOfTimeError,
-    RemoteEngine,
-)
+from kdos.llm.engine import Budget, BudgetSpentError, ClosingContext, Engine, OutOfTimeError, RemoteEngine
 from kdos.llm.reply_store import KeyedReply, ReplyStore, Spending
 from kdos.pool import Refusal
 from kdos.tasks import FailedAttempt, Reply, Request, Usage
@@ -51,9 +44,7 @@ class Ledger(ClosingContext):
         StoreError: A file is no ledger, or is in use.
     """
 
-    def __init__(
-        self, path: Path, *, cache: Path | None = None, budget: Budget | None = None
-    ) -> None:
+    def __init__(self, path: Path, *, cache: Path | None = None, budget: Budget | None = None) -> None:
         self.path = path
         self.budget = budget or Budget()
         self._own = ReplyStore(path, exclusive=True)
@@ -79,10 +70,9 @@ class Ledger(ClosingContext):
     def ask(self, engine: Engine, requests: Iterable[Request]) -> Iterator[Reply]:
         """One reply for each request, in the order in which they are ready.
 
-        What was answered before comes from the file; every new reply is committed before it is
-        yielded; identical requests are asked once. Requests are taken as the engine has room. A
-        remote engine's reply that was cut off, or does not fit its prompt's schema, is asked for
-        once more.
+        What was answered before comes from the file; every new reply is committed before it is yielded; identical
+        requests are asked once. Requests are taken as the engine has room. A remote engine's reply that was cut off,
+        or does not fit its prompt's schema, is asked for once more.
 
         Raises:
             BudgetSpentError: A cap of the budget is reached, after all replies so far were yielded.

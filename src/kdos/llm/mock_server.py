@@ -276,9 +276,7 @@ class MockServer:
         return name
 
 
-def _build_completion(
-    chat: Mapping[str, Any], text: str, *, cut: bool, request_bytes: int
-) -> dict[str, Any]:
+def _build_completion(chat: Mapping[str, Any], text: str, *, cut: bool, request_bytes: int) -> dict[str, Any]:
     prompt = request_bytes // TYPICAL_BYTES_PER_TOKEN
     completion = len(text.encode()) // TYPICAL_BYTES_PER_TOKEN
     message = {"role": "assistant", "content": text}

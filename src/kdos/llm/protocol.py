@@ -19,16 +19,12 @@ PROTOCOL_VERSION = 1
 TOKENS_PER_PRICE = 1_000_000
 MIN_BYTES_PER_TOKEN = 2
 """No text we know of has more tokens than half its UTF-8 bytes; English has about a quarter."""
-
 TYPICAL_BYTES_PER_TOKEN = 4
 """What is assumed where a server does not say how many tokens it read and wrote."""
-
 RETRYABLE_STATUS = frozenset({408, 409, 425, 429})
 """Statuses after which the same request may succeed, beside 5xx."""
-
 REQUEST_FAULT_STATUS = frozenset({400, 413, 422})
 """Statuses that can be the fault of one request alone."""
-
 MAX_RETRY_AFTER = 600.0
 """Seconds that a server may make us wait at once: some send a date of their own reckoning."""
 
@@ -95,11 +91,7 @@ def is_retryable(status: int) -> bool:
 
 
 def build_chat_body(
-    request: Request,
-    common_fields: Mapping[str, Any],
-    *,
-    max_tokens: int,
-    response_format: ResponseFormat,
+    request: Request, common_fields: Mapping[str, Any], *, max_tokens: int, response_format: ResponseFormat
 ) -> bytes:
     """The body of a chat completion; `common_fields` has the model and what the user added."""
     body: dict[str, Any] = {

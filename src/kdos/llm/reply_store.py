@@ -164,9 +164,7 @@ class ReplyStore:
         reply = Reply(request, text, error, reasoning=reasoning, finish=finish, usage=Usage(*usage))
         return replace(reply, latency=latency, attempts=attempts)
 
-    def store_replies(
-        self, engine: Engine, replies: Sequence[KeyedReply], spent: Mapping[str, Spending]
-    ) -> None:
+    def store_replies(self, engine: Engine, replies: Sequence[KeyedReply], spent: Mapping[str, Spending]) -> None:
         """Commit replies, and by task what they cost; when this returns they survive a crash.
 
         Raises:

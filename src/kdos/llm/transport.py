@@ -177,9 +177,7 @@ class HttpClient:
             what = f"the connection broke off ({type(error).__name__})"
             raise ExchangeError(what) from error
 
-    def call_server(
-        self, method: str, path: str, *, data: bytes | aiohttp.FormData | None = None
-    ) -> HttpResponse:
+    def call_server(self, method: str, path: str, *, data: bytes | aiohttp.FormData | None = None) -> HttpResponse:
         """`send_request` for callers outside the loop."""
         return self.loop_thread.run_coroutine(self.send_request(method, path, data=data))
 
@@ -221,9 +219,6 @@ def check_server_url(url: str) -> None:
     except ValueError:
         valid = False
     if not valid:
-        raise ConfigError(
-            f"engine.url must be the address of a server, as in http://127.0.0.1:8000/v1. "
-            f"Got {url!r}."
-        )
+        raise ConfigError(f"engine.url must be the address of a server, as in http://127.0.0.1:8000/v1. Got {url!r}.")
     if parts.username or parts.password:
         raise ConfigError("engine.url must hold no key. Name its variable in engine.key_env.")

@@ -5,14 +5,5 @@ from kdos.logic.mermaid import parse, write_mermaid
 from kdos.logic.validity import find_faults
 
 __all__ = [
-    "Edge",
-    "Fault",
-    "Kind",
-    "Logic",
-    "Node",
-    "ShapeCounts",
-    "find_faults",
-    "parse",
-    "shape_of_logic",
-    "write_mermaid",
-]
+    "Edge", "Fault", "Kind", "Logic", "Node", "ShapeCounts", "find_faults", "parse", "shape_of_logic", "write_mermaid",
+]  # fmt: skip

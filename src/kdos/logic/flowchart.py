@@ -28,12 +28,8 @@ _QUOTED_NODE = re.compile(r'"([^"\n]+)"')
 _ATTRIBUTES = re.compile(r'@\{[^}\n]*?(?:label:[ \t]*"([^"\n]*)"[^}\n]*)?\}')
 _CLASS = re.compile(r":::[\w-]+")
 # Statements about looks, unless what follows shows that the keyword is the name of a node.
-_STYLING = re.compile(
-    r"(?:style|classDef|class|linkStyle|click|direction|accTitle|accDescr)\b:?[ \t]*(?![-=&<.\[({])"
-)
-_SUBGRAPH = re.compile(
-    rf'subgraph\b[ \t]*({_NAME})?[ \t]*(?:\[[ \t]*"?[^"\]\n]*"?[ \t]*\]|"[^"\n]*"|[^\n;]*)'
-)
+_STYLING = re.compile(r"(?:style|classDef|class|linkStyle|click|direction|accTitle|accDescr)\b:?[ \t]*(?![-=&<.\[({])")
+_SUBGRAPH = re.compile(rf'subgraph\b[ \t]*({_NAME})?[ \t]*(?:\[[ \t]*"?[^"\]\n]*"?[ \t]*\]|"[^"\n]*"|[^\n;]*)')
 # `end` closes a subgraph; before a bracket or an arrow it is a node that is called so.
 _END = re.compile(rf"end\b(?![ \t]*(?:[\[({{&]|{_DASH}|=))")
 # Lazy and bounded: the text of an arrow ends at the first thing that can close it on its line.
@@ -54,9 +50,7 @@ _LINK = re.compile(
     re.VERBOSE,
 )
 # What begins a statement where the line break between two statements was lost.
-_NEXT = re.compile(
-    rf"{_NAME}(?:[ \t]*[\[({{&>]|@\{{|[ \t]*(?:\w+@)?[<ox]?(?:{_DASH}|==|=>|~~~|[→⟶⇒➔➜]))"
-)
+_NEXT = re.compile(rf"{_NAME}(?:[ \t]*[\[({{&>]|@\{{|[ \t]*(?:\w+@)?[<ox]?(?:{_DASH}|==|=>|~~~|[→⟶⇒➔➜]))")
 # Longer openings before the shorter ones they begin with.
 _SHAPES = tuple(
     tuple(pair.split())
@@ -69,9 +63,7 @@ _OPENING_QUOTE = re.compile(r'[ \t]*["“”„]`?')
 _CLOSING = {close: re.compile(r'`?["“”]\s*' + re.escape(close)) for _, close in _SHAPES}
 _ARROW = re.compile(rf"(?:{_DASH}|=)>")
 _BREAK = re.compile(r"<br[ \t]*/?>|\\n", re.IGNORECASE)
-_TAG = re.compile(
-    r"</?(?:b|i|u|em|strong|sub|sup|span|p|div|code|small|font|center)(?:\s[^<>]*)?>", re.IGNORECASE
-)
+_TAG = re.compile(r"</?(?:b|i|u|em|strong|sub|sup|span|p|div|code|small|font|center)(?:\s[^<>]*)?>", re.IGNORECASE)
 _CODE = re.compile(r"#(\w+);")
 _IN_QUOTES = re.compile(r"""(["'“”„])(.*)["'“”]""", re.DOTALL)
 # Nearly no label holds any of these: looking for them first saves the four substitutions.
@@ -230,9 +222,7 @@ class FlowchartReader:
         text = self.text
         if position >= len(text) or text[position] in "\n\r;" or text.startswith("%%", position):
             return
-        if text[position - 1] in " \t])}" and (
-            _NEXT.match(text, position) or _END.match(text, position)
-        ):
+        if text[position - 1] in " \t])}" and (_NEXT.match(text, position) or _END.match(text, position)):
             return
         raise _expected_error("a link or the end of the statement was expected", text, position)
 
@@ -268,9 +258,7 @@ def _is_flag_label(text: str, position: int) -> bool:
     return line.startswith(">") and "]" in line
 
 
-def _find_label_span(
-    text: str, start: int, opening: str, closing: str
-) -> tuple[int, int, int] | None:
+def _find_label_span(text: str, start: int, opening: str, closing: str) -> tuple[int, int, int] | None:
     """Where what a label says begins and ends, and where its shape ends; None if it does not."""
     if quote := _OPENING_QUOTE.match(text, start):
         found = _CLOSING[closing].search(text, quote.end())

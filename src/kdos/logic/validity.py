@@ -10,9 +10,7 @@ from kdos.pool.wording import normalise_text
 NAMED_SHARE = 0.8
 """Share of a knowledge point's telling words that a node must hold to name it (our design)."""
 # Words of three letters or more but for the smallest ones, and every number.
-_TELLING = re.compile(
-    r"(?!(?:the|and|was|were|are|for|has|had|its|with|from|that|this)\b)\w{3,}|\d+"
-)
+_TELLING = re.compile(r"(?!(?:the|and|was|were|are|for|has|had|its|with|from|that|this)\b)\w{3,}|\d+")
 
 
 def find_faults(logic: Logic, *, knowledge_points: Sequence[str], answer: str) -> list[Fault]:
@@ -30,18 +28,11 @@ def find_faults(logic: Logic, *, knowledge_points: Sequence[str], answer: str) -
     circle = _node_on_cycle(logic)
     if logic.kind is Kind.FLOWCHART and circle:
         found.append(Fault("logic_circular", f"{circle!r} leads back to itself"))
-    found += [
-        Fault("knowledge_point_not_in_logic", point)
-        for point in _unnamed_points(logic, knowledge_points)
-    ]
+    found += [Fault("knowledge_point_not_in_logic", point) for point in _unnamed_points(logic, knowledge_points)]
     # Without circles and lines the ends are the nodes that nothing leaves; otherwise what reaches
     # each other counts as one end, which takes the reach of every node.
     flows = not circle and all(edge.directed for edge in logic.edges) and ways is not joined
-    ends = (
-        [[name] for name in labels if name not in ways]
-        if flows
-        else final_parts(list(labels), ways)
-    )
+    ends = [[name] for name in labels if name not in ways] if flows else final_parts(list(labels), ways)
     shown = " | ".join(labels[part[0]] for part in ends)
     if len(ends) > 1:
         found.append(Fault("logic_many_ends", shown))
@@ -81,8 +72,7 @@ def _node_on_cycle(logic: Logic) -> str:
     directed = [edge for edge in logic.edges if edge.directed]
     before = Counter(edge.target for edge in directed)
     ways = adjacent_nodes(directed, both=False)
-    # Kahn's algorithm: take away nodes that nothing leads to; what is left is on a circle or
-    # behind one.
+    # Kahn's algorithm: take away nodes that nothing leads to; what is left is on a circle or behind one.
     free = [name for name in ways if name not in before]
     while free:
         for name in ways.get(free.pop(), ()):

@@ -19,23 +19,7 @@ from kdos.pool.sample import (
 )
 
 __all__ = [
-    "Document",
-    "Draft",
-    "ErrorClass",
-    "Evidence",
-    "Extraction",
-    "Grouping",
-    "Inventory",
-    "Passage",
-    "Pool",
-    "Refusal",
-    "Sample",
-    "Seed",
-    "Tally",
-    "Verdict",
-    "column_values",
-    "group_paraphrases",
-    "group_texts",
-    "record_fields",
+    "Document", "Draft", "ErrorClass", "Evidence", "Extraction", "Grouping", "Inventory", "Passage", "Pool", "Refusal",
+    "Sample", "Seed", "Tally", "Verdict", "column_values", "group_paraphrases", "group_texts", "record_fields",
     "row_values",
-]
+]  # fmt: skip

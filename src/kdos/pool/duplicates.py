@@ -1,9 +1,8 @@
 """Near-duplicates of short texts: banded MinHash over rare character 4-grams, each pair verified.
 
-Templated questions share most of their 4-grams, so signatures are made of the rare ones only, and a
-candidate pair counts only when the Jaccard similarity of *all* its 4-grams says so and both texts
-hold the same numbers (our design; MinHash after Broder 1997). A year or a volume number is one word
-of many, yet it makes another question.
+Templated questions share most of their 4-grams, so signatures are made of the rare ones only, and a candidate pair
+counts only when the Jaccard similarity of *all* its 4-grams says so and both texts hold the same numbers (our design;
+MinHash after Broder 1997). A year or a volume number is one word of many, yet it makes another question.
 """
 
 from collections.abc import Sequence
@@ -19,15 +18,13 @@ from kdos.arrays import Float32Array, Int64Array, UInt8Array, UInt32Array, UInt6
 from kdos.errors import UsageError
 from kdos.threads import run_in_spans
 
-# Jaccard similarity of 4-grams from which two texts are near-duplicates. Of 35,087 questions of
-# public benchmarks 593 are called so at 0.7, many of which ask the same of another entity; at 0.9
-# five pairs are left.
+# Jaccard similarity of 4-grams from which two texts are near-duplicates. Of 35,087 questions of public benchmarks 593
+# are called so at 0.7, many of which ask the same of another entity; at 0.9 five pairs are left.
 NEAR_DUPLICATE_JACCARD = 0.7
 GRAM_LENGTH = 4
-# Two texts are compared when all hashes of any one band agree. With Jaccard similarity J of what is
-# hashed that happens with probability 1 - (1 - J^3)^24: 0.99996 at 0.7, 0.48 at 0.3. 32 bands found
-# 98.5 % of the edits in 21.8 s of processor time where 24 found 98.9 %, looking further back, in
-# 19.3 (10^6 questions from ten templates).
+# Two texts are compared when all hashes of any one band agree. With Jaccard similarity J of what is hashed that
+# happens with probability 1 - (1 - J^3)^24: 0.99996 at 0.7, 0.48 at 0.3. 32 bands found 98.5 % of the edits in 21.8 s
+# of processor time where 24 found 98.9 %, looking further back, in 19.3 (10^6 questions from ten templates).
 BANDS, HASHES_PER_BAND = 24, 3
 # 4-grams in more than this share of the texts take no part in the signatures: questions from one
 # template share most of theirs, and would all be candidates of one another.
@@ -85,14 +82,10 @@ def find_near_duplicates(
     return Duplicates(copy_of, similarity)
 
 
-def _fold_texts(
-    texts: "Sequence[str] | pa.Array[pa.LargeStringScalar]",
-) -> tuple[UInt8Array, Int64Array]:
+def _fold_texts(texts: "Sequence[str] | pa.Array[pa.LargeStringScalar]") -> tuple[UInt8Array, Int64Array]:
     """The texts in NFKC and lower case: their UTF-8, one after the other, and where each begins."""
     column = pa.array(texts, pa.large_string()) if not isinstance(texts, pa.Array) else texts
-    plain = pc.call_function(
-        "utf8_normalize", [column.cast(pa.large_string())], pc.Utf8NormalizeOptions("NFKC")
-    )
+    plain = pc.call_function("utf8_normalize", [column.cast(pa.large_string())], pc.Utf8NormalizeOptions("NFKC"))
     column = pc.utf8_lower(plain)
     _, offsets, data = column.buffers()
     span = slice(column.offset, column.offset + len(column) + 1)
@@ -106,10 +99,7 @@ def _build_gram_sets(data: UInt8Array, offsets: Int64Array) -> tuple[UInt32Array
     # As many places as a text can have letters at most; the gaps are closed when sizes are known.
     grams = np.empty(room[-1], np.uint32)
     sizes = np.zeros(len(offsets) - 1, np.int64)
-    run_in_spans(
-        lambda start, end: _fill_gram_sets(start, end, data, offsets, room, grams, sizes),
-        np.diff(room),
-    )
+    run_in_spans(lambda start, end: _fill_gram_sets(start, end, data, offsets, room, grams, sizes), np.diff(room))
     bounds = np.concatenate([[0], np.cumsum(sizes)])
     _close_gaps(grams, room, sizes)
     return grams[: bounds[-1]], bounds
@@ -130,9 +120,7 @@ def _compute_band_keys(grams: UInt32Array, bounds: Int64Array, random_seed: int)
     shift = rng.integers(0, 2**32, n_hashes).astype(np.uint32)
     keys = np.empty((n, BANDS), np.uint64)
     run_in_spans(
-        lambda start, end: _fill_band_keys(
-            start, end, grams, bounds, common, most, odd, shift, keys
-        ),
+        lambda start, end: _fill_band_keys(start, end, grams, bounds, common, most, odd, shift, keys),
         np.diff(bounds) + 1,
     )
     return keys
@@ -141,18 +129,12 @@ def _compute_band_keys(grams: UInt32Array, bounds: Int64Array, random_seed: int)
 def _compute_number_keys(data: UInt8Array, offsets: Int64Array) -> UInt64Array:
     """A key for each text, shape (n,), equal where the same numbers stand in the same order."""
     keys = np.empty(len(offsets) - 1, np.uint64)
-    run_in_spans(
-        lambda start, end: _fill_number_keys(start, end, data, offsets, keys), np.diff(offsets) + 1
-    )
+    run_in_spans(lambda start, end: _fill_number_keys(start, end, data, offsets, keys), np.diff(offsets) + 1)
     return keys
 
 
 def _find_similar_pairs(
-    keys: UInt64Array,
-    numbers: UInt64Array,
-    grams: UInt32Array,
-    bounds: Int64Array,
-    similar: float,
+    keys: UInt64Array, numbers: UInt64Array, grams: UInt32Array, bounds: Int64Array, similar: float
 ) -> _Pairs:
     found: list[_Pairs] = [(np.zeros(0, int), np.zeros(0, int), np.zeros(0, np.float32))] * BANDS
 
@@ -160,9 +142,7 @@ def _find_similar_pairs(
         for band in range(start, end):
             column = np.ascontiguousarray(keys[:, band])
             order = np.argsort(column, kind="stable")
-            found[band] = _similar_pairs_of_band(
-                order, column, keys, numbers, band, grams, bounds, similar
-            )
+            found[band] = _similar_pairs_of_band(order, column, keys, numbers, band, grams, bounds, similar)
 
     run_in_spans(work, np.ones(BANDS))
     later, earlier, share = (np.concatenate(part) for part in zip(*found, strict=True))
@@ -208,9 +188,7 @@ def _fill_gram_sets(
 
 
 @njit(nogil=True, cache=True)
-def _fill_number_keys(
-    start: int, end: int, data: UInt8Array, offsets: Int64Array, keys: UInt64Array
-) -> None:
+def _fill_number_keys(start: int, end: int, data: UInt8Array, offsets: Int64Array, keys: UInt64Array) -> None:
     for text in range(start, end):
         state = np.uint64(0)
         inside = False
@@ -348,9 +326,7 @@ def _share_earlier_band(keys: UInt64Array, row: int, other: int, band: int) -> b
 
 
 @njit(nogil=True, cache=True)
-def _jaccard_similarity(
-    grams: UInt32Array, bounds: Int64Array, left: int, right: int, similar: float
-) -> float:
+def _jaccard_similarity(grams: UInt32Array, bounds: Int64Array, left: int, right: int, similar: float) -> float:
     """The Jaccard similarity of two sets; 0 as soon as it cannot reach `similar`."""
     i, j = bounds[left], bounds[right]
     end_i, end_j = bounds[left + 1], bounds[right + 1]
@@ -376,11 +352,7 @@ def _jaccard_similarity(
 
 @njit(nogil=True, cache=True)
 def _keep_first_of_each(
-    later: Int64Array,
-    earlier: Int64Array,
-    share: Float32Array,
-    copy_of: Int64Array,
-    similarity: Float32Array,
+    later: Int64Array, earlier: Int64Array, share: Float32Array, copy_of: Int64Array, similarity: Float32Array
 ) -> None:
     """A row repeats the most similar of the earlier rows that are kept; the first among equals."""
     for pair in range(len(later)):

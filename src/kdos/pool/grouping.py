@@ -93,9 +93,7 @@ class Grouping:
 def group_texts(texts: Sequence[str]) -> Grouping:
     """Group texts that state one fact in the same words (`fact_key`)."""
     known: dict[str, int] = {}
-    group = np.fromiter(
-        (known.setdefault(fact_key(text), len(known)) for text in texts), np.int64, len(texts)
-    )
+    group = np.fromiter((known.setdefault(fact_key(text), len(known)) for text in texts), np.int64, len(texts))
     first = np.full(len(known), len(texts), np.int64)
     np.minimum.at(first, group, np.arange(len(texts)))
     return Grouping(group, first, np.bincount(group, minlength=len(known)))

@@ -39,8 +39,7 @@ class Pool:
             self,
             samples=self.samples + len(samples),
             counts=self.counts + np.bincount(cells[points], minlength=len(self.counts)),
-            exposures=_pad_with_zeros(self.exposures, len(cells))
-            + np.bincount(points, minlength=len(cells)),
+            exposures=_pad_with_zeros(self.exposures, len(cells)) + np.bincount(points, minlength=len(cells)),
         )
 
 
@@ -55,12 +54,7 @@ class Inventory:
     """
 
     def __init__(
-        self,
-        texts: Sequence[str],
-        *,
-        points: Float32Array,
-        cells: Int32Array,
-        wordings: Sequence[Sequence[str]] = (),
+        self, texts: Sequence[str], *, points: Float32Array, cells: Int32Array, wordings: Sequence[Sequence[str]] = ()
     ) -> None:
         self.texts = list(texts)
         self.points = points
@@ -81,9 +75,7 @@ class Inventory:
         return tuple(dict.fromkeys(self._rows[fact_key(text)] for text in texts))
 
     def add_unknown(
-        self,
-        texts: Iterable[str],
-        locate: Callable[[Sequence[str]], tuple[Float32Array, Int32Array]],
+        self, texts: Iterable[str], locate: Callable[[Sequence[str]], tuple[Float32Array, Int32Array]]
     ) -> int:
         """Add those that are new, placed by `locate`; returns how many there were."""
         fresh: dict[str, str] = {}

@@ -1,9 +1,8 @@
 """A text as sentences, word for word: the project's one splitter into sentences.
 
-Three places keep a rule of their own on purpose: `kdos.seed.passages` needs the gaps between
-sentences of any script and loses nothing; `kdos.seed.pydocs` reads doc strings, where "B." is a
-variable and no initial; `kdos.scoring.scores` reads case-folded answers, where no capital shows
-that a sentence begins.
+Three places keep a rule of their own on purpose: `kdos.seed.passages` needs the gaps between sentences of any script
+and loses nothing; `kdos.seed.pydocs` reads doc strings, where "B." is a variable and no initial; `kdos.scoring.scores`
+reads case-folded answers, where no capital shows that a sentence begins.
 """
 
 import re

@@ -18,13 +18,10 @@ MAX_TICKS = 6
 LABEL_OFFSET = 6
 MIN_LABEL_DISTANCE = 15
 """Least distance between the names of two lines."""
-
 SMALLEST_SHOWN = 1e-6
 """The least that an axis can show; on a logarithmic one zero stands here."""
-
 MET_RANGE = (0.8, 1.25)
 """Between these multiples of its quota a cell counts as met."""
-
 FULLNESS_EDGES = (0.0, 0.125, 0.25, 0.5, *MET_RANGE, 2.0, 4.0, 8.0, math.inf)
 """Edges of held / quota."""
 FRACTION_SIGNS = {0.125: "⅛", 0.25: "¼", 0.5: "½"}
@@ -134,8 +131,7 @@ def lay_out_line_chart(lines: Sequence[LineSeries], *, logarithmic: bool = False
     up = _build_log_axis(values) if logarithmic else _build_linear_axis(values)
     across = Axis(first, max(last, first + 1), MARGIN_LEFT, CHART_WIDTH - MARGIN_RIGHT)
     strokes = [
-        ChartLine(one.role, _draw_line_path(one, across, up), *_find_label_place(one, across, up))
-        for one in lines
+        ChartLine(one.role, _draw_line_path(one, across, up), *_find_label_place(one, across, up)) for one in lines
     ]
     whole = max(1, math.ceil((across.high - across.low) / MAX_TICKS))
     ticks = np.arange(math.ceil(across.low), math.floor(across.high) + 1, whole)
@@ -232,9 +228,7 @@ def compute_fullness_shares(held: Float64Array, quota: Float64Array) -> Float64A
     return np.histogram(multiple, FULLNESS_EDGES, weights=quota[wanted])[0] / quota.sum()
 
 
-def lay_out_fullness_bars(
-    loops: Sequence[tuple[str, Float64Array]], quota: Float64Array
-) -> list[BarGroup]:
+def lay_out_fullness_bars(loops: Sequence[tuple[str, Float64Array]], quota: Float64Array) -> list[BarGroup]:
     """The shares of the target by fullness; `loops` gives a style class and what cells hold."""
     shares = {role: compute_fullness_shares(held, quota).tolist() for role, held in loops}
     highest = max(map(max, shares.values()))

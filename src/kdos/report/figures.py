@@ -29,9 +29,7 @@ from kdos.report.panels import (
 from kdos.report.saved_run import LoopRecord, SavedRun, principal_coordinates
 
 STEERED_COLOUR, BLIND_COLOUR, FLOOR_COLOUR = "#0b6e6e", "#a85a12", "#6b7178"
-COLOUR_MAP = LinearSegmentedColormap.from_list(
-    "density", ["#bcd8cd", "#499b9a", "#20687b", "#17334e"]
-)
+COLOUR_MAP = LinearSegmentedColormap.from_list("density", ["#bcd8cd", "#499b9a", "#20687b", "#17334e"])
 DOTS_PER_INCH = 200
 
 
@@ -76,11 +74,7 @@ def _draw_panels_figure(run: SavedRun) -> Figure | None:
 
 
 def _draw_panel_row(
-    row: npt.NDArray[np.object_],
-    frame: PanelFrame,
-    columns: list[Float64Array],
-    *,
-    limits: tuple[float, float],
+    row: npt.NDArray[np.object_], frame: PanelFrame, columns: list[Float64Array], *, limits: tuple[float, float]
 ) -> None:
     """The three panels of one pool: x, y, log10 density and weight of each point."""
     x, y, density, weights = columns

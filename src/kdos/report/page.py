@@ -19,7 +19,6 @@ from kdos.version import __version__
 REFRESH_SECONDS = 10
 MAX_WRITING_SHARE = 0.05
 """The share of a run's time that writing its page may take (our design)."""
-
 D3_MODULES = (
     *("d3-dispatch", "d3-timer", "d3-ease", "d3-color", "d3-interpolate"),
     *("d3-selection", "d3-drag", "d3-transition", "d3-zoom"),
@@ -82,9 +81,7 @@ def render_page(run: SavedRun) -> str:
     library = _read_d3_modules()
     # Every value is escaped, and a name that is not there is an error.
     loader = FunctionLoader(_read_page_asset)
-    environment = Environment(
-        loader=loader, autoescape=True, undefined=StrictUndefined, keep_trailing_newline=True
-    )
+    environment = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, keep_trailing_newline=True)
     template = environment.get_template("page.html")
     return template.render(
         run=run,

@@ -20,7 +20,6 @@ from kdos.report.saved_run import SavedRun, principal_coordinates
 
 PANEL_WIDTH, PANEL_HEIGHT = 400, 300
 """A panel, in the units of its drawing."""
-
 RAMP_STEPS = 8
 """Colours of the density ramp."""
 
@@ -28,10 +27,8 @@ MAX_DOTS = 12_000
 HISTOGRAM_COLUMNS, HISTOGRAM_ROWS = 48, 36
 DENSITY_GRID_STEP = 2
 """Distance of the kernel density's grid points, in panel units."""
-
 ENCLOSED_SHARES = (0.95, 0.85, 0.7, 0.55, 0.4, 0.25, 0.12, 0.04)
 """Shares of all knowledge inside each contour, the widest first."""
-
 CLIPPED_SHARE = 0.002
 """Share of the points that the frame leaves out at each side, so that outliers do not shrink it."""
 FRAME_MARGIN = 0.08
@@ -92,9 +89,7 @@ def build_panel_rows(run: SavedRun) -> list[PanelRow]:
     return rows
 
 
-def collect_pool_points(
-    run: SavedRun,
-) -> tuple[Float64Array, Float64Array, Float64Array, Float64Array] | None:
+def collect_pool_points(run: SavedRun) -> tuple[Float64Array, Float64Array, Float64Array, Float64Array] | None:
     """x, y, log10 density and exposures, shape (n_points,) each, of what the pool teaches.
 
     Until the run has written its pool's knowledge points, these are the source's that are taught.
@@ -105,9 +100,7 @@ def collect_pool_points(
         return *principal_coordinates(run.loop.pool_points), log10, weights.astype(np.float64)
     if run.source is None or not run.loop.taught_points:
         return None
-    taught = [
-        run.loop.taught_points.get(fact_key(t)) for t in column_values(run.source.table, "text")
-    ]
+    taught = [run.loop.taught_points.get(fact_key(t)) for t in column_values(run.source.table, "text")]
     rows = [row for row, found in enumerate(taught) if found]
     if not rows:
         return None
@@ -160,25 +153,17 @@ def draw_dot_path(places: Float64Array) -> str:
     inside = ((places >= 0) & (places <= [PANEL_WIDTH, PANEL_HEIGHT])).all(1)
     whole = np.unique(np.rint(places[inside] * 2).astype(int), axis=0)
     moves = np.diff(whole, axis=0, prepend=0)
-    return "".join(
-        f"m{_format_half_units(dx)} {_format_half_units(dy)}h0" for dx, dy in moves.tolist()
-    )
+    return "".join(f"m{_format_half_units(dx)} {_format_half_units(dy)}h0" for dx, dy in moves.tolist())
 
 
 def _format_half_units(doubled: int) -> str:
     return str(doubled // 2) if doubled % 2 == 0 else str(doubled / 2)
 
 
-def sum_weights_on_grid(
-    places: Float64Array, weights: Float64Array, columns: int, rows: int
-) -> Float64Array:
+def sum_weights_on_grid(places: Float64Array, weights: Float64Array, columns: int, rows: int) -> Float64Array:
     """Weights summed on a grid over the plane, shape (rows, columns)."""
     return np.histogram2d(
-        places[:, 1],
-        places[:, 0],
-        bins=(rows, columns),
-        range=((0, PANEL_HEIGHT), (0, PANEL_WIDTH)),
-        weights=weights,
+        places[:, 1], places[:, 0], bins=(rows, columns), range=((0, PANEL_HEIGHT), (0, PANEL_WIDTH)), weights=weights
     )[0]
 
 
@@ -214,9 +199,7 @@ def estimate_kernel_density(places: Float64Array, weights: Float64Array) -> Floa
     its weighted standard deviation, with n_eff = (sum w)² / sum w², Kish's effective sample size.
     """
     # Points are binned first and the bins smoothed: the cost is that of the grid, not of points.
-    grid = sum_weights_on_grid(
-        places, weights, PANEL_WIDTH // DENSITY_GRID_STEP, PANEL_HEIGHT // DENSITY_GRID_STEP
-    )
+    grid = sum_weights_on_grid(places, weights, PANEL_WIDTH // DENSITY_GRID_STEP, PANEL_HEIGHT // DENSITY_GRID_STEP)
     effective = weights.sum() ** 2 / (weights**2).sum()
     centre = np.average(places, axis=0, weights=weights)
     spread = np.sqrt(np.average((places - centre) ** 2, axis=0, weights=weights))

@@ -20,13 +20,10 @@ from kdos.report.tables import OUTCOME_NAMES, find_outcome_key
 # canvas of 1,000 pixels that is zoomed in by six.
 COORDINATE_RANGE = 65_535
 """Coordinates are whole numbers in [0, COORDINATE_RANGE], both axes to one scale."""
-
 RAMP_LEVELS = 255
 """Values of a ramp are whole numbers in [0, RAMP_LEVELS]."""
-
 MAX_TEXT_LENGTH = 240
 """Characters of a point's text that the map shows."""
-
 DRAFT_JITTER = 0.006
 """Standard deviation, as a share of the range, by which drafts of the same cells are set apart."""
 
@@ -104,9 +101,7 @@ class MapProjection:
         return across, down
 
 
-def _build_source_layer(
-    source: RandomRows, loop: LoopRecord, projection: MapProjection
-) -> MapLayer:
+def _build_source_layer(source: RandomRows, loop: LoopRecord, projection: MapProjection) -> MapLayer:
     x, y = projection.project_points(*principal_coordinates(source))
     texts = column_values(source.table, "text")
     taught = [loop.taught_points.get(fact_key(text)) for text in texts]
@@ -159,9 +154,7 @@ def _build_draft_layer(
     )
 
 
-def compute_cell_midpoints(
-    cells: Sequence[Sequence[int]], source: RandomRows
-) -> tuple[Float64Array, Float64Array]:
+def compute_cell_midpoints(cells: Sequence[Sequence[int]], source: RandomRows) -> tuple[Float64Array, Float64Array]:
     """x and y of each list of cells: the mean over it of the cells' mean knowledge point.
 
     A cell that is listed twice counts twice; one without knowledge points of the source lies at
@@ -196,9 +189,7 @@ def build_colour_classes(name: str, names: Sequence[str]) -> ColourClasses:
     ranked = sorted(Counter(names).items(), key=lambda item: (-item[1], item[0]))
     number = {label: i for i, (label, _) in enumerate(ranked)}
     return ColourClasses(
-        name,
-        [label or "not stated" for label in number],
-        np.array([number[label] for label in names], np.int64),
+        name, [label or "not stated" for label in number], np.array([number[label] for label in names], np.int64)
     )
 
 

@@ -24,7 +24,6 @@ BOX_PADDING_X, BOX_PADDING_Y = 10, 8
 COLUMN_DISTANCE, BOX_DISTANCE = 40, 12
 WAYPOINT = "\0"
 """What the name of a waypoint starts with; no node id can."""
-
 ORDERING_SWEEPS = 4
 """Passes over all layers that order each by the barycentres of its neighbours."""
 
@@ -94,8 +93,7 @@ def lay_out_diagram(logic: Logic) -> DiagramLayout:
         height=max(box.y + box.height for box in boxes.values()) + 1,
         boxes=[boxes[node.id] for node in logic.nodes],
         arrows=[
-            _draw_arrow(edge, [boxes[name] for name in names])
-            for edge, names in zip(logic.edges, routes, strict=True)
+            _draw_arrow(edge, [boxes[name] for name in names]) for edge, names in zip(logic.edges, routes, strict=True)
         ],
     )
 
@@ -169,20 +167,11 @@ def _reduce_crossings(columns: list[list[str]], routes: Sequence[Sequence[str]])
     return columns
 
 
-def _place_boxes(
-    labels: Mapping[str, str], columns: Sequence[Sequence[str]]
-) -> dict[str, DiagramBox]:
+def _place_boxes(labels: Mapping[str, str], columns: Sequence[Sequence[str]]) -> dict[str, DiagramBox]:
     """Boxes in columns, each column centred on the tallest; a waypoint is a box without lines."""
-    lines = {
-        name: wrap_node_label(labels[name]) if name in labels else [] for c in columns for name in c
-    }
-    heights = {
-        name: len(text) * LINE_HEIGHT + 2 * BOX_PADDING_Y if text else 0.0
-        for name, text in lines.items()
-    }
-    tall = [
-        sum(heights[n] for n in column) + BOX_DISTANCE * (len(column) - 1) for column in columns
-    ]
+    lines = {name: wrap_node_label(labels[name]) if name in labels else [] for c in columns for name in c}
+    heights = {name: len(text) * LINE_HEIGHT + 2 * BOX_PADDING_Y if text else 0.0 for name, text in lines.items()}
+    tall = [sum(heights[n] for n in column) + BOX_DISTANCE * (len(column) - 1) for column in columns]
     boxes: dict[str, DiagramBox] = {}
     left = 1.0
     for column, height in zip(columns, tall, strict=True):

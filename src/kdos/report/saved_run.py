@@ -22,7 +22,6 @@ from kdos.store import read_json_file, read_parquet
 
 MAX_POINTS_SHOWN = 100_000
 """Rows of one kind that the page shows; of more, this many are drawn at random."""
-
 SAMPLES_SHOWN = 6
 """Samples shown in full."""
 
@@ -116,9 +115,7 @@ def _read_loop_record(folder: RunFolder, n_cells: int) -> LoopRecord:
     )
 
 
-def _count_taught_points(
-    samples: Sequence[Path], n_cells: int
-) -> tuple[Int64Array, dict[str, TaughtPoint]]:
+def _count_taught_points(samples: Sequence[Path], n_cells: int) -> tuple[Int64Array, dict[str, TaughtPoint]]:
     """What each cell holds, and how each knowledge point was taught.
 
     New knowledge points are noted up to `MAX_POINTS_SHOWN` of them.

@@ -11,14 +11,7 @@ import pyarrow as pa
 from kdos.arrays import BoolArray, Float32Array, FloatingArray
 from kdos.errors import InputError, UsageError
 from kdos.rows.fields import resolve_field
-from kdos.rows.table import (
-    Rows,
-    list_hub_fields,
-    list_table_fields,
-    number_rows,
-    read_hub_rows,
-    read_table_rows,
-)
+from kdos.rows.table import Rows, list_hub_fields, list_table_fields, number_rows, read_hub_rows, read_table_rows
 
 HUB_PREFIX = "hf:"
 """What the name of a Hugging Face data set begins with here: ``hf:owner/name:split``."""

@@ -97,11 +97,7 @@ def list_field_paths(rows: Iterable[Mapping[str, Any]]) -> list[str]:
 def _paths_below(value: Any) -> list[str]:
     """The dotted paths below a value; the empty path where it is no struct."""
     if isinstance(value, Mapping):
-        return [
-            f"{key}.{below}" if below else str(key)
-            for key, item in value.items()
-            for below in _paths_below(item)
-        ]
+        return [f"{key}.{below}" if below else str(key) for key, item in value.items() for below in _paths_below(item)]
     if isinstance(value, list) and any(isinstance(item, Mapping) for item in value):
         return list_field_paths(item for item in value if isinstance(item, Mapping))
     return [""]

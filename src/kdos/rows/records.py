@@ -47,9 +47,7 @@ def row_unit(path: Path) -> str:
     return "row" if suffix == ".parquet" else "line"
 
 
-def record_error(
-    path: Path | str, message: str, *, position: int, unit: str, field: str | None = None
-) -> InputError:
+def record_error(path: Path | str, message: str, *, position: int, unit: str, field: str | None = None) -> InputError:
     """The error that names the file, the row and the field."""
     if unit == "line":
         return InputError.at(path, message, line=position, field=field)

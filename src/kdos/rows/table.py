@@ -56,9 +56,7 @@ class Rows:
         if not _is_text(column.type):
             row = pc.index(column.is_valid(), value=True).as_py()
             got = repr(column[max(row, 0)].as_py())
-            raise self.row_error(
-                row, f"must be text. Got {got[:60]}. Name another field", field=field
-            )
+            raise self.row_error(row, f"must be text. Got {got[:60]}. Name another field", field=field)
         text: Any = column.cast(pa.large_string())
         blank = pc.is_in(pc.utf8_trim_whitespace(text), pa.array([""], pa.large_string()))
         return pc.if_else(blank, None, text)
@@ -93,9 +91,7 @@ def _join_text_lists(column: Column) -> Column:
     if not _is_text(kind.value_type):
         return column
     lists = column.to_pylist()
-    joined = [
-        None if texts is None else PARAGRAPH_BREAK.join(filter(None, texts)) for texts in lists
-    ]
+    joined = [None if texts is None else PARAGRAPH_BREAK.join(filter(None, texts)) for texts in lists]
     return pa.array(joined, pa.large_string())
 
 
@@ -151,11 +147,7 @@ def list_hub_fields(path: str, *, name: str = "", split: str = "train") -> list[
 
 
 def _batch_records(
-    records: Iterable[Record],
-    path: Path | str,
-    columns: Sequence[str] | None,
-    batch_size: int,
-    unit: str,
+    records: Iterable[Record], path: Path | str, columns: Sequence[str] | None, batch_size: int, unit: str
 ) -> Iterator[Rows]:
     """Records as batches; the first one must hold every column in at least one of its rows."""
     for number, held in enumerate(_chunk_records(records, batch_size)):
@@ -180,9 +172,7 @@ def _chunk_records(records: Iterable[Record], batch_size: int) -> Iterator[list[
         yield held
 
 
-def _check_fields(
-    path: Path | str, columns: Sequence[str], rows: Sequence[Mapping[str, Any]]
-) -> None:
+def _check_fields(path: Path | str, columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> None:
     for name in columns:
         if any(value_at_path(row, name) not in (None, []) for row in rows):
             continue

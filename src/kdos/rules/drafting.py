@@ -1,9 +1,7 @@
-"""Seeds, extractions and drafts from passages: by facts where they speak for them, else by
-statements.
+"""Seeds, extractions and drafts from passages: by facts where they speak for them, else by statements.
 
 A draft is settled by its number: the number picks the fact or statement that is asked about, the
-set of clues and the wording, so the same request has the same reply and the next `variant` of it
-has other ones.
+set of clues and the wording, so the same request has the same reply and the next `variant` of it has other ones.
 """
 
 import math
@@ -128,9 +126,7 @@ def _askable_instances(statement: PassageStatement) -> list[tuple[PassageStateme
 
 
 def _is_sound_question(question: ComposedQuestion[PassageStatement]) -> bool:
-    return len(question.text) <= MAX_QUESTION and not find_leaked_answer(
-        question.text, [question.answer]
-    )
+    return len(question.text) <= MAX_QUESTION and not find_leaked_answer(question.text, [question.answer])
 
 
 def _write_seed(question: ComposedQuestion[ItemT]) -> JsonObject:
@@ -141,17 +137,13 @@ def _write_seed(question: ComposedQuestion[ItemT]) -> JsonObject:
 # Extraction
 
 
-def extract_from_facts(
-    question: str, answer: str, claimed: Sequence[str], index: FactIndex
-) -> JsonObject | None:
+def extract_from_facts(question: str, answer: str, claimed: Sequence[str], index: FactIndex) -> JsonObject | None:
     """The facts the question rests on, the one with the answer first; None where none fits."""
     said = spaced_words(question)
     known = [fact for point in claimed if (fact := read_fact(point)) is not None]
     used = [fact for fact in known if _question_uses_fact(fact, said, answer, known)]
     if not used:
-        used = [
-            fact for fact in index.items.values() if _question_uses_fact(fact, said, answer, ())
-        ]
+        used = [fact for fact in index.items.values() if _question_uses_fact(fact, said, answer, ())]
     asked = next((fact for fact in used if answer in fact.content), None)
     if asked is None:
         return None
@@ -177,9 +169,7 @@ def extract_from_statements(
     """The statements a question rests on, the one with the answer first; None where none fits."""
     said = topic_words(f"{question} {answer}")
     share = {
-        point: len(said & words) / len(words)
-        for point in (claimed or index.items)
-        if (words := topic_words(point))
+        point: len(said & words) / len(words) for point in (claimed or index.items) if (words := topic_words(point))
     }
     holding = [point for point in share if answer in point]
     if not holding:
@@ -246,9 +236,7 @@ def _statement_extraction(question: ComposedQuestion[PassageStatement]) -> JsonO
     )
 
 
-def _statement_entities(
-    question: str, answer: str, statements: Sequence[PassageStatement]
-) -> list[str]:
+def _statement_entities(question: str, answer: str, statements: Sequence[PassageStatement]) -> list[str]:
     """The title, if the question mentions it, and the names in the question."""
     title = statements[0].title if statements else ""
     known = [name for each in statements for name in each.entities if name in question]
@@ -301,9 +289,7 @@ class _Drafter(ABC, Generic[ItemT, OptionT]):
         """What to ask so that the question rests on `focus`: of itself, or of what is near it."""
 
     @abstractmethod
-    def _compose_question(
-        self, option: OptionT, focus: ItemT, turn: int
-    ) -> ComposedQuestion[ItemT] | None:
+    def _compose_question(self, option: OptionT, focus: ItemT, turn: int) -> ComposedQuestion[ItemT] | None:
         """Ask with the `turn`-th set of clues and wording; None where that fails the checks."""
 
     @abstractmethod
@@ -343,13 +329,7 @@ class _Drafter(ABC, Generic[ItemT, OptionT]):
         return None
 
     def _choose_clues(
-        self,
-        candidates: Sequence[ItemT],
-        strange: Sequence[bool],
-        *,
-        first: ItemT | None,
-        turn: int,
-        key: int,
+        self, candidates: Sequence[ItemT], strange: Sequence[bool], *, first: ItemT | None, turn: int, key: int
     ) -> tuple[list[ItemT], int] | None:
         """The `turn`-th set of clues, and a number that picks the wording; None without any set.
 
@@ -387,9 +367,7 @@ def _draft_numbers(inputs: Inputs) -> range:
 
 
 @lru_cache(4096)
-def _list_clue_tiers(
-    strange: tuple[bool, ...], with_first: bool, most: int
-) -> tuple[tuple[ClueSet, ...], ...]:
+def _list_clue_tiers(strange: tuple[bool, ...], with_first: bool, most: int) -> tuple[tuple[ClueSet, ...], ...]:
     """The sets of clues, those with the fewest strange ones first, in tiers of equals."""
     by_number: dict[int, list[ClueSet]] = {}
     for each in _list_clue_sets(len(strange), with_first, most):
@@ -434,9 +412,7 @@ class FactDrafter(_Drafter[Fact, tuple[Fact, str]]):
         own = [(focus, slot) for slot in focus.askable]
         return own + [(fact, fact.askable[0]) for fact in near[:NEIGHBOURS_ASKED]]
 
-    def _compose_question(
-        self, option: tuple[Fact, str], focus: Fact, turn: int
-    ) -> ComposedQuestion[Fact] | None:
+    def _compose_question(self, option: tuple[Fact, str], focus: Fact, turn: int) -> ComposedQuestion[Fact] | None:
         asked, slot = option
         clues = self._clue_candidates(asked, slot, focus)
         strange = [clue is not focus and clue.point not in self.use for clue in clues]

@@ -35,8 +35,7 @@ RULES_VERSION = "1"
 """Changes whenever any reply may change: it is part of the ledger's keys."""
 # "the passage says", or a pronoun at the start: only with the passage at hand can that be answered.
 POINTS_AT_TEXT = re.compile(
-    r"\b(?:this|the) (?:passage|text|paragraph|excerpt)\b|^(?:he|she|it(?! is)|they|this|these)\b",
-    re.IGNORECASE,
+    r"\b(?:this|the) (?:passage|text|paragraph|excerpt)\b|^(?:he|she|it(?! is)|they|this|these)\b", re.IGNORECASE
 )
 QUOTATION = re.compile(r"“[^“”]*”|\"[^\"]*\"")
 
@@ -145,19 +144,14 @@ def _is_ambiguous(points: Sequence[str], answer: str, index: FactIndex) -> bool:
     """Does another fact at hand give the same question another answer?"""
     asked = next(filter(None, map(read_fact, points)), None)
     return asked is not None and any(
-        _has_other_answer(asked, slot, index)
-        for slot in asked.askable
-        if asked.slots[slot] == answer
+        _has_other_answer(asked, slot, index) for slot in asked.askable if asked.slots[slot] == answer
     )
 
 
 def _has_other_answer(fact: Fact, slot: str, index: FactIndex) -> bool:
     """Is there a fact of the same relation that differs from this one in this slot alone?"""
     same = (other for other in index.items.values() if other.relation is fact.relation)
-    return any(
-        {name for name, text in fact.slots.items() if other.slots[name] != text} == {slot}
-        for other in same
-    )
+    return any({name for name, text in fact.slots.items() if other.slots[name] != text} == {slot} for other in same)
 
 
 TASKS: Mapping[str, Callable[[Inputs], dict[str, Any] | str]] = {

@@ -12,9 +12,7 @@ from dataclasses import dataclass
 MONTH = r"(?:January|February|March|April|May|June|July|August|September|October|November|December)"
 DAY = r"\d{1,2}(?:st|nd|rd|th)?"
 YEAR_NUMBER = r"(?:1[0-9]{3}|20[0-3][0-9])"
-NUMBER_WORD = (
-    "two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|fifteen|twenty|thirty|forty|fifty"
-)
+NUMBER_WORD = "two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|fifteen|twenty|thirty|forty|fifty"
 NUMERAL = r"\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?"
 SCALE = r"(?: (?:hundred|thousand|million|billion|trillion))?"
 # An apostrophe belongs to a name ("O'Brien") unless it is a genitive or closes a quotation.

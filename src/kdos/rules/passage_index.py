@@ -1,8 +1,7 @@
 """What the passages of a request say: facts where sentences state them, statements where any do.
 
-A fact is a sentence of a known relation, read back; a statement is any sentence that can be
-understood alone, with what is concrete in it. An index holds either by knowledge point, and says
-how near they are to each other.
+A fact is a sentence of a known relation, read back; a statement is any sentence that can be understood alone, with
+what is concrete in it. An index holds either by knowledge point, and says how near they are to each other.
 """
 
 import re
@@ -15,13 +14,7 @@ from typing import Any, Generic, TypeVar
 from kdos.checks.sentence_checks import is_abstract_sentence
 from kdos.pool.sentences import is_mostly_unspaced, quotable_sentences, split_sentences
 from kdos.pool.wording import KANA_AND_HAN
-from kdos.rules.instances import (
-    NAME,
-    NOT_NAMES,
-    Instance,
-    find_chinese_instances,
-    find_instances,
-)
+from kdos.rules.instances import NAME, NOT_NAMES, Instance, find_chinese_instances, find_instances
 from kdos.rules.relations import PYTHON_RELATIONS, TRIPLE_RELATIONS, Relation
 
 # Requests about one passage or group follow one another: what was read of it is kept.
@@ -49,9 +42,7 @@ POINTING = re.compile(
 TOPIC_WORD = re.compile(rf"\w{{4,}}|\d+|[{KANA_AND_HAN}]")
 
 BRACKETED_ASIDE = re.compile(r"\s*\([^()]*\)")
-CLAUSE_START = re.compile(
-    r"(?:; |, (?:which|who|whose|where|although|though|while|but|as well as) | – | — )"
-)
+CLAUSE_START = re.compile(r"(?:; |, (?:which|who|whose|where|although|though|while|but|as well as) | – | — )")
 SHORTEST_CLUE = 40  # characters
 
 
@@ -345,9 +336,7 @@ def mentions_title(text: str, title: str) -> bool:
 class StatementIndex(PassageIndex[PassageStatement]):
     """The statements of some passages, and which stand near or share a name."""
 
-    _linked: dict[str, list[PassageStatement]] = field(
-        default_factory=dict[str, list[PassageStatement]], repr=False
-    )
+    _linked: dict[str, list[PassageStatement]] = field(default_factory=dict[str, list[PassageStatement]], repr=False)
 
     def linked_statements(self, statement: PassageStatement) -> list[PassageStatement]:
         """All other statements, those that share a name first, then the nearest ones."""

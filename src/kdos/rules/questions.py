@@ -14,9 +14,7 @@ from kdos.rules.instances import Instance
 from kdos.rules.passage_index import Fact, ItemT, PassageStatement, spaced_words, strip_full_stop
 from kdos.rules.relations import ORDINALS, quote_code_slots
 
-REPEATED_NOUN = re.compile(
-    r"\bthe (?:class|enumeration|module|constant|class attribute|attribute) the "
-)
+REPEATED_NOUN = re.compile(r"\bthe (?:class|enumeration|module|constant|class attribute|attribute) the ")
 # First words that may lose their capital. Each kind of sentence has its own: facts begin with
 # words of their relations, statements with any word, and a title such as "While You Were Sleeping"
 # must keep its capital where it opens a fact.
@@ -52,8 +50,7 @@ class ComposedQuestion(Generic[ItemT]):
 class QuestionWording:
     """Which of its possible forms a question takes: any numbers, taken modulo what there is.
 
-    `title` is the module it is all about, `rival` a name that the topic might be mistaken for;
-    either may be empty.
+    `title` is the module it is all about, `rival` a name that the topic might be mistaken for; either may be empty.
     """
 
     phrase: int = 0
@@ -101,9 +98,7 @@ class _FactPlan:
     trait: Fact | None = None
 
 
-def ask_fact(
-    asked: Fact, slot: str, clues: Sequence[Fact], wording: QuestionWording
-) -> ComposedQuestion[Fact] | None:
+def ask_fact(asked: Fact, slot: str, clues: Sequence[Fact], wording: QuestionWording) -> ComposedQuestion[Fact] | None:
     """The question for one slot of a fact, with clues; None where it would hold the answer."""
     answer = asked.slots[slot]
     plan = _plan_question(asked, slot, clues, wording)
@@ -112,9 +107,7 @@ def ask_fact(
         # A topic known by its documentation alone needs its clues right beside it.
         frames = (_with_relative_clauses,)
     text = frames[wording.frame % len(frames)](plan, wording)
-    return (
-        None if _text_gives_away(text, answer) else ComposedQuestion(text, answer, (asked, *clues))
-    )
+    return None if _text_gives_away(text, answer) else ComposedQuestion(text, answer, (asked, *clues))
 
 
 def _text_gives_away(text: str, answer: str) -> bool:
@@ -128,9 +121,7 @@ def _text_gives_away(text: str, answer: str) -> bool:
     return any(spaced_words(dress) in words for dress in dresses)
 
 
-def _plan_question(
-    asked: Fact, slot: str, clues: Sequence[Fact], wording: QuestionWording
-) -> _FactPlan:
+def _plan_question(asked: Fact, slot: str, clues: Sequence[Fact], wording: QuestionWording) -> _FactPlan:
     """Sort the clues, and let one of them stand for a name every other time."""
     own = [clue for clue in clues if clue.topic == asked.topic]
     others = [clue for clue in clues if clue.topic != asked.topic]
@@ -270,9 +261,7 @@ def _fact_clause(clue: Fact) -> str:
 def _relative_clauses(clues: Sequence[Fact], wording: QuestionWording) -> str:
     """Clues as relative clauses between commas: ", which ... and whose ...,"."""
     parts = [_topic_clause(clue, wording, i) for i, clue in enumerate(clues)]
-    text = _join_with_and(
-        ["whose " + p[6:] if p.startswith("{its} ") else f"which {p}" for p in parts]
-    )
+    text = _join_with_and(["whose " + p[6:] if p.startswith("{its} ") else f"which {p}" for p in parts])
     return f", {text}," if text else ""
 
 
@@ -300,10 +289,7 @@ class _StatementPlan:
 
 
 def ask_instance(
-    statement: PassageStatement,
-    instance: Instance,
-    clues: Sequence[PassageStatement],
-    wording: QuestionWording,
+    statement: PassageStatement, instance: Instance, clues: Sequence[PassageStatement], wording: QuestionWording
 ) -> ComposedQuestion[PassageStatement]:
     """The question for one instance of a statement, with other statements as clues."""
     if statement.chinese:
@@ -325,9 +311,7 @@ def replace_instance(sentence: str, instance: Instance) -> str:
     return f"{before}{instance.words}{after}?"
 
 
-def _ask_in_chinese(
-    statement: PassageStatement, instance: Instance, clues: Sequence[PassageStatement]
-) -> str:
+def _ask_in_chinese(statement: PassageStatement, instance: Instance, clues: Sequence[PassageStatement]) -> str:
     """Clues as sentences of their own, then the question, all under the title."""
     sentence, title = statement.sentence, statement.title
     before, after = sentence[: instance.start], sentence[instance.end :].rstrip("。！？”」")

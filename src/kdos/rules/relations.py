@@ -1,8 +1,7 @@
 """The sentences the rules engine understands, as a table: facts written out and read back.
 
-A relation has one sentence. Its slots stand in braces; code slots come in backquotes. A question
-may ask for a slot only where all others together leave one possible value, over every document
-and not just in one passage.
+A relation has one sentence. Its slots stand in braces; code slots come in backquotes. A question may ask for a slot
+only where all others together leave one possible value, over every document and not just in one passage.
 """
 
 import re

@@ -5,11 +5,6 @@ from kdos.run.prepare import index_benchmarks, read_benchmark_questions
 from kdos.run.target import RunDeficit, read_run_deficit
 
 __all__ = [
-    "RunDeficit",
-    "index_benchmarks",
-    "open_engine",
-    "read_benchmark_questions",
-    "read_run_deficit",
-    "run_blind",
+    "RunDeficit", "index_benchmarks", "open_engine", "read_benchmark_questions", "read_run_deficit", "run_blind",
     "run_config",
-]
+]  # fmt: skip

@@ -72,12 +72,7 @@ def run_blind(config: Config, path: Path) -> dict[str, Any]:
 
 
 def _run_stages(
-    config: Config,
-    folder: RunFolder,
-    rounds: RunFolder,
-    *,
-    cache: Path | None = None,
-    page: LivePage | None = None,
+    config: Config, folder: RunFolder, rounds: RunFolder, *, cache: Path | None = None, page: LivePage | None = None
 ) -> tuple[LoopInputs, SynthesisResult, Spending]:
     """Seeds, space and ledger of `folder`, then the loop, whose rounds `rounds` keeps."""
     progress, caps = Progress(), config.budget
@@ -89,9 +84,7 @@ def _run_stages(
     ):
         ask = partial(ledger.ask, engine)
         inputs = prepare_inputs(config, folder, ask=ask, embedder=embedder, progress=progress)
-        result = synthesize_pool(
-            config, rounds, inputs, ask=ask, engine=engine.name, progress=progress, page=page
-        )
+        result = synthesize_pool(config, rounds, inputs, ask=ask, engine=engine.name, progress=progress, page=page)
         return inputs, result, ledger.spending
 
 

@@ -21,16 +21,7 @@ from kdos.embed import Embedder, LexicalEmbedder, embed_in_blocks
 from kdos.errors import UsageError
 from kdos.evaluate import open_benchmark
 from kdos.extract import extract_seeds, extraction_table, merge_paraphrases, merge_points
-from kdos.pool import (
-    Draft,
-    Extraction,
-    Inventory,
-    Refusal,
-    Seed,
-    Tally,
-    column_values,
-    group_paraphrases,
-)
+from kdos.pool import Draft, Extraction, Inventory, Refusal, Seed, Tally, column_values, group_paraphrases
 from kdos.scoring import BenchmarkQuestion
 from kdos.seed import DOCUMENTS, PASSAGES, SEEDS, gather_seeds
 from kdos.store import (
@@ -160,9 +151,7 @@ def _collect_extractions(
     return pairs, tally
 
 
-def _ensure_lexical_embedder(
-    points: pa.Table, config: Config, folder: RunFolder, progress: Progress
-) -> Embedder:
+def _ensure_lexical_embedder(points: pa.Table, config: Config, folder: RunFolder, progress: Progress) -> Embedder:
     """The embedder that learns from the reference texts: fitted once and kept."""
     if not folder.embedder.exists():
         with progress.stage("embed"):

@@ -23,17 +23,11 @@ from kdos.synthesize import SAMPLE_SCHEMA
 from kdos.terminal import print_status
 
 MOST_NOVEL = 0.05
-"""The share of novel knowledge points past which we say so; of the reference it is 1 % by
-definition (our design)."""
+"""The share of novel knowledge points past which we say so; of the reference it is 1 % by definition (our design)."""
 
 
 def write_results(
-    folder: RunFolder,
-    inputs: LoopInputs,
-    result: SynthesisResult,
-    spending: Spending,
-    *,
-    seconds: float,
+    folder: RunFolder, inputs: LoopInputs, result: SynthesisResult, spending: Spending, *, seconds: float
 ) -> dict[str, Any]:
     """Write what the run leaves; returns the summary."""
     summary = summarise_run(folder, inputs, result, spending, seconds=seconds)
@@ -56,12 +50,7 @@ def write_results(
 
 
 def summarise_run(
-    folder: RunFolder,
-    inputs: LoopInputs,
-    result: SynthesisResult,
-    spending: Spending,
-    *,
-    seconds: float,
+    folder: RunFolder, inputs: LoopInputs, result: SynthesisResult, spending: Spending, *, seconds: float
 ) -> dict[str, Any]:
     """The JSON summary of the command-line contract, and what the report needs beside it."""
     pool, gap, config = result.state.pool, result.deficit.gap, result.context.config
@@ -90,10 +79,7 @@ def summarise_run(
         "picker": config.picker,
         "space": inputs.space.fingerprint,
         "cells": inputs.space.n_cells,
-        "usage": {
-            "prompt_tokens": spending.prompt_tokens,
-            "completion_tokens": spending.completion_tokens,
-        },
+        "usage": {"prompt_tokens": spending.prompt_tokens, "completion_tokens": spending.completion_tokens},
         "reference": _reference_facts(inputs.reference),
         "stages": stages,
     }
@@ -168,9 +154,7 @@ def write_pool_points(folder: RunFolder, inputs: LoopInputs, result: SynthesisRe
     return float(novel.mean()) if len(held) else 0.0
 
 
-def _locate_pool_points(
-    inputs: LoopInputs, points: Float32Array, rows: Int64Array
-) -> tuple[Float64Array, BoolArray]:
+def _locate_pool_points(inputs: LoopInputs, points: Float32Array, rows: Int64Array) -> tuple[Float64Array, BoolArray]:
     """log10 density and novelty of pool points; those of the reference were measured already."""
     reference = inputs.reference
     known = rows < reference.num_rows

@@ -17,12 +17,7 @@ from kdos.density import Space, cell_log_density, effective_cells
 from kdos.llm import BudgetSpentError
 from kdos.pool import Pool, column_values
 from kdos.report import LivePage
-from kdos.run.prepare import (
-    LoopInputs,
-    index_benchmarks,
-    paraphrase_check,
-    read_benchmark_questions,
-)
+from kdos.run.prepare import LoopInputs, index_benchmarks, paraphrase_check, read_benchmark_questions
 from kdos.run.target import cell_target, warn_of_few_points, write_target_table
 from kdos.sampler import POINTS_PER_SAMPLE, Deficit
 from kdos.synthesize import (
@@ -140,9 +135,7 @@ def _restore_state(folder: RunFolder, context: SynthesisContext) -> LoopState:
     return state
 
 
-def _round_facts(
-    finished: Round, state: LoopState, deficit: Deficit, context: SynthesisContext
-) -> dict[str, Any]:
+def _round_facts(finished: Round, state: LoopState, deficit: Deficit, context: SynthesisContext) -> dict[str, Any]:
     """What ``round.json`` says: the round's counts, and the pool and its gap after it."""
     failed = Counter(refusal.reason for refusal in finished.failed)
     refusals = [verdict.refusal for verdict in finished.verdicts if verdict.refusal]

@@ -23,14 +23,7 @@ from kdos.run.prepare import LoopInputs
 from kdos.sampler import POINTS_PER_SAMPLE, Deficit, SeedLinks, discipline_target
 from kdos.store import read_parquet, write_parquet
 from kdos.synthesize import SynthesisContext
-from kdos.targets import (
-    Gap,
-    demand_file,
-    effective_points,
-    measure_gap,
-    read_target,
-    water_filled_quotas,
-)
+from kdos.targets import Gap, demand_file, effective_points, measure_gap, read_target, water_filled_quotas
 from kdos.terminal import print_status
 
 LOSS_FIELD, CORRECT_FIELD = "loss", "correct"
@@ -215,9 +208,7 @@ def _measure_reachable(
     return measure_gap(held, rest), np.where(reachable, water_filled_quotas(rest, budget), quota)
 
 
-def _count_pool(
-    folder: RunFolder, n_cells: int
-) -> tuple[int, Int64Array, Int64Array, Counter[str]]:
+def _count_pool(folder: RunFolder, n_cells: int) -> tuple[int, Int64Array, Int64Array, Counter[str]]:
     """Samples, knowledge points and picks by cell, and exposures by `fact_key`."""
     samples = 0
     held, picks = np.zeros(n_cells, np.int64), np.zeros(n_cells, np.int64)

@@ -32,9 +32,7 @@ def discipline_target(
     unknown = [name for name in shares if name not in names]
     if unknown:
         known = ", ".join(names[:MOST_NAMES_SHOWN])
-        raise ConfigError(
-            f"`disciplines` must be domains of the source. Got {unknown[0]!r}. There are: {known}."
-        )
+        raise ConfigError(f"`disciplines` must be domains of the source. Got {unknown[0]!r}. There are: {known}.")
     member = cell_memberships(names, n_cells=len(log_q), domains=domains, links=links)
     q: Float64Array = np.exp(log_q)
     held = q @ member
@@ -49,9 +47,7 @@ def discipline_target(
     return wanted
 
 
-def cell_memberships(
-    names: list[str], *, n_cells: int, domains: Sequence[str], links: SeedLinks
-) -> Float64Array:
+def cell_memberships(names: list[str], *, n_cells: int, domains: Sequence[str], links: SeedLinks) -> Float64Array:
     """How far each cell belongs to each discipline, shape (n_cells, n_disciplines)."""
     numbers = {name: number for number, name in enumerate(names)}
     of_seed = np.array([numbers[name] for name in domains])

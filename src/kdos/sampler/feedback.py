@@ -16,27 +16,20 @@ from kdos.targets import Gap, measure_gap, water_filled_quotas
 
 POINTS_PER_SAMPLE = 4.0
 """Knowledge points a sample holds, before the first was seen: the middle of 3 to 5."""
-
 HEADROOM = 0.05
 """Room in the quotas beyond the wanted pool: the last drafts, of several knowledge points each,
 find no place where every cell is full to the last one. It costs a KL of about 0.001."""
-
 SAMPLES_PER_DRAFT = 0.8
 """The share of drafts taken to be accepted, before any was."""
-
 FEWEST_ROUNDS = 16
 """Rounds that a run takes at least, so that feedback has rounds to work in."""
-
 OFF_TARGET_PER_DRAFT = 1.0
 """Knowledge points of a draft that are taken to miss the cells asked for, before any was read."""
-
 RESERVE_MULTIPLES = (3.0, 2.0, 1.0)
 """Room that is left in a cell, in times what is expected to drift there; the first of these for
 which a round finds enough to ask for elsewhere."""
-
 FEWEST_PICKS = 16
 """Picks below which a round is not worth its three waits for the model."""
-
 SHARE_IN_FLIGHT = 0.5
 """Share of the picks still needed that a round may ask for."""
 
@@ -62,9 +55,7 @@ class Deficit:
         return not bool(self.unreachable[self.by_cell > 0].all())
 
 
-def measure_deficit(
-    pool: Pool, log_q: Float64Array, unreachable: BoolArray, *, wanted: int
-) -> Deficit:
+def measure_deficit(pool: Pool, log_q: Float64Array, unreachable: BoolArray, *, wanted: int) -> Deficit:
     """Compare the pool with the target; cells that were given up lose their target to the rest.
 
     `log_q` (nats) and `unreachable` are of shape (n_cells,); the pool is to reach `wanted` samples.
@@ -116,9 +107,7 @@ def expected_off_target(
     return share * each * to_come
 
 
-def reserve_for_drift(
-    deficit: Int64Array, expected: Float64Array, *, picks: int, drafts: int
-) -> Float64Array:
+def reserve_for_drift(deficit: Int64Array, expected: Float64Array, *, picks: int, drafts: int) -> Float64Array:
     """How much of each cell's deficit is left to drift for now, shape (n_cells,).
 
     A place that drift may fill is asked for last, for a draft that drifts into a full cell is lost:
@@ -136,11 +125,10 @@ def reserve_for_drift(
 def round_size(*, samples: int, asked: int, wanted: int, drafts: int, most: int | None) -> int:
     """Picks for the next round: few at first and at last, so that rounds learn from each other.
 
-    What is in flight together cannot know what came beside it. Early rounds do not know yet what
-    drafts are like, so none asks for more than all before it; nothing comes after the last ones to
-    mend what they overshoot, so none asks for more than a share of what still seems to be needed.
-    So far `asked` picks brought `samples`. By default a round has at most as many picks as leave
-    `FEWEST_ROUNDS` rounds.
+    What is in flight together cannot know what came beside it. Early rounds do not know yet what drafts are like, so
+    none asks for more than all before it; nothing comes after the last ones to mend what they overshoot, so none asks
+    for more than a share of what still seems to be needed. So far `asked` picks brought `samples`. By default a round
+    has at most as many picks as leave `FEWEST_ROUNDS` rounds.
     """
     # Samples a pick brings, with one round's worth of picks at the expected rate as a prior.
     prior = wanted / FEWEST_ROUNDS / (SAMPLES_PER_DRAFT * drafts)

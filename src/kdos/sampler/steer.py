@@ -11,19 +11,14 @@ from kdos.chance import keyed_generator
 
 MOST_POINTS_USED = 5
 """Knowledge points a draft may hold (KDoS: 3 to 5)."""
-
 MOST_PARTNERS = 2
 """Seeds that join the first one in a group."""
-
 PARTNERS_CONSIDERED = 16
 """Seeds of the same document that are looked at for partners."""
-
 PRIOR_TRIES = 2.0
 """Picks' worth of faith that a cell yields, before it was ever tried."""
-
 UNREACHABLE_TRIES = 20
 """Picks aimed at a cell before it can be called unreachable."""
-
 LEAST_YIELD = 0.05
 """Accepted knowledge points a pick must bring into its cell, or the cell counts as unreachable."""
 
@@ -180,9 +175,7 @@ class PickBatch:
         ranked = [int(seen[i]) for i in np.argsort(-np.array(wanted), kind="stable")]
         return (first, *[s for s in ranked if s != first][:MOST_PARTNERS])
 
-    def _choose_points(
-        self, seeds: Sequence[int], points: Sequence[int]
-    ) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    def _choose_points(self, seeds: Sequence[int], points: Sequence[int]) -> tuple[tuple[int, ...], tuple[int, ...]]:
         """Of the points in the seeds' passages, those to use, `points` first, and to avoid."""
         links = self._links
         passages = dict.fromkeys(int(links.passages[s]) for s in seeds)
@@ -264,9 +257,7 @@ def unreachable_cells(yields: CellYields, links: SeedLinks, *, drafts: int) -> B
     return empty | ((yields.tries >= UNREACHABLE_TRIES) & barren)
 
 
-def _sample_systematically(
-    deficit: Float64Array, picks: int, rng: np.random.Generator
-) -> Int64Array:
+def _sample_systematically(deficit: Float64Array, picks: int, rng: np.random.Generator) -> Int64Array:
     """Whole shares of `picks` in proportion to `deficit`, none above the cell's deficit."""
     total = deficit.sum()
     if total <= 0:

@@ -7,14 +7,11 @@ from kdos.targets import Gap
 
 ENOUGH_TV = 0.02
 """A total variation to the target at which nobody could tell the two apart in use."""
-
 PATIENCE = 5
 """Rounds without any gain after which going on is not worth the money."""
-
 LEAST_PICKS = 0.05
 """Picks that these rounds must have asked for at least, as a share of the wanted pool: rounds may
 be as small as one pick."""
-
 LEAST_GAIN = 0.01
 """The share of the KL that these rounds must take off, or of the pool that they must add."""
 
@@ -48,8 +45,7 @@ def stop_reason(
         return "unreachable"
     if not _has_stalled(history, LEAST_PICKS * wanted):
         return None
-    # Within 1 % of its size the pool cannot grow by 1 %: having come to rest at the target is then
-    # no want of gain.
+    # Within 1 % of its size the pool cannot grow by 1 %: having come to rest at the target is then no want of gain.
     nearly_full = samples >= wanted * (1 - LEAST_GAIN)
     return (nearly_full and _target_met_reason(gap)) or "no_gain"
 
@@ -70,8 +66,6 @@ def _has_stalled(history: Sequence[FinishedRound], least_picks: float) -> bool:
     if len(history) <= PATIENCE:
         return False
     now = history[-1]
-    before = next(
-        (p for p in history[-PATIENCE - 1 :: -1] if now.picks - p.picks >= least_picks), now
-    )
+    before = next((p for p in history[-PATIENCE - 1 :: -1] if now.picks - p.picks >= least_picks), now)
     grew = now.samples > before.samples * (1 + LEAST_GAIN)
     return before is not now and not grew and not now.kl < before.kl * (1 - LEAST_GAIN)

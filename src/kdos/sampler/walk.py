@@ -26,7 +26,6 @@ from kdos.sampler.steer import CellYields, Pick, PickBatch, SeedLinks
 
 PATH_POINTS = 4
 """Knowledge points on a path: it passes up to three seeds, as many as a steered group has."""
-
 LEAST_WEIGHT = 0.01
 """The deficit of a knowledge point that has more than its cell's level, as a share of the level:
 positive, so that a path may pass it."""
@@ -42,9 +41,7 @@ class SeedGraph:
 
 def build_seed_graph(links: SeedLinks) -> SeedGraph:
     """The graph of a run's seeds."""
-    graph = incidence_from_lists(
-        [points.tolist() for points in links.points_of_seed], n_kps=len(links.cells)
-    )
+    graph = incidence_from_lists([points.tolist() for points in links.points_of_seed], n_kps=len(links.cells))
     return SeedGraph(graph, build_transitions(graph))
 
 
@@ -101,9 +98,7 @@ def point_deficits(deficit: Float64Array, cells: Int32Array, exposures: Int64Arr
     # those above, whose surplus the others must not be asked for.
     held = np.bincount(cells, weights=exposures, minlength=len(deficit))
     level = spread_over_kps(cells, held + deficit)
-    below: Float64Array = np.where(
-        deficit[cells] > 0, np.maximum(level - exposures, LEAST_WEIGHT * level), 0.0
-    )
+    below: Float64Array = np.where(deficit[cells] > 0, np.maximum(level - exposures, LEAST_WEIGHT * level), 0.0)
     total = np.bincount(cells, weights=below, minlength=len(deficit))
     scale: Float64Array = np.divide(deficit, total, out=np.zeros(len(deficit)), where=total > 0)
     return below * scale[cells]

@@ -93,21 +93,14 @@ def mean_recall_by_count(cell: ExperimentCell) -> tuple[Int64Array, Float64Array
     return facts, np.bincount(at, cell.recall) / np.bincount(at)
 
 
-def recall_curve(
-    log_facts: Float64Array, log_k50: Float64Array, width: Float64Array, *, values: int
-) -> Float64Array:
+def recall_curve(log_facts: Float64Array, log_k50: Float64Array, width: Float64Array, *, values: int) -> Float64Array:
     """The recall that a curve gives: chance + (1 - chance) / (1 + exp((log K - log K50) / s))."""
     fall = 0.5 * (1 - np.tanh((log_facts - log_k50) / (2 * width)))
     return 1 / values + (1 - 1 / values) * fall
 
 
 def _fit_recall_curves(
-    cell: ExperimentCell,
-    recall: Float64Array,
-    weights: Float64Array,
-    *,
-    values: int,
-    near: Float64Array | None = None,
+    cell: ExperimentCell, recall: Float64Array, weights: Float64Array, *, values: int, near: Float64Array | None = None
 ) -> Float64Array:
     """Log K50 and log width of `b` versions of a cell's runs, shape (b, 2).
 
@@ -134,11 +127,7 @@ def _fit_recall_curves(
 
 
 def find_collapses(
-    cells: Sequence[ExperimentCell],
-    *,
-    values: int,
-    rng: np.random.Generator,
-    draws: int = BOOTSTRAP_DRAWS,
+    cells: Sequence[ExperimentCell], *, values: int, rng: np.random.Generator, draws: int = BOOTSTRAP_DRAWS
 ) -> list[Collapse]:
     """The collapse of each cell; every one must show its whole fall (see `next_fact_count`).
 
@@ -178,9 +167,7 @@ class _Bootstrap:
     seeds: int
 
 
-def _bootstrap_cell(
-    cell: ExperimentCell, *, values: int, rng: np.random.Generator, draws: int
-) -> _Bootstrap:
+def _bootstrap_cell(cell: ExperimentCell, *, values: int, rng: np.random.Generator, draws: int) -> _Bootstrap:
     # A spread over n seeds drawn with replacement is that of variance (n - 1)/n: `few` undoes it.
     whole = np.ones((1, len(cell.facts)))
     curve = _fit_recall_curves(cell, cell.recall[None], whole, values=values)[0]
@@ -231,9 +218,7 @@ def _resample_runs(
     return recall, chosen[:, seed].astype(np.float64), len(seeds)
 
 
-def _peak_fact_counts(
-    cell: ExperimentCell, recall: Float64Array, weights: Float64Array
-) -> Float64Array:
+def _peak_fact_counts(cell: ExperimentCell, recall: Float64Array, weights: Float64Array) -> Float64Array:
     """The facts at which most are recalled, of `b` versions of the runs, shape (b,).
 
     The vertex of the parabola in log facts through the greatest count and its two neighbours; at
@@ -313,9 +298,7 @@ def _soft_l1_loss(residuals: Float64Array, weights: Float64Array) -> Float64Arra
     return (weights * 2 * (np.sqrt(1 + residuals**2) - 1)).sum(axis=1)
 
 
-def minimise_soft_l1(
-    residuals: Residuals, weights: Float64Array, starts: Float64Array
-) -> Float64Array:
+def minimise_soft_l1(residuals: Residuals, weights: Float64Array, starts: Float64Array) -> Float64Array:
     """The parameters with the least soft-L1 loss of `b` problems, shape (b, p).
 
     Args:

@@ -7,10 +7,9 @@ the non-embedding parameters, and M, the presentations of any fact:
 - ``softmin``: K50⁻² = (κ·N)⁻² + (e·M·N^g)⁻², a limit by capacity and one by exposure, parameters
   (log κ, log e, g).
 
-Beyond what was measured they part, and which of them is nearer cannot be told from a few sizes.
-So they are averaged unless one is plainly worse at sizes left out, and a prediction's interval
-takes the truth to lie anywhere between them, evenly. Nothing is promised beyond `CAPACITY_BITS`
-bits a parameter.
+Beyond what was measured they part, and which of them is nearer cannot be told from a few sizes. So they are averaged
+unless one is plainly worse at sizes left out, and a prediction's interval takes the truth to lie anywhere between
+them, evenly. Nothing is promised beyond `CAPACITY_BITS` bits a parameter.
 """
 
 from collections.abc import Callable, Sequence
@@ -20,13 +19,7 @@ import numpy as np
 
 from kdos.arrays import Float64Array
 from kdos.errors import UsageError
-from kdos.scaling.collapse import (
-    Collapse,
-    IntervalEstimate,
-    interval_around,
-    interval_quantile,
-    minimise_soft_l1,
-)
+from kdos.scaling.collapse import Collapse, IntervalEstimate, interval_around, interval_quantile, minimise_soft_l1
 
 # Bits a parameter that language models hold at most, at 1,000 exposures (arXiv 2404.05405).
 CAPACITY_BITS = 2.0
@@ -56,11 +49,10 @@ class FittedForm:
 class Law:
     """A fitted law: the mean of its `fits` in log K50.
 
-    `spread` is the standard error of a cell's log K50 and `residual` the law's error at sizes left
-    out, 0 where none could be; `freedom` are the degrees of freedom of the measurements, `values`
-    how many answers a fact's answer is one of.
-    `peak_ratio` is K*/K50. `sizes` and `budgets` are the ranges measured, each lowest first.
-    `errors` are the leave-one-size-out errors of every form that could be tried.
+    `spread` is the standard error of a cell's log K50 and `residual` the law's error at sizes left out, 0 where none
+    could be; `freedom` are the degrees of freedom of the measurements, `values` how many answers a fact's answer is
+    one of. `peak_ratio` is K*/K50. `sizes` and `budgets` are the ranges measured, each lowest first. `errors` are the
+    leave-one-size-out errors of every form that could be tried.
     """
 
     fits: tuple[FittedForm, ...]
@@ -125,9 +117,7 @@ def fit_law(collapses: Sequence[Collapse], *, values: int) -> Law:
             "Measure a model of twice that size, and one of half."
         )
     errors = {form: left_out_error([form], collapses) for form in LAW_FORMS}
-    forms = [
-        form for form in LAW_FORMS if errors[form] <= REJECTED_ERROR_RATIO * min(errors.values())
-    ]
+    forms = [form for form in LAW_FORMS if errors[form] <= REJECTED_ERROR_RATIO * min(errors.values())]
     if len(collapses) <= FORM_PARAMETERS:
         forms = ["power"]
     residual = left_out_error(forms, collapses)

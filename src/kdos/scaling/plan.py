@@ -30,9 +30,8 @@ class InfusionPlan:
 
     `facts` are distinct facts, the best count with its interval; `available`, if it is known and
     less, is taken instead, and `taught` is the one that counts. Each is shown `exposures` times:
-    the dataset's `samples` hold it in `wordings` samples, for `epochs` epochs. `tokens` are
-    those of the training, `replay_share` of them, in [0, 1], of what the model knew before.
-    `prediction` is the collapse point behind it.
+    the dataset's `samples` hold it in `wordings` samples, for `epochs` epochs. `tokens` are those of the training,
+    `replay_share` of them, in [0, 1], of what the model knew before. `prediction` is the collapse point behind it.
     """
 
     facts: IntervalEstimate

@@ -14,16 +14,7 @@ from kdos.scoring.scores import (
 )
 
 __all__ = [
-    "AnswerScores",
-    "BenchmarkQuestion",
-    "attempts_answer",
-    "bootstrap_mean",
-    "compare_paired_scores",
-    "contains_gold_answer",
-    "exact_match",
-    "harness_match",
-    "is_correct_answer",
-    "macro_mean",
-    "score_answer",
+    "AnswerScores", "BenchmarkQuestion", "attempts_answer", "bootstrap_mean", "compare_paired_scores",
+    "contains_gold_answer", "exact_match", "harness_match", "is_correct_answer", "macro_mean", "score_answer",
     "token_f1",
-]
+]  # fmt: skip

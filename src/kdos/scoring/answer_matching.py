@@ -39,18 +39,14 @@ _UNITS = {
 }
 _UNCOUNTED_WORDS = frozenset(["a", "an", "the", "of", "in", "on", "at", "by", "from", "to", "and"])
 _SIGNS = str.maketrans({"%": " percent ", "&": " and ", "°": " degrees ", "\xad": None})
-_DOLLARS = re.compile(
-    r"\$\s?((?:\d[\d.,]*\d|\d)(?: (?:thousand|million|billion|trillion)\b)?)", re.IGNORECASE
-)
+_DOLLARS = re.compile(r"\$\s?((?:\d[\d.,]*\d|\d)(?: (?:thousand|million|billion|trillion)\b)?)", re.IGNORECASE)
 _ACRONYM_STOP = re.compile(r"['’‘`´]|(?<=\b\w)\.(?=\w\b)|(?<=\b\w)\.(?= ?\w\.)")
 _GROUPED = re.compile(r"\b\d{1,3}(?:, \d{3})+\b")
 _RATIO = re.compile(r"(?<=\d) ?: ?(?=\d)")
 _WORD = re.compile(rf"\d{{4}}-\d\d-\d\d|\d+(?:[.:]\d+)+|[{WIDE_LETTERS}]|[^\W_{WIDE_LETTERS}]+")
 _UNIT_START = re.compile(r"(?<=\d)(?=[a-z]+$)(?!(?:st|nd|rd|th)$)")
 _SINGLE_LETTERS = re.compile(r"\b(?:[a-z] )+[a-z]\b")
-_OTHER_NAME = re.compile(
-    r"\s*\((?:also|aka|a\.k\.a\.|or|then|formerly|previously)\b(?P<name>[^()]*)\)", re.IGNORECASE
-)
+_OTHER_NAME = re.compile(r"\s*\((?:also|aka|a\.k\.a\.|or|then|formerly|previously)\b(?P<name>[^()]*)\)", re.IGNORECASE)
 _KNOWN_AS = re.compile(r"^\W*(?:kn?own?|called|know)?(?:\s+as)?\s*", re.IGNORECASE)
 _OR = re.compile(r"\s+or\s+|\s*/\s*")
 _LIST_SIGN = re.compile(r"\band\b|&|;")
@@ -76,9 +72,7 @@ _ABOUT_DATES = re.compile(
 )
 _ASKS_DAY = re.compile(r"\b(?:day|date)\b", re.IGNORECASE)
 _ASKS_MONTH = re.compile(r"\bmonth\b", re.IGNORECASE)
-_RANGE = re.compile(
-    r"\((?:an )?acceptable range:? (?:is )?(?:anything )?(?:between )?(?P<ends>[^()]*)\)", re.I
-)
+_RANGE = re.compile(r"\((?:an )?acceptable range:? (?:is )?(?:anything )?(?:between )?(?P<ends>[^()]*)\)", re.I)
 _BETWEEN = re.compile(r"\band\b|\bto\b|[-–—]")
 _NUMBER = re.compile(r"(?<![\w.])-?\d+(?:\.\d+)?(?::\d\d)?(?:st|nd|rd|th)?(?![\d:])")
 Words = tuple[str, ...]
@@ -94,9 +88,7 @@ class _PartialDate(NamedTuple):
 
 def is_correct_answer(answer: str, golds: Sequence[str], *, question: str) -> bool:
     """Whether the answer says what one of the gold answers says."""
-    return any(
-        _states_gold(answer, form, question) for gold in golds for form in _gold_answer_forms(gold)
-    )
+    return any(_states_gold(answer, form, question) for gold in golds for form in _gold_answer_forms(gold))
 
 
 def _gold_answer_forms(gold: str) -> list[str]:
@@ -125,8 +117,7 @@ def _states_gold(answer: str, gold: str, question: str) -> bool:
         return any(_dates_agree(one, other, question) for one in found for other in dates)
     pairs = ((ours, needed), (_drop_middle_initials(ours), _drop_middle_initials(needed)))
     return any(
-        _is_run_of(its, mine) or _is_longer_name(mine, its) or _is_shorter_form(mine, its, gold)
-        for mine, its in pairs
+        _is_run_of(its, mine) or _is_longer_name(mine, its) or _is_shorter_form(mine, its, gold) for mine, its in pairs
     )
 
 
@@ -155,9 +146,7 @@ def _unify_spelling(text: str) -> str:
 def _strip_accents(text: str) -> str:
     """The text with every letter bare of its marks."""
     parts = unicodedata.normalize("NFD", text)
-    return unicodedata.normalize(
-        "NFC", "".join(c for c in parts if unicodedata.category(c) != "Mn")
-    )
+    return unicodedata.normalize("NFC", "".join(c for c in parts if unicodedata.category(c) != "Mn"))
 
 
 def _singular_form(word: str) -> str:

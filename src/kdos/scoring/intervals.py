@@ -57,9 +57,7 @@ def bootstrap_mean(values: Float64Array, rng: np.random.Generator) -> MeanInterv
     return MeanInterval(mean, float(low), float(high))
 
 
-def compare_paired_scores(
-    ours: Float64Array, theirs: Float64Array, rng: np.random.Generator
-) -> PairedComparison:
+def compare_paired_scores(ours: Float64Array, theirs: Float64Array, rng: np.random.Generator) -> PairedComparison:
     """Compare two models by their scores on the same questions, both of shape (n,)."""
     differences = ours - theirs
     p_value = _sign_flip_p_value(differences[differences != 0], rng)

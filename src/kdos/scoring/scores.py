@@ -135,9 +135,8 @@ def contains_gold_answer(answer: str, golds: Sequence[str]) -> float:
 def harness_match(answer: str, golds: Sequence[str], benchmark: str) -> float | None:
     """What lm-evaluation-harness 0.4.13 scores this answer, None for benchmarks it does not have.
 
-    `nq_open` and `triviaqa` are its exact match of the generated text without the space around it.
-    Its `webquestions` asks whether a gold answer is what greedy decoding begins with: on text,
-    whether one is a prefix.
+    `nq_open` and `triviaqa` are its exact match of the generated text without the space around it. Its `webquestions`
+    asks whether a gold answer is what greedy decoding begins with: on text, whether one is a prefix.
     """
     match benchmark:
         case "nq_open":

@@ -6,12 +6,5 @@ from kdos.seed.seeding import DOCUMENTS, PASSAGES, SEEDS, gather_seeds, make_see
 from kdos.seed.sources import open_source
 
 __all__ = [
-    "DOCUMENTS",
-    "PASSAGES",
-    "SEEDS",
-    "cut_passages",
-    "gather_seeds",
-    "make_seeds",
-    "open_questions",
-    "open_source",
-]
+    "DOCUMENTS", "PASSAGES", "SEEDS", "cut_passages", "gather_seeds", "make_seeds", "open_questions", "open_source",
+]  # fmt: skip

@@ -27,8 +27,7 @@ def _split_words(listed: str) -> frozenset[str]:
     return frozenset(listed.split())
 
 
-# Not imported: they open windows or browsers, print, read files of the user's, hold tests, or
-# are another system's.
+# Not imported: they open windows or browsers, print, read files of the user's, hold tests, or are another system's.
 SKIPPED = _split_words(
     "antigravity this turtle turtledemo tkinter idlelib test lib2to3 distutils ensurepip encodings "
     "pydoc_data nt msilib msvcrt winreg winsound posix genericpath opcode sre_compile "
@@ -101,9 +100,7 @@ def _choose_full_names(shown: list[ModuleType], *, taken: set[str]) -> dict[int,
             if f"{home}.{name}" not in taken and (name in listed or own or builtin):
                 alias = name != getattr(thing, "__name__", None)
                 depth = home.count(".")
-                names[id(thing)].append(
-                    (not builtin, name not in listed, depth, not own, alias, home, name)
-                )
+                names[id(thing)].append((not builtin, name not in listed, depth, not own, alias, home, name))
     best = {key: min(known) for key, known in names.items()}
     return {key: f"{known[-2]}.{known[-1]}" for key, known in best.items()}
 

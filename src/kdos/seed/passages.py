@@ -70,9 +70,7 @@ def _split_to_size(
             yield from _split_to_size(text, part, size, gaps=gaps[1:])
 
 
-def _spans_between_gaps(
-    gap: re.Pattern[str], text: str, start: int, end: int
-) -> Iterator[tuple[int, int]]:
+def _spans_between_gaps(gap: re.Pattern[str], text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
     """What stands between the gaps, without white space at its ends; nothing empty."""
     stops = [(match.start(), match.end()) for match in gap.finditer(text, start, end)]
     at = start

@@ -24,20 +24,16 @@ FEWEST_FACTS = 5  # a module that says less is no document
 SENTENCES_PER_OBJECT = 2
 SHORTEST_SENTENCE, LONGEST_SENTENCE = 20, 160  # characters
 TELLING_WORDS = 4  # so many words in a row that stand nowhere else make a sentence unique
-SPECIAL_PARAMETER_KINDS = frozenset(
-    {"positional-only", "keyword-only", "variadic positional", "variadic keyword"}
-)
+SPECIAL_PARAMETER_KINDS = frozenset({"positional-only", "keyword-only", "variadic positional", "variadic keyword"})
 PLAIN_TEXT = re.compile(r"[ -_a-~]+")
 # reStructuredText, doctests, signatures and links: what cannot be quoted as a plain sentence.
 MARKUP = re.compile(r"::|>>>|:\w+:|->|\*\*|\*\w+\*|\||\\|<|@|\$|//")
-# Doc strings name variables of one letter and quote names, so a rule of their own splits them:
-# `kdos.pool.sentences` takes "B." for an initial, which changes 74 of Python 3.11's 12,681
-# paragraphs.
+# Doc strings name variables of one letter and quote names, so a rule of their own splits them: `kdos.pool.sentences`
+# takes "B." for an initial, which changes 74 of Python 3.11's 12,681 paragraphs.
 ABBREVIATION = re.compile(r"\b(e\.g|i\.e|etc|cf|vs|approx|incl|resp|[A-Z])\.$")
 SENTENCE_END = re.compile(r"(?<=[.!?])\s+(?=[A-Z\"'(])")
 
-# The chapters of the library reference, each with the first names of its modules. A chapter is a
-# document's domain.
+# The chapters of the library reference, each with the first names of its modules. A chapter is a document's domain.
 SECTIONS = {
     "built-ins": "builtins",
     "text": "string re difflib textwrap unicodedata stringprep rlcompleter",
@@ -237,9 +233,7 @@ def _signature_facts(owner: str, signature: ObjectRecord | None) -> Iterator[str
         yield _write_fact("return annotation", owner=owner, value=signature["returns"])
 
 
-def _parameter_facts(
-    owner: str, ordinal: str, parameter: ObjectRecord, besides: str
-) -> Iterator[str]:
+def _parameter_facts(owner: str, ordinal: str, parameter: ObjectRecord, besides: str) -> Iterator[str]:
     slots = {"owner": owner, "parameter": parameter["name"]}
     yield _write_fact("position", ordinal=ordinal, besides=besides, **slots)
     if parameter["default"] is not None:

@@ -83,9 +83,7 @@ def _row_to_records(
     yield _row_to_seed(row, name, answers, document=document, lang=lang)
 
 
-def _refuse_row(
-    row: _QuestionRow, name: str, answers: Sequence[str], known: set[str]
-) -> Refusal | None:
+def _refuse_row(row: _QuestionRow, name: str, answers: Sequence[str], known: set[str]) -> Refusal | None:
     if row["question"] is None:
         return Refusal("no_question", ErrorClass.QUESTION, name)
     if not answers:

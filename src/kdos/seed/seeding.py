@@ -11,19 +11,9 @@ from kdos.pool import Document, Passage, Refusal, Seed, record_fields
 from kdos.seed.passages import PASSAGE_SIZE, cut_passages
 from kdos.seed.questions import open_questions
 from kdos.seed.sources import open_source
-from kdos.tasks import (
-    ORDER_WINDOW,
-    Ask,
-    Reply,
-    Request,
-    ask_seeds,
-    pair_replies_in_order,
-    read_seeds,
-)
+from kdos.tasks import ORDER_WINDOW, Ask, Reply, Request, ask_seeds, pair_replies_in_order, read_seeds
 
-DOCUMENTS = pa.schema(
-    [(name, pa.string()) for name in ("id", "title", "text", "domain", "source", "licence", "lang")]
-)
+DOCUMENTS = pa.schema([(name, pa.string()) for name in ("id", "title", "text", "domain", "source", "licence", "lang")])
 PASSAGES = pa.schema(
     [(name, pa.string()) for name in ("id", "document", "title", "domain", "lang")]
     + [("start", pa.int64()), ("end", pa.int64()), ("text", pa.string())]
@@ -67,16 +57,12 @@ def make_seeds(
 
     The batches are the same whatever the order of the replies.
     """
-    steps = pair_replies_in_order(
-        _requests_by_document(documents, per_passage, size), ask=ask, window=window
-    )
+    steps = pair_replies_in_order(_requests_by_document(documents, per_passage, size), ask=ask, window=window)
     grown = chain.from_iterable(_records_of_step(step, reply) for step, reply in steps)
     return batch_seed_records(grown, batch_rows=batch_rows)
 
 
-def _records_of_step(
-    step: Document | Passage | Refusal, reply: Reply | None
-) -> Iterator[tuple[str, SeedRecord]]:
+def _records_of_step(step: Document | Passage | Refusal, reply: Reply | None) -> Iterator[tuple[str, SeedRecord]]:
     yield "document", step
     if isinstance(step, Passage) and reply is not None:
         seeds, refusals = read_seeds(reply, step)
@@ -139,6 +125,5 @@ def records_to_table(records: Iterable[Document | Passage | Seed], schema: pa.Sc
 def _rows_to_table(rows: Sequence[tuple[object, ...]], schema: pa.Schema) -> pa.Table:
     columns = zip(*rows, strict=True) if rows else [()] * len(schema)
     return pa.table(
-        [pa.array(column, kind) for column, kind in zip(columns, schema.types, strict=True)],
-        schema=schema,
+        [pa.array(column, kind) for column, kind in zip(columns, schema.types, strict=True)], schema=schema
     )

@@ -38,9 +38,7 @@ def open_source(settings: SourceConfig) -> Iterator[Document | Refusal]:
     return _check_documents(_READERS[settings.kind](settings), settings)
 
 
-def _check_documents(
-    found: Iterable[Document | Refusal], settings: SourceConfig
-) -> Iterator[Document | Refusal]:
+def _check_documents(found: Iterable[Document | Refusal], settings: SourceConfig) -> Iterator[Document | Refusal]:
     """Documents with text and an id of their own, `limit` of them; raises where there are none."""
     known: set[str] = set()
     refused = 0
@@ -69,9 +67,7 @@ def _refuse_empty(where: str) -> Refusal:
     return Refusal("no_text", ErrorClass.KNOWLEDGE_GAP, where)
 
 
-def choose_fields(
-    settings: SourceConfig, names: Sequence[str], parts: Iterable[str]
-) -> dict[str, str]:
+def choose_fields(settings: SourceConfig, names: Sequence[str], parts: Iterable[str]) -> dict[str, str]:
     """The field that holds each part: the one the settings name, else one of a usual name.
 
     Parts that no field holds are left out, and `lang` where the settings give the language.
@@ -132,11 +128,7 @@ def _rows_to_documents(
     root = Path(settings.path)
     for rows in found:
         name = settings.path if settings.kind == "hf" else path_below(rows.path, root)
-        labels = {
-            part: rows.label_column(field).to_pylist()
-            for part, field in fields.items()
-            if part != "text"
-        }
+        labels = {part: rows.label_column(field).to_pylist() for part, field in fields.items() if part != "text"}
         for row, text in enumerate(rows.text_column(fields["text"]).to_pylist()):
             where = f"{name}:{rows.positions[row]}"
             own = {part: column[row] or "" for part, column in labels.items()}
@@ -157,9 +149,7 @@ def _rows_to_documents(
 def _read_hub_dataset(settings: SourceConfig) -> Iterator[Document | Refusal]:
     path, name, split = settings.path, settings.name, settings.split
     fields = _choose_document_fields(settings, list_hub_fields(path, name=name, split=split))
-    found = read_hub_rows(
-        path, name=name, split=split, columns=list(dict.fromkeys(fields.values()))
-    )
+    found = read_hub_rows(path, name=name, split=split, columns=list(dict.fromkeys(fields.values())))
     return _rows_to_documents(found, fields, settings)
 
 
@@ -178,9 +168,7 @@ def _read_dumps(root: Path, settings: SourceConfig) -> Iterator[Document | Refus
             yield _page_to_document(page, site, source=path_below(path, root), settings=settings)
 
 
-def _page_to_document(
-    page: DumpPage, site: WikiSite, *, source: str, settings: SourceConfig
-) -> Document | Refusal:
+def _page_to_document(page: DumpPage, site: WikiSite, *, source: str, settings: SourceConfig) -> Document | Refusal:
     reason = _page_refusal_reason(page)
     if reason:
         return Refusal(reason, ErrorClass.KNOWLEDGE_GAP, f"page {page.id}, {page.title}")

@@ -1,7 +1,6 @@
 """Wikipedia: the pages of a MediaWiki XML dump, and their wikitext as clean prose.
 
-Pages come one by one, memory is bounded by the longest; clean text has a blank line between
-paragraphs.
+Pages come one by one, memory is bounded by the longest; clean text has a blank line between paragraphs.
 """
 
 import re
@@ -45,9 +44,7 @@ END_SECTIONS = frozenset(
 BLANK_LINE = "\n\n"
 ITEM_MARK = "\x00"
 """Stands before each line of a list until the text is tidied; no XML text can hold it."""
-_HEADING = re.compile(
-    r"^(?P<level>={1,6})[ \t]*(?P<title>.+?)[ \t]*(?P=level)[ \t]*$", re.MULTILINE
-)
+_HEADING = re.compile(r"^(?P<level>={1,6})[ \t]*(?P<title>.+?)[ \t]*(?P=level)[ \t]*$", re.MULTILINE)
 _INTERLANGUAGE = re.compile(r"[a-z]{2,3}(-[a-z-]+)?")
 _UNPARSED_MARKUP = re.compile(
     r"__[A-Z]+__|<ref[^<>]*/>|<ref[^<>]*>[^<>]*</ref>|</?[a-z][^<>]*>|\{\{[^{}]*\}\}"
@@ -123,9 +120,7 @@ class _DumpParser:
         self._parser.CharacterDataHandler = self._held.append
         self._parser.StartDoctypeDeclHandler = self._refuse_doctype
 
-    def feed_block(
-        self, block: bytes, *, last: bool = False
-    ) -> Iterator[tuple[WikiSite, DumpPage]]:
+    def feed_block(self, block: bytes, *, last: bool = False) -> Iterator[tuple[WikiSite, DumpPage]]:
         """The pages that end in this block."""
         try:
             self._parser.Parse(block, last)

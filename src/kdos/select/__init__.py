@@ -15,16 +15,6 @@ from kdos.select.measured import (
 )
 
 __all__ = [
-    "DEDUP_MODES",
-    "Candidates",
-    "FittedDataset",
-    "MeasureOptions",
-    "Selection",
-    "demand_in_cells",
-    "find_candidates",
-    "fit_dataset",
-    "measure_dataset",
-    "measure_in_space_of",
-    "read_chosen_rows",
-    "write_selection",
-]
+    "DEDUP_MODES", "Candidates", "FittedDataset", "MeasureOptions", "Selection", "demand_in_cells", "find_candidates",
+    "fit_dataset", "measure_dataset", "measure_in_space_of", "read_chosen_rows", "write_selection",
+]  # fmt: skip

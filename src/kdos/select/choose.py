@@ -28,12 +28,7 @@ class Candidates:
     random_seed: int = 0
 
     def choose(
-        self,
-        budget: int,
-        target: str,
-        *,
-        demand: Int64Array | None = None,
-        cap: int | None = None,
+        self, budget: int, target: str, *, demand: Int64Array | None = None, cap: int | None = None
     ) -> "Selection":
         """Choose `budget` rows whose cells are distributed as the target says, as near as can be.
 
@@ -41,11 +36,7 @@ class Candidates:
         (n_cells,), for ``demand:<file>``; `cap` is the most rows that one cell may give.
         """
         log_q = read_target(
-            target,
-            log_volumes=self.space.log_volumes,
-            counts=self.counts,
-            budget=budget,
-            demand=demand,
+            target, log_volumes=self.space.log_volumes, counts=self.counts, budget=budget, demand=demand
         )
         supply = np.bincount(self.cells, minlength=self.space.n_cells)
         supply = supply if cap is None else np.minimum(supply, cap)
@@ -87,11 +78,7 @@ class Selection:
 
 
 def draw_rows(
-    cells: Int32Array,
-    quota: Int64Array,
-    *,
-    weights: Float64Array | None = None,
-    random_seed: int = 0,
+    cells: Int32Array, quota: Int64Array, *, weights: Float64Array | None = None, random_seed: int = 0
 ) -> Int64Array:
     """Places of `quota[c]` rows of each cell c, ascending, drawn without replacement.
 

@@ -70,9 +70,7 @@ class FittedDataset:
 
 def fit_dataset(dataset: Dataset, options: MeasureOptions) -> FittedDataset:
     """Fit a space on a dataset, in one pass; memory is bounded by the sample and one batch."""
-    sample = sample_rows(
-        dataset.read_batches(), most=options.reference_rows, random_seed=options.random_seed
-    )
+    sample = sample_rows(dataset.read_batches(), most=options.reference_rows, random_seed=options.random_seed)
     if not len(sample.rows):
         raise _nothing_to_measure(dataset)
     embedder = None if sample.vectors is not None else _fit_embedder(sample.texts, options)
@@ -138,10 +136,9 @@ def find_candidates(
 ) -> Candidates:
     """The rows of a measured dataset that may be chosen.
 
-    `dedup` leaves out rows that repeat an earlier one: `exact` but for case and punctuation (for
-    vectors, number by number), `near` with a Jaccard similarity of `similar` or more. `weight`
-    names a field of numbers that makes rows likelier. `densities` is what `measure_dataset`
-    gave, if it was called already.
+    `dedup` leaves out rows that repeat an earlier one: `exact` but for case and punctuation (for vectors, number by
+    number), `near` with a Jaccard similarity of `similar` or more. `weight` names a field of numbers that makes rows
+    likelier. `densities` is what `measure_dataset` gave, if it was called already.
     """
     densities = densities or measure_dataset(found)
     rows = np.flatnonzero(found.fitted.sample.usable)

@@ -6,17 +6,6 @@ from kdos.synthesize.record import ROUND_SCHEMAS, SAMPLE_SCHEMA, read_round_outc
 from kdos.synthesize.steps import loop_steps, measure_state
 
 __all__ = [
-    "ROUND_SCHEMAS",
-    "SAMPLE_SCHEMA",
-    "Library",
-    "LoopState",
-    "LoopSteps",
-    "Round",
-    "RoundOutcome",
-    "SynthesisContext",
-    "loop_steps",
-    "measure_state",
-    "read_round_outcome",
-    "round_tables",
-    "run_rounds",
-]
+    "ROUND_SCHEMAS", "SAMPLE_SCHEMA", "Library", "LoopState", "LoopSteps", "Round", "RoundOutcome", "SynthesisContext",
+    "loop_steps", "measure_state", "read_round_outcome", "round_tables", "run_rounds",
+]  # fmt: skip

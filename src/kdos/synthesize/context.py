@@ -12,16 +12,7 @@ from kdos.checks import BenchmarkIndex, KnownQuestions
 from kdos.config import Config, SynthesizeConfig
 from kdos.density import Space
 from kdos.logic import ShapeCounts
-from kdos.pool import (
-    Draft,
-    Extraction,
-    Inventory,
-    Passage,
-    Refusal,
-    Seed,
-    column_values,
-    row_values,
-)
+from kdos.pool import Draft, Extraction, Inventory, Passage, Refusal, Seed, column_values, row_values
 from kdos.sampler import SeedGraph, SeedLinks, build_seed_graph
 from kdos.tasks import Ask
 
@@ -65,8 +56,7 @@ class Library:
     def link_seeds(self, inventory: Inventory, *, n_cells: int) -> SeedLinks:
         """Which knowledge points, seeds and documents belong together."""
         points_of = [
-            np.array(inventory.rows(texts), np.int64)
-            for texts in column_values(self.extractions, "knowledge_points")
+            np.array(inventory.rows(texts), np.int64) for texts in column_values(self.extractions, "knowledge_points")
         ]
         # Pairs of seed and knowledge point, one for each time that a seed holds one.
         sizes = [len(points) for points in points_of]

@@ -1,9 +1,8 @@
 """From picks to candidates: write, check for nothing, judge, and see what each draft really holds.
 
-A stage asks for all of its candidates at once; a candidate that has fallen is carried along with
-its refusal, so that drafts in are candidates out. One that fell for a fault of its writing is
-written once more, with the reason, and goes the same way as a candidate of its own; after that it
-is abandoned (KDoS, synthesis prompt: regenerate, then abandon).
+A stage asks for all of its candidates at once; a candidate that has fallen is carried along with its refusal, so that
+drafts in are candidates out. One that fell for a fault of its writing is written once more, with the reason, and goes
+the same way as a candidate of its own; after that it is abandoned (KDoS, synthesis prompt: regenerate, then abandon).
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -67,18 +66,15 @@ def draft_candidates(
 def _examine_candidates(
     candidates: Sequence[Candidate], context: SynthesisContext, refuse_crowded: RefuseCrowded
 ) -> list[Candidate]:
-    # The cheapest look comes first, so that each next one is paid only for what passed all before
-    # it: checks in memory cost nothing, a benchmark's wording one vector a draft, a judge or an
-    # unseen attempt a request each. The fresh reading comes last: what it finds is what the pool
-    # will hold, and of a draft that fell nothing is held.
+    # The cheapest look comes first, so that each next one is paid only for what passed all before it: checks in memory
+    # cost nothing, a benchmark's wording one vector a draft, a judge or an unseen attempt a request each. The fresh
+    # reading comes last: what it finds is what the pool will hold, and of a draft that fell nothing is held.
     checked = _check_candidates(candidates, context, refuse_crowded)
     reviewed = _review_candidates(_check_paraphrases(checked, context), context)
     return _reextract_candidates(reviewed, context)
 
 
-def _request_drafts(
-    picks: Sequence[Pick], context: SynthesisContext
-) -> tuple[list[Candidate], list[Refusal]]:
+def _request_drafts(picks: Sequence[Pick], context: SynthesisContext) -> tuple[list[Candidate], list[Refusal]]:
     """The drafts that picks lead to, and a refusal for each call without a readable one."""
     groups = [(pick, _prompt_group(pick, context)) for pick in picks]
     requests = (ask_drafts(group, **_group_sources(pick, group, context)) for pick, group in groups)
@@ -89,9 +85,7 @@ def _request_redrafts(
     candidates: Sequence[Candidate], context: SynthesisContext
 ) -> tuple[list[Candidate], list[Candidate], list[Refusal]]:
     """The candidates, those asked again marked; the new ones; and the calls without any."""
-    marked = [
-        replace(c, again=c.refusal is not None and is_rewritable(c.refusal)) for c in candidates
-    ]
+    marked = [replace(c, again=c.refusal is not None and is_rewritable(c.refusal)) for c in candidates]
     asked = [(c, _prompt_group(c.pick, context)) for c in marked if c.again]
     requests = (
         ask_redraft(group, c.draft, c.refusal, **_group_sources(c.pick, group, context))
@@ -166,9 +160,7 @@ def _draft_in_context(candidate: Candidate, context: SynthesisContext) -> DraftI
     return DraftInContext(candidate.draft, answers, passages, seeds, seeds[0].lang)
 
 
-def _check_paraphrases(
-    candidates: Sequence[Candidate], context: SynthesisContext
-) -> Sequence[Candidate]:
+def _check_paraphrases(candidates: Sequence[Candidate], context: SynthesisContext) -> Sequence[Candidate]:
     """The candidates after a look for benchmark questions in other words, all at once."""
     if context.refuse_paraphrases is None:
         return candidates
@@ -178,17 +170,14 @@ def _check_paraphrases(
     return [replace(c, refusal=c.refusal or found.get(c.draft.id)) for c in candidates]
 
 
-def _review_candidates(
-    candidates: Sequence[Candidate], context: SynthesisContext
-) -> Sequence[Candidate]:
+def _review_candidates(candidates: Sequence[Candidate], context: SynthesisContext) -> Sequence[Candidate]:
     """The candidates after judges and then unseen attempts; dissent among judges is kept."""
     # Two passes, so that no attempt is paid for what a judge refused.
     for judges, attempts in ((context.settings.judges, 0), (0, context.settings.attempts)):
         cases = [(each, _review_case(each, context)) for each in candidates]
         pairs = review_cases(cases, judges=judges, attempts=attempts, ask=context.ask)
         candidates = [
-            replace(c, refusal=c.refusal or review.refusal, passed=review.passed or c.passed)
-            for c, review in pairs
+            replace(c, refusal=c.refusal or review.refusal, passed=review.passed or c.passed) for c, review in pairs
         ]
     return candidates
 
@@ -200,16 +189,11 @@ def _review_case(candidate: Candidate, context: SynthesisContext) -> ReviewCase 
     return ReviewCase(case.draft, case.answers, list(case.passages.values()))
 
 
-def _reextract_candidates(
-    candidates: Sequence[Candidate], context: SynthesisContext
-) -> list[Candidate]:
+def _reextract_candidates(candidates: Sequence[Candidate], context: SynthesisContext) -> list[Candidate]:
     """The candidates with the knowledge points that a fresh reading finds in them."""
     requests = (_extraction_request(c, context) for c in candidates if c.refusal is None)
     replies = _replies_by_id(context.ask, requests)
-    return [
-        c if c.refusal is not None else _read_anew(c, replies[f"extract/{c.draft.id}"])
-        for c in candidates
-    ]
+    return [c if c.refusal is not None else _read_anew(c, replies[f"extract/{c.draft.id}"]) for c in candidates]
 
 
 def _read_anew(candidate: Candidate, reply: Reply) -> Candidate:

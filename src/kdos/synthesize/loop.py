@@ -1,8 +1,7 @@
 """The loop: measure, compare, steer, draft, accept, extend, until one stop holds.
 
-The KDoS paper has a three-stage feedback that iterates until the pool meets the target (Fig. 2);
-its steps are not public, and these are our design. The loop touches nothing but its steps, so that
-an ablation replaces one of them.
+The KDoS paper has a three-stage feedback that iterates until the pool meets the target (Fig. 2); its steps are not
+public, and these are our design. The loop touches nothing but its steps, so that an ablation replaces one of them.
 """
 
 from collections.abc import Callable, Generator, Mapping, Sequence
@@ -18,10 +17,9 @@ from kdos.sampler import CellYields, Deficit, FinishedRound, Pick
 class Candidate:
     """A draft on its way: what it really holds, where its answer stands, or why it fell.
 
-    `points` are the rows of its re-extracted knowledge points in the inventory, `place` is where
-    its answer stands in a document, `shape` names the shape of its logic. `passed` is the share of
-    judges by criterion. `again` says that it fell and was asked for once more; what came then is a
-    candidate of its own.
+    `points` are the rows of its re-extracted knowledge points in the inventory, `place` is where its answer stands in
+    a document, `shape` names the shape of its logic. `passed` is the share of judges by criterion. `again` says that
+    it fell and was asked for once more; what came then is a candidate of its own.
     """
 
     draft: Draft
@@ -121,8 +119,7 @@ class LoopState:
 class LoopSteps:
     """What the loop does in a round; replace one to see what it is worth.
 
-    `cells_of_points` gives the cell of every knowledge point that is known by now: drafting adds
-    new ones.
+    `cells_of_points` gives the cell of every knowledge point that is known by now: drafting adds new ones.
     """
 
     measure: Callable[[LoopState], Deficit]
@@ -133,9 +130,7 @@ class LoopSteps:
     cells_of_points: Callable[[], Int32Array]
 
 
-def run_rounds(
-    state: LoopState, steps: LoopSteps
-) -> Generator[tuple[Round, LoopState, Deficit], None, str]:
+def run_rounds(state: LoopState, steps: LoopSteps) -> Generator[tuple[Round, LoopState, Deficit], None, str]:
     """Round after round, each with the state and the deficit after it; returns why it stopped.
 
     The generator touches no disk: its caller writes each round before it asks for the next, so

@@ -51,12 +51,8 @@ VERDICT_SCHEMA = pa.schema(
         ("passed", pa.map_(pa.string(), pa.float32())),
     ]
 )
-PICK_SCHEMA = pa.schema(
-    [("id", pa.string()), ("cell", pa.int32()), ("knowledge_points", pa.list_(pa.int64()))]
-)
-NEW_POINT_SCHEMA = pa.schema(
-    [("text", pa.string()), ("cell", pa.int32()), ("point", pa.list_(pa.float32()))]
-)
+PICK_SCHEMA = pa.schema([("id", pa.string()), ("cell", pa.int32()), ("knowledge_points", pa.list_(pa.int64()))])
+NEW_POINT_SCHEMA = pa.schema([("text", pa.string()), ("cell", pa.int32()), ("point", pa.list_(pa.float32()))])
 ROUND_SCHEMAS: Mapping[str, pa.Schema] = {
     "samples": SAMPLE_SCHEMA,
     "verdicts": VERDICT_SCHEMA,
@@ -69,9 +65,7 @@ def round_tables(
     finished: Round, *, library: Library, inventory: Inventory, known: int, engine: str, prompt: str
 ) -> dict[str, pa.Table]:
     """The round's tables by name; `known` is how many knowledge points there were before it."""
-    fresh = zip(
-        inventory.texts[known:], inventory.cells[known:], inventory.points[known:], strict=True
-    )
+    fresh = zip(inventory.texts[known:], inventory.cells[known:], inventory.points[known:], strict=True)
     rows: dict[str, Sequence[dict[str, Any]]] = {
         "samples": [
             _sample_row(candidate, finished.number, library, inventory, engine, prompt)
@@ -81,27 +75,16 @@ def round_tables(
             _verdict_row(candidate, verdict, library)
             for candidate, verdict in zip(finished.candidates, finished.verdicts, strict=True)
         ],
-        "picks": [
-            {"id": pick.id, "cell": pick.cell, "knowledge_points": pick.use}
-            for pick in finished.picks
-        ],
+        "picks": [{"id": pick.id, "cell": pick.cell, "knowledge_points": pick.use} for pick in finished.picks],
         "new_knowledge_points": [
-            {"text": text, "cell": int(cell), "point": point.tolist()}
-            for text, cell, point in fresh
+            {"text": text, "cell": int(cell), "point": point.tolist()} for text, cell, point in fresh
         ],
     }
-    return {
-        name: pa.Table.from_pylist(rows[name], schema) for name, schema in ROUND_SCHEMAS.items()
-    }
+    return {name: pa.Table.from_pylist(rows[name], schema) for name, schema in ROUND_SCHEMAS.items()}
 
 
 def _sample_row(
-    candidate: Candidate,
-    round_number: int,
-    library: Library,
-    inventory: Inventory,
-    engine: str,
-    prompt: str,
+    candidate: Candidate, round_number: int, library: Library, inventory: Inventory, engine: str, prompt: str
 ) -> dict[str, Any]:
     """The sample that an accepted candidate becomes."""
     draft, extraction, place = candidate.draft, candidate.extraction, candidate.place

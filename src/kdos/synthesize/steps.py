@@ -34,17 +34,11 @@ def loop_steps(context: SynthesisContext) -> LoopSteps:
     return LoopSteps(
         measure=lambda state: measure_state(state, context),
         stop=lambda state, deficit: stop_reason(
-            deficit.gap,
-            samples=state.pool.samples,
-            wanted=wanted,
-            history=state.history,
-            reachable=deficit.reachable,
+            deficit.gap, samples=state.pool.samples, wanted=wanted, history=state.history, reachable=deficit.reachable
         ),
         steer=lambda state, deficit: _choose_picks(state, deficit, context),
         draft=lambda picks, state, deficit: _draft_and_locate(picks, state, deficit, context),
-        accept=lambda candidates, state, deficit: _accept_candidates(
-            candidates, state, deficit, context
-        ),
+        accept=lambda candidates, state, deficit: _accept_candidates(candidates, state, deficit, context),
         cells_of_points=lambda: context.inventory.cells,
     )
 
@@ -92,18 +86,11 @@ def _draft_and_locate(
 ) -> tuple[list[Candidate], list[Refusal]]:
     """Draft, then find each candidate's knowledge points in the inventory, new ones added."""
     candidates, failed = draft_candidates(
-        picks,
-        context,
-        refuse_crowded=lambda texts: _refuse_crowded_draft(texts, state, deficit, context),
+        picks, context, refuse_crowded=lambda texts: _refuse_crowded_draft(texts, state, deficit, context)
     )
-    held = {
-        c.draft.id: c.extraction.knowledge_points
-        for c in candidates
-        if c.extraction and not c.refusal
-    }
-    # All new points of a round in one call, for an embedder takes many texts at once. They join the
-    # inventory though their draft may be refused yet: what it knows is a place for each text, and
-    # the pool counts exposures apart.
+    held = {c.draft.id: c.extraction.knowledge_points for c in candidates if c.extraction and not c.refusal}
+    # All new points of a round in one call, for an embedder takes many texts at once. They join the inventory though
+    # their draft may be refused yet: what it knows is a place for each text, and the pool counts exposures apart.
     inventory = context.inventory
     inventory.add_unknown((text for texts in held.values() for text in texts), context.locate_texts)
     rows = {name: inventory.rows(texts) for name, texts in held.items()}
@@ -173,11 +160,7 @@ def _refuse_repeated(candidate: Candidate, context: SynthesisContext) -> Refusal
 
 
 def _decide_place(
-    cells: Sequence[int],
-    counts: Int64Array,
-    deficit: Deficit,
-    slack: float,
-    context: SynthesisContext,
+    cells: Sequence[int], counts: Int64Array, deficit: Deficit, slack: float, context: SynthesisContext
 ) -> tuple[Refusal | None, float]:
     """Why these cells have no place for a draft, or None; and their mean log deficit, nats."""
     rule = context.settings.accept

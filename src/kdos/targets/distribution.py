@@ -15,26 +15,18 @@ from kdos.errors import UsageError
 
 TARGET_EXPONENTS = {"natural": 1.0, "sqrt": 0.5, "uniform": 0.0, "concentrated": 1.5}
 """The exponent tau of each preset. 1.5 is the middle of the range (1, 2) that we have tried."""
-
 HIGHEST_TAU = 8.0
 """`level:` searches tau in [0, 8]; beyond that one cell holds nearly all of the target."""
-
 DEMAND_PREFIX = "demand:"
 """What the name of a target that follows the questions of a file begins with."""
-
 PSEUDO_COUNT = 0.5
 """Added to a count before its logarithm is taken, so that an empty cell has a density."""
-
 PRIOR_EXPOSURES = 1.0
 """Exposures that everything is taken to have had already (water-filling; our design)."""
 
 
 def tempered_target(
-    log_volumes: Float64Array,
-    counts: Int64Array,
-    tau: float,
-    *,
-    log_demand: Float64Array | None = None,
+    log_volumes: Float64Array, counts: Int64Array, tau: float, *, log_demand: Float64Array | None = None
 ) -> Float64Array:
     """The target log q, shape (n_cells,), for one exponent tau.
 
@@ -58,9 +50,7 @@ def demand_target(counts: Int64Array | Float64Array) -> Float64Array:
     return _normalise_log(np.log(counts + PSEUDO_COUNT / len(counts)))
 
 
-def level_target(
-    log_volumes: Float64Array, counts: Int64Array, level: float, *, budget: int
-) -> Float64Array:
+def level_target(log_volumes: Float64Array, counts: Int64Array, level: float, *, budget: int) -> Float64Array:
     """The tempered target whose mean log density is `level` for a pool of `budget` points.
 
     The level rises with tau, so bisection finds it.
@@ -93,9 +83,7 @@ def mean_log_density(log_q: Float64Array, log_volumes: Float64Array, *, budget: 
     return float(np.sum(q[held] * (math.log(budget) + log_q[held] - log_volumes[held])))
 
 
-def waterfill_target(
-    log_volumes: Float64Array, covered: Int64Array, *, budget: int
-) -> Float64Array:
+def waterfill_target(log_volumes: Float64Array, covered: Int64Array, *, budget: int) -> Float64Array:
     """The budget where it adds most: n_c = max(0, lambda * w_c - kappa - e_c), w_c the volume.
 
     It maximises ``sum w_c log(kappa + e_c + n_c)``: recall grows about with the logarithm of the
@@ -142,9 +130,7 @@ def read_target(
         return level_target(log_volumes, counts, level, budget=budget)
     if kind == "tau":
         return tempered_target(log_volumes, counts, _parse_number(name, value))
-    known = ", ".join(
-        [*TARGET_EXPONENTS, "waterfill", "level:<log10>", "tau:<number>", "demand:<file>"]
-    )
+    known = ", ".join([*TARGET_EXPONENTS, "waterfill", "level:<log10>", "tau:<number>", "demand:<file>"])
     raise UsageError(f"`target` must be one of {known}. Got {name!r}.")
 
 
@@ -169,9 +155,7 @@ def _normalise_log(log_q: Float64Array) -> Float64Array:
     return log_q - float(logsumexp(log_q))
 
 
-def _bisect_rising(
-    rising: Callable[[float], float], level: float, *, low: float, high: float
-) -> float:
+def _bisect_rising(rising: Callable[[float], float], level: float, *, low: float, high: float) -> float:
     while high - low > 1e-12:
         middle = (low + high) / 2
         low, high = (middle, high) if rising(middle) < level else (low, middle)

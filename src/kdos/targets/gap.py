@@ -9,7 +9,6 @@ from kdos.errors import UsageError
 
 LARGEST_EXPONENT = 700.0
 """The largest exponent (nats) that float64 can hold, with room to spare."""
-
 FLOOR_FACTOR = 2.0
 """c of the noise floor c (K_eff - 1) / 2N: twice what chance alone leaves (our design)."""
 
@@ -28,11 +27,7 @@ class Gap:
 
 
 def water_filled_quotas(
-    log_q: Float64Array,
-    budget: int,
-    *,
-    supply: Int64Array | None = None,
-    floor: Int64Array | None = None,
+    log_q: Float64Array, budget: int, *, supply: Int64Array | None = None, floor: Int64Array | None = None
 ) -> Int64Array:
     """How many of `budget` each cell gets, shape (n_cells,), summing to `budget` exactly.
 
@@ -51,16 +46,13 @@ def water_filled_quotas(
         raise UsageError(f"floors must fit in the budget and the supply. Got {low.sum():.0f}.")
     if high.sum() < budget:
         raise UsageError(
-            f"the budget must not exceed the {high.sum():.0f} rows that cells with a target hold. "
-            f"Got {budget}."
+            f"the budget must not exceed the {high.sum():.0f} rows that cells with a target hold. Got {budget}."
         )
     shares = _fractional_quotas(log_q, budget, low=low, high=high)
     return _round_to_budget(shares, budget, high=high)
 
 
-def _fractional_quotas(
-    log_q: Float64Array, budget: int, *, low: Float64Array, high: Float64Array
-) -> Float64Array:
+def _fractional_quotas(log_q: Float64Array, budget: int, *, low: Float64Array, high: Float64Array) -> Float64Array:
     """min(high, max(low, scale * q)) for the scale at which it sums to the budget, by bisection."""
 
     def shares(log_scale: float) -> Float64Array:
@@ -89,8 +81,7 @@ def _round_to_budget(shares: Float64Array, budget: int, *, high: Float64Array) -
 def measure_gap(counts: Int64Array, log_q: Float64Array) -> Gap:
     """The gap between what cells hold (`counts`, shape (n_cells,)) and the target log q.
 
-    Cells with no target at all (log q = -inf: they were found to be unreachable) are left out of
-    both distributions.
+    Cells with no target at all (log q = -inf: they were found to be unreachable) are left out of both distributions.
     """
     wanted = np.isfinite(log_q)
     total = int(counts[wanted].sum())

@@ -15,12 +15,7 @@ EXTRACT_PROMPT = load_prompt("extract", EXTRACT_SCHEMA)
 
 def ask_seeds(passage: Passage, *, per_passage: int) -> Request:
     """Ask for at most `per_passage` seed questions about one passage."""
-    inputs = {
-        "title": passage.title,
-        "passage": passage.text,
-        "language": passage.lang,
-        "per_passage": per_passage,
-    }
+    inputs = {"title": passage.title, "passage": passage.text, "language": passage.lang, "per_passage": per_passage}
     return Request(id=f"seed/{passage.id}", prompt=SEED_PROMPT, inputs=inputs)
 
 
@@ -56,20 +51,10 @@ def read_seeds(reply: Reply, passage: Passage) -> tuple[list[Seed], list[Refusal
 
 
 def ask_extraction(
-    name: str,
-    *,
-    question: str,
-    answer: str,
-    passages: Sequence[Passage],
-    claimed: Sequence[str] = (),
+    name: str, *, question: str, answer: str, passages: Sequence[Passage], claimed: Sequence[str] = ()
 ) -> Request:
     """Ask which knowledge points a question holds; `claimed` are those its writer named."""
-    inputs = {
-        "question": question,
-        "answer": answer,
-        "claimed": list(claimed),
-        "passages": list_passages(passages),
-    }
+    inputs = {"question": question, "answer": answer, "claimed": list(claimed), "passages": list_passages(passages)}
     return Request(id=f"extract/{name}", prompt=EXTRACT_PROMPT, inputs=inputs)
 
 

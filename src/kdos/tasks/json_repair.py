@@ -1,17 +1,16 @@
 """Text that was meant to be JSON, read as JSON where only one reading is possible.
 
-Models write JSON with trailing commas, comments, single or typographic quotes, Python's literals,
-missing commas, quotes and brackets, and bare words. `repair_json` reads all of these by one rule: a
-repair may add or drop punctuation, never a word, and where two readings are possible there is none.
-So a string whose end is not marked is read only if nothing in it could have ended it earlier, and a
-value that is missing is `MISSING`, not made up. The parser goes forward only, so it takes time
-linear in the text, and nests no deeper than `MAX_DEPTH`.
+Models write JSON with trailing commas, comments, single or typographic quotes, Python's literals, missing commas,
+quotes and brackets, and bare words. `repair_json` reads all of these by one rule: a repair may add or drop
+punctuation, never a word, and where two readings are possible there is none. So a string whose end is not marked is
+read only if nothing in it could have ended it earlier, and a value that is missing is `MISSING`, not made up. The
+parser goes forward only, so it takes time linear in the text, and nests no deeper than `MAX_DEPTH`.
 
 Why not the json_repair library: it nearly always gives some value. On 426 strings of three
-libraries' tests (`benchmarks/llm_reading.py`, json_repair 0.64.6, each value held against the
-string's own schema) this parser reads 261 rightly and none wrongly; json_repair reads 254 rightly
-and 24 wrongly, and 250 and 24 if every word of a value must stand in the text, in order. A reply
-that is refused costs one more call; one that is read wrongly goes into the dataset.
+libraries' tests (`benchmarks/llm_reading.py`, json_repair 0.64.6, each value held against the string's own schema)
+this parser reads 261 rightly and none wrongly; json_repair reads 254 rightly and 24 wrongly, and 250 and 24 if every
+word of a value must stand in the text, in order. A reply that is refused costs one more call; one that is read wrongly
+goes into the dataset.
 """
 
 import re
@@ -26,28 +25,20 @@ CLOSING_BRACKETS = "}])"
 CLOSING_QUOTES = {'"': '"', "'": "'", "`": "`´'", "“": "”", "„": "”“", "‘": "’", "´": "´'"}
 LITERALS = {"true": True, "false": False, "null": None, "none": None, "undefined": None}
 # By the quote that opens a string: what may end it, and escapes, which are passed over.
-QUOTE_OR_ESCAPE = {
-    opener: re.compile(rf"[{closers}]|\\.", re.DOTALL) for opener, closers in CLOSING_QUOTES.items()
-}
+QUOTE_OR_ESCAPE = {opener: re.compile(rf"[{closers}]|\\.", re.DOTALL) for opener, closers in CLOSING_QUOTES.items()}
 ESCAPED_CHARS = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"} | {c: c for c in "\"'\\/`"}
 
 OPENER = re.compile(r"[{\[]|\A\s*\(")
 FENCE = re.compile(r"```+[ \t]*[\w-]*\s*(.*?)(?:```|\Z)", re.DOTALL)
 PROSE_BRACKET = re.compile(r"\[[^\[\]{}\"]*\]")
 # Space and comments. `*+` and `(?>…)` never backtrack: "/*/*/*…" cannot make them slow.
-IGNORED_TEXT = re.compile(
-    r"(?:[\s\ufeff\u200b-\u200d\u2060]|/\*(?>.*?(?:\*/|\Z))|//[^\n]*+|#[^\n]*+)*+", re.DOTALL
-)
-SEPARATORS = re.compile(
-    rf"(?:{IGNORED_TEXT.pattern}(?:,|\.\.\.|…))*+{IGNORED_TEXT.pattern}", re.DOTALL
-)
+IGNORED_TEXT = re.compile(r"(?:[\s\ufeff\u200b-\u200d\u2060]|/\*(?>.*?(?:\*/|\Z))|//[^\n]*+|#[^\n]*+)*+", re.DOTALL)
+SEPARATORS = re.compile(rf"(?:{IGNORED_TEXT.pattern}(?:,|\.\.\.|…))*+{IGNORED_TEXT.pattern}", re.DOTALL)
 QUOTED_STRING = r"(?:\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*'|“[^”]*”|‘[^’]*’)"
 # What follows a token decides what it was; the next five say what may follow.
 # After a closing brace, `, "key":` shows that the object goes on.
 KEY_FOLLOWS = re.compile(rf"\s*,\s*{QUOTED_STRING}(?:\s*:|\s+[\"'])")
-ITEM_FOLLOWS = re.compile(
-    rf"\s*(?:{QUOTED_STRING}\s*:|[\w$]+\"?\s*:|[\w ]*{QUOTED_STRING}\s*:|[,}}\]/#.…{{]|\Z)"
-)
+ITEM_FOLLOWS = re.compile(rf"\s*(?:{QUOTED_STRING}\s*:|[\w$]+\"?\s*:|[\w ]*{QUOTED_STRING}\s*:|[,}}\]/#.…{{]|\Z)")
 # After a key whose colon was forgotten.
 VALUE_FOLLOWS = re.compile(r"[\"'{\[]|-?\d|(?:true|false|null|none)\b", re.IGNORECASE)
 # After an item of a list whose comma was forgotten.
@@ -61,9 +52,7 @@ STRING_JOIN = re.compile(r"\+\s*[\"']")
 STRAY_WORDS = re.compile(r"\w[\w ]*(?=\"[^\"]*\"\s*:)")
 BARE_KEY = re.compile(r"[^\s,:{}\[\]()\"'“”`\\][^,:{}\[\]()\n\"'“”`\\]*")
 # Words without quotes as a value: a URL with its colon, a{b}, anything up to the next delimiter.
-BARE_WORDS = re.compile(
-    r"(?:\w{1,9}://[^\s,{}\[\]\"']+|\w\{[^{}\[\]:,\"]*\}|[^,:{}\[\]()\n\"“”`/\\]|/(?![/*]))+"
-)
+BARE_WORDS = re.compile(r"(?:\w{1,9}://[^\s,{}\[\]\"']+|\w\{[^{}\[\]:,\"]*\}|[^,:{}\[\]()\n\"“”`/\\]|/(?![/*]))+")
 PLAIN_NUMBER = re.compile(r"-?(?:(?:0|[1-9][0-9_]*)(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]*)?")
 # `value, "key` or `value" "key`, read up to the quote before the colon.
 UNCLOSED_STRING = re.compile(r"(?P<value>.*?)(?:\"\s*,?|,)\s*\"[^\"]*", re.DOTALL)

@@ -30,9 +30,7 @@ QUOTED_CRITERIA = ("supported", "knowledge_points_true")
 JUDGE_TEMPERATURE = 0.7
 """Of every judge after the first, so that several judges can differ."""
 CRITERION = an_object(ok=FLAG, quote={"type": "string"})
-JUDGE_SCHEMA = an_object(
-    **dict.fromkeys(CHECKS, FLAG), criteria=an_object(**dict.fromkeys(CRITERIA, CRITERION))
-)
+JUDGE_SCHEMA = an_object(**dict.fromkeys(CHECKS, FLAG), criteria=an_object(**dict.fromkeys(CRITERIA, CRITERION)))
 JUDGE_PROMPT = load_prompt("judge", JUDGE_SCHEMA)
 
 ANSWER_SCHEMA = an_object(answer={"type": "string"})

@@ -21,12 +21,7 @@ def list_passages(passages: Sequence[Passage]) -> list[dict[str, str]]:
 
 def an_object(**properties: object) -> dict[str, Any]:
     """The JSON schema of an object with exactly these properties, all of them required."""
-    return {
-        "type": "object",
-        "properties": properties,
-        "required": list(properties),
-        "additionalProperties": False,
-    }
+    return {"type": "object", "properties": properties, "required": list(properties), "additionalProperties": False}
 
 
 def a_list(items: object, **limits: int) -> dict[str, Any]:

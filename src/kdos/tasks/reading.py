@@ -51,9 +51,7 @@ def _read_repaired(text: str, schema: Mapping[str, Any]) -> Any:
     except UnreadableError as error:
         return unreadable_refusal(f"the reply must be JSON; {error}")
     problems = [schema_problem(value, schema) for value in values]
-    fitting = distinct_values(
-        value for value, problem in zip(values, problems, strict=True) if not problem
-    )
+    fitting = distinct_values(value for value, problem in zip(values, problems, strict=True) if not problem)
     if not fitting and len(values) > 1 and not schema_problem(values, schema):
         fitting = [values]
     if len(fitting) > 1:
@@ -159,9 +157,7 @@ def _any_of_problem(value: Any, schema: Mapping[str, Any]) -> str:
     return "" if "" in problems else problems[0]
 
 
-def _length_problem(
-    keyword: str, kind: type, unit: str, value: Any, schema: Mapping[str, Any]
-) -> str:
+def _length_problem(keyword: str, kind: type, unit: str, value: Any, schema: Mapping[str, Any]) -> str:
     limit: int = schema[keyword]
     least = keyword.startswith("min")
     if type(value) is not kind or (len(value) >= limit if least else len(value) <= limit):

@@ -57,10 +57,9 @@ class FailedAttempt:
 class Request:
     """One question to an engine.
 
-    `id` names the request within a run and orders replies; it shapes no reply and is no part of
-    `key`. `inputs` is JSON: it reaches the model as one fenced block after the prompt's text.
-    `max_tokens_factor` multiplies the tokens that a reply may have. `failed_attempt` is an earlier
-    reply that could not be used, if there was one.
+    `id` names the request within a run and orders replies; it shapes no reply and is no part of `key`. `inputs` is
+    JSON: it reaches the model as one fenced block after the prompt's text. `max_tokens_factor` multiplies the tokens
+    that a reply may have. `failed_attempt` is an earlier reply that could not be used, if there was one.
     """
 
     id: str

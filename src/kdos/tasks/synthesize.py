@@ -38,12 +38,7 @@ class Group:
     difficulty: str = ""
 
 
-def ask_drafts(
-    group: Group,
-    *,
-    extractions: Mapping[str, Extraction],
-    passages: Sequence[Passage],
-) -> Request:
+def ask_drafts(group: Group, *, extractions: Mapping[str, Extraction], passages: Sequence[Passage]) -> Request:
     """Ask for `group.drafts` drafts; `extractions` holds each seed's by its id."""
     inputs = {
         "seeds": [
@@ -74,12 +69,7 @@ def retry_group(group: Group, draft: Draft) -> Group:
 
 
 def ask_redraft(
-    group: Group,
-    draft: Draft,
-    refusal: Refusal,
-    *,
-    extractions: Mapping[str, Extraction],
-    passages: Sequence[Passage],
+    group: Group, draft: Draft, refusal: Refusal, *, extractions: Mapping[str, Extraction], passages: Sequence[Passage]
 ) -> Request:
     """Ask for a refused draft anew, with the reason; its group is `retry_group(group, draft)`."""
     request = ask_drafts(retry_group(group, draft), extractions=extractions, passages=passages)

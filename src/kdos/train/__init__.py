@@ -18,28 +18,8 @@ from kdos.train.proxies import (
 from kdos.train.sweep import Sweep, run_sweep
 
 __all__ = [
-    "CHOICE_OPTIONS",
-    "FACTS_PER_STEP",
-    "MODELS_PER_GROUP",
-    "SUBJECTS",
-    "VALUES",
-    "ContinuedTraining",
-    "ExperimentDesign",
-    "FactRecall",
-    "Lab",
-    "MeasuredRow",
-    "PretrainedModel",
-    "Sweep",
-    "TrainingSpec",
-    "Trial",
-    "Triple",
-    "cells_from_rows",
-    "evaluate_proxy",
-    "fact_tokens",
-    "made_up_world",
-    "run_design",
-    "run_sweep",
-    "run_trials",
-    "shuffled_epochs",
-    "train_proxies",
-]
+    "CHOICE_OPTIONS", "FACTS_PER_STEP", "MODELS_PER_GROUP", "SUBJECTS", "VALUES", "ContinuedTraining",
+    "ExperimentDesign", "FactRecall", "Lab", "MeasuredRow", "PretrainedModel", "Sweep", "TrainingSpec", "Trial",
+    "Triple", "cells_from_rows", "evaluate_proxy", "fact_tokens", "made_up_world", "run_design", "run_sweep",
+    "run_trials", "shuffled_epochs", "train_proxies",
+]  # fmt: skip

@@ -77,8 +77,7 @@ class PretrainedModel:
         best = np.full(len(facts), np.inf)
         for rivals in distractor_values(facts, random_seed=random_seed):
             other = [
-                (fact._replace(value=value), wording)
-                for (fact, wording), value in zip(shown, rivals, strict=True)
+                (fact._replace(value=value), wording) for (fact, wording), value in zip(shown, rivals, strict=True)
             ]
             best = np.minimum(best, self._probe_texts(other)[1])
         return FactRecall(exact, paraphrase, nats < best, nats, paraphrase_nats)
@@ -137,9 +136,7 @@ def scheduled_texts(training: ContinuedTraining) -> list[tuple[Triple, int]]:
     presented, replayed = mix_in_replay(taught, base, total, total - new, rng)
     wording = (presented + rng.integers(1, len(WORDINGS), total)) % len(WORDINGS)
     shown = zip(presented.tolist(), wording.tolist(), replayed.tolist(), strict=True)
-    return [
-        ((training.base if again else training.facts)[fact], said) for fact, said, again in shown
-    ]
+    return [((training.base if again else training.facts)[fact], said) for fact, said, again in shown]
 
 
 def distractor_values(facts: Sequence[Triple], *, random_seed: int) -> list[list[str]]:
@@ -149,10 +146,7 @@ def distractor_values(facts: Sequence[Triple], *, random_seed: int) -> list[list
     kin: dict[str, set[str]] = {}
     for fact in facts:
         kin.setdefault(fact.relation, set()).add(fact.value)
-    among = {
-        relation: sorted(own if len(own) >= CHOICE_OPTIONS else values)
-        for relation, own in kin.items()
-    }
+    among = {relation: sorted(own if len(own) >= CHOICE_OPTIONS else values) for relation, own in kin.items()}
     rows: list[list[str]] = []
     for fact in facts:
         others = [value for value in among[fact.relation] if value != fact.value]

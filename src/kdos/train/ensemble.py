@@ -1,11 +1,10 @@
 """The door to torch: many small decoders of one size.
 
-On a GPU they are trained at once in batched products, compiled and in bfloat16, and the data lie on
-the device. On a processor one `ManualDecoder` after the other is twice as fast as batched products
-are.
+On a GPU they are trained at once in batched products, compiled and in bfloat16, and the data lie on the device. On a
+processor one `ManualDecoder` after the other is twice as fast as batched products are.
 
-Two layers, one head, no bias, tied embeddings, learned places; normalised before each part. The
-second layer works at the last place alone, which is where the value is asked for.
+Two layers, one head, no bias, tied embeddings, learned places; normalised before each part. The second layer works at
+the last place alone, which is where the value is asked for.
 """
 
 from collections.abc import Mapping, Sequence
@@ -81,9 +80,7 @@ class Ensemble:
             "narrow2": ((4 * width, width), width**-0.5 / 4),
         }
         self._shapes: WeightShapes = {name: shape for name, (shape, _) in scales.items()}
-        drawn = [
-            _initial_weights(keys, name, shape, scale) for name, (shape, scale) in scales.items()
-        ]
+        drawn = [_initial_weights(keys, name, shape, scale) for name, (shape, scale) in scales.items()]
         self._flat = torch.from_numpy(np.concatenate(drawn, axis=1)).to(self._device)
         self._weights = _split_weights(self._flat, self._shapes)
         self._steps = 0
@@ -94,28 +91,16 @@ class Ensemble:
 
     def _prepare_autograd(self) -> None:
         """Make ready for automatic differentiation, where every weight stands by itself."""
-        self._weights = {
-            name: weight.clone().requires_grad_() for name, weight in self._weights.items()
-        }
+        self._weights = {name: weight.clone().requires_grad_() for name, weight in self._weights.items()}
         self._forward: Any = self._last_place_logits
         if self._device.type == "cuda":
             self._forward = torch.compile(self._last_place_logits)
         self._optimizer = torch.optim.AdamW(
-            self._weights.values(),
-            lr=RATE_TIMES_WIDTH / self.width,
-            betas=ADAM_BETAS,
-            weight_decay=0.0,
-            fused=True,
+            self._weights.values(), lr=RATE_TIMES_WIDTH / self.width, betas=ADAM_BETAS, weight_decay=0.0, fused=True
         )
 
     def train_models(
-        self,
-        texts: Int16Array,
-        facts: Int64Array,
-        wordings: Int64Array,
-        *,
-        batch: int,
-        rate: float = 1.0,
+        self, texts: Int16Array, facts: Int64Array, wordings: Int64Array, *, batch: int, rate: float = 1.0
     ) -> None:
         """Show each model its facts in their order, `batch` at a time; a rest is left out.
 
@@ -142,9 +127,7 @@ class Ensemble:
             self._train_together(texts, order, rates)
         self._steps += steps
 
-    def _train_one_by_one(
-        self, texts: Int16Array, order: Int64Array, rates: Sequence[float]
-    ) -> None:
+    def _train_one_by_one(self, texts: Int16Array, order: Int64Array, rates: Sequence[float]) -> None:
         models = zip(texts, self._flat, self._moments, *order, strict=True)
         for table, flat, moments, facts, wordings in models:
             decoder = ManualDecoder(flat, moments, self._shapes, batch=order.shape[-1])
@@ -277,16 +260,13 @@ class ManualDecoder:
         def buffers(count: int, *shape: int) -> list[_SharedBuffer]:
             return [_SharedBuffer(torch.zeros(shape)) for _ in range(count)]
 
-        # One buffer for each result, used again at every step, so that a step allocates nothing and
-        # finds its data in the cache. Names: x is the residual stream, y the same at the last place
-        # alone; `normed` what a norm gives and `scale` what it multiplied by; `attended` what
-        # attention gives and `attention` its weights; `hidden` the MLP's middle; a 2 is the second
-        # layer. A leading d is the gradient of the loss; buffers whose gradients are never needed
-        # at one time share one (`dnormed`, `dnormed_final`).
+        # One buffer for each result, used again at every step, so that a step allocates nothing and finds its data in
+        # the cache. Names: x is the residual stream, y the same at the last place alone; `normed` what a norm gives
+        # and `scale` what it multiplied by; `attended` what attention gives and `attention` its weights; `hidden` the
+        # MLP's middle; a 2 is the second layer. A leading d is the gradient of the loss; buffers whose gradients are
+        # never needed at one time share one (`dnormed`, `dnormed_final`).
         rows = batch * length
-        self._x, self._normed, self._attended, self._normed_mlp, self._normed2 = buffers(
-            5, rows, width
-        )
+        self._x, self._normed, self._attended, self._normed_mlp, self._normed2 = buffers(5, rows, width)
         self._dx, self._dnormed = buffers(2, rows, width)
         self._hidden, self._gelu_slope, self._dhidden = buffers(3, rows, 4 * width)
         self._qkv, self._dqkv = buffers(2, rows, 3 * width)
@@ -294,17 +274,14 @@ class ManualDecoder:
         (self._attention,) = buffers(1, batch, length, length)
         self._scale, self._scale_mlp, self._scale2 = buffers(3, rows)
 
-        self._y, self._query, self._attended2, self._normed_mlp2, self._normed_final = buffers(
-            5, batch, width
-        )
+        self._y, self._query, self._attended2, self._normed_mlp2, self._normed_final = buffers(5, batch, width)
         self._dy, self._dquery, self._dnormed_final = buffers(3, batch, width)
         self._hidden2, self._gelu_slope2, self._dhidden2 = buffers(3, batch, 4 * width)
         (self._attention2,) = buffers(1, batch, length)
         self._scale_mlp2, self._scale_final = buffers(2, batch)
         (self._logits,) = buffers(1, batch, vocabulary)
         self._x_last, self._normed2_last, self._dx_last, self._dnormed_last = (
-            buffer.t.view(batch, length, width)[:, -1]
-            for buffer in (self._x, self._normed2, self._dx, self._dnormed)
+            buffer.t.view(batch, length, width)[:, -1] for buffer in (self._x, self._normed2, self._dx, self._dnormed)
         )
 
     def train_step(self, texts: Int16Array, *, rate: float, step: int) -> None:
@@ -314,9 +291,7 @@ class ManualDecoder:
         kernel.cross_entropy_backward(self._logits.a, texts)
         self._backward_second_layer()
         self._backward_first_layer(texts)
-        kernel.adamw_update(
-            self._flat, self._gradients, self._first, self._second, rate, ADAM_BETAS, step
-        )
+        kernel.adamw_update(self._flat, self._gradients, self._first, self._second, rate, ADAM_BETAS, step)
 
     def _forward_first_layer(self, texts: Int16Array) -> None:
         # x += attention(norm(x)) gather; x += gelu(norm(x) widen) narrow, the sums by `addmm_`.
@@ -337,9 +312,7 @@ class ManualDecoder:
         kernel.rms_norm(self._x.a, self._normed2.a, self._scale2.a)
         torch.mm(self._normed2.t, w["look"].t, out=self._kv.t)
         torch.mm(self._normed2_last, w["ask"].t, out=self._query.t)
-        kernel.last_place_attention(
-            self._query.a, self._kv.a, self._attended2.a, self._attention2.a
-        )
+        kernel.last_place_attention(self._query.a, self._kv.a, self._attended2.a, self._attention2.a)
         torch.addmm(self._x_last, self._attended2.t, w["gather2"].t, out=self._y.t)
         kernel.rms_norm(self._y.a, self._normed_mlp2.a, self._scale_mlp2.a)
         torch.mm(self._normed_mlp2.t, w["widen2"].t, out=self._hidden2.t)
@@ -358,26 +331,17 @@ class ManualDecoder:
         g["token"].t.addmm_(self._logits.t.T, self._normed_final.t)
         torch.mm(self._logits.t, w["token"].t, out=self._dnormed_final.t)
         self._dy.t.zero_()
-        kernel.add_rms_norm_backward(
-            self._dy.a, self._dnormed_final.a, self._normed_final.a, self._scale_final.a
-        )
+        kernel.add_rms_norm_backward(self._dy.a, self._dnormed_final.a, self._normed_final.a, self._scale_final.a)
         g["narrow2"].t.addmm_(self._hidden2.t.T, self._dy.t)
         torch.mm(self._dy.t, w["narrow2"].t.T, out=self._dhidden2.t)
         self._dhidden2.t.mul_(self._gelu_slope2.t)
         g["widen2"].t.addmm_(self._normed_mlp2.t.T, self._dhidden2.t)
         torch.mm(self._dhidden2.t, w["widen2"].t.T, out=self._dnormed_final.t)
-        kernel.add_rms_norm_backward(
-            self._dy.a, self._dnormed_final.a, self._normed_mlp2.a, self._scale_mlp2.a
-        )
+        kernel.add_rms_norm_backward(self._dy.a, self._dnormed_final.a, self._normed_mlp2.a, self._scale_mlp2.a)
         g["gather2"].t.addmm_(self._attended2.t.T, self._dy.t)
         torch.mm(self._dy.t, w["gather2"].t.T, out=self._dnormed_final.t)
         kernel.last_place_attention_backward(
-            self._dnormed_final.a,
-            self._query.a,
-            self._kv.a,
-            self._attention2.a,
-            self._dquery.a,
-            self._dkv.a,
+            self._dnormed_final.a, self._query.a, self._kv.a, self._attention2.a, self._dquery.a, self._dkv.a
         )
         g["ask"].t.addmm_(self._normed2_last.T, self._dquery.t)
         g["look"].t.addmm_(self._normed2.t.T, self._dkv.t)
@@ -395,14 +359,10 @@ class ManualDecoder:
         self._dhidden.t.mul_(self._gelu_slope.t)
         g["widen"].t.addmm_(self._normed_mlp.t.T, self._dhidden.t)
         torch.mm(self._dhidden.t, w["widen"].t.T, out=self._dnormed.t)
-        kernel.add_rms_norm_backward(
-            self._dx.a, self._dnormed.a, self._normed_mlp.a, self._scale_mlp.a
-        )
+        kernel.add_rms_norm_backward(self._dx.a, self._dnormed.a, self._normed_mlp.a, self._scale_mlp.a)
         g["gather"].t.addmm_(self._attended.t.T, self._dx.t)
         torch.mm(self._dx.t, w["gather"].t.T, out=self._dnormed.t)
-        kernel.causal_attention_backward(
-            self._dnormed.a, self._qkv.a, self._attention.a, self._dqkv.a
-        )
+        kernel.causal_attention_backward(self._dnormed.a, self._qkv.a, self._attention.a, self._dqkv.a)
         g["attend"].t.addmm_(self._normed.t.T, self._dqkv.t)
         torch.mm(self._dqkv.t, w["attend"].t.T, out=self._dnormed.t)
         kernel.add_rms_norm_backward(self._dx.a, self._dnormed.a, self._normed.a, self._scale.a)

@@ -172,13 +172,7 @@ def training_spec(trial: Trial) -> tuple[TrainingSpec, Int64Array, Int64Array]:
 
 
 def _measure_trial(
-    ensemble: Ensemble,
-    place: int,
-    trial: Trial,
-    spec: TrainingSpec,
-    *,
-    taught: Int64Array,
-    base: Int64Array,
+    ensemble: Ensemble, place: int, trial: Trial, spec: TrainingSpec, *, taught: Int64Array, base: Int64Array
 ) -> dict[str, object]:
     recall = evaluate_proxy(ensemble, place, spec, taught)
     kept = evaluate_proxy(ensemble, place, spec, base).exact if len(base) else None

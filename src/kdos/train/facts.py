@@ -24,9 +24,7 @@ WORDINGS = (
     ("for", "{subject}", "the", "{relation}", "is", "{value}"),
     ("as", "{relation}", ",", "{subject}", "has", "{value}"),
 )
-WORDING_WORDS = sorted(
-    {word for wording in WORDINGS for word in wording if not word.startswith("{")}
-)
+WORDING_WORDS = sorted({word for wording in WORDINGS for word in wording if not word.startswith("{")})
 # A made-up world, if nothing else is said: 32,768 facts of 6 bits each.
 SUBJECTS, RELATIONS, VALUES = 4096, 8, 64
 
@@ -56,9 +54,7 @@ class FactWorld:
     @property
     def vocabulary(self) -> int:
         """Tokens there are: values first, then relations, words, and the digits by place."""
-        return (
-            self.values + self.relations + len(WORDING_WORDS) + DIGIT_BASE * self.subject.shape[1]
-        )
+        return self.values + self.relations + len(WORDING_WORDS) + DIGIT_BASE * self.subject.shape[1]
 
 
 def made_up_world(random_seed: int, *, subjects: int = SUBJECTS) -> FactWorld:
@@ -70,12 +66,8 @@ def made_up_world(random_seed: int, *, subjects: int = SUBJECTS) -> FactWorld:
 
 def world_from_triples(triples: Sequence[Triple]) -> FactWorld:
     """The world of some facts; names are numbered in their order, so that kin look alike."""
-    subject, relation, value = (
-        np.unique(column, return_inverse=True) for column in zip(*triples, strict=True)
-    )
-    return FactWorld(
-        _name_digits(subject[1]), relation[1], value[1], len(relation[0]), len(value[0])
-    )
+    subject, relation, value = (np.unique(column, return_inverse=True) for column in zip(*triples, strict=True))
+    return FactWorld(_name_digits(subject[1]), relation[1], value[1], len(relation[0]), len(value[0]))
 
 
 def with_common_values(triples: Sequence[Triple], most: int) -> list[Triple]:
@@ -96,17 +88,11 @@ def _name_digits(numbers: Int64Array) -> Int64Array:
 
 def fact_tokens(world: FactWorld) -> Int16Array:
     """Every fact in every wording, shape (n_facts, 4, n_tokens); the last token is the value."""
-    word = {
-        text: world.values + world.relations + place for place, text in enumerate(WORDING_WORDS)
-    }
+    word = {text: world.values + world.relations + place for place, text in enumerate(WORDING_WORDS)}
     places = world.subject.shape[1]
     first = world.values + world.relations + len(WORDING_WORDS)
     named = first + DIGIT_BASE * np.arange(places) + world.subject
-    slots = {
-        "{subject}": named,
-        "{relation}": world.values + world.relation[:, None],
-        "{value}": world.value[:, None],
-    }
+    slots = {"{subject}": named, "{relation}": world.values + world.relation[:, None], "{value}": world.value[:, None]}
     count = len(world.value)
     said = [
         np.hstack([slots.get(part, np.full((count, 1), word.get(part, 0))) for part in wording])

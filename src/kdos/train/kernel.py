@@ -24,28 +24,19 @@ LEAST_EXPONENT = np.float32(-87)
 # The exponential within half a bit of 1 (Cephes, expf).
 EXP_C2, EXP_C3, EXP_C4, EXP_C5, EXP_C6, EXP_C7 = (
     np.float32(value)
-    for value in (
-        5.0000001201e-1,
-        1.6666665459e-1,
-        4.1665795894e-2,
-        8.3334519073e-3,
-        1.3981999507e-3,
-        1.9875691500e-4,
-    )
+    for value in (5.0000001201e-1, 1.6666665459e-1, 4.1665795894e-2, 8.3334519073e-3, 1.3981999507e-3, 1.9875691500e-4)
 )
 # The error function within 1.5e-7 (Abramowitz and Stegun, 7.1.26): with t = 1/(1 + p x),
 # erf(x) = 1 - (a1 t + a2 t² + ... + a5 t⁵) exp(-x²).
 ERF_P = np.float32(0.3275911)
 ERF_A1, ERF_A2, ERF_A3, ERF_A4, ERF_A5 = (
-    np.float32(value)
-    for value in (0.254829592, -0.284496736, 1.421413741, -1.453152027, 1.061405429)
+    np.float32(value) for value in (0.254829592, -0.284496736, 1.421413741, -1.453152027, 1.061405429)
 )
 SQRT_HALF = np.float32(0.5**0.5)
 NORMAL_PEAK = np.float32((2 * np.pi) ** -0.5)
 
-# `fastmath` lets sums run in the order that vector units like. `error_model="numpy"` makes a
-# division by zero infinite: Python's error is an exit from the loop, and a loop with one is not
-# vectorised.
+# `fastmath` lets sums run in the order that vector units like. `error_model="numpy"` makes a division by zero
+# infinite: Python's error is an exit from the loop, and a loop with one is not vectorised.
 jit_single_precision = njit(nogil=True, cache=True, fastmath=True, error_model="numpy")
 
 
@@ -72,9 +63,7 @@ def gelu_and_gradient(x: AnyArray, slope: AnyArray) -> None:
     for i in range(len(at)):
         bell = fast_exponential(-ONE_HALF * at[i] * at[i])
         t = ONE / (ONE + ERF_P * SQRT_HALF * abs(at[i]))
-        tail = (
-            ONE_HALF * bell * t * ((((ERF_A5 * t + ERF_A4) * t + ERF_A3) * t + ERF_A2) * t + ERF_A1)
-        )
+        tail = ONE_HALF * bell * t * ((((ERF_A5 * t + ERF_A4) * t + ERF_A3) * t + ERF_A2) * t + ERF_A1)
         below = ONE - tail if at[i] > ZERO else tail
         by[i] = below + at[i] * NORMAL_PEAK * bell
         at[i] *= below
@@ -148,18 +137,14 @@ def causal_attention(qkv: AnyArray, to: AnyArray, weights: AnyArray) -> None:
     for fact in range(facts):
         for here in range(length):
             for at in range(here + 1):
-                weights[fact, here, at] = scale * dot_product(
-                    parts[fact, here, 0], parts[fact, at, 1]
-                )
+                weights[fact, here, at] = scale * dot_product(parts[fact, here, 0], parts[fact, at, 1])
             softmax_in_place(weights[fact, here, : here + 1])
             for at in range(here + 1):
                 add_scaled(taken[fact, here], weights[fact, here, at], parts[fact, at, 2])
 
 
 @jit_single_precision
-def causal_attention_backward(
-    slope: AnyArray, qkv: AnyArray, weights: AnyArray, to: AnyArray
-) -> None:
+def causal_attention_backward(slope: AnyArray, qkv: AnyArray, weights: AnyArray, to: AnyArray) -> None:
     """The slopes at `qkv` from those at what was taken."""
     # For out = sum_j w_j v_j with w = softmax(q·k_j / sqrt(width)), and g = dL/dout:
     #   dv_j += w_j g;  ds_j = w_j (g·v_j - sum_i w_i g·v_i)  (the softmax);
@@ -204,12 +189,7 @@ def last_place_attention(query: AnyArray, kv: AnyArray, to: AnyArray, weights: A
 
 @jit_single_precision
 def last_place_attention_backward(
-    slope: AnyArray,
-    query: AnyArray,
-    kv: AnyArray,
-    weights: AnyArray,
-    to_query: AnyArray,
-    to: AnyArray,
+    slope: AnyArray, query: AnyArray, kv: AnyArray, weights: AnyArray, to_query: AnyArray, to: AnyArray
 ) -> None:
     """The slopes at `query` and `kv` from those at what was taken."""
     facts, length, width = *weights.shape, query.shape[1]
@@ -256,9 +236,7 @@ def embed_tokens(texts: AnyArray, token: AnyArray, place: AnyArray, to: AnyArray
 
 
 @jit_single_precision
-def add_embedding_backward(
-    slope: AnyArray, texts: AnyArray, to_token: AnyArray, to_place: AnyArray
-) -> None:
+def add_embedding_backward(slope: AnyArray, texts: AnyArray, to_token: AnyArray, to_place: AnyArray) -> None:
     """Add to the slopes at the embeddings those at what they made."""
     length, width = to_place.shape
     for fact in range(len(texts)):

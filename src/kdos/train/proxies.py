@@ -60,16 +60,11 @@ class FactRecall:
     paraphrase_nats: Float64Array
 
 
-def train_proxies(
-    specs: Sequence[TrainingSpec], *, width: int, rates: Sequence[float] = (1.0,)
-) -> Ensemble:
+def train_proxies(specs: Sequence[TrainingSpec], *, width: int, rates: Sequence[float] = (1.0,)) -> Ensemble:
     """Train a model of one width for each spec, all at once; a phase for each rate."""
     texts = np.stack([fact_tokens(spec.world) for spec in specs])
     ensemble = Ensemble(
-        [spec.key for spec in specs],
-        width=width,
-        vocabulary=specs[0].world.vocabulary,
-        length=texts.shape[-1],
+        [spec.key for spec in specs], width=width, vocabulary=specs[0].world.vocabulary, length=texts.shape[-1]
     )
     for phase, rate in enumerate(rates):
         facts = np.stack([spec.schedule[phase] for spec in specs])
@@ -103,9 +98,7 @@ def mix_in_replay(
     return presented, replayed
 
 
-def evaluate_proxy(
-    ensemble: Ensemble, model: int, spec: TrainingSpec, facts: Int64Array
-) -> FactRecall:
+def evaluate_proxy(ensemble: Ensemble, model: int, spec: TrainingSpec, facts: Int64Array) -> FactRecall:
     """What one model of the ensemble knows of some facts of its world."""
     # Fact i is never shown in wording i mod 4; (i + 1) mod 4 stands for those it was shown in.
     table = fact_tokens(spec.world)[facts]
@@ -137,17 +130,11 @@ class Lab:
     def __init__(self, folder: Path, *, workers: int) -> None:
         self.core_seconds = 0.0
         self._folder = folder
-        self._pool = ProcessPoolExecutor(
-            workers, multiprocessing.get_context("spawn"), initializer=_start_worker
-        )
+        self._pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), initializer=_start_worker)
         self._progress = Progress()
 
     def measure_groups(
-        self,
-        work: Callable[[ModelGroup], list[MeasuredRow]],
-        groups: Sequence[ModelGroup],
-        *,
-        name: str,
+        self, work: Callable[[ModelGroup], list[MeasuredRow]], groups: Sequence[ModelGroup], *, name: str
     ) -> list[list[MeasuredRow]]:
         """The rows that `work` gives for each group, in the order of the groups.
 
@@ -172,9 +159,7 @@ class Lab:
         self._pool.shutdown(cancel_futures=True)
 
 
-def _run_timed(
-    work: Callable[[ModelGroup], list[MeasuredRow]], group: ModelGroup
-) -> dict[str, Any]:
+def _run_timed(work: Callable[[ModelGroup], list[MeasuredRow]], group: ModelGroup) -> dict[str, Any]:
     begun = process_time()
     rows = work(group)
     return {"rows": rows, "core_seconds": process_time() - begun}

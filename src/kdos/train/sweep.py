@@ -191,9 +191,7 @@ def _train_group(group: TrainingGroup) -> list[MeasuredRow]:
     knowledge = read_knowledge(sweep.run, most=sweep.facts, random_seed=sweep.random_seed)
     world, everything = world_from_triples(knowledge.triples), np.arange(len(knowledge.triples))
     specs = [
-        TrainingSpec(
-            ("sweep", seed, arm, group.width), world, (_pool_schedule(sweep, knowledge, arm, seed),)
-        )
+        TrainingSpec(("sweep", seed, arm, group.width), world, (_pool_schedule(sweep, knowledge, arm, seed),))
         for arm, seed in group.models
     ]
     ensemble = train_proxies(specs, width=group.width)
@@ -214,11 +212,7 @@ def _pool_schedule(sweep: Sweep, knowledge: RunKnowledge, arm: str, seed: int) -
 
 
 def _size_table(
-    rows: Sequence[MeasuredRow],
-    width: int,
-    sweep: Sweep,
-    knowledge: RunKnowledge,
-    final: BoolArray,
+    rows: Sequence[MeasuredRow], width: int, sweep: Sweep, knowledge: RunKnowledge, final: BoolArray
 ) -> dict[str, Any]:
     """One size: a row for each arm, and the arm that was best on the facts set apart to search."""
     by_arm: dict[str, dict[str, Float64Array]] = {}
@@ -236,11 +230,7 @@ def _size_table(
 
 
 def _arm_figures(
-    arm: str,
-    by_arm: dict[str, dict[str, Float64Array]],
-    sweep: Sweep,
-    knowledge: RunKnowledge,
-    final: BoolArray,
+    arm: str, by_arm: dict[str, dict[str, Float64Array]], sweep: Sweep, knowledge: RunKnowledge, final: BoolArray
 ) -> dict[str, Any]:
     """An arm in numbers, over the facts of the final split: shown or not, all count."""
     rng = keyed_generator(sweep.random_seed, "sweep table", arm)

@@ -45,9 +45,7 @@ class VerifyOptions:
     benchmarks: BenchmarkIndex | None = None
 
 
-def check_rows(
-    items: Iterable[QuestionRow], options: VerifyOptions, *, shapes: ShapeCounts
-) -> Iterator[CheckedRow]:
+def check_rows(items: Iterable[QuestionRow], options: VerifyOptions, *, shapes: ShapeCounts) -> Iterator[CheckedRow]:
     """Each item after the free checks; questions that pass are known to those after them."""
     known, waiting = KnownQuestions(), iter(items)
     while some := list(islice(waiting, CHECK_BLOCK)):
@@ -88,9 +86,7 @@ def _check_answer_in_passage(item: QuestionRow) -> Refusal | None:
     return make_refusal("answer_not_in_evidence", item.draft.answer)
 
 
-def review_rows(
-    checked: Iterable[CheckedRow], *, judges: int, attempts: int, ask: Ask
-) -> Iterator[CheckedRow]:
+def review_rows(checked: Iterable[CheckedRow], *, judges: int, attempts: int, ask: Ask) -> Iterator[CheckedRow]:
     """Each row after judges and unseen attempts; what was refused before is asked nothing."""
     cases = ((one, None if one.refusal else _review_case(one.row)) for one in checked)
     for one, review in review_cases(cases, judges=judges, attempts=attempts, ask=ask):

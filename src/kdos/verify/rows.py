@@ -18,7 +18,6 @@ DEFAULT_LANG = "en"
 NEEDED_PARTS = ("question", "answers")
 WRITE_BLOCK = 4096
 """Verdicts that are written together."""
-
 ROW_VERDICT_SCHEMA = pa.schema(
     [
         ("row", pa.int64()),
@@ -82,20 +81,15 @@ def resolve_fields(names: Sequence[str], given: Mapping[str, str]) -> TableField
         UsageError: No field holds the question or the answers.
     """
     found = {
-        part.name: given.get(part.name) or resolve_field(part.name, names)
-        for part in dataclass_fields(TableFields)
+        part.name: given.get(part.name) or resolve_field(part.name, names) for part in dataclass_fields(TableFields)
     }
     for part in NEEDED_PARTS:
         if not found[part]:
-            raise UsageError(
-                f"a field must hold the {part}. There are: {', '.join(names)}. Give --{part} FIELD."
-            )
+            raise UsageError(f"a field must hold the {part}. There are: {', '.join(names)}. Give --{part} FIELD.")
     return TableFields(**found)
 
 
-def read_question_rows(
-    path: Path, fields: TableFields, *, limit: int | None = None
-) -> Iterator[QuestionRow]:
+def read_question_rows(path: Path, fields: TableFields, *, limit: int | None = None) -> Iterator[QuestionRow]:
     """The rows of a table, at most `limit` of them."""
     return islice(_read_rows(path, fields), limit)
 

@@ -55,10 +55,7 @@ def ordinals_of(wanted: str, found: list[str]) -> Iterator[str]:
 def homes_of(thing: Any, fields: Fields) -> Iterator[str]:
     """The modules in which an object of this kind stands under its last name."""
     home = fields["topic"].rpartition(".")[0] or "builtins"
-    if (
-        noun(thing) == fields["noun"]
-        and getattr(load_module(home), fields["topic"].rpartition(".")[2]) is thing
-    ):
+    if noun(thing) == fields["noun"] and getattr(load_module(home), fields["topic"].rpartition(".")[2]) is thing:
         yield home
 
 

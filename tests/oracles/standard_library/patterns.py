@@ -13,9 +13,7 @@ NOUNS = (
 )
 TRAIT = rf"the (?P<noun>{NOUNS}) whose documentation says “(?P<trait>[^”]+)”"
 TOPIC = rf"(?:{NAME}|{TRAIT})"
-CLASS, ENUMERATION, MODULE = (
-    rf"(?:the {noun} {NAME}|{TRAIT})" for noun in ("class", "enumeration", "module")
-)
+CLASS, ENUMERATION, MODULE = (rf"(?:the {noun} {NAME}|{TRAIT})" for noun in ("class", "enumeration", "module"))
 ORDINAL = rf"(?P<ordinal>{'|'.join(ORDINALS)})"
 SELF = r"(?P<besides>(?: besides `self`)?)"
 CLAUSES = r"(?:, (?:which|whose) .*?,)?"
@@ -37,9 +35,7 @@ STATEMENTS: dict[str, str] = {
     "base at": rf"The {ORDINAL} base class of {NAME} is `(?P<value>[\w.]+)`",
     "method count": rf"The class {NAME} itself defines (?P<value>\d+) public methods?",
     "value": rf"The (?:constant|class attribute) {NAME} has the value `(?P<value>.+)`",
-    "member value": (
-        rf"The member `(?P<member>\w+)` of the enumeration {NAME} has the value `(?P<value>.+)`"
-    ),
+    "member value": (rf"The member `(?P<member>\w+)` of the enumeration {NAME} has the value `(?P<value>.+)`"),
     "member count": rf"The enumeration {NAME} has (?P<value>\d+) members",
     "field at": rf"The {ORDINAL} field of {NAME} is `(?P<value>\w+)`",
     "export count": rf"The module {NAME} lists (?P<value>\d+) names in its `__all__`",
@@ -50,31 +46,16 @@ QUESTIONS: list[tuple[str, str]] = [
     ("method kind", rf"(?:what|which) (?:kind of method|method kind) [a-z ]*?{TOPIC}"),
     ("method kind", rf"among the kinds of methods, which is {TOPIC}"),
     ("required count", rf"how many required parameters{SELF} does the signature of {TOPIC}"),
-    (
-        "required count",
-        rf"how many of the parameters{SELF} in the signature of {TOPIC}{CLAUSES} are required",
-    ),
+    ("required count", rf"how many of the parameters{SELF} in the signature of {TOPIC}{CLAUSES} are required"),
     ("required count", rf"number of required parameters{SELF} in the signature of {TOPIC}"),
     ("required count", rf"signature of {TOPIC}{CLAUSES} has how many required parameters{SELF}"),
-    (
-        "required count",
-        rf"how many parameters{SELF} in the signature of {TOPIC}{CLAUSES} have to be given",
-    ),
+    ("required count", rf"how many parameters{SELF} in the signature of {TOPIC}{CLAUSES} have to be given"),
     ("parameter count", rf"how many parameters{SELF} does the signature of {TOPIC}"),
     ("parameter count", rf"how many parameters{SELF} are there in the signature of {TOPIC}"),
-    (
-        "parameter count",
-        rf"number of parameters{SELF} that the signature of {TOPIC}{CLAUSES} lists",
-    ),
-    (
-        "parameter count",
-        rf"all its parameters{SELF} counted, how many does the signature of {TOPIC}",
-    ),
+    ("parameter count", rf"number of parameters{SELF} that the signature of {TOPIC}{CLAUSES} lists"),
+    ("parameter count", rf"all its parameters{SELF} counted, how many does the signature of {TOPIC}"),
     ("parameter count", rf"signature of {TOPIC}{CLAUSES} has how many parameters{SELF}"),
-    (
-        "parameter count",
-        rf"what number of parameters{SELF} does {TOPIC}{CLAUSES} take by its signature",
-    ),
+    ("parameter count", rf"what number of parameters{SELF} does {TOPIC}{CLAUSES} take by its signature"),
     ("parameter at", rf"what is the {ORDINAL} parameter{SELF} of {TOPIC}"),
     ("parameter at", rf"the name of the {ORDINAL} parameter{SELF} of {TOPIC}"),
     ("parameter at", rf"which parameter comes {ORDINAL}{SELF} in the signature of {TOPIC}"),
@@ -95,10 +76,7 @@ QUESTIONS: list[tuple[str, str]] = [
     ("default", rf"to which value does {PARAMETER} of {TOPIC}{CLAUSES} default"),
     ("default", rf"what value is used for {PARAMETER} of {TOPIC}{CLAUSES} unless"),
     ("default", rf"if a call of {TOPIC}{CLAUSES} does not pass {PARAMETER}, which value"),
-    (
-        "passing",
-        rf"wh(?:at|ich) (?:kind of parameter|parameter kind) is {PARAMETER} of {TOPIC}",
-    ),
+    ("passing", rf"wh(?:at|ich) (?:kind of parameter|parameter kind) is {PARAMETER} of {TOPIC}"),
     ("passing", rf"how is {PARAMETER} of {TOPIC}{CLAUSES} to be passed by its kind"),
     ("passing", rf"which kind does the signature give {PARAMETER} of {TOPIC}"),
     ("return annotation", rf"(?:what is the|which) return annotation (?:of|does) {TOPIC}"),
@@ -129,27 +107,12 @@ QUESTIONS: list[tuple[str, str]] = [
     ("value", rf"what does the class attribute {TOPIC}{CLAUSES} hold before"),
     ("member value", rf"value of the member `(?P<member>\w+)` of {ENUMERATION}"),
     ("member value", rf"which value does `(?P<member>\w+)` have in {ENUMERATION}"),
-    (
-        "member value",
-        rf"in {ENUMERATION}{CLAUSES},? which value belongs to `(?P<member>\w+)`",
-    ),
+    ("member value", rf"in {ENUMERATION}{CLAUSES},? which value belongs to `(?P<member>\w+)`"),
     ("member value", rf"which value stands behind `(?P<member>\w+)` in {TOPIC}"),
-    (
-        "member of value",
-        rf"which member of {ENUMERATION}{CLAUSES} has the value `(?P<it>[^`]+)`",
-    ),
-    (
-        "member of value",
-        rf"name of the member with the value `(?P<it>[^`]+)` in {ENUMERATION}",
-    ),
-    (
-        "member of value",
-        rf"in {ENUMERATION}{CLAUSES},? to which member does the value `(?P<it>[^`]+)`",
-    ),
-    (
-        "member of value",
-        rf"which name does {ENUMERATION}{CLAUSES} hold the value `(?P<it>[^`]+)`",
-    ),
+    ("member of value", rf"which member of {ENUMERATION}{CLAUSES} has the value `(?P<it>[^`]+)`"),
+    ("member of value", rf"name of the member with the value `(?P<it>[^`]+)` in {ENUMERATION}"),
+    ("member of value", rf"in {ENUMERATION}{CLAUSES},? to which member does the value `(?P<it>[^`]+)`"),
+    ("member of value", rf"which name does {ENUMERATION}{CLAUSES} hold the value `(?P<it>[^`]+)`"),
     ("member count", rf"how many members (?:does|are there in) {ENUMERATION}"),
     ("member count", rf"number of members of {ENUMERATION}"),
     ("member count", rf"{ENUMERATION}{CLAUSES} consists of how many members"),
@@ -165,22 +128,10 @@ QUESTIONS: list[tuple[str, str]] = [
     ("export count", rf"how many names does {MODULE}"),
     ("export count", rf"length of the list `__all__` of {MODULE}"),
     ("export count", rf"`__all__` of {MODULE}{CLAUSES} holds how many names"),
-    (
-        "documented",
-        rf"which (?P<noun>{NOUNS})(?:,.*,)? has documentation that says “(?P<it>[^”]+)”",
-    ),
-    (
-        "documented",
-        rf"“(?P<it>[^”]+)” stand in the documentation of which (?P<noun>{NOUNS})(?=[?,])",
-    ),
-    (
-        "documented",
-        rf"“(?P<it>[^”]+)”: so says the documentation of which (?P<noun>{NOUNS})(?=[?,])",
-    ),
-    (
-        "documented",
-        rf"of which (?P<noun>{NOUNS})(?:,.*,)? does the documentation say “(?P<it>[^”]+)”",
-    ),
+    ("documented", rf"which (?P<noun>{NOUNS})(?:,.*,)? has documentation that says “(?P<it>[^”]+)”"),
+    ("documented", rf"“(?P<it>[^”]+)” stand in the documentation of which (?P<noun>{NOUNS})(?=[?,])"),
+    ("documented", rf"“(?P<it>[^”]+)”: so says the documentation of which (?P<noun>{NOUNS})(?=[?,])"),
+    ("documented", rf"of which (?P<noun>{NOUNS})(?:,.*,)? does the documentation say “(?P<it>[^”]+)”"),
     (
         "documented",
         rf"library, which (?P<noun>{NOUNS})(?:,.*,)? is documented with the words “(?P<it>[^”]+)”"

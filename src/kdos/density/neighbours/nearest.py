@@ -43,10 +43,9 @@ def nearest_in_groups(
 ) -> Int32Array:
     """The row of the pool's point that is nearest to each query, the lower of equals, shape (n,).
 
-    `query_groups` and `pool_groups` list rows; `near_groups` lists, for each group of queries, the
-    groups of the pool to look at; where these are empty a query has -1. `origins`, shape
-    (n_query_groups, dim), is a place in the midst of each group of queries. Exact: whatever single
-    precision cannot tell from the nearest is measured in double.
+    `query_groups` and `pool_groups` list rows; `near_groups` lists, for each group of queries, the groups of the pool
+    to look at; where these are empty a query has -1. `origins`, shape (n_query_groups, dim), is a place in the midst
+    of each group of queries. Exact: whatever single precision cannot tell from the nearest is measured in double.
     """
     rows = np.full(len(queries), -1, np.int32)
     n_before = np.concatenate([[0], np.cumsum(pool_groups.sizes[near_groups.items])])
@@ -129,15 +128,11 @@ def _search_parts(
             for i in range(n):
                 row = query_rows[start + i]
                 least = _score_candidates(scores, i, half_squares, lanes) - slack[i]
-                rows[row] = _nearest_above_threshold(
-                    least, scores, i, flags, candidate_rows, queries, row, pool
-                )
+                rows[row] = _nearest_above_threshold(least, scores, i, flags, candidate_rows, queries, row, pool)
 
 
 @njit(nogil=True, cache=True, fastmath=True)
-def _score_candidates(
-    scores: Float32Array, i: int, half_squares: Float32Array, lanes: Float32Array
-) -> np.float32:
+def _score_candidates(scores: Float32Array, i: int, half_squares: Float32Array, lanes: Float32Array) -> np.float32:
     """Take the half squares off a row of products; gives the largest score that is left.
 
     x·y - |y|²/2: the larger, the nearer. One pass for each of `LANES` stretches of the row.

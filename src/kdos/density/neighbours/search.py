@@ -34,11 +34,10 @@ from kdos.threads import run_in_spans
 QUERIES_PER_PART = 1024
 # Queries of a part times the cells they choose among, at most: 4 MB of products.
 MAX_PAIRS = 2**20
-# Where the pool has more than `POOL_PER_QUERY` points for each query, a cell is asked by few of one
-# block, and to fetch it from memory (16 KB) takes longer than to multiply it. Parts of several
-# blocks are then looked after together, about 2^17 queries times the cells that each looks into.
-# With 64,000 queries in 10^6 points that took the input's memory 1.4 times over and saved no time,
-# so these count as many.
+# Where the pool has more than `POOL_PER_QUERY` points for each query, a cell is asked by few of one block, and to
+# fetch it from memory (16 KB) takes longer than to multiply it. Parts of several blocks are then looked after
+# together, about 2^17 queries times the cells that each looks into. With 64,000 queries in 10^6 points that took the
+# input's memory 1.4 times over and saved no time, so these count as many.
 POOL_PER_QUERY = 32
 SEARCHES_PER_BATCH = 2**17
 # Candidates kept beyond k, so that single precision does not decide who is k-th.
@@ -210,9 +209,7 @@ def _search_batches(
                 found = products[: n_asking * width].reshape((n_asking, width))
                 np.dot(with_ones[:n_asking], flat.reshape((dim + 1, width)), found)
                 own_place = first - int(tile) if exclude_self else -int(largest)
-                merge_into_top_k(
-                    found, width, tile, own_place, those, half, point_guess, flags, best, n_best
-                )
+                merge_into_top_k(found, width, tile, own_place, those, half, point_guess, flags, best, n_best)
         # 3. What rounding cannot tell from a wanted rank is measured in double precision.
         for i in range(count):
             _write_exact_ranks(
@@ -267,11 +264,7 @@ def _score_cells(
 
 @njit(nogil=True, cache=True)
 def _invert_choices(
-    chosen: Int32Array,
-    chosen_offsets: Int64Array,
-    count: int,
-    asking: Int32Array,
-    offsets: Int64Array,
+    chosen: Int32Array, chosen_offsets: Int64Array, count: int, asking: Int32Array, offsets: Int64Array
 ) -> None:
     """From the cells that each query chose, the queries that ask each cell: a counting sort."""
     offsets[:] = 0
@@ -321,8 +314,7 @@ def _write_exact_ranks(
             distance = squared_distance(queries, i, pool, row)
             place = at - first
             while place > 0 and (
-                distance < near[place - 1]
-                or (distance == near[place - 1] and row < near_rows[place - 1])
+                distance < near[place - 1] or (distance == near[place - 1] and row < near_rows[place - 1])
             ):
                 near[place], near_rows[place] = near[place - 1], near_rows[place - 1]
                 place -= 1

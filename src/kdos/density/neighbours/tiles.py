@@ -13,8 +13,7 @@ from kdos.threads import run_in_spans
 # to 22 billion operations a second where a point's numbers are contiguous, at 46 to 53 where a
 # coordinate's are; at 256 by 256 both do at 87 (OpenBLAS, one core).
 TILE_POINTS = 256
-# Up to so many rows on the left, a product is taken the other way round: ten rows by 579 take 28 µs
-# in place of 58.
+# Up to so many rows on the left, a product is taken the other way round: ten rows by 579 take 28 µs in place of 58.
 FEW_ROWS = 32
 # The relative error of one operation in single precision.
 UNIT_ROUNDOFF = 2.0**-24
@@ -183,9 +182,7 @@ def centre_rows(
 
 
 @njit(nogil=True, cache=True)
-def multiply_rows(
-    left: Float32Array, right: Float32Array, products: Float32Array, scratch: Float32Array
-) -> None:
+def multiply_rows(left: Float32Array, right: Float32Array, products: Float32Array, scratch: Float32Array) -> None:
     """The products of all rows of `left` with all rows of `right`, shape (n_left, n_right).
 
     `scratch` holds at least `FEW_ROWS` * (dim + n_right) numbers.

@@ -1,8 +1,7 @@
 """Those of many numbers that are large enough, found eight at a time.
 
-Nearly all candidates of a tile are too far away. So a first pass, which compiles to vector
-instructions, only writes a flag for each, 0 or 1; a second one looks at eight flags at once and
-goes into a word only where one of them is set.
+Nearly all candidates of a tile are too far away. So a first pass, which compiles to vector instructions, only writes a
+flag for each, 0 or 1; a second one looks at eight flags at once and goes into a word only where one of them is set.
 """
 
 import numpy as np
@@ -68,13 +67,7 @@ def choose_cells(
 
 @njit(nogil=True, cache=True)
 def find_threshold(
-    values: Float32Array,
-    i: int,
-    n: int,
-    n_wanted: int,
-    most: int,
-    guess: Float32Array,
-    shift: np.float32,
+    values: Float32Array, i: int, n: int, n_wanted: int, most: int, guess: Float32Array, shift: np.float32
 ) -> np.float32:
     """A number that `n_wanted` to `most` of row i's first n reach; more where too many are equal.
 
