@@ -1,6 +1,8 @@
 """Where everything of a run lies on disk: the only module that composes a path inside a run."""
 
-from collections.abc import Mapping
+import shutil
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,8 +13,19 @@ import yaml
 from kdos.arrays import Float32Array
 from kdos.config import Config, read_config
 from kdos.density import Space
-from kdos.errors import ConfigError, InputError, StoreError
-from kdos.store import atomic_file, atomic_folder, read_arrays, read_json_file, read_parquet, write_json, write_parquet
+from kdos.errors import ConfigError, InputError, StoreError, UsageError
+from kdos.store import (
+    LOCK_NAME,
+    UNFINISHED_SUFFIX,
+    atomic_file,
+    atomic_folder,
+    lock_run_folder,
+    read_arrays,
+    read_json_file,
+    read_parquet,
+    write_json,
+    write_parquet,
+)
 from kdos.tasks import json_digest
 
 FREE_KEYS = (
@@ -33,10 +46,10 @@ class _PathInside:
     """An attribute of a folder: the path of something that lies inside it."""
 
     def __init__(self, inside: str) -> None:
-        self._inside = inside
+        self.inside = inside
 
     def __get__(self, folder: "RoundFolder | RunFolder", owner: type) -> Path:
-        return folder.path / self._inside
+        return folder.path / self.inside
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +126,48 @@ class RunFolder:
     page = _PathInside("report/index.html")
     """The report; its figures lie beside it."""
 
+    @contextmanager
+    def claim(self) -> Generator[None]:
+        """Hold the folder; where use was wrong and nothing was paid for yet, leave it as it was.
+
+        Raises:
+            InputError: The folder holds something and is no run's.
+            StoreError: Another process is working in it.
+        """
+        existed, is_new = self.path.exists(), not self.config.exists()
+        self._refuse_foreign_folder()
+        try:
+            with lock_run_folder(self.path):
+                yield
+        except UsageError:
+            if is_new and not self.seed.exists():
+                self._remove_own(with_folder=not existed)
+            raise
+
+    def _refuse_foreign_folder(self) -> None:
+        if not self.path.exists() or self.config.is_file():
+            return
+        if not self.path.is_dir():
+            raise InputError(f"--out must be a folder. {self.path} is a file. Give another --out.")
+        # A run that was killed in its first moment leaves these two.
+        foreign = {one.name for one in self.path.iterdir()} - {LOCK_NAME, f"{self.config.name}{UNFINISHED_SUFFIX}"}
+        if foreign:
+            raise InputError(
+                f"--out must be a new or empty folder, or that of a run. {self.path} holds {min(foreign)} and no "
+                f"{self.config.name}. Give another --out."
+            )
+
+    def _remove_own(self, *, with_folder: bool) -> None:
+        """Remove what a run makes, by name and nothing else; the folder too, if it is empty then."""
+        made = {Path(part.inside).parts[0] for part in vars(RunFolder).values() if isinstance(part, _PathInside)}
+        for path in (self.path / name for name in {*made, LOCK_NAME, self.blind.path.name}):
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path)
+            else:
+                path.unlink(missing_ok=True)
+        if with_folder and not any(self.path.iterdir()):
+            self.path.rmdir()
+
     @property
     def name(self) -> str:
         """The run's name: that of its folder."""
@@ -130,7 +185,7 @@ class RunFolder:
     def complete_rounds(self) -> list[RoundFolder]:
         """The rounds so far, in order; one that is still being written has another name."""
         found = self.path.glob("synthesize/round-*[0-9]/round.json")
-        return [RoundFolder(path.parent) for path in sorted(found)]
+        return sorted((RoundFolder(path.parent) for path in found), key=lambda each: int(each.path.name[6:]))
 
     def dataset_shards(self) -> list[Path]:
         """The Parquet files of the finished dataset, in order; none before the run has ended."""

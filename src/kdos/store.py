@@ -17,6 +17,8 @@ from kdos.errors import StoreError
 
 UNFINISHED_SUFFIX = ".part"
 """What a file or folder that is still being written ends with."""
+LOCK_NAME = ".lock"
+"""The file in a run folder that its process holds."""
 
 
 @contextmanager
@@ -119,7 +121,13 @@ def read_arrays(folder: Path) -> tuple[dict[str, Any], dict[str, Any]]:
 def lock_run_folder(folder: Path) -> Generator[None]:
     """Hold a run folder: a second process gets a StoreError instead of a torn run."""
     folder.mkdir(parents=True, exist_ok=True)
-    with (folder / ".lock").open("w") as file:
+    # A link of this name may lead to a file of the user's: it is not followed, and nothing is truncated.
+    flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+    try:
+        descriptor = os.open(folder / LOCK_NAME, flags, 0o644)
+    except OSError as error:
+        raise StoreError(f"{folder} must be a folder that can be written to. {error}. Give another --out.") from error
+    with os.fdopen(descriptor, "w") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:

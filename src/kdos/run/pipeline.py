@@ -1,6 +1,5 @@
 """The verbs in order, and what the run came to."""
 
-import shutil
 from collections.abc import Generator
 from contextlib import closing, contextmanager
 from dataclasses import replace
@@ -12,7 +11,6 @@ from typing import Any
 from kdos.artifacts import RunFolder
 from kdos.config import Config
 from kdos.embed import Embedder, load_embedder
-from kdos.errors import UsageError
 from kdos.llm import Budget, Engine, HttpEngine, Ledger, Spending
 from kdos.llm.http import ENDPOINT_PREFIX, open_endpoint_embedder
 from kdos.report import LivePage, write_report
@@ -22,7 +20,7 @@ from kdos.run.results import summarise_run, write_pool_points, write_results
 from kdos.run.rounds import SynthesisResult, synthesize_pool
 from kdos.run.target import read_weighted_questions
 from kdos.runner import ProcessPoolEngine
-from kdos.store import lock_run_folder, write_json
+from kdos.store import write_json
 from kdos.targets import demand_file
 from kdos.terminal import Progress
 
@@ -33,7 +31,7 @@ def run_config(config: Config, path: Path, *, cache: Path | None = None) -> dict
     `cache` is a ledger that several runs share: what it holds is not asked again.
 
     Raises:
-        InputError: The source, or the file of a demand target, cannot be read.
+        InputError: The source, or the file of a demand target, cannot be read, or the folder is somebody else's.
         ConfigError: The folder holds a run with another configuration.
         StoreError: Another process is working in it.
     """
@@ -41,13 +39,12 @@ def run_config(config: Config, path: Path, *, cache: Path | None = None) -> dict
     if (demand := demand_file(config.target)) is not None:
         read_weighted_questions(Path(demand))
     folder = RunFolder(path)
-    with lock_run_folder(path):
+    with folder.claim():
         if folder.write_config(config) and folder.summary.exists():
             return folder.read_summary()
         page = LivePage(path)
         page.refresh()
-        with _remove_folder_on_misuse(folder):
-            inputs, result, spending = _run_stages(config, folder, folder, cache=cache, page=page)
+        inputs, result, spending = _run_stages(config, folder, folder, cache=cache, page=page)
         summary = write_results(folder, inputs, result, spending, seconds=monotonic() - begun)
         write_report(path)
         return summary
@@ -57,7 +54,7 @@ def run_blind(config: Config, path: Path) -> dict[str, Any]:
     """Beside the run in `path`, the same without feedback, from its seeds and in its space."""
     begun = monotonic()
     folder, blind = RunFolder(path), RunFolder(path).blind
-    with lock_run_folder(path):
+    with folder.claim():
         if blind.write_config(config) and blind.summary.exists():
             return blind.read_summary()
         inputs, result, spending = _run_stages(config, folder, blind)
@@ -86,18 +83,6 @@ def _run_stages(
         inputs = prepare_inputs(config, folder, ask=ask, embedder=embedder, progress=progress)
         result = synthesize_pool(config, rounds, inputs, ask=ask, engine=engine.name, progress=progress, page=page)
         return inputs, result, ledger.spending
-
-
-@contextmanager
-def _remove_folder_on_misuse(folder: RunFolder) -> Generator[None]:
-    """Where the user's input is wrong and nothing was done before, leave no folder behind."""
-    new = not folder.ledger.exists()
-    try:
-        yield
-    except UsageError:
-        if new and not folder.seed.exists():
-            shutil.rmtree(folder.path)
-        raise
 
 
 @contextmanager
