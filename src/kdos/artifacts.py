@@ -263,15 +263,12 @@ class RunFolder:
                     f"{self.path} holds a run with another configuration: {'; '.join(changed)}. "
                     "Give another --out, or the configuration it was begun with."
                 )
-        text = yaml.safe_dump(ours | {"fingerprint": _config_fingerprint(config)}, sort_keys=False)
+        # 16 hexadecimal digits of everything that shapes samples.
+        fingerprint = json_digest(_shaping_keys(ours))[:16]
+        text = yaml.safe_dump(ours | {"fingerprint": fingerprint}, sort_keys=False)
         with atomic_file(self.config) as file:
             file.write(text.encode())
         return same_budget
-
-
-def _config_fingerprint(config: Config) -> str:
-    """16 hexadecimal digits of everything in a configuration that shapes samples."""
-    return json_digest(_shaping_keys(config.to_dict()))[:16]
 
 
 def _shaping_keys(value: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

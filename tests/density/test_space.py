@@ -80,7 +80,7 @@ def test_small_pools_have_an_answer() -> None:
         space, reference = fitted(cloud(n, dim), dim=64, normalize=True)
         assert np.isfinite(reference.log_density).all()
         assert np.isfinite(space.log_volumes).all()
-        assert np.isfinite(cell_log_density(reference.counts, space)).all()
+        assert np.isfinite(cell_log_density(reference.counts, space.log_volumes)).all()
 
 
 def test_vectors_of_another_width_are_refused() -> None:

@@ -21,3 +21,14 @@ def test_the_map_names_every_file_of_every_package() -> None:
 def test_the_map_names_every_single_file() -> None:
     named = set(re.findall(r"^\| `(\w+\.py)` \|", PAGE, re.MULTILINE))
     assert named == {path.name for path in SOURCE.glob("*.py") if not path.name.startswith("__")}
+
+
+def test_each_formula_stands_in_the_file_that_the_table_names() -> None:
+    table = PAGE.partition("## Where each formula stands")[2].partition("##")[0]
+    rows = re.findall(r"^\| [^|]+ \| (.*) \| (.*) \|$", table, re.MULTILINE)[1:]
+    assert len(rows) > 5
+    for files, functions in rows:
+        paths = re.findall(r"`([\w/]+\.py)`", files)
+        code = "\n".join((SOURCE / path).read_text("utf-8") for path in paths)
+        names = re.findall(r"`(\w+)`", functions)
+        assert [name for name in names if not re.search(rf"^(def )?{name}\b", code, re.MULTILINE)] == []

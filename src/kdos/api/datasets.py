@@ -152,8 +152,7 @@ class DatasetDensity:
 
         Args:
             budget: How many rows.
-            target: natural, sqrt, uniform, concentrated, waterfill, level:<log10>, tau:<number>
-                or demand:FILE (as dense as the questions of a file are).
+            target: One of `kdos.targets.TARGET_NAMES`; demand:FILE is as dense as the questions of a file are.
             dedup: Leave out rows that repeat an earlier one: `off`, `exact` or `near`.
             similar: The Jaccard similarity, in (0, 1], from which a row is a `near` repeat.
             weight: A field of numbers that make rows likelier.

@@ -40,10 +40,11 @@ def main(args: argparse.Namespace) -> int:
 
 def run_checks(config: Config, out: Path) -> Iterator[HealthCheck]:
     """The engine's checks, and the disk's."""
-    if config.engine.kind == "rules":
-        yield HealthCheck("engine", True, "rules: built in, no key, no network, no cost")
-    else:
+    kind = config.engine.kind
+    if kind == "http":
         yield from diagnose_endpoint(config.engine, samples=config.budget.samples)
+    else:
+        yield HealthCheck("engine", True, f"{kind}: built in, no key, no network, no cost")
     yield check_disk(config.budget.samples, out)
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from kdos.commands.density import add_measuring_arguments, measure
 from kdos.pool.duplicates import NEAR_DUPLICATE_JACCARD
 from kdos.select import DEDUP_MODES
+from kdos.targets import TARGET_NAMES
 from kdos.terminal import print_json, print_status
 
 
@@ -16,8 +17,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--target",
         default="uniform",
-        help="natural, sqrt, uniform (default), concentrated, waterfill, level:<log10>, "
-        "tau:<number> or demand:FILE (as dense as the questions of FILE are)",
+        help=f"one of {', '.join(TARGET_NAMES)} (as dense as the questions of a file are); default: uniform",
     )
     parser.add_argument("--out", type=Path, required=True, metavar="OUT.parquet")
     parser.add_argument(

@@ -11,6 +11,8 @@ from kdos.density.estimator import PointSet, build_index, kth_distances, log_den
 from kdos.density.space import Space
 from kdos.errors import SpaceMismatchError
 
+PSEUDO_COUNT = 0.5
+"""Added to a count before its logarithm is taken, so that an empty cell has a density."""
 WINSORISED_SHARE = 0.005
 """The share of reference densities at either end that is pulled in before they make volumes."""
 SAMPLED_MEMBERS = 32
@@ -22,9 +24,9 @@ BOOTSTRAP_BINS = 4096
 """The bootstrap draws from this many groups of like densities in place of single points."""
 
 
-def cell_log_density(counts: npt.ArrayLike, space: Space) -> Float64Array:
+def cell_log_density(counts: npt.ArrayLike, log_volumes: Float64Array) -> Float64Array:
     """log rho_c = log(n_c + 1/2) - log V_c in nats, shape (n_cells,) (our design)."""
-    return np.log(np.asarray(counts, np.float64) + 0.5) - space.log_volumes
+    return np.log(np.asarray(counts, np.float64) + PSEUDO_COUNT) - log_volumes
 
 
 def cell_log_volumes(log_density: Float64Array, cells: Int32Array, n_cells: int) -> Float64Array:

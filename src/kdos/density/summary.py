@@ -72,7 +72,7 @@ def thinnest_and_densest_cells(
 
     `counts`, shape (n_cells,), are those of distinct rows.
     """
-    density = cell_log_density(counts, fitted.space)
+    density = cell_log_density(counts, fitted.space.log_volumes)
     held = np.flatnonzero(counts)
     order = held[np.argsort(density[held], kind="stable")]
     thin, dense = order[:n_shown], order[::-1][:n_shown]
@@ -81,7 +81,7 @@ def thinnest_and_densest_cells(
 
 
 def _describe_cells(fitted: SampledSpace, cells: Iterable[int], counts: Int64Array) -> dict[int, CellView]:
-    density = cell_log_density(counts, fitted.space) / np.log(10)
+    density = cell_log_density(counts, fitted.space.log_volumes) / np.log(10)
     texts = fitted.sample.texts
     common = _count_words(texts[:: -(-len(texts) // KNOWN_TEXTS)] if texts else ())
     views: dict[int, CellView] = {}

@@ -1,8 +1,7 @@
 """Questions in, their places on a run's map out: where a model knows more, and where less."""
 
 import math
-from collections.abc import Generator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,9 +12,9 @@ import pyarrow as pa
 from kdos.arrays import BoolArray, Float64Array, Int32Array, Int64Array
 from kdos.artifacts import RunFolder
 from kdos.density import measure_density
-from kdos.embed import Embedder, LexicalEmbedder, load_embedder
+from kdos.embed import LexicalEmbedder
 from kdos.errors import UsageError
-from kdos.llm.http import ENDPOINT_PREFIX, open_endpoint_embedder
+from kdos.llm.http import open_embedder
 from kdos.scoring import BenchmarkQuestion
 from kdos.store import read_arrays
 
@@ -58,23 +57,13 @@ def place_questions(questions: Sequence[BenchmarkQuestion], run: Path) -> Questi
         raise UsageError(f"--run must be the folder of a run that has a space. {run} has none.")
     space, reference = folder.read_space(), folder.read_reference_points()
     texts = [" ".join([question.question, *question.answers[:1]]) for question in questions]
-    with _open_run_embedder(folder) as embedder:
+    with open_embedder(folder.read_config()) as named:
+        embedder = named or LexicalEmbedder(**read_arrays(folder.embedder)[1])
         points = space.project(embedder.embed(texts))
     found = measure_density(points, space, among=reference)
     return QuestionPlaces(
         cells=found.cells, log10_density=found.log_density / math.log(10), novel=found.radius > space.novel_radius
     )
-
-
-@contextmanager
-def _open_run_embedder(folder: RunFolder) -> Generator[Embedder]:
-    """The embedder of a run: the one it fitted, or the one its configuration names."""
-    config = folder.read_config()
-    if config.embed.startswith(ENDPOINT_PREFIX):
-        with open_endpoint_embedder(config.embed, config.engine) as embedder:
-            yield embedder
-    else:
-        yield load_embedder(config.embed) or LexicalEmbedder(**read_arrays(folder.embedder)[1])
 
 
 def tabulate_by_cell(rows: Sequence[ScoreRow], places: QuestionPlaces, against: Mapping[str, ScoreRow]) -> pa.Table:

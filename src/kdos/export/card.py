@@ -98,7 +98,7 @@ def _build_front_matter(card: DatasetCard, splits: Mapping[str, pa.Table]) -> di
         "pretty_name": _join_lines(card.name),
         "language": sorted(lang for lang in _count_values(splits, "lang") if lang),
         **_build_licence_keys(card.licences),
-        "size_categories": [_choose_size_category(n_rows)],
+        "size_categories": [next((name for bound, name in SIZE_CATEGORIES if n_rows < bound), LARGEST_CATEGORY)],
         "task_categories": ["question-answering", "text-generation"],
         "tags": ["kdos", "synthetic", "knowledge-density"],
         "configs": [
@@ -115,10 +115,6 @@ def _build_licence_keys(licences: Mapping[str, int]) -> dict[str, Any]:
     if others:
         keys["license_name"] = "-and-".join(others)
     return keys
-
-
-def _choose_size_category(n_rows: int) -> str:
-    return next((name for bound, name in SIZE_CATEGORIES if n_rows < bound), LARGEST_CATEGORY)
 
 
 def _render_sections(card: DatasetCard, splits: Mapping[str, pa.Table]) -> list[str]:

@@ -6,7 +6,8 @@ The caller sees plain iterators and arrays. Behind them requests run on an event
 
 import asyncio
 import time
-from collections.abc import Iterable, Iterator, MutableMapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, MutableMapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any, cast
@@ -17,7 +18,8 @@ import orjson
 
 from kdos.arrays import Float32Array
 from kdos.chance import keyed_generator
-from kdos.config import EngineConfig
+from kdos.config import Config, EngineConfig
+from kdos.embed import Embedder, load_embedder
 from kdos.errors import ConfigError, EngineError
 from kdos.llm.concurrency import AIMDController
 from kdos.llm.dispatcher import DispatcherState, RequestDispatcher, refusal_error
@@ -356,12 +358,21 @@ class EndpointEmbedder(ClosingContext):
         )
 
 
-def open_endpoint_embedder(embed: str, engine: EngineConfig) -> EndpointEmbedder:
-    """The embedder of a configuration whose `embed` is `endpoint:MODEL`.
+@contextmanager
+def open_embedder(config: Config) -> Generator[Embedder | None]:
+    """The embedder that a configuration names, closed at the end; None for the one that is fitted on texts.
 
     Raises:
-        ConfigError: No model or no server is named.
+        ConfigError: There is no such embedder, or no model or no server is named.
     """
+    if config.embed.startswith(ENDPOINT_PREFIX):
+        with _open_endpoint_embedder(config.embed, config.engine) as embedder:
+            yield embedder
+    else:
+        yield load_embedder(config.embed)
+
+
+def _open_endpoint_embedder(embed: str, engine: EngineConfig) -> EndpointEmbedder:
     model, url = embed.removeprefix(ENDPOINT_PREFIX), engine.embed_url or engine.url
     if not model or not url:
         raise ConfigError(

@@ -39,12 +39,9 @@ class Pool:
             self,
             samples=self.samples + len(samples),
             counts=self.counts + np.bincount(cells[points], minlength=len(self.counts)),
-            exposures=_pad_with_zeros(self.exposures, len(cells)) + np.bincount(points, minlength=len(cells)),
+            exposures=np.pad(self.exposures, (0, len(cells) - len(self.exposures)))
+            + np.bincount(points, minlength=len(cells)),
         )
-
-
-def _pad_with_zeros(counts: Int64Array, length: int) -> Int64Array:
-    return np.concatenate([counts, np.zeros(length - len(counts), np.int64)])
 
 
 class Inventory:

@@ -34,7 +34,7 @@ def list_files(path: Path, suffixes: Sequence[str]) -> list[Path]:
     single = path.is_file()
     below = [path] if single else sorted(path.rglob("*"))
     found = [file for file in below if file.is_file() and uncompressed_suffix(file) in suffixes]
-    shown = [file for file in found if single or not _is_hidden(file.relative_to(path))]
+    shown = [file for file in found if single or not any(p.startswith(".") for p in file.relative_to(path).parts)]
     if not shown:
         what = "must be a file" if single else "the directory must hold a file"
         known = f"{', '.join(suffixes)} (also {', '.join(COMPRESSIONS)})"
@@ -49,10 +49,6 @@ def uncompressed_suffix(path: Path) -> str:
     for compression in COMPRESSIONS:
         name = name.removesuffix(compression)
     return Path(name).suffix
-
-
-def _is_hidden(path: Path) -> bool:
-    return any(part.startswith(".") for part in path.parts)
 
 
 @contextmanager

@@ -207,7 +207,8 @@ def _read_parquet(path: Path, columns: Sequence[str] | None, batch_size: int) ->
     with open_decompressed(path) as stream:
         file = pq.ParquetFile(stream)
         there = file.schema_arrow.names
-        wanted = list(dict.fromkeys(_top_level_field(name, there) for name in columns or there))
+        top_level = (name if name in there else name.partition(".")[0] for name in columns or there)
+        wanted = list(dict.fromkeys(top_level))
         if missing := [name for name in wanted if name not in there]:
             message = f"no such field. There are: {', '.join(there)}"
             raise InputError.at(path, message, field=missing[0])
@@ -226,7 +227,3 @@ def number_rows(parts: Iterable[pa.RecordBatch], path: Path | str) -> Iterator[R
     for part in parts:
         yield Rows(path, part, range(place, place + part.num_rows), "row")
         place += part.num_rows
-
-
-def _top_level_field(name: str, there: Sequence[str]) -> str:
-    return name if name in there else name.partition(".")[0]

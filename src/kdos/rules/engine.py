@@ -80,11 +80,6 @@ def _write_drafts(inputs: Inputs) -> dict[str, Any]:
     return {"drafts": StatementDrafter(inputs, statements).write_drafts()}
 
 
-def _recall_nothing(_: Inputs) -> str:
-    # Asked without any passage: the rules have no memory to draw on.
-    return "I don't know."
-
-
 def _grade_answer(inputs: Inputs) -> dict[str, Any]:
     given, golds = inputs["answer"], inputs["gold_answers"]
     if not attempts_answer(given):
@@ -159,6 +154,7 @@ TASKS: Mapping[str, Callable[[Inputs], dict[str, Any] | str]] = {
     "extract": _extract_points,
     "synthesize": _write_drafts,
     "judge": _judge_draft,
-    "recall": _recall_nothing,
+    # Asked without any passage: the rules have no memory to draw on.
+    "recall": lambda _: "I don't know.",
     "grade": _grade_answer,
 }

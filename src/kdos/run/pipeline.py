@@ -10,9 +10,8 @@ from typing import Any
 
 from kdos.artifacts import RunFolder
 from kdos.config import Config
-from kdos.embed import Embedder, load_embedder
 from kdos.llm import Budget, Engine, HttpEngine, Ledger, Spending
-from kdos.llm.http import ENDPOINT_PREFIX, open_endpoint_embedder
+from kdos.llm.http import open_embedder
 from kdos.report import LivePage, write_report
 from kdos.rules import RulesEngine
 from kdos.run.prepare import LoopInputs, prepare_inputs
@@ -77,7 +76,7 @@ def _run_stages(
     with (
         Ledger(folder.ledger, cache=cache, budget=budget) as ledger,
         open_engine(config) as engine,
-        _open_embedder(config) as embedder,
+        open_embedder(config) as embedder,
     ):
         ask = partial(ledger.ask, engine)
         inputs = prepare_inputs(config, folder, ask=ask, embedder=embedder, progress=progress)
@@ -96,13 +95,3 @@ def open_engine(config: Config) -> Generator[Engine]:
     else:
         with closing(ProcessPoolEngine(RulesEngine(), config.workers)) as engine:
             yield engine
-
-
-@contextmanager
-def _open_embedder(config: Config) -> Generator[Embedder | None]:
-    """The embedder that the configuration names; None for the one that is yet to learn."""
-    if config.embed.startswith(ENDPOINT_PREFIX):
-        with open_endpoint_embedder(config.embed, config.engine) as embedder:
-            yield embedder
-    else:
-        yield load_embedder(config.embed)

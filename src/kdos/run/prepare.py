@@ -231,17 +231,14 @@ def paraphrase_check(
         our_vectors = _unit_vectors(embedder.embed([each.question for each in drafts]))
         found = find_paraphrases(ours, theirs, our_vectors=our_vectors, their_vectors=vectors)
         same = {one.row: questions[one.other] for one in found}
-        return [_contaminated(same[row]) if row in same else None for row in range(len(drafts))]
+        refusals = {row: make_refusal("contaminated", f"{_question_name(q)}: {q.question}") for row, q in same.items()}
+        return [refusals.get(row) for row in range(len(drafts))]
 
     return find_refusals
 
 
 def _question_name(question: BenchmarkQuestion) -> str:
     return f"{question.benchmark}:{question.id}"
-
-
-def _contaminated(question: BenchmarkQuestion) -> Refusal:
-    return make_refusal("contaminated", f"{_question_name(question)}: {question.question}")
 
 
 def _unit_vectors(vectors: Float32Array) -> Float32Array:

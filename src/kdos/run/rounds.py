@@ -169,7 +169,7 @@ def pool_log10_density(pool: Pool, space: Space) -> float | None:
     if not pool.knowledge_points:
         return None
     share = pool.counts / pool.knowledge_points
-    return float(share @ cell_log_density(pool.counts, space)) / math.log(10)
+    return float(share @ cell_log_density(pool.counts, space.log_volumes)) / math.log(10)
 
 
 def _progress_note(facts: dict[str, Any]) -> str:

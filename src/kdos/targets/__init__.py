@@ -2,6 +2,7 @@
 
 from kdos.targets.distribution import (
     TARGET_EXPONENTS,
+    TARGET_NAMES,
     demand_file,
     demand_target,
     effective_points,
@@ -13,6 +14,6 @@ from kdos.targets.distribution import (
 from kdos.targets.gap import Gap, measure_gap, noise_floor, water_filled_quotas
 
 __all__ = [
-    "TARGET_EXPONENTS", "Gap", "demand_file", "demand_target", "effective_points", "level_target", "measure_gap",
-    "noise_floor", "read_target", "tempered_target", "water_filled_quotas", "waterfill_target",
+    "TARGET_EXPONENTS", "TARGET_NAMES", "Gap", "demand_file", "demand_target", "effective_points", "level_target",
+    "measure_gap", "noise_floor", "read_target", "tempered_target", "water_filled_quotas", "waterfill_target",
 ]  # fmt: skip

@@ -11,6 +11,7 @@ import numpy as np
 from scipy.special import logsumexp
 
 from kdos.arrays import Float64Array, Int64Array
+from kdos.density.cells import PSEUDO_COUNT, cell_log_density
 from kdos.errors import UsageError
 
 TARGET_EXPONENTS = {"natural": 1.0, "sqrt": 0.5, "uniform": 0.0, "concentrated": 1.5}
@@ -19,8 +20,6 @@ HIGHEST_TAU = 8.0
 """`level:` searches tau in [0, 8]; beyond that one cell holds nearly all of the target."""
 DEMAND_PREFIX = "demand:"
 """What the name of a target that follows the questions of a file begins with."""
-PSEUDO_COUNT = 0.5
-"""Added to a count before its logarithm is taken, so that an empty cell has a density."""
 PRIOR_EXPOSURES = 1.0
 """Exposures that everything is taken to have had already (water-filling; our design)."""
 
@@ -35,8 +34,7 @@ def tempered_target(
     """
     # Density, not the count, is what tau bends: a large cell holds much because it is large. Hence
     # the volume twice, once inside rho_c and once for the mass that a density has over the cell.
-    log_density = np.log(counts + PSEUDO_COUNT) - log_volumes
-    log_q = log_volumes + tau * log_density
+    log_q = log_volumes + tau * cell_log_density(counts, log_volumes)
     return _normalise_log(log_q if log_demand is None else log_q + log_demand)
 
 
@@ -102,6 +100,10 @@ def waterfill_target(log_volumes: Float64Array, covered: Int64Array, *, budget: 
     return _normalise_log(np.log(filled + PSEUDO_COUNT / len(covered)))
 
 
+TARGET_NAMES = (*TARGET_EXPONENTS, "waterfill", "level:<log10>", "tau:<number>", "demand:<file>")
+"""Every target there is, as help and errors list them."""
+
+
 def read_target(
     name: str,
     *,
@@ -112,8 +114,12 @@ def read_target(
 ) -> Float64Array:
     """The target that a name stands for.
 
-    Names are natural, sqrt, uniform, concentrated, waterfill, ``level:<log10>``, ``tau:<number>``
-    and, with the `demand` file's questions counted by cell, ``demand:<file>``.
+    Args:
+        name: One of `TARGET_NAMES`.
+        log_volumes: log V_c, shape (n_cells,), nats.
+        counts: Reference knowledge points (of a dataset: rows) in each cell, shape (n_cells,).
+        budget: Knowledge points that a run is to hold; rows to choose from a dataset.
+        demand: The questions of the file of ``demand:<file>``, counted by cell, shape (n_cells,).
 
     Raises:
         UsageError: No such target, or a level that cannot be reached.
@@ -130,7 +136,7 @@ def read_target(
         return level_target(log_volumes, counts, level, budget=budget)
     if kind == "tau":
         return tempered_target(log_volumes, counts, _parse_number(name, value))
-    known = ", ".join([*TARGET_EXPONENTS, "waterfill", "level:<log10>", "tau:<number>", "demand:<file>"])
+    known = ", ".join(TARGET_NAMES)
     raise UsageError(f"`target` must be one of {known}. Got {name!r}.")
 
 
