@@ -92,7 +92,8 @@ def measure(*, kills, rows, random_seed=7):
         if body in first:
             asked_again += 1
             before, killed_one = first[body]
-            late += times[killed_one] - before > COMMIT
+            # On a busy machine what a killed client had in flight is delivered after the next began.
+            late += killed_one < len(times) and times[killed_one] - before > COMMIT
         first.setdefault(body, (at, client))
     expected = {f"seed/{n}": f'{{"answer":"{n} it is"}}' for n in range(rows)}
     return {
