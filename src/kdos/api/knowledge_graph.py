@@ -144,15 +144,10 @@ class KnowledgeGraph:
 
     def _boost_factors(self, boosts: Mapping[str, float]) -> Float64Array:
         """The factor of each discipline, shape (n_disciplines,); 1 where none is given."""
-        factors = np.ones(len(self.labels))
-        for name, factor in boosts.items():
-            if name not in self.labels:
-                known = ", ".join(self.labels[:NAMED_AT_MOST])
-                raise UsageError(
-                    f"--boost must be NAME=FACTOR with a discipline of the file. Got {name!r}. There are: {known}."
-                )
-            factors[self.labels.index(name)] = factor
-        return factors
+        if unknown := boosts.keys() - set(self.labels):
+            known = ", ".join(self.labels[:NAMED_AT_MOST])
+            raise UsageError(f"`boosts` must name disciplines of the data. Got {min(unknown)!r}. There are: {known}.")
+        return np.array([boosts.get(name, 1.0) for name in self.labels])
 
 
 @dataclass(frozen=True)

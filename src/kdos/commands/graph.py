@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from kdos.api import graph
+from kdos.api.knowledge_graph import NAMED_AT_MOST
 from kdos.errors import UsageError
 from kdos.terminal import print_json, print_status
 
@@ -55,7 +56,7 @@ def main(args: argparse.Namespace) -> None:
             args.paths,
             length=args.length,
             beta=args.beta,
-            boosts=read_boosts(args.boost),
+            boosts=read_boosts(args.boost, found.labels),
             random_seed=args.random_seed,
         )
         sampled.save(args.out)
@@ -66,15 +67,19 @@ def main(args: argparse.Namespace) -> None:
         show_summary(summary)
 
 
-def read_boosts(texts: Sequence[str]) -> dict[str, float]:
+def read_boosts(texts: Sequence[str], labels: Sequence[str]) -> dict[str, float]:
     """The factor of each discipline that a NAME=FACTOR gives."""
     boosts: dict[str, float] = {}
     for text in texts:
         name, _, number = text.rpartition("=")
         try:
+            labels.index(name)
             boosts[name] = float(number)
         except ValueError:
-            raise UsageError(f"--boost must be NAME=FACTOR. Got {text!r}.") from None
+            raise UsageError(
+                f"--boost must be NAME=FACTOR with a discipline of the file. Got {text!r}. "
+                f"There are: {', '.join(labels[:NAMED_AT_MOST])}."
+            ) from None
     return boosts
 
 
