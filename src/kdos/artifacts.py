@@ -16,7 +16,6 @@ from kdos.density import Space
 from kdos.errors import ConfigError, InputError, StoreError, UsageError
 from kdos.store import (
     LOCK_NAME,
-    UNFINISHED_SUFFIX,
     atomic_file,
     atomic_folder,
     lock_run_folder,
@@ -131,7 +130,7 @@ class RunFolder:
         """Hold the folder; where use was wrong and nothing was paid for yet, leave it as it was.
 
         Raises:
-            InputError: The folder holds something and is no run's.
+            InputError: The folder holds something of the names that a run makes, and is no run's.
             StoreError: Another process is working in it.
         """
         existed, is_new = self.path.exists(), not self.config.exists()
@@ -149,9 +148,8 @@ class RunFolder:
             return
         if not self.path.is_dir():
             raise InputError(f"--out must be a folder. {self.path} is a file. Give another --out.")
-        # A run that was killed in its first moment leaves these two.
-        foreign = {one.name for one in self.path.iterdir()} - {LOCK_NAME, f"{self.config.name}{UNFINISHED_SUFFIX}"}
-        if foreign:
+        # A configuration or a source may lie there too: what has no name of ours is never touched.
+        if foreign := {one.name for one in self.path.iterdir()} & self._own_names() - {LOCK_NAME}:
             raise InputError(
                 f"--out must be a new or empty folder, or that of a run. {self.path} holds {min(foreign)} and no "
                 f"{self.config.name}. Give another --out."
@@ -159,14 +157,17 @@ class RunFolder:
 
     def _remove_own(self, *, with_folder: bool) -> None:
         """Remove what a run makes, by name and nothing else; the folder too, if it is empty then."""
-        made = {Path(part.inside).parts[0] for part in vars(RunFolder).values() if isinstance(part, _PathInside)}
-        for path in (self.path / name for name in {*made, LOCK_NAME, self.blind.path.name}):
+        for path in (self.path / name for name in self._own_names()):
             if path.is_dir() and not path.is_symlink():
                 shutil.rmtree(path)
             else:
                 path.unlink(missing_ok=True)
         if with_folder and not any(self.path.iterdir()):
             self.path.rmdir()
+
+    def _own_names(self) -> set[str]:
+        made = {Path(part.inside).parts[0] for part in vars(RunFolder).values() if isinstance(part, _PathInside)}
+        return {*made, LOCK_NAME, self.blind.path.name}
 
     @property
     def name(self) -> str:
