@@ -69,7 +69,7 @@ def extraction_of(seed: Seed, source: Passage) -> Extraction:
 
 def drafts_of(seed: Seed, source: Passage, *, variant: int = 0) -> list[Draft]:
     extraction = extraction_of(seed, source)
-    group = Group(f"{seed.id}-{variant}", (seed,), extraction.knowledge_points[:1], (), 2, variant)
+    group = Group(f"{seed.id}-{variant}", (seed,), (extraction.knowledge_points[:1],) * 2, (), 2, variant)
     request = ask_drafts(group, extractions={seed.id: extraction}, passages=[source])
     found = read_drafts(next(ENGINE.complete([request])), group)
     assert not isinstance(found, Refusal), found

@@ -97,7 +97,7 @@ def drafts_of(
     variant: int = 0,
 ) -> list[Draft]:
     seed = seed or seeds_of(source)[0]
-    group = Group("g", (seed,), use, avoid, drafts, variant)
+    group = Group("g", (seed,), (use,) * drafts, avoid, drafts, variant)
     extractions = {seed.id: extraction_of(seed, source)}
     request = ask_drafts(group, extractions=extractions, passages=[source])
     found = read_drafts(next(ENGINE.complete([request])), group)

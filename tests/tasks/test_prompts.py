@@ -102,7 +102,7 @@ def answered(prompt, wanted):
 def test_the_example_draft_passes_every_free_check():
     given, wanted = examples(SYNTHESIZE_PROMPT)
     seed = Seed("s", given["seeds"][0]["question"], ("1799",), "p7", "p7", "history")
-    group = Group("g", (seed,), tuple(given["use"]), (), drafts=1)
+    group = Group("g", (seed,), tuple(map(tuple, given["use"])), (), drafts=1)
     (draft,) = read_drafts(answered(SYNTHESIZE_PROMPT, wanted), group)
     passages = {passage.id: passage for passage in shelf(given)}
     context = DraftInContext(draft, [draft.answer], passages, [seed])
@@ -123,15 +123,17 @@ def test_the_example_extraction_and_seeds_and_judgement_can_be_read():
 
 def test_the_rendered_request_holds_prompt_and_inputs():
     seed = Seed("s", "Who?", ("X",), "p", "d", "history", lang="de")
-    group = Group("g", (seed,), ("Use this.",), ("Avoid this.",), drafts=3, difficulty="D4")
+    group = Group(
+        "g", (seed,), (("Use this.", "And this."), ("This too.",)), ("Avoid this.",), drafts=2, difficulty="D4"
+    )
     passage = Passage("p", "d", "T", "", "de", 0, 4, "Text")
     extractions = {"s": Extraction(("T",), ("K.",), "")}
     system, user = ask_drafts(group, extractions=extractions, passages=[passage]).messages
     assert system["content"].startswith(SYNTHESIZE_PROMPT.text.rstrip())
     block = orjson.loads(user["content"].removeprefix("```json\n").removesuffix("\n```"))
-    assert block["use"] == ["Use this."]
+    assert block["use"] == [["Use this.", "And this."], ["This too."]]
     assert block["avoid"] == ["Avoid this."]
-    assert (block["drafts"], block["language"], block["difficulty"]) == (3, "de", "D4")
+    assert (block["drafts"], block["language"], block["difficulty"]) == (2, "de", "D4")
     assert block["seeds"][0]["knowledge_points"] == ["K."]
     assert block["passages"] == [{"id": "p", "title": "T", "text": "Text"}]
 

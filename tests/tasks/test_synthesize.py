@@ -1,9 +1,11 @@
 """Asking for drafts, and asking once more for one that was refused."""
 
 import orjson
+from hypothesis import given
+from hypothesis import strategies as st
 
 from kdos.pool import ErrorClass, Extraction, Passage, Refusal, Seed
-from kdos.tasks import Group, Reply, ask_drafts, ask_redraft, read_drafts, retry_group
+from kdos.tasks import Group, Reply, ask_drafts, ask_redraft, match_use_group, read_drafts, retry_group
 
 SEED = Seed("s", "Who built it?", ("Eiffel",), "p", "d", "towers")
 GROUP = Group("r1/g", (SEED,), (), (), drafts=2)
@@ -60,3 +62,26 @@ def test_another_variant_or_difficulty_is_another_request():
         for d in ("", "D5")
     }
     assert len(keys) == 4
+
+
+@given(
+    lists=st.lists(
+        st.lists(st.sampled_from(["Ada", "Bob", "Cy", "Dot", "Eve", "Flo"]), min_size=1, unique=True), max_size=4
+    ),
+    order=st.randoms(use_true_random=False),
+    case=st.sampled_from([str, str.lower]),
+)
+def test_a_draft_belongs_to_the_list_it_shares_most_with_whatever_the_order(lists, order, case):
+    """Drafts come back in any order, and some not at all; a second try is asked for that list alone."""
+    use = tuple(tuple(f"{name} came in 1911." for name in points) for points in lists)
+    group = Group("g", (SEED,), use, (), drafts=max(len(use), 1))
+    request = ask_drafts(group, **BOOKS)
+    assert request.inputs["use"] == [list(points) for points in use]
+    claims = [["Something else."], *map(list, order.sample(use, len(use)))]
+    items = [ITEM | {"knowledge_points": [case(point) for point in points]} for points in claims]
+    for draft, points in zip(read_drafts(reply(request, *items), group), claims, strict=True):
+        shared = [len(set(points) & set(wanted)) for wanted in use]
+        place = match_use_group(draft, group)
+        assert place == (shared.index(max(shared)) if shared else 0)
+        assert retry_group(group, draft).use == use[place : place + 1]
+        assert retry_group(group, draft).drafts == 1

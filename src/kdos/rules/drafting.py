@@ -9,7 +9,7 @@ from abc import ABC, abstractmethod
 from bisect import bisect_right
 from collections.abc import Container, Iterable, Sequence
 from functools import lru_cache
-from itertools import accumulate, combinations
+from itertools import accumulate, chain, combinations
 from typing import Any, Generic, TypeVar
 from zlib import crc32
 
@@ -280,7 +280,8 @@ class _Drafter(ABC, Generic[ItemT, OptionT]):
     def __init__(self, inputs: Inputs, index: PassageIndex[ItemT]) -> None:
         self.inputs = inputs
         self.index = index
-        self.use, self.avoid = frozenset(inputs["use"]), frozenset(inputs["avoid"])
+        self.wanted = list(chain.from_iterable(inputs["use"]))
+        self.use, self.avoid = frozenset(self.wanted), frozenset(inputs["avoid"])
         # The same draft number from other seeds is another draft.
         self.key = crc32("|".join(seed["question"] for seed in inputs["seeds"]).encode())
 
@@ -316,7 +317,7 @@ class _Drafter(ABC, Generic[ItemT, OptionT]):
         items = self.index.items
         claimed = [point for seed in self.inputs["seeds"] for point in seed["knowledge_points"]]
         others = (point for point in (*claimed, *items) if point not in self.avoid)
-        wanted = dict.fromkeys([*self.inputs["use"], *others])
+        wanted = dict.fromkeys([*self.wanted, *others])
         return [items[point] for point in wanted if point in items]
 
     def _compose_about(self, focus: ItemT, number: int) -> ComposedQuestion[ItemT] | None:

@@ -121,7 +121,7 @@ def _prompt_group(pick: Pick, context: SynthesisContext) -> Group:
     return Group(
         id=pick.id,
         seeds=tuple(context.library.seed(row) for row in pick.seeds),
-        use=tuple(texts[row] for row in pick.use),
+        use=(tuple(texts[row] for row in pick.use),) * context.settings.drafts_per_call,
         avoid=tuple(texts[row] for row in pick.avoid),
         drafts=context.settings.drafts_per_call,
         variant=pick.variant,

@@ -28,12 +28,20 @@ from kdos.tasks.request import (
     json_digest,
     pair_replies_in_order,
 )
-from kdos.tasks.synthesize import SYNTHESIZE_PROMPT, Group, ask_drafts, ask_redraft, read_drafts, retry_group
+from kdos.tasks.synthesize import (
+    SYNTHESIZE_PROMPT,
+    Group,
+    ask_drafts,
+    ask_redraft,
+    match_use_group,
+    read_drafts,
+    retry_group,
+)
 
 __all__ = [
     "CHECKS", "CRITERIA", "ORDER_WINDOW", "QUOTED_CRITERIA", "SYNTHESIZE_PROMPT", "Ask", "FailedAttempt", "Grade",
     "Group", "Judgement", "Prompt", "Reply", "Request", "Usage", "ask_answer", "ask_drafts", "ask_extraction",
     "ask_grade", "ask_judgement", "ask_recall", "ask_redraft", "ask_seeds", "json_digest", "judgement_refusal",
-    "pair_replies_in_order", "read_answer", "read_drafts", "read_extraction", "read_grade", "read_judgement",
-    "read_recall", "read_seeds", "retry_group",
+    "match_use_group", "pair_replies_in_order", "read_answer", "read_drafts", "read_extraction", "read_grade",
+    "read_judgement", "read_recall", "read_seeds", "retry_group",
 ]  # fmt: skip

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 
 from kdos.pool import Draft, Evidence, Extraction, Passage, Refusal, Seed
+from kdos.pool.wording import fact_key
 from kdos.tasks.prompt import TEXT, a_list, an_object, list_passages, load_prompt
 from kdos.tasks.reading import read_reply
 from kdos.tasks.request import Reply, Request
@@ -25,13 +26,15 @@ SYNTHESIZE_PROMPT = load_prompt("synthesize", SYNTHESIZE_SCHEMA)
 class Group:
     """The seeds one call starts from, and which of their knowledge points to use and to avoid.
 
+    `use` holds a list for each draft, the knowledge point that the draft is to be about first: it should hold the
+    answer. So there are `drafts` of them, or none where the choice is left to the model.
     `variant` counts the calls that started from the same seeds, so that no two are the same.
     `difficulty` is D1 to D5, or empty where any will do.
     """
 
     id: str
     seeds: tuple[Seed, ...]
-    use: tuple[str, ...]
+    use: tuple[tuple[str, ...], ...]
     avoid: tuple[str, ...]
     drafts: int
     variant: int = 0
@@ -51,7 +54,7 @@ def ask_drafts(group: Group, *, extractions: Mapping[str, Extraction], passages:
             for seed in group.seeds
         ],
         "passages": list_passages(passages),
-        "use": list(group.use),
+        "use": [list(points) for points in group.use],
         "avoid": list(group.avoid),
         "domain": group.seeds[0].domain,
         "language": group.seeds[0].lang,
@@ -63,9 +66,21 @@ def ask_drafts(group: Group, *, extractions: Mapping[str, Extraction], passages:
     return Request(id=f"synthesize/{group.id}", prompt=SYNTHESIZE_PROMPT, inputs=inputs)
 
 
+def match_use_group(draft: Draft, group: Group) -> int:
+    """The place in `group.use` of the list that a draft rests on; 0 where there is none.
+
+    It is the list that shares most knowledge points with those that the draft claims, the first of equals: a model may
+    return its drafts in any order, or fewer than were asked for.
+    """
+    claimed = set(map(fact_key, draft.knowledge_points))
+    shared = [len(claimed.intersection(map(fact_key, points))) for points in group.use]
+    return shared.index(max(shared)) if shared else 0
+
+
 def retry_group(group: Group, draft: Draft) -> Group:
-    """The group that a second try at one of its drafts belongs to."""
-    return replace(group, id=f"{draft.id}/again", drafts=1)
+    """The group that a second try at one of its drafts belongs to: it is to use what that draft was to use."""
+    place = match_use_group(draft, group)
+    return replace(group, id=f"{draft.id}/again", use=group.use[place : place + 1], drafts=1)
 
 
 def ask_redraft(
