@@ -40,6 +40,9 @@ FREE_KEYS = (
 )
 """Keys that shape no sample, or that a user may raise to go on: they may change between calls."""
 
+FORMER_DEFAULTS = {"embed": "lexical"}
+"""Defaults that have changed since: a run begun with one goes on with it where a configuration leaves the key out."""
+
 
 class _PathInside:
     """An attribute of a folder: the path of something that lies inside it."""
@@ -245,6 +248,14 @@ class RunFolder:
         if not self.config.is_file():
             raise InputError(f"RUN must be the folder of a run. {self.path} holds no run.yaml.")
         return self.config
+
+    def keep_former_defaults(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        """The keys of a configuration, and of those it leaves out the ones whose default the run was begun with."""
+        if not self.config.is_file():
+            return dict(given)
+        recorded = self.read_config().to_dict()
+        kept = {key: former for key, former in FORMER_DEFAULTS.items() if recorded[key] == former}
+        return kept | dict(given)
 
     def write_config(self, config: Config) -> bool:
         """Write the configuration into a new folder, or hold it against an old one's.

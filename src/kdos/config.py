@@ -128,7 +128,7 @@ class Config:
 
     source: SourceConfig
     engine: EngineConfig = field(default_factory=EngineConfig)
-    embed: str = "lexical"
+    embed: str = "static"
     target: str = "sqrt"
     benchmarks: list[str] = field(default_factory=list[str])
     picker: Literal["steer", "walk", "walk-from-steer", "scatter"] = "steer"

@@ -12,7 +12,7 @@ SAMPLES = 5000
 DEMO = Config(
     source=SourceConfig(kind="pydocs"),
     engine=EngineConfig(kind="rules"),
-    embed="lexical",
+    embed="static",
     target="uniform",
     budget=BudgetConfig(samples=SAMPLES),
     random_seed=7,

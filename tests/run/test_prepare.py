@@ -3,8 +3,10 @@
 import json
 
 import pytest
+import yaml
 from run_corpus import config_of, samples_of
 
+from kdos.api import load_config, run
 from kdos.cli import main
 from kdos.commands.serve_rules import PROMPTS
 from kdos.config import read_config
@@ -30,7 +32,7 @@ def test_an_endpoint_may_embed(corpus, tmp_path):
 
 
 def test_an_embedder_that_is_not_there_is_found_out_first(corpus, tmp_path):
-    for embed, complaint in (("endpoint:hashed", "embed_url"), ("lexicall", "must be lexical")):
+    for embed, complaint in (("endpoint:hashed", "embed_url"), ("lexicall", "must be static")):
         with pytest.raises(ConfigError, match=complaint):
             run_config(read_config(config_of(corpus, embed=embed)), tmp_path / "run")
         assert not (tmp_path / "run").exists()
@@ -55,3 +57,19 @@ def test_benchmark_questions_are_kept_out_and_told(finished, corpus, tmp_path):
     out = tmp_path / "exported"
     assert main(["export", str(tmp_path / "run"), "--format", "datasets", "--out", str(out)]) == 0
     assert (out / "README.md").read_text() == card
+
+
+def test_a_run_begun_with_a_former_default_goes_on_with_it(corpus, tmp_path):
+    out = tmp_path / "run"
+    begun = run(config_of(corpus, embed="lexical"), out).summary
+    assert (out / "embed").exists()
+    (out / "summary.json").unlink()
+    again = run(config_of(corpus), out).summary
+    assert again["space"] == begun["space"]
+    assert read_arrays(out / "space")[0]["embedder"] == "lexical"
+    with pytest.raises(ConfigError, match="`embed` is 'lexical' there and 'static' here"):
+        run(config_of(corpus, embed="static"), out)
+    config = tmp_path / "run.yaml"
+    config.write_text(yaml.safe_dump(config_of(corpus)))
+    assert load_config(config, out).embed == "lexical"
+    assert load_config(config, tmp_path / "other").embed == "static"

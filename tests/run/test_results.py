@@ -55,7 +55,7 @@ def test_the_error_classes_are_counted_alike_everywhere(finished):
 def test_paths_survive(finished):
     folder, _ = finished
     assert {path.name for path in folder.iterdir()} >= {
-        "run.yaml", "ledger.sqlite", "seed", "extract", "embed", "space", "synthesize", "dataset",
+        "run.yaml", "ledger.sqlite", "seed", "extract", "space", "synthesize", "dataset",
         "report", "summary.json", "target.parquet",
     }  # fmt: skip
     assert not list(Path(folder).rglob("*.part"))

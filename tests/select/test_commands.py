@@ -206,7 +206,7 @@ def test_select_by_demand_follows_the_questions(capsys, table: Path, tmp_path: P
         (["density", "{table}", "--field", "nothing"], "nothing"),
         (["density", "{table}", "--cells", "500"], "n_cells must be in"),
         (["density", "{table}", "--k", "900"], "k must be in"),
-        (["density", "{table}", "--embed", "magic"], "lexical, minilm"),
+        (["density", "{table}", "--embed", "magic"], "static, lexical, minilm"),
         (["density", "{vectors}", "--field", "x"], "no fields"),
         (["select", "{table}", "--budget", "0", "--out", "o.parquet"], "at least 1"),
         (["select", "{table}", "--budget", "999", "--out", "o.parquet"], "must not exceed"),

@@ -35,7 +35,7 @@ def density(
     data: Any,
     *,
     field: str | None = None,
-    embed: str = "lexical",
+    embed: str = "static",
     dim: int | None = None,
     normalize: bool = False,
     n_cells: int | None = None,
@@ -48,7 +48,8 @@ def density(
         data: A path, ``hf:NAME``, a list of texts, vectors of shape (n, n_features), or a table:
             Arrow, pandas, polars, a Hugging Face dataset.
         field: The column that holds the text; the likeliest by default.
-        embed: What makes vectors of texts: `lexical`, `minilm` or `sentence-transformers:NAME`.
+        embed: What makes vectors of texts: `static`, `lexical`, `minilm`, `model2vec:NAME` or
+            `sentence-transformers:NAME`.
         dim: Centre and reduce to so many dimensions; texts to 64 by default, vectors not at all.
         normalize: Scale vectors to unit length, as those of texts always are.
         n_cells: Cells of the codebook; about a 64th of the rows by default.

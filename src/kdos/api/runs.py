@@ -49,19 +49,21 @@ def run(
         ConfigError: A key or value is wrong, or `out` holds a run with another configuration.
         InputError: The source cannot be read.
     """
-    run_config(read_any_config(config), Path(out), cache=None if cache is None else Path(cache))
+    run_config(read_any_config(config, Path(out)), Path(out), cache=None if cache is None else Path(cache))
     return RunResult(Path(out))
 
 
-def read_any_config(config: Config | Mapping[str, Any] | str | Path) -> Config:
-    """The configuration that any of these stands for."""
+def read_any_config(config: Config | Mapping[str, Any] | str | Path, out: Path) -> Config:
+    """The configuration that any of these stands for, of a run in `out`."""
     if isinstance(config, Config):
         return config
-    return read_config(dict(config)) if isinstance(config, Mapping) else load_config(Path(config))
+    if isinstance(config, Mapping):
+        return read_config(RunFolder(out).keep_former_defaults(config))
+    return load_config(Path(config), out)
 
 
-def load_config(path: Path) -> Config:
-    """The configuration in a YAML file.
+def load_config(path: Path, out: Path | None = None) -> Config:
+    """The configuration in a YAML file, of a run in `out`.
 
     Raises:
         InputError: There is no such file, or it is no YAML.
@@ -74,6 +76,8 @@ def load_config(path: Path) -> Config:
     except yaml.YAMLError as error:
         raise InputError.at(path, f"must be YAML. {' '.join(str(error).split())}") from error
     try:
+        if out is not None and isinstance(value, Mapping):
+            value = RunFolder(out).keep_former_defaults(value)
         return read_config(value)
     except ConfigError as error:
         raise ConfigError(f"{path}: {error}") from error

@@ -29,7 +29,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def add_measuring_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments that say how a dataset is measured."""
     parser.add_argument("--field", help="the field with the text or vector (default: the likeliest)")
-    parser.add_argument("--embed", default="lexical", help="lexical, minilm or sentence-transformers:NAME")
+    parser.add_argument(
+        "--embed", default="static", help="static, lexical, minilm, model2vec:NAME or sentence-transformers:NAME"
+    )
     parser.add_argument("--dim", type=int, help="centre and reduce to so many dimensions (texts: 64; vectors: not)")
     parser.add_argument("--normalize", action="store_true", help="scale vectors to unit length (texts always are)")
     parser.add_argument("--cells", type=int, help="cells of the codebook (default: rows/64)")

@@ -19,10 +19,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(args: argparse.Namespace) -> None:
     """Run, or go on with a run; the last line on stdout is the summary."""
-    config = load_config(args.config)
+    out = args.out or Path("runs") / args.config.stem
+    config = load_config(args.config, out)
     if args.workers is not None:
         config = read_config(config.to_dict() | {"workers": args.workers})
-    out = args.out or Path("runs") / args.config.stem
     summary = run_config(config, out, cache=args.cache)
     print_status(f"dataset: {out / 'dataset'}")
     print_status(f"report:  {out / 'report' / 'index.html'}")

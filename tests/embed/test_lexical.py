@@ -2,7 +2,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kdos.embed import RANK, LexicalEmbedder, _fit_components, _hash_features, _weigh_tfidf
+from kdos.embed.lexical import RANK, LexicalEmbedder, _fit_components, _hash_features, _weigh_tfidf
 
 METALS = ("copper", "iron", "zinc", "tin", "lead", "silver")
 WORDS = (*METALS, "melts", "boils", "rusts", "floats", "at", "in", "of", "water", "air", "acid")

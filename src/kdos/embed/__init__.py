@@ -1,0 +1,8 @@
+"""The door to embedders: texts in, vectors out."""
+
+from kdos.embed.embedder import Embedder, embed_in_blocks
+from kdos.embed.lexical import LexicalEmbedder
+from kdos.embed.named import load_embedder
+from kdos.embed.static import StaticEmbedder, note_unknown_script
+
+__all__ = ["Embedder", "LexicalEmbedder", "StaticEmbedder", "embed_in_blocks", "load_embedder", "note_unknown_script"]
