@@ -6,7 +6,8 @@ KdosError                       everything below; exit code 1
 │   ├── InputError              a file, line or field of the input
 │   └── SpaceMismatchError      densities of two spaces were about to be compared
 ├── EngineError                 a model cannot be reached or refuses to work
-└── StoreError                  an artefact on disk is missing, damaged or in use
+└── StoreError                  an artefact on disk is missing or in use
+    └── DamageError             what we wrote is no longer what we wrote; exit code 2
 
 A message says what must hold, what we got, and what to do. Bad *data* (a reply that does not
 parse, a refused draft, a failed call) is never an error: it is a value with a reason.
@@ -55,3 +56,9 @@ class EngineError(KdosError):
 
 class StoreError(KdosError):
     """An artefact on disk is missing, damaged or in use by another process."""
+
+
+class DamageError(StoreError):
+    """A file that kdos wrote has changed since: nothing of it is used."""
+
+    exit_code = 2

@@ -1,10 +1,12 @@
 """One SQLite file of replies: each prompt once, a row for each reply, totals, engines' state."""
 
+# ruff: noqa: S608 (statements are put together from the names of columns below, and from nothing else)
 import operator
 import sqlite3
+import zlib
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import astuple, dataclass, replace
+from dataclasses import astuple, dataclass
 from itertools import chain
 from pathlib import Path
 from threading import RLock
@@ -12,11 +14,11 @@ from typing import Any
 
 import orjson
 
-from kdos.errors import StoreError
+from kdos.errors import DamageError, StoreError
 from kdos.llm.engine import Engine
 from kdos.tasks import Reply, Request, Usage
 
-LEDGER_FORMAT = 1
+LEDGER_FORMAT = 2
 PAGE_BYTES = 16384  # rows have 2-4 KB: a fifth less file than with pages of 4096
 BUSY_SECONDS = 60.0  # how long to wait for another process that writes to a shared file
 
@@ -32,33 +34,48 @@ CREATE TABLE findings (
 ) WITHOUT ROWID;
 CREATE TABLE spending (
     engine INTEGER REFERENCES engines, task TEXT, calls INTEGER, failed INTEGER,
-    prompt_tokens INTEGER, completion_tokens INTEGER, cost_usd REAL, PRIMARY KEY (engine, task)
+    prompt_tokens INTEGER, completion_tokens INTEGER, cost_usd REAL, checksum INTEGER, PRIMARY KEY (engine, task)
 ) WITHOUT ROWID;
 CREATE TABLE replies (
     id INTEGER PRIMARY KEY, key BLOB UNIQUE, engine INTEGER REFERENCES engines,
     prompt TEXT REFERENCES prompts, request TEXT, error TEXT, passing INTEGER, finish TEXT,
     prompt_tokens INTEGER, completion_tokens INTEGER, cost_usd REAL, latency REAL,
-    attempts INTEGER, params TEXT, inputs TEXT, reasoning TEXT, text TEXT
+    attempts INTEGER, params TEXT, inputs TEXT, reasoning TEXT, text TEXT,
+    said_checksum INTEGER, asked_checksum INTEGER
 );
 """
-REPLY_COLUMNS = 16
-REPLY_PLACEHOLDERS = "(NULL" + ", ?" * REPLY_COLUMNS + ")"
-INSERT_REPLIES = "INSERT OR REPLACE INTO replies VALUES "
-SELECT_REPLY = """
-SELECT text, error, reasoning, finish, prompt_tokens, completion_tokens, cost_usd, latency, attempts
-FROM replies WHERE key = ? AND NOT passing
-"""
-ADD_SPENDING = """
-INSERT INTO spending VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET
-    calls = calls + excluded.calls, failed = failed + excluded.failed,
-    prompt_tokens = prompt_tokens + excluded.prompt_tokens,
-    completion_tokens = completion_tokens + excluded.completion_tokens,
-    cost_usd = cost_usd + excluded.cost_usd
-"""
-SELECT_SPENDING = """
-SELECT sum(calls), sum(failed), sum(prompt_tokens), sum(completion_tokens), sum(cost_usd)
-FROM spending
-"""
+SAID_VALUES = "error, passing, finish, prompt_tokens, completion_tokens, cost_usd, latency, attempts, reasoning, text"
+ASKED_VALUES = "engine, prompt, request, params, inputs"
+"""The columns of a reply beside its key. Said and asked have a checksum each: who looks a reply up need not read
+its request, which is the longer part."""
+REPLY_VALUES = f"key, {SAID_VALUES}, said_checksum, {ASKED_VALUES}, asked_checksum"
+REPLY_PLACEHOLDERS = f"({', '.join('?' * (REPLY_VALUES.count(',') + 1))})"
+INSERT_REPLIES = f"INSERT OR REPLACE INTO replies ({REPLY_VALUES}) VALUES "
+SELECT_REPLY = f"SELECT {SAID_VALUES}, said_checksum FROM replies WHERE key = ?"
+SPENDING_VALUES = "engine, task, calls, failed, prompt_tokens, completion_tokens, cost_usd"
+SELECT_SPENDING = f"SELECT {SPENDING_VALUES}, checksum FROM spending"
+UPGRADES = {
+    1: (
+        "ALTER TABLE replies ADD COLUMN said_checksum INTEGER",
+        "ALTER TABLE replies ADD COLUMN asked_checksum INTEGER",
+        f"UPDATE replies SET said_checksum = row_checksum(key, {SAID_VALUES}), "
+        f"asked_checksum = row_checksum(key, {ASKED_VALUES})",
+        "ALTER TABLE spending ADD COLUMN checksum INTEGER",
+        f"UPDATE spending SET checksum = row_checksum({SPENDING_VALUES})",
+    )
+}
+"""What makes a ledger of an older format one of the next: what was paid for then is good now."""
+COUNT_DAMAGED_REPLIES = (
+    f"SELECT count(*) FROM replies WHERE said_checksum IS NOT row_checksum(key, {SAID_VALUES}) "
+    f"OR asked_checksum IS NOT row_checksum(key, {ASKED_VALUES})"
+)
+OUTSIDE_CODES = frozenset(
+    {
+        *(sqlite3.SQLITE_PERM, sqlite3.SQLITE_NOMEM, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_IOERR),
+        *(sqlite3.SQLITE_FULL, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PROTOCOL),
+    }
+)
+"""What SQLite says of a disk, not of a file's content. Our statements are fixed: any other error is the file's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,35 +156,45 @@ class ReplyStore:
         self._lock = RLock()
         self._prompts: set[str] = set()
         self._engines: dict[str, int] = {}
-        self._connection = _open_database(path, exclusive=exclusive)
+        with _explained_errors(path):
+            self._connection = _open_database(path, exclusive=exclusive)
         # SQLite gives up Python's lock for each look, and a caller waits up to 5 ms to win it back
         # from a busy event loop; without a filter 256 requests in flight made 2,340 rows a second,
         # with it 2,976. Only for a file that nobody else adds to.
         self._filter = KeyBloomFilter() if exclusive else None
         if self._filter:
-            for (key,) in self._connection.execute("SELECT key FROM replies"):
-                self._filter.add(key)
+            with _explained_errors(path):
+                for (key,) in self._connection.execute("SELECT key FROM replies"):
+                    self._filter.add(key)
 
     def close(self) -> None:
         """Close the file."""
         self._connection.close()
 
     def find_reply(self, key: bytes, request: Request) -> Reply | None:
-        """The stored reply to `request`, whose key is `key`; a transient failure is none."""
+        """The stored reply to `request`, whose key is `key`; a transient failure is none.
+
+        Raises:
+            DamageError: The reply is not what was stored.
+        """
         if self._filter and not self._filter.may_hold(key):
             return None
-        with self._lock:
+        with self._lock, _explained_errors(self.path):
             row = self._connection.execute(SELECT_REPLY, (key,)).fetchone()
         if row is None:
             return None
-        text, error, reasoning, finish, *usage, latency, attempts = row
-        reply = Reply(request, text, error, reasoning=reasoning, finish=finish, usage=Usage(*usage))
-        return replace(reply, latency=latency, attempts=attempts)
+        self._check_row((key, *row[:-1]), row[-1])
+        error, passing, finish, prompt_tokens, completion_tokens, cost_usd, latency, attempts, reasoning, text, _ = row
+        if passing:
+            return None
+        usage = Usage(prompt_tokens, completion_tokens, cost_usd)
+        return Reply(request, text, error, False, reasoning, finish, usage, latency, attempts)
 
     def store_replies(self, engine: Engine, replies: Sequence[KeyedReply], spent: Mapping[str, Spending]) -> None:
         """Commit replies, and by task what they cost; when this returns they survive a crash.
 
         Raises:
+            DamageError: The file is not what was written.
             StoreError: The file cannot be written.
         """
         number = self.engine_number(engine)
@@ -182,8 +209,7 @@ class ReplyStore:
                 values = ", ".join([REPLY_PLACEHOLDERS] * len(part))
                 connection.execute(INSERT_REPLIES + values, list(chain.from_iterable(part)))
             for task, spending in spent.items():
-                calls, failed, _, *amounts = astuple(spending)
-                connection.execute(ADD_SPENDING, (number, task, calls, failed, *amounts))
+                self._add_spending(connection, number, task, spending)
 
     def engine_number(self, engine: Engine) -> int:
         """The number that stands for an engine in this file."""
@@ -202,7 +228,7 @@ class ReplyStore:
     def read_engine_state(self, engine: int) -> dict[str, str]:
         """What an engine found out about its server."""
         query = "SELECT name, value FROM findings WHERE engine = ?"
-        with self._lock:
+        with self._lock, _explained_errors(self.path):
             return dict(self._connection.execute(query, (engine,)).fetchall())
 
     def write_engine_state(self, engine: int, name: str, value: str | None) -> None:
@@ -213,11 +239,35 @@ class ReplyStore:
                 connection.execute("INSERT INTO findings VALUES (?, ?, ?)", (engine, name, value))
 
     def total_spending(self) -> Spending:
-        """Totals over all runs so far."""
-        with self._lock:
-            row = self._connection.execute(SELECT_SPENDING).fetchone()
-        calls, failed, prompt, completion, cost = (value or 0 for value in row)
-        return Spending(calls, failed, 0, prompt, completion, float(cost))
+        """Totals over all runs so far.
+
+        Raises:
+            DamageError: They are not what was stored.
+        """
+        with self._lock, _explained_errors(self.path):
+            rows = self._connection.execute(SELECT_SPENDING).fetchall()
+        return sum((self._read_spending(row) for row in rows), Spending())
+
+    def count_damaged_replies(self) -> int:
+        """How many replies are not what was stored, used or not: it reads the whole file."""
+        with self._lock, _explained_errors(self.path):
+            return self._connection.execute(COUNT_DAMAGED_REPLIES).fetchone()[0]
+
+    def _add_spending(self, connection: sqlite3.Connection, engine: int, task: str, more: Spending) -> None:
+        held = connection.execute(f"{SELECT_SPENDING} WHERE engine = ? AND task = ?", (engine, task)).fetchone()
+        calls, failed, _, *amounts = astuple(self._read_spending(held) + more if held else more)
+        row = (engine, task, calls, failed, *amounts)
+        values = (*row, row_checksum(*row))
+        connection.execute("INSERT OR REPLACE INTO spending VALUES (?, ?, ?, ?, ?, ?, ?, ?)", values)
+
+    def _read_spending(self, row: Sequence[Any]) -> Spending:
+        self._check_row(row[:-1], row[-1])
+        _, _, calls, failed, prompt_tokens, completion_tokens, cost_usd, _ = row
+        return Spending(calls, failed, 0, prompt_tokens, completion_tokens, cost_usd)
+
+    def _check_row(self, values: Sequence[Any], checksum: int | None) -> None:
+        if row_checksum(*values) != checksum:
+            raise _damage_error(self.path, "A row of it is not what was written")
 
     def _insert_prompt(self, request: Request) -> None:
         """Store the prompt's text the first time it is used."""
@@ -243,6 +293,9 @@ class ReplyStore:
                 raise
             connection.execute("COMMIT")
         except sqlite3.Error as error:
+            failure = _explain_failure(self.path, error)
+            if isinstance(failure, DamageError):
+                raise failure from error
             raise StoreError(
                 f"{self.path} must take every reply before it is used. {error}. "
                 "Make room or mend the disk and run the same command again."
@@ -251,12 +304,13 @@ class ReplyStore:
 
 def _open_database(path: Path, *, exclusive: bool) -> sqlite3.Connection:
     timeout = 0.0 if exclusive else BUSY_SECONDS
+    # No isolation level: transactions are ours (`_transaction`), not Python's.
+    connection = sqlite3.connect(path, timeout, isolation_level=None, check_same_thread=False)
     try:
-        # No isolation level: transactions are ours (`_transaction`), not Python's.
-        connection = sqlite3.connect(path, timeout, isolation_level=None, check_same_thread=False)
         _prepare_database(connection, exclusive=exclusive)
-    except sqlite3.DatabaseError as error:
-        raise StoreError(_explain_open_failure(path, error)) from error
+    except BaseException:
+        connection.close()
+        raise
     return connection
 
 
@@ -268,35 +322,69 @@ def _prepare_database(connection: sqlite3.Connection, *, exclusive: bool) -> Non
     # With a write-ahead log a commit is one write and one fsync; FULL makes it survive power loss.
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")
+    connection.create_function("row_checksum", -1, row_checksum, deterministic=True)
     connection.execute("BEGIN IMMEDIATE")
     version = connection.execute("PRAGMA user_version").fetchone()[0]
     if version == 0:
         for statement in TABLES.split(";"):
             connection.execute(statement)
-        connection.execute(f"PRAGMA user_version = {LEDGER_FORMAT}")
+    elif version < LEDGER_FORMAT:
+        for older in range(version, LEDGER_FORMAT):
+            for statement in UPGRADES[older]:
+                connection.execute(statement)
     elif version != LEDGER_FORMAT:
-        raise sqlite3.DatabaseError(f"Its format is {version}, this kdos reads {LEDGER_FORMAT}")
+        raise sqlite3.DatabaseError(f"Its format is {version}, this kdos reads {LEDGER_FORMAT} and older")
+    connection.execute(f"PRAGMA user_version = {LEDGER_FORMAT}")
     connection.execute("COMMIT")
+    # Rows have checksums; this finds those that can no longer be found, which would be paid for again.
+    if exclusive and (faults := connection.execute("PRAGMA integrity_check(1)").fetchone()[0]) != "ok":
+        raise sqlite3.DatabaseError(faults)
 
 
-def _explain_open_failure(path: Path, error: sqlite3.DatabaseError) -> str:
-    if "locked" in str(error):
-        return (
+def row_checksum(*values: Any) -> int:
+    """CRC-32 of a row's values: it differs after any flip of up to 32 bits in a row, after others but for 2^-32."""
+    text = "\x1f".join(map(str, values))
+    return zlib.crc32(text.encode(errors="surrogatepass"))
+
+
+@contextmanager
+def _explained_errors(path: Path) -> Generator[None]:
+    """Whatever SQLite says of a file that it cannot read becomes one line."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise _explain_failure(path, error) from error
+
+
+def _explain_failure(path: Path, error: sqlite3.Error) -> StoreError:
+    """The error of a file that is in use, of one out of reach, or of one whose content is wrong."""
+    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT) & 0xFF
+    if code in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
+        return StoreError(
             f"{path} must be ours alone. Another process is using it. "
             "Wait until that run has ended, or give this one another folder."
         )
-    return f"{path} must be a ledger of kdos. {error}. Move it away to start a new one."
+    if code in OUTSIDE_CODES:
+        return StoreError(f"{path} must be a file that can be read and written. {error}. Mend that, or give another.")
+    return _damage_error(path, str(error))
+
+
+def _damage_error(path: Path, found: str) -> DamageError:
+    return DamageError(
+        f"{path} must be a ledger of kdos, as it was written. {' '.join(found.split())}. "
+        "Restore it from a backup, or move it away to start a new one: what it held is then asked and paid for again."
+    )
 
 
 def _reply_row(key: bytes, engine: int, reply: Reply) -> tuple[Any, ...]:
     """The columns of a reply, in the order of the table."""
     request, usage, error = reply.request, reply.usage, _storable_text(reply.error)
-    names = (key, engine, request.prompt.hash, request.id)
-    outcome = (error, reply.transient, reply.finish)
-    tokens = (usage.prompt_tokens, usage.completion_tokens, usage.cost_usd)
-    asked = (_json_text(_stored_params(request)), _json_text(request.inputs))
-    said = (_storable_text(reply.reasoning), _storable_text(reply.text))
-    return (*names, *outcome, *tokens, reply.latency, reply.attempts, *asked, *said)
+    tokens = (int(usage.prompt_tokens), int(usage.completion_tokens), float(usage.cost_usd))
+    outcome = (error, int(reply.transient), reply.finish, *tokens, float(reply.latency), reply.attempts)
+    said = (*outcome, _storable_text(reply.reasoning), _storable_text(reply.text))
+    params, inputs = _json_text(_stored_params(request)), _json_text(request.inputs)
+    asked = (engine, request.prompt.hash, request.id, params, inputs)
+    return (key, *said, row_checksum(key, *said), *asked, row_checksum(key, *asked))
 
 
 def _stored_params(request: Request) -> dict[str, Any]:
