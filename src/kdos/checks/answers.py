@@ -52,7 +52,8 @@ _NUMBER_WORDS = frozenset([*_CARDINALS, *_ORDINALS])
 _WORD = re.compile(r"\w+")
 _DIGIT = re.compile(r"\d")
 _ARTICLE = re.compile(r"^(?:the|a|an) (?=.)")
-_CAPITALISED = re.compile(r"\b[A-Z][\w'’]*(?:[ -](?:of|the|and|for|de|du|des|la)?[ -]?[A-Z][\w'’]*)+")
+# Each word is bounded: "A'A'A'…" has a word's beginning at every other character.
+_CAPITALISED = re.compile(r"\b[A-Z][\w'’]{0,80}+(?:[ -](?:of|the|and|for|de|du|des|la)?[ -]?[A-Z][\w'’]{0,80}+)+")
 _INITIALS = re.compile(r"\b[A-Z][A-Z.&]{1,9}\b\.?")
 _LOOSE = {
     letter: f"[{alike}]"

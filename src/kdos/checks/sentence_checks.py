@@ -22,7 +22,7 @@ _SCRIPTS = {
 _SCRIPT_OF = {"ru": "cyrillic", "uk": "cyrillic", "bg": "cyrillic", "sr": "cyrillic", "fa": "ar"}
 _CASED = re.compile(r"[A-Za-zÀ-ÖØ-öø-ɏͰ-ӿ]")
 _NAME = re.compile(
-    r"(?<=[^\s.!?:])[ \t(\"'“‘«-]+[A-ZÀ-ÖØ-ÞΑ-ΩЀ-Я]|\d|[A-Za-z]_[A-Za-z]|\w\.\w|[a-z][A-Z]|`|__"
+    r"(?<=[^\s.!?:])(?:[ \t]++[(\"'“‘«-]?|[(\"'“‘«-])[A-ZÀ-ÖØ-ÞΑ-ΩЀ-Я]|\d|[A-Za-z]_[A-Za-z]|\w\.\w|[a-z][A-Z]|`|__"
     r"|[\"“«‘'《「『]\w|^[A-Z]{2,}"
 )
 _USUAL_NAME = re.compile(r" (?<=[^\s.!?:] )[A-Z]")

@@ -24,7 +24,8 @@ from kdos.llm.transport import EventLoopThread
 from kdos.pool import record_fields
 from kdos.tasks import Prompt, Request
 
-INPUT_BLOCK = re.compile(r"```json\n(.*?)\n```", re.DOTALL)
+# Matched from the text's beginning: where the first block has no end, no later one has.
+INPUT_BLOCK = re.compile(r"(?>.*?```json\n)(.*?)\n```", re.DOTALL)
 MAX_REQUEST_BYTES = 256 * 2**20  # bytes of a request; a batch file may be large
 EMBEDDED_DIM = 64
 POLLS_UNTIL_DONE = 2  # how often a batch says that it is in progress before it is done
@@ -183,7 +184,7 @@ class MockServer:
         """
         contents = [str(message["content"]) for message in chat["messages"]]
         prompts = [prompt for prompt in self.prompts if contents[:1] and prompt.text in contents[0]]
-        block = INPUT_BLOCK.search(contents[1]) if len(contents) > 1 else None
+        block = INPUT_BLOCK.match(contents[1]) if len(contents) > 1 else None
         if prompts and not prompts[0].schema:
             inputs = {"question": contents[-1]}
         elif prompts and block:

@@ -29,7 +29,7 @@ MAX_RETRY_AFTER = 600.0
 """Seconds that a server may make us wait at once: some send a date of their own reckoning."""
 
 THINK_BLOCK = re.compile(r"\s*<think(?:ing)?>(.*?)</think(?:ing)?>\s*", re.DOTALL)
-DURATION_PARTS = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
+DURATION_PARTS = re.compile(r"(?<!\d)(\d++(?:\.\d++)?)(ms|s|m|h|d)")
 SECONDS_PER_UNIT = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
 
@@ -191,7 +191,7 @@ def body_excerpt(raw: bytes, limit: int = 300) -> str:
     """The beginning of a body on one line; a web page is named as such."""
     text = " ".join(raw[: limit * 4].decode(errors="replace").split())
     if text[:1] == "<":
-        title = re.search(r"<title>(.*?)</title>", text, re.IGNORECASE)
+        title = re.search(r"<title>([^<]*+)</title>", text, re.IGNORECASE)
         return f"a web page{f' ({title.group(1)[:80]})' if title else ''}"
     if not text:
         return "nothing"

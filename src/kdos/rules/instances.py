@@ -275,12 +275,12 @@ def find_chinese_instances(sentence: str) -> list[Instance]:
 QUESTION_NAME = r"[A-Z][\w.&’'-]*"
 QUESTION_PART = rf"(?:{QUESTION_NAME}|\d[\w.-]*|#\d+)"
 QUESTION_LINK = r"(?:of the|of|the|de la|de|von|van der|van|du|del|in the|in|for the|for|on the|a)"
-YEAR_OR_ORDINAL = r"(?:\d{4}|\d+(?:st|nd|rd|th))"
+YEAR_OR_ORDINAL = r"(?:\d{4}|(?<!\d)\d++(?:st|nd|rd|th))"
 NAME_RUN = re.compile(
     rf"(?:{YEAR_OR_ORDINAL} )?{QUESTION_NAME}"
     rf"(?:[,:]? {QUESTION_PART}| {QUESTION_LINK} {QUESTION_PART})*"
 )
-QUOTED_NAME = re.compile(r"“([^”]+)”|\"([^\"]+)\"|`([^`]+)`|《([^》]+)》")
+QUOTED_NAME = re.compile(r"“([^“”]+)”|\"([^\"]+)\"|`([^`]+)`|《([^《》]+)》")
 # Words with a capital that ask or introduce, taken off the front of a name one by one.
 ASKING_OPENER = re.compile(
     r"(?:What|Which|Who|Whom|Whose|Where|When|Why|How|In|On|At|Of|For|From|By|To|With|Is|Are|Was|"
@@ -289,7 +289,8 @@ ASKING_OPENER = re.compile(
     r"Provided|Concerning)\b[ ,:]*"
 )
 ARTICLE = re.compile(r"(?:The|A|An)\b ")
-TRAILING_MARKS = re.compile(r"(?:['’]s?|[.,?!;:])+$")
+# Looked for from a run's beginning only: what a run ends with is the same from each of its places.
+TRAILING_MARKS = re.compile(r"(?<!['’.,?!;:])(?<!['’]s)(?:['’]s?|[.,?!;:])++$")
 NOT_AN_ENTITY = re.compile(
     r"(?:(?:January|February|March|April|May|June|July|August|September|October|November|December)"
     r"[\d ,]*|American|English|British|French|German|Italian|Spanish|Chinese|Japanese|Russian|"

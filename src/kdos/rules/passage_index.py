@@ -41,7 +41,7 @@ POINTING = re.compile(
 # Words of four letters or more, numbers, and each Han or kana character by itself.
 TOPIC_WORD = re.compile(rf"\w{{4,}}|\d+|[{KANA_AND_HAN}]")
 
-BRACKETED_ASIDE = re.compile(r"\s*\([^()]*\)")
+BRACKETED_ASIDE = re.compile(r"(?:(?<!\s)\s++)?\([^()]*\)")
 CLAUSE_START = re.compile(r"(?:; |, (?:which|who|whose|where|although|though|while|but|as well as) | – | — )")
 SHORTEST_CLUE = 40  # characters
 

@@ -46,9 +46,11 @@ _RATIO = re.compile(r"(?<=\d) ?: ?(?=\d)")
 _WORD = re.compile(rf"\d{{4}}-\d\d-\d\d|\d+(?:[.:]\d+)+|[{WIDE_LETTERS}]|[^\W_{WIDE_LETTERS}]+")
 _UNIT_START = re.compile(r"(?<=\d)(?=[a-z]+$)(?!(?:st|nd|rd|th)$)")
 _SINGLE_LETTERS = re.compile(r"\b(?:[a-z] )+[a-z]\b")
-_OTHER_NAME = re.compile(r"\s*\((?:also|aka|a\.k\.a\.|or|then|formerly|previously)\b(?P<name>[^()]*)\)", re.IGNORECASE)
+_OTHER_NAME = re.compile(
+    r"(?:(?<!\s)\s++)?\((?:also|aka|a\.k\.a\.|or|then|formerly|previously)\b(?P<name>[^()]*)\)", re.IGNORECASE
+)
 _KNOWN_AS = re.compile(r"^\W*(?:kn?own?|called|know)?(?:\s+as)?\s*", re.IGNORECASE)
-_OR = re.compile(r"\s+or\s+|\s*/\s*")
+_OR = re.compile(r"(?<!\s)\s++or\s+|(?:(?<!\s)\s++)?/\s*")
 _LIST_SIGN = re.compile(r"\band\b|&|;")
 _SHORTER_FORM_SHARE = 1 / 3
 """Share of the gold answer's words that a shorter form of it must hold."""

@@ -44,7 +44,7 @@ END_SECTIONS = frozenset(
 BLANK_LINE = "\n\n"
 ITEM_MARK = "\x00"
 """Stands before each line of a list until the text is tidied; no XML text can hold it."""
-_HEADING = re.compile(r"^(?P<level>={1,6})[ \t]*(?P<title>.+?)[ \t]*(?P=level)[ \t]*$", re.MULTILINE)
+_HEADING = re.compile(r"^(?P<level>={1,6})(?P<title>.+?)(?P=level)[ \t]*$", re.MULTILINE)
 _INTERLANGUAGE = re.compile(r"[a-z]{2,3}(-[a-z-]+)?")
 _UNPARSED_MARKUP = re.compile(
     r"__[A-Z]+__|<ref[^<>]*/>|<ref[^<>]*>[^<>]*</ref>|</?[a-z][^<>]*>|\{\{[^{}]*\}\}"
@@ -54,10 +54,10 @@ _UNPARSED_MARKUP = re.compile(
 """Markup that the parser left as text, because it is unbalanced on the page."""
 _SPACES = re.compile(r"[^\S\n]+")
 # A template within brackets leaves "(; )" or "( ; text)" when it goes.
-_EMPTY_BRACKETS = re.compile(r"\(\s*[;,:]?\s*\)")
-_BRACKET_AFTER_GAP = re.compile(r"\(\s*[;,:]?\s+")
-_SPACE_BEFORE_STOP = re.compile(r" +(?=[,.;:)\n])")
-_BLANK_LINES = re.compile(r"\s*\n\s*\n\s*")
+_EMPTY_BRACKETS = re.compile(r"\(\s*+(?:[;,:]\s*+)?\)")
+_BRACKET_AFTER_GAP = re.compile(r"\(\s*+(?:[;,:]\s++)?")
+_SPACE_BEFORE_STOP = re.compile(r" (?=[,.;:)\n])")
+_GAP = re.compile(r"\s{2,}")
 _BROKEN_LINE = re.compile(r"^([^\x00\n].*) ?\n(?=[^\x00\n])", re.MULTILINE)
 """The end of a line that goes on in the next one: wikitext breaks lines at blank ones only."""
 
@@ -203,7 +203,7 @@ def _split_sections(wikitext: str) -> Iterator[str]:
         level = len(heading["level"])
         # A section of links ends with the next heading of its level or above.
         if not 0 < ended < level:
-            ended = level if heading["title"].lower() in END_SECTIONS else 0
+            ended = level if heading["title"].strip(" \t").lower() in END_SECTIONS else 0
         start = heading.end()
 
 
@@ -278,8 +278,13 @@ def _tidy_clean_text(text: str) -> str:
     text = _BRACKET_AFTER_GAP.sub("(", _EMPTY_BRACKETS.sub("", text))
     text = _SPACE_BEFORE_STOP.sub("", _SPACES.sub(" ", text))
     text = "\n".join(_strip_line(line) for line in text.split("\n"))
-    text = _BROKEN_LINE.sub(r"\1 ", _BLANK_LINES.sub(BLANK_LINE, text))
+    text = _BROKEN_LINE.sub(r"\1 ", _GAP.sub(_shorten_gap, text))
     return text.replace(ITEM_MARK, "").strip()
+
+
+def _shorten_gap(gap: re.Match[str]) -> str:
+    """One blank line where there is one or more, else the gap as it is."""
+    return BLANK_LINE if gap[0].count("\n") > 1 else gap[0]
 
 
 def _strip_line(line: str) -> str:

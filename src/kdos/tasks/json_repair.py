@@ -4,7 +4,8 @@ Models write JSON with trailing commas, comments, single or typographic quotes, 
 quotes and brackets, and bare words. `repair_json` reads all of these by one rule: a repair may add or drop
 punctuation, never a word, and where two readings are possible there is none. So a string whose end is not marked is
 read only if nothing in it could have ended it earlier, and a value that is missing is `MISSING`, not made up. The
-parser goes forward only, so it takes time linear in the text, and nests no deeper than `MAX_DEPTH`.
+parser goes forward only, what it looks ahead at is remembered or bounded, and no pattern backtracks, so it takes time
+linear in the text; it nests no deeper than `MAX_DEPTH`.
 
 Why not the json_repair library: it nearly always gives some value. On 426 strings of three
 libraries' tests (`benchmarks/llm_reading.py`, json_repair 0.64.6, each value held against the string's own schema)
@@ -14,10 +15,13 @@ goes into the dataset.
 """
 
 import re
+from bisect import bisect_left
+from functools import cached_property
 from typing import Any, Final, NoReturn
 
 MAX_DEPTH = 64  # levels; our schemas have four
 MAX_VALUES = 16  # in one text
+MAX_PROSE_BRACKETS = 32  # brackets of prose that are tried before; each may be read to the end of the text
 MAX_NUMBER_CHARS = 40
 LOOK_AHEAD_CHARS = 2_000  # what follows a quote tells whether it ends a string; keys are shorter
 CLOSING_BRACKET = {"{": "}", "[": "]", "(": ")"}
@@ -31,31 +35,32 @@ ESCAPED_CHARS = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"} | {c: c 
 OPENER = re.compile(r"[{\[]|\A\s*\(")
 FENCE = re.compile(r"```+[ \t]*[\w-]*\s*(.*?)(?:```|\Z)", re.DOTALL)
 PROSE_BRACKET = re.compile(r"\[[^\[\]{}\"]*\]")
-# Space and comments. `*+` and `(?>…)` never backtrack: "/*/*/*…" cannot make them slow.
-IGNORED_TEXT = re.compile(r"(?:[\s\ufeff\u200b-\u200d\u2060]|/\*(?>.*?(?:\*/|\Z))|//[^\n]*+|#[^\n]*+)*+", re.DOTALL)
-SEPARATORS = re.compile(rf"(?:{IGNORED_TEXT.pattern}(?:,|\.\.\.|…))*+{IGNORED_TEXT.pattern}", re.DOTALL)
-QUOTED_STRING = r"(?:\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*'|“[^”]*”|‘[^’]*’)"
+IGNORED_SPACE = re.compile(r"[\s\ufeff\u200b-\u200d\u2060]*+")
+COMMENT_END = re.compile(r"\*/")
+LINE_END = re.compile(r"\n")
+SEPARATOR = re.compile(r",|\.\.\.|…")
+QUOTED_STRING = r"(?:\"(?:[^\"\\]|\\.)*+\"|'(?:[^'\\]|\\.)*+'|“[^”]*+”|‘[^’]*+’)"
 # What follows a token decides what it was; the next five say what may follow.
 # After a closing brace, `, "key":` shows that the object goes on.
-KEY_FOLLOWS = re.compile(rf"\s*,\s*{QUOTED_STRING}(?:\s*:|\s+[\"'])")
-ITEM_FOLLOWS = re.compile(rf"\s*(?:{QUOTED_STRING}\s*:|[\w$]+\"?\s*:|[\w ]*{QUOTED_STRING}\s*:|[,}}\]/#.…{{]|\Z)")
+KEY_FOLLOWS = re.compile(rf"\s*+,\s*+{QUOTED_STRING}(?:\s*:|\s+[\"'])")
+ITEM_FOLLOWS = re.compile(rf"\s*+(?:{QUOTED_STRING}\s*:|[\w$]++\"?\s*:|[\w ]*+{QUOTED_STRING}\s*:|[,}}\]/#.…{{]|\Z)")
 # After a key whose colon was forgotten.
 VALUE_FOLLOWS = re.compile(r"[\"'{\[]|-?\d|(?:true|false|null|none)\b", re.IGNORECASE)
 # After an item of a list whose comma was forgotten.
-NEXT_ITEM = re.compile(r"(?:-?[\d.]+|true|false|null|none)\s*(?:[,\]]|\Z)", re.IGNORECASE)
+NEXT_ITEM = re.compile(r"(?:-?[\d.]++|true|false|null|none)\s*(?:[,\]]|\Z)", re.IGNORECASE)
 # A bare key on the next line, where a comma was forgotten.
-LINE_KEY = re.compile(rf"{IGNORED_TEXT.pattern}[\w$]+\s*:", re.DOTALL)
-STUCK_TEXT = re.compile(r"\w|/(?![/*])|[\s});\],.]*\"")
-NUMBER_BEFORE_QUOTE = re.compile(r"(?<!\w)\d[\d./]*\Z")
+LINE_KEY = re.compile(r"[\w$]++\s*:")
+STUCK_TEXT = re.compile(r"\w|/(?![/*])|[\s});\],.]*+\"")
+NUMBER_BEFORE_QUOTE = re.compile(r"(?<!\w)\d[\d./]{0,19}\Z")
 STRING_JOIN = re.compile(r"\+\s*[\"']")
 # Words between two pairs, before a quoted key: a remark of the model, not part of the JSON.
-STRAY_WORDS = re.compile(r"\w[\w ]*(?=\"[^\"]*\"\s*:)")
+STRAY_WORDS = re.compile(r"\w[\w ]*+(?=\"[^\"]*+\"\s*:)")
 BARE_KEY = re.compile(r"[^\s,:{}\[\]()\"'“”`\\][^,:{}\[\]()\n\"'“”`\\]*")
 # Words without quotes as a value: a URL with its colon, a{b}, anything up to the next delimiter.
-BARE_WORDS = re.compile(r"(?:\w{1,9}://[^\s,{}\[\]\"']+|\w\{[^{}\[\]:,\"]*\}|[^,:{}\[\]()\n\"“”`/\\]|/(?![/*]))+")
+BARE_WORDS = re.compile(r"(?:\w{1,9}://[^\s,{}\[\]\"']++|\w\{[^{}\[\]:,\"]*+\}|[^,:{}\[\]()\n\"“”`/\\]|/(?![/*]))++")
 PLAIN_NUMBER = re.compile(r"-?(?:(?:0|[1-9][0-9_]*)(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]*)?")
 # `value, "key` or `value" "key`, read up to the quote before the colon.
-UNCLOSED_STRING = re.compile(r"(?P<value>.*?)(?:\"\s*,?|,)\s*\"[^\"]*", re.DOTALL)
+UNCLOSED_STRING = re.compile(r"(?P<value>[^\"]*?)(?:\"\s*+(?:,\s*+)?|,\s*+)\"[^\"]*+")
 
 
 MISSING: Final = object()  # stands where a key has no value
@@ -81,14 +86,16 @@ def _find_values(text: str) -> list[Any]:
     if text.lstrip()[:1] in CLOSING_QUOTES:
         raise UnreadableError("it is one string, at character 0")
     values: list[Any] = []
+    reader = _RepairParser(text)
+    prose_brackets = 0
     opener = OPENER.search(text)
     while opener and len(values) < MAX_VALUES:
-        reader = _RepairParser(text, opener.end() - 1)
         try:
-            values.append(reader.parse_whole_value())
+            values.append(reader.parse_whole_value(opener.end() - 1))
         except UnreadableError:
             prose = PROSE_BRACKET.match(text, opener.start())
-            if prose is None:
+            prose_brackets += 1
+            if prose is None or prose_brackets > MAX_PROSE_BRACKETS:
                 raise
             reader.at = prose.end()
         opener = OPENER.search(text, reader.at)
@@ -100,21 +107,35 @@ def _find_values(text: str) -> list[Any]:
 class _RepairParser:
     """A place in a text that moves forward, and the containers that are open there.
 
-    `open` holds each container's bracket with the place after it.
+    `open` holds each container's bracket with the place after it; `ignored_ends` where the space and comments that
+    begin at a place end, so that the comments behind one quote are not read again for the next.
     """
 
-    def __init__(self, text: str, at: int) -> None:
+    def __init__(self, text: str) -> None:
         self.text = text
-        self.at = at
+        self.at = 0
         self.open: list[tuple[str, int]] = []
+        self.ignored_ends: dict[int, int] = {}
+        self.last_sign = len(text.rstrip())
 
     @property
     def in_object(self) -> bool:
         return self.open[-1][0] == "{"
 
-    def parse_whole_value(self) -> Any:
-        """The value that begins here, with nothing stuck to it but punctuation."""
-        before = self.text[: self.at][-1:]
+    @cached_property
+    def comment_ends(self) -> list[int]:
+        """The places after each `*/`."""
+        return [match.end() for match in COMMENT_END.finditer(self.text)]
+
+    @cached_property
+    def line_ends(self) -> list[int]:
+        """The places of the line breaks."""
+        return [match.start() for match in LINE_END.finditer(self.text)]
+
+    def parse_whole_value(self, at: int) -> Any:
+        """The value that begins at `at`, with nothing stuck to it but punctuation."""
+        self.at, self.open = at, []
+        before = self.text[max(0, at - 1) : at]
         if before.isalnum() or before in {"/", "\\", '"'}:
             self.raise_unreadable("text is stuck to it")
         value = self.parse_value()
@@ -212,7 +233,7 @@ class _RepairParser:
                 return True
             self.at += 1
             self.skip_separators()
-        if char in CLOSING_QUOTES and not self.text[self.at + 1 :].strip():
+        if char in CLOSING_QUOTES and self.at + 1 >= self.last_sign:
             self.at = len(self.text)  # it was cut just after the quote that opens a string
         elif char and not self.text.startswith("```", self.at):
             return False
@@ -221,7 +242,8 @@ class _RepairParser:
 
     def skip_separators(self) -> None:
         """Pass over what stands between two items: space, comments, commas, an ellipsis."""
-        self.at = match_end(SEPARATORS, self.text, self.at)
+        while separator := SEPARATOR.match(self.text, self.skip_ignored()):
+            self.at = separator.end()
 
     # -- strings
 
@@ -276,7 +298,7 @@ class _RepairParser:
 
     def text_after(self, at: int) -> str:
         """The rest of the text after the quote at `at`, from its first sign on."""
-        place = match_end(IGNORED_TEXT, self.text, at + 1)
+        place = self.ignored_end(at + 1)
         return self.text[place : place + LOOK_AHEAD_CHARS]
 
     def is_string_end(self, at: int, *, key: bool) -> bool:
@@ -405,8 +427,30 @@ class _RepairParser:
 
     def skip_ignored(self) -> int:
         """Pass over space and comments; returns the place."""
-        self.at = match_end(IGNORED_TEXT, self.text, self.at)
+        self.at = self.ignored_end(self.at)
         return self.at
+
+    def ignored_end(self, place: int) -> int:
+        """Where the space and comments that begin at `place` end; `place` itself where there are none."""
+        begun: list[int] = []
+        while (end := self.ignored_ends.get(place)) is None:
+            begun.append(place)
+            end = self.comment_end(match_end(IGNORED_SPACE, self.text, place))
+            if end == place:
+                break
+            place = end
+        self.ignored_ends.update(dict.fromkeys(begun, end))
+        return end
+
+    def comment_end(self, at: int) -> int:
+        """Where the comment that begins at `at` ends; `at` itself where none begins."""
+        if self.text.startswith("/*", at):
+            number = bisect_left(self.comment_ends, at + 4)
+            return self.comment_ends[number] if number < len(self.comment_ends) else len(self.text)
+        if self.text.startswith(("//", "#"), at):
+            number = bisect_left(self.line_ends, at)
+            return self.line_ends[number] if number < len(self.line_ends) else len(self.text)
+        return at
 
     def peek_char(self) -> str:
         """The character here, empty at the end."""
