@@ -9,6 +9,7 @@ from kdos.evaluate import (
     draw_examples,
     grade_answers,
     measure_losses,
+    open_benchmark,
     read_evaluation,
     read_given_answers,
     score_given_answers,
@@ -182,3 +183,19 @@ def test_examples_are_drawn_from_what_is_not_asked():
     assert all(question == f"{answer}?" for question, answer in drawn)
     with pytest.raises(UsageError, match=r"--examples must hold 5 questions .*Got 4"):
         draw_examples(pool, 5, asked=pool[:16], random_seed=1)
+
+
+def test_a_benchmark_pattern_that_would_run_for_ever_leaves_its_question_unscored():
+    slow = BenchmarkQuestion("1", "Q?", (), ("(a+)+$",))
+    quick = BenchmarkQuestion("2", "Q?", (), ("(a+)+b",))
+    scored = list(score_given_answers([slow, quick], {"1": "a" * 5_000 + "!", "2": "xaab"}))
+    assert [each.unscored.partition(":")[0] for each in scored] == ["slow_pattern", ""]
+    assert scored[1].scores is not None
+    assert scored[1].scores.correct == 1
+
+
+def test_a_benchmark_pattern_that_would_fill_the_memory_is_refused(tmp_path):
+    file = tmp_path / "trec.jsonl"
+    file.write_text('{"id": "1", "question": "Q?", "answer_regex": "((a{1000}){1000}){1000}"}\n')
+    with pytest.raises(InputError, match="counted repeats must come to at most"):
+        open_benchmark(str(file))

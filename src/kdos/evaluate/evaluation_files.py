@@ -21,7 +21,7 @@ from kdos.rows import (
     record_error,
     row_unit,
 )
-from kdos.scoring import BenchmarkQuestion
+from kdos.scoring import BenchmarkQuestion, compile_gold_pattern
 from kdos.store import atomic_file, write_json, write_parquet
 
 
@@ -136,8 +136,8 @@ def _first_value(row: Mapping[str, Any], part: str) -> Any:
 def _check_patterns(patterns: Iterable[str], source: RowSource, record: Record) -> None:
     for pattern in patterns:
         try:
-            re.compile(pattern)
-        except re.error as error:
+            compile_gold_pattern(pattern)
+        except ValueError as error:
             message = f"must be a regular expression ({error})"
             raise _row_error(source, record, "answer_regex", message) from error
 

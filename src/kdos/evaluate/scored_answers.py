@@ -15,6 +15,7 @@ from kdos.pool import Refusal
 from kdos.scoring import (
     AnswerScores,
     BenchmarkQuestion,
+    SlowPatternError,
     bootstrap_mean,
     compare_paired_scores,
     macro_mean,
@@ -85,7 +86,10 @@ def _score_if_possible(question: BenchmarkQuestion, answer: str | None) -> Score
         return ScoredAnswer(question, None, None, "no_answer")
     if not question.answers and not question.patterns:
         return ScoredAnswer(question, answer, None, "no_gold_answer")
-    return ScoredAnswer(question, answer, score_answer(answer, question))
+    try:
+        return ScoredAnswer(question, answer, score_answer(answer, question))
+    except SlowPatternError as error:
+        return ScoredAnswer(question, answer, None, f"slow_pattern: {error}")
 
 
 def measure_losses(

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from kdos.scoring.answer_matching import is_correct_answer
+from kdos.scoring.gold_patterns import finds_gold_pattern
 
 _ARTICLES = re.compile(r"\b(a|an|the)\b")
 _PUNCTUATION = str.maketrans("", "", string.punctuation)
@@ -65,7 +66,11 @@ class AnswerScores:
 
 
 def score_answer(answer: str, question: BenchmarkQuestion) -> AnswerScores:
-    """Every score of an answer. An answer that says it has none is not correct."""
+    """Every score of an answer. An answer that says it has none is not correct.
+
+    Raises:
+        SlowPatternError: A pattern of the question takes too long on the answer.
+    """
     tried = attempts_answer(answer)
     if question.patterns:
         return _score_by_pattern(answer, question.patterns, tried=tried)
@@ -83,11 +88,10 @@ def score_answer(answer: str, question: BenchmarkQuestion) -> AnswerScores:
 def _score_by_pattern(answer: str, patterns: tuple[str, ...], *, tried: bool) -> AnswerScores:
     """Scores where regular expressions say what is right, as in CuratedTREC.
 
-    They search without case (DPR's convention); there are no tokens to count, so F1 is `em`.
+    There are no tokens to count, so F1 is `em`.
     """
-    compiled = [re.compile(pattern, re.IGNORECASE | re.MULTILINE) for pattern in patterns]
-    whole = float(any(pattern.fullmatch(answer.strip()) for pattern in compiled))
-    found = float(any(pattern.search(answer) for pattern in compiled))
+    whole = float(any(finds_gold_pattern(pattern, answer.strip(), whole=True) for pattern in patterns))
+    found = float(any(finds_gold_pattern(pattern, answer, whole=False) for pattern in patterns))
     return AnswerScores(whole, whole, found, found * tried, float(tried))
 
 
