@@ -10,6 +10,10 @@ from typing import NamedTuple
 
 COLOUR_ROUNDS = 4
 """How far from a node its colour looks."""
+# A bound on the work of one reply (our design); a sample has five knowledge points at most.
+MAX_CHARACTERS = 20_000
+MAX_NODES = 200
+MAX_EDGES = 400
 
 
 class Kind(StrEnum):
@@ -63,6 +67,16 @@ class LogicError(ValueError):
     def __init__(self, message: str, position: int) -> None:
         super().__init__(message)
         self.position = position
+
+
+class LogicTooLargeError(ValueError):
+    """Raised inside the parsers where a diagram would pass a limit, before it is built; `parse` makes it a Fault."""
+
+
+def check_size(*, nodes: int, edges: int) -> None:
+    """Raise `LogicTooLargeError` for a diagram of this size or more: a line of ``A & B --> C & D`` has many edges."""
+    if nodes > MAX_NODES or edges > MAX_EDGES:
+        raise LogicTooLargeError(f"{nodes} nodes and {edges} edges; at most {MAX_NODES} and {MAX_EDGES}")
 
 
 class Shape(NamedTuple):

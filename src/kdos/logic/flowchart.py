@@ -9,13 +9,13 @@ those are read by a single expression, and whatever it does not match takes the 
 import html
 import re
 
-from kdos.logic.diagram import Edge, LogicError, Node
+from kdos.logic.diagram import Edge, LogicError, Node, check_size
 
 # Models write typographic dashes too: hyphens to horizontal bar, and the minus sign.
 _DASH = "[-‐-―−]"
-_NAME = r"\w+(?:[-.]\w+)*"
+_NAME = r"\w++(?:[-.]\w++)*+"
 _SPACE = re.compile(r"[ \t]+")
-_GAP = re.compile(r"(?:\s|;|%%[^\n]*)+")
+_GAP = re.compile(r"(?:\s|;|%%[^\n]*+)++")
 _REST_OF_LINE = re.compile(r"[^\n;]*")
 _QUOTED = r'(?:\["([^"\n]*)"\])?'
 # The short way: a whole line ``a["x"] --> b["y"]``. Names must not be `end`, a keyword.
@@ -25,11 +25,11 @@ _USUAL = re.compile(
 )
 _NODE = re.compile(rf'({_NAME})(?:[ \t]*\["([^"\n]*)"\]|[ \t]*\[([^\][(){{}}"“”„\n/\\]+)\])?')
 _QUOTED_NODE = re.compile(r'"([^"\n]+)"')
-_ATTRIBUTES = re.compile(r'@\{[^}\n]*?(?:label:[ \t]*"([^"\n]*)"[^}\n]*)?\}')
+_ATTRIBUTES = re.compile(r'@\{(?>[^}\n]*?(?:label:[ \t]*+"([^"\n]*+)"|(?=\})))[^}\n]*+\}')
 _CLASS = re.compile(r":::[\w-]+")
 # Statements about looks, unless what follows shows that the keyword is the name of a node.
 _STYLING = re.compile(r"(?:style|classDef|class|linkStyle|click|direction|accTitle|accDescr)\b:?[ \t]*(?![-=&<.\[({])")
-_SUBGRAPH = re.compile(rf'subgraph\b[ \t]*({_NAME})?[ \t]*(?:\[[ \t]*"?[^"\]\n]*"?[ \t]*\]|"[^"\n]*"|[^\n;]*)')
+_SUBGRAPH = re.compile(rf'subgraph\b[ \t]*+({_NAME})?[ \t]*+(?:\[[ \t]*+"?[^"\]\n]*+"?[ \t]*+\]|"[^"\n]*+"|[^\n;]*+)')
 # `end` closes a subgraph; before a bracket or an arrow it is a node that is called so.
 _END = re.compile(rf"end\b(?![ \t]*(?:[\[({{&]|{_DASH}|=))")
 # Lazy and bounded: the text of an arrow ends at the first thing that can close it on its line.
@@ -38,19 +38,22 @@ _SAID = r"(?:\"[^\"\n]*\"|[^\n]{1,200}?)"
 # head, an invisible link, words within a normal, thick or dotted arrow, a line without a head; then
 # words between bars. A head after words has a group of its own: without it the link is a line.
 _LINK = re.compile(
-    rf"""(?:\w+@)?(?P<left><|[ox](?={_DASH}{{2}}))?(?:
+    rf"""(?:\w++@)?(?P<left><|[ox](?={_DASH}{{2}}))?(?:
       (?P<arrow>{_DASH}{{1,2}}\.+{_DASH}?>|\.+{_DASH}>|{_DASH}+>|=+>|[→⟶⇒➔➜])
     | (?P<cross>{_DASH}{{2,}}[xo](?=[\s|]))
     | (?P<hidden>~{{3,}})
-    | {_DASH}{{2}}(?!{_DASH}|>)[ \t]*(?P<said>{_SAID})[ \t]*(?:{_DASH}+(?P<head>>)|{_DASH}{{3,}})
-    | ==(?![=>])[ \t]*(?P<loud>{_SAID})[ \t]*(?:=+(?P<loudhead>>)|={{3,}})
-    | {_DASH}\.[ \t]*(?![-.])(?P<soft>{_SAID})[ \t]*\.+{_DASH}(?P<softhead>>?)
+    | {_DASH}{{2}}(?!{_DASH}|>)[ \t]*+(?P<said>{_SAID})[ \t]*+(?:{_DASH}+(?P<head>>)|{_DASH}{{3,}})
+    | ==(?![=>])[ \t]*+(?P<loud>{_SAID})[ \t]*+(?:=+(?P<loudhead>>)|={{3,}})
+    | {_DASH}\.[ \t]*+(?![-.])(?P<soft>{_SAID})[ \t]*+\.+{_DASH}(?P<softhead>>?)
     | (?P<line>{_DASH}\.+{_DASH}|{_DASH}{{2,}}|={{3,}}|(?<=<)[-=])
-    )(?:[ \t]*\|[ \t]*(?P<piped>"[^"\n]*"|[^|\n]*?)[ \t]*\|>?)?""",
+    )(?:[ \t]*+\|[ \t]*+(?P<piped>"[^"\n]*+"(?=[ \t]*+\|)|[^|\n]*+)[ \t]*+\|>?)?""",
     re.VERBOSE,
 )
 # What begins a statement where the line break between two statements was lost.
-_NEXT = re.compile(rf"{_NAME}(?:[ \t]*[\[({{&>]|@\{{|[ \t]*(?:\w+@)?[<ox]?(?:{_DASH}|==|=>|~~~|[→⟶⇒➔➜]))")
+_NEXT = re.compile(
+    rf"\w++(?:\.\w++)*+{_DASH}"
+    rf"|{_NAME}(?:[ \t]*+[\[({{&>]|@\{{|[ \t]*+(?:\w++@)?[<ox]?(?:{_DASH}|==|=>|~~~|[→⟶⇒➔➜]))"
+)
 # Longer openings before the shorter ones they begin with.
 _SHAPES = tuple(
     tuple(pair.split())
@@ -84,6 +87,7 @@ class FlowchartReader:
         """Read all statements from `position` on."""
         text = self.text
         while position < len(text):
+            self._check_size()
             if usual := _USUAL.match(text, position):
                 source, source_label, said, target, target_label = usual.groups()
                 self._remember_node(source, source_label)
@@ -98,8 +102,12 @@ class FlowchartReader:
                 position = self._read_statement(position)
         if self.open_subgraphs:
             raise LogicError(f"subgraph {self.open_subgraphs[-1]!r} has no `end`", len(text))
+        self._check_size()
         edges = tuple(self._expand_subgraphs() if self.members else self.edges)
         return tuple(map(Node._make, self.labels.items())), edges
+
+    def _check_size(self, *, more_edges: int = 0) -> None:
+        check_size(nodes=len(self.labels), edges=len(self.edges) + more_edges)
 
     # Each of these reads what stands at `position` and says where it ends.
 
@@ -154,6 +162,7 @@ class FlowchartReader:
         else:
             directed = forward and not link["left"]
         label = clean_label(strip_quotes(spoken.strip("|"))) if spoken else ""
+        self._check_size(more_edges=len(sources) * len(targets))
         self.edges += [Edge(s, t, label, directed) for s in sources for t in targets]
 
     def _read_joined_nodes(self, position: int) -> tuple[list[str], int]:
@@ -232,6 +241,8 @@ class FlowchartReader:
         for name in members:
             if not members[name]:
                 self.labels.setdefault(name, name)
+        ends = ((len(members.get(one.source) or [0]), len(members.get(one.target) or [0])) for one in self.edges)
+        check_size(nodes=len(self.labels), edges=sum(sources * targets for sources, targets in ends))
         return [
             Edge(source, target, edge.label, edge.directed)
             for edge in self.edges

@@ -3,17 +3,23 @@
 import re
 from functools import lru_cache
 
-from kdos.logic.diagram import Edge, Fault, Kind, Logic, LogicError, Node
+from kdos.logic.diagram import (
+    MAX_CHARACTERS,
+    Edge,
+    Fault,
+    Kind,
+    Logic,
+    LogicError,
+    LogicTooLargeError,
+    Node,
+    check_size,
+)
 from kdos.logic.flowchart import FlowchartReader, clean_label, strip_quotes
 
-# A bound on the work of one reply (our design); a sample has five knowledge points at most.
-MAX_CHARACTERS = 20_000
-MAX_NODES = 200
-MAX_EDGES = 400
-_FENCE = re.compile(r"```[ \t]*(?:mermaid)?[ \t]*\n(.*?)(?:```|\Z)", re.DOTALL | re.IGNORECASE)
+_FENCE = re.compile(r"```[ \t]*+(?:mermaid)?[ \t]*+\n(.*?)(?:```|\Z)", re.DOTALL | re.IGNORECASE)
 _FRONT_MATTER = re.compile(r"\s*---[ \t]*\n.*?\n---[ \t]*(?=\n)", re.DOTALL)
 _HEADER = re.compile(
-    r"(?:\s|;|%%[^\n]*)*"
+    r"(?:\s|;|%%\{(?:(?!\}%%).)*+\}%%|%%[^\n]*+)*+"
     r"(?:(flowchart(?:-elk)?|graph)\b(?:[ \t]+(?:TD|TB|BT|RL|LR)\b)?|(mindmap)\b)",
     re.IGNORECASE,
 )
@@ -29,7 +35,8 @@ _BULLET = re.compile(r"^(?:[-*+•]|\d+[.)])[ \t]+")
 # id((label)) and its kin; the label is the one group that matched.
 _SHAPED = re.compile(
     r"(?:[\w.-]+[ \t]*)?(?:\(\((?P<circle>.*)\)\)|\)\)(?P<bang>.*)\(\(|\)(?P<cloud>.*)\("
-    r"|\{\{(?P<hexagon>.*)\}\}|\[(?P<square>.*)\]|\((?P<round>.*)\))(?::::.*)?"
+    r"|\{\{(?P<hexagon>.*)\}\}|\[(?P<square>.*)\]|\((?P<round>.*)\))(?::::.*)?",
+    re.DOTALL,
 )
 _TAB_WIDTH = 4
 
@@ -54,11 +61,10 @@ def parse(text: str) -> Logic | Fault:
             logic = Logic(kind, *FlowchartReader(text).read_statements(header.end()))
     except LogicError as error:
         return Fault("logic_unreadable", str(error), 1 + text.count("\n", 0, error.position))
+    except LogicTooLargeError as error:
+        return Fault("logic_too_long", str(error))
     if not logic.nodes:
         return Fault("logic_unreadable", "the diagram is empty", 1)
-    if len(logic.nodes) > MAX_NODES or len(logic.edges) > MAX_EDGES:
-        size = f"{len(logic.nodes)} nodes and {len(logic.edges)} edges"
-        return Fault("logic_too_long", f"{size}; at most {MAX_NODES} and {MAX_EDGES}")
     return logic
 
 
@@ -82,6 +88,7 @@ def _read_mindmap(text: str, position: int) -> tuple[tuple[Node, ...], tuple[Edg
         if path:
             edges.append(Edge(path[-1][1], node.id))
         nodes.append(node)
+        check_size(nodes=len(nodes), edges=len(edges))
         path.append((indent, node.id))
     return tuple(nodes), tuple(edges)
 

@@ -7,7 +7,7 @@ from typing import Any, cast
 import orjson
 
 from kdos.pool import ErrorClass, Refusal
-from kdos.tasks.json_repair import MISSING, UnreadableError, repair_json
+from kdos.tasks.json_repair import MAX_DEPTH, MISSING, UnreadableError, repair_json
 from kdos.tasks.prompt import TEXT
 from kdos.tasks.request import Reply
 
@@ -40,6 +40,9 @@ def read_value(text: str, schema: Mapping[str, Any]) -> Any:
         return _read_repaired(text, schema)
     if isinstance(value, str):
         return unreadable_refusal("the reply is one string, not JSON")
+    # Counting is nearly free, and nearly no reply has so many brackets that they could be nested too deeply.
+    if text.count("[") + text.count("{") > MAX_DEPTH and is_deeper_than(value, MAX_DEPTH):
+        return unreadable_refusal(f"the reply is nested more than {MAX_DEPTH} levels deep")
     problem = schema_problem(value, schema)
     return unreadable_refusal(f"the reply{problem}") if problem else value
 
@@ -83,6 +86,17 @@ def _has_missing_value(value: Any) -> bool:
     if isinstance(value, list):
         return any(_has_missing_value(item) for item in cast("list[Any]", value))
     return value is MISSING
+
+
+def is_deeper_than(value: Any, levels: int) -> bool:
+    """Whether lists and objects are nested more than `levels` deep in a JSON value; no recursion."""
+    layer: list[Any] = [value]
+    for _ in range(levels + 1):
+        containers = [each for each in layer if isinstance(each, dict | list)]
+        layer = [item for each in containers for item in (each.values() if isinstance(each, dict) else each)]
+        if not containers:
+            return False
+    return True
 
 
 def distinct_values(values: Iterable[Any]) -> list[Any]:
