@@ -6,18 +6,17 @@ set of clues and the wording, so the same request has the same reply and the nex
 
 import math
 from abc import ABC, abstractmethod
-from bisect import bisect_right
-from collections.abc import Container, Iterable, Sequence
-from functools import lru_cache
-from itertools import accumulate, chain, combinations
+from collections.abc import Container, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import combinations, islice
 from typing import Any, Generic, TypeVar
 from zlib import crc32
 
 from kdos.checks.answers import find_leaked_answer
 from kdos.checks.draft_checks import MAX_QUESTION
 from kdos.rules.instances import Instance, question_entities
+from kdos.rules.links import is_part_of, link_clues, may_link
 from kdos.rules.passage_index import (
-    Distance,
     Fact,
     FactIndex,
     Inputs,
@@ -34,27 +33,22 @@ from kdos.rules.passage_index import (
     spaced_words,
     topic_words,
 )
-from kdos.rules.questions import ComposedQuestion, QuestionWording, ask_fact, ask_instance
+from kdos.rules.questions import FULL_NAMES, ComposedQuestion, QuestionWording, ask_fact, ask_instance
 
 FEWEST_POINTS, MOST_POINTS = 3, 5
 FEWEST_CLUES = 2
-FACT_CANDIDATES, STATEMENT_CANDIDATES = 8, 7  # clues looked at for one question
-MOST_FAR = 3  # clues that share only the document with the asked fact
-NEIGHBOURS_ASKED = 3  # items near the one a draft is about that may be asked about instead
-AVOIDED = 3  # rank of a fact to avoid
-TRIES_PER_DRAFT = 12  # items to be about, and sets of clues with a wording, for one draft
+NEIGHBOURS_ASKED = 3  # items asked about where nothing of a group can be
+CLUES_CONSIDERED = 8  # from outside a group, to join its clues
 MOST_HELPERS = 2  # facts that help to ask a seed
 MOST_DISTRACTORS = 3
 LONGEST_CLUES = MAX_QUESTION - 60  # characters that statements may fill; the rest is other words
 USED_SHARE = 0.5  # share of a point's longer words that a question holds if it uses the point
 SECOND_TRIES = 997  # drafts in place of failed ones are numbered from here
-KNUTH = 2_654_435_761  # his multiplier (TAOCP 3, 6.4): neighbouring numbers land far apart
 
 # Mermaid's codes for characters that would end or change a label in quotes.
 MERMAID_CODES = str.maketrans({"#": "#35;", '"': "#quot;", "&": "#amp;", "<": "#lt;"})
 
 JsonObject = dict[str, Any]
-ClueSet = tuple[int, ...]
 OptionT = TypeVar("OptionT")
 
 
@@ -64,8 +58,8 @@ OptionT = TypeVar("OptionT")
 def seed_from_facts(text: str, title: str, wanted: int) -> list[JsonObject]:
     """Questions about the facts of a passage, spread over all of it.
 
-    A fact that no question holds yet is asked about, helped by others of its topic that none holds
-    either; then, if more are wanted, about facts that have been helpers.
+    A fact that no question holds yet is asked about, helped by others that none holds either; then, if more are
+    wanted, about facts that have been helpers.
     """
     facts = read_facts(text)
     index = index_facts([{"id": "", "title": title, "text": text}])
@@ -75,8 +69,8 @@ def seed_from_facts(text: str, title: str, wanted: int) -> list[JsonObject]:
     found: dict[str, ComposedQuestion[Fact]] = {}
     for turn, asked in enumerate([*order, *order]):
         if len(found) < wanted and (asked in unheld or turn >= len(order)):
-            near = _unheld_helpers(asked, index, unheld)[:helpers]
-            if question := _ask_seed_question(asked, near):
+            near = _unheld_helpers(asked, index, unheld) if helpers else []
+            if question := _ask_seed_question(asked, near, helpers, title):
                 found.setdefault(question.text, question)
                 for fact in question.items:
                     unheld.pop(fact, None)
@@ -84,9 +78,10 @@ def seed_from_facts(text: str, title: str, wanted: int) -> list[JsonObject]:
 
 
 def _unheld_helpers(asked: Fact, index: FactIndex, unheld: Container[Fact]) -> list[Fact]:
-    """Facts about the same topic that no question holds, those that cannot be asked for first."""
-    near = [fact for far, fact in index.linked_facts(asked) if far == Distance.SAME_TOPIC]
-    return sorted((fact for fact in near if fact in unheld), key=lambda fact: bool(fact.askable))
+    """Facts that no question holds and that may help, the nearest first, of these what cannot be asked for."""
+    near = [(far, fact) for far, fact in index.linked_facts(asked) if fact in unheld]
+    near.sort(key=lambda pair: (pair[0], bool(pair[1].askable)))
+    return [fact for _, fact in near]
 
 
 def _spread_over_passage(facts: Sequence[Fact], wanted: int) -> list[Fact]:
@@ -95,12 +90,13 @@ def _spread_over_passage(facts: Sequence[Fact], wanted: int) -> list[Fact]:
     return [fact for start in range(step) for fact in facts[start::step]]
 
 
-def _ask_seed_question(asked: Fact, helpers: Sequence[Fact]) -> ComposedQuestion[Fact] | None:
+def _ask_seed_question(asked: Fact, near: Sequence[Fact], helpers: int, title: str) -> ComposedQuestion[Fact] | None:
     """A question for one slot of a fact, helped by others where that gives nothing away."""
     key = crc32(asked.sentence.encode())
     # An even clause number keeps the topic's own name in a seed.
-    wording = QuestionWording(phrase=key, frame=0, clause=key >> 8 << 1)
-    for clues in (helpers, ()):
+    wording = QuestionWording(phrase=key, frame=key // 7, clause=key >> 8 << 1, title=title)
+    # It takes two to identify a module by its parts, even where one helper would do.
+    for clues in (near[:helpers], near[:MOST_HELPERS], near[: helpers - 1], ()):
         for slot in asked.askable:
             if question := ask_fact(asked, slot, clues, wording):
                 return question
@@ -141,26 +137,41 @@ def extract_from_facts(question: str, answer: str, claimed: Sequence[str], index
     """The facts the question rests on, the one with the answer first; None where none fits."""
     said = spaced_words(question)
     known = [fact for point in claimed if (fact := read_fact(point)) is not None]
-    used = [fact for fact in known if _question_uses_fact(fact, said, answer, known)]
+    used = [fact for fact in known if _question_uses_fact(fact, question, said, answer, known)]
     if not used:
-        used = [fact for fact in index.items.values() if _question_uses_fact(fact, said, answer, ())]
+        used = [fact for fact in index.items.values() if _question_uses_fact(fact, question, said, answer, ())]
     asked = next((fact for fact in used if answer in fact.content), None)
     if asked is None:
         return None
-    points = dict.fromkeys([asked, *used])
-    if len(points) < FEWEST_POINTS:
-        linked = index.linked_facts(asked)
-        near = [f for far, f in linked if far <= Distance.SIBLINGS and f not in points]
-        points |= dict.fromkeys(near[: FEWEST_POINTS - len(points)])
-    return _fact_extraction(ComposedQuestion(question, answer, tuple(points)[:MOST_POINTS]))
+    points = tuple(dict.fromkeys([asked, *used]))[:MOST_POINTS]
+    return _fact_extraction(ComposedQuestion(question, answer, points), index.titles.get(asked.point, ""))
 
 
-def _question_uses_fact(fact: Fact, said: str, answer: str, known: Iterable[Fact]) -> bool:
-    """Does the question say what the fact says? One part may stand in another fact."""
-    missing = [part for part in fact.content if part != answer and spaced_words(part) not in said]
-    if len(missing) <= 1:
-        return not missing or any(missing[0] in o.content for o in known if o is not fact)
-    return False
+def _question_uses_fact(fact: Fact, question: str, said: str, answer: str, known: Sequence[Fact]) -> bool:
+    """Does the question say what the fact says?
+
+    It may call things by their last names. Beside other known facts, one part may stand in another of them: a class
+    that is identified and not named is the one that their topics stand in.
+    """
+    missing = [
+        text
+        for slot, text in fact.slots.items()
+        if text in fact.content and text != answer and not _is_said(slot, text, question, said)
+    ]
+    others = [other for other in known if other is not fact]
+    return not missing or (
+        len(missing) == 1
+        and any(missing[0] in other.content or is_part_of(other.topic, missing[0]) for other in others)
+    )
+
+
+def _is_said(slot: str, text: str, question: str, said: str) -> bool:
+    """Do a slot's words stand in the question, or the last parts of a name, or signs where there are no words?"""
+    words = spaced_words(text)
+    if words in said and words.strip():
+        return True
+    parts = text.split(".") if slot in FULL_NAMES else []
+    return any(f"`{'.'.join(parts[place:])}`" in question for place in range(1, len(parts))) or f"`{text}`" in question
 
 
 def extract_from_statements(
@@ -200,22 +211,28 @@ def _write_extraction(entities: list[str], points: list[str], logic: str) -> Jso
     return {"topic_entities": entities, "knowledge_points": points, "logic": logic}
 
 
-def _fact_extraction(question: ComposedQuestion[Fact]) -> JsonObject:
-    """Entities are the topics; facts of one topic form a chain, and all chains lead to the asked
-    fact and to the answer.
-    """
+def _fact_extraction(question: ComposedQuestion[Fact], title: str) -> JsonObject:
+    """Entities are the topics; each clue leads to what it identifies, and that to the asked fact and to the answer."""
     asked, *clues = question.items
     topics = dict.fromkeys(fact.topic for fact in question.items)
     entities = [topic for topic in topics if topic != question.answer]
-    chains: dict[str, list[str]] = {}
-    for number, clue in enumerate(clues):
-        own = clue.topic == asked.topic
-        chains.setdefault(str(number) if own else clue.topic, []).append(clue.point)
     return _write_extraction(
         entities or [parent_name(question.answer) or "builtins"],
         [fact.point for fact in question.items],
-        write_chains(list(chains.values()), asked.point, question.answer),
+        _write_fact_logic(asked, clues, question.answer, title),
     )
+
+
+def _write_fact_logic(asked: Fact, clues: Sequence[Fact], answer: str, title: str) -> str:
+    links = link_clues(asked, clues, title)
+    if links is None:
+        return write_chains([[clue.point] for clue in clues], asked.point, answer)
+    # Where the topic is asked for, no clue leads to its name: they bear on what is asked.
+    named = [f"`{asked.topic}`"] if asked.topic != answer else []
+    chains = [[clue.point, *named] for clue in links.topic_clues]
+    home = f"the {links.home_noun} `{links.home}`"
+    chains += [[clue.point, home, *named] for clue in links.home_clues]
+    return write_chains(chains, asked.point, answer)
 
 
 def _statement_extraction(question: ComposedQuestion[PassageStatement]) -> JsonObject:
@@ -253,11 +270,11 @@ def write_chains(chains: Sequence[Sequence[str]], last: str, answer: str) -> str
     """
     labels = list(dict.fromkeys([*(text for chain in chains for text in chain), last]))
     names = {label: f"n{number}" for number, label in enumerate(labels)}
-    ways = [
+    ways = dict.fromkeys(
         f"    {names[one]} --> {names[other]}"
         for chain in chains
         for one, other in zip(chain, [*chain[1:], last], strict=True)
-    ]
+    )
     kind = "flowchart" if any(len(chain) > 1 for chain in chains) else "graph"
     boxes = [f'    {names[label]}["{label.translate(MERMAID_CODES)}"]' for label in labels]
     boxes.append(f'    answer["{answer.translate(MERMAID_CODES)}"]')
@@ -267,31 +284,49 @@ def write_chains(chains: Sequence[Sequence[str]], last: str, answer: str) -> str
 # Drafts
 
 
+@dataclass(frozen=True, slots=True)
+class _GroupOption(Generic[ItemT, OptionT]):
+    """What may be asked of an item of a group, and those of the group that may help to ask it."""
+
+    item: ItemT
+    option: OptionT
+    clues: Sequence[ItemT]
+
+
 class _Drafter(ABC, Generic[ItemT, OptionT]):
     """Writes the drafts of one request; facts and statements differ in the abstract methods.
 
-    An option is what may be asked: a fact or statement with its slot or instance.
+    Draft i rests on the knowledge points of `use[i]`. Which of them it asks about is settled by the turn, the number
+    of times that the same was asked for before: the first one is asked about first, then each of the others, and only
+    then any of them in other words. The others are its clues, all of them where that can be; others join them only
+    where there are fewer than two. An option is what may be asked: a fact or statement with its slot or instance.
     """
 
-    most_clues: int
     taken: Container[str] = ()
     """Questions that no draft may repeat."""
 
     def __init__(self, inputs: Inputs, index: PassageIndex[ItemT]) -> None:
         self.inputs = inputs
         self.index = index
-        self.wanted = list(chain.from_iterable(inputs["use"]))
-        self.use, self.avoid = frozenset(self.wanted), frozenset(inputs["avoid"])
+        self.avoid = frozenset(inputs["avoid"])
         # The same draft number from other seeds is another draft.
         self.key = crc32("|".join(seed["question"] for seed in inputs["seeds"]).encode())
 
     @abstractmethod
-    def _list_options(self, focus: ItemT) -> list[OptionT]:
-        """What to ask so that the question rests on `focus`: of itself, or of what is near it."""
+    def _list_options(self, item: ItemT) -> list[OptionT]:
+        """What of an item may be asked for."""
 
     @abstractmethod
-    def _compose_question(self, option: OptionT, focus: ItemT, turn: int) -> ComposedQuestion[ItemT] | None:
-        """Ask with the `turn`-th set of clues and wording; None where that fails the checks."""
+    def _may_be_clue(self, clue: ItemT, option: OptionT) -> bool:
+        """Could this help to ask, by itself, without telling the answer?"""
+
+    @abstractmethod
+    def _linked_items(self, item: ItemT) -> Iterable[ItemT]:
+        """All others that an item may stand with, what is linked most closely first."""
+
+    @abstractmethod
+    def _compose_question(self, option: OptionT, clues: Sequence[ItemT], lap: int) -> ComposedQuestion[ItemT] | None:
+        """The question with these clues, in words of its own each lap; None where that fails the checks."""
 
     @abstractmethod
     def _extract_points(self, question: ComposedQuestion[ItemT]) -> JsonObject: ...
@@ -302,53 +337,81 @@ class _Drafter(ABC, Generic[ItemT, OptionT]):
     def write_drafts(self) -> list[JsonObject]:
         """Up to `drafts` drafts, each with a question of its own."""
         drafts: dict[str, JsonObject] = {}
-        focuses = self._focus_items()[:TRIES_PER_DRAFT]
-        for number in _draft_numbers(self.inputs):
-            # Where one item gives a question that is known already, the next one is asked about.
-            for focus in focuses:
-                question = self._compose_about(focus, number)
-                if question and question.text not in drafts and question.text not in self.taken:
+        groups = list(self._list_groups())
+        for number, group in enumerate(groups):
+            turn = self.inputs["variant"] + groups[:number].count(group)
+            # In place of a draft that failed, another one is asked for.
+            turn += SECOND_TRIES if "failed" in self.inputs else 0
+            for question in self._compose_questions(group, turn):
+                if question.text not in drafts and question.text not in self.taken:
                     drafts[question.text] = self._write_draft(question)
                     break
         return list(drafts.values())
 
-    def _focus_items(self) -> list[ItemT]:
-        """What drafts should be about: items to use, the seeds' own, all others; none to avoid."""
+    def _list_groups(self) -> Iterator[list[ItemT]]:
+        """The items that each draft is to rest on; where it was not said, one of the seeds' own or of all others."""
         items = self.index.items
         claimed = [point for seed in self.inputs["seeds"] for point in seed["knowledge_points"]]
-        others = (point for point in (*claimed, *items) if point not in self.avoid)
-        wanted = dict.fromkeys([*self.wanted, *others])
-        return [items[point] for point in wanted if point in items]
+        free = [p for p in dict.fromkeys([*claimed, *items]) if p in items and p not in self.avoid]
+        for number in range(self.inputs["drafts"]):
+            points = self.inputs["use"][number] if number < len(self.inputs["use"]) else ()
+            group = [items[point] for point in dict.fromkeys(points) if point in items]
+            if not group and free:
+                place = self.inputs["variant"] * self.inputs["drafts"] + number
+                group = [items[free[place % len(free)]]]
+            yield group
 
-    def _compose_about(self, focus: ItemT, number: int) -> ComposedQuestion[ItemT] | None:
-        """The first question about an item from the `number`-th try on, options in turn."""
-        options = self._list_options(focus)
-        for turn in range(number, number + TRIES_PER_DRAFT if options else number):
-            lap, place = divmod(turn, len(options))
-            if question := self._compose_question(options[place], focus, lap):
-                return question
-        return None
+    def _compose_questions(self, group: Sequence[ItemT], turn: int) -> Iterator[ComposedQuestion[ItemT]]:
+        """Sound questions about a group: those that rest on most of it first, those from the `turn`-th on before."""
+        asked = [item for item in group if self._list_options(item)]
+        if group and not asked:
+            # What can only help to ask is held by a question about what it is linked with.
+            near = (item for item in self._linked_items(group[0]) if self._list_options(item))
+            asked = list(islice(near, NEIGHBOURS_ASKED))
+        options = self._list_group_options(asked, group)
+        for size in range(MOST_POINTS - 1, -1, -1):
+            for place in range(turn, turn + len(options)):
+                lap, number = divmod(place, len(options))
+                composed = (
+                    self._compose_question(options[number].option, clues, lap)
+                    for clues in self._list_clues(options[number], size, lap)
+                )
+                if question := next(filter(None, composed), None):
+                    yield question
 
-    def _choose_clues(
-        self, candidates: Sequence[ItemT], strange: Sequence[bool], *, first: ItemT | None, turn: int, key: int
-    ) -> tuple[list[ItemT], int] | None:
-        """The `turn`-th set of clues, and a number that picks the wording; None without any set.
+    def _list_group_options(
+        self, asked: Sequence[ItemT], group: Sequence[ItemT]
+    ) -> list[_GroupOption[ItemT, OptionT]]:
+        """What may be asked, one of each item before a second of any; and which of the group help to ask it."""
+        own = [(item, self._list_options(item)) for item in asked]
+        deepest = max((len(options) for _, options in own), default=0)
+        turns = [(item, options[turn]) for turn in range(deepest) for item, options in own if turn < len(options)]
+        return [
+            _GroupOption(
+                item, option, [each for each in group if each is not item and self._may_be_clue(each, option)]
+            )
+            for item, option in turns
+        ]
 
-        Sets with the fewest `strange` clues (not asked to be used) come first; within those of
-        equally many `key` and the turn pick, so that sets that resemble each other do not follow
-        each other. With `first`, every set holds it; it must be the first candidate.
-        """
-        if first is not None and first not in candidates:
-            return None
-        tiers = _list_clue_tiers(tuple(strange), first is not None, self.most_clues)
-        ends = list(accumulate(map(len, tiers)))
-        if not ends:
-            return None
-        lap, rank = divmod(turn, ends[-1])
-        tier = tiers[bisect_right(ends, rank)]
-        place = (turn * KNUTH + key) % len(tier)
-        # Once all sets are used up, the next lap brings the same ones in other words.
-        return [candidates[number] for number in tier[place]], lap + place + key
+    def _list_clues(self, asked: _GroupOption[ItemT, OptionT], size: int, lap: int) -> Iterator[Sequence[ItemT]]:
+        """Sets of clues with `size` of the group's; what two need from outside it changes with the lap."""
+        own = asked.clues
+        if size >= FEWEST_CLUES or size > len(own):
+            yield from combinations(own, size)
+            return
+        near = [
+            each
+            for each in self._linked_items(asked.item)
+            if each not in own and self._may_be_clue(each, asked.option)
+        ]
+        near.sort(key=lambda each: each.point in self.avoid)
+        joining = list(combinations(near[:CLUES_CONSIDERED], FEWEST_CLUES - size))
+        start = lap % len(joining) if joining else 0
+        joining = [*joining[start:], *joining[:start]]
+        joining.sort(key=lambda clues: sum(each.point in self.avoid for each in clues))
+        for more in joining:
+            for kept in combinations(own, size):
+                yield [*kept, *more]
 
     def _write_draft(self, question: ComposedQuestion[ItemT]) -> JsonObject:
         asked = question.items[0]
@@ -361,115 +424,48 @@ class _Drafter(ABC, Generic[ItemT, OptionT]):
         }
 
 
-def _draft_numbers(inputs: Inputs) -> range:
-    # In place of drafts that failed, others are asked for.
-    first = inputs["variant"] * inputs["drafts"] + (SECOND_TRIES if "failed" in inputs else 0)
-    return range(first, first + inputs["drafts"])
-
-
-@lru_cache(4096)
-def _list_clue_tiers(strange: tuple[bool, ...], with_first: bool, most: int) -> tuple[tuple[ClueSet, ...], ...]:
-    """The sets of clues, those with the fewest strange ones first, in tiers of equals."""
-    by_number: dict[int, list[ClueSet]] = {}
-    for each in _list_clue_sets(len(strange), with_first, most):
-        by_number.setdefault(sum(strange[i] for i in each), []).append(each)
-    return tuple(tuple(by_number[number]) for number in sorted(by_number))
-
-
-@lru_cache(64)
-def _list_clue_sets(candidates: int, with_first: bool, most: int) -> tuple[ClueSet, ...]:
-    """Every set of clues by their numbers, small ones before; maybe only those with the first."""
-    return tuple(
-        each
-        for size in range(FEWEST_CLUES, most + 1)
-        for each in combinations(range(candidates), size)
-        if each[0] == 0 or not with_first
-    )
-
-
 class FactDrafter(_Drafter[Fact, tuple[Fact, str]]):
-    """Drafts that recombine facts."""
+    """Drafts that recombine facts.
+
+    Facts can join one question where (the strongest link first) they are about one topic; about the class or module
+    that the topic stands in; about a part of the topic, as a method of the class that is asked about; where one names
+    the other's topic or the class it stands in, as a base class; or about other parts of that class, or of the module,
+    which then identify it in the place of its name: one of them by its documentation, or two of them together.
+    """
 
     index: FactIndex
-    most_clues = 4
 
     def __init__(self, inputs: Inputs, index: FactIndex) -> None:
         super().__init__(inputs, index)
         self.taken = frozenset(seed["question"] for seed in inputs["seeds"])
 
-    def _list_options(self, focus: Fact) -> list[tuple[Fact, str]]:
-        """The slots of `focus`, and of near facts that it is a clue to the first one each.
+    def _list_options(self, item: Fact) -> list[tuple[Fact, str]]:
+        return [(item, slot) for slot in item.askable]
 
-        Facts to use are preferred: another one is asked about only where nothing else can be.
-        """
-        askable = [
-            fact
-            for _, fact in self.index.linked_facts(focus)
-            if fact.askable and fact.slots[fact.askable[0]] not in focus.content
-        ]
-        near = [fact for fact in askable if fact.point in self.use]
-        if not near and not focus.askable:
-            near = askable
-        own = [(focus, slot) for slot in focus.askable]
-        return own + [(fact, fact.askable[0]) for fact in near[:NEIGHBOURS_ASKED]]
-
-    def _compose_question(self, option: tuple[Fact, str], focus: Fact, turn: int) -> ComposedQuestion[Fact] | None:
+    def _may_be_clue(self, clue: Fact, option: tuple[Fact, str]) -> bool:
         asked, slot = option
-        clues = self._clue_candidates(asked, slot, focus)
-        strange = [clue is not focus and clue.point not in self.use for clue in clues]
-        key = crc32(slot.encode(), crc32(asked.sentence.encode(), self.key))
-        first = None if focus is asked else focus
-        choice = self._choose_clues(clues, strange, first=first, turn=turn, key=key)
-        if choice is None:
-            return None
-        chosen, number = choice
+        # Where the topic itself is asked for, its own facts tell of it without its name.
+        told = [part for part in clue.content if part != asked.topic or clue.topic != asked.topic]
+        return asked.slots[slot] not in told and may_link(asked, clue, self._title(asked))
+
+    def _linked_items(self, item: Fact) -> Iterable[Fact]:
+        return (fact for _, fact in self.index.linked_facts(item))
+
+    def _title(self, fact: Fact) -> str:
+        return self.index.titles[fact.point]
+
+    def _compose_question(
+        self, option: tuple[Fact, str], clues: Sequence[Fact], lap: int
+    ) -> ComposedQuestion[Fact] | None:
+        asked, slot = option
+        number = crc32(slot.encode(), crc32(asked.sentence.encode(), self.key)) + lap
         # Divided so that phrase, frame and clause do not change in step.
-        wording = QuestionWording(
-            phrase=number,
-            frame=number // 7,
-            clause=number // 3,
-            title=self.index.titles[asked.point],
-            rival=self._lookalike_topic(asked, slot),
-        )
-        question = ask_fact(asked, slot, chosen, wording)
+        wording = QuestionWording(phrase=number, frame=number // 7, clause=number // 3, title=self._title(asked))
+        question = ask_fact(asked, slot, clues, wording)
         return question if question and len(question.text) <= MAX_QUESTION else None
 
-    def _clue_candidates(self, asked: Fact, slot: str, focus: Fact) -> list[Fact]:
-        """Facts that help to ask and do not hold the answer: `focus`, those to use, the nearest.
-
-        Of those that share no more than the document with the asked one, only a few; of those to
-        avoid, none unless there is nothing else.
-        """
-        answer = asked.slots[slot]
-        ranks: list[tuple[int, Fact]] = []
-        far = 0
-        for distance, fact in self.index.linked_facts(asked):
-            if answer in fact.content:
-                continue
-            if distance == Distance.SAME_TITLE and fact is not focus:
-                far += 1
-                if far > MOST_FAR or fact.point not in self.use:
-                    continue
-            ranks.append((self._clue_rank(fact, focus), fact))
-        ranks.sort(key=lambda pair: pair[0])
-        welcome = sum(rank < AVOIDED for rank, _ in ranks)
-        return [fact for _, fact in ranks[: min(max(welcome, FEWEST_CLUES), FACT_CANDIDATES)]]
-
-    def _clue_rank(self, fact: Fact, focus: Fact) -> int:
-        if fact is focus:
-            return 0
-        if fact.point in self.avoid:
-            return AVOIDED
-        return 1 if fact.point in self.use else 2
-
-    def _lookalike_topic(self, asked: Fact, slot: str) -> str:
-        """A sibling of the topic for which the same question has another answer; or empty."""
-        rivals = self.index.rival_facts(asked, slot)
-        siblings = (rival.topic for rival in rivals if rival.parent == asked.parent)
-        return next((topic for topic in siblings if topic != asked.topic), "")
-
     def _extract_points(self, question: ComposedQuestion[Fact]) -> JsonObject:
-        return _fact_extraction(question)
+        return _fact_extraction(question, self._title(question.items[0]))
 
     def _list_distractors(self, question: ComposedQuestion[Fact]) -> list[str]:
         asked = question.items[0]
@@ -484,40 +480,26 @@ class StatementDrafter(_Drafter[PassageStatement, tuple[PassageStatement, Instan
     """Drafts that ask for an instance, with other statements as clues."""
 
     index: StatementIndex
-    most_clues = 3
 
-    def _list_options(self, focus: PassageStatement) -> list[tuple[PassageStatement, Instance]]:
-        near = self.index.linked_statements(focus)[:NEIGHBOURS_ASKED]
-        return [option for each in (focus, *near) for option in _askable_instances(each)]
+    def _list_options(self, item: PassageStatement) -> list[tuple[PassageStatement, Instance]]:
+        return _askable_instances(item)
+
+    def _may_be_clue(self, clue: PassageStatement, option: tuple[PassageStatement, Instance]) -> bool:
+        return option[1].text not in clue.sentence
+
+    def _linked_items(self, item: PassageStatement) -> Iterable[PassageStatement]:
+        return self.index.linked_statements(item)
 
     def _compose_question(
-        self, option: tuple[PassageStatement, Instance], focus: PassageStatement, turn: int
+        self, option: tuple[PassageStatement, Instance], clues: Sequence[PassageStatement], lap: int
     ) -> ComposedQuestion[PassageStatement] | None:
-        """Ask for an instance; clues that are too long together are left out from the last on."""
         asked, instance = option
-        clues = self._clue_candidates(asked, instance, focus)
-        strange = [False] * len(clues)
-        first = None if focus is asked else focus
-        choice = self._choose_clues(clues, strange, first=first, turn=turn, key=self.key)
-        if choice is None:
+        if len(asked.sentence) + sum(len(clue.gist) for clue in clues) > LONGEST_CLUES:
             return None
-        chosen, number = choice
-        while len(asked.sentence) + sum(len(clue.gist) for clue in chosen) > LONGEST_CLUES:
-            if len(chosen) <= FEWEST_CLUES:
-                return None
-            chosen.pop()
+        number = crc32(instance.text.encode(), crc32(asked.sentence.encode(), self.key)) + lap
         wording = QuestionWording(phrase=number, frame=number, clause=number // 3)
-        question = ask_instance(asked, instance, chosen, wording)
+        question = ask_instance(asked, instance, clues, wording)
         return question if _is_sound_question(question) else None
-
-    def _clue_candidates(
-        self, asked: PassageStatement, instance: Instance, focus: PassageStatement
-    ) -> list[PassageStatement]:
-        """Statements that may help to ask and do not tell the answer, the most wanted first."""
-        linked = self.index.linked_statements(asked)
-        silent = [clue for clue in linked if instance.text not in clue.sentence]
-        silent.sort(key=lambda c: (c is not focus, c.point in self.avoid, c.point not in self.use))
-        return silent[:STATEMENT_CANDIDATES]
 
     def _extract_points(self, question: ComposedQuestion[PassageStatement]) -> JsonObject:
         return _statement_extraction(question)

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from typing import Generic
 
 from kdos.rules.instances import Instance
-from kdos.rules.passage_index import Fact, ItemT, PassageStatement, spaced_words, strip_full_stop
+from kdos.rules.links import ClueLinks, link_clues, names_object
+from kdos.rules.passage_index import Fact, ItemT, PassageStatement, parent_name, spaced_words, strip_full_stop
 from kdos.rules.relations import ORDINALS, quote_code_slots
 
 REPEATED_NOUN = re.compile(r"\bthe (?:class|enumeration|module|constant|class attribute|attribute) the ")
@@ -28,6 +29,8 @@ STATEMENT_OPENER = re.compile(
     r"Its|Their|This|That|These|Those|There|However|Some|Many|Most|Such|Several|Each|Both|All|One|"
     r"Two|Three|Who|What|Which|How|Whom|Along|Using|Other|Another|Today|Later|Early|Also|Then|Thus|Only|Not|No)\b"
 )
+FULL_NAMES = frozenset({"owner", "class"})
+"""Slots that hold the full name of a thing, which may be called by its last name in the class or module it is in."""
 FRONTED = re.compile(r"(In|On|By|Since|After|Before|During|From|Until|At|Throughout) (?:the )?$")
 # What an answer may be given away by, where it is a number or a rank.
 NUMBER_WORDS = (
@@ -50,14 +53,13 @@ class ComposedQuestion(Generic[ItemT]):
 class QuestionWording:
     """Which of its possible forms a question takes: any numbers, taken modulo what there is.
 
-    `title` is the module it is all about, `rival` a name that the topic might be mistaken for; either may be empty.
+    `title` is the module that the passage of the asked fact is about; it may be empty.
     """
 
     phrase: int = 0
     frame: int = 0
     clause: int = 0
     title: str = ""
-    rival: str = ""
 
 
 def _join_with_and(parts: Sequence[str]) -> str:
@@ -84,28 +86,36 @@ def _capitalise(text: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _FactPlan:
-    """A question before it is put into words: what is asked, and the clues by what they are about.
+    """A question before it is put into words: what is asked, and its clues by what they identify.
 
-    `own` clues are about the topic, `others` are not. `place` says which parameter is meant, and
-    `trait` which topic, where these are not called by their names.
+    `place` says which parameter is meant, and `trait` or `kind` which topic, where these are not called by their full
+    names; none of them is among `clues`, which tell of the topic. `home` is the class or module that the topic is
+    called a part of, and `home_mention` has what the other clues say of it; both are empty where there are none.
     """
 
     asked: Fact
     slot: str
-    own: Sequence[Fact]
-    others: Sequence[Fact]
+    clues: Sequence[Fact]
+    home: str
+    home_mention: str
     place: Fact | None = None
     trait: Fact | None = None
+    kind: Fact | None = None
 
 
 def ask_fact(asked: Fact, slot: str, clues: Sequence[Fact], wording: QuestionWording) -> ComposedQuestion[Fact] | None:
-    """The question for one slot of a fact, with clues; None where it would hold the answer."""
+    """The question for one slot of a fact; None where it would hold the answer or a clue would identify nothing."""
     answer = asked.slots[slot]
     plan = _plan_question(asked, slot, clues, wording)
-    frames = TOPIC_FRAMES if slot == asked.relation.topic else FACT_FRAMES
-    if plan.trait is not None:
+    if plan is None:
+        return None
+    if plan.home:
+        frames = HOME_FRAMES
+    elif slot == asked.relation.topic:
+        frames = TOPIC_FRAMES
+    else:
         # A topic known by its documentation alone needs its clues right beside it.
-        frames = (_with_relative_clauses,)
+        frames = FACT_FRAMES[:1] if plan.trait else FACT_FRAMES
     text = frames[wording.frame % len(frames)](plan, wording)
     return None if _text_gives_away(text, answer) else ComposedQuestion(text, answer, (asked, *clues))
 
@@ -121,18 +131,24 @@ def _text_gives_away(text: str, answer: str) -> bool:
     return any(spaced_words(dress) in words for dress in dresses)
 
 
-def _plan_question(asked: Fact, slot: str, clues: Sequence[Fact], wording: QuestionWording) -> _FactPlan:
-    """Sort the clues, and let one of them stand for a name every other time."""
-    own = [clue for clue in clues if clue.topic == asked.topic]
-    others = [clue for clue in clues if clue.topic != asked.topic]
-    place = trait = None
-    # A clue that is a name's place or trait is spent on it: it is told no second time.
-    if slot != asked.relation.topic and wording.clause % 2:
-        place = next((c for c in own if _tells_place(c, asked, slot)), None)
-        trait = next((c for c in own if c.relation.name == "documentation"), None)
-        trait = None if place or others else trait
-    own = [clue for clue in own if clue is not place and clue is not trait]
-    return _FactPlan(asked, slot, own, others, place, trait)
+def _plan_question(asked: Fact, slot: str, clues: Sequence[Fact], wording: QuestionWording) -> _FactPlan | None:
+    """Sort the clues by what they identify, and let one of them stand for a name every other time."""
+    links = link_clues(asked, clues, wording.title)
+    if links is None:
+        return None
+    told = list(links.topic_clues)
+    place = trait = kind = None
+    # A clue that is a name's place, trait or kind is spent on it: it is told no second time.
+    if slot != asked.relation.topic:
+        own = [clue for clue in told if clue.topic == asked.topic]
+        if wording.clause % 2:
+            place = next((c for c in own if _tells_place(c, asked, slot)), None)
+            trait = next((c for c in own if c.relation.name == "documentation"), None)
+            trait = None if place or links.home else trait
+        kind = None if trait else next((c for c in own if c.relation.nameless), None)
+    told = [clue for clue in told if clue not in (place, trait, kind)]
+    mention = _mention_home(links, wording) if links.home else ""
+    return None if mention is None else _FactPlan(asked, slot, told, links.home, mention, place, trait, kind)
 
 
 def _tells_place(clue: Fact, asked: Fact, slot: str) -> bool:
@@ -145,73 +161,97 @@ def _tells_place(clue: Fact, asked: Fact, slot: str) -> bool:
     )
 
 
+def _mention_home(links: ClueLinks, wording: QuestionWording) -> str | None:
+    """The class or module by what the clues say of it, without its name where they identify it; None if they fail."""
+    kind = next((clue for clue in links.home_clues if clue.topic == links.home and clue.relation.nameless), None)
+    clauses = [
+        _describing_clause(clue, links.home, wording, i) for i, clue in enumerate(links.home_clues) if clue is not kind
+    ]
+    noun, text = links.home_noun, _join_with_and(clauses)
+    module = f" of the module `{kind.slots['module']}`" if kind else ""
+    if links.can_hide_home and not re.search(rf"`{re.escape(links.home)}[.`]", text):
+        return f"the {noun}{module} {text}"
+    if links.must_hide_home:
+        return None
+    name = _last_name(links.home) if kind else links.home
+    return f"the {noun} `{name}`{module}" + (f", {text}," if text else "")
+
+
 def _with_relative_clauses(plan: _FactPlan, wording: QuestionWording) -> str:
-    """Own clues as relative clauses: "What is X, which ... and whose ...?"; others before."""
-    name = _topic_mention(plan, wording) + _relative_clauses(plan.own, wording)
-    return _in_setting(plan.others, _bare_question(plan, name, wording), wording)
+    """Clues as relative clauses: "What is X, which ... and whose ...?"."""
+    name = _topic_mention(plan) + _relative_clauses(plan, wording)
+    return _bare_question(plan, name, wording)
 
 
-def _clues_first(plan: _FactPlan, wording: QuestionWording) -> str:
-    """All clues before the question: "Given that ... and that ..., what is X?"."""
-    question = _bare_question(plan, _topic_mention(plan, wording), wording)
-    return _after_clues([*plan.others, *plan.own], question, wording)
-
-
-def _clues_as_sentences(plan: _FactPlan, wording: QuestionWording) -> str:
-    name = _topic_mention(plan, wording)
-    parts = [clue.sentence for clue in plan.others]
-    if plan.asked.relation.topic != "owner":
-        parts += [clue.sentence for clue in plan.own]
-    elif plan.own:
-        parts.append(f"Consider `{plan.asked.topic}`: {_main_clauses(plan.own, wording)}.")
-    return " ".join([*parts, _bare_question(plan, name, wording)])
-
-
-def _clues_last(plan: _FactPlan, wording: QuestionWording) -> str:
-    """The question first: "What is X, given that ... and that ...?"."""
-    question = _bare_question(plan, _topic_mention(plan, wording), wording)
-    clues = [*plan.own, *plan.others]
-    if not clues:
-        return question
-    return f"{question[:-1]}, {_opening_word(wording).lower()} {_that_facts(clues)}?"
+def _topic_considered(plan: _FactPlan, wording: QuestionWording) -> str:
+    """The topic with its clues first, then the question: "Take X, which ...: what is X?"."""
+    if not plan.clues:
+        return _bare_question(plan, _topic_mention(plan), wording)
+    lead = ("Consider", "Take", "Think of")[wording.clause // 2 % 3]
+    topic = f"{lead} {_topic_mention(plan)}{_relative_clauses(plan, wording)}".removesuffix(",")
+    return f"{topic}. {_bare_question(plan, _topic_mention(plan), wording)}"
 
 
 def _which_topic(plan: _FactPlan, wording: QuestionWording) -> str:
     """Asked for the topic itself: "Which function, which ... and whose ..., is ...?"."""
-    noun = plan.asked.slots["noun"] + _relative_clauses(plan.own, wording)
-    return _in_setting(plan.others, _bare_question(plan, noun, wording), wording)
+    noun = plan.asked.slots["noun"] + _relative_clauses(plan, wording)
+    return _bare_question(plan, noun, wording)
 
 
 def _which_topic_of_these(plan: _FactPlan, wording: QuestionWording) -> str:
     noun = plan.asked.slots["noun"]
     question = _bare_question(plan, noun, wording)
-    if plan.own:
-        article = "an" if noun[0] in "aeiou" else "a"
-        clauses = _main_clauses(plan.own, wording)
-        question = f"Consider {article} {noun} of which this is known: {clauses}. {question}"
-    return " ".join([*(clue.sentence for clue in plan.others), question])
+    if not plan.clues:
+        return question
+    article = "an" if noun[0] in "aeiou" else "a"
+    clauses = _relative_clauses(plan, wording).strip(", ")
+    return f"There is {article} {noun} {clauses}. {question}"
 
 
-FACT_FRAMES: tuple[Callable[[_FactPlan, QuestionWording], str], ...] = (
+def _in_home(plan: _FactPlan, wording: QuestionWording) -> str:
+    """ "In the class whose ... and in which ..., question?"."""
+    question = _uncapitalise(_question_in_home(plan, wording), FACT_OPENER)
+    return f"In {plan.home_mention.removesuffix(',')}, {question}"
+
+
+def _home_considered(plan: _FactPlan, wording: QuestionWording) -> str:
+    lead = ("Consider", "Take", "Think of")[wording.clause // 2 % 3]
+    question = _uncapitalise(_question_in_home(plan, wording), FACT_OPENER)
+    return f"{lead} {plan.home_mention.removesuffix(',')}. In it, {question}"
+
+
+def _asked_in_home(plan: _FactPlan, wording: QuestionWording) -> str:
+    """ "Question in the class whose ... and in which ...?"."""
+    return f"{_question_in_home(plan, wording)[:-1]} in {plan.home_mention.removesuffix(',')}?"
+
+
+def _question_in_home(plan: _FactPlan, wording: QuestionWording) -> str:
+    if plan.slot == plan.asked.relation.topic:
+        return _which_topic(plan, wording)
+    return _with_relative_clauses(plan, wording)
+
+
+PlanFrame = Callable[[_FactPlan, QuestionWording], str]
+FACT_FRAMES: tuple[PlanFrame, ...] = (
     _with_relative_clauses,
-    _clues_first,
-    _clues_as_sentences,
-    _clues_last,
+    _topic_considered,
     _with_relative_clauses,  # twice: it reads best
 )
-TOPIC_FRAMES = (_which_topic, _which_topic_of_these)
+TOPIC_FRAMES: tuple[PlanFrame, ...] = (_which_topic, _which_topic_of_these)
+HOME_FRAMES: tuple[PlanFrame, ...] = (_in_home, _home_considered, _asked_in_home)
 
 
-def _topic_mention(plan: _FactPlan, wording: QuestionWording) -> str:
-    """The topic by its name, or by what its documentation alone says."""
+def _topic_mention(plan: _FactPlan) -> str:
+    """The topic by its name, in its home or module by its last part, or by what its documentation alone says."""
     if plan.trait is not None:
         noun, sentence = plan.trait.slots["noun"], plan.trait.slots["sentence"]
         return f"the {noun} whose documentation says “{sentence}”"
+    if plan.kind is not None:
+        noun, module = plan.kind.slots["noun"], plan.kind.slots["module"]
+        name = f"the {noun} `{_last_name(plan.asked.topic)}`"
+        return name if plan.home else f"{name} of the module `{module}`"
     slot = plan.asked.relation.topic
-    name = quote_code_slots({slot: plan.asked.topic})[slot]
-    if wording.rival and wording.phrase % 4 == 1:
-        return f"{name} (not to be confused with {quote_code_slots({slot: wording.rival})[slot]})"
-    return name
+    return quote_code_slots({slot: plan.asked.topic.removeprefix(f"{plan.home}.")})[slot]
 
 
 def _bare_question(plan: _FactPlan, name: str, wording: QuestionWording) -> str:
@@ -229,53 +269,36 @@ def _bare_question(plan: _FactPlan, name: str, wording: QuestionWording) -> str:
     return REPEATED_NOUN.sub("the ", text).replace(",?", "?").replace(",,", ",")
 
 
-def _in_setting(others: Sequence[Fact], question: str, wording: QuestionWording) -> str:
-    """The question in a place that is known for other facts: "In the module M, in which ..., "."""
-    if others and wording.title and wording.clause % 3 and others[0].relation.topic == "owner":
-        setting = _join_with_and([f"in which {_fact_clause(clue)}" for clue in others])
-        asked = _uncapitalise(question, FACT_OPENER)
-        return f"In the module `{wording.title}`, {setting}, {asked}"
-    return _after_clues(others, question, wording)
-
-
-def _after_clues(clues: Sequence[Fact], question: str, wording: QuestionWording) -> str:
-    """ "Given that ... and that ..., question?"."""
-    if not clues:
-        return question
-    return f"{_opening_word(wording)} {_that_facts(clues)}, {_uncapitalise(question, FACT_OPENER)}"
-
-
-def _opening_word(wording: QuestionWording) -> str:
-    return ("Given", "Knowing", "Provided", "Considering")[wording.clause // 2 % 4]
-
-
-def _that_facts(clues: Sequence[Fact]) -> str:
-    return _join_that_clauses([_fact_clause(clue) for clue in clues])
-
-
-def _fact_clause(clue: Fact) -> str:
-    """A clue's sentence without its full stop, to go on after "that"."""
-    return _uncapitalise(clue.sentence.removesuffix("."), FACT_OPENER)
-
-
-def _relative_clauses(clues: Sequence[Fact], wording: QuestionWording) -> str:
-    """Clues as relative clauses between commas: ", which ... and whose ...,"."""
-    parts = [_topic_clause(clue, wording, i) for i, clue in enumerate(clues)]
-    text = _join_with_and(["whose " + p[6:] if p.startswith("{its} ") else f"which {p}" for p in parts])
+def _relative_clauses(plan: _FactPlan, wording: QuestionWording) -> str:
+    """What the clues say of the topic as relative clauses between commas: ", which ... and whose ...,"."""
+    clauses = [_describing_clause(clue, plan.asked.topic, wording, i, plan.home) for i, clue in enumerate(plan.clues)]
+    text = _join_with_and(clauses)
     return f", {text}," if text else ""
 
 
-def _main_clauses(clues: Sequence[Fact], wording: QuestionWording) -> str:
-    """Clues as main clauses: "it ... and its ..."."""
-    parts = [_topic_clause(clue, wording, i) for i, clue in enumerate(clues)]
-    return _join_with_and(["its " + p[6:] if p.startswith("{its} ") else f"it {p}" for p in parts])
+def _describing_clause(clue: Fact, name: str, wording: QuestionWording, number: int, home: str = "") -> str:
+    """What a clue says of the object of a name, as a relative clause, in which names leave `home` or that one out."""
+    slots = quote_code_slots({slot: _name_within(slot, text, home or name) for slot, text in clue.slots.items()})
+    if clue.topic == name:
+        forms = (clue.relation.nameless,) if home and clue.relation.nameless else clue.relation.clauses
+        text = forms[(wording.clause + number) % len(forms)].format_map(slots | {"its": "{its}"})
+        return "whose " + text[6:] if text.startswith("{its} ") else f"which {text}"
+    if names_object(clue, name):
+        return clue.relation.object_clause.format_map(slots)
+    if clue.relation.nameless:
+        return f"in which {slots['owner']} {clue.relation.nameless.format_map(slots)}"
+    sentence = clue.relation.sentence.format_map(slots).removesuffix(".")
+    return f"in which {_uncapitalise(sentence, FACT_OPENER)}"
 
 
-def _topic_clause(clue: Fact, wording: QuestionWording, number: int) -> str:
-    """One of a clue's clauses about its topic, {its} still in place."""
-    forms = clue.relation.clauses
-    form = forms[(wording.clause + number) % len(forms)]
-    return form.format_map(quote_code_slots(clue.slots) | {"its": "{its}"})
+def _name_within(slot: str, text: str, home: str) -> str:
+    """A slot's text without the home before it, where it names what stands there: of another thing, right there."""
+    inside = slot == "owner" or (slot in FULL_NAMES and parent_name(text) == home)
+    return text.removeprefix(f"{home}.") if inside else text
+
+
+def _last_name(name: str) -> str:
+    return name.rpartition(".")[2]
 
 
 # Statements

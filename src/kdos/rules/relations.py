@@ -53,6 +53,9 @@ class Relation:
     already named: a verb phrase ("has 3 members"), or one that starts with {its}. `asks` gives, for
     each slot that may be asked for, ways to ask: {topic} is where the topic is mentioned, or what
     it is where it is asked for; {the_parameter} a parameter by its name or its place.
+    `object_clause` says the fact of what stands in its `object_slot`, where that names a thing of
+    its own: "which is the only base class of {owner}". `nameless` is the clause that does not name
+    the module.
     """
 
     name: str
@@ -60,6 +63,9 @@ class Relation:
     clauses: tuple[str, ...]
     asks: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
     topic: str = "owner"
+    object_slot: str = ""
+    object_clause: str = ""
+    nameless: str = ""
 
     @cached_property
     def opening(self) -> str:
@@ -93,13 +99,15 @@ def quote_code_slots(slots: Mapping[str, str]) -> dict[str, str]:
     return {slot: f"`{text}`" if slot in CODE_SLOTS else text for slot, text in slots.items()}
 
 
-def _triple_relation(name: str, sentence: str, *asks: str, clause: str = "") -> Relation:
+def _triple_relation(name: str, sentence: str, *asks: str, object_clause: str, clause: str = "") -> Relation:
     """A relation of a `subject`, which is its topic, and an `object`, which may be asked for.
 
     Its clause is the sentence without the subject it begins with, where no other is given.
     """
     clause = clause or sentence.removeprefix("{subject} ").removesuffix(".")
-    return Relation(name, sentence, (clause,), {"object": asks}, topic="subject")
+    return Relation(
+        name, sentence, (clause,), {"object": asks}, topic="subject", object_slot="object", object_clause=object_clause
+    )
 
 
 # The table is laid out by hand, as many wordings a line as fit.
@@ -107,7 +115,8 @@ def _triple_relation(name: str, sentence: str, *asks: str, clause: str = "") -> 
 PYTHON_RELATIONS = (
     # What an object is and where it stands; what is not asked for, the other slots do not settle.
     Relation("kind", "{owner} is a{n} {noun} of the module {module}.",
-        ("is a{n} {noun} of the module {module}", "belongs to the module {module}")),
+        ("is a{n} {noun} of the module {module}", "belongs to the module {module}"),
+        nameless="is a{n} {noun}"),
     Relation("defines", "The class {owner} defines the {noun} {member}.",
         ("defines the {noun} {member}", "has a {noun} named {member} of its own")),
     Relation("method kind", "The method {owner} is a {kind}.",
@@ -204,14 +213,16 @@ PYTHON_RELATIONS = (
             "From which class is {topic} directly derived?",
             "Which class is the only direct base of {topic}?",
             "Which class does {topic} directly inherit from?",
-            "{topic} is a direct subclass of which class?")}),
+            "{topic} is a direct subclass of which class?")},
+        object_slot="class", object_clause="which is the only base class of {owner}"),
     Relation("base in order", "The {ordinal} base class of {owner} is {class}.",
         ("{its} {ordinal} base class is {class}", "lists {class} {ordinal} among its base classes"),
         {"class": (
             "What is the {ordinal} base class of {topic}?",
             "Which class comes {ordinal} among the base classes of {topic}?",
             "Which class stands {ordinal} in the list of bases of {topic}?",
-            "Among the direct bases of {topic}, which class is the {ordinal}?")}),
+            "Among the direct bases of {topic}, which class is the {ordinal}?")},
+        object_slot="class", object_clause="which is the {ordinal} base class of {owner}"),
     Relation("method count", "The class {owner} itself defines {count} public method{s}.",
         ("itself defines {count} public method{s}", "has {count} public method{s} of its own"),
         {"count": (
@@ -287,7 +298,7 @@ PYTHON_RELATIONS = (
             "The words “{sentence}” stand in the documentation of which {topic}?",
             "“{sentence}”: so says the documentation of which {topic}?",
             "Of which {topic} does the documentation say “{sentence}”?",
-            "In the standard library, which {topic} is documented with the words “{sentence}”?",
+            "Which {topic} is documented with the words “{sentence}”?",
             "By the full name, which {topic} does the documentation describe with the words "
             "“{sentence}”?")}),
 )
@@ -297,58 +308,74 @@ PYTHON_RELATIONS = (
 TRIPLE_RELATIONS = (
     _triple_relation("place of birth", "{subject} was born in {object}.",
         "Where was {topic} born?", "In which place was {topic} born?",
-        "What is the birthplace of {topic}?", "{topic} was born in which place?"),
+        "What is the birthplace of {topic}?", "{topic} was born in which place?",
+        object_clause="in which {subject} was born"),
     _triple_relation("place of death", "{subject} died in {object}.",
         "Where did {topic} die?", "In which place did {topic} die?",
-        "What is the place of death of {topic}?", "{topic} died in which place?"),
+        "What is the place of death of {topic}?", "{topic} died in which place?",
+        object_clause="in which {subject} died"),
     _triple_relation("spouse", "{subject} is married to {object}.",
         "To whom is {topic} married?", "Who is {topic} married to?",
         "What is the name of the person to whom {topic} is married?",
-        "{topic} is married to whom?"),
+        "{topic} is married to whom?",
+        object_clause="to whom {subject} is married"),
     _triple_relation("capital", "The capital of {subject} is {object}.",
         "What is the capital of {topic}?", "Which city is the capital of {topic}?",
         "Which city does {topic} have as its capital?", "{topic} has which city as its capital?",
-        clause="has {object} as its capital"),
+        clause="has {object} as its capital",
+        object_clause="which is the capital of {subject}"),
     _triple_relation("author", "{subject} was written by {object}.",
         "Who wrote {topic}?", "Who is the author of {topic}?", "By whom was {topic} written?",
-        "{topic} was written by whom?"),
+        "{topic} was written by whom?",
+        object_clause="by whom {subject} was written"),
     _triple_relation("education", "{subject} was educated at {object}.",
         "Where was {topic} educated?", "At which school was {topic} educated?",
-        "Which institution educated {topic}?", "{topic} was educated at which institution?"),
+        "Which institution educated {topic}?", "{topic} was educated at which institution?",
+        object_clause="at which {subject} was educated"),
     _triple_relation("founder", "{subject} was founded by {object}.",
         "Who founded {topic}?", "By whom was {topic} founded?", "Who is the founder of {topic}?",
-        "{topic} was founded by whom?"),
+        "{topic} was founded by whom?",
+        object_clause="by whom {subject} was founded"),
     _triple_relation("owner", "{subject} is owned by {object}.",
         "Who owns {topic}?", "By whom is {topic} owned?", "Who is the owner of {topic}?",
-        "{topic} is owned by whom?"),
+        "{topic} is owned by whom?",
+        object_clause="by whom {subject} is owned"),
     _triple_relation("location", "{subject} is located in {object}.",
         "Where is {topic} located?", "In which place is {topic} located?",
-        "What is the location of {topic}?", "{topic} is located in which place?"),
+        "What is the location of {topic}?", "{topic} is located in which place?",
+        object_clause="in which {subject} is located"),
     _triple_relation("headquarters", "The headquarters of {subject} are in {object}.",
         "Where are the headquarters of {topic}?",
         "In which place are the headquarters of {topic}?",
         "Which place holds the headquarters of {topic}?",
-        "{topic} has headquarters in which place?", clause="has headquarters in {object}"),
+        "{topic} has headquarters in which place?", clause="has headquarters in {object}",
+        object_clause="in which {subject} has headquarters"),
     _triple_relation("creator", "{subject} was created by {object}.",
         "Who created {topic}?", "By whom was {topic} created?", "Who is the creator of {topic}?",
-        "{topic} was created by whom?"),
+        "{topic} was created by whom?",
+        object_clause="by whom {subject} was created"),
     _triple_relation("performer", "{subject} was performed by {object}.",
         "Who performed {topic}?", "By whom was {topic} performed?",
-        "Who is the performer of {topic}?", "{topic} was performed by whom?"),
+        "Who is the performer of {topic}?", "{topic} was performed by whom?",
+        object_clause="by whom {subject} was performed"),
     _triple_relation("producer", "{subject} is produced by {object}.",
         "Who produces {topic}?", "By whom is {topic} produced?",
-        "Which company produces {topic}?", "{topic} is produced by whom?"),
+        "Which company produces {topic}?", "{topic} is produced by whom?",
+        object_clause="by whom {subject} is produced"),
     _triple_relation("label", "{subject} is represented by the label {object}.",
         "Which label represents {topic}?", "By which label is {topic} represented?",
         "What is the name of the label that represents {topic}?",
-        "{topic} is represented by which label?"),
+        "{topic} is represented by which label?",
+        object_clause="by which {subject} is represented"),
     _triple_relation("language", "The language of {subject} is {object}.",
         "What is the language of {topic}?", "Which language does {topic} have?",
         "In which language is {topic}?", "{topic} has which language?",
-        clause="has {object} as its language"),
+        clause="has {object} as its language",
+        object_clause="which is the language of {subject}"),
     _triple_relation("genre", "The genre of {subject} is {object}.",
         "What is the genre of {topic}?", "Which genre does {topic} have?",
         "To which genre does {topic} belong?", "{topic} belongs to which genre?",
-        clause="has {object} as its genre"),
+        clause="has {object} as its genre",
+        object_clause="which is the genre of {subject}"),
 )
 # fmt: on

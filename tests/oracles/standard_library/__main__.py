@@ -11,6 +11,7 @@ import re
 import sys
 from collections.abc import Iterator
 
+from homes import find_homes, topics_in, write_full_names
 from introspection import Fields, derive_values
 from library import Names, find_documented
 from patterns import QUESTIONS, STATEMENTS
@@ -39,16 +40,17 @@ def is_true(statement: str) -> bool:
 
 def right_answers(question: str) -> list[Names]:
     """Every answer that introspection finds to the question, whichever way it can be read."""
-    plain = re.sub(r" \(not to be confused with `[\w.]+`\)", "", question)
+    plain = write_full_names(question)
+    homes = find_homes(plain)
     answers: list[Names] = []
     for relation, pattern in QUESTIONS:
         for match in re.finditer(pattern, plain, re.IGNORECASE):
             fields = {name: text for name, text in match.groupdict().items() if text is not None}
-            answers += answer_reading(relation, fields)
+            answers += answer_reading(relation, fields, homes)
     return answers
 
 
-def answer_reading(relation: str, fields: Fields) -> Iterator[Names]:
+def answer_reading(relation: str, fields: Fields, homes: list[str]) -> Iterator[Names]:
     """The answers to one reading of a question."""
     if relation == "documented":
         yield from find_documented(fields["it"], fields["noun"].lower())
@@ -56,7 +58,8 @@ def answer_reading(relation: str, fields: Fields) -> Iterator[Names]:
         for names in find_documented(fields.pop("trait"), fields.pop("noun").lower()):
             yield from derive_values(relation, fields | {"topic": min(names)})
     else:
-        yield from derive_values(relation, fields)
+        for topic in topics_in(homes, fields["topic"]):
+            yield from derive_values(relation, fields | {"topic": topic})
 
 
 def main() -> None:

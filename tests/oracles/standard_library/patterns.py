@@ -12,11 +12,11 @@ NOUNS = (
     "class|abstract class|exception|enumeration|module"
 )
 TRAIT = rf"the (?P<noun>{NOUNS}) whose documentation says “(?P<trait>[^”]+)”"
-TOPIC = rf"(?:{NAME}|{TRAIT})"
-CLASS, ENUMERATION, MODULE = (rf"(?:the {noun} {NAME}|{TRAIT})" for noun in ("class", "enumeration", "module"))
+TOPIC = rf"(?:(?:the (?:{NOUNS}) )?{NAME}|{TRAIT})"
+CLASS, ENUMERATION, MODULE = (rf"(?:the (?:{NOUNS}) {NAME}|{TRAIT})",) * 3
 ORDINAL = rf"(?P<ordinal>{'|'.join(ORDINALS)})"
 SELF = r"(?P<besides>(?: besides `self`)?)"
-CLAUSES = r"(?:, (?:which|whose) .*?,)?"
+CLAUSES = r"(?:, (?:which|whose|in which) .*?,)?"
 PARAMETER = rf"(?:the parameter `(?P<parameter>\w+)`|the {ORDINAL} parameter{SELF})"
 OF_PARAMETER = rf"The parameter `(?P<parameter>\w+)` of {NAME}"
 
@@ -129,17 +129,13 @@ QUESTIONS: list[tuple[str, str]] = [
     ("export count", rf"length of the list `__all__` of {MODULE}"),
     ("export count", rf"`__all__` of {MODULE}{CLAUSES} holds how many names"),
     ("documented", rf"which (?P<noun>{NOUNS})(?:,.*,)? has documentation that says “(?P<it>[^”]+)”"),
-    ("documented", rf"“(?P<it>[^”]+)” stand in the documentation of which (?P<noun>{NOUNS})(?=[?,])"),
-    ("documented", rf"“(?P<it>[^”]+)”: so says the documentation of which (?P<noun>{NOUNS})(?=[?,])"),
+    ("documented", rf"“(?P<it>[^”]+)” stand in the documentation of which (?P<noun>{NOUNS})(?=[?,]| in the)"),
+    ("documented", rf"“(?P<it>[^”]+)”: so says the documentation of which (?P<noun>{NOUNS})(?=[?,]| in the)"),
     ("documented", rf"of which (?P<noun>{NOUNS})(?:,.*,)? does the documentation say “(?P<it>[^”]+)”"),
-    (
-        "documented",
-        rf"library, which (?P<noun>{NOUNS})(?:,.*,)? is documented with the words “(?P<it>[^”]+)”"
-        r"(?=\?)",
-    ),
+    ("documented", rf"\bwhich (?P<noun>{NOUNS})(?:,.*,)? is documented with the words “(?P<it>[^”]+)”(?=\?| in the)"),
     (
         "documented",
         rf"full name, which (?P<noun>{NOUNS})(?:,.*,)? does the documentation describe with the "
-        r"words “(?P<it>[^”]+)”(?=\?)",
+        r"words “(?P<it>[^”]+)”(?=\?| in the)",
     ),
 ]
