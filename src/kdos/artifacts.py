@@ -1,5 +1,6 @@
 """Where everything of a run lies on disk: the only module that composes a path inside a run."""
 
+import re
 import shutil
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
@@ -11,11 +12,13 @@ import pyarrow as pa
 import yaml
 
 from kdos.arrays import Float32Array
+from kdos.checksums import JOURNAL_NAME, ChecksumJournal, Damage
 from kdos.config import Config, read_config
 from kdos.density import Space
-from kdos.errors import ConfigError, InputError, StoreError, UsageError
+from kdos.errors import ConfigError, DamageError, InputError, UsageError
 from kdos.store import (
     LOCK_NAME,
+    Seal,
     atomic_file,
     atomic_folder,
     lock_run_folder,
@@ -39,9 +42,16 @@ FREE_KEYS = (
     "budget",
 )
 """Keys that shape no sample, or that a user may raise to go on: they may change between calls."""
+NOTED_KEYS = ("fingerprint", "made_from")
+"""What stands in a run's configuration beside it."""
+MadeFrom = Mapping[str, str]
+"""What a run reads beside its configuration: by name, what it is, as a line that can be compared and shown."""
 
 FORMER_DEFAULTS = {"embed": "lexical"}
 """Defaults that have changed since: a run begun with one goes on with it where a configuration leaves the key out."""
+
+
+_ROUND_NAME = re.compile(r"round-\d+")
 
 
 class _PathInside:
@@ -71,9 +81,9 @@ class RoundFolder:
         """One of its tables: samples, verdicts, picks or new_knowledge_points."""
         return self.path / f"{name}.parquet"
 
-    def write(self, facts: Mapping[str, Any], tables: Mapping[str, pa.Table]) -> None:
+    def write(self, facts: Mapping[str, Any], tables: Mapping[str, pa.Table], *, seal: Seal) -> None:
         """Write the round, whole or not at all: its tables by name, and its facts."""
-        with atomic_folder(self.path) as aside:
+        with atomic_folder(self.path, seal=seal) as aside:
             inside = RoundFolder(aside)
             for name, table in tables.items():
                 write_parquet(inside.table(name), table, table.schema)
@@ -90,7 +100,9 @@ class RunFolder:
     path: Path
 
     config = _PathInside("run.yaml")
-    """The resolved configuration with its fingerprint, YAML."""
+    """The resolved configuration with its fingerprint, and what the run is made from, YAML."""
+    checksums = _PathInside(JOURNAL_NAME)
+    """What every file of the run was written as."""
     ledger = _PathInside("ledger.sqlite")
     """Every request to a model and its reply, SQLite."""
     seed = _PathInside("seed")
@@ -134,12 +146,14 @@ class RunFolder:
 
         Raises:
             InputError: The folder holds something of the names that a run makes, and is no run's.
+            DamageError: A file of the run is not as it was written.
             StoreError: Another process is working in it.
         """
         existed, is_new = self.path.exists(), not self.config.exists()
         self._refuse_foreign_folder()
         try:
             with lock_run_folder(self.path):
+                self.refuse_damage()
                 yield
         except UsageError:
             if is_new and not self.seed.exists():
@@ -188,8 +202,11 @@ class RunFolder:
 
     def complete_rounds(self) -> list[RoundFolder]:
         """The rounds so far, in order; one that is still being written has another name."""
-        found = self.path.glob("synthesize/round-*[0-9]/round.json")
-        return sorted((RoundFolder(path.parent) for path in found), key=lambda each: int(each.path.name[6:]))
+        return [each for each in map(RoundFolder, self._round_paths()) if each.facts.exists()]
+
+    def _round_paths(self) -> list[Path]:
+        found = [path for path in self.path.glob("synthesize/*") if _ROUND_NAME.fullmatch(path.name)]
+        return sorted(found, key=lambda path: int(path.name[6:]))
 
     def dataset_shards(self) -> list[Path]:
         """The Parquet files of the finished dataset, in order; none before the run has ended."""
@@ -209,9 +226,14 @@ class RunFolder:
         Raises:
             InputError: There is no run, or it is not finished.
         """
-        self.require_config()
+        self.require_intact()
         if not (shards := self.dataset_shards()):
             raise InputError(f"RUN must be finished. {self.path} holds no dataset yet. Run the same `kdos run` again.")
+        if self.summary.is_file() and self.current_summary() is None:
+            raise InputError(
+                f"RUN must be finished. {self.path} was to go on with another budget, and its dataset is still that "
+                "of the old one. Run the same `kdos run` again."
+            )
         return pa.concat_tables([read_parquet(shard) for shard in shards])
 
     def read_summary(self) -> dict[str, Any]:
@@ -230,14 +252,24 @@ class RunFolder:
         """The configuration that the run was begun with.
 
         Raises:
-            StoreError: It cannot be read.
+            DamageError: It cannot be read.
         """
+        value = self._read_saved_config()
+        try:
+            return read_config({key: value[key] for key in value if key not in NOTED_KEYS})
+        except ConfigError as error:
+            raise DamageError(f"{self.config} must be a run's configuration. {error}") from error
+
+    def _read_saved_config(self) -> dict[str, Any]:
+        """The configuration as it lies there, with what is noted beside it."""
         try:
             value: Any = yaml.safe_load(self.config.read_text("utf-8"))
-            return read_config({key: value[key] for key in value if key != "fingerprint"})
-        except (OSError, yaml.YAMLError, TypeError, ConfigError) as error:
-            message = f"{self.config} must be a run's configuration. {error}"
-            raise StoreError(message) from error
+        except (OSError, UnicodeDecodeError, yaml.YAMLError, RecursionError) as error:
+            found = " ".join(str(error).split())
+            raise DamageError(f"{self.config} must be a run's configuration. {found}") from error
+        if not isinstance(value, dict):
+            raise DamageError(f"{self.config} must be a run's configuration. It holds {type(value).__name__}.")
+        return value
 
     def require_config(self) -> Path:
         """The resolved configuration, which every run has.
@@ -257,30 +289,170 @@ class RunFolder:
         kept = {key: former for key, former in FORMER_DEFAULTS.items() if recorded[key] == former}
         return kept | dict(given)
 
-    def write_config(self, config: Config) -> bool:
+    def write_config(self, config: Config, made_from: MadeFrom) -> None:
         """Write the configuration into a new folder, or hold it against an old one's.
 
-        Returns whether the folder had this configuration, with the same budget, before.
-
         Raises:
-            ConfigError: The folder belongs to a run with another configuration.
+            ConfigError: The folder belongs to a run of another configuration, or one made from something else.
         """
-        ours, same_budget = config.to_dict(), False
+        ours = config.to_dict()
         if self.config.exists():
-            theirs: Any = yaml.safe_load(self.config.read_text("utf-8"))
-            same_budget = theirs["budget"] == ours["budget"]
-            changed = _name_differences(_shaping_keys(theirs), _shaping_keys(ours))
-            if changed:
-                raise ConfigError(
-                    f"{self.path} holds a run with another configuration: {'; '.join(changed)}. "
-                    "Give another --out, or the configuration it was begun with."
-                )
+            self._refuse_other_run(ours, made_from)
         # 16 hexadecimal digits of everything that shapes samples.
         fingerprint = json_digest(_shaping_keys(ours))[:16]
-        text = yaml.safe_dump(ours | {"fingerprint": fingerprint}, sort_keys=False)
-        with atomic_file(self.config) as file:
-            file.write(text.encode())
-        return same_budget
+        noted = {"fingerprint": fingerprint, "made_from": dict(made_from)}
+        text = yaml.safe_dump(ours | noted, sort_keys=False, allow_unicode=True).encode()
+        if not self.config.exists() or self.config.read_bytes() != text:
+            with atomic_file(self.config, seal=self.seal) as file:
+                file.write(text)
+
+    def _refuse_other_run(self, ours: Mapping[str, Any], made_from: MadeFrom) -> None:
+        theirs = self._read_saved_config()
+        if changed := _name_differences(_shaping_keys(theirs), _shaping_keys(ours)):
+            raise ConfigError(
+                f"{self.path} holds a run with another configuration: {'; '.join(changed)}. "
+                "Give another --out, or the configuration it was begun with."
+            )
+        if "made_from" not in theirs:
+            raise ConfigError(
+                f"{self.path} holds a run of an older kdos, which kept no account of what it was made from. "
+                "Give another --out."
+            )
+        # Until there are seeds, nothing is made from the source: it may still be mended.
+        if self.seed.exists() and (changed := _name_differences(theirs["made_from"], made_from)):
+            raise ConfigError(
+                f"{self.path} holds a run that was made from something else: {'; '.join(changed)}. "
+                "Give another --out, or what it was begun with."
+            )
+
+    def provenance(self, config: Config, made_from: MadeFrom) -> dict[str, Any]:
+        """What a result is made from: the configuration, with its budget, and all that it reads."""
+        ours = config.to_dict()
+        fingerprint = json_digest(_shaping_keys(ours))[:16]
+        return {"configuration": fingerprint, "budget": ours["budget"], **made_from}
+
+    def finished_summary(self, provenance: Mapping[str, Any]) -> dict[str, Any] | None:
+        """The summary, if the run has ended and everything is made from just this; else None."""
+        if not self.summary.is_file() or not all(path.exists() for path in self._result_paths()):
+            return None
+        summary = self.read_summary()
+        return summary if summary.get("made_from") == provenance else None
+
+    def current_summary(self) -> dict[str, Any] | None:
+        """The summary, if the run has ended; None where it goes on, or was to go on with another budget."""
+        if not self.summary.is_file():
+            return None
+        summary = self.read_summary()
+        made_from = summary.get("made_from")
+        stale = made_from is not None and made_from["budget"] != self._read_saved_config().get("budget")
+        return None if stale else summary
+
+    def note_ledger(self) -> None:
+        """Note that there is a ledger, which grows and has checksums of its own."""
+        journal = ChecksumJournal(self.path)
+        if self._name_of(self.ledger) not in journal.read_states():
+            journal.record_files(self.ledger, {})
+
+    def refuse_lost_ledger(self) -> None:
+        """Raise a DamageError where the ledger is gone, or empty: its replies would be paid for again."""
+        log = self.ledger.with_name(self.ledger.name + "-wal")
+        held = sum(path.stat().st_size for path in (self.ledger, log) if path.is_file())
+        if not held and self._name_of(self.ledger) in ChecksumJournal(self.path).read_states():
+            raise DamageError(
+                f"{self.ledger} must hold the replies so far. It is missing or empty. Restore it from a backup, or "
+                "give another --out: without it every reply is asked and paid for again."
+            )
+
+    @property
+    def seal(self) -> Seal:
+        """Notes the checksums of what is about to take its name; every file of the run is written with it."""
+        return ChecksumJournal(self.path).record_written
+
+    def require_intact(self) -> Path:
+        """The resolved configuration of a run of which every file is as it was written.
+
+        Raises:
+            InputError: The folder is no run.
+            DamageError: A file of the run is not as it was written.
+        """
+        config = self.require_config()
+        self.refuse_damage()
+        return config
+
+    def refuse_damage(self) -> None:
+        """Raise a DamageError where a file of the run, or of the blind run beside it, has changed."""
+        if found := self.find_damage():
+            first, more = found[0], len(found) - 1
+            also = f" So it is with {more} more: `kdos doctor {self.path}` names them." if more else ""
+            raise DamageError(
+                f"{first.path} must be as the run wrote it, but {first.found}. {self.advise(first)}{also}"
+            )
+
+    def find_damage(self) -> list[Damage]:
+        """Every file of the run, and of the blind run beside it, that is not as it was written.
+
+        Raises:
+            DamageError: The checksums themselves are damaged.
+        """
+        # Twice before it is said: a run that is going on may have replaced a file between two looks.
+        own = self._find_own_damage() and self._find_own_damage()
+        return own + (self.blind.find_damage() if self.blind.config.exists() else [])
+
+    def _find_own_damage(self) -> list[Damage]:
+        if not self.checksums.exists():
+            if self.config.is_file() and b"\nmade_from:" in self.config.read_bytes():
+                return [Damage(self.checksums, "it is missing")]
+            return []  # a run of an older kdos, or no run yet
+        journal = ChecksumJournal(self.path)
+        return journal.find_damage([self.config, *self._chain(), *self._result_paths()]) + self._find_gaps(journal)
+
+    def _find_gaps(self, journal: ChecksumJournal) -> list[Damage]:
+        """What was written and is gone, while something that was made of it is there."""
+        states = journal.read_states()
+        chain = [path for path in self._written_chain(states) if path.exists() or self._name_of(path) in states]
+        last = max((place for place, path in enumerate(chain) if path.exists()), default=-1)
+        return [Damage(path, "it is missing") for path in chain[:last] if not path.exists()]
+
+    def _name_of(self, path: Path) -> str:
+        return path.relative_to(self.path).as_posix()
+
+    def _chain(self) -> list[Path]:
+        """What is made once, each of what stands before it."""
+        prepared = [self.seed, self.extractions, self.extraction_tally, self.embedder, self.space, self.reference]
+        return [*prepared, self.knowledge_points, *self._round_paths()]
+
+    def _written_chain(self, states: Mapping[str, Any]) -> list[Path]:
+        """The chain with the rounds that were written, be they there or not."""
+        rounds = [self.path / name for name in states if _ROUND_NAME.fullmatch(Path(name).name)]
+        prepared = [path for path in self._chain() if not _ROUND_NAME.fullmatch(path.name)]
+        return [*prepared, *sorted(rounds, key=lambda path: int(path.name[6:]))]
+
+    def _result_paths(self) -> list[Path]:
+        """What is made anew of the rounds at the end of each call, where it was made before."""
+        made = [self.target, self.pool_points, self.decontamination, self.dataset, self.summary]
+        if not self.checksums.exists():
+            return [path for path in made if path.exists()]
+        states = ChecksumJournal(self.path).read_states()
+        return [path for path in made if self._name_of(path) in states]
+
+    def advise(self, damage: Damage) -> str:
+        """What to do about a damaged file."""
+        inside = damage.path.relative_to(self.path)
+        if inside.parts[0] == self.blind.path.name:
+            return self.blind.advise(damage)
+        if damage.path == self.config or damage.path == self.checksums:
+            return "Restore it from a backup, or give another --out."
+        for path in (self.target, self.pool_points, self.decontamination, self.dataset, self.summary):
+            if path == damage.path or path in damage.path.parents:
+                return f"Delete {path} and run the same `kdos run` again: it is made anew from the rounds."
+        if inside.parts[0] == "synthesize":
+            return (
+                f"Delete {self.path.joinpath(*inside.parts[:2])} and all later rounds, and run the same `kdos run` "
+                "again: they are made anew from the ledger's replies."
+            )
+        return (
+            f"Restore it from a backup, or run into another --out with --cache {self.ledger}: no reply is paid twice."
+        )
 
 
 def _shaping_keys(value: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
@@ -288,7 +460,7 @@ def _shaping_keys(value: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     flat: dict[str, Any] = {}
     for key, item in value.items():
         name = f"{prefix}{key}"
-        if name in FREE_KEYS or name == "fingerprint":
+        if name in FREE_KEYS or name in NOTED_KEYS:
             continue
         flat |= _shaping_keys(item, f"{name}.") if isinstance(item, dict) else {name: item}
     return flat

@@ -13,7 +13,7 @@ import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from kdos.errors import StoreError
+from kdos.errors import DamageError, StoreError
 
 UNFINISHED_SUFFIX = ".part"
 """What a file or folder that is still being written ends with."""
@@ -21,8 +21,14 @@ LOCK_NAME = ".lock"
 """The file in a run folder that its process holds."""
 
 
+PARQUET_OPTIONS: Mapping[str, Any] = {"compression": "zstd", "write_page_checksum": True}
+"""How all our Parquet is written: each page with its CRC-32, which `read_parquet` and `open_parquet` check."""
+Seal = Callable[[Path, Path], None]
+"""Called with what is complete and lies aside, and with the path that it is about to take."""
+
+
 @contextmanager
-def atomic_file(path: Path) -> Generator[BinaryIO]:
+def atomic_file(path: Path, *, seal: Seal | None = None) -> Generator[BinaryIO]:
     """A file to write to that takes its name only when it is complete and on disk."""
     path.parent.mkdir(parents=True, exist_ok=True)
     aside = path.with_name(path.name + UNFINISHED_SUFFIX)
@@ -31,6 +37,8 @@ def atomic_file(path: Path) -> Generator[BinaryIO]:
             yield file
             file.flush()
             os.fsync(file.fileno())
+        if seal:
+            seal(aside, path)
         aside.replace(path)
     finally:
         aside.unlink(missing_ok=True)
@@ -38,7 +46,7 @@ def atomic_file(path: Path) -> Generator[BinaryIO]:
 
 
 @contextmanager
-def atomic_folder(path: Path) -> Generator[Path]:
+def atomic_folder(path: Path, *, seal: Seal | None = None) -> Generator[Path]:
     """A folder to fill that takes its name only when it is complete; replaces an older one."""
     path.parent.mkdir(parents=True, exist_ok=True)
     aside = path.with_name(path.name + UNFINISHED_SUFFIX)
@@ -48,6 +56,8 @@ def atomic_folder(path: Path) -> Generator[Path]:
         yield aside
         for inside in [*aside.rglob("*"), aside]:
             _fsync_path(inside)
+        if seal:
+            seal(aside, path)
         if path.exists():
             shutil.rmtree(path)
         aside.replace(path)
@@ -56,26 +66,34 @@ def atomic_folder(path: Path) -> Generator[Path]:
     _fsync_path(path.parent)
 
 
-def write_json(path: Path, value: Mapping[str, Any]) -> None:
+def write_json(path: Path, value: Mapping[str, Any], *, seal: Seal | None = None) -> None:
     """Write JSON, two spaces of indent, keys in the order they are given."""
     options = orjson.OPT_INDENT_2 | orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_APPEND_NEWLINE
-    with atomic_file(path) as file:
+    with atomic_file(path, seal=seal) as file:
         file.write(orjson.dumps(value, option=options))
 
 
 def read_json_file(path: Path) -> dict[str, Any]:
-    """The JSON object that `write_json` wrote."""
-    try:
-        return orjson.loads(path.read_bytes())
-    except (OSError, orjson.JSONDecodeError) as error:
-        raise StoreError(f"{path} must be a JSON file of a run. {error}") from error
+    """The JSON object that `write_json` wrote.
+
+    Raises:
+        DamageError: It holds something else.
+        StoreError: It cannot be read.
+    """
+    with _explained_damage(path, "a JSON object"):
+        value = orjson.loads(path.read_bytes())
+        if not isinstance(value, dict):
+            raise ValueError(f"Got {value!s:.40}")
+        return value
 
 
-def write_parquet(path: Path, table: pa.Table | Iterable[pa.RecordBatch], schema: pa.Schema) -> int:
+def write_parquet(
+    path: Path, table: pa.Table | Iterable[pa.RecordBatch], schema: pa.Schema, *, seal: Seal | None = None
+) -> int:
     """Write a table, or a stream of batches, as one Parquet file; returns its rows."""
     batches = table.to_batches() if isinstance(table, pa.Table) else table
     rows = 0
-    with atomic_file(path) as file, pq.ParquetWriter(file, schema, compression="zstd") as writer:
+    with atomic_file(path, seal=seal) as file, pq.ParquetWriter(file, schema, **PARQUET_OPTIONS) as writer:
         for batch in batches:
             writer.write_batch(batch)
             rows += batch.num_rows
@@ -87,23 +105,35 @@ def open_parquet_writers(folder: Path, schemas: Mapping[str, pa.Schema]) -> Gene
     """Several Parquet files of a folder, written side by side: call with a name and a table."""
     with ExitStack() as stack:
         writers = {
-            name: stack.enter_context(pq.ParquetWriter(folder / f"{name}.parquet", schema, compression="zstd"))
+            name: stack.enter_context(pq.ParquetWriter(folder / f"{name}.parquet", schema, **PARQUET_OPTIONS))
             for name, schema in schemas.items()
         }
         yield lambda name, table: writers[name].write_table(table)
 
 
 def read_parquet(path: Path, columns: list[str] | None = None) -> pa.Table:
-    """A table that `write_parquet` wrote."""
-    try:
-        return pq.read_table(path, columns=columns)
-    except (OSError, pa.ArrowInvalid) as error:
-        raise StoreError(f"{path} must be a Parquet file of a run. {error}") from error
+    """A table that `write_parquet` wrote.
+
+    Raises:
+        DamageError: It is not a whole Parquet file, or a page of it has changed.
+        StoreError: It cannot be read.
+    """
+    with _explained_damage(path, "a Parquet file"):
+        return pq.read_table(path, columns=columns, page_checksum_verification=True)
 
 
-def write_arrays(folder: Path, header: Mapping[str, Any], arrays: Mapping[str, Any]) -> None:
+@contextmanager
+def open_parquet(path: Path) -> Generator[pq.ParquetFile]:
+    """The same, to be read batch by batch."""
+    with _explained_damage(path, "a Parquet file"), pq.ParquetFile(path, page_checksum_verification=True) as file:
+        yield file
+
+
+def write_arrays(
+    folder: Path, header: Mapping[str, Any], arrays: Mapping[str, Any], *, seal: Seal | None = None
+) -> None:
     """Write a folder of ``.npy`` arrays with a JSON header, whole or not at all."""
-    with atomic_folder(folder) as aside:
+    with atomic_folder(folder, seal=seal) as aside:
         for name, array in arrays.items():
             with atomic_file(aside / f"{name}.npy") as file:
                 np.save(file, array, allow_pickle=False)
@@ -111,10 +141,31 @@ def write_arrays(folder: Path, header: Mapping[str, Any], arrays: Mapping[str, A
 
 
 def read_arrays(folder: Path) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The header and the arrays that `write_arrays` wrote."""
+    """The header and the arrays that `write_arrays` wrote.
+
+    Raises:
+        DamageError: A file is not what was written.
+        StoreError: A file cannot be read.
+    """
     header = read_json_file(folder / f"{folder.name}.json")
-    names = sorted(path.stem for path in folder.glob("*.npy"))
-    return header, {name: np.load(folder / f"{name}.npy", allow_pickle=False) for name in names}
+    arrays: dict[str, Any] = {}
+    for path in sorted(folder.glob("*.npy")):
+        with _explained_damage(path, "a NumPy array"):
+            arrays[path.stem] = np.load(path, allow_pickle=False)
+    return header, arrays
+
+
+@contextmanager
+def _explained_damage(path: Path, kind: str) -> Generator[None]:
+    """Whatever a library says of a file that it cannot read becomes one line."""
+    try:
+        yield
+    except FileNotFoundError as error:
+        raise StoreError(f"{path} must be {kind} of a run. It is missing.") from error
+    except (OSError, EOFError, ValueError, pa.ArrowException) as error:
+        raise DamageError(
+            f"{path} must be {kind} of a run, as it was written. {' '.join(str(error).split())}"
+        ) from error
 
 
 @contextmanager

@@ -93,7 +93,7 @@ def test_an_unfinished_run_is_refused(tmp_path: Path, capsys: pytest.CaptureFixt
 
 def test_a_damaged_shard_is_named(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (run / "dataset" / "train-00001-of-00003.parquet").write_bytes(b"PAR1 torn")
-    assert main(["export", str(run), "--format", "trl", "--out", str(tmp_path / "out")]) == 1
+    assert main(["export", str(run), "--format", "trl", "--out", str(tmp_path / "out")]) == 2
     assert "train-00001-of-00003.parquet must be a Parquet file" in capsys.readouterr().err
 
 

@@ -138,7 +138,12 @@ def report(run: str | Path, *, png: bool = False) -> WrittenReport:
     """Write the page ``report/index.html`` of a run, finished or still going.
 
     With `png` the figures are written as PNG files beside it.
+
+    Raises:
+        InputError: The folder is no run.
+        DamageError: A file of the run is not as it was written.
     """
+    RunFolder(Path(run)).require_intact()
     return write_report(Path(run), png=png)
 
 

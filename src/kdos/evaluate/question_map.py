@@ -55,6 +55,7 @@ def place_questions(questions: Sequence[BenchmarkQuestion], run: Path) -> Questi
     folder = RunFolder(run)
     if not folder.space.is_dir():
         raise UsageError(f"--run must be the folder of a run that has a space. {run} has none.")
+    folder.refuse_damage()
     space, reference = folder.read_space(), folder.read_reference_points()
     texts = [" ".join([question.question, *question.answers[:1]]) for question in questions]
     with open_embedder(folder.read_config()) as named:

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from kdos.export.card import DatasetCard, render_card
-from kdos.store import atomic_file, atomic_folder
+from kdos.store import PARQUET_OPTIONS, Seal, atomic_file, atomic_folder
 
 # About 100 MB of compressed Parquet a shard for samples of 3 to 5 knowledge points.
 SHARD_ROWS = 200_000
@@ -17,7 +17,12 @@ ROW_GROUP_ROWS = 10_000
 
 
 def write_dataset(
-    samples: pa.Table | Mapping[str, pa.Table], card: DatasetCard, out: Path, *, shard_rows: int = SHARD_ROWS
+    samples: pa.Table | Mapping[str, pa.Table],
+    card: DatasetCard,
+    out: Path,
+    *,
+    shard_rows: int = SHARD_ROWS,
+    seal: Seal | None = None,
 ) -> None:
     """Write the folder `out`, whole or not at all; equal rows and card give equal bytes.
 
@@ -25,7 +30,7 @@ def write_dataset(
     N shards is ``train-00000-of-0000N.parquet`` and so on, rows in the order given.
     """
     splits = {"train": samples} if isinstance(samples, pa.Table) else samples
-    with atomic_folder(out) as folder:
+    with atomic_folder(out, seal=seal) as folder:
         for name, table in splits.items():
             _write_shards(table, name, folder, shard_rows=shard_rows)
         with atomic_file(folder / "README.md") as file:
@@ -50,4 +55,4 @@ def _write_shard(table: pa.Table, path: Path) -> None:
 
 def open_parquet_writer(file: BinaryIO, schema: pa.Schema) -> pq.ParquetWriter:
     """A Parquet file to fill, every setting that shows in its bytes fixed."""
-    return pq.ParquetWriter(file, schema, version="2.6", compression="zstd", compression_level=3, store_schema=False)
+    return pq.ParquetWriter(file, schema, version="2.6", compression_level=3, store_schema=False, **PARQUET_OPTIONS)

@@ -8,7 +8,6 @@ from typing import Any
 import pyarrow as pa
 
 from kdos.artifacts import RunFolder
-from kdos.errors import InputError
 from kdos.export.card import DatasetCard
 from kdos.pool import column_values
 from kdos.store import read_json_file, read_parquet
@@ -25,13 +24,9 @@ def read_samples(run: Path) -> pa.Table:
 
     Raises:
         InputError: The folder is no run, or one that has not ended.
+        DamageError: A file of the run is not as it was written.
     """
-    folder = RunFolder(run)
-    folder.require_config()
-    shards = folder.dataset_shards()
-    if not shards:
-        raise InputError(f"RUN must be finished. {run} holds no dataset yet. Run the same `kdos run` again.")
-    return pa.concat_tables([read_parquet(shard) for shard in shards])
+    return RunFolder(run).read_samples()
 
 
 def read_seed_documents(run: Path) -> dict[str, str]:

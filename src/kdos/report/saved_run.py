@@ -1,8 +1,7 @@
 """What a run has left on disk so far, bounded in memory whatever the run's size."""
 
 from collections import Counter
-from collections.abc import Generator, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -10,15 +9,13 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from kdos.arrays import Float64Array, Int64Array
 from kdos.artifacts import RunFolder
 from kdos.chance import keyed_generator
-from kdos.errors import StoreError
 from kdos.pool import column_values
 from kdos.pool.wording import fact_key
-from kdos.store import read_json_file, read_parquet
+from kdos.store import open_parquet, read_json_file, read_parquet
 
 MAX_POINTS_SHOWN = 100_000
 """Rows of one kind that the page shows; of more, this many are drawn at random."""
@@ -92,7 +89,7 @@ def read_saved_run(run: Path) -> SavedRun:
     return SavedRun(
         name=run.resolve().name,
         config=config,
-        summary=read_json_file(folder.summary) if folder.summary.is_file() else None,
+        summary=folder.current_summary(),
         source=_add_seed_domains(source, folder.seeds),
         target=wanted,
         loop=_read_loop_record(folder, n_cells),
@@ -210,22 +207,13 @@ def _take_rows(paths: Sequence[Path], columns: Sequence[str] | None, rows: Int64
 
 
 def _read_batches(path: Path, columns: Sequence[str] | None) -> Iterator[pa.RecordBatch]:
-    with _open_parquet(path) as file:
+    with open_parquet(path) as file:
         yield from file.iter_batches(columns=None if columns is None else list(columns))
 
 
 def _count_file_rows(path: Path) -> int:
-    with _open_parquet(path) as file:
+    with open_parquet(path) as file:
         return file.metadata.num_rows
-
-
-@contextmanager
-def _open_parquet(path: Path) -> Generator[pq.ParquetFile]:
-    try:
-        with pq.ParquetFile(path) as file:
-            yield file
-    except (OSError, pa.ArrowInvalid) as error:
-        raise StoreError(f"{path} must be a Parquet file of a run. {error}") from error
 
 
 def principal_coordinates(points: RandomRows) -> tuple[Float64Array, Float64Array]:

@@ -15,6 +15,7 @@ from kdos.llm.http import open_embedder
 from kdos.report import LivePage, write_report
 from kdos.rules import RulesEngine
 from kdos.run.prepare import LoopInputs, prepare_inputs
+from kdos.run.provenance import describe_inputs
 from kdos.run.results import summarise_run, write_pool_points, write_results
 from kdos.run.rounds import SynthesisResult, synthesize_pool
 from kdos.run.target import read_weighted_questions
@@ -31,7 +32,8 @@ def run_config(config: Config, path: Path, *, cache: Path | None = None) -> dict
 
     Raises:
         InputError: The source, or the file of a demand target, cannot be read, or the folder is somebody else's.
-        ConfigError: The folder holds a run with another configuration.
+        ConfigError: The folder holds a run with another configuration, or one that was made from something else.
+        DamageError: A file of the run is not as it was written.
         StoreError: Another process is working in it.
     """
     begun = monotonic()
@@ -39,12 +41,15 @@ def run_config(config: Config, path: Path, *, cache: Path | None = None) -> dict
         read_weighted_questions(Path(demand))
     folder = RunFolder(path)
     with folder.claim():
-        if folder.write_config(config) and folder.summary.exists():
-            return folder.read_summary()
+        made_from = describe_inputs(config, out=path)
+        folder.write_config(config, made_from)
+        provenance = folder.provenance(config, made_from)
+        if (finished := folder.finished_summary(provenance)) is not None:
+            return finished
         page = LivePage(path)
         page.refresh()
         inputs, result, spending = _run_stages(config, folder, folder, cache=cache, page=page)
-        summary = write_results(folder, inputs, result, spending, seconds=monotonic() - begun)
+        summary = write_results(folder, inputs, result, spending, seconds=monotonic() - begun, provenance=provenance)
         write_report(path)
         return summary
 
@@ -54,15 +59,19 @@ def run_blind(config: Config, path: Path) -> dict[str, Any]:
     begun = monotonic()
     folder, blind = RunFolder(path), RunFolder(path).blind
     with folder.claim():
-        if blind.write_config(config) and blind.summary.exists():
-            return blind.read_summary()
+        made_from = describe_inputs(config, out=path)
+        blind.path.mkdir(exist_ok=True)
+        blind.write_config(config, made_from)
+        provenance = blind.provenance(config, made_from)
+        if (finished := blind.finished_summary(provenance)) is not None:
+            return finished
         inputs, result, spending = _run_stages(config, folder, blind)
         # Both runs share one ledger, which has counted the calls of the first one too.
         calls = spending.calls - folder.read_summary()["llm_calls"]
         spending = replace(spending, calls=calls)
         write_pool_points(blind, inputs, result)
-        summary = summarise_run(blind, inputs, result, spending, seconds=monotonic() - begun)
-        write_json(blind.summary, summary)
+        summary = summarise_run(blind, inputs, result, spending, seconds=monotonic() - begun, provenance=provenance)
+        write_json(blind.summary, summary, seal=blind.seal)
         write_report(path)
         return summary
 
@@ -73,11 +82,13 @@ def _run_stages(
     """Seeds, space and ledger of `folder`, then the loop, whose rounds `rounds` keeps."""
     progress, caps = Progress(), config.budget
     budget = Budget(caps.calls, caps.tokens, caps.usd, caps.seconds)
+    folder.refuse_lost_ledger()
     with (
         Ledger(folder.ledger, cache=cache, budget=budget) as ledger,
         open_engine(config) as engine,
         open_embedder(config) as embedder,
     ):
+        folder.note_ledger()
         ask = partial(ledger.ask, engine)
         inputs = prepare_inputs(config, folder, ask=ask, embedder=embedder, progress=progress)
         result = synthesize_pool(config, rounds, inputs, ask=ask, engine=engine.name, progress=progress, page=page)

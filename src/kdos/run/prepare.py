@@ -101,7 +101,7 @@ def _write_seeds(config: Config, folder: RunFolder, ask: Ask, progress: Progress
     """Stream the source into the seed folder; whole or not at all."""
     per_passage, size = config.seed.per_passage, config.seed.passage_chars
     tallies = {"document": Tally(), "seed": Tally()}
-    with atomic_folder(folder.seed) as aside, open_parquet_writers(aside, SEED_TABLES) as write:
+    with atomic_folder(folder.seed, seal=folder.seal) as aside, open_parquet_writers(aside, SEED_TABLES) as write:
         for batch in gather_seeds(config.source, ask=ask, per_passage=per_passage, size=size):
             for name in SEED_TABLES:
                 write(name, getattr(batch, name))
@@ -124,8 +124,8 @@ def _ensure_extractions(
             unread = Library(seeds=seeds, extractions=seeds, passages=passages)
             pairs, tally = _collect_extractions(unread, ask, progress)
             table = extraction_table(pairs)
-            write_parquet(folder.extractions, table, table.schema)
-            write_json(done, tally.as_json())
+            write_parquet(folder.extractions, table, table.schema, seal=folder.seal)
+            write_json(done, tally.as_json(), seal=folder.seal)
     extractions = read_parquet(folder.extractions)
     kept = pc.is_in(seeds["id"], value_set=extractions["seed"].combine_chunks())
     library = Library(seeds=seeds.filter(kept), extractions=extractions, passages=passages)
@@ -157,7 +157,7 @@ def _ensure_lexical_embedder(points: pa.Table, config: Config, folder: RunFolder
         with progress.stage("embed"):
             texts = column_values(points, "text")
             fitted = LexicalEmbedder.fit(texts, random_seed=config.random_seed)
-            write_arrays(folder.embedder, {"name": fitted.name}, fitted.to_arrays())
+            write_arrays(folder.embedder, {"name": fitted.name}, fitted.to_arrays(), seal=folder.seal)
     return LexicalEmbedder(**read_arrays(folder.embedder)[1])
 
 
@@ -181,8 +181,8 @@ def _ensure_space(
                 k=config.space.k,
                 random_seed=config.random_seed,
             )
-            write_arrays(folder.space, *space.to_arrays())
-            write_arrays(folder.reference, {"rows": points.num_rows}, {"points": reference.points})
+            write_arrays(folder.space, *space.to_arrays(), seal=folder.seal)
+            write_arrays(folder.reference, {"rows": points.num_rows}, {"points": reference.points}, seal=folder.seal)
             table = (
                 points.append_column("cell", pa.array(reference.cells, pa.int32()))
                 .append_column("log10_density", pa.array(reference.log_density / math.log(10)))
@@ -190,7 +190,7 @@ def _ensure_space(
                 .append_column("x", pa.array(reference.points[:, 0]))
                 .append_column("y", pa.array(reference.points[:, 1]))
             )
-            write_parquet(folder.knowledge_points, table, table.schema)
+            write_parquet(folder.knowledge_points, table, table.schema, seal=folder.seal)
     return folder.read_space(), read_parquet(folder.knowledge_points)
 
 

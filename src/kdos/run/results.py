@@ -27,10 +27,16 @@ MOST_NOVEL = 0.05
 
 
 def write_results(
-    folder: RunFolder, inputs: LoopInputs, result: SynthesisResult, spending: Spending, *, seconds: float
+    folder: RunFolder,
+    inputs: LoopInputs,
+    result: SynthesisResult,
+    spending: Spending,
+    *,
+    seconds: float,
+    provenance: Mapping[str, Any],
 ) -> dict[str, Any]:
     """Write what the run leaves; returns the summary."""
-    summary = summarise_run(folder, inputs, result, spending, seconds=seconds)
+    summary = summarise_run(folder, inputs, result, spending, seconds=seconds, provenance=provenance)
     tables = folder.read_rounds("samples")
     samples = pa.concat_tables(tables) if tables else SAMPLE_SCHEMA.empty_table()
     knowledge_points = result.state.pool.knowledge_points
@@ -43,14 +49,20 @@ def write_results(
         )
     if result.context.benchmarks:
         report = _decontamination_report(folder, result.context.benchmarks)
-        write_json(folder.decontamination, report)
-    write_dataset(samples, read_card(folder.path, summary=summary), folder.dataset)
-    write_json(folder.summary, summary)
+        write_json(folder.decontamination, report, seal=folder.seal)
+    write_dataset(samples, read_card(folder.path, summary=summary), folder.dataset, seal=folder.seal)
+    write_json(folder.summary, summary, seal=folder.seal)
     return summary
 
 
 def summarise_run(
-    folder: RunFolder, inputs: LoopInputs, result: SynthesisResult, spending: Spending, *, seconds: float
+    folder: RunFolder,
+    inputs: LoopInputs,
+    result: SynthesisResult,
+    spending: Spending,
+    *,
+    seconds: float,
+    provenance: Mapping[str, Any],
 ) -> dict[str, Any]:
     """The JSON summary of the command-line contract, and what the report needs beside it."""
     pool, gap, config = result.state.pool, result.deficit.gap, result.context.config
@@ -82,6 +94,7 @@ def summarise_run(
         "usage": {"prompt_tokens": spending.prompt_tokens, "completion_tokens": spending.completion_tokens},
         "reference": _reference_facts(inputs.reference),
         "stages": stages,
+        "made_from": dict(provenance),
     }
 
 
@@ -150,7 +163,7 @@ def write_pool_points(folder: RunFolder, inputs: LoopInputs, result: SynthesisRe
             "exposures": pa.array(exposures[held]),
         }
     )
-    write_parquet(folder.pool_points, table, table.schema)
+    write_parquet(folder.pool_points, table, table.schema, seal=folder.seal)
     return float(novel.mean()) if len(held) else 0.0
 
 

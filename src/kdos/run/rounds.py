@@ -90,7 +90,7 @@ def synthesize_pool(
             )
             # Whole, before the next is asked for: the folder takes its name when all of it is on
             # disk, so every folder that is found is a finished round, and none has a gap before it.
-            folder.round_folder(finished.number).write(facts, tables)
+            folder.round_folder(finished.number).write(facts, tables, seal=folder.seal)
             progress.update(state.pool.samples, _progress_note(facts))
             if page:
                 page.refresh()

@@ -89,7 +89,7 @@ def write_target_table(
             "reachable": pa.array(~deficit.unreachable),
         }
     )
-    write_parquet(folder.target, table, table.schema)
+    write_parquet(folder.target, table, table.schema, seal=folder.seal)
 
 
 def warn_of_few_points(context: SynthesisContext) -> None:
@@ -162,7 +162,7 @@ def read_run_deficit(path: Path, *, examples: int) -> RunDeficit:
         InputError: There is no run, or it has not come to its loop yet.
     """
     folder = RunFolder(path)
-    folder.require_config()
+    folder.require_intact()
     if not folder.target.is_file():
         raise InputError(f"{folder.path} has no target yet: the run has not come to its loop.")
     wanted, table = folder.read_config().budget.samples, read_parquet(folder.target)

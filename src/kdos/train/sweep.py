@@ -65,6 +65,7 @@ def read_knowledge(run: Path, *, most: int, random_seed: int) -> RunKnowledge:
     samples = [one.samples for one in folder.blind.complete_rounds()]
     if not folder.knowledge_points.is_file() or not samples:
         raise InputError(f"RUN must be the folder of a finished `kdos demo`. {run} is none.")
+    folder.refuse_damage()
     table = read_parquet(folder.knowledge_points, ["text", "cell"])
     texts: list[str] = column_values(table, "text")
     read = [askable_triple(text) for text in texts]

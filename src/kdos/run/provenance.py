@@ -1,0 +1,67 @@
+"""What a run reads beside its configuration, each as a line that changes when it does."""
+
+import hashlib
+import platform
+from collections.abc import Iterator
+from pathlib import Path
+
+from kdos.checksums import hash_file
+from kdos.config import Config
+from kdos.rows import uncompressed_suffix
+from kdos.rows.files import TABLE_SUFFIXES
+from kdos.seed.sources import DUMP_SUFFIXES, TEXT_SUFFIXES
+from kdos.targets import demand_file
+from kdos.tasks import SYNTHESIZE_PROMPT, json_digest
+from kdos.tasks.extract import EXTRACT_PROMPT, SEED_PROMPT
+from kdos.tasks.judge import ANSWER_PROMPT, JUDGE_PROMPT
+from kdos.version import __version__
+
+PROMPTS = (SEED_PROMPT, EXTRACT_PROMPT, SYNTHESIZE_PROMPT, JUDGE_PROMPT, ANSWER_PROMPT)
+HUB_SUFFIXES = (".arrow",)
+SHOWN_DIGITS = 16
+"""Hexadecimal digits of a fingerprint."""
+
+
+def describe_inputs(config: Config, *, out: Path) -> dict[str, str]:
+    """The versions of code and prompts, and the content of every file that the run in `out` reads, by name.
+
+    Files are known by their content, not by their dates: one that was only copied or touched has not changed. What
+    lies on somebody else's server (`hf:` data sets, models) has no fingerprint here.
+    """
+    prompts = json_digest([prompt.hash for prompt in PROMPTS])[:SHOWN_DIGITS]
+    found = {"kdos": __version__, "prompts": prompts}
+    if config.source.kind == "pydocs":
+        found["python"] = platform.python_version()
+    named = {"source.path": config.source.path} | {f"benchmarks: {name}": name for name in config.benchmarks}
+    if (demand := demand_file(config.target)) is not None:
+        named["target"] = demand
+    if ":" in config.embed:
+        named["embed"] = config.embed.partition(":")[2]
+    for name, path in named.items():
+        if path and (files := list(_list_input_files(Path(path), out.resolve()))):
+            found[name] = describe_files(files)
+    return found
+
+
+def _list_input_files(path: Path, out: Path) -> Iterator[tuple[str, Path]]:
+    """The files that can be read at `path`, each with its path below it; none of the run's own, nor hidden ones."""
+    if path.is_file():
+        yield "", path
+        return
+    kinds = {*TABLE_SUFFIXES, *TEXT_SUFFIXES, *DUMP_SUFFIXES, *HUB_SUFFIXES, ".safetensors"}
+    for file in sorted(path.rglob("*")):
+        below = file.relative_to(path)
+        hidden = any(part.startswith(".") for part in below.parts)
+        own = out == path.resolve() / below or out in (path.resolve() / below).parents
+        if not hidden and not own and uncompressed_suffix(file) in kinds and file.is_file():
+            yield below.as_posix(), file
+
+
+def describe_files(files: list[tuple[str, Path]]) -> str:
+    """How many files, of how many bytes, and a fingerprint of their names and content."""
+    digest, size = hashlib.sha256(), 0
+    for name, file in files:
+        digest.update(f"{name}\0{hash_file(file)}\n".encode(errors="surrogatepass"))
+        size += file.stat().st_size
+    count = f"{len(files):,} files, " if len(files) > 1 else ""
+    return f"{count}{size:,} bytes, SHA-256 {digest.hexdigest()[:SHOWN_DIGITS]}"
