@@ -1,13 +1,29 @@
 """What is small when it comes in and large when it is read: diagrams, nesting, packed files, endless lines."""
 
+import bz2
+import gzip
+import lzma
+import time
+import tracemalloc
+from pathlib import Path
+
 import orjson
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kdos.config import SourceConfig
+from kdos.errors import InputError
 from kdos.logic import Fault, Logic, parse
 from kdos.logic.diagram import MAX_EDGES, MAX_NODES
 from kdos.pool import Refusal
+from kdos.rows import files, read_table_rows
+from kdos.rows.limits import MAX_JSON_DEPTH
+from kdos.seed import sources, wikipedia
+from kdos.seed.sources import open_source
+from kdos.seed.wikipedia import clean_wikitext
+from kdos.seed.wikitext_marks import count_unclosed_marks
 from kdos.tasks.json_repair import MAX_DEPTH
 from kdos.tasks.prompt import TEXT, an_object
 from kdos.tasks.reading import read_value
@@ -85,3 +101,113 @@ def test_a_deep_reply_is_a_refusal(name: str, depth: int, schema: dict[str, obje
 def test_what_is_not_deep_is_read(value: object) -> None:
     text = orjson.dumps({"value": value}).decode()
     assert read_value(text, {}) == {"value": value}
+
+
+# Files
+
+MEGABYTE = 1 << 20
+PACKERS = {
+    ".gz": gzip.compress,
+    ".bz2": bz2.compress,
+    ".xz": lzma.compress,
+    ".zst": lambda data: bytes(pa.compress(data, codec="zstd", asbytes=True)),
+    "": bytes,
+}
+WITHOUT_END = {
+    "rows.jsonl": b'{"id": "a", "text": "' + b"x" * 24 * MEGABYTE,
+    "table.csv": b"id,text\na," + b"x" * 24 * MEGABYTE,
+    "zeros.jsonl": bytes(24 * MEGABYTE),
+    "document.json": b'[{"id": "a", "text": "' + b"x" * 24 * MEGABYTE,
+    "text.txt": b"x" * 24 * MEGABYTE,
+}
+
+
+@pytest.mark.parametrize("packed", PACKERS)
+@pytest.mark.parametrize("name", WITHOUT_END)
+def test_a_file_that_unpacks_without_end_is_refused_in_bounded_memory(
+    name: str, packed: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / f"{name}{packed}"
+    path.write_bytes(PACKERS[packed](WITHOUT_END[name]))
+    monkeypatch.setattr(files, "MAX_LINE_BYTES", MEGABYTE)
+    monkeypatch.setattr(files, "MAX_DOCUMENT_BYTES", MEGABYTE)
+    tracemalloc.start()
+    try:
+        with pytest.raises(InputError, match="at most 1 MiB"):
+            list(open_source(SourceConfig("text", str(path))))
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 16 * MEGABYTE
+
+
+def test_a_document_that_is_far_too_long_is_a_refusal_and_the_others_are_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sources, "MAX_TEXT_CHARS", 1_000)
+    path = tmp_path / "rows.jsonl"
+    path.write_bytes(b"".join(orjson.dumps({"id": str(n), "text": "word " * n}) + b"\n" for n in (10, 500, 20)))
+    found = list(open_source(SourceConfig("text", str(path))))
+    assert [getattr(one, "reason", "") for one in found] == ["", "text_too_long", ""]
+
+
+@pytest.mark.parametrize("depth", [MAX_JSON_DEPTH + 1, 1_000, 100_000])
+@pytest.mark.parametrize("opening", ["[", '{"a":'])
+def test_a_row_nested_too_deeply_is_named_by_its_line(depth: int, opening: str, tmp_path: Path) -> None:
+    deep = opening * depth + "1" + ("]" if opening == "[" else "}") * depth
+    path = tmp_path / "rows.jsonl"
+    path.write_text(f'{{"text": "a"}}\n{{"text": "b", "more": {deep}}}\n')
+    with pytest.raises(InputError, match="line 2"):
+        list(read_table_rows(path))
+
+
+def write_dump(path: Path, text: str) -> SourceConfig:
+    path.write_text(
+        "<mediawiki><page><title>A</title><ns>0</ns><id>1</id><revision><model>wikitext</model>"
+        f"<text>{text}</text></revision></page></mediawiki>"
+    )
+    return SourceConfig("wikipedia", str(path))
+
+
+def test_an_element_of_a_dump_without_end_and_deep_elements_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(wikipedia, "MAX_TEXT_CHARS", MEGABYTE)
+    with pytest.raises(InputError, match="elements of at most"):
+        list(open_source(write_dump(tmp_path / "long.xml", "x" * 8 * MEGABYTE)))
+    with pytest.raises(InputError, match="levels deep"):
+        list(open_source(write_dump(tmp_path / "deep.xml", "<b>" * 10_000 + "</b>" * 10_000)))
+
+
+# Wikitext
+
+PUMPS = (
+    "{{a|", "{{{a|", "[[a|", "[http://a ", "<b>", "<ref>", "<b ", "<p>", "{|\n|a\n", "<!-- a", "<nowiki>", "{{a|''",
+    "\n{|\n|{{a|", "<b a={{", '<b a="', "<b>''</b>''", "{{a|'''}}", "{{a|<ref>}}", "{{a|{{{b}}", "{{a|[[b}}]]",
+    "{{a|b}}", "[[a|b]]", "{{{{", "}}", "&lt;", "== a ==\n", "\n* ", "[[File:a|", "<br>", "=", "<ref name=a/>",
+)  # fmt: skip
+SECONDS_A_MEGABYTE = 200
+"""Processor time for wikitext of the worst kind; without limits 16 kB of it took 15 seconds, and a megabyte a day."""
+
+
+@pytest.mark.parametrize("pump", PUMPS)
+def test_wikitext_that_nothing_closes_takes_time_in_proportion(pump: str) -> None:
+    text = "Before it.\n\n" + pump * (40_000 // len(pump)) + "\n\n== Next ==\nA word after it.\n"
+    began = time.process_time()
+    clean = clean_wikitext(text, unlinked=frozenset({"file"}))
+    assert time.process_time() - began < SECONDS_A_MEGABYTE * len(text) / 1e6
+    assert "Before it." in clean
+    assert "A word after it." in clean or pump in {"=", "== a ==\n"}
+
+
+@pytest.mark.parametrize(
+    ("wikitext", "unclosed"),
+    [
+        ("{{a|[[b|c]]}} ''x'' '''y''' <b class=c>z</b> <ref name=d /> <br> [http://e f] {|\n|}", 0),
+        ("{{a [[b ''c <b>", 4),
+        ("{{a|[[b}} c ]]", 1),
+        ("}} ]] </b> ''a'' -->", 0),
+    ],
+)
+def test_marks_that_nothing_closes_are_counted(wikitext: str, unclosed: int) -> None:
+    assert count_unclosed_marks(wikitext) == unclosed

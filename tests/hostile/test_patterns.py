@@ -138,10 +138,11 @@ def all_patterns() -> dict[str, tuple[re.Pattern[str], frozenset[str]]]:
     """By place: the pattern, and the methods by which it is used."""
     loaded = import_modules()
     trees = {module.__name__: ast.parse(Path(str(module.__file__)).read_text(encoding="utf-8")) for module in loaded}
-    uses: dict[str, set[str]] = defaultdict(set)
-    for tree in trees.values():
-        for name, methods in methods_by_name(tree).items():
-            uses[name] |= methods
+    own = {name: methods_by_name(tree) for name, tree in trees.items()}
+    shared: dict[str, set[str]] = defaultdict(set)
+    for uses in own.values():
+        for name, methods in uses.items():
+            shared[name] |= methods
     found: dict[str, tuple[re.Pattern[str], frozenset[str]]] = {}
     known: set[tuple[str, int]] = set()
     for module in loaded:
@@ -151,6 +152,7 @@ def all_patterns() -> dict[str, tuple[re.Pattern[str], frozenset[str]]]:
                 key = (pattern.pattern, pattern.flags)
                 if isinstance(pattern.pattern, str) and key not in known:
                     known.add(key)
+                    uses = own[module.__name__] if name.startswith("_") else shared
                     methods = uses[name if pattern in direct_patterns(value) else RECORDS] - READ_ONLY or {"search"}
                     found[f"{short}.{name}" + f"-{number}" * bool(number)] = (pattern, frozenset(methods))
         for line, pattern, methods in inline_patterns(trees[module.__name__]):

@@ -6,6 +6,7 @@ import lzma
 import zlib
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from io import BufferedReader, RawIOBase
 from pathlib import Path
 from typing import IO, cast
@@ -13,6 +14,7 @@ from typing import IO, cast
 import pyarrow as pa
 
 from kdos.errors import InputError
+from kdos.rows.limits import MAX_DOCUMENT_BYTES, MAX_LINE_BYTES
 
 TABLE_SUFFIXES = (".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".parquet")
 COMPRESSIONS = (".gz", ".bz2", ".xz", ".zst")
@@ -79,18 +81,35 @@ def _open_stream(path: Path) -> IO[bytes]:
 
 def read_numbered_lines(path: Path) -> Generator[tuple[int, bytes]]:
     """Every line that is not blank, with its number from 1; a byte order mark is dropped."""
+    for number, line in read_raw_lines(path):
+        if kept := line.strip():
+            yield number, kept
+
+
+def read_raw_lines(path: Path) -> Generator[tuple[int, bytes]]:
+    """Every line with its end, numbered from 1; a byte order mark is dropped. A line has `MAX_LINE_BYTES` at most."""
     with open_decompressed(path) as stream:
-        for number, line in enumerate(stream, start=1):
-            kept = (line.removeprefix(b"\xef\xbb\xbf") if number == 1 else line).strip()
-            if kept:
-                yield number, kept
+        lines = iter(partial(stream.readline, MAX_LINE_BYTES + 1), b"")
+        for number, line in enumerate(lines, start=1):
+            if len(line) > MAX_LINE_BYTES:
+                message = f"must have lines of at most {MAX_LINE_BYTES >> 20} MiB. Got a longer one. Break it up"
+                raise InputError.at(path, message, line=number)
+            yield number, line.removeprefix(b"\xef\xbb\xbf") if number == 1 else line
+
+
+def read_whole_file(path: Path) -> bytes:
+    """All bytes of a file, decompressed: `MAX_DOCUMENT_BYTES` at most."""
+    with open_decompressed(path) as stream:
+        data = stream.read(MAX_DOCUMENT_BYTES + 1)
+    if len(data) > MAX_DOCUMENT_BYTES:
+        message = f"must hold at most {MAX_DOCUMENT_BYTES >> 20} MiB, unpacked. Got more. Make it JSONL, a row a line"
+        raise InputError.at(path, message)
+    return data
 
 
 def read_text_file(path: Path) -> str:
     """A whole text file."""
-    with open_decompressed(path) as stream:
-        data = stream.read()
-    return decode_utf8(data.removeprefix(b"\xef\xbb\xbf"), path)
+    return decode_utf8(read_whole_file(path).removeprefix(b"\xef\xbb\xbf"), path)
 
 
 def decode_utf8(data: bytes, path: Path, *, line: int | None = None) -> str:

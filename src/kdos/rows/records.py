@@ -11,11 +11,19 @@ import orjson
 import pyarrow.parquet as pq
 
 from kdos.errors import InputError
-from kdos.rows.files import decode_utf8, open_decompressed, read_numbered_lines, uncompressed_suffix
+from kdos.rows.files import (
+    decode_utf8,
+    open_decompressed,
+    read_numbered_lines,
+    read_raw_lines,
+    read_whole_file,
+    uncompressed_suffix,
+)
+from kdos.rows.limits import MAX_BATCH_ROWS, MAX_JSON_DEPTH, MAX_LINE_BYTES
+from kdos.tasks.reading import is_deeper_than
 
 BATCH_BYTES = 32 << 20
 """What is held at a time, at least: rows may be few and long."""
-MAX_CSV_CELL_CHARS = 1 << 30
 
 
 class Record(NamedTuple):
@@ -74,18 +82,22 @@ def _read_jsonl(path: Path) -> Generator[Record]:
 
 def _parse_json(data: bytes, path: Path, *, line: int) -> Any:
     try:
-        return orjson.loads(data)
+        value = orjson.loads(data)
     except orjson.JSONDecodeError as error:
         decode_utf8(data, path, line=line)
         where = f"line {line + error.lineno - 1}, column {error.colno}"
         message = f"must be one JSON object. Got broken JSON ({error.msg}, {where}). Mend the line"
         raise InputError.at(path, message, line=line + error.lineno - 1) from error
+    # Counting brackets is nearly free, and few rows have so many.
+    if data.count(b"[") + data.count(b"{") > MAX_JSON_DEPTH and is_deeper_than(value, MAX_JSON_DEPTH):
+        message = f"must be nested at most {MAX_JSON_DEPTH} levels deep. Got more. Flatten the row"
+        raise InputError.at(path, message, line=line)
+    return value
 
 
 def _read_document(path: Path) -> Generator[Record]:
     """The rows of one JSON document: a list of objects, or an object around one such list."""
-    with open_decompressed(path) as stream:
-        found = _parse_json(stream.read(), path, line=1)
+    found = _parse_json(read_whole_file(path), path, line=1)
     for number, row in enumerate(_rows_of_document(found), start=1):
         if not isinstance(row, dict):
             message = f"must be a JSON object. Got {str(row)[:40]!r}"
@@ -102,7 +114,7 @@ def _rows_of_document(document: Any) -> Sequence[Any]:
 
 def _read_csv(path: Path, *, delimiter: str) -> Generator[Record]:
     """Rows of a table with a header; every cell is text, an empty one null."""
-    csv.field_size_limit(MAX_CSV_CELL_CHARS)
+    csv.field_size_limit(MAX_LINE_BYTES)
     reader = csv.reader(_decoded_lines(path), delimiter=delimiter, strict=delimiter == ",")
     try:
         header = next(reader, None)
@@ -122,10 +134,8 @@ def _read_csv(path: Path, *, delimiter: str) -> Generator[Record]:
 
 
 def _decoded_lines(path: Path) -> Iterator[str]:
-    with open_decompressed(path) as stream:
-        for number, line in enumerate(stream, start=1):
-            kept = line.removeprefix(b"\xef\xbb\xbf") if number == 1 else line
-            yield decode_utf8(kept, path, line=number)
+    for number, line in read_raw_lines(path):
+        yield decode_utf8(line, path, line=number)
 
 
 def read_parquet_records(path: Path, columns: Sequence[str] | None = None) -> Generator[Record]:
@@ -139,10 +149,10 @@ def read_parquet_records(path: Path, columns: Sequence[str] | None = None) -> Ge
 
 
 def rows_per_batch(file: pq.ParquetFile) -> int:
-    """How many rows of this file make `BATCH_BYTES`, by its own metadata; at least one."""
+    """How many rows of this file make `BATCH_BYTES`, by its own metadata; in [1, MAX_BATCH_ROWS]."""
     groups = [file.metadata.row_group(i) for i in range(file.metadata.num_row_groups)]
     size = sum(group.total_byte_size for group in groups)
-    return max(1, BATCH_BYTES * max(file.metadata.num_rows, 1) // max(size, 1))
+    return min(MAX_BATCH_ROWS, max(1, BATCH_BYTES * max(file.metadata.num_rows, 1) // max(size, 1)))
 
 
 def read_hub_records(path: str, *, name: str = "", split: str = "train") -> Iterator[Record]:

@@ -19,6 +19,7 @@ from kdos.rows import (
     resolve_field,
     uncompressed_suffix,
 )
+from kdos.rows.limits import MAX_TEXT_CHARS
 from kdos.seed import pydocs
 from kdos.seed.wikipedia import DumpPage, WikiSite, clean_wikitext, read_dump_pages
 
@@ -59,6 +60,9 @@ def _check_documents(found: Iterable[Document | Refusal], settings: SourceConfig
 def _refuse_unusable(document: Document, known: set[str]) -> Refusal | None:
     if not document.text.strip():
         return _refuse_empty(document.id)
+    if len(document.text) > MAX_TEXT_CHARS:
+        detail = f"{document.id}: {len(document.text)} characters; at most {MAX_TEXT_CHARS}"
+        return Refusal("text_too_long", ErrorClass.FORMAT_MISMATCH, detail)
     duplicate = Refusal("duplicate_id", ErrorClass.FORMAT_MISMATCH, document.id)
     return duplicate if document.id in known else None
 

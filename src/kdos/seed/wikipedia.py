@@ -9,11 +9,13 @@ from dataclasses import dataclass, field
 from functools import cache
 from html import unescape
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 from xml.parsers import expat
 
 from kdos.errors import InputError, UsageError
 from kdos.rows import open_decompressed
+from kdos.rows.limits import MAX_TEXT_CHARS, MAX_UNCLOSED_MARKS, MAX_UNCLOSED_WORK, MAX_XML_DEPTH
+from kdos.seed.wikitext_marks import count_unclosed_marks, strip_marks
 
 BLOCK_BYTES = 1 << 20  # read at a time
 FILE_NAMESPACE = "6"
@@ -128,15 +130,21 @@ class _DumpParser:
             what = expat.errors.messages[error.code]
             message = f"must be a whole MediaWiki XML dump. Got: {what}. Fetch it again"
             raise InputError.at(self._path, message, line=error.lineno) from error
+        if sum(map(len, self._held)) > MAX_TEXT_CHARS:
+            self._raise_damaged(f"must have elements of at most {MAX_TEXT_CHARS} characters. Got a longer one")
         yield from ((self._site, page) for page in self._done)
         self._done.clear()
 
     def _refuse_doctype(self, *_: object) -> None:
-        message = "must be a MediaWiki XML dump, which has no document type declaration"
+        self._raise_damaged("must be a MediaWiki XML dump, which has no document type declaration")
+
+    def _raise_damaged(self, message: str) -> NoReturn:
         raise InputError.at(self._path, message, line=self._parser.CurrentLineNumber)
 
     def _start_element(self, name: str, attributes: dict[str, str]) -> None:
         self._open.append(name)
+        if len(self._open) > MAX_XML_DEPTH:
+            self._raise_damaged(f"must have elements at most {MAX_XML_DEPTH} levels deep. Got more")
         self._held.clear()
         match name:
             case "mediawiki":
@@ -148,8 +156,7 @@ class _DumpParser:
             case "redirect":
                 self._page.redirect = True
             case _ if len(self._open) == 1:
-                message = f"must be a MediaWiki XML dump. Got <{name}> as its first element"
-                raise InputError.at(self._path, message, line=self._parser.CurrentLineNumber)
+                self._raise_damaged(f"must be a MediaWiki XML dump. Got <{name[:80]}> as its first element")
             case _:
                 pass
 
@@ -182,11 +189,19 @@ def clean_wikitext(wikitext: str, *, unlinked: frozenset[str]) -> str:
     """The prose of a page. `unlinked` are the namespaces, in lower case, whose links are no text.
 
     Out go templates (but for a few that stand for words), tables, references, files, categories,
-    comments, formulas and sections of links; a heading becomes a paragraph break.
+    comments, formulas and sections of links; a heading becomes a paragraph break. A section with more that nothing
+    closes than the parser reads in good time loses its marks only.
     """
-    parse = _load_mwparserfromhell().parse
-    sections = (_render_nodes(parse(part).nodes, unlinked) for part in _split_sections(wikitext))
+    sections = (_render_section(part, unlinked) for part in _split_sections(wikitext))
     return _tidy_clean_text(BLANK_LINE.join(sections))
+
+
+def _render_section(wikitext: str, unlinked: frozenset[str]) -> str:
+    parse = _load_mwparserfromhell().parse
+    unclosed = count_unclosed_marks(wikitext)
+    if unclosed > MAX_UNCLOSED_MARKS or unclosed * len(wikitext) > MAX_UNCLOSED_WORK:
+        return strip_marks(wikitext)
+    return _render_nodes(parse(wikitext).nodes, unlinked)
 
 
 def _split_sections(wikitext: str) -> Iterator[str]:
