@@ -7,6 +7,7 @@ import typing
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args, get_origin, get_type_hints
+from urllib.parse import urlsplit
 
 from kdos.errors import ConfigError
 
@@ -65,6 +66,11 @@ class EngineConfig:
     batch: bool = False
     embed_url: str = ""
     extra: dict[str, Any] = field(default_factory=dict[str, Any])
+
+    def __post_init__(self) -> None:
+        for key, url in (("url", self.url), ("embed_url", self.embed_url)):
+            if url:
+                check_server_url(url, where=f"engine.{key}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,6 +194,28 @@ def read_config(value: object) -> Config:
     return config
 
 
+def check_server_url(url: str, *, where: str) -> None:
+    """Raise `ConfigError` unless `url` is the address of a server that holds no key; `where` it was given.
+
+    An address that may hold one is not shown.
+    """
+    if set(url) & set("@?#"):
+        raise ConfigError(
+            f"{where} must hold no key and no password: nothing before an @, and nothing after a ? or a #. "
+            "Name the variable that holds the key instead (key_env)."
+        )
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError as error:
+        raise ConfigError(
+            f"{where} must be the address of a server, as in http://127.0.0.1:8000/v1. "
+            "What stands after its last : is no port."
+        ) from error
+    if parts.scheme not in {"http", "https"} or not parts.hostname or port == 0 or not url.isprintable() or " " in url:
+        raise ConfigError(f"{where} must be the address of a server, as in http://127.0.0.1:8000/v1. Got {url!r}.")
+
+
 def _check_disciplines(shares: Mapping[str, Any]) -> None:
     for name, share in shares.items():
         if isinstance(share, bool) or not isinstance(share, int | float) or not 0 <= share <= 1:
@@ -203,7 +231,7 @@ def _read_dataclass(kind: type[Any], value: object, *, at: str) -> Any:
     """An instance of the dataclass `kind` from a mapping; `at` is the dotted place for messages."""
     where = f"`{at}`" if at else "the configuration"
     if not isinstance(value, Mapping):
-        raise ConfigError(f"{where} must be a mapping of keys to values. Got {value!r}.")
+        raise ConfigError(f"{where} must be a mapping of keys to values. Got {_shown_value(value)}.")
     hints = get_type_hints(kind)
     for key in value:
         if key not in hints:
@@ -232,18 +260,24 @@ def _convert_value(hint: Any, value: object, *, at: str) -> Any:
         if value in get_args(hint):
             return value
         names = ", ".join(map(str, get_args(hint)))
-        raise ConfigError(f"`{at}` must be one of {names}. Got {value!r}.")
+        raise ConfigError(f"`{at}` must be one of {names}. Got {_shown_value(value)}.")
     if get_origin(hint) is list:
         if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
-            raise ConfigError(f"`{at}` must be a list of texts. Got {value!r}.")
+            raise ConfigError(f"`{at}` must be a list of texts. Got {_shown_value(value)}.")
         return value
     if get_origin(hint) is dict:
         hint = dict
     if hint is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
     if not isinstance(value, hint) or (hint is int and isinstance(value, bool)):
-        raise ConfigError(f"`{at}` must be of type {hint.__name__}. Got {value!r}.")
+        raise ConfigError(f"`{at}` must be of type {hint.__name__}. Got {_shown_value(value)}.")
     return value
+
+
+def _shown_value(value: object) -> str:
+    """A value as it was given, unless it may hold an address with a password."""
+    shown = repr(value)
+    return "an address" if "://" in shown and set(shown) & set("@?#") else shown
 
 
 def _suggest_key(key: str, known: list[str]) -> str:

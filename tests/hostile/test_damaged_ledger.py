@@ -113,6 +113,7 @@ def test_a_ledger_of_the_older_format_keeps_what_was_paid_for(written: Path, tmp
     for column in ("said_checksum", "asked_checksum"):
         connection.execute(f"ALTER TABLE replies DROP COLUMN {column}")
     connection.execute("ALTER TABLE spending DROP COLUMN checksum")
+    connection.execute("DROP TABLE vectors")
     connection.execute("PRAGMA user_version = 1")
     connection.commit()
     connection.close()

@@ -10,7 +10,7 @@ import pytest
 from kdos.config import PriceConfig
 from kdos.errors import EngineError
 from kdos.llm import HttpEngine, Ledger, ScriptedEngine
-from kdos.llm.http import POLLING
+from kdos.llm.batch import POLLING
 from kdos.llm.mock_server import InjectedFaults, MockServer, serve_app
 from kdos.llm.protocol import price_tokens
 from kdos.tasks import Request
@@ -28,7 +28,7 @@ class Server:
 @pytest.fixture
 def start(stack: ExitStack, ask_for: Ask, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Server]:
     quick = replace(POLLING, first_delay=0.01)
-    monkeypatch.setattr("kdos.llm.http.POLLING", quick)
+    monkeypatch.setattr("kdos.llm.batch.POLLING", quick)
 
     def start(faults: InjectedFaults | None = None) -> Server:
         engine = ScriptedEngine(lambda request: {"answer": str(request.inputs["number"])})
@@ -82,7 +82,7 @@ def test_a_batch_under_way_is_found_again(
 
     requests = [ask_for(number) for number in range(20)]
     with Ledger(tmp_path / "ledger.sqlite") as ledger, pytest.MonkeyPatch.context() as patch:
-        patch.setattr("kdos.llm.http.time.sleep", crash)
+        patch.setattr("kdos.llm.batch.time.sleep", crash)
         with pytest.raises(Crash):
             list(ledger.ask(connect(server.url, batch=True), requests))
     with Ledger(tmp_path / "ledger.sqlite") as ledger:

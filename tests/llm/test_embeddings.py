@@ -7,7 +7,7 @@ import pytest
 from aiohttp import web
 
 from kdos.errors import EngineError
-from kdos.llm.http import EndpointEmbedder
+from kdos.llm.endpoint_embedder import EndpointEmbedder
 from kdos.llm.mock_server import MockServer, hash_embedding, serve_app
 
 Start = Callable[..., tuple[MockServer, str]]

@@ -8,23 +8,19 @@ import pytest
 
 from kdos.config import PriceConfig
 from kdos.llm.protocol import (
-    Completion,
-    ProtocolError,
     RateLimit,
     ResponseFormat,
     RetryPolicy,
-    body_excerpt,
     bound_usage,
     build_chat_body,
-    error_message,
     find_api_root,
     is_retryable,
     measure_usage,
-    parse_completion,
-    parse_duration,
+    parse_wait,
     read_rate_limits,
     read_retry_after,
 )
+from kdos.llm.reply_reader import Completion, ProtocolError, excerpt_body, read_completion, read_error_message
 from kdos.tasks import FailedAttempt, Prompt, Request
 from kdos.tasks.prompt import TEXT, an_object
 
@@ -88,7 +84,7 @@ def test_a_second_attempt_shows_the_first_and_has_another_key() -> None:
     ],
 )
 def test_text_and_reasoning_are_told_apart(message: dict[str, Any], text: str, reasoning: str) -> None:
-    answer = parse_completion(completion(message, usage={"prompt_tokens": 3, "completion_tokens": 2}))
+    answer = read_completion(completion(message, usage={"prompt_tokens": 3, "completion_tokens": 2}))
     assert (answer.text, answer.reasoning) == (text, reasoning)
     assert (answer.prompt_tokens, answer.completion_tokens) == (3, 2)
 
@@ -98,7 +94,7 @@ def test_text_and_reasoning_are_told_apart(message: dict[str, Any], text: str, r
 )
 def test_what_is_no_completion_is_said_to_be_none(raw: bytes) -> None:
     with pytest.raises(ProtocolError):
-        parse_completion(raw)
+        read_completion(raw)
 
 
 def test_tokens_are_estimated_where_the_server_does_not_count() -> None:
@@ -128,11 +124,11 @@ def test_the_most_is_more_than_what_a_request_comes_to() -> None:
     ],
 )
 def test_the_servers_own_words_are_found(raw: bytes, words: str) -> None:
-    assert error_message(raw) == words
+    assert read_error_message(raw) == words
 
 
 def test_an_excerpt_is_short() -> None:
-    assert len(body_excerpt(b"a" * 10_000)) < 310
+    assert len(excerpt_body(b"a" * 10_000)) < 310
 
 
 def test_waiting_times_are_read_in_every_form() -> None:
@@ -141,16 +137,16 @@ def test_waiting_times_are_read_in_every_form() -> None:
     assert read_retry_after({"retry-after": "Thu, 01 Jan 1970 00:01:00 GMT"}, now=20) == 40
     assert read_retry_after({"retry-after": "soon"}, now=0) == 0
     assert read_retry_after({}, now=0) == 0
-    assert parse_duration("6m0s") == 360
-    assert parse_duration("20ms") == 0.02
-    assert parse_duration("1.5") == 1.5
-    assert parse_duration("?") == 1.0
+    assert parse_wait("6m0s", now=0) == 360
+    assert parse_wait("20ms", now=0) == 0.02
+    assert parse_wait("1.5", now=0) == 1.5
+    assert parse_wait("?", now=0) is None
 
 
 def test_rate_limits_are_read_from_headers() -> None:
     headers = {"x-ratelimit-remaining-requests": "0", "x-ratelimit-reset-requests": "2s"}
-    assert read_rate_limits(headers) == {"requests": RateLimit(0, 2)}
-    assert read_rate_limits({}) == {}
+    assert read_rate_limits(headers, now=0) == {"requests": RateLimit(0, 2)}
+    assert read_rate_limits({}, now=0) == {}
 
 
 def test_an_address_may_be_given_with_its_path() -> None:

@@ -44,7 +44,7 @@ def test_over_http_with_faults_it_writes_the_same_bytes(finished, corpus, tmp_pa
         over_http = run_config(read_config(config_of(corpus, engine=engine)), tmp_path / "http")
     assert dataset_hash(tmp_path / "http") == dataset_hash(folder)
     assert over_http["samples"] == summary["samples"]
-    assert over_http["llm_calls"] == server.stats.answered
+    assert over_http["llm_calls"] == server.stats.requests
     assert server.stats.answered_twice == 0
 
 

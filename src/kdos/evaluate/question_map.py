@@ -14,7 +14,7 @@ from kdos.artifacts import RunFolder
 from kdos.density import measure_density
 from kdos.embed import LexicalEmbedder
 from kdos.errors import UsageError
-from kdos.llm.http import open_embedder
+from kdos.llm.endpoint_embedder import open_embedder
 from kdos.scoring import BenchmarkQuestion
 from kdos.store import read_arrays
 

@@ -26,21 +26,29 @@ from kdos.chance import keyed_generator
 from kdos.config import EngineConfig
 from kdos.errors import EngineError
 from kdos.llm.concurrency import AIMDController
-from kdos.llm.engine import OutOfTimeError, StoreReplies
+from kdos.llm.engine import ChargeAttempt, OutOfBudgetError, OutOfTimeError, StoreReplies, charge_nothing
+from kdos.llm.limits import MALFORMED_ATTEMPTS, MAX_DOWN_SECONDS
 from kdos.llm.protocol import (
     REQUEST_FAULT_STATUS,
-    ProtocolError,
     ResponseFormat,
     RetryPolicy,
     build_chat_body,
+    estimate_tokens,
     is_retryable,
     measure_usage,
-    parse_completion,
+    price_tokens,
     read_rate_limits,
-    read_retry_after,
 )
-from kdos.llm.transport import ExchangeError, HttpClient, HttpResponse, RequestTimeoutError, ServerUnreachableError
-from kdos.tasks import Reply, Request
+from kdos.llm.reply_reader import Completion, ProtocolError, read_completion
+from kdos.llm.transport import (
+    ExchangeError,
+    HttpClient,
+    HttpResponse,
+    RequestTimeoutError,
+    ServerUnreachableError,
+    UnreadableBodyError,
+)
+from kdos.tasks import Reply, Request, Usage
 
 LOG = logging.getLogger("kdos.llm")
 RETRY = RetryPolicy(max_attempts=10, first_delay=0.25, max_delay=30.0, jitter=0.5)
@@ -55,6 +63,7 @@ STORE_EVERY_SECONDS = 0.1
 # Requests handed to the loop together: each hand-over wakes the loop once. A source that is slow
 # (it renders prompts) hands over what it has after the second limit.
 REQUESTS_PER_HANDOVER, HANDOVER_SECONDS = 32, 0.005
+NO_USAGE = Usage()
 CLOCK_CHECK_SECONDS = 0.5  # a waiting caller looks at the deadline this often
 
 
@@ -72,13 +81,14 @@ class DispatcherState:
     server_state: MutableMapping[str, str]
     response_format: ResponseFormat = ResponseFormat.SCHEMA
     format_confirmed: bool = False
+    odd_usage_said: bool = False
 
     def use_server_state(self, server_state: MutableMapping[str, str]) -> None:
         """Begin with what earlier runs found out about the server."""
         self.server_state = server_state
         if self.format_confirmed:
             server_state["form"] = self.response_format
-        elif "form" in server_state:
+        elif server_state.get("form") in set(ResponseFormat):
             self.response_format = ResponseFormat(server_state["form"])
 
     def weaken_format(self) -> bool:
@@ -87,24 +97,25 @@ class DispatcherState:
         self.response_format = weaker or self.response_format
         return weaker is not None
 
-    def read_reply(self, request: Request, body: bytes, *, form: ResponseFormat, request_bytes: int) -> Reply:
-        """The reply in the body of a completion, without the key.
-
-        Raises:
-            ProtocolError: It is no chat completion.
-        """
-        answer = parse_completion(body)
+    def build_reply(self, request: Request, answer: Completion, *, form: ResponseFormat, request_bytes: int) -> Reply:
+        """The reply that a completion is, to a request that asked for it in `form`."""
         if request.prompt.schema and not self.format_confirmed:
             self.format_confirmed, self.response_format = True, form
             self.server_state["form"] = form
-        redact = self.client.key.redact_text
+        if answer.odd_usage and not self.odd_usage_said:
+            self.odd_usage_said = True
+            LOG.warning("%s counts tokens in a way that cannot be; they are estimated from texts", self.client.root)
         return Reply(
             request,
-            text=redact(answer.text),
-            reasoning=redact(answer.reasoning),
+            text=answer.text,
+            reasoning=answer.reasoning,
             finish=answer.finish,
             usage=measure_usage(answer, request_bytes, self.config.prices),
         )
+
+    def estimate_usage(self, *, request_bytes: int, reply_bytes: int = 0) -> Usage:
+        """What an attempt may have cost whose answer did not come, or cannot be read."""
+        return price_tokens(self.config.prices, estimate_tokens(request_bytes), estimate_tokens(reply_bytes))
 
     def build_body(self, request: Request, form: ResponseFormat) -> bytes:
         """The body of a chat completion for the request."""
@@ -131,6 +142,7 @@ class RequestDispatcher:
 
     state: DispatcherState
     store: StoreReplies
+    charge: ChargeAttempt = charge_nothing
     deadline: float = float("inf")
     # touched by the loop's thread alone
     queue: deque[PendingRequest] = field(default_factory=deque[PendingRequest])
@@ -196,8 +208,7 @@ class RequestDispatcher:
             if not self.stored and not (taking and self.wants_requests):
                 self.changed.wait(CLOCK_CHECK_SECONDS)
         if time.monotonic() > self.deadline:
-            error = OutOfTimeError("the time is spent")
-            self.state.client.loop_thread.call_soon(self._stop_with_error, error)
+            self.state.client.loop_thread.call_soon(self._stop_with_error, OutOfTimeError())
 
     # -- on the loop's thread
 
@@ -243,17 +254,19 @@ class RequestDispatcher:
         pending.attempts += 1
         pending.response_format, started = state.response_format, time.monotonic()
         pending.first_sent_at = started if pending.attempts == 1 else pending.first_sent_at
+        body = state.build_body(pending.request, pending.response_format)
+        pending.body_bytes = len(body)
         try:
-            body = state.build_body(pending.request, pending.response_format)
             response = await state.client.send_request("POST", "chat/completions", data=body)
         except ServerUnreachableError as error:
             self._handle_unreachable(pending, error)
+        except UnreadableBodyError as error:
+            self._handle_unreadable(pending, str(error))
         except ExchangeError as error:
             if isinstance(error, RequestTimeoutError):
                 state.controller.record_rejection(time.monotonic())
-            self._schedule_retry(pending, str(error))
+            self._schedule_retry(pending, str(error), usage=state.estimate_usage(request_bytes=len(body)))
         else:
-            pending.body_bytes = len(body)
             self._handle_response(pending, response, time.monotonic() - started)
 
     def _finish_attempt(self, task: asyncio.Task[None]) -> None:
@@ -271,8 +284,10 @@ class RequestDispatcher:
     def _handle_response(self, pending: PendingRequest, response: HttpResponse, latency: float) -> None:
         """What a whole reply of the server means for its request."""
         controller, now = self.state.controller, time.monotonic()
-        if limits := read_rate_limits(response.headers):
+        if limits := read_rate_limits(response.headers, now=time.time()):
             controller.apply_rate_limits(limits, now)
+            if controller.paused_until > now:
+                self.state.client.announce_wait(controller.paused_until - now)
         if response.status == 200:
             self._handle_answer(pending, response, latency)
         elif is_retryable(response.status):
@@ -282,9 +297,8 @@ class RequestDispatcher:
                 return
             if response.status in {429, 503}:
                 controller.record_rejection(now)
-            asked = read_retry_after(response.headers, now=time.time())
             message = self.state.client.server_message(response.body)
-            self._schedule_retry(pending, f"HTTP {response.status}: {message}", asked=asked)
+            self._schedule_retry(pending, f"HTTP {response.status}: {message}", response=response)
         else:
             self._handle_refusal(pending, response)
 
@@ -292,20 +306,30 @@ class RequestDispatcher:
         """The request has its answer."""
         state, form, size = self.state, pending.response_format, pending.body_bytes
         try:
-            reply = state.read_reply(pending.request, response.body, form=form, request_bytes=size)
+            answer = read_completion(response.body)
         except ProtocolError as error:
-            if state.controller.has_answered:
-                self._schedule_retry(pending, str(error))
-                return
-            problem = (
-                f"{state.client.root} must be an OpenAI-compatible server; {error} instead of a "
-                "chat completion. Check engine.url: most end in /v1."
-            )
-            self._stop_with_error(EngineError(problem))
+            self._handle_unreadable(pending, str(error), reply_bytes=len(response.body))
             return
+        reply = state.build_reply(pending.request, answer, form=form, request_bytes=size)
         if state.controller.record_answer(latency, time.monotonic()):
             LOG.warning("%s answers again", state.client.root)
         self._finish_request(replace(reply, latency=latency, attempts=pending.attempts))
+
+    def _handle_unreadable(self, pending: PendingRequest, problem: str, *, reply_bytes: int = 0) -> None:
+        """A reply came that is no completion: this request is tried again, a few times."""
+        state = self.state
+        usage = state.estimate_usage(request_bytes=pending.body_bytes, reply_bytes=reply_bytes)
+        if pending.attempts < MALFORMED_ATTEMPTS:
+            self._schedule_retry(pending, problem, usage=usage)
+        elif state.controller.has_answered:
+            self._fail_request(pending, f"{problem}, after {pending.attempts} attempts", usage)
+        else:
+            self._stop_with_error(
+                EngineError(
+                    f"{state.client.root} must be an OpenAI-compatible server; {problem} instead of a "
+                    "chat completion. Check engine.url: most end in /v1."
+                )
+            )
 
     def _handle_refusal(self, pending: PendingRequest, response: HttpResponse) -> None:
         """The server refuses: the form of the answer, this request, or all of them.
@@ -320,8 +344,9 @@ class RequestDispatcher:
             # Others in flight asked in the same form: only the first of them weakens it.
             already_weakened = pending.response_format is not state.response_format
             if already_weakened or state.weaken_format():
-                pending.attempts -= 1
-                self.queue.appendleft(pending)
+                if self._charge_attempt(pending, f"HTTP {response.status}: it refuses a form of JSON", NO_USAGE):
+                    pending.attempts -= 1
+                    self.queue.appendleft(pending)
                 return
         if may_be_request and state.controller.has_answered:
             error = f"HTTP {response.status}: {state.client.server_message(response.body)}"
@@ -340,33 +365,63 @@ class RequestDispatcher:
             return
         if went_down:
             self._log_server_down(str(error))
+        self._stop_if_down_long(str(error))
         pending.attempts -= 1  # nothing reached the server
         self.queue.appendleft(pending)
         if state.controller.down_since is None:
             state.controller.paused_until = now + RETRY.first_delay
 
-    def _schedule_retry(self, pending: PendingRequest, problem: str, *, asked: float = 0.0) -> None:
-        """Try the request again after a while, unless it was tried often enough."""
+    def _schedule_retry(
+        self, pending: PendingRequest, problem: str, *, response: HttpResponse | None = None, usage: Usage = NO_USAGE
+    ) -> None:
+        """Try the request again after a while, unless it was tried often enough; `usage` is what it may have cost."""
         answered = self.state.controller.has_answered
         if pending.attempts >= (RETRY.max_attempts if answered else FIRST_ATTEMPTS):
-            self._give_up_request(pending, f"{problem}, after {pending.attempts} attempts")
+            self._give_up_request(pending, f"{problem}, after {pending.attempts} attempts", usage)
             return
-        chance = keyed_generator(pending.attempts, pending.request.id).random()
-        delay = RETRY.delay_after(pending.attempts, asked=asked, chance=chance)
-        heapq.heappush(self.delayed, (time.monotonic() + delay, next(self._order), pending))
+        if self._charge_attempt(pending, problem, usage):
+            chance = keyed_generator(pending.attempts, pending.request.id).random()
+            headers = response.headers if response else None
+            delay = self.state.client.delay_before_retry(RETRY, pending.attempts, headers=headers, chance=chance)
+            heapq.heappush(self.delayed, (time.monotonic() + delay, next(self._order), pending))
 
-    def _give_up_request(self, pending: PendingRequest, problem: str) -> None:
+    def _charge_attempt(self, pending: PendingRequest, problem: str, usage: Usage) -> bool:
+        """Count and store an attempt that failed; whether there may be another."""
+        attempt = Reply(pending.request, error=problem, transient=True, usage=usage, will_retry=True)
+        if cap := self.charge(attempt):
+            self._stop_with_error(OutOfBudgetError(cap))
+        self._store_soon(replace(attempt, attempts=pending.attempts))
+        return not cap
+
+    def _give_up_request(self, pending: PendingRequest, problem: str, usage: Usage) -> None:
         """The request fails, unless the server answered nobody meanwhile: then it is down."""
-        controller = self.state.controller
+        controller, now = self.state.controller, time.monotonic()
         if not controller.has_answered:
             self._stop_with_error(_unreachable_server_error(self.state, problem))
         elif controller.last_answer_at >= pending.first_sent_at:
-            self._finish_request(Reply(pending.request, error=problem, transient=True, attempts=pending.attempts))
-        else:
-            if controller.mark_down(time.monotonic()):
+            self._fail_request(pending, problem, usage)
+        elif self._charge_attempt(pending, problem, usage):
+            if controller.mark_down(now):
                 self._log_server_down(problem)
+            self._stop_if_down_long(problem)
             pending.attempts = 0
             self.queue.append(pending)
+
+    def _fail_request(self, pending: PendingRequest, problem: str, usage: Usage) -> None:
+        reply = Reply(pending.request, error=problem, transient=True, attempts=pending.attempts, usage=usage)
+        self._finish_request(reply)
+
+    def _stop_if_down_long(self, problem: str) -> None:
+        """End the run where the server has answered nobody for long: the same command goes on."""
+        down_since = self.state.controller.down_since
+        if down_since is not None and time.monotonic() - down_since > MAX_DOWN_SECONDS:
+            root, minutes = self.state.client.root, MAX_DOWN_SECONDS / 60
+            self._stop_with_error(
+                EngineError(
+                    f"{root} must be reachable. It has answered nothing for {minutes:.0f} minutes ({problem}). "
+                    "The same command goes on once it is back."
+                )
+            )
 
     def _log_server_down(self, why: str) -> None:
         root = self.state.client.root
@@ -374,8 +429,11 @@ class RequestDispatcher:
 
     def _finish_request(self, reply: Reply) -> None:
         """A reply is there; it is stored before the caller gets it."""
-        self.unstored.append(reply)
         self.finished += 1
+        self._store_soon(reply)
+
+    def _store_soon(self, reply: Reply) -> None:
+        self.unstored.append(reply)
         if self.storing_task is None:
             self.storing_task = asyncio.create_task(self._store_replies())
 
@@ -387,7 +445,7 @@ class RequestDispatcher:
             while self.unstored:
                 replies, self.unstored = self.unstored, []
                 await loop.run_in_executor(executor, self.store, replies)
-                self.stored.extend(replies)
+                self.stored.extend(reply for reply in replies if not reply.will_retry)
                 self._notify_caller()
                 await self._gather_replies()
         except Exception as error:  # the caller must hear of it in its own thread

@@ -6,15 +6,14 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from statistics import median
-from typing import Any, cast
-
-import orjson
 
 from kdos.config import EngineConfig
 from kdos.errors import ConfigError, KdosError
-from kdos.llm.http import BATCH_PRICE_FACTOR, HttpEngine
+from kdos.llm.batch import BATCH_PRICE_FACTOR
+from kdos.llm.http import HttpEngine
 from kdos.llm.protocol import price_tokens
-from kdos.llm.transport import ExchangeError, HttpClient, HttpResponse, find_api_key
+from kdos.llm.reply_reader import read_model_names
+from kdos.llm.transport import ExchangeError, HttpClient, find_api_key
 from kdos.pool import Passage, Refusal
 from kdos.tasks import Reply, Request, ask_seeds
 from kdos.tasks.reading import read_value
@@ -103,20 +102,12 @@ def _check_server(config: EngineConfig) -> HealthCheck:
         message = client.server_message(response.body)
         advice = "Set engine.key_env to a variable that holds a valid key."
         return HealthCheck("server", False, f"{root} refuses the key: {message}", advice)
-    names = _listed_models(response)
+    names = read_model_names(response.body)
     if names and config.model not in names:
         near = difflib.get_close_matches(config.model, names, 1, 0.0)[0]
         advice = f"Set engine.model; {near!r} is nearest of the {len(names)} it has."
         return HealthCheck("server", False, f"{root} has no model {config.model!r}", advice)
     return HealthCheck("server", True, f"{root}{'' if names else ' (it does not list its models)'}")
-
-
-def _listed_models(response: HttpResponse) -> list[str]:
-    try:
-        data: Any = orjson.loads(response.body)["data"]
-        return [str(item["id"]) for item in cast("list[dict[str, Any]]", data)]
-    except (orjson.JSONDecodeError, KeyError, TypeError):
-        return []
 
 
 def _check_structured_output(engine: HttpEngine, reply: Reply) -> HealthCheck:

@@ -17,6 +17,15 @@ from kdos.tasks import Reply, Request, Usage
 StoreReplies = Callable[[Sequence[Reply]], None]
 """Puts replies where a crash cannot reach them; may be called from any thread."""
 
+ChargeAttempt = Callable[[Reply], str]
+"""Counts an attempt that failed and is to be made again (`Reply.will_retry`), with what it cost; gives the cap that
+one more attempt would pass, empty for none. May be called from any thread."""
+
+
+def charge_nothing(_: Reply) -> str:
+    """A `ChargeAttempt` for where there is no budget."""
+    return ""
+
 
 class ClosingContext(ABC):
     """Something to close when done: `with` does it."""
@@ -39,12 +48,23 @@ class BudgetSpentError(KdosError):
     """
 
 
-class OutOfTimeError(EngineError):
+class OutOfBudgetError(EngineError):
+    """A cap is reached, named by `cap`, and requests are left without an answer."""
+
+    def __init__(self, cap: str) -> None:
+        super().__init__(f"the budget of {cap} is spent")
+        self.cap = cap
+
+
+class OutOfTimeError(OutOfBudgetError):
     """The deadline is over, and requests are left without an answer."""
 
+    def __init__(self) -> None:
+        super().__init__("time")
 
-class Engine(Protocol):
-    """Anything that answers requests. `name` and `fingerprint` go into samples and ledger keys."""
+
+class NamedModel(Protocol):
+    """A model as a ledger knows it. `name` and `fingerprint` go into samples and ledger keys."""
 
     @property
     def name(self) -> str:
@@ -55,6 +75,10 @@ class Engine(Protocol):
     def fingerprint(self) -> str:
         """Everything about the engine that shapes replies: kind, model, version, sampling."""
         ...
+
+
+class Engine(NamedModel, Protocol):
+    """Anything that answers requests."""
 
     def complete(self, requests: Iterable[Request]) -> Iterator[Reply]:
         """One reply for each request, in the order in which they are ready.
@@ -81,13 +105,19 @@ class RemoteEngine(Engine, Protocol):
         ...
 
     def complete_and_store(
-        self, requests: Iterable[Request], store: StoreReplies, *, deadline: float = float("inf")
+        self,
+        requests: Iterable[Request],
+        store: StoreReplies,
+        *,
+        charge: ChargeAttempt = charge_nothing,
+        deadline: float = float("inf"),
     ) -> Iterator[Reply]:
         """Like `complete`, but each reply is stored before it is yielded.
 
         It is stored within a fifth of a second of its arrival, also while nobody asks for the next.
-        After `deadline`, on the monotonic clock, nothing more is sent, and `OutOfTimeError` is
-        raised when all that is in flight has come back and was yielded.
+        An attempt that failed is charged before the next is made, and stored like a reply but not yielded.
+        After `deadline`, on the monotonic clock, or when `charge` names a cap, nothing more is sent, and
+        `OutOfBudgetError` is raised when all that is in flight has come back and was yielded.
         """
         ...
 

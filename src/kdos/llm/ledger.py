@@ -8,22 +8,33 @@ One process at a time uses a run's ledger; many may share a cache.
 
 import hashlib
 from collections import UserDict, deque
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
 from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
-from threading import Lock
 from time import monotonic
 
 import orjson
 
+from kdos.arrays import Float32Array
 from kdos.errors import ConfigError, EngineError
-from kdos.llm.engine import Budget, BudgetSpentError, ClosingContext, Engine, OutOfTimeError, RemoteEngine
+from kdos.llm.budget_meter import NO_BUDGET, NO_USAGE, BudgetMeter
+from kdos.llm.engine import (
+    Budget,
+    BudgetSpentError,
+    ClosingContext,
+    Engine,
+    NamedModel,
+    OutOfBudgetError,
+    OutOfTimeError,
+    RemoteEngine,
+)
+from kdos.llm.limits import MAX_FAILED_TEXT_CHARS
 from kdos.llm.reply_store import KeyedReply, ReplyStore, Spending
 from kdos.pool import Refusal
-from kdos.tasks import FailedAttempt, Reply, Request, Usage
+from kdos.tasks import FailedAttempt, Reply, Request
 from kdos.tasks.reading import read_value
 
 CACHE_COPIES_AT_ONCE = 512  # replies out of the cache that are copied into the run's file together
@@ -31,7 +42,6 @@ COMMIT_SECONDS = 0.1  # a reply of an engine in this process waits at most this 
 COMMIT_REPLIES = 4096
 MAX_READY_REPLIES = 4096  # stored replies that may pile up before the reader gets them
 CUT_OFF_TOKENS_FACTOR = 2  # times the tokens, for a reply that was cut off
-NO_BUDGET = Budget()
 
 
 class Ledger(ClosingContext):
@@ -46,14 +56,12 @@ class Ledger(ClosingContext):
 
     def __init__(self, path: Path, *, cache: Path | None = None, budget: Budget | None = None) -> None:
         self.path = path
-        self.budget = budget or Budget()
+        self.budget = budget or NO_BUDGET
         self._own = ReplyStore(path, exclusive=True)
         self._cache = ReplyStore(cache, exclusive=False) if cache else None
         self._cache_copies: list[tuple[Engine, KeyedReply]] = []
-        self._lock = Lock()  # of the totals: replies are stored from the engine's thread too
         self._cached = 0
-        self._spending = self._own.total_spending()
-        self._opened_at = monotonic()
+        self.meter = BudgetMeter(self.budget, self._own.total_spending())
 
     def close(self) -> None:
         """Close the files; everything that was yielded is in the run's own."""
@@ -65,7 +73,7 @@ class Ledger(ClosingContext):
     @property
     def spending(self) -> Spending:
         """Totals so far."""
-        return replace(self._spending, cached=self._cached)
+        return replace(self.meter.spent, cached=self._cached)
 
     def ask(self, engine: Engine, requests: Iterable[Request]) -> Iterator[Reply]:
         """One reply for each request, in the order in which they are ready.
@@ -85,13 +93,13 @@ class Ledger(ClosingContext):
     @property
     def seconds_open(self) -> float:
         """How long the ledger has been open."""
-        return monotonic() - self._opened_at
+        return monotonic() - self.meter.opened_at
 
     @property
     def deadline(self) -> float:
         """When the budget's time is spent, on the monotonic clock."""
         seconds = self.budget.seconds
-        return self._opened_at + (float("inf") if seconds is None else seconds)
+        return self.meter.opened_at + (float("inf") if seconds is None else seconds)
 
     def find_reply(self, engine: Engine, key: bytes, request: Request) -> Reply | None:
         """The stored reply to `request`, whose key is `key`."""
@@ -107,18 +115,31 @@ class Ledger(ClosingContext):
         return reply
 
     def store_replies(self, engine: Engine, replies: Sequence[KeyedReply]) -> None:
-        """Commit replies with their keys; when this returns they survive a crash."""
-        # Totals are added in the transaction of their replies: a crash cannot part them.
-        by_task: dict[str, list[Reply]] = {}
-        for _, reply in replies:
-            by_task.setdefault(reply.request.task, []).append(reply)
-        spent = {task: Spending.of_replies(those) for task, those in by_task.items()}
+        """Commit replies with their keys; when this returns they survive a crash.
+
+        Failed attempts are among them (`Reply.will_retry`): `charge_attempt` has counted those already.
+        """
         # The run's own file first: it is the checkpoint, the cache only saves money.
-        self._own.store_replies(engine, replies, spent)
+        self._own.store_replies(engine, replies, _spending_by_task(replies))
         if self._cache:
-            self._cache.store_replies(engine, replies, spent)
-        with self._lock:
-            self._spending = sum(spent.values(), self._spending)
+            # What may pass is no answer, and must not take the place of another run's.
+            lasting = [pair for pair in replies if not pair[1].transient]
+            self._cache.store_replies(engine, lasting, _spending_by_task(lasting))
+        final = [pair for pair in replies if not pair[1].will_retry]
+        self.meter.settle([key for key, _ in final], Spending.of_replies([reply for _, reply in final]))
+
+    def find_vectors(self, model: NamedModel, texts: Sequence[str]) -> dict[str, Float32Array]:
+        """The stored vectors of texts by this model, shape (dim,) each; those that are not stored are left out."""
+        keys = {hash_text(model, text): text for text in texts}
+        return {keys[key]: vector for key, vector in self._own.find_vectors(list(keys)).items()}
+
+    def store_vectors(self, model: NamedModel, vectors: Mapping[str, Float32Array], spent: Spending) -> None:
+        """Commit the vectors of texts, none for an attempt that failed, and what they cost."""
+        self._own.store_vectors(model, {hash_text(model, text): vector for text, vector in vectors.items()}, spent)
+
+    def charge_attempt(self, reply: Reply) -> str:
+        """Count an attempt that failed and is to be made again; names the cap that the next would pass."""
+        return self.meter.charge(Spending.of_replies([reply]))
 
     def server_state(self, engine: Engine) -> "ServerState":
         """What the engine found out about its server, in this run and in earlier ones."""
@@ -155,7 +176,7 @@ class _ReplyStream:
 
     `askers` holds, by request key, the requests that wait for one reply: identical requests are
     asked once. `retries` are requests to ask before the source is read on, with their askers.
-    `reserved` is the most that each request in flight can come to; `reached_cap` ends the stream.
+    `reached_cap` ends the stream.
     """
 
     def __init__(self, ledger: Ledger, engine: Engine, requests: Iterable[Request]) -> None:
@@ -166,20 +187,25 @@ class _ReplyStream:
         self.askers: dict[str, list[Request]] = {}
         self.retries: deque[tuple[Request, list[Request]]] = deque()
         self.ready: deque[Reply] = deque()
-        self.reserved: dict[str, Usage] = {}
         self.reached_cap = ""
 
-    def ledger_key(self, request: Request) -> bytes:
+    def ledger_key(self, request_key: str) -> bytes:
         """16 bytes that depend on the engine and on everything that shapes the reply."""
-        return hashlib.blake2b(request.key.encode(), key=self.salt, digest_size=16).digest()
+        return hashlib.blake2b(request_key.encode(), key=self.salt, digest_size=16).digest()
 
     def iterate_replies(self) -> Generator[Reply]:
         self.check_prices()
+        try:
+            yield from self.ask_engine()
+        finally:
+            self.release_unanswered()
+
+    def ask_engine(self) -> Generator[Reply]:
+        """Replies, stored or new, until the source has ended or a cap is reached."""
         # The engine is called again while requests are left: `unanswered_requests` ends early.
         while not self.exhausted:
             with closing(self.engine_replies()) as replies:
                 for reply in replies:
-                    self.reserved.pop(reply.request.key, None)
                     self.deliver_or_retry(reply, self.askers.pop(reply.request.key))
                     while self.ready:
                         yield self.ready.popleft()
@@ -199,12 +225,13 @@ class _ReplyStream:
             yield from self.commit_in_groups(self.engine.complete(self.unanswered_requests()))
             return
         engine.server_state = self.ledger.server_state(engine)
-        requests, deadline = self.unanswered_requests(), self.ledger.deadline
+        requests, deadline, charge = self.unanswered_requests(), self.ledger.deadline, self.ledger.charge_attempt
         try:
-            yield from engine.complete_and_store(requests, self.store_replies, deadline=deadline)
-        except OutOfTimeError:
-            self.askers.clear()
-            self.reached_cap = f"{self.ledger.budget.seconds:,.0f} seconds"
+            yield from engine.complete_and_store(requests, self.store_replies, charge=charge, deadline=deadline)
+        except OutOfBudgetError as error:
+            timed = isinstance(error, OutOfTimeError)
+            self.reached_cap = f"{self.ledger.budget.seconds:,.0f} seconds" if timed else error.cap
+            self.release_unanswered()
 
     def commit_in_groups(self, replies: Iterator[Reply]) -> Generator[Reply]:
         """Replies of an engine in this process, committed together."""
@@ -228,7 +255,7 @@ class _ReplyStream:
     def store_replies(self, replies: Sequence[Reply]) -> None:
         """Put replies into the ledger; called from the engine's thread too."""
         if replies:
-            pairs = [(self.ledger_key(reply.request), reply) for reply in replies]
+            pairs = [(self.ledger_key(reply.request.key), reply) for reply in replies]
             self.ledger.store_replies(self.engine, pairs)
 
     def unanswered_requests(self) -> Iterator[Request]:
@@ -246,7 +273,7 @@ class _ReplyStream:
             # In this order: what is in flight is not in the file yet, and neither costs budget.
             if request.key in self.askers:
                 self.askers[request.key] += askers
-            elif stored := self.ledger.find_reply(self.engine, self.ledger_key(request), request):
+            elif stored := self.ledger.find_reply(self.engine, self.ledger_key(request.key), request):
                 self.deliver_or_retry(stored, askers)
             elif cap := self.cap_passed_by(request):
                 self.retries.appendleft((request, askers))
@@ -281,28 +308,21 @@ class _ReplyStream:
             self.ready.append(reply if same else replace(reply, request=request))
 
     def cap_passed_by(self, request: Request) -> str:
-        """Which cap the request could pass, with what is spent and reserved; empty if none.
+        """Which cap the request could pass, with what is spent and in flight; empty if none.
 
         Reserves the most that it can come to, if it passes none.
         """
         budget = self.ledger.budget
         if budget == NO_BUDGET:  # the usual case: adding up before each request took its time
             return ""
-        spending = self.ledger.spending
         counts_tokens = budget.tokens is not None or budget.usd is not None
-        if counts_tokens and self.remote is not None:
-            self.reserved[request.key] = self.remote.bound_request_usage(request)
-        reserved = self.reserved.values()
-        usage = Usage(
-            spending.prompt_tokens + sum(bound.prompt_tokens for bound in reserved),
-            spending.completion_tokens + sum(bound.completion_tokens for bound in reserved),
-            spending.cost_usd + sum(bound.cost_usd for bound in reserved),
-        )
-        calls = spending.calls + len(self.askers) + 1
-        cap = budget.name_passed_cap(calls=calls, usage=usage, seconds=self.ledger.seconds_open)
-        if cap:
-            self.reserved.pop(request.key, None)
-        return cap
+        most = NO_USAGE if self.remote is None or not counts_tokens else self.remote.bound_request_usage(request)
+        return self.ledger.meter.reserve(self.ledger_key(request.key), most)
+
+    def release_unanswered(self) -> None:
+        """Requests that got no reply are no longer in flight."""
+        self.ledger.meter.release(map(self.ledger_key, self.askers))
+        self.askers.clear()
 
     def check_prices(self) -> None:
         unpriced = self.remote is not None and not self.remote.has_prices
@@ -322,6 +342,20 @@ class _ReplyStream:
             )
 
 
+def hash_text(model: NamedModel, text: str) -> bytes:
+    """16 bytes that stand for a text and the model that embeds it."""
+    salt = hashlib.blake2b(model.fingerprint.encode(), digest_size=32).digest()
+    return hashlib.blake2b(text.encode(errors="surrogatepass"), key=salt, digest_size=16).digest()
+
+
+def _spending_by_task(replies: Sequence[KeyedReply]) -> dict[str, Spending]:
+    """What replies cost, by task: added in their transaction, for a crash must not part them."""
+    by_task: dict[str, list[Reply]] = {}
+    for _, reply in replies:
+        by_task.setdefault(reply.request.task, []).append(reply)
+    return {task: Spending.of_replies(those) for task, those in by_task.items()}
+
+
 def _retry_request(reply: Reply) -> Request | None:
     """What to ask after a reply that cannot be used, once each: more tokens, or a better answer.
 
@@ -337,7 +371,7 @@ def _retry_request(reply: Reply) -> Request | None:
     value = read_value(reply.text, request.prompt.schema)
     if not isinstance(value, Refusal):
         return None
-    return replace(request, failed_attempt=FailedAttempt(reply.text, value.detail))
+    return replace(request, failed_attempt=FailedAttempt(reply.text[:MAX_FAILED_TEXT_CHARS], value.detail))
 
 
 def _is_cut_off(reply: Reply) -> bool:

@@ -114,6 +114,7 @@ class MockServer:
             app.router.add_post("/v1/files", self._handle_upload)
             app.router.add_get("/v1/files/{name}/content", self._handle_download)
             app.router.add_post("/v1/batches", self._handle_new_batch)
+            app.router.add_get("/v1/batches", self._handle_batch_list)
             app.router.add_get("/v1/batches/{name}", self._handle_batch_poll)
         return app
 
@@ -236,6 +237,9 @@ class MockServer:
         name = f"batch-{len(self.batches) + 1}"
         self.batches[name] = {"id": name, "status": "validating", **batch}
         return _json_response(self.batches[name])
+
+    async def _handle_batch_list(self, _: web.Request) -> web.Response:
+        return _json_response({"object": "list", "data": list(self.batches.values())[::-1]})
 
     async def _handle_batch_poll(self, request: web.Request) -> web.Response:
         """Say how far a batch is; it is done after some polls."""

@@ -1,16 +1,20 @@
-"""OpenAI's chat protocol: bodies to send, replies to read, when to try again. No I/O, no clock."""
+"""OpenAI's chat protocol: bodies to send, what they cost, when to try again. No I/O, no clock."""
 
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from enum import StrEnum
 from itertools import pairwise
-from typing import Any, cast
+from typing import Any
 
 import orjson
 
 from kdos.config import PriceConfig
+from kdos.llm.limits import MAX_WAIT_SECONDS
+from kdos.llm.reply_reader import Completion
 from kdos.tasks import Request, Usage
 
 PROTOCOL_VERSION = 1
@@ -25,12 +29,20 @@ RETRYABLE_STATUS = frozenset({408, 409, 425, 429})
 """Statuses after which the same request may succeed, beside 5xx."""
 REQUEST_FAULT_STATUS = frozenset({400, 413, 422})
 """Statuses that can be the fault of one request alone."""
-MAX_RETRY_AFTER = 600.0
-"""Seconds that a server may make us wait at once: some send a date of their own reckoning."""
 
-THINK_BLOCK = re.compile(r"\s*<think(?:ing)?>(.*?)</think(?:ing)?>\s*", re.DOTALL)
-DURATION_PARTS = re.compile(r"(?<!\d)(\d++(?:\.\d++)?)(ms|s|m|h|d)")
-SECONDS_PER_UNIT = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+DURATION_PARTS = re.compile(r"(?<![0-9])([0-9]++(?:\.[0-9]++)?)(ns|us|µs|ms|s|m|h|d)")
+DURATION = re.compile(rf"(?:{DURATION_PARTS.pattern})++")
+SECONDS_PER_UNIT = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+MAX_WAIT_CHARS = 64  # of a header that tells of waiting
+MIN_UNIX_SECONDS, MIN_UNIX_MILLISECONDS = 1e9, 1e12  # from September 2001 on; as durations, decades
+UNSAID_RESET_SECONDS = 1.0
+RATE_LIMIT_HEADERS = {
+    "requests": ("x-ratelimit-remaining-requests", "x-ratelimit-reset-requests"),
+    "tokens": ("x-ratelimit-remaining-tokens", "x-ratelimit-reset-tokens"),
+    "any": ("x-ratelimit-remaining", "x-ratelimit-reset"),
+    "standard": ("ratelimit-remaining", "ratelimit-reset"),
+}
+"""By what is counted: the headers of what is left, and of when it is full again."""
 
 
 class ResponseFormat(StrEnum):
@@ -44,21 +56,6 @@ class ResponseFormat(StrEnum):
     def weaker(self) -> "ResponseFormat | None":
         """The next best."""
         return dict(pairwise(ResponseFormat)).get(self)
-
-
-@dataclass(frozen=True, slots=True)
-class Completion:
-    """What a server answered: the text, the reasoning before it, why it stopped, tokens."""
-
-    text: str
-    reasoning: str
-    finish: str
-    prompt_tokens: int | None
-    completion_tokens: int | None
-
-
-class ProtocolError(ValueError):
-    """The server's reply is not what an OpenAI-compatible server sends."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +79,7 @@ class RetryPolicy:
         """
         backoff = min(self.max_delay, self.first_delay * self.growth ** (attempt - 1))
         jittered = backoff * (1 - self.jitter + self.jitter * chance)
-        return max(min(asked, MAX_RETRY_AFTER), jittered)
+        return max(min(asked, MAX_WAIT_SECONDS), jittered)
 
 
 def is_retryable(status: int) -> bool:
@@ -113,41 +110,6 @@ def _response_format_fields(form: ResponseFormat, request: Request) -> dict[str,
     return {} if form is ResponseFormat.NONE else {"response_format": {"type": form}}
 
 
-def parse_completion(raw: bytes) -> Completion:
-    """The completion in the body of a reply.
-
-    Raises:
-        ProtocolError: It is no chat completion.
-    """
-    try:
-        value = orjson.loads(raw)
-        choice = value["choices"][0]
-        message = choice["message"]
-        text = _join_content_parts(message.get("content")) or message.get("refusal") or ""
-        reasoning = message.get("reasoning_content") or message.get("reasoning") or ""
-        usage = value.get("usage") or {}
-    except (orjson.JSONDecodeError, KeyError, IndexError, TypeError, AttributeError) as error:
-        raise ProtocolError(f"it sent {body_excerpt(raw)}") from error
-    thinking = THINK_BLOCK.match(text) if "<think" in text else None
-    if thinking:
-        text, reasoning = text[thinking.end() :], reasoning or thinking.group(1).strip()
-    return Completion(
-        text=text,
-        reasoning=str(reasoning),
-        finish=choice.get("finish_reason") or "stop",
-        prompt_tokens=usage.get("prompt_tokens"),
-        completion_tokens=usage.get("completion_tokens"),
-    )
-
-
-def _join_content_parts(content: object) -> str:
-    """A message's content as one text; some servers send it in parts."""
-    if isinstance(content, list):
-        parts = cast("list[dict[str, Any]]", content)
-        return "".join(part.get("text", "") for part in parts)
-    return content if isinstance(content, str) else ""
-
-
 def price_tokens(prices: PriceConfig | None, prompt: int, completion: int) -> Usage:
     """The usage of so many tokens, in USD; 0.0 where prices are not known."""
     if prices is None:
@@ -159,12 +121,16 @@ def price_tokens(prices: PriceConfig | None, prompt: int, completion: int) -> Us
 def measure_usage(answer: Completion, request_bytes: int, prices: PriceConfig | None) -> Usage:
     """Tokens and money of an answer; tokens that the server does not count are estimated."""
     prompt, completion = answer.prompt_tokens, answer.completion_tokens
-    if prompt is None:
-        prompt = request_bytes // TYPICAL_BYTES_PER_TOKEN
-    if completion is None:
-        written = len(answer.text.encode(errors="replace")) + len(answer.reasoning)
-        completion = written // TYPICAL_BYTES_PER_TOKEN
+    if not prompt:  # nothing is asked in no tokens: 0 is not counted either
+        prompt = estimate_tokens(request_bytes)
+    if not completion:
+        completion = estimate_tokens(len(answer.text.encode(errors="replace")) + len(answer.reasoning))
     return price_tokens(prices, prompt, completion)
+
+
+def estimate_tokens(n_bytes: int) -> int:
+    """How many tokens a text of so many bytes has, where nobody counted."""
+    return -(-n_bytes // TYPICAL_BYTES_PER_TOKEN)
 
 
 def bound_usage(request: Request, *, max_tokens: int, prices: PriceConfig | None) -> Usage:
@@ -174,41 +140,12 @@ def bound_usage(request: Request, *, max_tokens: int, prices: PriceConfig | None
     return price_tokens(prices, chat // MIN_BYTES_PER_TOKEN, completion)
 
 
-def error_message(raw: bytes) -> str:
-    """The server's own message in the body of an error."""
-    try:
-        value = orjson.loads(raw)
-    except orjson.JSONDecodeError:
-        return body_excerpt(raw)
-    for key in ("error", "message", "detail"):
-        if isinstance(value, dict):
-            pairs = cast("dict[str, Any]", value)
-            value = pairs.get(key, pairs)
-    return body_excerpt(value.encode() if isinstance(value, str) else orjson.dumps(value))
-
-
-def body_excerpt(raw: bytes, limit: int = 300) -> str:
-    """The beginning of a body on one line; a web page is named as such."""
-    text = " ".join(raw[: limit * 4].decode(errors="replace").split())
-    if text[:1] == "<":
-        title = re.search(r"<title>([^<]*+)</title>", text, re.IGNORECASE)
-        return f"a web page{f' ({title.group(1)[:80]})' if title else ''}"
-    if not text:
-        return "nothing"
-    return text if len(text) <= limit else f"{text[:limit]}…"
-
-
 def read_retry_after(headers: Mapping[str, str], *, now: float) -> float:
-    """How many seconds the server asks to wait; 0 if it does not say. `now` is Unix time."""
-    millis, value = headers.get("retry-after-ms", ""), headers.get("retry-after", "")
-    if _is_plain_number(millis):
-        return float(millis) / 1000
-    if _is_plain_number(value):
-        return float(value)
-    try:
-        return max(0.0, parsedate_to_datetime(value).timestamp() - now)
-    except ValueError:
-        return 0.0
+    """Seconds that the server asks to wait, at most `MAX_WAIT_SECONDS`; 0 if it does not say. `now` is Unix time."""
+    millis = _finite_number(headers.get("retry-after-ms", ""))
+    if millis is not None:
+        return min(max(0.0, millis / 1000), MAX_WAIT_SECONDS)
+    return parse_wait(headers.get("retry-after", ""), now=now) or 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,27 +156,64 @@ class RateLimit:
     reset_seconds: float
 
 
-def read_rate_limits(headers: Mapping[str, str]) -> dict[str, RateLimit]:
-    """The rate limits that a reply's headers tell of, `requests` and `tokens`."""
+def read_rate_limits(headers: Mapping[str, str], *, now: float) -> dict[str, RateLimit]:
+    """The rate limits that a reply's headers tell of, by what they count. `now` is Unix time.
+
+    A limit whose reset cannot be read is full again in `UNSAID_RESET_SECONDS`.
+    """
     limits: dict[str, RateLimit] = {}
-    for kind in ("requests", "tokens"):
-        remaining = headers.get(f"x-ratelimit-remaining-{kind}", "")
-        if _is_plain_number(remaining):
-            reset = headers.get(f"x-ratelimit-reset-{kind}", "")
-            limits[kind] = RateLimit(float(remaining), parse_duration(reset))
+    for kind, (remaining_name, reset_name) in RATE_LIMIT_HEADERS.items():
+        if remaining_name in headers:
+            remaining = _finite_number(headers[remaining_name])
+            if remaining is not None:
+                reset = parse_wait(headers.get(reset_name, ""), now=now)
+                limits[kind] = RateLimit(remaining, UNSAID_RESET_SECONDS if reset is None else reset)
     return limits
 
 
-def parse_duration(text: str) -> float:
-    """Seconds in a duration such as `6m0s`, `20ms`, `1.5`; 1 second if it is none."""
-    if _is_plain_number(text):
-        return float(text)
-    parts = DURATION_PARTS.findall(text)
-    return sum(float(number) * SECONDS_PER_UNIT[unit] for number, unit in parts) or 1.0
+def parse_wait(text: str, *, now: float) -> float | None:
+    """Seconds to wait, in [0, `MAX_WAIT_SECONDS`], in any form that servers use; None if it is none of them.
+
+    Seconds (`1.5`), durations (`6m0s`, `200ms`), dates of HTTP and ISO 8601, Unix times in seconds or milliseconds.
+    """
+    text = text.strip()[:MAX_WAIT_CHARS]
+    number = _finite_number(text)
+    if number is None:
+        wait = _parse_duration(text)
+        if wait is None and (date := _parse_date(text)) is not None:
+            wait = date - now
+    elif number >= MIN_UNIX_MILLISECONDS:
+        wait = number / 1000 - now
+    else:
+        wait = number - now if number >= MIN_UNIX_SECONDS else number
+    return None if wait is None else min(max(0.0, wait), MAX_WAIT_SECONDS)
 
 
-def _is_plain_number(text: str) -> bool:
-    return bool(re.fullmatch(r"\d+(?:\.\d+)?", text.strip()))
+def _parse_date(text: str) -> float | None:
+    """The Unix time of a date of HTTP or ISO 8601."""
+    for read in (parsedate_to_datetime, datetime.fromisoformat):
+        try:
+            date = read(text)
+            return (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp()
+        except (ValueError, TypeError, IndexError, OverflowError):
+            continue
+    return None
+
+
+def _parse_duration(text: str) -> float | None:
+    """The seconds of a duration such as `6m0s`."""
+    if not DURATION.fullmatch(text):
+        return None
+    return sum(float(number) * SECONDS_PER_UNIT[unit] for number, unit in DURATION_PARTS.findall(text))
+
+
+def _finite_number(text: str) -> float | None:
+    """The number that a text is; None for NaN, infinity and everything else."""
+    try:
+        number = float(text[:MAX_WAIT_CHARS])
+    except ValueError:
+        return None
+    return number if math.isfinite(number) else None
 
 
 def find_api_root(url: str) -> str:

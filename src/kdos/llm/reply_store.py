@@ -12,14 +12,18 @@ from pathlib import Path
 from threading import RLock
 from typing import Any
 
+import numpy as np
 import orjson
 
+from kdos.arrays import Float32Array
 from kdos.errors import DamageError, StoreError
-from kdos.llm.engine import Engine
+from kdos.llm.engine import NamedModel
 from kdos.tasks import Reply, Request, Usage
 
-LEDGER_FORMAT = 2
+LEDGER_FORMAT = 3
 PAGE_BYTES = 16384  # rows have 2-4 KB: a fifth less file than with pages of 4096
+EMBED_TASK = "embed"
+"""What vectors cost is put down under this name."""
 BUSY_SECONDS = 60.0  # how long to wait for another process that writes to a shared file
 
 # Rows that one INSERT takes. SQLite works without Python's lock only inside a statement, so a
@@ -43,6 +47,7 @@ CREATE TABLE replies (
     attempts INTEGER, params TEXT, inputs TEXT, reasoning TEXT, text TEXT,
     said_checksum INTEGER, asked_checksum INTEGER
 );
+CREATE TABLE vectors (key BLOB PRIMARY KEY, vector BLOB, checksum INTEGER) WITHOUT ROWID
 """
 SAID_VALUES = "error, passing, finish, prompt_tokens, completion_tokens, cost_usd, latency, attempts, reasoning, text"
 ASKED_VALUES = "engine, prompt, request, params, inputs"
@@ -62,7 +67,8 @@ UPGRADES = {
         f"asked_checksum = row_checksum(key, {ASKED_VALUES})",
         "ALTER TABLE spending ADD COLUMN checksum INTEGER",
         f"UPDATE spending SET checksum = row_checksum({SPENDING_VALUES})",
-    )
+    ),
+    2: ("CREATE TABLE vectors (key BLOB PRIMARY KEY, vector BLOB, checksum INTEGER) WITHOUT ROWID",),
 }
 """What makes a ledger of an older format one of the next: what was paid for then is good now."""
 COUNT_DAMAGED_REPLIES = (
@@ -190,7 +196,7 @@ class ReplyStore:
         usage = Usage(prompt_tokens, completion_tokens, cost_usd)
         return Reply(request, text, error, False, reasoning, finish, usage, latency, attempts)
 
-    def store_replies(self, engine: Engine, replies: Sequence[KeyedReply], spent: Mapping[str, Spending]) -> None:
+    def store_replies(self, engine: NamedModel, replies: Sequence[KeyedReply], spent: Mapping[str, Spending]) -> None:
         """Commit replies, and by task what they cost; when this returns they survive a crash.
 
         Raises:
@@ -211,7 +217,38 @@ class ReplyStore:
             for task, spending in spent.items():
                 self._add_spending(connection, number, task, spending)
 
-    def engine_number(self, engine: Engine) -> int:
+    def find_vectors(self, keys: Sequence[bytes]) -> dict[bytes, Float32Array]:
+        """The stored vectors of these keys, shape (dim,) each.
+
+        Raises:
+            DamageError: One is not what was stored.
+        """
+        found: dict[bytes, Float32Array] = {}
+        for start in range(0, len(keys), ROWS_PER_STATEMENT):
+            part = keys[start : start + ROWS_PER_STATEMENT]
+            query = f"SELECT key, vector, checksum FROM vectors WHERE key IN ({', '.join('?' * len(part))})"
+            with self._lock, _explained_errors(self.path):
+                rows = self._connection.execute(query, part).fetchall()
+            for key, vector, checksum in rows:
+                self._check_row((key, vector), checksum)
+                found[key] = np.frombuffer(vector, "<f4")
+        return found
+
+    def store_vectors(self, model: NamedModel, vectors: Mapping[bytes, Float32Array], spent: Spending) -> None:
+        """Commit vectors by their keys, and what they cost.
+
+        Raises:
+            StoreError: The file cannot be written.
+        """
+        number = self.engine_number(model)
+        rows = [(key, vector.astype("<f4").tobytes()) for key, vector in vectors.items()]
+        with self._lock, self._transaction() as connection:
+            connection.executemany(
+                "INSERT OR REPLACE INTO vectors VALUES (?, ?, ?)", [(*row, row_checksum(*row)) for row in rows]
+            )
+            self._add_spending(connection, number, EMBED_TASK, spent)
+
+    def engine_number(self, engine: NamedModel) -> int:
         """The number that stands for an engine in this file."""
         number = self._engines.get(engine.fingerprint)
         if number is None:

@@ -1,26 +1,37 @@
-"""HTTP to one server for synchronous callers: event loop on a thread, API key, connection pool."""
+"""HTTP to one server for synchronous callers: event loop on a thread, API key, proxy, connection pool, limits.
+
+What comes from the server passes through `HttpClient.send_request` alone: it is bounded in bytes and time, unpacked,
+and the key is taken out of it, before anyone reads, logs or keeps it.
+"""
 
 import asyncio
+import ipaddress
+import logging
 import os
 import threading
+import time
+import zlib
 from collections.abc import Callable, Coroutine, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
+from urllib.request import getproxies_environment, proxy_bypass
 
 import aiohttp
 
 from kdos.errors import ConfigError
-from kdos.llm.protocol import error_message, find_api_root
+from kdos.llm.limits import LONG_WAIT_SECONDS, MAX_PACKED_MEMBERS, MAX_REPLY_BYTES
+from kdos.llm.protocol import RetryPolicy, find_api_root, read_retry_after
+from kdos.llm.reply_reader import read_error_message
+from kdos.llm.scrubber import Scrubber
 
+LOG = logging.getLogger("kdos.llm")
 Result = TypeVar("Result")
 
 CONNECT_SECONDS = 15.0
-LOCAL_HOSTS = {"localhost", "127.0.0.1", "::1"}
-KEY_PLACEHOLDER = "[key]"
-MIN_REDACTED_CHARS = 8  # a shorter key may be a word of the text
+ACCEPTED_PACKING = "gzip, deflate"
 
 
 class EventLoopThread:
@@ -73,26 +84,21 @@ async def _cancel_other_tasks() -> None:
 
 @dataclass(frozen=True, slots=True)
 class ApiKey:
-    """A secret that does not show in `repr`; `redact_text` takes it out of a text."""
+    """A secret that does not show in `repr`."""
 
     secret: str = field(default="", repr=False)
-
-    def redact_text(self, text: str) -> str:
-        """The text without the key: servers repeat it in their error messages."""
-        redactable = len(self.secret) >= MIN_REDACTED_CHARS
-        return text.replace(self.secret, KEY_PLACEHOLDER) if redactable else text
 
 
 def find_api_key(name: str | None, environment: Mapping[str, str] = os.environ) -> ApiKey:
     """The key in the variable `name`, or in the file that `name`_FILE names; none without a name.
 
     Raises:
-        ConfigError: Neither is set, or the file cannot be read.
+        ConfigError: Neither is set, the file cannot be read, or the key is no line of printable characters.
     """
     if not name:
         return ApiKey()
     if secret := environment.get(name, "").strip():
-        return ApiKey(secret)
+        return _checked_key(secret, name)
     file = environment.get(f"{name}_FILE", "")
     if not file:
         raise ConfigError(
@@ -105,12 +111,21 @@ def find_api_key(name: str | None, environment: Mapping[str, str] = os.environ) 
         raise ConfigError(f"{name}_FILE must name a file that holds the key. {error}.") from error
     if not secret:
         raise ConfigError(f"{name}_FILE must name a file that holds the key. {file} is empty.")
+    return _checked_key(secret, f"{name}_FILE")
+
+
+def _checked_key(secret: str, name: str) -> ApiKey:
+    if not (secret.isascii() and secret.isprintable()):
+        raise ConfigError(f"The key in {name} must be one line of printable ASCII characters: it goes into a header.")
     return ApiKey(secret)
 
 
 @dataclass(frozen=True, slots=True)
 class HttpResponse:
-    """A reply of the server: its status, headers (any case) and body."""
+    """A reply of the server: its status, headers (any case) and body, the body without the key.
+
+    Headers are read for numbers alone; none is ever shown or kept.
+    """
 
     status: int
     headers: Mapping[str, str]
@@ -128,30 +143,42 @@ class RequestTimeoutError(ExchangeError):
     """No whole reply came in time."""
 
 
+class UnreadableBodyError(ExchangeError):
+    """A reply came that is too large, or packed in a way that cannot be unpacked."""
+
+
 class ServerUnreachableError(ExchangeError):
     """No connection was made."""
 
 
 class NoSuchServerError(ServerUnreachableError):
-    """No connection can be made: TLS fails, or there is no such host."""
+    """No connection can be made: TLS fails, there is no such host, or the proxy refuses."""
 
     permanent = True
 
 
 class HttpClient:
-    """A connection pool to one endpoint, with a loop thread of its own. Close it when done."""
+    """A connection pool to one endpoint, with a loop thread of its own. Close it when done.
+
+    Raises:
+        ConfigError: The proxy that the environment names cannot be used.
+    """
 
     def __init__(self, url: str, *, key: ApiKey, timeout: float, name: str = "kdos-llm") -> None:
         self.root = find_api_root(url)
-        self.key = key
+        self._key = key
+        self._proxy = find_proxy(self.root)
+        self._scrubber = Scrubber((key.secret, self._proxy.password))
+        self.scrub_text = self._scrubber.scrub_text
         self.loop_thread = EventLoopThread(name)
         self._timeout = timeout
         self._session: aiohttp.ClientSession | None = None
+        self._wait_said_until = 0.0
 
     async def send_request(
-        self, method: str, path: str, *, data: bytes | aiohttp.FormData | None = None
+        self, method: str, path: str, *, data: bytes | aiohttp.FormData | None = None, max_bytes: int = MAX_REPLY_BYTES
     ) -> HttpResponse:
-        """One exchange, without retries; `data` is JSON (bytes) or a form.
+        """One exchange, without retries; `data` is JSON (bytes) or a form, `max_bytes` bounds the unpacked body.
 
         Raises:
             ExchangeError: No whole reply came; its classes say why.
@@ -160,30 +187,73 @@ class HttpClient:
         url = f"{self.root}/{path}"
         try:
             async with self._open_session().request(
-                method, url, data=data, headers=headers, allow_redirects=False
+                method,
+                url,
+                data=data,
+                headers=headers,
+                allow_redirects=False,
+                proxy=self._proxy.address,
+                proxy_auth=self._proxy.login,
             ) as response:
-                return HttpResponse(response.status, response.headers, await response.read())
-        # aiohttp's errors inherit from one another: the order, special to general, matters.
-        except TimeoutError as error:
-            raise RequestTimeoutError(f"no reply in {self._timeout:g} s") from error
-        except aiohttp.ClientSSLError as error:
-            raise NoSuchServerError(f"TLS failed: {error}") from error
-        except aiohttp.ClientConnectorDNSError as error:
-            raise NoSuchServerError(f"no such host: {error.host}") from error
-        except aiohttp.ClientConnectorError as error:
-            why = os.strerror(error.errno) if error.errno else str(error)
-            raise ServerUnreachableError(why) from error
-        except (aiohttp.ClientError, ConnectionError, asyncio.IncompleteReadError) as error:
-            what = f"the connection broke off ({type(error).__name__})"
-            raise ExchangeError(what) from error
+                body = unpack_body(await _read_bounded(response, max_bytes), response.headers, max_bytes)
+                return HttpResponse(response.status, response.headers, self._scrubber.scrub_bytes(body))
+        except ExchangeError:
+            raise
+        except Exception as error:
+            meaning = self._explain_exchange(error)
+            if meaning is None:
+                raise
+            raise meaning from error
 
-    def call_server(self, method: str, path: str, *, data: bytes | aiohttp.FormData | None = None) -> HttpResponse:
+    def _explain_exchange(self, error: Exception) -> ExchangeError | None:
+        """What an error of the client's says of the server; None where it is none of the server's doing."""
+        # aiohttp's errors inherit from one another: the order, special to general, matters.
+        match error:
+            case TimeoutError():
+                return RequestTimeoutError(f"no whole reply in {self._timeout:g} s")
+            case aiohttp.ClientSSLError():
+                return NoSuchServerError(self.scrub_text(f"TLS failed: {error}"))
+            case aiohttp.ClientHttpProxyError():
+                return NoSuchServerError(f"the proxy refuses with HTTP {error.status}")
+            case aiohttp.ClientConnectorDNSError():
+                return NoSuchServerError(f"no such host: {error.host}")
+            case aiohttp.ClientConnectorError():
+                return ServerUnreachableError(os.strerror(error.errno) if error.errno else self.scrub_text(str(error)))
+            # ValueErrors are aiohttp's on headers and chunks that are no HTTP.
+            case aiohttp.ClientError() | ConnectionError() | asyncio.IncompleteReadError() | ValueError():
+                return ExchangeError(f"the connection broke off ({type(error).__name__})")
+            case _:
+                return None
+
+    def call_server(
+        self, method: str, path: str, *, data: bytes | aiohttp.FormData | None = None, max_bytes: int = MAX_REPLY_BYTES
+    ) -> HttpResponse:
         """`send_request` for callers outside the loop."""
-        return self.loop_thread.run_coroutine(self.send_request(method, path, data=data))
+        return self.loop_thread.run_coroutine(self.send_request(method, path, data=data, max_bytes=max_bytes))
+
+    def delay_before_retry(
+        self, policy: RetryPolicy, attempt: int, *, headers: Mapping[str, str] | None = None, chance: float = 1.0
+    ) -> float:
+        """Seconds to wait after the `attempt`-th attempt, which the server answered with `headers`, if at all.
+
+        All who try again ask here: what a server asks for is honoured, capped, and said when it is long.
+        """
+        asked = read_retry_after(headers, now=time.time()) if headers else 0.0
+        delay = policy.delay_after(attempt, asked=asked, chance=chance)
+        if asked:
+            self.announce_wait(delay)
+        return delay
+
+    def announce_wait(self, seconds: float) -> None:
+        """Say that the server makes us wait, if that is long and was not said yet."""
+        until = time.monotonic() + seconds
+        if seconds >= LONG_WAIT_SECONDS and until > self._wait_said_until + LONG_WAIT_SECONDS:
+            self._wait_said_until = until
+            LOG.warning("%s makes us wait %.0f s: its rate limit is used up", self.root, seconds)
 
     def server_message(self, body: bytes) -> str:
-        """The server's own message in the body of an error, without the key."""
-        return self.key.redact_text(error_message(body))
+        """The server's own message in the body of an error."""
+        return read_error_message(body)
 
     def close(self) -> None:
         """Close the connections and end the loop thread."""
@@ -194,14 +264,15 @@ class HttpClient:
     def _open_session(self) -> aiohttp.ClientSession:
         # Made on first use, since aiohttp binds a session to the loop that runs it.
         if self._session is None:
-            secret = self.key.secret
-            proxied = any(name.lower().endswith("_proxy") for name in os.environ)
+            headers = {"Accept-Encoding": ACCEPTED_PACKING}
+            if self._key.secret:
+                headers["Authorization"] = f"Bearer {self._key.secret}"
             self._session = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(limit=0, ttl_dns_cache=60),
                 timeout=aiohttp.ClientTimeout(total=self._timeout, sock_connect=CONNECT_SECONDS),
-                headers={"Authorization": f"Bearer {secret}"} if secret else None,
+                headers=headers,
                 cookie_jar=aiohttp.DummyCookieJar(),
-                trust_env=proxied and urlsplit(self.root).hostname not in LOCAL_HOSTS,
+                auto_decompress=False,  # `unpack_body` does it, within a limit
             )
         return self._session
 
@@ -211,14 +282,109 @@ class HttpClient:
             await asyncio.sleep(0)  # lets the transports notice
 
 
-def check_server_url(url: str) -> None:
-    """Raise `ConfigError` unless `url` is the address of a server and holds no key."""
-    parts = urlsplit(url)
+async def _read_bounded(response: aiohttp.ClientResponse, max_bytes: int) -> bytes:
+    """The body as it travelled; the connection is closed where it is longer than `max_bytes`."""
+    pieces: list[bytes] = []
+    size = 0
+    while piece := await response.content.readany():
+        size += len(piece)
+        if size > max_bytes:
+            response.close()
+            raise UnreadableBodyError(f"it sent more than {max_bytes / 2**20:g} MiB")
+        pieces.append(piece)
+    return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+
+def unpack_body(raw: bytes, headers: Mapping[str, str], max_bytes: int) -> bytes:
+    """A body without its gzip or deflate packing, at most `max_bytes` long.
+
+    Raises:
+        UnreadableBodyError: It is longer, damaged, or packed in another way.
+    """
+    packing = headers.get("Content-Encoding", "").strip().lower()
+    if packing in {"", "identity"} or not raw:
+        return raw
+    if packing not in {"gzip", "x-gzip", "deflate"}:
+        raise UnreadableBodyError(f"it packed its reply as {packing[:40]!r}, not as {ACCEPTED_PACKING}")
     try:
-        valid = parts.scheme in {"http", "https"} and bool(parts.hostname) and (parts.port or 1) > 0
+        return _inflate(raw, max_bytes, is_raw=packing == "deflate" and raw[0] & 0xF != zlib.DEFLATED)
+    except zlib.error as error:
+        raise UnreadableBodyError(f"it sent a reply whose {packing} packing is damaged") from error
+
+
+def _inflate(raw: bytes, max_bytes: int, *, is_raw: bool) -> bytes:
+    pieces: list[bytes] = []
+    left = max_bytes
+    for _ in range(MAX_PACKED_MEMBERS):
+        unpacker = zlib.decompressobj(-zlib.MAX_WBITS if is_raw else zlib.MAX_WBITS | 32)
+        piece = unpacker.decompress(raw, left + 1)
+        left -= len(piece)
+        if left < 0:
+            raise UnreadableBodyError(f"it sent more than {max_bytes / 2**20:g} MiB, packed")
+        pieces.append(piece)
+        if not unpacker.eof:
+            raise zlib.error("cut")
+        raw = unpacker.unused_data
+        if not raw:
+            return b"".join(pieces)
+    raise zlib.error("too many members")
+
+
+@dataclass(frozen=True, slots=True)
+class Proxy:
+    """The proxy on the way to a server; no address is none."""
+
+    address: str | None = None
+    login: aiohttp.BasicAuth | None = field(default=None, repr=False)
+
+    @property
+    def password(self) -> str:
+        """The password for the proxy; empty for none."""
+        return self.login.password if self.login else ""
+
+
+def find_proxy(root: str) -> Proxy:
+    """The proxy that the environment names for a server: `http_proxy`, `https_proxy`, `all_proxy`, `no_proxy`.
+
+    A login stands in the variable; `.netrc` is not looked at, for keys come from the environment alone.
+
+    Raises:
+        ConfigError: It is no address of an HTTP proxy.
+    """
+    parts, proxies = urlsplit(root), getproxies_environment()
+    address = proxies.get(parts.scheme) or proxies.get("all") or ""
+    if not address or is_loopback_host(parts.hostname or "") or proxy_bypass(parts.netloc):
+        return Proxy()
+    proxy = urlsplit(address if "://" in address else f"http://{address}")
+    try:
+        usable = proxy.scheme in {"http", "https"} and bool(proxy.hostname) and (proxy.port or 1) > 0
     except ValueError:
-        valid = False
-    if not valid:
-        raise ConfigError(f"engine.url must be the address of a server, as in http://127.0.0.1:8000/v1. Got {url!r}.")
-    if parts.username or parts.password:
-        raise ConfigError("engine.url must hold no key. Name its variable in engine.key_env.")
+        usable = False
+    if not usable:
+        raise ConfigError(
+            f"{parts.scheme}_proxy must be the address of an HTTP proxy, as in http://proxy:3128. "
+            f"What the environment names is none. Mend it, or add {parts.hostname} to no_proxy."
+        )
+    user, password = unquote(proxy.username or ""), unquote(proxy.password or "")
+    login = aiohttp.BasicAuth(user, password, "utf-8") if user or password else None
+    return Proxy(f"{proxy.scheme}://{proxy.netloc.rpartition('@')[2]}", login)
+
+
+def is_loopback_host(host: str) -> bool:
+    """Whether a host of an address is this machine."""
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def warn_of_plain_key(url: str, key: ApiKey) -> None:
+    """Say it when a key will travel unencrypted to another machine."""
+    parts = urlsplit(url)
+    if key.secret and parts.scheme == "http" and not is_loopback_host(parts.hostname or ""):
+        LOG.warning(
+            "the key goes over plain http:// to %s, readable to anyone on the way; use https:// if it can",
+            parts.hostname,
+        )

@@ -11,7 +11,7 @@ from typing import Any
 from kdos.artifacts import RunFolder
 from kdos.config import Config
 from kdos.llm import Budget, Engine, HttpEngine, Ledger, Spending
-from kdos.llm.http import open_embedder
+from kdos.llm.endpoint_embedder import open_embedder
 from kdos.report import LivePage, write_report
 from kdos.rules import RulesEngine
 from kdos.run.prepare import LoopInputs, prepare_inputs
@@ -86,7 +86,7 @@ def _run_stages(
     with (
         Ledger(folder.ledger, cache=cache, budget=budget) as ledger,
         open_engine(config) as engine,
-        open_embedder(config) as embedder,
+        open_embedder(config, ledger) as embedder,
     ):
         folder.note_ledger()
         ask = partial(ledger.ask, engine)

@@ -100,11 +100,18 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Tokens and money of one reply, over all its attempts. USD, 0.0 for a local engine."""
+    """Tokens and money of one attempt. USD, 0.0 for a local engine."""
 
     prompt_tokens: int = 0
     completion_tokens: int = 0
     cost_usd: float = 0.0
+
+    def __add__(self, other: "Usage") -> "Usage":
+        return Usage(
+            self.prompt_tokens + other.prompt_tokens,
+            self.completion_tokens + other.completion_tokens,
+            self.cost_usd + other.cost_usd,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +120,8 @@ class Reply:
 
     `reasoning` is what a reasoning model thought before it answered; `finish` is why it stopped
     writing (`stop`, `length`, …). `transient` marks an error that may be gone another day (a dead
-    server): it is recorded, and asked again by the next run. `latency` is in seconds.
+    server): it is recorded, and asked again by the next run. `will_retry` marks an attempt that failed and is made
+    again: it is no answer, and stored for what it cost. `latency` is in seconds.
     """
 
     request: Request
@@ -125,6 +133,7 @@ class Reply:
     usage: Usage = Usage()
     latency: float = 0.0
     attempts: int = 1
+    will_retry: bool = False
 
 
 def _drop_text_lengths(schema: Mapping[str, Any]) -> dict[str, Any]:

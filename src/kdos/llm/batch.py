@@ -1,0 +1,378 @@
+"""Requests by provider batch files: half the price, answered within a day, found again after a crash."""
+
+import logging
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from itertools import islice
+from typing import Any, TypeVar
+
+import aiohttp
+import orjson
+
+from kdos.errors import DamageError, EngineError
+from kdos.llm.dispatcher import DispatcherState, refusal_error
+from kdos.llm.engine import ChargeAttempt, OutOfBudgetError, OutOfTimeError, StoreReplies, charge_nothing
+from kdos.llm.limits import MAX_BATCH_SECONDS, MAX_FILE_BYTES, MAX_REPLY_BYTES
+from kdos.llm.protocol import REQUEST_FAULT_STATUS, ResponseFormat, RetryPolicy, is_retryable
+from kdos.llm.reply_reader import (
+    BatchRow,
+    BatchState,
+    ProtocolError,
+    completion_of,
+    describe_error,
+    parse_json,
+    read_batch_list,
+    read_batch_rows,
+    read_batch_state,
+    read_object_id,
+)
+from kdos.llm.transport import ExchangeError, HttpResponse
+from kdos.tasks import Reply, Request, Usage, json_digest
+
+LOG = logging.getLogger("kdos.llm")
+Value = TypeVar("Value")
+
+REQUESTS_PER_BATCH = 10_000  # providers take 50,000 or 200 MB
+BATCH_PRICE_FACTOR = 0.5
+POLLING = RetryPolicy(max_attempts=3, first_delay=1.0, max_delay=60.0, growth=1.5)
+"""How often one request is put into a batch, and the delays between two looks at a batch."""
+
+POLL_PATIENCE_SECONDS = 300.0  # without any answer of the server that can be read, beside what it asks to wait
+FINAL_BATCH_STATUS = frozenset({"completed", "failed", "expired", "cancelled"})
+COMPLETIONS_PATH = "/v1/chat/completions"
+BATCH_PREFIX = "batch/"
+KEY_CHARS = 16  # of a request's key: enough to tell the rows of one batch apart
+LISTED_BATCHES = 100
+GONE_STATUS = frozenset({404, 410})
+UNLISTED_STATUS = frozenset({400, 404, 405, 501})
+
+
+@dataclass(frozen=True, slots=True)
+class SubmittedBatch:
+    """What the ledger knows of a batch that is under way: kept before it is submitted, forgotten after its replies.
+
+    `id` is empty until the server has confirmed it; `keys` begin the keys of its requests, none if not known.
+    """
+
+    id: str
+    file: str
+    form: ResponseFormat
+    keys: tuple[str, ...]
+
+    def to_text(self) -> str:
+        """What goes into the ledger."""
+        return orjson.dumps(asdict(self)).decode()
+
+    @classmethod
+    def from_text(cls, text: str) -> "SubmittedBatch":
+        """What `to_text` gave; ledgers of older versions hold the server's id alone."""
+        if not text.startswith("{"):
+            return cls(text, "", ResponseFormat.SCHEMA, ())
+        try:
+            value: dict[str, Any] = orjson.loads(text)
+            return cls(value["id"], value["file"], ResponseFormat(value["form"]), tuple(value["keys"]))
+        except (ValueError, KeyError, TypeError) as error:
+            problem = "The ledger's note of a batch under way must be as it was written. It is damaged."
+            raise DamageError(f"{problem} Restore the ledger from a backup.") from error
+
+
+@dataclass(frozen=True, slots=True)
+class HeldRow:
+    """A row that came, of the batch called `batch`, which was asked in `form`."""
+
+    batch: str
+    form: ResponseFormat
+    row: BatchRow
+
+
+@dataclass(slots=True)
+class HeldRows:
+    """The rows of ended batches that no request has taken yet, by the request's key, and the batches they are of."""
+
+    rows: dict[str, HeldRow] = field(default_factory=dict[str, HeldRow])
+    batches: set[str] = field(default_factory=set[str])
+    status: str = ""
+    """How the last batch ended."""
+
+
+@dataclass(slots=True, eq=False)
+class BatchDispatcher:
+    """One call of `complete` by batch files, in chunks. `deadline` is a time of `time.monotonic`.
+
+    A batch is in the ledger before it is submitted, and is forgotten when its replies are: a run that is killed
+    anywhere finds it again, by its id, or by its name among those that the server lists. Rows of an earlier batch
+    answer whatever request they belong to, so what is asked next need not be what was asked then.
+    """
+
+    state: DispatcherState
+    store: StoreReplies
+    charge: ChargeAttempt = charge_nothing
+    deadline: float = float("inf")
+    held: HeldRows = field(default_factory=HeldRows)
+
+    def iterate_replies(self, requests: Iterable[Request]) -> Iterator[Reply]:
+        """One reply for each request, chunk by chunk."""
+        source = iter(requests)
+        while chunk := list(islice(source, REQUESTS_PER_BATCH)):
+            yield from self._answer_chunk(chunk)
+
+    def _answer_chunk(self, requests: list[Request]) -> Iterator[Reply]:
+        """The replies of one chunk; what a batch leaves out is asked again, a few times."""
+        todo = {request.key: request for request in requests}
+        for attempt in range(POLLING.max_attempts + 1):
+            if attempt:  # before the first, batches that an earlier call left under way
+                self._submit_batch(list(todo.values()))
+            self._collect_batches()
+            replies = self._take_replies(todo, attempt=attempt)
+            caps = [cap for reply in replies if reply.will_retry and (cap := self.charge(reply))]
+            if replies:
+                self.store(replies)
+            self._forget_batches()
+            final = [reply for reply in replies if not reply.will_retry]
+            for reply in final:
+                del todo[reply.request.key]
+            yield from final
+            if not todo:
+                return
+            if caps:
+                raise OutOfBudgetError(caps[0])
+
+    # -- submit
+
+    def _submit_batch(self, requests: list[Request]) -> None:
+        """Send a batch, known to the ledger from before it can cost anything."""
+        form, server_state = self.state.response_format, self.state.server_state
+        keys = sorted(request.key for request in requests)
+        name = f"{BATCH_PREFIX}{json_digest([form, keys])[:32]}"
+        batch = SubmittedBatch("", self._upload_file(requests), form, tuple(key[:KEY_CHARS] for key in keys))
+        server_state[name] = batch.to_text()
+        batch = replace(batch, id=self._create_batch(name, batch.file))
+        server_state[name] = batch.to_text()
+        self.held.batches.discard(name)
+
+    def _upload_file(self, requests: Sequence[Request]) -> str:
+        """Send the requests as a file, which costs nothing; gives its id."""
+        rows = b"\n".join(map(self._batch_row, requests))
+
+        def make_form() -> aiohttp.FormData:
+            form = aiohttp.FormData()
+            form.add_field("purpose", "batch")
+            form.add_field("file", rows, filename="kdos.jsonl", content_type="application/jsonl")
+            return form
+
+        return self._ask_patiently("POST", "files", _read_id, make_data=make_form)
+
+    def _batch_row(self, request: Request) -> bytes:
+        body = orjson.Fragment(self.state.build_body(request, self.state.response_format))
+        row = {"custom_id": request.key, "method": "POST", "url": COMPLETIONS_PATH, "body": body}
+        return orjson.dumps(row)
+
+    def _create_batch(self, name: str, file_id: str) -> str:
+        """Have the file worked through; gives the batch's id.
+
+        Sent once: what broke off may have been taken, and is looked for among the batches instead.
+        """
+        batch = {"input_file_id": file_id, "endpoint": COMPLETIONS_PATH, "completion_window": "24h"}
+        data = orjson.dumps(batch | {"metadata": {"kdos": name}})
+        client, problem = self.state.client, ""
+        for attempt in range(1, POLLING.max_attempts + 1):
+            try:
+                response = client.call_server("POST", "batches", data=data)
+                if not is_retryable(response.status):
+                    return _read_id(self._checked_body(response))
+                problem, headers = f"HTTP {response.status}", response.headers
+            except (ExchangeError, ProtocolError) as error:
+                problem, headers = str(error), None
+            if found := self._find_batch(name, file_id):
+                return found.id
+            if headers is None:
+                break
+            time.sleep(client.delay_before_retry(POLLING, attempt, headers=headers))
+        raise EngineError(f"{client.root} must take batches (engine.batch). {problem}. Run the same command again.")
+
+    def _find_batch(self, name: str, file_id: str) -> BatchState | None:
+        """The batch of this name among those that the server lists; None if it is not there."""
+        client = self.state.client
+        response = self._ask_patiently("GET", f"batches?limit={LISTED_BATCHES}", _read_listing, allow=UNLISTED_STATUS)
+        if response is None:
+            LOG.warning(
+                "%s does not list its batches: one that was being submitted when a run ended may be paid twice",
+                client.root,
+            )
+        for batch in response or []:
+            if batch.metadata.get("kdos") == name or (file_id and batch.input_file_id == file_id):
+                return batch
+        return None
+
+    # -- collect
+
+    def _collect_batches(self) -> None:
+        """Wait for every batch that the ledger knows of, and hold its rows."""
+        server_state = self.state.server_state
+        for name in [name for name in server_state if name.startswith(BATCH_PREFIX)]:
+            if name in self.held.batches:
+                continue
+            batch = SubmittedBatch.from_text(server_state[name])
+            if not batch.id:
+                found = self._find_batch(name, batch.file)
+                if found is None:  # it never came to be submitted
+                    del server_state[name]
+                    continue
+                batch = replace(batch, id=found.id)
+                server_state[name] = batch.to_text()
+            self._hold_rows(name, batch)
+            self.held.batches.add(name)
+
+    def _hold_rows(self, name: str, batch: SubmittedBatch) -> None:
+        """Hold the rows of a batch that has ended: the first of each request that is an answer, else the first."""
+        known, unreadable = set(batch.keys), 0
+        for row in self._read_rows(batch.id):
+            if row is None:
+                unreadable += 1
+            elif not known or row.custom_id[:KEY_CHARS] in known:
+                held = self.held.rows.get(row.custom_id)
+                if held is None or (held.row.status != 200 and row.status == 200):
+                    self.held.rows[row.custom_id] = HeldRow(name, batch.form, row)
+        if unreadable:
+            LOG.warning("%d rows of batch %s cannot be read; their requests are asked again", unreadable, batch.id)
+
+    def _read_rows(self, batch_id: str) -> Iterator[BatchRow | None]:
+        """The rows of the files of a batch, once it has ended; none where the server has forgotten them."""
+        batch = self._wait_for_batch(batch_id)
+        for file_id in batch.file_ids if batch else ():
+            raw = self._ask_patiently(
+                "GET", f"files/{file_id}/content", bytes, allow=GONE_STATUS, limit=MAX_FILE_BYTES
+            )
+            if raw is None:
+                LOG.warning(
+                    "%s has no file %s any more; what was in it is asked again", self.state.client.root, file_id
+                )
+            else:
+                yield from read_batch_rows(raw)
+
+    def _wait_for_batch(self, batch_id: str) -> BatchState | None:
+        """Look at the batch until it has ended; None where the server knows it no more."""
+        root, began, looks = self.state.client.root, time.monotonic(), 0
+        while True:
+            batch = self._ask_patiently("GET", f"batches/{batch_id}", read_batch_state, allow=GONE_STATUS)
+            if batch is None:
+                LOG.warning("%s has no batch %s any more; what was in it is asked again", root, batch_id)
+                return None
+            if batch.status in FINAL_BATCH_STATUS:
+                self.held.status = batch.status
+                return batch
+            if time.monotonic() - began > MAX_BATCH_SECONDS:
+                raise EngineError(
+                    f"{root} must end its batches within a day. {batch_id} is {batch.status or 'unknown'}."
+                )
+            looks += 1
+            self._sleep(POLLING.delay_after(looks))
+
+    # -- read
+
+    def _take_replies(self, todo: dict[str, Request], *, attempt: int) -> list[Reply]:
+        """What the held rows say of requests; those of an attempt that have no row failed."""
+        replies: list[Reply] = []
+        for key, request in todo.items():
+            row = self.held.rows.pop(key, None)
+            if row is not None or attempt:
+                reply = self._read_row(request, row)
+                if reply.will_retry and attempt == POLLING.max_attempts:
+                    reply = replace(reply, will_retry=False)
+                replies.append(replace(reply, attempts=max(1, attempt)))
+        return replies
+
+    def _read_row(self, request: Request, held: HeldRow | None) -> Reply:
+        """The reply in a row; one that is to be asked again where that may help."""
+        if held is None:
+            problem = f"the batch ended as {self.held.status or 'unknown'} without an answer to it"
+            return Reply(request, error=problem, transient=True, will_retry=True)
+        state, row = self.state, held.row
+        size = sum(len(message["content"]) for message in request.messages)
+        if row.status == 200:
+            try:
+                answer = completion_of(row.body)
+            except ProtocolError as error:
+                usage = _at_batch_price(state.estimate_usage(request_bytes=size))
+                return Reply(request, error=str(error), transient=True, will_retry=True, usage=usage)
+            reply = state.build_reply(request, answer, form=held.form, request_bytes=size)
+            return replace(reply, usage=_at_batch_price(reply.usage))
+        error = f"HTTP {row.status}: {describe_error(row.body)}"
+        request_fault = row.status in REQUEST_FAULT_STATUS
+        if request_fault and request.prompt.schema and not state.format_confirmed and held.form.weaker:
+            if state.response_format is held.form:
+                # Remembered though not confirmed: the next batch, perhaps of another run, asks so.
+                state.response_format = state.server_state["form"] = held.form.weaker
+            return Reply(request, error=error, transient=True, will_retry=True)
+        return Reply(request, error=error, transient=not request_fault, will_retry=not request_fault)
+
+    def _forget_batches(self) -> None:
+        """Forget the batches that were read and of whose rows none is left: their replies are stored."""
+        left = {held.batch for held in self.held.rows.values()}
+        for name in [name for name in self.held.batches if name not in left]:
+            self.state.server_state.pop(name, None)
+            self.held.batches.discard(name)
+
+    # -- the server
+
+    def _ask_patiently(
+        self,
+        method: str,
+        path: str,
+        read: Callable[[bytes], Value],
+        *,
+        make_data: Callable[[], aiohttp.FormData] | None = None,
+        allow: frozenset[int] = frozenset(),
+        limit: int = MAX_REPLY_BYTES,
+    ) -> Any:
+        """What `read` makes of the reply to something that costs nothing; None after a status of `allow`.
+
+        Waits for a server that is away for a while, or sends what cannot be read.
+        """
+        client, began, asked, attempts = self.state.client, time.monotonic(), 0.0, 0
+        while True:
+            headers = None
+            try:
+                data = make_data() if make_data else None
+                response = client.call_server(method, path, data=data, max_bytes=limit)
+                if response.status in allow:
+                    return None
+                if not is_retryable(response.status):
+                    return read(self._checked_body(response))
+                problem, headers = f"HTTP {response.status}", response.headers
+            except (ExchangeError, ProtocolError) as error:
+                problem = str(error)
+            attempts += 1
+            delay = client.delay_before_retry(POLLING, attempts, headers=headers)
+            asked += delay if headers else 0.0
+            if time.monotonic() - began - asked > POLL_PATIENCE_SECONDS:
+                raise EngineError(
+                    f"{client.root} must tell of its batches (engine.batch). {problem}. Run the same command again."
+                )
+            self._sleep(delay)
+
+    def _sleep(self, seconds: float) -> None:
+        """Wait, but not past the deadline."""
+        left = self.deadline - time.monotonic()
+        if left <= 0:
+            raise OutOfTimeError
+        time.sleep(min(seconds, left))
+
+    def _checked_body(self, response: HttpResponse) -> bytes:
+        """The body of a reply, or an error with the server's own message."""
+        if response.status != 200:
+            raise refusal_error(self.state, response)
+        return response.body
+
+
+def _read_id(raw: bytes) -> str:
+    return read_object_id(parse_json(raw))
+
+
+def _read_listing(raw: bytes) -> list[BatchState]:
+    return read_batch_list(raw)
+
+
+def _at_batch_price(usage: Usage) -> Usage:
+    return replace(usage, cost_usd=BATCH_PRICE_FACTOR * usage.cost_usd)
