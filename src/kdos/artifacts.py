@@ -1,9 +1,7 @@
 """Where everything of a run lies on disk: the only module that composes a path inside a run."""
 
 import re
-import shutil
-from collections.abc import Generator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,13 +13,12 @@ from kdos.arrays import Float32Array
 from kdos.checksums import JOURNAL_NAME, ChecksumJournal, Damage
 from kdos.config import Config, read_config
 from kdos.density import Space
-from kdos.errors import ConfigError, DamageError, InputError, UsageError
+from kdos.errors import ConfigError, DamageError, InputError
+from kdos.outputs import is_run_folder
 from kdos.store import (
-    LOCK_NAME,
     Seal,
     atomic_file,
     atomic_folder,
-    lock_run_folder,
     read_arrays,
     read_json_file,
     read_parquet,
@@ -140,52 +137,6 @@ class RunFolder:
     page = _PathInside("report/index.html")
     """The report; its figures lie beside it."""
 
-    @contextmanager
-    def claim(self) -> Generator[None]:
-        """Hold the folder; where use was wrong and nothing was paid for yet, leave it as it was.
-
-        Raises:
-            InputError: The folder holds something of the names that a run makes, and is no run's.
-            DamageError: A file of the run is not as it was written.
-            StoreError: Another process is working in it.
-        """
-        existed, is_new = self.path.exists(), not self.config.exists()
-        self._refuse_foreign_folder()
-        try:
-            with lock_run_folder(self.path):
-                self.refuse_damage()
-                yield
-        except UsageError:
-            if is_new and not self.seed.exists():
-                self._remove_own(with_folder=not existed)
-            raise
-
-    def _refuse_foreign_folder(self) -> None:
-        if not self.path.exists() or self.config.is_file():
-            return
-        if not self.path.is_dir():
-            raise InputError(f"--out must be a folder. {self.path} is a file. Give another --out.")
-        # A configuration or a source may lie there too: what has no name of ours is never touched.
-        if foreign := {one.name for one in self.path.iterdir()} & self._own_names() - {LOCK_NAME}:
-            raise InputError(
-                f"--out must be a new or empty folder, or that of a run. {self.path} holds {min(foreign)} and no "
-                f"{self.config.name}. Give another --out."
-            )
-
-    def _remove_own(self, *, with_folder: bool) -> None:
-        """Remove what a run makes, by name and nothing else; the folder too, if it is empty then."""
-        for path in (self.path / name for name in self._own_names()):
-            if path.is_dir() and not path.is_symlink():
-                shutil.rmtree(path)
-            else:
-                path.unlink(missing_ok=True)
-        if with_folder and not any(self.path.iterdir()):
-            self.path.rmdir()
-
-    def _own_names(self) -> set[str]:
-        made = {Path(part.inside).parts[0] for part in vars(RunFolder).values() if isinstance(part, _PathInside)}
-        return {*made, LOCK_NAME, self.blind.path.name}
-
     @property
     def name(self) -> str:
         """The run's name: that of its folder."""
@@ -283,7 +234,7 @@ class RunFolder:
 
     def keep_former_defaults(self, given: Mapping[str, Any]) -> dict[str, Any]:
         """The keys of a configuration, and of those it leaves out the ones whose default the run was begun with."""
-        if not self.config.is_file():
+        if not is_run_folder(self.path):
             return dict(given)
         recorded = self.read_config().to_dict()
         kept = {key: former for key, former in FORMER_DEFAULTS.items() if recorded[key] == former}

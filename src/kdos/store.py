@@ -1,7 +1,9 @@
 """The disk: files appear whole or not at all, and one process at a time works in a run."""
 
+import errno
 import fcntl
 import os
+import secrets
 import shutil
 from collections.abc import Callable, Generator, Iterable, Mapping
 from contextlib import ExitStack, contextmanager
@@ -13,12 +15,14 @@ import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from kdos.errors import DamageError, StoreError
+from kdos.errors import DamageError, StoreError, UsageError
 
-UNFINISHED_SUFFIX = ".part"
-"""What a file or folder that is still being written ends with."""
+UNFINISHED_SUFFIX = ".kdos-part"
+"""What the name of a file or folder that is still being written ends with; it begins with a dot."""
 LOCK_NAME = ".lock"
 """The file in a run folder that its process holds."""
+DISK_FAULTS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS)
+"""What the system says where a disk takes no more: full, over a quota or limit, broken, read-only by now."""
 
 
 PARQUET_OPTIONS: Mapping[str, Any] = {"compression": "zstd", "write_page_checksum": True}
@@ -29,41 +33,104 @@ Seal = Callable[[Path, Path], None]
 
 @contextmanager
 def atomic_file(path: Path, *, seal: Seal | None = None) -> Generator[BinaryIO]:
-    """A file to write to that takes its name only when it is complete and on disk."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(path.name + UNFINISHED_SUFFIX)
-    try:
-        with aside.open("wb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        if seal:
-            seal(aside, path)
-        aside.replace(path)
-    finally:
-        aside.unlink(missing_ok=True)
-    _fsync_path(path.parent)
+    """A file to write to that takes its name only when it is complete and on disk.
+
+    Where the name is a link, what it leads to is written. A file that is there keeps its permissions.
+
+    Raises:
+        StoreError: The disk takes no more.
+    """
+    target = Path(os.path.realpath(path))
+    with _explain_disk_faults(path):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        aside = _unfinished_path(target)
+        try:
+            # A name of its own, made anew: nobody's file is opened, and two who write one file do not mix.
+            with aside.open("xb") as file:
+                fcntl.flock(file, fcntl.LOCK_EX)
+                yield file
+                file.flush()
+                os.fsync(file.fileno())
+            if seal:
+                seal(aside, path)
+            if target.is_file():
+                shutil.copymode(target, aside)
+            aside.replace(target)
+        finally:
+            aside.unlink(missing_ok=True)
+        _fsync_path(target.parent)
 
 
 @contextmanager
 def atomic_folder(path: Path, *, seal: Seal | None = None) -> Generator[Path]:
-    """A folder to fill that takes its name only when it is complete; replaces an older one."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(path.name + UNFINISHED_SUFFIX)
-    shutil.rmtree(aside, ignore_errors=True)
-    aside.mkdir()
+    """A folder to fill that takes its name only when it is complete; replaces an older one.
+
+    Raises:
+        StoreError: The disk takes no more.
+    """
+    target = Path(os.path.realpath(path))
+    with _explain_disk_faults(path):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        aside = _unfinished_path(target)
+        aside.mkdir()
+        try:
+            yield aside
+            for inside in [*aside.rglob("*"), aside]:
+                _fsync_path(inside)
+            if seal:
+                seal(aside, path)
+            if target.exists():
+                # What is replaced goes only once the new folder has its name.
+                older = target.rename(_unfinished_path(target))
+                aside.replace(target)
+                shutil.rmtree(older, ignore_errors=True)
+            else:
+                aside.replace(target)
+        finally:
+            shutil.rmtree(aside, ignore_errors=True)
+        _fsync_path(target.parent)
+
+
+def _unfinished_path(target: Path) -> Path:
+    """A path beside `target` that is nobody's; not made of its name, which may be as long as names can be."""
+    return target.with_name(f".{secrets.token_hex(8)}{UNFINISHED_SUFFIX}")
+
+
+@contextmanager
+def _explain_disk_faults(path: Path) -> Generator[None]:
+    """A disk that takes no more as an error of ours, whichever library met it."""
     try:
-        yield aside
-        for inside in [*aside.rglob("*"), aside]:
-            _fsync_path(inside)
-        if seal:
-            seal(aside, path)
-        if path.exists():
-            shutil.rmtree(path)
-        aside.replace(path)
-    finally:
-        shutil.rmtree(aside, ignore_errors=True)
-    _fsync_path(path.parent)
+        yield
+    except OSError as error:
+        if error.errno not in DISK_FAULTS:
+            raise
+        raise StoreError(
+            f"{path} must find room on its disk. {os.strerror(error.errno)}. Make room and run the same command again."
+        ) from error
+
+
+def remove_unfinished(paths: Iterable[Path]) -> None:
+    """Remove what a killed process left unfinished beside and below some paths; the caller holds their folder.
+
+    A file that another process is writing now, as `kdos report` may, is left to it.
+    """
+    own = list(paths)
+    folders = {path.parent for path in own if path.parent.is_dir()}
+    folders |= {Path(at) for path in own if path.is_dir() and not path.is_symlink() for at, _, _ in os.walk(path)}
+    for left in sorted(found for folder in folders for found in folder.glob(f".*{UNFINISHED_SUFFIX}")):
+        if left.is_dir():
+            shutil.rmtree(left, ignore_errors=True)
+        elif not _is_being_written(left):
+            left.unlink(missing_ok=True)
+
+
+def _is_being_written(path: Path) -> bool:
+    try:
+        with path.open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return True
+    return False
 
 
 def write_json(path: Path, value: Mapping[str, Any], *, seal: Seal | None = None) -> None:
@@ -170,14 +237,20 @@ def _explained_damage(path: Path, kind: str) -> Generator[None]:
 
 @contextmanager
 def lock_run_folder(folder: Path) -> Generator[None]:
-    """Hold a run folder: a second process gets a StoreError instead of a torn run."""
-    folder.mkdir(parents=True, exist_ok=True)
+    """Hold a run folder: a second process gets a StoreError instead of a torn run.
+
+    Raises:
+        UsageError: It cannot be made, or not be written to.
+        StoreError: Another process holds it.
+    """
     # A link of this name may lead to a file of the user's: it is not followed, and nothing is truncated.
     flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
     try:
+        folder.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(folder / LOCK_NAME, flags, 0o644)
     except OSError as error:
-        raise StoreError(f"{folder} must be a folder that can be written to. {error}. Give another --out.") from error
+        reason = os.strerror(error.errno or 0)
+        raise UsageError(f"{folder} must be a folder that can be written to. {reason}. Give another --out.") from error
     with os.fdopen(descriptor, "w") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -1,7 +1,7 @@
-"""The terminal: results on stdout, everything for the eye on stderr."""
+"""The terminal: results on stdout, everything for the eye on stderr; foreign text moves nothing there."""
 
 import sys
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -16,20 +16,45 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 from rich.progress import Progress as Bars
+from rich.table import Table
+from rich.text import Text
 
-console = Console(stderr=True, highlight=False)
+from kdos.printable import ascii_json, printable_line, replace_surrogates
+
+MOST_CELL_CHARS = 200
+"""Characters of a table's cell."""
+_console = Console(stderr=True, highlight=False, emoji=False)
 
 
 def print_json(summary: Mapping[str, Any]) -> None:
-    """One line of JSON on stdout."""
+    """One line of JSON on stdout, in ASCII."""
     options = orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NON_STR_KEYS
-    sys.stdout.write(orjson.dumps(summary, option=options).decode() + "\n")
+    try:
+        text = orjson.dumps(summary, option=options)
+    except orjson.JSONEncodeError:
+        # A name of a file that is no UTF-8 holds surrogates, which orjson refuses.
+        text = orjson.dumps(replace_surrogates(summary), option=options)
+    sys.stdout.write(ascii_json(text.decode()) + "\n")
     sys.stdout.flush()
 
 
 def print_status(text: str) -> None:
     """One line for the eye, on stderr; never markup."""
-    console.print(text, markup=False, soft_wrap=True)
+    _console.print(printable_line(text), markup=False, soft_wrap=True)
+
+
+def print_table(title: str, headings: Sequence[str], rows: Iterable[Sequence[str]], *, left: bool = False) -> None:
+    """A table for the eye, on stderr; its title stands in the middle, or on the left."""
+    table = Table(title=_cell(title), title_justify="left" if left else "center")
+    for heading in headings:
+        table.add_column(_cell(heading))
+    for row in rows:
+        table.add_row(*map(_cell, row))
+    _console.print(table)
+
+
+def _cell(text: str) -> Text:
+    return Text(printable_line(text, most=MOST_CELL_CHARS))
 
 
 class Progress:
@@ -44,18 +69,18 @@ class Progress:
             TimeElapsedColumn(),
             TimeRemainingColumn(),
             TextColumn("{task.fields[note]}", markup=False),
-            console=console,
-            disable=not console.is_terminal,
+            console=_console,
+            disable=not _console.is_terminal,
         )
 
     @contextmanager
     def stage(self, name: str, *, total: int | None = None) -> Generator[None]:
         """A stage that goes on while the block runs; `total` where it is known."""
-        self._task = self._bars.add_task(name, total=total, note="")
+        self._task = self._bars.add_task(printable_line(name), total=total, note="")
         with self._bars:
             yield
             self._bars.update(self._task, total=self._bars.tasks[self._task].completed or 1)
 
     def update(self, done: int, note: str = "") -> None:
         """How far the stage is, and a note beside it."""
-        self._bars.update(self._task, completed=done, note=note)
+        self._bars.update(self._task, completed=done, note=printable_line(note, most=MOST_CELL_CHARS))

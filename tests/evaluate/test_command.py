@@ -102,7 +102,7 @@ def test_a_model_is_asked_once_and_its_losses_are_measured(tmp_path, benchmark, 
         (("--answers", "none.jsonl"), "none.jsonl: no such file"),
         (("--answers", "answers.jsonl", "--against", "nowhere"), "must be the folder of an eval"),
         (("--answers", "answers.jsonl", "--run", "nowhere"), "--run must be the folder of a run"),
-        (("--answers", "answers.jsonl", "--limit", "-1"), "--limit must be 0 or more"),
+        (("--answers", "answers.jsonl", "--limit", "-1"), "--limit must be at least 0"),
     ],
 )
 def test_wrong_use_is_one_line_and_writes_nothing(tmp_path, benchmark, monkeypatch, capsys, words, message):

@@ -130,7 +130,7 @@ def test_kill_9_costs_no_answer_twice_and_changes_no_byte(tmp_path, benchmark):
 @pytest.mark.parametrize(
     ("more", "code", "message"),
     [
-        (("--concurrency", "0"), 2, "--concurrency must be 1 or more"),
+        (("--concurrency", "0"), 2, "--concurrency must be at least 1"),
         (("--judge-model", "j"), 2, "--judge-endpoint and --judge-model belong together"),
         (("--key-env", "KDOS_NO_SUCH_KEY"), 2, "KDOS_NO_SUCH_KEY"),
     ],

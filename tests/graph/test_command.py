@@ -1,4 +1,3 @@
-import argparse
 import json
 from itertools import pairwise
 from pathlib import Path
@@ -8,6 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from kdos.cli import OneLineParser
 from kdos.commands.graph import add_arguments, main
 from kdos.errors import InputError, UsageError
 
@@ -15,7 +15,7 @@ DATA = Path(__file__).parents[2] / "../shared/data"
 
 
 def run(*given: str) -> None:
-    parser = argparse.ArgumentParser()
+    parser = OneLineParser()
     add_arguments(parser)
     main(parser.parse_args(given))
 
@@ -69,9 +69,9 @@ def test_paths_name_kps_and_the_rows_that_link_them(
 
 def test_the_same_seed_writes_the_same_bytes(samples: Path, tmp_path: Path) -> None:
     for name, seed in (("a", "1"), ("b", "1"), ("c", "2")):
-        out = str(tmp_path / name)
+        out = str(tmp_path / f"{name}.parquet")
         run(str(samples), "--paths", "50", "--out", out, "--random-seed", seed)
-    a, b, c = ((tmp_path / name).read_bytes() for name in "abc")
+    a, b, c = ((tmp_path / f"{name}.parquet").read_bytes() for name in "abc")
 
     assert a == b != c
 
@@ -80,7 +80,7 @@ def test_a_boost_gives_a_discipline_its_share(
     samples: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run(
-        str(samples), "--paths", "900", "--out", str(tmp_path / "p"), "--discipline", "domain",
+        str(samples), "--paths", "900", "--out", str(tmp_path / "p.parquet"), "--discipline", "domain",
         "--boost", "music=3", "--json",
     )  # fmt: skip
     found = json.loads(capsys.readouterr().out)["paths"]["disciplines"]
@@ -105,11 +105,11 @@ def test_for_the_eye_it_warns_of_a_broken_graph(tmp_path: Path, capsys: pytest.C
     ("flags", "says"),
     [
         (["--paths", "3"], "--out"),
-        (["--out", "x"], "--paths"),
-        (["--paths", "0", "--out", "x"], "at least 1"),
+        (["--out", "x.parquet"], "--paths"),
+        (["--paths", "0", "--out", "x.parquet"], "at least 1"),
         (["--boost", "physics=2"], "--discipline"),
-        (["--discipline", "domain", "--boost", "art=2", "--paths", "1", "--out", "x"], "physics"),
-        (["--discipline", "domain", "--boost", "art", "--paths", "1", "--out", "x"], "NAME=FACTOR"),
+        (["--discipline", "domain", "--boost", "art=2", "--paths", "1", "--out", "x.parquet"], "physics"),
+        (["--discipline", "domain", "--boost", "art", "--paths", "1", "--out", "x.parquet"], "NAME=FACTOR"),
     ],
 )
 def test_wrong_flags_are_named(samples: Path, flags: list[str], says: str) -> None:

@@ -87,7 +87,7 @@ def binary(data: bytes, draw: random.Random) -> bytes:
 
 
 def files_of(run: Path) -> list[Path]:
-    files = sorted(path for path in run.rglob("*") if path.is_file() and path.name != ".lock")
+    files = sorted(path for path in run.rglob("*") if path.is_file() and path.name not in (".lock", ".kdos"))
     return [path.relative_to(run) for path in files if path.parts[-2] != "report"]
 
 

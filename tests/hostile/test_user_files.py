@@ -64,7 +64,7 @@ def test_what_a_lock_links_to_keeps_its_bytes() -> None:
     Path("thesis.txt").write_text("thesis")
     Path("out").mkdir()
     Path("out/.lock").symlink_to(Path("thesis.txt").resolve())
-    assert main(["run", "c.yaml", "--out", "out"]) == 1
+    assert main(["run", "c.yaml", "--out", "out"]) == 2
     assert Path("thesis.txt").read_text() == "thesis"
 
 

@@ -211,8 +211,8 @@ def test_select_by_demand_follows_the_questions(capsys, table: Path, tmp_path: P
         (["select", "{table}", "--budget", "0", "--out", "o.parquet"], "at least 1"),
         (["select", "{table}", "--budget", "999", "--out", "o.parquet"], "must not exceed"),
         (["select", "{table}", "--budget", "9", "--target", "best", "--out", "o.parquet"], "best"),
-        (["select", "{table}", "--budget", "9", "--weight", "question", "--out", "o"], "number"),
-        (["select", "{vectors}", "--budget", "9", "--dedup", "near", "--out", "o"], "texts"),
+        (["select", "{table}", "--budget", "9", "--weight", "question", "--out", "o.parquet"], "number"),
+        (["select", "{vectors}", "--budget", "9", "--dedup", "near", "--out", "o.parquet"], "texts"),
     ],
 )
 def test_wrong_use_is_one_clear_line(

@@ -1,12 +1,11 @@
 """Any question-answer table in: each row checked by what its fields allow, sums that balance."""
 
-import argparse
-
 import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from kdos.cli import OneLineParser
 from kdos.commands import verify as command
 from kdos.errors import InputError, UsageError
 from kdos.llm.engine import ScriptedEngine
@@ -44,7 +43,7 @@ def table(tmp_path):
 
 
 def run(path, capsys, *flags):
-    parser = argparse.ArgumentParser()
+    parser = OneLineParser()
     command.add_arguments(parser)
     command.main(parser.parse_args([str(path), "--json", *map(str, flags)]))
     return orjson.loads(capsys.readouterr().out)
@@ -123,7 +122,7 @@ def test_limit_reads_no_more_rows(table, tmp_path, capsys):
     ("flags", "message"),
     [
         (["--limit", "0"], "--limit must be at least 1"),
-        (["--judges", "-1"], "must not be negative"),
+        (["--judges", "-1"], "--judges must be at least 0"),
         (["--attempts", "3"], "--attempts must have a model"),
         (["--url", "http://127.0.0.1:1"], "must come with --model"),
     ],

@@ -13,7 +13,9 @@ from kdos.arrays import Float64Array, Int32Array, Int64Array
 from kdos.density import CellView, RowDensities, compare_datasets, density_summary, thinnest_and_densest_cells
 from kdos.density.picture import draw_density_map
 from kdos.errors import UsageError
+from kdos.outputs import TABLE_SUFFIXES, check_output_file
 from kdos.pool.duplicates import NEAR_DUPLICATE_JACCARD
+from kdos.rows import write_rows
 from kdos.rows.dataset import Dataset, open_dataset, wrap_dataset
 from kdos.select import (
     Candidates,
@@ -28,7 +30,6 @@ from kdos.select import (
     read_chosen_rows,
     write_selection,
 )
-from kdos.store import write_parquet
 
 
 def density(
@@ -176,10 +177,14 @@ class DatasetDensity:
         return ChosenRows(self, candidates, budget, target, cap)
 
     def save_points(self, path: str | Path) -> int:
-        """Write each row's log10 density, cell and novelty as Parquet; returns how many rows.
+        """Write each row's log10 density, cell and novelty as .parquet, .jsonl or .csv; returns how many rows.
 
         They are null where a row holds nothing to measure.
+
+        Raises:
+            UsageError: The path is an input, or cannot be written.
         """
+        out = check_output_file(path, "path", TABLE_SUFFIXES, inputs=[self.dataset.dataset.path])
         empty = self.cells < 0
         table = pa.table(
             {
@@ -188,7 +193,7 @@ class DatasetDensity:
                 "novel": pa.array(self.densities.novel, mask=empty),
             }
         )
-        return write_parquet(Path(path), table, table.schema)
+        return write_rows(out, table, table.schema)
 
     def plot(self) -> Any:
         """A Matplotlib figure of the dataset in the plane, coloured by measured density."""
@@ -260,12 +265,18 @@ class ChosenRows:
         return ChosenRows(self.density, self.candidates, budget, target, cap)
 
     def table(self) -> pa.Table:
-        """The chosen rows as they were, with their `cell`."""
+        """The chosen rows as they were, then their `cell` (`kdos_cell` where they have such a column)."""
         return read_chosen_rows(self.density.dataset.dataset, self.selection)
 
     def save(self, path: str | Path) -> int:
-        """Write the chosen rows as Parquet; returns how many."""
-        return write_selection(self.density.dataset.dataset, self.selection, Path(path))
+        """Write the chosen rows as .parquet, .jsonl or .csv; returns how many.
+
+        Raises:
+            UsageError: The path is an input, or cannot be written.
+        """
+        dataset = self.density.dataset.dataset
+        out = check_output_file(path, "path", TABLE_SUFFIXES, inputs=[dataset.path])
+        return write_selection(dataset, self.selection, out)
 
     def _repr_html_(self) -> str:
         return facts_table(self.summary) + rows_table(self.table().slice(0, SHOWN_ROWS))

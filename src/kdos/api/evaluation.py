@@ -30,6 +30,8 @@ from kdos.evaluate import (
     write_evaluation,
 )
 from kdos.llm import HttpEngine, Ledger
+from kdos.llm.reply_store import holds_paid_replies
+from kdos.outputs import EVALUATION, claim_folder
 from kdos.scoring import BenchmarkQuestion
 from kdos.terminal import print_status
 
@@ -89,32 +91,32 @@ def evaluate(
         InputError: A file cannot be read as questions or answers.
     """
     started = time.monotonic()
-    folder = Path(out)
-    _check_arguments(folder, limit=limit, shots=shots)
-    theirs = read_evaluation(Path(against)) if against else {}
-    questions = open_benchmark(benchmark, limit=limit)
-    places = place_questions(questions, Path(run)) if run else None
-    shown: list[FewShotExample] = []
-    if examples:
-        known = open_benchmark(examples)
-        shown = draw_examples(known, shots, asked=questions, random_seed=random_seed)
-    scored = _score_questions(questions, answerer, shown, folder)
-    rows = [one.as_row() | (places.as_row(n) if places else {}) for n, one in enumerate(scored)]
-    summary = summarise_evaluation(scored, random_seed=random_seed)
-    if against:
-        ours = {str(row["id"]): row for row in rows}
-        summary["against"] = compare_evaluations(ours, theirs, random_seed=random_seed)
-    if places:
-        summary["by_density"] = summarise_by_density(rows, places, theirs)
-    cells = tabulate_by_cell(rows, places, theirs) if places else None
-    write_evaluation(folder, rows, summary, cells=cells)
+    _check_arguments(limit=limit, shots=shots)
+    inputs = (benchmark, examples, against, run, answerer.answers, answerer.transformers)
+    ledger = Path(out) / LEDGER_FILE
+    with claim_folder(out, EVALUATION, inputs=inputs, is_kept=lambda: holds_paid_replies(ledger)) as folder:
+        theirs = read_evaluation(Path(against)) if against else {}
+        questions = open_benchmark(benchmark, limit=limit)
+        places = place_questions(questions, Path(run)) if run else None
+        shown: list[FewShotExample] = []
+        if examples:
+            known = open_benchmark(examples)
+            shown = draw_examples(known, shots, asked=questions, random_seed=random_seed)
+        scored = _score_questions(questions, answerer, shown, folder)
+        rows = [one.as_row() | (places.as_row(n) if places else {}) for n, one in enumerate(scored)]
+        summary = summarise_evaluation(scored, random_seed=random_seed)
+        if against:
+            ours = {str(row["id"]): row for row in rows}
+            summary["against"] = compare_evaluations(ours, theirs, random_seed=random_seed)
+        if places:
+            summary["by_density"] = summarise_by_density(rows, places, theirs)
+        cells = tabulate_by_cell(rows, places, theirs) if places else None
+        write_evaluation(folder, rows, summary, cells=cells)
     return summary | {"seconds": round(time.monotonic() - started, 3)}
 
 
-def _check_arguments(out: Path, *, limit: int, shots: int) -> None:
+def _check_arguments(*, limit: int, shots: int) -> None:
     """Refuse what cannot be meant, before anything is read."""
-    if out.exists() and not out.is_dir():
-        raise UsageError(f"--out must be a folder. {out} is a file. Name another.")
     for name, value in (("limit", limit), ("shots", shots)):
         if value < 0:
             raise UsageError(f"--{name} must be 0 or more. Got {value}.")
@@ -126,7 +128,6 @@ def _score_questions(
     """The answers that were given, or a model's, scored; graded where a judge is named."""
     if answerer.answers and not answerer.judge:
         return _score_answer_file(answerer.answers, questions)
-    out.mkdir(parents=True, exist_ok=True)
     with Ledger(out / LEDGER_FILE) as ledger:
         if answerer.answers:
             scored = _score_answer_file(answerer.answers, questions)

@@ -23,8 +23,8 @@ from kdos.graph import (
     quota_target,
     sample_paths,
 )
-from kdos.rows import Rows, read_table_rows
-from kdos.store import write_parquet
+from kdos.outputs import TABLE_SUFFIXES, check_output_file
+from kdos.rows import Rows, read_table_rows, write_rows
 
 PATHS_SCHEMA = pa.schema(
     [("kps", pa.list_(pa.large_string())), ("samples", pa.list_(pa.int64())), ("value", pa.float64())]
@@ -185,12 +185,13 @@ class SampledPaths:
         return found
 
     def save(self, out: str | Path) -> int:
-        """Write the paths as Parquet; returns how many.
+        """Write the paths as .parquet, .jsonl or .csv; returns how many.
 
         Knowledge points stand there by their text, samples by their row in the file, from 0.
         """
         starts = range(0, len(self.paths.kps), PATHS_PER_BATCH)
-        return write_parquet(Path(out), map(self._path_batch, starts), PATHS_SCHEMA)
+        path = check_output_file(out, "out", TABLE_SUFFIXES)
+        return write_rows(path, map(self._path_batch, starts), PATHS_SCHEMA)
 
     def _path_batch(self, start: int) -> pa.RecordBatch:
         rows = slice(start, start + PATHS_PER_BATCH)

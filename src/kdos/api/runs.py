@@ -25,6 +25,7 @@ from kdos.export import (
     write_text,
     write_trl,
 )
+from kdos.outputs import check_new_folder, check_output_folder
 from kdos.report import WrittenReport, write_report
 from kdos.run import run_config as run_config
 from kdos.store import read_json_file
@@ -49,8 +50,10 @@ def run(
         ConfigError: A key or value is wrong, or `out` holds a run with another configuration.
         InputError: The source cannot be read.
     """
-    run_config(read_any_config(config, Path(out)), Path(out), cache=None if cache is None else Path(cache))
-    return RunResult(Path(out))
+    read = [Path(config)] if isinstance(config, str | Path) else []
+    folder = check_output_folder(out)
+    run_config(read_any_config(config, folder), folder, cache=None if cache is None else Path(cache), read=read)
+    return RunResult(folder)
 
 
 def read_any_config(config: Config | Mapping[str, Any] | str | Path, out: Path) -> Config:
@@ -174,8 +177,8 @@ def export(
         UsageError: An argument is out of its range, or the split leaves one side empty.
         InputError: The run is not there, or not finished.
     """
-    folder = Path(out)
-    _check_export(folder, layout, test_share, sequence_tokens, tokenizer)
+    folder = check_new_folder(out)
+    _check_export(layout, test_share, sequence_tokens, tokenizer)
     samples = read_samples(Path(run))
     tables: Mapping[str, pa.Table] = {"train": samples}
     left_out = 0
@@ -197,12 +200,8 @@ def export(
     return {"out": str(folder), "rows": rows, "left_out": left_out, **written}
 
 
-def _check_export(
-    out: Path, layout: str, test_share: float, sequence_tokens: int, tokenizer: str | Path | None
-) -> None:
+def _check_export(layout: str, test_share: float, sequence_tokens: int, tokenizer: str | Path | None) -> None:
     """Refuse what cannot be meant, before anything is read."""
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise UsageError(f"--out must be a new or empty folder. {out} is neither.")
     if not 0 <= test_share < 1:
         raise UsageError(f"--test-share must be in [0, 1). Got {test_share}.")
     if sequence_tokens < 1:

@@ -1,7 +1,8 @@
 """Verdicts on any question-answer table, from Python: what is wrong, and in how many rows."""
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,9 @@ from typing import Any
 from kdos.config import Config, EngineConfig, SourceConfig
 from kdos.errors import UsageError
 from kdos.llm import Ledger
+from kdos.llm.reply_store import holds_paid_replies
 from kdos.logic import ShapeCounts
+from kdos.outputs import TABLE_SUFFIXES, VERIFICATION, check_output_file, claim_folder
 from kdos.rows import list_table_fields
 from kdos.run import index_benchmarks, open_engine, read_benchmark_questions
 from kdos.store import write_json
@@ -28,6 +31,7 @@ from kdos.verify import (
 )
 
 IN_MEMORY = Path(":memory:")
+LEDGER_NAME = "ledger.sqlite"
 
 
 def verify(
@@ -55,33 +59,47 @@ def verify(
         attempts: How often its question is answered unseen, to compare.
         engine: Who judges and answers; the built-in rules by default.
         out: A folder for verdicts, ledger and summary.
-        keep: A Parquet file for the accepted rows, as they were.
+        keep: A file for the accepted rows, as they were: .parquet, .jsonl or .csv.
 
     Raises:
         UsageError: No field holds the question or the answers, or an argument makes no sense.
     """
     source = Path(path)
-    engine = engine or EngineConfig()
-    options = VerifyOptions(resolve_fields(list_table_fields(source), fields or {}), lang)
-    _check_arguments(limit, judges, attempts, engine, options)
-    options = VerifyOptions(options.fields, lang, index_benchmarks(read_benchmark_questions(benchmarks)))
-    tally, shapes = VerdictTally(), ShapeCounts()
-    folder = None if out is None else Path(out)
-    checked = check_rows(read_question_rows(source, options.fields, limit=limit), options, shapes=shapes)
-    if judges or attempts:
-        checked = _review_rows(checked, judges, attempts, engine, source, folder)
-    with Progress().stage("verify"):
-        counted = tally.tally_rows(checked)
-        if folder is None:
-            deque(counted, maxlen=0)
-        else:
-            write_verdicts(folder / "verdicts.parquet", counted)
-    summary: dict[str, Any] = summarise_verdicts(tally, shapes)
-    if keep is not None:
-        write_accepted_rows(source, Path(keep), tally.accepted)
-    if folder is not None:
-        write_json(folder / "summary.json", summary)
-    return summary
+    inputs = (path, *benchmarks)
+    with _claim_if_given(out, inputs) as folder:
+        if keep is not None:
+            keep = check_output_file(keep, "--keep", TABLE_SUFFIXES, inputs=inputs)
+        engine = engine or EngineConfig()
+        options = VerifyOptions(resolve_fields(list_table_fields(source), fields or {}), lang)
+        _check_arguments(limit, judges, attempts, engine, options)
+        options = VerifyOptions(options.fields, lang, index_benchmarks(read_benchmark_questions(benchmarks)))
+        tally, shapes = VerdictTally(), ShapeCounts()
+        checked = check_rows(read_question_rows(source, options.fields, limit=limit), options, shapes=shapes)
+        if judges or attempts:
+            checked = _review_rows(checked, judges, attempts, engine, source, folder)
+        with Progress().stage("verify"):
+            counted = tally.tally_rows(checked)
+            if folder is None:
+                deque(counted, maxlen=0)
+            else:
+                write_verdicts(folder / "verdicts.parquet", counted)
+        summary: dict[str, Any] = summarise_verdicts(tally, shapes)
+        if keep is not None:
+            write_accepted_rows(source, Path(keep), tally.accepted)
+        if folder is not None:
+            write_json(folder / "summary.json", summary)
+        return summary
+
+
+@contextmanager
+def _claim_if_given(out: str | Path | None, inputs: Sequence[str | Path]) -> Generator[Path | None]:
+    """Hold the folder for verdicts where one is named."""
+    if out is None:
+        yield None
+        return
+    ledger = Path(out) / LEDGER_NAME
+    with claim_folder(out, VERIFICATION, inputs=inputs, is_kept=lambda: holds_paid_replies(ledger)) as folder:
+        yield folder
 
 
 def _check_arguments(
@@ -103,9 +121,7 @@ def _review_rows(
 ) -> Iterator[CheckedRow]:
     """The items after judges and unseen attempts; replies are kept where a folder is given."""
     config = Config(SourceConfig("qa", str(source)), engine)
-    if out is not None:
-        out.mkdir(parents=True, exist_ok=True)
-    ledger_path = IN_MEMORY if out is None else out / "ledger.sqlite"
+    ledger_path = IN_MEMORY if out is None else out / LEDGER_NAME
     with Ledger(ledger_path) as ledger, open_engine(config) as opened:
         ask = partial(ledger.ask, opened)
         yield from review_rows(checked, judges=judges, attempts=attempts, ask=ask)

@@ -4,12 +4,14 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from rich.table import Table
+import matplotlib
 
 from kdos.api import DatasetDensity, density
+from kdos.commands.arguments import input_name, output_path, whole_number
 from kdos.density import CellView
+from kdos.outputs import PICTURE_SUFFIXES, TABLE_SUFFIXES, check_output_file
 from kdos.store import atomic_file
-from kdos.terminal import console, print_json, print_status
+from kdos.terminal import print_json, print_status, print_table
 
 SHOWN_CELLS = 5
 """Cells of each kind in the table."""
@@ -19,10 +21,16 @@ EXAMPLE_CHARS = 90
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of the command."""
-    parser.add_argument("file", metavar="FILE", help="a table, a folder, hf:NAME or a .npy")
-    parser.add_argument("--points", type=Path, metavar="OUT.parquet", help="write each row's density and cell")
-    parser.add_argument("--compare", metavar="OTHER", help="a second dataset, measured in the space of the first")
-    parser.add_argument("--picture", type=Path, metavar="OUT.png", help="draw the dataset in two dimensions")
+    parser.add_argument("file", type=input_name, metavar="FILE", help="a table, a folder, hf:NAME or a .npy")
+    parser.add_argument(
+        "--points", type=output_path, metavar="OUT", help="write each row's density and cell: .parquet, .jsonl or .csv"
+    )
+    parser.add_argument(
+        "--compare", type=input_name, metavar="OTHER", help="a second dataset, measured in the space of the first"
+    )
+    parser.add_argument(
+        "--picture", type=output_path, metavar="OUT", help="draw the dataset in two dimensions: .png or .svg"
+    )
     add_measuring_arguments(parser)
 
 
@@ -32,10 +40,12 @@ def add_measuring_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--embed", default="static", help="static, lexical, minilm, model2vec:NAME or sentence-transformers:NAME"
     )
-    parser.add_argument("--dim", type=int, help="centre and reduce to so many dimensions (texts: 64; vectors: not)")
+    parser.add_argument(
+        "--dim", type=whole_number(1), help="centre and reduce to so many dimensions (texts: 64; vectors: not)"
+    )
     parser.add_argument("--normalize", action="store_true", help="scale vectors to unit length (texts always are)")
-    parser.add_argument("--cells", type=int, help="cells of the codebook (default: rows/64)")
-    parser.add_argument("--k", type=int, default=10, help="neighbours that tell a density")
+    parser.add_argument("--cells", type=whole_number(1), help="cells of the codebook (default: rows/64)")
+    parser.add_argument("--k", type=whole_number(1), default=10, help="neighbours that tell a density")
     parser.add_argument("--random-seed", type=int, default=0)
     parser.add_argument("--json", action="store_true", help="one line of JSON on stdout")
 
@@ -56,6 +66,11 @@ def measure(args: argparse.Namespace) -> DatasetDensity:
 
 def main(args: argparse.Namespace) -> None:
     """Measure, then write what was asked for."""
+    inputs = (args.file, args.compare)
+    if args.points is not None:
+        check_output_file(args.points, "--points", TABLE_SUFFIXES, inputs=inputs)
+    if args.picture is not None:
+        check_output_file(args.picture, "--picture", PICTURE_SUFFIXES, inputs=inputs)
     measured = measure(args)
     summary = dict(measured.summary)
     if args.compare is not None:
@@ -63,12 +78,20 @@ def main(args: argparse.Namespace) -> None:
     if args.points is not None:
         measured.save_points(args.points)
     if args.picture is not None:
-        with atomic_file(args.picture) as file:
-            measured.plot().savefig(file, format="png", dpi=150, metadata={"Software": None})
+        save_picture(measured.plot(), args.picture)
     if args.json:
         print_json(summary)
     else:
         show_measurement(summary, *measured.extreme_cells(SHOWN_CELLS))
+
+
+def save_picture(figure: Any, path: Path) -> None:
+    """Write a figure of Matplotlib as the path's suffix says; equal figures give equal bytes."""
+    kind = path.suffix.lower().removeprefix(".")
+    # Neither the software's name nor the date, and ids that are keyed by what is drawn.
+    metadata = {"Software": None} if kind == "png" else {"Date": None, "Creator": None}
+    with matplotlib.rc_context({"svg.hashsalt": "kdos"}), atomic_file(path) as file:
+        figure.savefig(file, format=kind, dpi=150, metadata=metadata)
 
 
 def show_measurement(summary: dict[str, Any], thin: list[CellView], crowded: list[CellView]) -> None:
@@ -84,18 +107,17 @@ def show_measurement(summary: dict[str, Any], thin: list[CellView], crowded: lis
         f"{summary['empty_share']:.1%} empty, Gini {summary['gini']:.2f}."
     )
     for title, views in (("thin", thin), ("crowded", crowded)):
-        table = Table(title=title, title_justify="left")
-        for heading in ("cell", "rows", "log10 density", "words", "example"):
-            table.add_column(heading)
-        for view in views:
-            table.add_row(
+        rows = [
+            (
                 str(view.cell),
                 f"{view.count:,}",
                 f"{view.log10_density:.2f}",
-                " ".join(view.terms).replace("[", r"\["),
-                view.examples[0][:EXAMPLE_CHARS].replace("[", r"\[") if view.examples else "",
+                " ".join(view.terms),
+                view.examples[0][:EXAMPLE_CHARS] if view.examples else "",
             )
-        console.print(table)
+            for view in views
+        ]
+        print_table(title, ("cell", "rows", "log10 density", "words", "example"), rows, left=True)
     compare = summary.get("compare")
     if compare is not None:
         print_status(

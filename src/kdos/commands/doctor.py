@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from kdos.api import load_config
+from kdos.commands.arguments import input_path, output_path
 from kdos.config import Config
 from kdos.llm.doctor import CALLS_PER_SAMPLE, HealthCheck, diagnose_endpoint
 from kdos.terminal import print_json, print_status
@@ -18,8 +19,8 @@ RUN_BYTES_PER_SAMPLE = 20_000
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What `kdos doctor` takes."""
-    parser.add_argument("config", type=Path, metavar="CONFIG.yaml")
-    parser.add_argument("--out", type=Path, help="the run's folder (default: runs/NAME)")
+    parser.add_argument("config", type=input_path, metavar="CONFIG.yaml")
+    parser.add_argument("--out", type=output_path, help="the run's folder (default: runs/NAME)")
 
 
 def main(args: argparse.Namespace) -> int:

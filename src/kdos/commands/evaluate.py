@@ -2,11 +2,11 @@
 
 import argparse
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from kdos.api import Answerer, evaluate
 from kdos.api.evaluation import SHOTS, answering_engine
+from kdos.commands.arguments import input_name, input_path, output_path, whole_number
 from kdos.config import EngineConfig
 from kdos.errors import UsageError
 from kdos.evaluate import BENCHMARKS, METRICS
@@ -19,9 +19,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of the command."""
     add_benchmark_arguments(parser)
     add_answerer_arguments(parser)
-    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="where scores go")
-    parser.add_argument("--against", type=Path, metavar="DIR", help="another evaluation to compare with")
-    parser.add_argument("--run", type=Path, metavar="RUN", help="place the questions on the map of this run")
+    parser.add_argument("--out", type=output_path, required=True, metavar="DIR", help="where scores go")
+    parser.add_argument("--against", type=input_path, metavar="DIR", help="another evaluation to compare with")
+    parser.add_argument("--run", type=input_path, metavar="RUN", help="place the questions on the map of this run")
     parser.add_argument("--random-seed", type=int, default=0, help="of examples and intervals")
     parser.add_argument("--json", action="store_true", help="nothing for the eye on stderr")
 
@@ -30,35 +30,39 @@ def add_benchmark_arguments(parser: argparse.ArgumentParser) -> None:
     """What is asked."""
     parser.add_argument(
         "--benchmark",
+        type=input_name,
         required=True,
         metavar="NAME|FILE",
         help=f"rows with id, question, answers; or one of {', '.join(BENCHMARKS)}",
     )
-    parser.add_argument("--limit", type=int, default=0, help="only the first so many questions")
-    parser.add_argument("--examples", metavar="NAME|FILE", help="questions of a training split, shown as examples")
-    parser.add_argument("--shots", type=int, default=SHOTS, help=f"how many examples (default: {SHOTS})")
+    parser.add_argument("--limit", type=whole_number(), default=0, help="only the first so many questions")
+    parser.add_argument(
+        "--examples", type=input_name, metavar="NAME|FILE", help="questions of a training split, shown as examples"
+    )
+    parser.add_argument("--shots", type=whole_number(), default=SHOTS, help=f"how many examples (default: {SHOTS})")
 
 
 def add_answerer_arguments(parser: argparse.ArgumentParser) -> None:
     """Who answers."""
     who = parser.add_mutually_exclusive_group(required=True)
-    who.add_argument("--answers", type=Path, metavar="FILE", help="rows with id, answer")
+    who.add_argument("--answers", type=input_path, metavar="FILE", help="rows with id, answer")
     who.add_argument("--endpoint", metavar="URL", help="an OpenAI-compatible server, up to /v1")
-    who.add_argument("--transformers", metavar="MODEL", help="a causal model: a folder or name")
+    who.add_argument("--transformers", type=input_name, metavar="MODEL", help="a causal model: a folder or name")
     parser.add_argument("--model", metavar="NAME", help="the model's name at --endpoint")
     parser.add_argument("--key-env", metavar="VAR", help="environment variable with its key")
     parser.add_argument("--judge-endpoint", metavar="URL", help="a server whose model grades the answers")
     parser.add_argument("--judge-model", metavar="NAME", help="the model that grades")
     parser.add_argument("--judge-key-env", metavar="VAR", help="environment variable with its key")
     parser.add_argument(
-        "--concurrency", type=int, default=CONCURRENCY, help=f"requests in flight at most (default: {CONCURRENCY})"
+        "--concurrency",
+        type=whole_number(1),
+        default=CONCURRENCY,
+        help=f"requests in flight at most (default: {CONCURRENCY})",
     )
 
 
 def main(args: argparse.Namespace) -> None:
     """Score the answers and write the folder; the last line on stdout is the summary."""
-    if args.concurrency < 1:
-        raise UsageError(f"--concurrency must be 1 or more. Got {args.concurrency}.")
     answerer = Answerer(
         args.answers,
         read_server(args, "endpoint", "model", "key_env"),

@@ -1,15 +1,15 @@
 """`kdos report RUN`."""
 
 import argparse
-from pathlib import Path
 
 from kdos.api import report
+from kdos.commands.arguments import input_path
 from kdos.terminal import print_json
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of the command."""
-    parser.add_argument("run", type=Path, metavar="RUN", help="the folder of a run, finished or still going")
+    parser.add_argument("run", type=input_path, metavar="RUN", help="the folder of a run, finished or still going")
     parser.add_argument("--png", action="store_true", help="write the figures as PNG files beside the page")
 
 

@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 
 from kdos.api import load_config
+from kdos.commands.arguments import input_path, output_path, whole_number
 from kdos.config import read_config
 from kdos.run import run_config
 from kdos.terminal import print_json, print_status
@@ -11,10 +12,12 @@ from kdos.terminal import print_json, print_status
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What `kdos run` takes."""
-    parser.add_argument("config", type=Path, metavar="CONFIG.yaml")
-    parser.add_argument("--out", type=Path, help="the run's folder (default: runs/NAME)")
-    parser.add_argument("--cache", type=Path, metavar="FILE", help="a ledger that runs share: nothing paid twice")
-    parser.add_argument("--workers", type=int, help="processes for what this machine computes")
+    parser.add_argument("config", type=input_path, metavar="CONFIG.yaml")
+    parser.add_argument("--out", type=output_path, help="the run's folder (default: runs/NAME)")
+    parser.add_argument(
+        "--cache", type=output_path, metavar="FILE", help="a ledger that runs share: nothing paid twice"
+    )
+    parser.add_argument("--workers", type=whole_number(1), help="processes for what this machine computes")
 
 
 def main(args: argparse.Namespace) -> None:
@@ -23,7 +26,7 @@ def main(args: argparse.Namespace) -> None:
     config = load_config(args.config, out)
     if args.workers is not None:
         config = read_config(config.to_dict() | {"workers": args.workers})
-    summary = run_config(config, out, cache=args.cache)
+    summary = run_config(config, out, cache=args.cache, read=[args.config])
     print_status(f"dataset: {out / 'dataset'}")
     print_status(f"report:  {out / 'report' / 'index.html'}")
     print_json(summary)

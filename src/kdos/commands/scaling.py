@@ -12,7 +12,9 @@ import yaml
 from kdos.api import load_config
 from kdos.arrays import Float64Array
 from kdos.chance import keyed_generator
+from kdos.commands.arguments import input_name, input_path, output_path, whole_number
 from kdos.errors import InputError, StoreError, UsageError
+from kdos.outputs import check_output_file
 from kdos.rows import Rows, read_table_rows
 from kdos.scaling import (
     FACTS_PER_SAMPLE,
@@ -45,12 +47,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of the command."""
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
     fit = actions.add_parser("fit", help="from measurements of small models to a law")
-    fit.add_argument("file", metavar="MEASUREMENTS", help=f"a table of {', '.join(MEASUREMENT_COLUMNS)}")
-    fit.add_argument("--out", type=Path, metavar="LAW.json", help="write the law, to plan with")
+    fit.add_argument(
+        "file", type=input_name, metavar="MEASUREMENTS", help=f"a table of {', '.join(MEASUREMENT_COLUMNS)}"
+    )
+    fit.add_argument("--out", type=output_path, metavar="LAW.json", help="write the law, to plan with")
     fit.add_argument("--holdout-largest", action="store_true", help="test the law of the others on it as well")
     fit.add_argument(
         "--values",
-        type=int,
+        type=whole_number(2),
         default=PROXY_VALUES,
         help=f"how many answers a fact's answer is one of (default: {PROXY_VALUES})",
     )
@@ -61,10 +65,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_plan_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--law", type=Path, required=True, metavar="LAW.json")
+    parser.add_argument("--law", type=input_path, required=True, metavar="LAW.json")
     parser.add_argument("--params", type=float, required=True, help="non-embedding parameters")
     parser.add_argument("--tokens", type=float, required=True, help="the training's budget")
-    parser.add_argument("--facts", type=int, help="distinct facts that the corpus holds")
+    parser.add_argument("--facts", type=whole_number(1), help="distinct facts that the corpus holds")
     parser.add_argument(
         "--tokens-per-fact",
         type=float,
@@ -83,8 +87,8 @@ def _add_plan_arguments(parser: argparse.ArgumentParser) -> None:
         default=REPLAY_SHARE,
         help=f"share of tokens for what the model knew before (default: {REPLAY_SHARE})",
     )
-    parser.add_argument("--config", type=Path, metavar="RUN.yaml", help="a run to plan for")
-    parser.add_argument("--out", type=Path, metavar="OUT.yaml", help="write that run with the plan's budget")
+    parser.add_argument("--config", type=input_path, metavar="RUN.yaml", help="a run to plan for")
+    parser.add_argument("--out", type=output_path, metavar="OUT.yaml", help="write that run with the plan's budget")
     parser.add_argument("--json", action="store_true", help="nothing for the eye on stderr")
     parser.set_defaults(act=_plan_command)
 
@@ -96,8 +100,8 @@ def main(args: argparse.Namespace) -> None:
 
 def _fit_command(args: argparse.Namespace) -> None:
     """Find each cell's collapse and the law behind them."""
-    if args.values < 2:
-        raise UsageError(f"--values must be at least 2. Got {args.values}.")
+    if args.out:
+        check_output_file(args.out, "--out", (".json",), inputs=[args.file])
     read = _read_cells(args.file)
     cells = [cell for cell in read if next_fact_count(cell, values=args.values) is None]
     left_out = [_measurement_advice(cell, args.values) for cell in read if cell not in cells]
@@ -120,6 +124,8 @@ def _fit_command(args: argparse.Namespace) -> None:
 def _plan_command(args: argparse.Namespace) -> None:
     """Say what to teach, and write the run that makes the data for it."""
     _check_plan(args)
+    if args.out:
+        check_output_file(args.out, "--out", (".yaml", ".yml"), inputs=(args.law, args.config))
     config = load_config(args.config) if args.config else None
     plan = plan_infusion(
         _read_law(args.law),

@@ -3,6 +3,7 @@
 import argparse
 from threading import Event
 
+from kdos.commands.arguments import number, whole_number
 from kdos.errors import UsageError
 from kdos.llm.mock_server import InjectedFaults, MockServer, serve_app
 from kdos.rules import RulesEngine
@@ -22,8 +23,10 @@ SHARES = {
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What `kdos serve-rules` takes."""
-    parser.add_argument("--port", type=int, default=8000, help="0 takes a free one (default 8000)")
-    parser.add_argument("--latency", type=float, default=0.0, help="seconds before each answer")
+    parser.add_argument(
+        "--port", type=whole_number(most=65535), default=8000, help="0 takes a free one (default 8000)"
+    )
+    parser.add_argument("--latency", type=number(), default=0.0, help="seconds before each answer")
     parser.add_argument(
         "--fail",
         action="append",
@@ -32,8 +35,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="share of requests that fail with an HTTP status, as in 429:0.05; may be repeated",
     )
     for name, what in SHARES.items():
-        parser.add_argument(f"--{name}", type=float, default=0.0, help=f"share of {what}")
-    parser.add_argument("--retry-after", type=float, default=1.0, help="seconds that a 429 or 503 asks to wait")
+        parser.add_argument(f"--{name}", type=number(most=1), default=0.0, help=f"share of {what}")
+    parser.add_argument("--retry-after", type=number(), default=1.0, help="seconds that a 429 or 503 asks to wait")
     parser.add_argument("--no-schema", action="store_true", help="refuse response_format json_schema")
     parser.add_argument("--random-seed", type=int, default=0, help="draw other faults")
 

@@ -8,7 +8,9 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from kdos.commands.train import check_counts, parse_widths
+from kdos.commands.arguments import input_path, output_path, whole_number
+from kdos.commands.train import parse_widths
+from kdos.outputs import SWEEP, claim_folder
 from kdos.store import atomic_file, write_json
 from kdos.targets import TARGET_EXPONENTS
 from kdos.terminal import print_json, print_status
@@ -22,25 +24,26 @@ PRESENTATIONS, SEEDS, FACTS = 192_000, 3, 4000
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of the command."""
-    parser.add_argument("run", type=Path, metavar="RUN", help="the folder of a finished demo")
-    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="resumes from here")
+    parser.add_argument("run", type=input_path, metavar="RUN", help="the folder of a finished demo")
+    parser.add_argument("--out", type=output_path, required=True, metavar="DIR", help="resumes from here")
     parser.add_argument("--arms", default=",".join(ARMS), help=f"blind, or targets (default: {','.join(ARMS)})")
     parser.add_argument("--widths", default=SWEEP_WIDTHS, help=f"model widths (default: {SWEEP_WIDTHS})")
     parser.add_argument(
         "--presentations",
-        type=int,
+        type=whole_number(1),
         default=PRESENTATIONS,
         help=f"facts shown to each model, repeats counted (default: {PRESENTATIONS})",
     )
-    parser.add_argument("--seeds", type=int, default=SEEDS, help=f"runs each (default: {SEEDS})")
-    parser.add_argument("--facts", type=int, default=FACTS, help=f"facts of the universe (default: {FACTS})")
+    parser.add_argument("--seeds", type=whole_number(1), default=SEEDS, help=f"runs each (default: {SEEDS})")
+    parser.add_argument(
+        "--facts", type=whole_number(1), default=FACTS, help=f"facts of the universe (default: {FACTS})"
+    )
     parser.add_argument("--random-seed", type=int, default=0)
-    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="processes")
+    parser.add_argument("--workers", type=whole_number(1), default=os.cpu_count() or 1, help="processes")
 
 
 def main(args: argparse.Namespace) -> None:
     """Train, compare, draw; the last line on stdout is the table as JSON."""
-    check_counts(args, ("presentations", "seeds", "facts", "workers"))
     sweep = Sweep(
         args.run,
         arms=tuple(args.arms.split(",")),
@@ -50,10 +53,11 @@ def main(args: argparse.Namespace) -> None:
         facts=args.facts,
         random_seed=args.random_seed,
     )
-    with closing(Lab(args.out / "models", workers=args.workers)) as lab:
-        table = run_sweep(sweep, lab) | {"core_seconds": round(lab.core_seconds)}
-    write_json(args.out / "sweep.json", table)
-    _draw_sweep(table, args.out / "sweep.png")
+    with claim_folder(args.out, SWEEP, inputs=[args.run]):
+        with closing(Lab(args.out / "models", workers=args.workers)) as lab:
+            table = run_sweep(sweep, lab) | {"core_seconds": round(lab.core_seconds)}
+        write_json(args.out / "sweep.json", table)
+        _draw_sweep(table, args.out / "sweep.png")
     _show_sweep(table)
     print_json(table)
 

@@ -2,17 +2,17 @@
 
 import argparse
 from dataclasses import asdict
-from pathlib import Path
 
+from kdos.commands.arguments import input_path, whole_number
 from kdos.run import RunDeficit, read_run_deficit
 from kdos.terminal import print_json, print_status
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of the command."""
-    parser.add_argument("run", type=Path, metavar="RUN", help="the folder of a run, finished or still going")
-    parser.add_argument("--most", type=int, default=10, metavar="N", help="cells to show")
-    parser.add_argument("--examples", type=int, default=3, metavar="N", help="knowledge points of each")
+    parser.add_argument("run", type=input_path, metavar="RUN", help="the folder of a run, finished or still going")
+    parser.add_argument("--most", type=whole_number(), default=10, metavar="N", help="cells to show")
+    parser.add_argument("--examples", type=whole_number(), default=3, metavar="N", help="knowledge points of each")
     parser.add_argument("--json", action="store_true", help="one line of JSON on stdout, all cells")
 
 

@@ -9,7 +9,9 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+from kdos.commands.arguments import input_name, number, output_path, whole_number
 from kdos.errors import InputError, UsageError
+from kdos.outputs import TRAINING, claim_folder
 from kdos.rows import read_table_rows
 from kdos.store import atomic_file, write_json
 from kdos.terminal import print_json, print_status
@@ -33,7 +35,6 @@ POINTS, SEEDS = 8, 3
 """The standard experiment."""
 EXPOSURES, REPLAY_SHARE, RATE = 30, 0.1, 1e-4
 MEASUREMENTS = "measurements.csv"
-COUNTS = ("presentations", "points", "seeds", "subjects", "together", "workers", "exposures")
 TRIPLE_FIELDS = ("subject", "relation", "object")
 
 
@@ -41,8 +42,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of the command."""
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument("--proxy", action="store_true", help="small decoders, on made-up facts")
-    what.add_argument("--model", metavar="NAME", help="a causal model: a folder or name")
-    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="where results go")
+    what.add_argument("--model", type=input_name, metavar="NAME", help="a causal model: a folder or name")
+    parser.add_argument("--out", type=output_path, required=True, metavar="DIR", help="where results go")
     parser.add_argument("--random-seed", type=int, default=0, help="of a model's course")
     _add_proxy_arguments(parser)
     _add_model_arguments(parser)
@@ -54,46 +55,46 @@ def _add_proxy_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--presentations",
-        type=int,
+        type=whole_number(1),
         default=PRESENTATIONS,
         help=f"facts shown to each model, repeats counted (default: {PRESENTATIONS})",
     )
-    parser.add_argument("--points", type=int, default=POINTS, help=f"counts of facts a cell (default: {POINTS})")
-    parser.add_argument("--seeds", type=int, default=SEEDS, help=f"runs each (default: {SEEDS})")
-    parser.add_argument("--subjects", type=int, default=SUBJECTS, help="names of the made-up world")
     parser.add_argument(
-        "--together", type=int, default=MODELS_PER_GROUP, help=f"models a program (default: {MODELS_PER_GROUP})"
+        "--points", type=whole_number(1), default=POINTS, help=f"counts of facts a cell (default: {POINTS})"
     )
-    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="processes")
+    parser.add_argument("--seeds", type=whole_number(1), default=SEEDS, help=f"runs each (default: {SEEDS})")
+    parser.add_argument("--subjects", type=whole_number(1), default=SUBJECTS, help="names of the made-up world")
+    parser.add_argument(
+        "--together",
+        type=whole_number(1),
+        default=MODELS_PER_GROUP,
+        help=f"models a program (default: {MODELS_PER_GROUP})",
+    )
+    parser.add_argument("--workers", type=whole_number(1), default=os.cpu_count() or 1, help="processes")
 
 
 def _add_model_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--facts", metavar="FILE", help=f"a table of {', '.join(TRIPLE_FIELDS)}")
-    parser.add_argument("--base", metavar="FILE", help="facts that the model is to keep, likewise")
-    parser.add_argument("--exposures", type=int, default=EXPOSURES, help=f"of each fact (default: {EXPOSURES})")
+    parser.add_argument("--facts", type=input_name, metavar="FILE", help=f"a table of {', '.join(TRIPLE_FIELDS)}")
+    parser.add_argument("--base", type=input_name, metavar="FILE", help="facts that the model is to keep, likewise")
+    parser.add_argument(
+        "--exposures", type=whole_number(1), default=EXPOSURES, help=f"of each fact (default: {EXPOSURES})"
+    )
     parser.add_argument(
         "--replay-share",
-        type=float,
+        type=number(most=1),
         default=REPLAY_SHARE,
         help=f"share of texts that show the base (default: {REPLAY_SHARE})",
     )
-    parser.add_argument("--rate", type=float, default=RATE, help=f"of learning (default: {RATE})")
+    parser.add_argument("--rate", type=number(), default=RATE, help=f"of learning (default: {RATE})")
 
 
 def main(args: argparse.Namespace) -> None:
     """Train and probe; the last line on stdout is JSON."""
-    check_counts(args, COUNTS)
-    if args.proxy:
-        _run_proxy_design(args)
-    else:
-        _train_model(args)
-
-
-def check_counts(args: argparse.Namespace, names: Sequence[str]) -> None:
-    """Refuse a count below 1."""
-    for name in names:
-        if getattr(args, name) < 1:
-            raise UsageError(f"--{name} must be at least 1. Got {getattr(args, name)}.")
+    with claim_folder(args.out, TRAINING, inputs=[args.facts, args.base, args.model]):
+        if args.proxy:
+            _run_proxy_design(args)
+        else:
+            _train_model(args)
 
 
 def _run_proxy_design(args: argparse.Namespace) -> None:

@@ -5,7 +5,7 @@ import operator
 import sqlite3
 import zlib
 from collections.abc import Generator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import astuple, dataclass
 from itertools import chain
 from pathlib import Path
@@ -351,11 +351,27 @@ def _open_database(path: Path, *, exclusive: bool) -> sqlite3.Connection:
     return connection
 
 
+def holds_paid_replies(path: Path) -> bool:
+    """Whether a ledger that nobody has open holds a reply that did not come from the built-in rules."""
+    if not path.is_file():
+        return False
+    try:
+        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as connection:
+            query = "SELECT 1 FROM replies JOIN engines ON engines.id = replies.engine WHERE engines.name != 'rules'"
+            return connection.execute(f"{query} LIMIT 1").fetchone() is not None
+    except sqlite3.Error:
+        return True  # what cannot be read is not known to be worthless
+
+
 def _prepare_database(connection: sqlite3.Connection, *, exclusive: bool) -> None:
     """Set the pragmas, and make the tables if the file is new."""
-    connection.execute(f"PRAGMA page_size = {PAGE_BYTES}")  # before the first table
     if exclusive:
         connection.execute("PRAGMA locking_mode = EXCLUSIVE")
+    # Looked at before anything is set: a database of the user's that was named by mistake keeps every byte.
+    tables = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+    if tables and connection.execute("PRAGMA user_version").fetchone()[0] == 0:
+        raise sqlite3.DatabaseError("It is a database of something else")
+    connection.execute(f"PRAGMA page_size = {PAGE_BYTES}")  # before the first table
     # With a write-ahead log a commit is one write and one fsync; FULL makes it survive power loss.
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")

@@ -9,6 +9,8 @@ from time import monotonic
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 
 from kdos.artifacts import RunFolder
+from kdos.errors import InputError
+from kdos.outputs import is_run_folder
 from kdos.package_data import read_package_text
 from kdos.report import charts, panels, samples, tables
 from kdos.report.point_map import build_map_layers, pack_map_layers
@@ -44,6 +46,7 @@ def write_report(run: Path, *, png: bool = False) -> WrittenReport:
     """
     artefacts = read_saved_run(run)
     path = RunFolder(run).page
+    _refuse_foreign_page(run, path)
     page = render_page(artefacts).encode()
     _write_whole_file(path, page)
     figures: dict[str, bytes] = {}
@@ -55,6 +58,12 @@ def write_report(run: Path, *, png: bool = False) -> WrittenReport:
     for name, data in figures.items():
         _write_whole_file(path.with_name(name), data)
     return WrittenReport(path, len(page), [path.with_name(name) for name in figures])
+
+
+def _refuse_foreign_page(run: Path, page: Path) -> None:
+    """Refuse to replace a page, or to write where a link leads, in a folder that no run made."""
+    if page.parent.is_symlink() or page.is_symlink() or (page.exists() and not is_run_folder(run)):
+        raise InputError(f"RUN must be a run that wrote its report itself. {page} is not its own. Move it away.")
 
 
 class LivePage:

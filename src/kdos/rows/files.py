@@ -3,17 +3,19 @@
 import bz2
 import gzip
 import lzma
+import os
 import zlib
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from io import BufferedReader, RawIOBase
 from pathlib import Path
-from typing import IO, cast
+from typing import IO, NamedTuple, cast
 
 import pyarrow as pa
 
 from kdos.errors import InputError
+from kdos.outputs import MARK_NAME, RUN_CONFIG, names_made_in
 from kdos.rows.limits import MAX_DOCUMENT_BYTES, MAX_LINE_BYTES
 
 TABLE_SUFFIXES = (".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".parquet")
@@ -27,22 +29,55 @@ def list_table_files(path: Path) -> list[Path]:
 
 
 def list_files(path: Path, suffixes: Sequence[str]) -> list[Path]:
-    """The file at `path`, or those below it with one of the suffixes, sorted; no hidden ones.
+    """The file at `path`, or those below it with one of the suffixes, sorted; no hidden ones, and none of a run's own.
 
     A compression's suffix may follow.
     """
     if not path.exists():
         raise InputError.at(path, "no such file or directory. Check the path")
     single = path.is_file()
-    below = [path] if single else sorted(path.rglob("*"))
-    found = [file for file in below if file.is_file() and uncompressed_suffix(file) in suffixes]
-    shown = [file for file in found if single or not any(p.startswith(".") for p in file.relative_to(path).parts)]
+    below = [path] if single else walk_files(path)
+    shown = [file for file in below if file.is_file() and uncompressed_suffix(file) in suffixes]
     if not shown:
         what = "must be a file" if single else "the directory must hold a file"
         known = f"{', '.join(suffixes)} (also {', '.join(COMPRESSIONS)})"
         got = f"Got {path.suffix or 'no suffix'}" if single else "Got none"
         raise InputError.at(path, f"{what} of a kind we read: {known}. {got}")
     return shown
+
+
+def walk_files(folder: Path) -> list[Path]:
+    """Every file below a folder, sorted; no hidden ones, and none that kdos made in a folder of its own."""
+    return sorted(file for walked in _walk_folders(folder) for file in walked.files)
+
+
+def list_folders_left_out(path: Path) -> list[Path]:
+    """The folders at and below `path` that kdos made, whose files `list_files` leaves out."""
+    return [folder.path for folder in _walk_folders(path) if folder.is_made] if path.is_dir() else []
+
+
+class _WalkedFolder(NamedTuple):
+    path: Path
+    files: list[Path]
+    is_made: bool
+
+
+def _walk_folders(root: Path) -> Iterator[_WalkedFolder]:
+    """A folder and those below it with their files; nothing hidden, and nothing that kdos made in a folder of its own.
+
+    So a source may hold the folder of the run that reads it, and reads the same whatever the run has written.
+    """
+    for at, folders, files in os.walk(root, onerror=_raise_unreadable):
+        path = Path(at)
+        made = names_made_in(path) if {RUN_CONFIG, MARK_NAME} & set(files) else frozenset[str]()
+        folders[:] = [name for name in folders if not name.startswith(".") and name not in made]
+        shown = [path / name for name in files if not name.startswith(".") and name not in made]
+        yield _WalkedFolder(path, shown, bool(made))
+
+
+def _raise_unreadable(error: OSError) -> None:
+    message = f"must be a folder that can be read. Got: {error.strerror}. Change its permissions"
+    raise InputError.at(error.filename, message) from error
 
 
 def uncompressed_suffix(path: Path) -> str:

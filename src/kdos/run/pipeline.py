@@ -1,6 +1,6 @@
 """The verbs in order, and what the run came to."""
 
-from collections.abc import Generator
+from collections.abc import Generator, Iterable
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from functools import partial
@@ -12,6 +12,8 @@ from kdos.artifacts import RunFolder
 from kdos.config import Config
 from kdos.llm import Budget, Engine, HttpEngine, Ledger, Spending
 from kdos.llm.endpoint_embedder import open_embedder
+from kdos.llm.reply_store import holds_paid_replies
+from kdos.outputs import RUN, check_output_file, claim_folder
 from kdos.report import LivePage, write_report
 from kdos.rules import RulesEngine
 from kdos.run.prepare import LoopInputs, prepare_inputs
@@ -25,10 +27,11 @@ from kdos.targets import demand_file
 from kdos.terminal import Progress
 
 
-def run_config(config: Config, path: Path, *, cache: Path | None = None) -> dict[str, Any]:
+def run_config(config: Config, path: Path, *, cache: Path | None = None, read: Iterable[Path] = ()) -> dict[str, Any]:
     """Do what is not done yet of the run in `path`; returns its summary.
 
-    `cache` is a ledger that several runs share: what it holds is not asked again.
+    `cache` is a ledger that several runs share: what it holds is not asked again. `read` are files that the caller
+    read, as that of the configuration: they may lie in a new run's folder, as may those that the configuration names.
 
     Raises:
         InputError: The source, or the file of a demand target, cannot be read, or the folder is somebody else's.
@@ -39,27 +42,48 @@ def run_config(config: Config, path: Path, *, cache: Path | None = None) -> dict
     begun = monotonic()
     if (demand := demand_file(config.target)) is not None:
         read_weighted_questions(Path(demand))
-    folder = RunFolder(path)
-    with folder.claim():
-        made_from = describe_inputs(config, out=path)
+    own = [*read, *_named_paths(config)]
+    if cache is not None:
+        cache = check_output_file(cache, "--cache", inputs=own, is_shared=True)
+    with _claim_run(path, [*own, cache]) as folder:
+        made_from = describe_inputs(config)
         folder.write_config(config, made_from)
         provenance = folder.provenance(config, made_from)
         if (finished := folder.finished_summary(provenance)) is not None:
             return finished
-        page = LivePage(path)
+        page = LivePage(folder.path)
         page.refresh()
         inputs, result, spending = _run_stages(config, folder, folder, cache=cache, page=page)
         summary = write_results(folder, inputs, result, spending, seconds=monotonic() - begun, provenance=provenance)
-        write_report(path)
+        write_report(folder.path)
         return summary
+
+
+def _named_paths(config: Config) -> list[str | None]:
+    """What a configuration names that may lie on this disk."""
+    return [config.source.path, demand_file(config.target), *config.benchmarks]
+
+
+@contextmanager
+def _claim_run(path: Path, inputs: Iterable[Path | str | None]) -> Generator[RunFolder]:
+    """Hold a run's folder; where use was wrong and nothing was paid for yet, it is left as it was."""
+    found = RunFolder(path)
+
+    def is_kept() -> bool:
+        return found.seed.exists() or holds_paid_replies(found.ledger)
+
+    with claim_folder(path, RUN, inputs=inputs, is_kept=is_kept) as claimed:
+        folder = RunFolder(claimed)
+        folder.refuse_damage()
+        yield folder
 
 
 def run_blind(config: Config, path: Path) -> dict[str, Any]:
     """Beside the run in `path`, the same without feedback, from its seeds and in its space."""
     begun = monotonic()
-    folder, blind = RunFolder(path), RunFolder(path).blind
-    with folder.claim():
-        made_from = describe_inputs(config, out=path)
+    with _claim_run(path, _named_paths(config)) as folder:
+        blind = folder.blind
+        made_from = describe_inputs(config)
         blind.path.mkdir(exist_ok=True)
         blind.write_config(config, made_from)
         provenance = blind.provenance(config, made_from)
@@ -72,7 +96,7 @@ def run_blind(config: Config, path: Path) -> dict[str, Any]:
         write_pool_points(blind, inputs, result)
         summary = summarise_run(blind, inputs, result, spending, seconds=monotonic() - begun, provenance=provenance)
         write_json(blind.summary, summary, seal=blind.seal)
-        write_report(path)
+        write_report(folder.path)
         return summary
 
 

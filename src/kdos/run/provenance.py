@@ -7,7 +7,7 @@ from pathlib import Path
 
 from kdos.checksums import hash_file
 from kdos.config import Config
-from kdos.rows import uncompressed_suffix
+from kdos.rows import uncompressed_suffix, walk_files
 from kdos.rows.files import TABLE_SUFFIXES
 from kdos.seed.sources import DUMP_SUFFIXES, TEXT_SUFFIXES
 from kdos.targets import demand_file
@@ -22,8 +22,8 @@ SHOWN_DIGITS = 16
 """Hexadecimal digits of a fingerprint."""
 
 
-def describe_inputs(config: Config, *, out: Path) -> dict[str, str]:
-    """The versions of code and prompts, and the content of every file that the run in `out` reads, by name.
+def describe_inputs(config: Config) -> dict[str, str]:
+    """The versions of code and prompts, and the content of every file that a run reads, by name.
 
     Files are known by their content, not by their dates: one that was only copied or touched has not changed. What
     lies on somebody else's server (`hf:` data sets, models) has no fingerprint here.
@@ -38,23 +38,20 @@ def describe_inputs(config: Config, *, out: Path) -> dict[str, str]:
     if ":" in config.embed:
         named["embed"] = config.embed.partition(":")[2]
     for name, path in named.items():
-        if path and (files := list(_list_input_files(Path(path), out.resolve()))):
+        if path and (files := list(_list_input_files(Path(path)))):
             found[name] = describe_files(files)
     return found
 
 
-def _list_input_files(path: Path, out: Path) -> Iterator[tuple[str, Path]]:
-    """The files that can be read at `path`, each with its path below it; none of the run's own, nor hidden ones."""
+def _list_input_files(path: Path) -> Iterator[tuple[str, Path]]:
+    """The files that can be read at `path`, each with its path below it; as `kdos.rows` walks."""
     if path.is_file():
         yield "", path
         return
     kinds = {*TABLE_SUFFIXES, *TEXT_SUFFIXES, *DUMP_SUFFIXES, *HUB_SUFFIXES, ".safetensors"}
-    for file in sorted(path.rglob("*")):
-        below = file.relative_to(path)
-        hidden = any(part.startswith(".") for part in below.parts)
-        own = out == path.resolve() / below or out in (path.resolve() / below).parents
-        if not hidden and not own and uncompressed_suffix(file) in kinds and file.is_file():
-            yield below.as_posix(), file
+    for file in walk_files(path) if path.is_dir() else ():
+        if uncompressed_suffix(file) in kinds and file.is_file():
+            yield file.relative_to(path).as_posix(), file
 
 
 def describe_files(files: list[tuple[str, Path]]) -> str:

@@ -9,7 +9,7 @@ from kdos.errors import InputError
 from kdos.pool import Document, ErrorClass, Passage, Refusal, Seed
 from kdos.rows import Rows, list_table_fields, read_table_rows
 from kdos.seed.passages import passage_of_span
-from kdos.seed.sources import SOURCE_LANG, choose_fields, path_below
+from kdos.seed.sources import SOURCE_LANG, choose_fields, path_below, say_what_is_left_out
 from kdos.tasks import json_digest
 
 _PARTS = ("question", "answers", "passage", "id", "title", "domain")
@@ -18,6 +18,7 @@ _QuestionRow = Mapping[str, Any]
 
 def open_questions(settings: SourceConfig) -> Iterator[Document | Passage | Seed | Refusal]:
     """The seeds of a table of questions, each after its passage where that is new."""
+    say_what_is_left_out(settings)
     known: set[str] = set()
     seeds = refused = 0
     for row in _read_question_rows(settings):

@@ -10,6 +10,7 @@ from kdos.pool import Document, ErrorClass, Refusal
 from kdos.rows import (
     Rows,
     list_files,
+    list_folders_left_out,
     list_hub_fields,
     list_table_fields,
     list_table_files,
@@ -22,11 +23,13 @@ from kdos.rows import (
 from kdos.rows.limits import MAX_TEXT_CHARS
 from kdos.seed import pydocs
 from kdos.seed.wikipedia import DumpPage, WikiSite, clean_wikitext, read_dump_pages
+from kdos.terminal import print_status
 
 TEXT_SUFFIXES = (".txt", ".md")
 DUMP_SUFFIXES = (".xml",)
 WIKIPEDIA_LICENCE = "CC BY-SA 4.0"
 SOURCE_LANG = "en"
+FOLDERS_NAMED = 3
 ARTICLES = "0"
 """The namespace of a wiki that holds its articles."""
 
@@ -36,7 +39,15 @@ def open_source(settings: SourceConfig) -> Iterator[Document | Refusal]:
     if settings.kind not in _READERS:
         kinds = ", ".join([*_READERS, "qa"])
         raise ConfigError(f"source.kind must be one of {kinds}. Got {settings.kind!r}.")
+    say_what_is_left_out(settings)
     return _check_documents(_READERS[settings.kind](settings), settings)
+
+
+def say_what_is_left_out(settings: SourceConfig) -> None:
+    """Name the folders of runs that lie in the source: what a run made is no document."""
+    if settings.kind not in ("pydocs", "hf") and (left := list_folders_left_out(Path(settings.path))):
+        names = ", ".join(map(str, left[:FOLDERS_NAMED])) + (" …" if len(left) > FOLDERS_NAMED else "")
+        print_status(f"the source holds {len(left):,} folders that kdos made; what it made there is not read: {names}")
 
 
 def _check_documents(found: Iterable[Document | Refusal], settings: SourceConfig) -> Iterator[Document | Refusal]:

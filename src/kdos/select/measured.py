@@ -24,9 +24,9 @@ from kdos.embed import Embedder, LexicalEmbedder, load_embedder, note_unknown_sc
 from kdos.errors import UsageError
 from kdos.pool import group_texts
 from kdos.pool.duplicates import NEAR_DUPLICATE_JACCARD, find_near_duplicates
+from kdos.rows import append_own_column, join_tables, write_rows
 from kdos.rows.dataset import Dataset, open_dataset
 from kdos.select.choose import Candidates, Selection
-from kdos.store import write_parquet
 from kdos.targets import demand_file
 from kdos.terminal import print_status
 
@@ -196,22 +196,19 @@ def _read_weights(dataset: Dataset, field: str) -> Float64Array:
 
 
 def write_selection(dataset: Dataset, selection: Selection, path: Path) -> int:
-    """Write the chosen rows as Parquet; returns how many."""
+    """Write the chosen rows as the path's suffix says; returns how many."""
     table = read_chosen_rows(dataset, selection)
-    return write_parquet(path, table, table.schema)
+    return write_rows(path, table, table.schema)
 
 
 def read_chosen_rows(dataset: Dataset, selection: Selection) -> pa.Table:
-    """The chosen rows as they were, with their `cell`."""
+    """The chosen rows as they were, then their `cell` (`kdos_cell` where they have a column of that name)."""
     parts: list[pa.Table] = []
     start = 0
     for batch in dataset.read_batches(every_column=True):
         low, high = np.searchsorted(selection.rows, [start, start + len(batch.usable)])
         if high > low:
             part: Any = pa.Table.from_batches([batch.table])
-            part = part.take(pa.array(selection.rows[low:high] - start))
-            if "cell" in part.column_names:
-                part = part.drop_columns(["cell"])
-            parts.append(part.append_column("cell", pa.array(selection.cells[low:high])))
+            parts.append(part.take(pa.array(selection.rows[low:high] - start)))
         start += len(batch.usable)
-    return pa.concat_tables(parts, promote_options="permissive")
+    return append_own_column(join_tables(parts, dataset.path), "cell", pa.array(selection.cells))

@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from kdos.errors import UsageError
 from kdos.pool import Draft, Evidence, Passage, Refusal
-from kdos.rows import Rows, read_table_rows, resolve_field
+from kdos.rows import Rows, join_tables, read_table_rows, resolve_field, write_rows
 from kdos.store import write_parquet
 
 DEFAULT_LANG = "en"
@@ -178,7 +178,7 @@ def write_accepted_rows(path: Path, out: Path, accepted: list[bool]) -> int:
         start += len(rows.positions)
         kept = pa.Table.from_batches([rows.batch.slice(0, len(mask)).filter(pa.array(mask))])
         tables.append(kept)
-    table: Any = pa.concat_tables(tables, promote_options="permissive")
+    table = join_tables(tables, path)
     if not table.num_rows:
         raise UsageError(f"--keep must have a row to write. Every row of {path} was refused.")
-    return write_parquet(out, table, table.schema)
+    return write_rows(out, table, table.schema)

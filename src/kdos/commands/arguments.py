@@ -1,0 +1,76 @@
+"""Types of arguments: what is wrong with a path or a number is said before any work is done."""
+
+import argparse
+import math
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+from kdos.errors import UsageError
+from kdos.outputs import expand_path
+
+MOST_WHOLE = 2**63 - 1
+SHOWN_CHARS = 40
+
+
+def output_path(text: str) -> Path:
+    """A path to write to, its ``~`` expanded."""
+    try:
+        return expand_path(text, "it")
+    except UsageError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+
+
+def input_name(text: str) -> str:
+    """A path to read, or a name of something that is on no disk: not empty, and not longer than paths can be."""
+    if not text or "\0" in text:
+        raise argparse.ArgumentTypeError(f"it must be a path or a name. Got {text!r}.")
+    try:
+        os.stat(text)  # noqa: PTH116
+    except FileNotFoundError:
+        pass  # it may be a name, or is told by whoever reads it
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise argparse.ArgumentTypeError(f"it must be a path that can be read. {text}: {reason}.") from error
+    return text
+
+
+def input_path(text: str) -> Path:
+    """A path to read."""
+    return Path(input_name(text))
+
+
+def whole_number(least: int = 0, most: int | None = None) -> Callable[[str], int]:
+    """A whole number in [`least`, `most`]."""
+
+    def read(text: str) -> int:
+        try:
+            value = int(text)
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(f"it must be a whole number. Got {text[:SHOWN_CHARS]!r}.") from error
+        _check_bounds(value, least, MOST_WHOLE if most is None else most, text)
+        return value
+
+    return read
+
+
+def number(least: float = 0.0, most: float = math.inf) -> Callable[[str], float]:
+    """A finite number in [`least`, `most`]."""
+
+    def read(text: str) -> float:
+        try:
+            value = float(text)
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(f"it must be a number. Got {text[:SHOWN_CHARS]!r}.") from error
+        if not math.isfinite(value):
+            raise argparse.ArgumentTypeError(f"it must be a finite number. Got {text[:SHOWN_CHARS]!r}.")
+        _check_bounds(value, least, most, text)
+        return value
+
+    return read
+
+
+def _check_bounds(value: float, least: float, most: float, text: str) -> None:
+    if not least <= value <= most:
+        bounds = f"at least {least:g}" if value < least else f"at most {most:g}"
+        raise argparse.ArgumentTypeError(f"it must be {bounds}. Got {text[:SHOWN_CHARS]}.")
