@@ -17,7 +17,6 @@ OWN_NAMES = (
     "dataset/rows.txt",
     "report/index.html",
     "seed/notes.md",
-    ".lock",
 )
 """Names that kdos gives to what it makes."""
 
