@@ -158,11 +158,10 @@ def test_seeds_stand_in_the_passage_and_give_nothing_away() -> None:
 
 
 def test_drafts_pass_the_free_checks_and_the_judge() -> None:
-    seed = seeds_of(NORMANDY)[0]
     known = KnownQuestions()
     passed = 0
-    for variant in range(8):
-        for draft in drafts_of(seed, NORMANDY, variant=variant):
+    for seed in seeds_of(NORMANDY):
+        for draft in [each for variant in range(8) for each in drafts_of(seed, NORMANDY, variant=variant)]:
             refusal = check_one(draft, passages={NORMANDY.id: NORMANDY}, seeds=[seed], known=known)
             assert refusal is None or refusal.reason in {"near_duplicate", "copied_question"}
             if refusal is None:
@@ -173,6 +172,32 @@ def test_drafts_pass_the_free_checks_and_the_judge() -> None:
             for point in draft.knowledge_points:
                 assert point.removeprefix("Normans: ") in NORMANS
     assert passed >= 4
+
+
+TESLA = (
+    "Nikola Tesla was born in Smiljan in 1856. He moved to the United States in 1884. "
+    "Tesla worked for Thomas Edison for a short time. Edison was an inventor from Ohio. "
+    "In 1888, Tesla sold his patents to Westinghouse. It is here that the Danube is widest. "
+    "Brazil grows coffee on some 27,000 square kilometres of land."
+)
+
+
+def test_a_clue_tells_of_a_name_or_of_the_title_that_the_question_is_about() -> None:
+    source = Passage("t#0", "t", "Nikola Tesla", "", "en", 0, len(TESLA), TESLA)
+    told = {each.sentence.split(" ")[0]: (each.subject, each.pronoun) for each in read_statements(TESLA, source.title)}
+    assert told["He"] == ("Nikola Tesla", "who"), "the sentence before it tells of the title"
+    assert told["Edison"] == ("Edison", "")
+    assert told["It"] == ("", ""), "it stands for nothing"
+    found: set[str] = set()
+    for seed in seeds_of(source):
+        for draft in [each for variant in range(6) for each in drafts_of(seed, source, variant=variant)]:
+            asked, *clues = draft.knowledge_points
+            assert not any("Brazil" in point or "Danube" in point for point in draft.knowledge_points)
+            for clue in clues:
+                assert ("Tesla" in clue and "Tesla" in draft.question) or ("Edison" in clue and "Edison" in asked)
+            found.add(draft.question)
+    assert any("Nikola Tesla, who moved to the United States in 1884" in question for question in found), found
+    assert any(": “He moved to the United States in 1884”" in question for question in found), found
 
 
 def test_chinese_is_cut_and_asked_about_in_chinese() -> None:
@@ -241,6 +266,7 @@ def test_real_articles_give_sound_samples(name: str) -> None:
                 outcome[refusal.reason if refusal else "sound"] += 1
                 if refusal is None:
                     known.add_question(draft.question, [draft.answer])
-    assert outcome["sound"] >= 800, outcome
+    # A statement that shares no name with two others is not asked about.
+    assert outcome["sound"] >= 300, outcome
     first_of_its_kind = outcome.total() - outcome["near_duplicate"]
     assert outcome["sound"] >= 0.97 * first_of_its_kind, outcome

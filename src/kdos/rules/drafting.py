@@ -15,7 +15,7 @@ from zlib import crc32
 from kdos.checks.answers import find_leaked_answer
 from kdos.checks.draft_checks import MAX_QUESTION
 from kdos.rules.instances import Instance, question_entities
-from kdos.rules.links import is_part_of, link_clues, may_link
+from kdos.rules.links import is_part_of, link_clues, may_link, shared_name
 from kdos.rules.passage_index import (
     Fact,
     FactIndex,
@@ -42,7 +42,8 @@ CLUES_CONSIDERED = 8  # from outside a group, to join its clues
 MOST_HELPERS = 2  # facts that help to ask a seed
 MOST_DISTRACTORS = 3
 LONGEST_CLUES = MAX_QUESTION - 60  # characters that statements may fill; the rest is other words
-USED_SHARE = 0.5  # share of a point's longer words that a question holds if it uses the point
+# Share of a point's longer words that a question holds if it uses the point; where nobody claims that, more.
+USED_SHARE, SURELY_USED_SHARE = 0.5, 0.8
 SECOND_TRIES = 997  # drafts in place of failed ones are numbered from here
 
 # Mermaid's codes for characters that would end or change a label in quotes.
@@ -112,9 +113,14 @@ def seed_from_statements(text: str, title: str, wanted: int) -> list[JsonObject]
     seeds: dict[str, JsonObject] = {}
     for statement, instance in turns:
         question = ask_instance(statement, instance, (), wording)
-        if len(seeds) < wanted and _is_sound_question(question):
+        if question and len(seeds) < wanted and _is_sound_question(question):
             seeds[question.text] = _write_seed(question)
     return list(seeds.values())
+
+
+def _may_help(clue: PassageStatement, asked: PassageStatement, instance: Instance) -> bool:
+    """Does a statement tell of something that the question about an instance names, and not the answer?"""
+    return instance.text not in clue.sentence and shared_name(asked, instance.text, clue) != ""
 
 
 def _askable_instances(statement: PassageStatement) -> list[tuple[PassageStatement, Instance]]:
@@ -179,25 +185,35 @@ def extract_from_statements(
 ) -> JsonObject | None:
     """The statements a question rests on, the one with the answer first; None where none fits."""
     said = topic_words(f"{question} {answer}")
-    share = {
-        point: len(said & words) / len(words) for point in (claimed or index.items) if (words := topic_words(point))
-    }
+    share = {point: _share_said(point, said, index) for point in (claimed or index.items)}
     holding = [point for point in share if answer in point]
     if not holding:
         return None
     asked = max(holding, key=lambda point: share[point])
-    used = [point for point in share if point != asked and share[point] >= USED_SHARE]
-    points = [asked, *used]
-    if len(points) < FEWEST_POINTS and asked in index.items:
-        near = [each.point for each in index.linked_statements(index.items[asked])]
-        points += [point for point in near if point not in points][: FEWEST_POINTS - len(points)]
-    points = points[:MOST_POINTS]
+    least = USED_SHARE if claimed else SURELY_USED_SHARE
+    points = [asked, *(point for point in share if point != asked and share[point] >= least)][:MOST_POINTS]
+    if not claimed:
+        # A bare question rests on one statement; those that tell of what it names belong to it, and others to none.
+        points += _telling_points(index.items[asked], answer, points, index)[: FEWEST_POINTS - len(points)]
     found = tuple(index.items[point] for point in points if point in index.items)
     if len(found) == len(points):
         return _statement_extraction(ComposedQuestion(question, answer, found))
-    # A claimed point that no passage says has no names to chain by: all lead to the asked one.
+    # A claimed point that no passage says has no names to link it by: all lead to the asked one.
     logic = write_chains([[point] for point in points[1:]], asked, answer)
     return _write_extraction(_statement_entities(question, answer, found), points, logic)
+
+
+def _share_said(point: str, said: set[str], index: StatementIndex) -> float:
+    """Which share of a point's longer words, or of its gist's, is said."""
+    texts = (point, index.items[point].gist) if point in index.items else (point,)
+    return max(len(said & words) / max(len(words), 1) for words in map(topic_words, texts))
+
+
+def _telling_points(asked: PassageStatement, answer: str, known: Container[str], index: StatementIndex) -> list[str]:
+    """Other statements that tell of a name in the asked one or of the title, those that cannot be asked for first."""
+    linked = [each for each in index.linked_statements(asked) if each.point not in known]
+    telling = [each for each in linked if answer not in each.sentence and shared_name(asked, answer, each)]
+    return [each.point for each in sorted(telling, key=lambda each: bool(each.instances))]
 
 
 def extract_without_passages(question: str, answer: str) -> JsonObject:
@@ -236,16 +252,10 @@ def _write_fact_logic(asked: Fact, clues: Sequence[Fact], answer: str, title: st
 
 
 def _statement_extraction(question: ComposedQuestion[PassageStatement]) -> JsonObject:
-    """Clues that share a name with the one before follow it; all lead to the asked statement."""
+    """Each clue leads to the name that it tells of, and that to the asked statement and the answer."""
     asked, *clues = question.items
-    chains: list[list[str]] = []
-    last: set[str] = set()
-    for clue in clues:
-        if chains and not last.isdisjoint(clue.entities):
-            chains[-1].append(clue.point)
-        else:
-            chains.append([clue.point])
-        last = set(clue.entities)
+    names = [shared_name(asked, question.answer, clue) for clue in clues]
+    chains = [[clue.point, name] if name else [clue.point] for clue, name in zip(clues, names, strict=True)]
     return _write_extraction(
         _statement_entities(question.text, question.answer, question.items),
         [each.point for each in question.items],
@@ -477,7 +487,11 @@ class FactDrafter(_Drafter[Fact, tuple[Fact, str]]):
 
 
 class StatementDrafter(_Drafter[PassageStatement, tuple[PassageStatement, Instance]]):
-    """Drafts that ask for an instance, with other statements as clues."""
+    """Drafts that ask for an instance, with other statements as clues.
+
+    Statements can join one question where (the strongest link first) one tells of a name in the other; one has a name
+    of the other's in it; or one tells of the title, in the first place or by the way, that the question is about.
+    """
 
     index: StatementIndex
 
@@ -485,7 +499,7 @@ class StatementDrafter(_Drafter[PassageStatement, tuple[PassageStatement, Instan
         return _askable_instances(item)
 
     def _may_be_clue(self, clue: PassageStatement, option: tuple[PassageStatement, Instance]) -> bool:
-        return option[1].text not in clue.sentence
+        return _may_help(clue, *option)
 
     def _linked_items(self, item: PassageStatement) -> Iterable[PassageStatement]:
         return self.index.linked_statements(item)
@@ -499,7 +513,7 @@ class StatementDrafter(_Drafter[PassageStatement, tuple[PassageStatement, Instan
         number = crc32(instance.text.encode(), crc32(asked.sentence.encode(), self.key)) + lap
         wording = QuestionWording(phrase=number, frame=number, clause=number // 3)
         question = ask_instance(asked, instance, clues, wording)
-        return question if _is_sound_question(question) else None
+        return question if question and _is_sound_question(question) else None
 
     def _extract_points(self, question: ComposedQuestion[PassageStatement]) -> JsonObject:
         return _statement_extraction(question)

@@ -114,7 +114,7 @@ VERB_AFTER = re.compile(
 # unless that word is a small one.
 NEXT_WORD = re.compile(r" [a-z]")
 NO_NOUN_AFTER = re.compile(
-    r" (?:and|in|on|at|by|for|with|to|from|was|were|is|are|as|or|but|during|after|before|when|"
+    r" (?:of|and|in|on|at|by|for|with|to|from|was|were|is|are|as|or|but|during|after|before|when|"
     r"where|which|who|that|until|since|had|has|have)\b"
 )
 # Words with a capital that are no name by themselves: openers, months, nationalities, titles.
@@ -165,6 +165,9 @@ def _find_numbers(sentence: str) -> Iterator[Instance]:
             start, end = match.span("it" if "it" in pattern.groupindex else 0)
             text = sentence[start:end]
             if kind == "count" and UNCOUNTED.search(sentence[:start]):
+                continue
+            # "A $5 million grant" has no place for "how much money".
+            if kind == "money" and NEXT_WORD.match(sentence, end) and not NO_NOUN_AFTER.match(sentence, end):
                 continue
             # "in the 1920s" asks "in which decade": the article goes with it.
             if kind in {"decade", "century"} and sentence[start - 4 : start].lower() == "the ":

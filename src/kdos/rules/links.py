@@ -1,12 +1,14 @@
-"""What the clues of a question about a fact identify: its topic, or the class or module that the topic stands in.
+"""What the clues of a question identify.
 
-A clue that identifies neither has no business in the question.
+Of a fact it is the topic, or the class or module that the topic stands in; of a statement a name in it, or the title.
+A clue that identifies nothing in the question has no business in it.
 """
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from kdos.rules.passage_index import Fact, parent_name
+from kdos.rules.passage_index import Fact, PassageStatement, parent_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,3 +91,23 @@ def names_object(clue: Fact, name: str) -> bool:
     """Does the clue say of another topic that the object of this name is, say, its base class?"""
     slot = clue.relation.object_slot
     return slot != "" and clue.slots[slot] == name and clue.topic != name
+
+
+def shared_name(asked: PassageStatement, answer: str, clue: PassageStatement) -> str:
+    """What a clue tells of that the question about an instance of a statement names, other than the answer; or empty.
+
+    That is a name in both, or the title, where both are about that.
+    """
+    before, _, after = asked.sentence.partition(answer)
+    said = f"{before} | {after}"
+    names = [name for name in (clue.subject, *clue.entities) if name and _stands_in(name, said)]
+    names += [name for name in asked.entities if _stands_in(name, clue.sentence) and _stands_in(name, said)]
+    title = asked.title if asked.title == clue.title and answer not in asked.title else ""
+    if title and asked.tells_of_title and clue.tells_of_title:
+        names.append(title)
+    return clue.subject if clue.subject in names else max(names, key=len, default="")
+
+
+def _stands_in(name: str, text: str) -> bool:
+    """Is the name in the text, in its own letters, and not the second half of "Hadrian's Wall"?"""
+    return re.search(rf"(?<!\w)(?<!['’]s ){re.escape(name)}(?!\w)", text) is not None

@@ -16,6 +16,7 @@ from kdos.pool.sentences import is_mostly_unspaced, quotable_sentences, split_se
 from kdos.pool.wording import KANA_AND_HAN
 from kdos.rules.instances import NAME, NOT_NAMES, Instance, find_chinese_instances, find_instances
 from kdos.rules.relations import PYTHON_RELATIONS, TRIPLE_RELATIONS, Relation
+from kdos.rules.subjects import PERSONAL, PRONOUN, is_name, relative_pronoun, split_subject
 
 # Requests about one passage or group follow one another: what was read of it is kept.
 PASSAGES_CACHED, INDEXES_CACHED = 4_096, 1_024
@@ -43,6 +44,9 @@ TOPIC_WORD = re.compile(rf"\w{{4,}}|\d+|[{KANA_AND_HAN}]")
 
 BRACKETED_ASIDE = re.compile(r"(?:(?<!\s)\s++)?\([^()]*\)")
 CLAUSE_START = re.compile(r"(?:; |, (?:which|who|whose|where|although|though|while|but|as well as) | – | — )")
+MAIN_VERB = re.compile(
+    r"\b(?:is|was|are|were|has|had|became|began|won|made|took|led|held|wrote|gave|can|could|will)\b"
+)
 SHORTEST_CLUE = 40  # characters
 
 
@@ -241,7 +245,9 @@ class PassageStatement:
     `point` is the sentence as it can be understood alone: word for word, with the title and a
     colon before it where it leans on what went before. `entities` are the names in it, `instances`
     what may be asked for: nothing where its subject is a pronoun. `gist` is the sentence cut short
-    to serve as a clue; `titled` says whether it mentions the title.
+    to serve as a clue; `titled` says whether it mentions the title. `subject` is what it tells of,
+    the title also where a part of it or a pronoun says so, and `predicate` what it tells; both are
+    empty where that is not sure. `pronoun` is "who" or "which" where the sentence shows which it is.
     """
 
     sentence: str
@@ -252,21 +258,47 @@ class PassageStatement:
     chinese: bool
     entities: tuple[str, ...]
     instances: tuple[Instance, ...]
+    subject: str = ""
+    predicate: str = ""
+    pronoun: str = ""
 
     @property
     def needs_title(self) -> bool:
         """Must the title be there to understand it?"""
         return self.point != self.sentence
 
+    @property
+    def tells_of_title(self) -> bool:
+        """Is it about the title, or does it mention that? A Chinese sentence may leave out that it is."""
+        return self.titled or self.chinese or self.subject == self.title
+
 
 @lru_cache(PASSAGES_CACHED)
 def read_statements(text: str, title: str) -> tuple[PassageStatement, ...]:
     """The statements of a passage, in order; those nobody could understand alone left out."""
-    found = (_read_statement(sentence, title) for sentence in quotable_sentences(text))
-    return tuple(each for each in found if each is not None)
+    return tuple(each for line in text.split("\n") for each in _statements_in_line(line, title))
 
 
-def _read_statement(sentence: str, title: str) -> PassageStatement | None:
+def _statements_in_line(line: str, title: str) -> Iterator[PassageStatement]:
+    """A paragraph's statements; a pronoun that opens one stands for what the one before it told of."""
+    quotable = quotable_sentences(line)
+    # A paragraph that opens with "he" goes on about a person; "it" may be anything.
+    subject = title if line.lstrip().startswith(PERSONAL) else ""
+    for sentence in quotable if is_mostly_unspaced(line) else split_sentences(line.strip()):
+        if not PRONOUN.match(sentence):
+            subject = _name_subject(split_subject(sentence)[0], title)
+        if sentence in quotable and (statement := _read_statement(sentence, title, subject)) is not None:
+            yield statement
+
+
+def _name_subject(words: str, title: str) -> str:
+    """What the words before a verb name: the title, in whole or in part, as "the university", or something else."""
+    if words == title or (topic_words(words) and topic_words(words) <= topic_words(title)):
+        return title
+    return words if is_name(words) else ""
+
+
+def _read_statement(sentence: str, title: str, subject: str) -> PassageStatement | None:
     """A sentence as a statement; None if nothing in it is concrete, or it leans on what is not."""
     chinese = is_mostly_unspaced(sentence)
     points = not chinese and POINTING.match(sentence) is not None
@@ -293,6 +325,9 @@ def _read_statement(sentence: str, title: str) -> PassageStatement | None:
         chinese=chinese,
         entities=entities,
         instances=tuple(instances),
+        subject=subject,
+        predicate=split_subject(_shorten_sentence(sentence))[1] if subject else "",
+        pronoun=relative_pronoun(sentence) if subject else "",
     )
 
 
@@ -300,8 +335,9 @@ def _shorten_sentence(sentence: str) -> str:
     """The sentence without asides, its stop, and all after its first clause if that says enough."""
     text = strip_full_stop(BRACKETED_ASIDE.sub("", sentence))
     clause = CLAUSE_START.search(text, SHORTEST_CLUE)
-    # An odd number of quotes before the cut: it would fall within a quotation.
-    if clause is None or text.count('"', 0, clause.start()) % 2:
+    # An odd number of quotes before the cut: it would fall within a quotation. Without a verb before it, it would
+    # leave a subject alone.
+    if clause is None or text.count('"', 0, clause.start()) % 2 or not MAIN_VERB.search(text, 0, clause.start()):
         return text
     return text[: clause.start()]
 

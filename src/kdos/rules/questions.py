@@ -6,32 +6,35 @@ number, so that a draft's number alone settles its words.
 """
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Generic
 
 from kdos.rules.instances import Instance
-from kdos.rules.links import ClueLinks, link_clues, names_object
-from kdos.rules.passage_index import Fact, ItemT, PassageStatement, parent_name, spaced_words, strip_full_stop
+from kdos.rules.links import ClueLinks, link_clues, names_object, shared_name
+from kdos.rules.passage_index import (
+    Fact,
+    ItemT,
+    PassageStatement,
+    mentions_title,
+    parent_name,
+    spaced_words,
+    strip_full_stop,
+)
 from kdos.rules.relations import ORDINALS, quote_code_slots
 
 REPEATED_NOUN = re.compile(r"\bthe (?:class|enumeration|module|constant|class attribute|attribute) the ")
-# First words that may lose their capital. Each kind of sentence has its own: facts begin with
-# words of their relations, statements with any word, and a title such as "While You Were Sleeping"
+# First words of a fact that may lose their capital: words of its relation. A title such as "While You Were Sleeping"
 # must keep its capital where it opens a fact.
 FACT_OPENER = re.compile(
     r"(?:The|What|Which|Who|Whom|Where|How|In|At|By|To|From|With|Of|Under|If|On|As|All|Among|"
     r"Counted|Aliases|Inherited|Given|Knowing|Provided|Considering)\b"
 )
-STATEMENT_OPENER = re.compile(
-    r"(?:The|A|An|In|On|At|By|For|From|With|To|Of|As|After|Before|During|Since|While|When|Although|"
-    r"According|Under|Over|Until|Despite|Because|If|Between|Among|Through|He|She|It|They|His|Her|"
-    r"Its|Their|This|That|These|Those|There|However|Some|Many|Most|Such|Several|Each|Both|All|One|"
-    r"Two|Three|Who|What|Which|How|Whom|Along|Using|Other|Another|Today|Later|Early|Also|Then|Thus|Only|Not|No)\b"
-)
 FULL_NAMES = frozenset({"owner", "class"})
 """Slots that hold the full name of a thing, which may be called by its last name in the class or module it is in."""
 FRONTED = re.compile(r"(In|On|By|Since|After|Before|During|From|Until|At|Throughout) (?:the )?$")
+TIMES = frozenset({"date", "month", "year", "decade", "century"})
+SPAN_AFTER = re.compile(r"[^ ]| (?:to|and|or|through|until|by|at|in|on|of|AD|BC)\b")
 # What an answer may be given away by, where it is a number or a rank.
 NUMBER_WORDS = (
     "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven",
@@ -67,14 +70,9 @@ def _join_with_and(parts: Sequence[str]) -> str:
     return " and ".join([", ".join(parts[:-1]), parts[-1]] if len(parts) > 1 else parts)
 
 
-def _join_that_clauses(clauses: Sequence[str]) -> str:
-    """ "that ... and that ..."."""
-    return _join_with_and([f"that {clause}" for clause in clauses])
-
-
-def _uncapitalise(text: str, opener: re.Pattern[str]) -> str:
-    """The text with a small first letter where its first word is an opener and no name."""
-    return text[0].lower() + text[1:] if opener.match(text) else text
+def _uncapitalise(text: str) -> str:
+    """The text of a fact or a question about it with a small first letter, where its first word is no name."""
+    return text[0].lower() + text[1:] if FACT_OPENER.match(text) else text
 
 
 def _capitalise(text: str) -> str:
@@ -210,13 +208,13 @@ def _which_topic_of_these(plan: _FactPlan, wording: QuestionWording) -> str:
 
 def _in_home(plan: _FactPlan, wording: QuestionWording) -> str:
     """ "In the class whose ... and in which ..., question?"."""
-    question = _uncapitalise(_question_in_home(plan, wording), FACT_OPENER)
+    question = _uncapitalise(_question_in_home(plan, wording))
     return f"In {plan.home_mention.removesuffix(',')}, {question}"
 
 
 def _home_considered(plan: _FactPlan, wording: QuestionWording) -> str:
     lead = ("Consider", "Take", "Think of")[wording.clause // 2 % 3]
-    question = _uncapitalise(_question_in_home(plan, wording), FACT_OPENER)
+    question = _uncapitalise(_question_in_home(plan, wording))
     return f"{lead} {plan.home_mention.removesuffix(',')}. In it, {question}"
 
 
@@ -288,7 +286,7 @@ def _describing_clause(clue: Fact, name: str, wording: QuestionWording, number: 
     if clue.relation.nameless:
         return f"in which {slots['owner']} {clue.relation.nameless.format_map(slots)}"
     sentence = clue.relation.sentence.format_map(slots).removesuffix(".")
-    return f"in which {_uncapitalise(sentence, FACT_OPENER)}"
+    return f"in which {_uncapitalise(sentence)}"
 
 
 def _name_within(slot: str, text: str, home: str) -> str:
@@ -306,21 +304,28 @@ def _last_name(name: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _StatementPlan:
+    """The question without clues, and what they tell, by the name that each tells of."""
+
     question: str
-    asked: PassageStatement
-    clues: Sequence[PassageStatement]
+    title: str
+    told: Mapping[str, Sequence[PassageStatement]]
 
 
 def ask_instance(
     statement: PassageStatement, instance: Instance, clues: Sequence[PassageStatement], wording: QuestionWording
-) -> ComposedQuestion[PassageStatement]:
-    """The question for one instance of a statement, with other statements as clues."""
+) -> ComposedQuestion[PassageStatement] | None:
+    """The question for one instance of a statement; None where a clue tells of nothing that the question names."""
+    told: dict[str, list[PassageStatement]] = {}
+    for clue in clues:
+        told.setdefault(shared_name(statement, instance.text, clue), []).append(clue)
+    if "" in told:
+        return None
     if statement.chinese:
         text = _ask_in_chinese(statement, instance, clues)
     else:
-        plan = _StatementPlan(replace_instance(statement.sentence, instance), statement, clues)
-        frame = STATEMENT_FRAMES[wording.frame % len(STATEMENT_FRAMES)] if clues else _gists_first
-        text = frame(plan, wording)
+        plan = _StatementPlan(replace_instance(statement.sentence, instance), statement.title, told)
+        frame = STATEMENT_FRAMES[wording.frame % len(STATEMENT_FRAMES)] if clues else _bare_instance_question
+        text = _under_title(frame(plan, wording), plan, wording)
     return ComposedQuestion(text, instance.text, (statement, *clues))
 
 
@@ -329,67 +334,64 @@ def replace_instance(sentence: str, instance: Instance) -> str:
     before, after = sentence[: instance.start], strip_full_stop(sentence[instance.end :])
     # A question word after a fronted phrase reads badly: "In which year, Duke William ...?".
     fronted = FRONTED.fullmatch(before)
-    if fronted and after.startswith(", "):
-        return f"{_capitalise(after[2:])} {fronted[1].lower()} {instance.words}?"
+    if fronted and (after.startswith(", ") or (instance.kind in TIMES and not SPAN_AFTER.match(after))):
+        return f"{_capitalise(after.lstrip(', '))} {fronted[1].lower()} {instance.words}?"
     return f"{before}{instance.words}{after}?"
 
 
 def _ask_in_chinese(statement: PassageStatement, instance: Instance, clues: Sequence[PassageStatement]) -> str:
-    """Clues as sentences of their own, then the question, all under the title."""
+    """What is written of the title, then the question."""
     sentence, title = statement.sentence, statement.title
     before, after = sentence[: instance.start], sentence[instance.end :].rstrip("。！？”」")
-    text = "".join([*(clue.sentence for clue in clues), f"{before}{instance.words}{after}？"])
-    return text if not title or title in text else f"关于“{title}”：{text}"
+    question = f"{before}{instance.words}{after}？"
+    if clues:
+        return f"关于“{title}”，有这样的记载：{''.join(f'“{clue.sentence}”' for clue in clues)}{question}"
+    return question if not title or title in question else f"关于“{title}”：{question}"
 
 
-def _gists_first(plan: _StatementPlan, wording: QuestionWording) -> str:
-    parts = [f"{_capitalise(clue.gist)}." for clue in plan.clues]
-    return _under_title(" ".join([*parts, plan.question]), plan, wording)
+def _bare_instance_question(plan: _StatementPlan, _wording: QuestionWording) -> str:
+    return plan.question
 
 
-def _given_that(plan: _StatementPlan, wording: QuestionWording) -> str:
-    """ "Given that ... and that ..., question?"."""
-    question = _uncapitalise(plan.question, STATEMENT_OPENER)
-    return _under_title(f"{_capitalise(_clues_given(plan, wording))}, {question}", plan, wording)
+def _names_considered(plan: _StatementPlan, wording: QuestionWording) -> str:
+    """ "Consider NAME, which ... and of which it is written “...”. Question"."""
+    names = [f"{name}, {_join_with_and(_tell_of_name(name, clues))}" for name, clues in plan.told.items()]
+    lead = ("Consider", "Take", "Think of")[wording.clause % 3]
+    return f"{lead} {', and '.join(names)}. {plan.question}"
 
 
-def _known_of_title(plan: _StatementPlan, wording: QuestionWording) -> str:
-    """ "It is known of TITLE that ... and that .... Question?"."""
-    if not plan.asked.title:
-        return _gists_first(plan, wording)
-    opening = ("It is known of", "It is on record about", "A source says of", "We read of")
-    lead = f"{opening[wording.clause % 4]} {plan.asked.title}"
-    return f"{lead} {_that_gists(plan.clues)}. {plan.question}"
+def _names_written_of(plan: _StatementPlan, wording: QuestionWording) -> str:
+    """ "Of NAME it is written: “...” and “...”. Question"."""
+    form = (
+        "of {} it is written: {}",
+        "{} is described so: {}",
+        "about {} we read: {}",
+        "a source says of {}: {}",
+        "this is known of {}: {}",
+    )
+    parts = [form[wording.clause % 5].format(name, _quote_gists(clues)) for name, clues in plan.told.items()]
+    return f"{_capitalise('; '.join(parts))}. {plan.question}"
 
 
-def _question_given_that(plan: _StatementPlan, wording: QuestionWording) -> str:
-    """ "Question, given that ... and that ...?"."""
-    text = f"{plan.question.removesuffix('?')}, {_clues_given(plan, wording)}?"
-    return _under_title(text, plan, wording)
+STATEMENT_FRAMES: tuple[Callable[[_StatementPlan, QuestionWording], str], ...] = (_names_considered, _names_written_of)
 
 
-STATEMENT_FRAMES: tuple[Callable[[_StatementPlan, QuestionWording], str], ...] = (
-    _gists_first,
-    _given_that,
-    _known_of_title,
-    _question_given_that,
-)
+def _tell_of_name(name: str, clues: Sequence[PassageStatement]) -> list[str]:
+    """What clues tell of a name as relative clauses, as far as it is known for a person or a thing; else quoted."""
+    pronouns = [clue.pronoun for clue in clues if clue.subject == name and clue.pronoun]
+    direct = [clue for clue in clues if clue.subject == name and clue.predicate and pronouns]
+    quoted = [clue for clue in clues if clue not in direct]
+    clauses = [f"{pronouns[0]} {clue.predicate}" for clue in direct]
+    return clauses + ([f"described by {_quote_gists(quoted)}"] if quoted else [])
 
 
-def _clues_given(plan: _StatementPlan, wording: QuestionWording) -> str:
-    link = ("given", "knowing", "considering", "provided")[wording.clause % 4]
-    return f"{link} {_that_gists(plan.clues)}"
-
-
-def _that_gists(clues: Sequence[PassageStatement]) -> str:
-    return _join_that_clauses([_uncapitalise(clue.gist, STATEMENT_OPENER) for clue in clues])
+def _quote_gists(clues: Sequence[PassageStatement]) -> str:
+    return _join_with_and([f"“{clue.gist}”" for clue in clues])
 
 
 def _under_title(text: str, plan: _StatementPlan, wording: QuestionWording) -> str:
-    """The text after its topic, where it neither says it nor stands by itself."""
-    title, statements = plan.asked.title, (plan.asked, *plan.clues)
-    leans = any(each.needs_title for each in statements)
-    if not title or (not leans and any(each.titled for each in statements)):
+    """The text after its topic, where the question by itself does not say that."""
+    if not plan.title or mentions_title(plan.question, plan.title) or plan.title in plan.told:
         return text
     opening = ("On the subject of", "Concerning", "About", "With regard to")[wording.phrase % 4]
-    return f"{opening} {title}: {text}"
+    return f"{opening} {plan.title}: {text}"
