@@ -5,6 +5,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from kdos.api import verification
 from kdos.cli import OneLineParser
 from kdos.commands import verify as command
 from kdos.errors import InputError, UsageError
@@ -173,3 +174,19 @@ def test_judges_and_attempts_decide_about_what_passed_before(table):
     supported = {one.row.draft.id: one.passed["supported"] for one in ruled if one.passed}
     assert supported == {"a": 1.0, "b": 0.0}
     assert "logic_valid" not in ruled[0].passed
+
+
+def test_a_file_that_changes_while_it_is_verified_is_noticed(tmp_path, monkeypatch):
+    table = tmp_path / "qa.jsonl"
+    row = '{"question": "Who built the bridge of Porto in 1886?", "answer": "%s"}\n'
+    table.write_text(row % "Gustave Eiffel" + row.replace("1886", "1887") % "Maria Costa")
+    summarise = verification.summarise_verdicts
+
+    def change_and_summarise(*found):
+        table.write_text(row.replace("1886", "1887") % "Maria Costa" + row % "Gustave Eiffel")
+        return summarise(*found)
+
+    monkeypatch.setattr(verification, "summarise_verdicts", change_and_summarise)
+    with pytest.raises(InputError, match="must stay as it is while it is verified"):
+        verification.verify(table, keep=tmp_path / "kept.parquet")
+    assert not (tmp_path / "kept.parquet").exists()

@@ -13,7 +13,7 @@ from kdos.llm import Ledger
 from kdos.llm.reply_store import holds_paid_replies
 from kdos.logic import ShapeCounts
 from kdos.outputs import TABLE_SUFFIXES, VERIFICATION, check_output_file, claim_folder
-from kdos.rows import list_table_fields
+from kdos.rows import list_file_states, list_table_fields
 from kdos.run import index_benchmarks, open_engine, read_benchmark_questions
 from kdos.store import write_json
 from kdos.terminal import Progress
@@ -70,6 +70,7 @@ def verify(
         if keep is not None:
             keep = check_output_file(keep, "--keep", TABLE_SUFFIXES, inputs=inputs)
         engine = engine or EngineConfig()
+        states = list_file_states(source)
         options = VerifyOptions(resolve_fields(list_table_fields(source), fields or {}), lang)
         _check_arguments(limit, judges, attempts, engine, options)
         options = VerifyOptions(options.fields, lang, index_benchmarks(read_benchmark_questions(benchmarks)))
@@ -85,7 +86,7 @@ def verify(
                 write_verdicts(folder / "verdicts.parquet", counted)
         summary: dict[str, Any] = summarise_verdicts(tally, shapes)
         if keep is not None:
-            write_accepted_rows(source, Path(keep), tally.accepted)
+            write_accepted_rows(source, Path(keep), tally.accepted, states=states)
         if folder is not None:
             write_json(folder / "summary.json", summary)
         return summary

@@ -15,6 +15,7 @@ from kdos.errors import InputError, UsageError
 from kdos.rows import (
     Record,
     candidate_fields,
+    label_text,
     list_table_files,
     read_hub_records,
     read_records,
@@ -119,7 +120,7 @@ def read_question_row(row: Mapping[str, Any]) -> BenchmarkQuestion:
     parts = {part: _first_value(row, part) for part in QUESTION_PARTS}
     name, text = parts["id"], parts["question"]
     return BenchmarkQuestion(
-        id="" if name is None else str(name),
+        id="" if name is None else label_text(name),
         question=text if isinstance(text, str) else "",
         answers=read_gold_answers(parts["answers"]),
         patterns=read_gold_answers(parts["answer_patterns"]),
@@ -177,11 +178,11 @@ def read_given_answers(path: Path) -> dict[str, str | None]:
             name, answer = record.row.get("id"), record.row.get("answer")
             if name is None:
                 raise error(f"no such field. There are: {', '.join(record.row)}", field="id")
-            if str(name) in answers:
+            if label_text(name) in answers:
                 raise error(f"must not come twice. Got {name!r} again", field="id")
             if answer is not None and not isinstance(answer, str):
                 raise error(f"must be text. Got {str(answer)[:40]}", field="answer")
-            answers[str(name)] = answer
+            answers[label_text(name)] = answer
     if not answers:
         raise InputError.at(path, "must hold at least one answer. Got none")
     return answers
@@ -203,4 +204,4 @@ def read_evaluation(folder: Path) -> dict[str, Mapping[str, Any]]:
     path = folder / SCORES_FILE
     if not path.is_file():
         raise InputError.at(folder, f"must be the folder of an evaluation. It has no {SCORES_FILE}")
-    return {str(record.row["id"]): record.row for record in read_records(path)}
+    return {label_text(record.row["id"]): record.row for record in read_records(path)}

@@ -28,6 +28,12 @@ def list_table_files(path: Path) -> list[Path]:
     return list_files(path, TABLE_SUFFIXES)
 
 
+def list_file_states(path: Path) -> list[tuple[str, int, int, int, int]]:
+    """Each table file at `path` with its inode, bytes and times: another list where one was written to meanwhile."""
+    stats = [(str(file), file.stat()) for file in list_table_files(path)]
+    return [(name, one.st_ino, one.st_size, one.st_mtime_ns, one.st_ctime_ns) for name, one in stats]
+
+
 def list_files(path: Path, suffixes: Sequence[str]) -> list[Path]:
     """The file at `path`, or those below it with one of the suffixes, sorted; no hidden ones, and none of a run's own.
 

@@ -1,6 +1,6 @@
 """Tables as a stream of batches: memory is bounded by one batch, whatever the file's size."""
 
-from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from itertools import islice
@@ -14,9 +14,11 @@ import pyarrow.parquet as pq
 from kdos.errors import InputError
 from kdos.rows.fields import list_field_paths, value_at_path
 from kdos.rows.files import list_table_files, open_decompressed, uncompressed_suffix
+from kdos.rows.labels import label_text
 from kdos.rows.records import (
     BATCH_BYTES,
     Record,
+    check_utf8_text,
     read_hub_records,
     read_parquet_records,
     read_records,
@@ -62,11 +64,15 @@ class Rows:
         return pc.if_else(blank, None, text)
 
     def label_column(self, field: str) -> Column:
-        """A column of short values as text, shape (n_rows,): numbers are written out."""
+        """A column of short values as text, shape (n_rows,): numbers are written out, in all their digits."""
         column = self.batch.column(field)
         if pa.types.is_nested(column.type):
             raise self.row_error(0, "must be one value, not a list or struct", field=field)
-        return column.cast(pa.large_string())
+        try:
+            return column.cast(pa.large_string())
+        except pa.ArrowException:  # bytes, halves of floats: Arrow has no text for every type
+            values = [None if value is None else label_text(value) for value in column.to_pylist()]
+            return pa.array(values, pa.large_string())
 
     def row_error(self, row: int, message: str, *, field: str | None = None) -> InputError:
         """The error that names the file, the place of one row of this batch, and the field."""
@@ -96,28 +102,33 @@ def _join_text_lists(column: Column) -> Column:
 
 
 def read_table_rows(
-    path: Path | str, *, columns: Sequence[str] | None = None, batch_size: int = BATCH_ROWS
+    path: Path | str,
+    *,
+    columns: Sequence[str] | None = None,
+    labels: Collection[str] = (),
+    batch_size: int = BATCH_ROWS,
 ) -> Iterator[Rows]:
     """The rows of a table file, or of all tables below a folder, in batches of one file each.
 
     `columns` (all where None) are dotted paths; each comes back as a column of that name. They
     must be there in every file. Types are found batch by batch: a column that is empty in one
-    batch is null there. A table without any row is an `InputError`.
+    batch is null there. Those of `labels` hold ids and the like: each value becomes its own text, be the others
+    numbers, truths or texts. A table without any row is an `InputError`.
     """
     empty = True
     for file in list_table_files(Path(path)):
-        for rows in _read_file(file, columns, batch_size):
+        for rows in _read_file(file, columns, labels, batch_size):
             empty = False
             yield rows
     if empty:
         raise InputError.at(path, "must hold at least one row. Got none")
 
 
-def _read_file(file: Path, columns: Sequence[str] | None, batch_size: int) -> Iterator[Rows]:
+def _read_file(file: Path, columns: Sequence[str] | None, labels: Collection[str], batch_size: int) -> Iterator[Rows]:
     if uncompressed_suffix(file) == ".parquet":
-        return _read_parquet(file, columns, batch_size)
+        return _read_parquet(file, columns, labels, batch_size)
     found, unit = read_records(file), row_unit(file)
-    return _batch_records(found, file, columns, batch_size, unit)
+    return _batch_records(found, file, columns, labels, batch_size, unit)
 
 
 def list_table_fields(path: Path | str) -> list[str]:
@@ -132,12 +143,13 @@ def read_hub_rows(
     name: str = "",
     split: str = "train",
     columns: Sequence[str] | None = None,
+    labels: Collection[str] = (),
     batch_size: int = BATCH_ROWS,
 ) -> Iterator[Rows]:
     """The rows of one split; `name` is the data set's configuration where it has several."""
     where = f"{path} ({', '.join(filter(None, (name, split)))})"
     records = read_hub_records(path, name=name, split=split)
-    return _batch_records(records, where, columns, batch_size, "row")
+    return _batch_records(records, where, columns, labels, batch_size, "row")
 
 
 def list_hub_fields(path: str, *, name: str = "", split: str = "train") -> list[str]:
@@ -147,14 +159,19 @@ def list_hub_fields(path: str, *, name: str = "", split: str = "train") -> list[
 
 
 def _batch_records(
-    records: Iterable[Record], path: Path | str, columns: Sequence[str] | None, batch_size: int, unit: str
+    records: Iterable[Record],
+    path: Path | str,
+    columns: Sequence[str] | None,
+    labels: Collection[str],
+    batch_size: int,
+    unit: str,
 ) -> Iterator[Rows]:
     """Records as batches; the first one must hold every column in at least one of its rows."""
     for number, held in enumerate(_chunk_records(records, batch_size)):
         if number == 0 and columns is not None:
             _check_fields(path, columns, [record.row for record in held])
         names = columns or list(dict.fromkeys(name for record in held for name in record.row))
-        arrays = [_column_of(held, name, path, unit) for name in names]
+        arrays = [_column_of(held, name, path, unit, is_label=name in labels) for name in names]
         batch = pa.RecordBatch.from_arrays(arrays, names=list(names))
         yield Rows(path, batch, [record.position for record in held], unit)
 
@@ -182,8 +199,11 @@ def _check_fields(path: Path | str, columns: Sequence[str], rows: Sequence[Mappi
             raise InputError.at(path, message, field=name)
 
 
-def _column_of(held: Sequence[Record], name: str, path: Path | str, unit: str) -> Column:
+def _column_of(held: Sequence[Record], name: str, path: Path | str, unit: str, *, is_label: bool) -> Column:
     values = [value_at_path(record.row, name) for record in held]
+    kinds = {type(value) for value in values} - {type(None)}
+    if (is_label and not kinds & {list, dict}) or (kinds == {int} and _has_long_integer(values)):
+        values = [None if value is None else label_text(value) for value in values]
     try:
         column = pa.array(values)
     except (pa.ArrowException, OverflowError, ValueError) as error:
@@ -191,6 +211,11 @@ def _column_of(held: Sequence[Record], name: str, path: Path | str, unit: str) -
         position = held[row].position
         raise record_error(path, message, position=position, unit=unit, field=name) from error
     return column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+
+
+def _has_long_integer(values: Iterable[int | None]) -> bool:
+    """Whether one has more than the 64 bits of Arrow's integers."""
+    return any(value is not None and not -(2**63) <= value < 2**63 for value in values)
 
 
 def _first_odd_row(values: Sequence[Any], error: Exception) -> tuple[int, str]:
@@ -203,7 +228,9 @@ def _first_odd_row(values: Sequence[Any], error: Exception) -> tuple[int, str]:
     return known[0], f"must be of one type in all rows. Got: {str(error).splitlines()[0]}"
 
 
-def _read_parquet(path: Path, columns: Sequence[str] | None, batch_size: int) -> Generator[Rows]:
+def _read_parquet(
+    path: Path, columns: Sequence[str] | None, labels: Collection[str], batch_size: int
+) -> Generator[Rows]:
     with open_decompressed(path) as stream:
         file = pq.ParquetFile(stream)
         there = file.schema_arrow.names
@@ -218,12 +245,13 @@ def _read_parquet(path: Path, columns: Sequence[str] | None, batch_size: int) ->
             yield from number_rows(parts, path)
         else:
             records = read_parquet_records(path, wanted)
-            yield from _batch_records(records, path, columns, at_once, "row")
+            yield from _batch_records(records, path, columns, labels, at_once, "row")
 
 
 def number_rows(parts: Iterable[pa.RecordBatch], path: Path | str) -> Iterator[Rows]:
     """The rows of a table that is read in parts, counted from 1 over all of them."""
     place = 1
     for part in parts:
+        check_utf8_text(part, path, position=place)
         yield Rows(path, part, range(place, place + part.num_rows), "row")
         place += part.num_rows

@@ -46,7 +46,9 @@ def _read_question_rows(settings: SourceConfig) -> Iterator[_QuestionRow]:
     """Each question's parts by name, and under ``where`` the place it stands in."""
     root = Path(settings.path)
     fields = _choose_question_fields(settings, list_table_fields(root))
-    for rows in read_table_rows(root, columns=list(dict.fromkeys(fields.values()))):
+    others = {field for part, field in fields.items() if part in ("question", "passage", "answers")}
+    labels = set(fields.values()) - others
+    for rows in read_table_rows(root, columns=list(dict.fromkeys(fields.values())), labels=labels):
         name = path_below(rows.path, root)
         columns = {part: _read_part(rows, part, field) for part, field in fields.items()}
         for number, place in enumerate(rows.positions):

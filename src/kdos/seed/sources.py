@@ -106,8 +106,12 @@ def _read_tables_or_texts(settings: SourceConfig) -> Iterator[Document | Refusal
     if (root.is_dir() and not _has_tables(root)) or uncompressed_suffix(root) in TEXT_SUFFIXES:
         return _read_text_files(root, settings)
     fields = _choose_document_fields(settings, list_table_fields(root))
-    found = read_table_rows(root, columns=list(dict.fromkeys(fields.values())))
+    found = read_table_rows(root, columns=list(dict.fromkeys(fields.values())), labels=_label_fields(fields))
     return _rows_to_documents(found, fields, settings)
+
+
+def _label_fields(fields: Mapping[str, str]) -> set[str]:
+    return {field for part, field in fields.items() if part != "text"} - {fields["text"]}
 
 
 def _has_tables(folder: Path) -> bool:
@@ -164,7 +168,8 @@ def _rows_to_documents(
 def _read_hub_dataset(settings: SourceConfig) -> Iterator[Document | Refusal]:
     path, name, split = settings.path, settings.name, settings.split
     fields = _choose_document_fields(settings, list_hub_fields(path, name=name, split=split))
-    found = read_hub_rows(path, name=name, split=split, columns=list(dict.fromkeys(fields.values())))
+    columns = list(dict.fromkeys(fields.values()))
+    found = read_hub_rows(path, name=name, split=split, columns=columns, labels=_label_fields(fields))
     return _rows_to_documents(found, fields, settings)
 
 

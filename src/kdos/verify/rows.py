@@ -9,9 +9,9 @@ from typing import Any
 
 import pyarrow as pa
 
-from kdos.errors import UsageError
+from kdos.errors import InputError, UsageError
 from kdos.pool import Draft, Evidence, Passage, Refusal
-from kdos.rows import Rows, join_tables, read_table_rows, resolve_field, write_rows
+from kdos.rows import Rows, join_tables, list_file_states, read_table_rows, resolve_field, write_rows
 from kdos.store import write_parquet
 
 DEFAULT_LANG = "en"
@@ -96,7 +96,7 @@ def read_question_rows(path: Path, fields: TableFields, *, limit: int | None = N
 
 def _read_rows(path: Path, fields: TableFields) -> Iterator[QuestionRow]:
     start = 0
-    for rows in read_table_rows(path, columns=fields.columns):
+    for rows in read_table_rows(path, columns=fields.columns, labels={fields.id}):
         columns = {name: _column_values(rows, name) for name in fields.columns}
         for place in range(len(rows.positions)):
             values = {name: column[place] for name, column in columns.items()}
@@ -169,8 +169,15 @@ def _verdict_row(one: CheckedRow) -> dict[str, Any]:
     }
 
 
-def write_accepted_rows(path: Path, out: Path, accepted: list[bool]) -> int:
-    """Write the accepted rows of a table as they were; returns how many."""
+def write_accepted_rows(path: Path, out: Path, accepted: list[bool], *, states: Sequence[object]) -> int:
+    """Write the accepted rows of a table as they were; returns how many.
+
+    `states` is what `kdos.rows.list_file_states` gave before the rows were checked.
+
+    Raises:
+        InputError: A file was written to since then: its rows are no longer those that were checked.
+        UsageError: No row was accepted.
+    """
     tables: list[pa.Table] = []
     start = 0
     for rows in read_table_rows(path):
@@ -178,6 +185,8 @@ def write_accepted_rows(path: Path, out: Path, accepted: list[bool]) -> int:
         start += len(rows.positions)
         kept = pa.Table.from_batches([rows.batch.slice(0, len(mask)).filter(pa.array(mask))])
         tables.append(kept)
+    if list_file_states(path) != states:
+        raise InputError.at(path, "must stay as it is while it is verified. It was written to. Verify it again")
     table = join_tables(tables, path)
     if not table.num_rows:
         raise UsageError(f"--keep must have a row to write. Every row of {path} was refused.")
