@@ -284,7 +284,10 @@ class RunFolder:
 
     def finished_summary(self, provenance: Mapping[str, Any]) -> dict[str, Any] | None:
         """The summary, if the run has ended and everything is made from just this; else None."""
-        if not self.summary.is_file() or not all(path.exists() for path in self._result_paths()):
+        written = ChecksumJournal(self.path).read_states()
+        if not self.summary.is_file():
+            return None
+        if any(self._name_of(path) in written and not path.exists() for path in self._result_paths()):
             return None
         summary = self.read_summary()
         return summary if summary.get("made_from") == provenance else None
@@ -379,12 +382,8 @@ class RunFolder:
         return [*prepared, *sorted(rounds, key=lambda path: int(path.name[6:]))]
 
     def _result_paths(self) -> list[Path]:
-        """What is made anew of the rounds at the end of each call, where it was made before."""
-        made = [self.target, self.pool_points, self.decontamination, self.dataset, self.summary]
-        if not self.checksums.exists():
-            return [path for path in made if path.exists()]
-        states = ChecksumJournal(self.path).read_states()
-        return [path for path in made if self._name_of(path) in states]
+        """What is made anew of the rounds at the end of each call."""
+        return [self.target, self.pool_points, self.decontamination, self.dataset, self.summary]
 
     def advise(self, damage: Damage) -> str:
         """What to do about a damaged file."""
@@ -393,7 +392,7 @@ class RunFolder:
             return self.blind.advise(damage)
         if damage.path == self.config or damage.path == self.checksums:
             return "Restore it from a backup, or give another --out."
-        for path in (self.target, self.pool_points, self.decontamination, self.dataset, self.summary):
+        for path in self._result_paths():
             if path == damage.path or path in damage.path.parents:
                 return f"Delete {path} and run the same `kdos run` again: it is made anew from the rounds."
         if inside.parts[0] == "synthesize":
