@@ -7,7 +7,8 @@ from functools import cache
 
 import pytest
 
-from kdos.logic import Fault, Logic, parse
+from kdos.checks.answers import find_leaked_answer
+from kdos.logic import Fault, Logic, find_faults, parse
 from kdos.pool import Draft, Extraction, Passage, Refusal, Seed
 from kdos.rules import RulesEngine
 from kdos.rules.passage_index import Fact, FactIndex, index_facts, read_fact
@@ -161,3 +162,36 @@ def test_what_identifies_nothing_is_left_out_and_no_draft_written_where_too_litt
     points = tuple(index_facts([{"id": "p", "title": source.title, "text": text}]).items)
     assert len(points) >= 2
     assert [drafts_on(points, sources=[source], variant=variant) for variant in range(6)] == [[]] * 6
+
+
+def test_a_clue_to_the_place_of_a_parameter_leads_to_what_is_asked_and_the_others_to_the_topic() -> None:
+    point = "The parameter `obj` of `json.dumps` is keyword-only."
+    points = (point, *DUMPS[:2])
+    drafts = [drafts_on(points, sources=[passage("\n".join(points))], variant=v) for v in range(0, 40, 4)]
+    by_place = [draft for (draft,) in drafts if draft.knowledge_points[0] == point and "`obj`" not in draft.question]
+    assert by_place
+    for draft in by_place:
+        things = identified_things(draft)
+        assert things[DUMPS[1]] == point
+        assert things[DUMPS[0]] == "json.dumps"
+
+
+@pytest.mark.parametrize("value", [r"'\n'", r"b'\x0b\\'", "'\"<&#x'"])
+def test_an_answer_of_signs_is_the_end_of_its_logic(value: str) -> None:
+    points = (f"The parameter `indent` of `json.dumps` has the default value `{value}`.", *DUMPS[:2])
+    (draft,) = drafts_on(points, sources=[passage("\n".join(points))])
+    assert draft.answer == value
+    logic = parse(draft.logic)
+    assert isinstance(logic, Logic)
+    assert find_faults(logic, knowledge_points=draft.knowledge_points, answer=value) == []
+
+
+def test_a_number_is_not_given_away_by_one_that_means_the_same() -> None:
+    points = (
+        "The parameter `interval` of `json.dumps` has the default value `1.0`.",
+        "The signature of `json.dumps` has 1 required parameter.",
+        *DUMPS[:2],
+    )
+    for variant in range(0, 24, 4):
+        (draft,) = drafts_on(points, sources=[passage("\n".join(points))], variant=variant)
+        assert not find_leaked_answer(draft.question, [draft.answer]), draft.question

@@ -237,7 +237,7 @@ def test_repeated_calls_on_the_same_seeds_give_other_questions() -> None:
             if check_one(draft, passages={source.id: source}, seeds=[seed], known=known) is None:
                 known.add_question(draft.question, [draft.answer], name=str(len(kept)))
                 kept.append(draft)
-    assert len(kept) >= 40, "a fact beside five others supports forty questions"
+    assert len(kept) >= 30, "a fact beside five others supports thirty questions"
     assert len({draft.logic for draft in kept}) > 10
 
 

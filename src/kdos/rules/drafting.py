@@ -47,7 +47,7 @@ USED_SHARE, SURELY_USED_SHARE = 0.5, 0.8
 SECOND_TRIES = 997  # drafts in place of failed ones are numbered from here
 
 # Mermaid's codes for characters that would end or change a label in quotes.
-MERMAID_CODES = str.maketrans({"#": "#35;", '"': "#quot;", "&": "#amp;", "<": "#lt;"})
+MERMAID_CODES = str.maketrans({"#": "#35;", '"': "#quot;", "&": "#amp;", "<": "#lt;", "\\": "#92;"})
 
 JsonObject = dict[str, Any]
 OptionT = TypeVar("OptionT")
@@ -229,26 +229,37 @@ def _write_extraction(entities: list[str], points: list[str], logic: str) -> Jso
 
 def _fact_extraction(question: ComposedQuestion[Fact], title: str) -> JsonObject:
     """Entities are the topics; each clue leads to what it identifies, and that to the asked fact and to the answer."""
-    asked, *clues = question.items
     topics = dict.fromkeys(fact.topic for fact in question.items)
     entities = [topic for topic in topics if topic != question.answer]
     return _write_extraction(
         entities or [parent_name(question.answer) or "builtins"],
         [fact.point for fact in question.items],
-        _write_fact_logic(asked, clues, question.answer, title),
+        _write_fact_logic(question, title),
     )
 
 
-def _write_fact_logic(asked: Fact, clues: Sequence[Fact], answer: str, title: str) -> str:
+def _write_fact_logic(question: ComposedQuestion[Fact], title: str) -> str:
+    asked, *clues = question.items
     links = link_clues(asked, clues, title)
     if links is None:
-        return write_chains([[clue.point] for clue in clues], asked.point, answer)
+        return write_chains([[clue.point] for clue in clues], asked.point, question.answer)
     # Where the topic is asked for, no clue leads to its name: they bear on what is asked.
-    named = [f"`{asked.topic}`"] if asked.topic != answer else []
-    chains = [[clue.point, *named] for clue in links.topic_clues]
+    # No backquotes around its name: to Mermaid they would mean Markdown.
+    named = [asked.topic] if asked.topic != question.answer else []
+    chains = [
+        [clue.point] if _identifies_parameter(clue, question) else [clue.point, *named] for clue in links.topic_clues
+    ]
     home = f"the {links.home_noun} `{links.home}`"
     chains += [[clue.point, home, *named] for clue in links.home_clues]
-    return write_chains(chains, asked.point, answer)
+    return write_chains(chains, asked.point, question.answer)
+
+
+def _identifies_parameter(clue: Fact, question: ComposedQuestion[Fact]) -> bool:
+    """Does a clue say which parameter is meant, where the question calls it by its place?"""
+    parameter = question.items[0].slots.get("parameter")
+    return clue.relation.name == "position" and (
+        clue.slots["parameter"] == parameter and f"`{parameter}`" not in question.text
+    )
 
 
 def _statement_extraction(question: ComposedQuestion[PassageStatement]) -> JsonObject:
@@ -472,7 +483,11 @@ class FactDrafter(_Drafter[Fact, tuple[Fact, str]]):
         # Divided so that phrase, frame and clause do not change in step.
         wording = QuestionWording(phrase=number, frame=number // 7, clause=number // 3, title=self._title(asked))
         question = ask_fact(asked, slot, clues, wording)
-        return question if question and len(question.text) <= MAX_QUESTION else None
+        if question is None or len(question.text) > MAX_QUESTION:
+            return None
+        # "1.0" is given away by a count of 1, and 1000000 by "one million"; a name stands there or does not.
+        leaks = any(map(str.isdigit, question.answer)) and find_leaked_answer(question.text, [question.answer])
+        return None if leaks else question
 
     def _extract_points(self, question: ComposedQuestion[Fact]) -> JsonObject:
         return _fact_extraction(question, self._title(question.items[0]))

@@ -135,15 +135,19 @@ def _plan_question(asked: Fact, slot: str, clues: Sequence[Fact], wording: Quest
     if links is None:
         return None
     told = list(links.topic_clues)
-    place = trait = kind = None
+    own = [clue for clue in told if clue.topic == asked.topic]
     # A clue that is a name's place, trait or kind is spent on it: it is told no second time.
-    if slot != asked.relation.topic:
-        own = [clue for clue in told if clue.topic == asked.topic]
-        if wording.clause % 2:
-            place = next((c for c in own if _tells_place(c, asked, slot)), None)
-            trait = next((c for c in own if c.relation.name == "documentation"), None)
-            trait = None if place or links.home else trait
-        kind = None if trait else next((c for c in own if c.relation.nameless), None)
+    kind = next((clue for clue in own if clue.relation.nameless), None)
+    place = trait = None
+    if slot == asked.relation.topic:
+        # What the noun of the question says already would identify nothing beside its home.
+        if kind and links.home:
+            return None
+    elif wording.clause % 2:
+        place = next((clue for clue in own if _tells_place(clue, asked, slot)), None)
+        trait = next((clue for clue in own if clue.relation.name == "documentation"), None)
+        trait = None if place or links.home else trait
+        kind = None if trait else kind
     told = [clue for clue in told if clue not in (place, trait, kind)]
     mention = _mention_home(links, wording) if links.home else ""
     return None if mention is None else _FactPlan(asked, slot, told, links.home, mention, place, trait, kind)
@@ -191,19 +195,11 @@ def _topic_considered(plan: _FactPlan, wording: QuestionWording) -> str:
 
 
 def _which_topic(plan: _FactPlan, wording: QuestionWording) -> str:
-    """Asked for the topic itself: "Which function, which ... and whose ..., is ...?"."""
-    noun = plan.asked.slots["noun"] + _relative_clauses(plan, wording)
-    return _bare_question(plan, noun, wording)
-
-
-def _which_topic_of_these(plan: _FactPlan, wording: QuestionWording) -> str:
+    """Asked for the topic itself: "Which function of the module M, which ... and whose ..., is ...?"."""
     noun = plan.asked.slots["noun"]
-    question = _bare_question(plan, noun, wording)
-    if not plan.clues:
-        return question
-    article = "an" if noun[0] in "aeiou" else "a"
-    clauses = _relative_clauses(plan, wording).strip(", ")
-    return f"There is {article} {noun} {clauses}. {question}"
+    if plan.kind is not None:
+        noun = f"{noun} of the module `{plan.kind.slots['module']}`"
+    return _bare_question(plan, noun + _relative_clauses(plan, wording), wording)
 
 
 def _in_home(plan: _FactPlan, wording: QuestionWording) -> str:
@@ -235,7 +231,7 @@ FACT_FRAMES: tuple[PlanFrame, ...] = (
     _topic_considered,
     _with_relative_clauses,  # twice: it reads best
 )
-TOPIC_FRAMES: tuple[PlanFrame, ...] = (_which_topic, _which_topic_of_these)
+TOPIC_FRAMES: tuple[PlanFrame, ...] = (_which_topic,)
 HOME_FRAMES: tuple[PlanFrame, ...] = (_in_home, _home_considered, _asked_in_home)
 
 

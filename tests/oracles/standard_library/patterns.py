@@ -11,6 +11,7 @@ NOUNS = (
     "function|coroutine function|generator function|method|class method|static method|property|"
     "class|abstract class|exception|enumeration|module"
 )
+NOUN_OF = rf"(?P<noun>{NOUNS})(?: of the module `[\w.]+`)?"
 TRAIT = rf"the (?P<noun>{NOUNS}) whose documentation says “(?P<trait>[^”]+)”"
 TOPIC = rf"(?:(?:the (?:{NOUNS}) )?{NAME}|{TRAIT})"
 CLASS, ENUMERATION, MODULE = (rf"(?:the (?:{NOUNS}) {NAME}|{TRAIT})",) * 3
@@ -128,14 +129,14 @@ QUESTIONS: list[tuple[str, str]] = [
     ("export count", rf"how many names does {MODULE}"),
     ("export count", rf"length of the list `__all__` of {MODULE}"),
     ("export count", rf"`__all__` of {MODULE}{CLAUSES} holds how many names"),
-    ("documented", rf"which (?P<noun>{NOUNS})(?:,.*,)? has documentation that says “(?P<it>[^”]+)”"),
-    ("documented", rf"“(?P<it>[^”]+)” stand in the documentation of which (?P<noun>{NOUNS})(?=[?,]| in the)"),
-    ("documented", rf"“(?P<it>[^”]+)”: so says the documentation of which (?P<noun>{NOUNS})(?=[?,]| in the)"),
-    ("documented", rf"of which (?P<noun>{NOUNS})(?:,.*,)? does the documentation say “(?P<it>[^”]+)”"),
-    ("documented", rf"\bwhich (?P<noun>{NOUNS})(?:,.*,)? is documented with the words “(?P<it>[^”]+)”(?=\?| in the)"),
+    ("documented", rf"which {NOUN_OF}(?:,.*,)? has documentation that says “(?P<it>[^”]+)”"),
+    ("documented", rf"“(?P<it>[^”]+)” stand in the documentation of which (?P<noun>{NOUNS})(?=[?,]| in the| of the)"),
+    ("documented", rf"“(?P<it>[^”]+)”: so says the documentation of which (?P<noun>{NOUNS})(?=[?,]| in the| of the)"),
+    ("documented", rf"of which {NOUN_OF}(?:,.*,)? does the documentation say “(?P<it>[^”]+)”"),
+    ("documented", rf"\bwhich {NOUN_OF}(?:,.*,)? is documented with the words “(?P<it>[^”]+)”(?=\?| in the)"),
     (
         "documented",
-        rf"full name, which (?P<noun>{NOUNS})(?:,.*,)? does the documentation describe with the "
+        rf"full name, which {NOUN_OF}(?:,.*,)? does the documentation describe with the "
         r"words “(?P<it>[^”]+)”(?=\?| in the)",
     ),
 ]
