@@ -267,15 +267,17 @@ def claim_folder(
         (_refuse_links if is_ours else _refuse_foreign_folder)(folder, kind, known, option)
         before = {one.name for one in folder.iterdir()} if folder.exists() else set[str]()
         absent = [one for one in (folder, *folder.absolute().parents) if not one.exists()]
+    is_held = False
     try:
         with lock_run_folder(folder):
+            is_held = True
             remove_unfinished(folder / name for name in kind.made)
             if not is_ours:
                 with atomic_file(folder / MARK_NAME) as file:
                     file.write(kind.name.encode() + b"\n")
             yield folder
     except UsageError:
-        if not is_ours and not is_kept():
+        if not is_ours and not (is_held and is_kept()):
             _remove_made(folder, kind.made - before, absent)
         raise
 
@@ -315,11 +317,12 @@ def _holds_only(path: Path, inputs: Sequence[Path]) -> bool:
 
 def _remove_made(folder: Path, names: Iterable[str], absent: Sequence[Path]) -> None:
     """Remove what a call made, by name and nothing else, and the folders that it made if they are empty then."""
-    for path in (folder / name for name in names):
+    # Asked of `os.path`, to which a name that is too long is one that is not there.
+    for path in (folder / name for name in names if os.path.isdir(folder)):  # noqa: PTH112
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path)
         else:
             path.unlink(missing_ok=True)
     for one in absent:
-        if os.path.isdir(one) and not os.listdir(one):  # noqa: PTH112, PTH208 (false for a name that is too long)
+        if os.path.isdir(one) and not os.listdir(one):  # noqa: PTH112, PTH208
             one.rmdir()

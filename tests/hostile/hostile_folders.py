@@ -8,7 +8,7 @@ from pathlib import Path
 
 WORDS = ("thesis", "notes", "dataset", "report", "seed", "summary", "index", "ledger", "data", "übung", "日本", "a b")
 SUFFIXES = (".txt", ".md", ".json", ".jsonl", ".parquet", ".csv", ".html", ".sqlite", ".yaml", ".part", ".lock", "")
-HOSTILE_NAMES = ("-", "~", "--out", "[red]x[/red]", "tab\there", "line\nend", "\x1b]52;c;eHg=\x07", "‮evil", "\udcff")
+HOSTILE_NAMES = ("-", "~", "--out", "[red]x[blink]", "tab\there", "line\nend", "\x1b]52;c;eHg=\x07", "‮evil", "\udcff")
 """Names that say something to a command line, a shell, a terminal or a decoder."""
 OWN_NAMES = ("run.yaml", "summary.json", "scores.jsonl", "dataset/rows.txt", "report/index.html", "seed/notes.md")
 """Names that kdos gives to what it makes."""

@@ -3,6 +3,7 @@
 import argparse
 import math
 import os
+import stat
 from collections.abc import Callable
 from pathlib import Path
 
@@ -26,7 +27,10 @@ def input_name(text: str) -> str:
     if not text or "\0" in text:
         raise argparse.ArgumentTypeError(f"it must be a path or a name. Got {text!r}.")
     try:
-        os.stat(text)  # noqa: PTH116
+        mode = os.stat(text).st_mode  # noqa: PTH116
+        if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+            # A device may have no end, and what is read is read more than once.
+            raise argparse.ArgumentTypeError(f"it must be a file or a folder. {text} is a device, a pipe or a socket.")
     except FileNotFoundError:
         pass  # it may be a name, or is told by whoever reads it
     except (OSError, ValueError) as error:
