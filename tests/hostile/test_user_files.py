@@ -1,10 +1,15 @@
 """Whatever is wrong with a run, nothing of the user's is removed, overwritten or emptied."""
 
+import json
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from kdos.artifacts import RunFolder
 from kdos.cli import main
+from kdos.outputs import RUN
 
 WRONG_USE = {
     "no such source": "source: {kind: text, path: missing.jsonl}",
@@ -80,3 +85,109 @@ def test_a_configuration_may_lie_in_the_folder_it_is_run_in_and_stays() -> None:
     before = files_below(Path("out"))
     assert main(["run", "out/c.yaml", "--out", "out"]) == 2
     assert files_below(Path("out")) == before
+
+
+CORPUS = "".join(
+    f'{{"id": "{n}", "text": "In {1800 + n} the copper works of Bonn employed {90 + n} people. '
+    f'It was led by Anna Lee{n}."}}\n'
+    for n in range(16)
+)
+GOOD = "embed: lexical\nbudget: {{samples: 3}}\nspace: {{cells: 4, dim: 4, k: 3}}\nsource: {{kind: text, path: {}}}\n"
+
+
+@pytest.mark.parametrize("path", [".", "''", "data"])
+def test_a_source_that_holds_the_run_does_not_read_it(path: str, capsys) -> None:
+    Path("good.jsonl").unlink()
+    Path("empty.jsonl").unlink()
+    Path("blank.jsonl").unlink()
+    Path("data").mkdir()
+    Path("data/corpus.jsonl").write_text(CORPUS)
+    Path("c.yaml").write_text(GOOD.format(path))
+    found = []
+    for out in ("data/one", "data/one", "data/two"):
+        assert main(["run", "c.yaml", "--out", out]) == 0
+        found.append(json.loads(capsys.readouterr().out))
+    assert found[0] == found[1]
+    assert [each["stages"]["document"]["in"] for each in found] == [16, 16, 16]
+    assert (Path("data/one/dataset") / "README.md").exists()
+
+
+def test_what_is_left_out_of_a_source_is_said(capsys) -> None:
+    for name in ("good", "empty", "blank"):
+        Path(f"{name}.jsonl").unlink()
+    Path("corpus.jsonl").write_text(CORPUS)
+    Path("c.yaml").write_text(GOOD.format("."))
+    assert main(["run", "c.yaml", "--out", "one"]) == 0
+    assert "what it made there is not read: one" in capsys.readouterr().err
+
+
+def test_a_run_is_no_place_for_what_other_commands_make(capsys) -> None:
+    Path("corpus.jsonl").write_text(CORPUS)
+    Path("c.yaml").write_text(GOOD.format("corpus.jsonl"))
+    Path("qa.jsonl").write_text('{"id": "1", "question": "Who led the works?", "answers": ["Lee"], "answer": "Lee"}\n')
+    assert main(["run", "c.yaml", "--out", "run"]) == 0
+    before = files_below(Path("run"))
+    for words in (
+        ["evaluate", "--benchmark", "qa.jsonl", "--answers", "qa.jsonl", "--out", "run"],
+        ["verify", "qa.jsonl", "--out", "run"],
+        ["export", "run", "--format", "text", "--out", "run"],
+        ["train", "--proxy", "--out", "run"],
+        ["select", "corpus.jsonl", "--budget", "2", "--embed", "lexical", "--out", "run/target.parquet"],
+        ["verify", "qa.jsonl", "--keep", "run/dataset/train-00000-of-00001.parquet"],
+        ["run", "c.yaml", "--out", "run/blind"],
+    ):
+        assert main(words) == 2, words
+        assert files_below(Path("run")) == before
+    # Beside the run's own names a user may keep files there.
+    points = ["density", "corpus.jsonl", "--embed", "lexical", "--points", "run/points.parquet"]
+    assert main(points) == 0
+    assert main(points) == 0
+
+
+def test_an_evaluation_goes_on_in_its_own_folder_only() -> None:
+    Path("qa.jsonl").write_text('{"id": "1", "question": "Who led the works?", "answers": ["Lee"], "answer": "Lee"}\n')
+    words = ["evaluate", "--benchmark", "qa.jsonl", "--answers", "qa.jsonl", "--out", "scores"]
+    assert main(words) == 0
+    Path("scores/thesis.txt").write_text("thesis")
+    assert main(words) == 0
+    assert Path("scores/thesis.txt").read_text() == "thesis"
+    assert main([*words[:-1], "scores", "--against", "scores"]) == 2
+    Path("scores/.kdos").unlink()
+    before = files_below(Path("scores"))
+    assert main(words) == 2
+    assert files_below(Path("scores")) == before
+
+
+def test_a_database_of_somebody_elses_is_no_cache() -> None:
+    with closing(sqlite3.connect("mine.sqlite")) as connection:
+        connection.execute("CREATE TABLE letters (text TEXT)")
+        connection.commit()
+    before = Path("mine.sqlite").read_bytes()
+    Path("corpus.jsonl").write_text(CORPUS)
+    Path("c.yaml").write_text(GOOD.format("corpus.jsonl"))
+    assert main(["run", "c.yaml", "--out", "run", "--cache", "mine.sqlite"]) == 2
+    assert Path("mine.sqlite").read_bytes() == before
+
+
+def test_a_configuration_called_run_yaml_is_the_users() -> None:
+    Path("out").mkdir()
+    Path("corpus.jsonl").write_text(CORPUS)
+    Path("out/run.yaml").write_text(GOOD.format("corpus.jsonl"))
+    before = files_below(Path("out"))
+    assert main(["run", "out/run.yaml", "--out", "out"]) == 2
+    assert files_below(Path("out")) == before
+
+
+def test_a_file_called_as_ours_aside_was_called_is_the_users() -> None:
+    Path("corpus.jsonl").write_text(CORPUS)
+    Path("o.parquet.part").write_text("thesis")
+    words = ["select", "corpus.jsonl", "--budget", "2", "--embed", "lexical", "--out", "o.parquet"]
+    assert main(words) == 0
+    assert Path("o.parquet.part").read_text() == "thesis"
+
+
+def test_the_names_of_a_run_are_all_known_to_the_gate() -> None:
+    parts = (getattr(RunFolder(Path("x")), name) for name in vars(RunFolder) if name.islower() and name[0] != "_")
+    paths = [part for part in parts if isinstance(part, Path) and part != Path("x")]
+    assert paths
+    assert {path.relative_to("x").parts[0] for path in paths} <= RUN.made
