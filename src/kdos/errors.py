@@ -5,6 +5,7 @@ KdosError                       everything below; exit code 1
 │   ├── ConfigError             a key or value of the configuration
 │   ├── InputError              a file, line or field of the input
 │   └── SpaceMismatchError      densities of two spaces were about to be compared
+├── EmptyRunError               nothing came of a run: the message says why
 ├── EngineError                 a model cannot be reached or refuses to work
 └── StoreError                  an artefact on disk is missing or in use
     └── DamageError             what we wrote is no longer what we wrote; exit code 2
@@ -52,6 +53,10 @@ class SpaceMismatchError(UsageError):
 
 class EngineError(KdosError):
     """A model cannot be reached, or refuses to work."""
+
+
+class EmptyRunError(KdosError):
+    """A run made nothing: there was something to read, and nothing came of it."""
 
 
 class StoreError(KdosError):

@@ -19,7 +19,12 @@ def main(args: argparse.Namespace) -> None:
     """Run the demo; the last line on stdout is the steered run's summary, with blind's inside."""
     config = read_config(DEMO.to_dict() | {"workers": args.workers})
     steered, blind = demo(args.out, config=config)
-    measures = (("KL, nats", "kl"), ("noise floor", "kl_floor"), ("total variation", "tv"))
+    measures = (
+        ("KL, nats", "kl"),
+        ("noise floor", "kl_floor"),
+        ("total variation", "tv"),
+        ("share out of reach", "unreachable_mass"),
+    )
     rows = [(name, f"{steered[key]:.4f}", f"{blind[key]:.4f}") for name, key in measures]
     rows += [(key, str(steered[key]), str(blind[key])) for key in ("samples", "drafts")]
     print_table("distance from the target (uniform)", ("", "steered", "blind"), rows)

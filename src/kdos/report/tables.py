@@ -107,6 +107,7 @@ def _build_headline_tiles(run: SavedRun, last: Mapping[str, Any]) -> list[Headli
         (f"{last['samples']:,}", "samples", f"{facts} facts taught"),
         (format_number(last["kl"]), "KL to the target, nats", f"noise floor {floor}"),
         (format_number(last["tv"]), "total variation", "0 is the target itself"),
+        (format_share(last.get("unreachable_mass") or 0.0), "of the target out of reach", "KL and TV leave it out"),
     ]
     if run.blind and run.blind.rounds:
         kl = format_number(run.blind.rounds[-1]["kl"])

@@ -4,7 +4,7 @@ Each stage is done once: where its files lie in the run's folder, they are read.
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,7 +18,7 @@ from kdos.checks import AnsweredQuestion, BenchmarkIndex, find_paraphrases, make
 from kdos.config import Config
 from kdos.density import Space, fit_space
 from kdos.embed import Embedder, LexicalEmbedder, embed_in_blocks, note_unknown_script
-from kdos.errors import UsageError
+from kdos.errors import EmptyRunError
 from kdos.evaluate import open_benchmark
 from kdos.extract import extract_seeds, extraction_table, merge_paraphrases, merge_points
 from kdos.pool import Draft, Extraction, Inventory, Refusal, Seed, Tally, column_values, group_paraphrases
@@ -38,6 +38,9 @@ from kdos.synthesize import Library
 from kdos.tasks import Ask
 from kdos.terminal import Progress, print_status
 
+EXAMPLE_CHARS = 120
+REPLY_FAULTS = {"unreadable": "not the JSON that was asked for", "no_reply": "failures"}
+"""Reasons that speak against the model or its server, not against the source."""
 SEED_TABLES = {"documents": DOCUMENTS, "passages": PASSAGES, "seeds": SEEDS}
 
 
@@ -89,27 +92,26 @@ def _ensure_seeds(
             _write_seeds(config, folder, ask, progress)
     stages = read_json_file(folder.seed_tallies)
     seeds, passages = read_parquet(folder.seeds), read_parquet(folder.passages)
-    if not seeds.num_rows:
-        raise UsageError(
-            "the source must give at least one seed question. Got none from "
-            f"{stages['document']['out']} documents; see {folder.seed_tallies}."
-        )
     return seeds, passages, stages
 
 
 def _write_seeds(config: Config, folder: RunFolder, ask: Ask, progress: Progress) -> None:
     """Stream the source into the seed folder; whole or not at all."""
     per_passage, size = config.seed.per_passage, config.seed.passage_chars
-    tallies = {"document": Tally(), "seed": Tally()}
+    tallies, examples = {"document": Tally(), "seed": Tally()}, dict[str, str]()
     with atomic_folder(folder.seed, seal=folder.seal) as aside, open_parquet_writers(aside, SEED_TABLES) as write:
         for batch in gather_seeds(config.source, ask=ask, per_passage=per_passage, size=size):
             for name in SEED_TABLES:
                 write(name, getattr(batch, name))
             tallies["document"].accepted += batch.documents.num_rows
             tallies["seed"].accepted += batch.seeds.num_rows
-            for refusal in batch.refusals.select(["stage", "reason"]).to_pylist():
+            for refusal in batch.refusals.to_pylist():
                 tallies[refusal["stage"]].refused[refusal["reason"]] += 1
+                examples.setdefault(refusal["reason"], refusal["detail"])
             progress.update(tallies["seed"].accepted, f"{tallies['document'].accepted} documents")
+        if not tallies["seed"].accepted:
+            # Raised in here, so that no folder is left that the next call would take for the seeds.
+            raise _empty_stage_error("seed question", tallies["seed"], examples)
         counts = {name: tally.as_json() for name, tally in tallies.items()}
         write_json(aside / folder.seed_tallies.name, counts)
 
@@ -122,7 +124,9 @@ def _ensure_extractions(
     if not done.exists():
         with progress.stage("extract", total=seeds.num_rows):
             unread = Library(seeds=seeds, extractions=seeds, passages=passages)
-            pairs, tally = _collect_extractions(unread, ask, progress)
+            pairs, tally, examples = _collect_extractions(unread, ask, progress)
+            if not pairs:
+                raise _empty_stage_error("knowledge point", tally, examples)
             table = extraction_table(pairs)
             write_parquet(folder.extractions, table, table.schema, seal=folder.seal)
             write_json(done, tally.as_json(), seal=folder.seal)
@@ -134,21 +138,44 @@ def _ensure_extractions(
 
 def _collect_extractions(
     library: Library, ask: Ask, progress: Progress
-) -> tuple[list[tuple[Seed, Extraction]], Tally]:
-    """Each seed with its extraction, those without any counted."""
-    tally = Tally()
+) -> tuple[list[tuple[Seed, Extraction]], Tally, dict[str, str]]:
+    """Each seed with its extraction, those without any counted, with an example of each reason."""
+    tally, examples = Tally(), dict[str, str]()
     pairs: list[tuple[Seed, Extraction]] = []
     seeds = (library.seed(row) for row in range(library.seeds.num_rows))
     for seed, extraction in extract_seeds(seeds, ask=ask, passage=library.passage):
         if isinstance(extraction, Refusal):
             tally.refused[extraction.reason] += 1
+            examples.setdefault(extraction.reason, extraction.detail)
         elif not extraction.knowledge_points:
             tally.refused["no_knowledge_point"] += 1
         else:
             tally.accepted += 1
             pairs.append((seed, extraction))
         progress.update(tally.received, f"{tally.accepted} extracted")
-    return pairs, tally
+    return pairs, tally, examples
+
+
+def _empty_stage_error(wanted: str, tally: Tally, examples: Mapping[str, str]) -> EmptyRunError:
+    """Why nothing came of a stage: the model's replies, or what the source holds."""
+    refused = tally.refused
+    if not refused:
+        return EmptyRunError(
+            f"the source must give at least one {wanted}. Its passages gave none, and no reply was refused. "
+            "Look at the texts, and at the answers in the ledger."
+        )
+    reason, count = refused.most_common(1)[0]
+    total, example = sum(refused.values()), " ".join(examples.get(reason, "").split())[:EXAMPLE_CHARS]
+    if reason in REPLY_FAULTS:
+        return EmptyRunError(
+            f"the model must answer with at least one {wanted}. {count / total:.0%} of {total:,} replies were "
+            f"{REPLY_FAULTS[reason]}, as in {example!r}. Try another engine.model, or "
+            "`kdos doctor` on the configuration."
+        )
+    return EmptyRunError(
+        f"the source must give at least one {wanted}. {count:,} of {sum(refused.values()):,} were refused as "
+        f"{reason}, as in {example!r}. Look at the texts and at what the model makes of them."
+    )
 
 
 def _ensure_lexical_embedder(points: pa.Table, config: Config, folder: RunFolder, progress: Progress) -> Embedder:

@@ -26,6 +26,42 @@ MOST_NOVEL = 0.05
 """The share of novel knowledge points past which we say so; of the reference it is 1 % by definition (our design)."""
 
 
+MOST_REFUSED_REPLIES = 0.5
+"""The share of replies to calls for drafts that may be refused: past it, chance did not do it (our design)."""
+
+
+def explain_failure(summary: Mapping[str, Any]) -> str:
+    """Why a run that has ended is no success, and what to do; empty where it is one.
+
+    Refused drafts are none of it: a run that steers refuses what is not needed. Replies without a draft are.
+    """
+    calls, drafts = summary["stages"]["calls"], summary["stages"]["drafts"]
+    lost = calls["in"] - calls["out"]
+    if calls["in"] and lost > MOST_REFUSED_REPLIES * calls["in"]:
+        return (
+            f"{lost:,} of {calls['in']:,} replies could not be used ({_name_reasons(calls['refused'])}). "
+            "Try another engine.model, or `kdos doctor` on the configuration."
+        )
+    if summary["samples"]:
+        return ""
+    if drafts["in"]:
+        return f"no sample was made: all {drafts['in']:,} drafts were refused ({_name_reasons(drafts['refused'])})."
+    return f"no sample was made: the loop ended with no draft ({summary['stop_reason']}). Raise the budget."
+
+
+def _name_reasons(refused: Mapping[str, int]) -> str:
+    return ", ".join(f"{reason} {count:,}" for reason, count in Counter(refused).most_common(3))
+
+
+def describe_result(summary: Mapping[str, Any]) -> str:
+    """What a run came to, in one line: never a distance without what it leaves out."""
+    kl = "-" if summary["kl"] is None else f"{summary['kl']:.4f} nats"
+    return (
+        f"{summary['samples']:,} samples; KL {kl}, total variation {summary['tv']:.3f}; "
+        f"{summary['unreachable_mass']:.1%} of the target is out of reach"
+    )
+
+
 def write_results(
     folder: RunFolder,
     inputs: LoopInputs,

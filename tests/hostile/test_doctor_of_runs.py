@@ -1,0 +1,71 @@
+"""`kdos doctor RUN` finds every file that has changed; a run that made nothing says why and exits with 1."""
+
+import json
+import random
+import shutil
+from pathlib import Path
+
+import pytest
+from test_damaged_runs import files_of, flip_bit, write_config, write_corpus
+
+from kdos.cli import main
+from kdos.errors import EmptyRunError
+from kdos.llm import ScriptedEngine
+from kdos.run import explain_failure, inspect_run, pipeline
+from kdos.tasks import Reply
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    home = tmp_path_factory.mktemp("home")
+    write_corpus(home / "corpus.jsonl")
+    assert main(["run", str(write_config(home)), "--out", str(home / "run")]) == 0
+    return home
+
+
+def test_a_sound_run_is_sound(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["doctor", str(home / "run")]) == 0
+    assert json.loads(capsys.readouterr().out.splitlines()[-1])["ok"]
+
+
+def test_any_changed_file_is_found_and_named(home: Path, tmp_path: Path) -> None:
+    for seed, inside in enumerate(files_of(home / "run")):
+        if inside.name.startswith("ledger"):
+            continue
+        shutil.rmtree(tmp_path / "run", ignore_errors=True)
+        shutil.copytree(home / "run", tmp_path / "run")
+        path = tmp_path / "run" / inside
+        path.write_bytes(flip_bit(path.read_bytes(), random.Random(seed)))
+        _, findings = inspect_run(tmp_path / "run")
+        assert findings, inside
+        assert any(inside.name in f"{one.path} {one.found}" for one in findings)
+
+
+def test_what_is_no_run_is_wrong_use(tmp_path: Path) -> None:
+    assert main(["doctor", str(tmp_path)]) == 2
+
+
+def test_a_model_that_answers_in_prose_is_the_models_fault(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    prose = ScriptedEngine(lambda request: Reply(request, "Certainly! Here is what I think of it."))
+    monkeypatch.setattr(pipeline, "RulesEngine", lambda: prose)
+    assert main(["run", str(write_config(home)), "--out", str(tmp_path / "run")]) == 1
+    error = capsys.readouterr().err.splitlines()[-1]
+    assert "the model must answer" in error
+    assert "100% of" in error
+    assert not (tmp_path / "run" / "seed").exists()
+    assert EmptyRunError.exit_code == 1
+
+
+def test_most_replies_refused_or_no_sample_is_a_failure() -> None:
+    def summary(samples: int, calls: int, out: int) -> dict[str, object]:
+        stages = {
+            "calls": {"in": calls, "out": out, "refused": {"unreadable": calls - out}},
+            "drafts": {"in": 8, "out": samples, "refused": {"crowded": 8 - samples}},
+        }
+        return {"samples": samples, "stop_reason": "budget", "stages": stages}
+
+    assert explain_failure(summary(4, 10, 5)) == ""
+    assert "6 of 10 replies could not be used (unreadable 6)" in explain_failure(summary(4, 10, 4))
+    assert "all 8 drafts were refused (crowded 8)" in explain_failure(summary(0, 10, 10))
