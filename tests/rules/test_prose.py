@@ -200,6 +200,26 @@ def test_a_clue_tells_of_a_name_or_of_the_title_that_the_question_is_about() -> 
     assert any(": “He moved to the United States in 1884”" in question for question in found), found
 
 
+@pytest.mark.parametrize(
+    "sentences",
+    [
+        [
+            f"In {1801 + n} the iron works of {town} employed {90 + n} people."
+            for n, town in enumerate(("Aden", "Bonn", "Cork"))
+        ],
+        [f"在{1801 + n}年，{town}的钢铁工厂雇用了{90 + n}人。" for n, town in enumerate(("上海", "天津", "武汉"))],
+    ],
+    ids=["English", "Chinese"],
+)
+def test_a_text_without_title_and_names_in_common_is_linked_by_what_it_calls_alike(sentences: list[str]) -> None:
+    text = ("" if "钢" in sentences[0] else " ").join(sentences)
+    source = Passage("w#0", "w", "", "", "zh" if "钢" in text else "en", 0, len(text), text)
+    drafts = [draft for seed in seeds_of(source) for draft in drafts_of(seed, source)]
+    assert drafts
+    for draft in drafts:
+        assert set(draft.knowledge_points) == set(sentences)
+
+
 def test_chinese_is_cut_and_asked_about_in_chinese() -> None:
     assert quotable_sentences(CHINESE)[0] == "小灰头稚冠雉长56厘米。"
     instances = [each for s in quotable_sentences(CHINESE) for each in find_chinese_instances(s)]

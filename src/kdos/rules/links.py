@@ -7,8 +7,13 @@ A clue that identifies nothing in the question has no business in it.
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
+from kdos.pool.wording import STOP_WORDS
 from kdos.rules.passage_index import Fact, PassageStatement, parent_name
+
+PHRASES_CACHED = 8_192
+DEFINITE = re.compile(r"\b[Tt]he ([^\W\d_]+(?: [^\W\d_]+){1,3})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +101,7 @@ def names_object(clue: Fact, name: str) -> bool:
 def shared_name(asked: PassageStatement, answer: str, clue: PassageStatement) -> str:
     """What a clue tells of that the question about an instance of a statement names, other than the answer; or empty.
 
-    That is a name in both, or the title, where both are about that.
+    That is a name in both, or the title, where both are about that, or what both call "the" so and so.
     """
     before, _, after = asked.sentence.partition(answer)
     said = f"{before} | {after}"
@@ -105,7 +110,29 @@ def shared_name(asked: PassageStatement, answer: str, clue: PassageStatement) ->
     title = asked.title if asked.title == clue.title and answer not in asked.title else ""
     if title and asked.tells_of_title and clue.tells_of_title:
         names.append(title)
-    return clue.subject if clue.subject in names else max(names, key=len, default="")
+    if clue.subject in names:
+        return clue.subject
+    return max(names, key=len, default="") or _shared_phrase(said, clue)
+
+
+def _shared_phrase(said: str, clue: PassageStatement) -> str:
+    """The first of the longest things that a text and a clue call alike; empty where there is none."""
+    told = _definite_phrases(clue.sentence, chinese=clue.chinese)
+    return max((each for each in _definite_phrases(said, chinese=clue.chinese) if each in told), key=len, default="")
+
+
+@lru_cache(PHRASES_CACHED)
+def _definite_phrases(text: str, *, chinese: bool) -> tuple[str, ...]:
+    """ "the iron works" and such, of two to four words of which the last says something; in Chinese, runs of signs."""
+    if chinese:
+        runs = (text[place : place + size] for size in (4, 3) for place in range(len(text) - size + 1))
+        return tuple(run for run in runs if run.isalpha())
+    found: list[str] = []
+    for start in DEFINITE.finditer(text):
+        words = start[1].split(" ")
+        runs = (words[:size] for size in range(2, len(words) + 1))
+        found += [f"the {' '.join(run)}" for run in runs if run[-1] not in STOP_WORDS]
+    return tuple(found)
 
 
 def _stands_in(name: str, text: str) -> bool:

@@ -341,7 +341,8 @@ def _ask_in_chinese(statement: PassageStatement, instance: Instance, clues: Sequ
     before, after = sentence[: instance.start], sentence[instance.end :].rstrip("。！？”」")
     question = f"{before}{instance.words}{after}？"
     if clues:
-        return f"关于“{title}”，有这样的记载：{''.join(f'“{clue.sentence}”' for clue in clues)}{question}"
+        topic = f"关于“{title}”，" if title else ""
+        return f"{topic}有这样的记载：{''.join(f'“{clue.sentence}”' for clue in clues)}{question}"
     return question if not title or title in question else f"关于“{title}”：{question}"
 
 
