@@ -126,6 +126,8 @@ class RunFolder:
     """The frozen space."""
     target = _PathInside("target.parquet")
     """The wanted share and quota of each cell."""
+    target_points = _PathInside("target_points.parquet")
+    """How often each knowledge point of the reference is wanted, row by row as in `knowledge_points`."""
     pool_points = _PathInside("synthesize/knowledge_points.parquet")
     """The pool's knowledge points with their exposures."""
     dataset = _PathInside("dataset")
@@ -383,7 +385,8 @@ class RunFolder:
 
     def _result_paths(self) -> list[Path]:
         """What is made anew of the rounds at the end of each call."""
-        return [self.target, self.pool_points, self.decontamination, self.dataset, self.summary]
+        targets, pool = [self.target, self.target_points], [self.pool_points, self.decontamination]
+        return [*targets, *pool, self.dataset, self.summary]
 
     def advise(self, damage: Damage) -> str:
         """What to do about a damaged file."""

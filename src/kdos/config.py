@@ -100,7 +100,7 @@ class SynthesizeConfig:
     agree with falls. `same_shape` is the share of the pool that one shape of logic may have.
     """
 
-    accept: Literal["pace", "strict", "mean", "all"] = "pace"
+    accept: Literal["pace", "strict", "all"] = "pace"
     drafts_per_call: int = 2
     picks_per_round: int | None = None
     slack: float = 0.2
@@ -112,9 +112,9 @@ class SynthesizeConfig:
 
 @dataclass(frozen=True, slots=True)
 class BudgetConfig:
-    """How many samples are wanted, and what may be spent on them at most."""
+    """What may be made and spent at most; without `samples` the amount follows the content of the source."""
 
-    samples: int = 5000
+    samples: int | None = None
     calls: int | None = None
     tokens: int | None = None
     usd: float | None = None
@@ -125,9 +125,11 @@ class BudgetConfig:
 class Config:
     """A whole run. `target` is the dial; the rest has defaults that are meant to be left alone.
 
+    `exposures` is how often a knowledge point may usefully appear. `facts` is how many knowledge points the run is
+    about, chosen as the target wants them; without it, all that the source holds.
     `benchmarks` are files of questions that nobody may train on, or names that `kdos evaluate`
     knows: no sample is one of theirs.
-    `picker` says where drafts start: at what cells lack (`steer`), on paths through linked seeds
+    `picker` says where drafts start: at knowledge points that are missing (`steer`), on paths through linked seeds
     (`walk`), on paths that begin where steering would (`walk-from-steer`), or anywhere (`scatter`). `disciplines`
     gives domains of the source their share of the target; the others keep their proportions in what is left.
     """
@@ -135,7 +137,9 @@ class Config:
     source: SourceConfig
     engine: EngineConfig = field(default_factory=EngineConfig)
     embed: str = "static"
-    target: str = "sqrt"
+    target: str = "natural"
+    exposures: int = 1
+    facts: int | None = None
     benchmarks: list[str] = field(default_factory=list[str])
     picker: Literal["steer", "walk", "walk-from-steer", "scatter"] = "steer"
     budget: BudgetConfig = field(default_factory=BudgetConfig)
@@ -154,6 +158,8 @@ class Config:
 POSITIVE_KEYS = (
     "workers",
     "budget.samples",
+    "exposures",
+    "facts",
     "space.dim",
     "space.k",
     "seed.passage_chars",
@@ -175,7 +181,7 @@ def read_config(value: object) -> Config:
         number: Any = resolved
         for part in key.split("."):
             number = number[part]
-        if number < 1:
+        if number is not None and number < 1:
             raise ConfigError(f"`{key}` must be at least 1. Got {number}.")
     settings = config.synthesize
     if settings.judges < 0 or settings.attempts < 0:

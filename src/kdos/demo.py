@@ -13,7 +13,7 @@ DEMO = Config(
     source=SourceConfig(kind="pydocs"),
     engine=EngineConfig(kind="rules"),
     embed="static",
-    target="uniform",
+    target="natural",
     budget=BudgetConfig(samples=SAMPLES),
     random_seed=7,
     workers=2,

@@ -57,16 +57,16 @@ def test_a_raised_budget_that_was_killed_goes_on_to_the_bigger_pool(
     home: Path, copy: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     shutil.copytree(copy, tmp_path / "whole")
-    assert run(tmp_path / "whole", home, budget={"samples": 40}) == 0
+    assert run(tmp_path / "whole", home, budget={"samples": 24}) == 0
     for count in (0, 1):
         with pytest.MonkeyPatch.context() as monkeypatch:
             kill_after_rounds(monkeypatch, count)
-            assert run(copy, home, budget={"samples": 40}) == 130
+            assert run(copy, home, budget={"samples": 24}) == 130
         assert RunFolder(copy / "run").current_summary() is None
         assert main(["export", str(copy / "run"), "--format", "text", "--out", str(tmp_path / f"out-{count}")]) == 2
         assert "another budget" in capsys.readouterr().err
-    assert run(copy, home, budget={"samples": 40}) == 0
-    assert json.loads(capsys.readouterr().out.splitlines()[-1])["samples"] == 40
+    assert run(copy, home, budget={"samples": 24}) == 0
+    assert json.loads(capsys.readouterr().out.splitlines()[-1])["samples"] == 24
     assert hash_dataset(copy / "run") == hash_dataset(tmp_path / "whole" / "run")
 
 

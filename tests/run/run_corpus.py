@@ -28,6 +28,7 @@ def config_of(corpus, **changes):
     value = {
         "source": {"kind": "text", "path": str(corpus)},
         "target": "sqrt",
+        "exposures": 6,
         "budget": {"samples": 120},
         "space": {"cells": 12},
         "random_seed": 5,

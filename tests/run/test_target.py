@@ -22,7 +22,12 @@ def test_what_is_missing_is_named_with_examples(finished):
     for cell in found.cells:
         assert cell.missing == cell.quota - cell.held > 0
         assert cell.share == target[cell.cell]["q"]
-        assert set(cell.examples) <= {row["text"] for row in points if row["cell"] == cell.cell}
+        assert {each.text for each in cell.examples} <= {row["text"] for row in points if row["cell"] == cell.cell}
+        assert all(each.passages for each in cell.examples)
+    assert found.distinct == summary["distinct"]
+    assert found.coverage == summary["coverage"]
+    assert (found.order, found.filled) == (summary["order"], summary["filled"])
+    assert sum(cell.missing for cell in found.cells) == found.order - found.filled
 
 
 def test_a_folder_without_a_run_lacks_a_clear_line(tmp_path, capsys):

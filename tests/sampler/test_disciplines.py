@@ -4,23 +4,14 @@ import numpy as np
 import pytest
 
 from kdos.errors import ConfigError
-from kdos.sampler import SeedLinks, discipline_target
+from kdos.sampler import discipline_target, link_seeds
 from kdos.sampler.disciplines import cell_memberships
 
 N_CELLS, N_POINTS = 4, 24
 CELLS = (np.arange(N_POINTS) % N_CELLS).astype(np.int32)
 HELD = [np.array([k, (k + 1) % N_POINTS, (k + 5) % N_POINTS]) for k in range(N_POINTS)]
 ALONE = np.arange(N_POINTS, dtype=np.int32)
-LINKS = SeedLinks(
-    cells=CELLS,
-    documents=ALONE,
-    passages=ALONE,
-    points_of_seed=HELD,
-    seeds_of_point=[np.array([s for s, held in enumerate(HELD) if k in held]) for k in range(N_POINTS)],
-    points_in_cell=[np.flatnonzero(c == CELLS) for c in range(N_CELLS)],
-    points_in_passage=HELD,
-    seeds_in_document=[np.array([s]) for s in range(N_POINTS)],
-)
+LINKS = link_seeds(HELD, cells=CELLS, keys=ALONE.astype(np.uint64), documents=ALONE, passages=ALONE)
 DOMAINS = ["law" if seed % 4 == 0 else "physics" for seed in range(N_POINTS)]
 LOG_Q = np.log(np.array([0.4, 0.3, 0.2, 0.1]))
 

@@ -1,64 +1,69 @@
+"""Why the loop ends."""
+
+import numpy as np
 import pytest
 
-from kdos.sampler import FinishedRound, stop_reason
-from kdos.targets import Gap
+from kdos.sampler import Deficit, FinishedRound, stop_reason
+from kdos.targets import CellQuotas, Gap, PointQuotas
 
 
-def gap(kl, *, tv=0.5, floor=0.01):
-    return Gap(kl=kl, tv=tv, floor=floor)
+def deficit(filled, *, order=1000, kl=0.0, unreachable_mass=0.0, reachable=True):
+    left = np.array([float(order - filled)]) if reachable else np.zeros(1)
+    nothing = np.zeros(1, np.int64)
+    points = PointQuotas(nothing, nothing)
+    return Deficit(
+        gap=Gap(kl=kl, tv=0.1, floor=0.01),
+        cells=CellQuotas(np.array([order]), np.zeros(1), 0.0),
+        points=points,
+        missing=nothing,
+        by_point=left,
+        filled_cells=np.array([filled]),
+        held_cells=np.array([filled]),
+        room=np.array([order - filled]),
+        eligible=np.ones(1, bool),
+        unreachable=np.zeros(1, bool),
+        unreachable_mass=unreachable_mass,
+    )
 
 
-def reason(kl, *, samples=100, history=(), tv=0.5, reachable=True):
-    return stop_reason(gap(kl, tv=tv), samples=samples, wanted=100, history=history, reachable=reachable)
+def reason(filled, *, samples=250, most=None, history=(), **changes):
+    return stop_reason(deficit(filled, **changes), samples=samples, most=most, history=history)
 
 
-def test_a_full_pool_stops_at_the_noise_floor_or_says_that_it_missed():
-    assert reason(0.01) == "noise_floor"
-    assert reason(0.011, tv=0.02) == "total_variation"
-    assert reason(0.011, tv=0.021) == "budget"
+def test_it_ends_when_what_can_be_reached_is_covered():
+    assert reason(979) is None
+    assert reason(980) == "covered"
+    assert reason(980, kl=0.011) is None, "not as near to the target as chance would be"
+    assert reason(1000, kl=0.011, reachable=False) == "covered"
 
 
-def test_a_pool_that_is_not_full_goes_on_however_near_it_is():
-    assert reason(0.0, samples=99) is None
+def test_the_cap_ends_it_whatever_is_missing():
+    assert reason(500, most=251) is None
+    assert reason(500, most=250) == "budget"
+    assert reason(990, most=250) == "covered"
+
+
+def test_nothing_left_to_reach_ends_it():
+    assert reason(500, reachable=False, unreachable_mass=0.5) == "unreachable"
+    assert reason(1000, reachable=False, unreachable_mass=0.3, kl=0.5) == "unreachable"
+    assert reason(0, order=0, samples=0, reachable=False) == "unreachable"
+
+
+def curve(*filled, step=64):
+    """The loop after rounds of `step` picks, with what was filled before each."""
+    return [FinishedRound(step * number, before) for number, before in enumerate(filled, start=1)]
 
 
 @pytest.mark.parametrize(
-    ("samples", "kl", "tv", "expected"),
+    ("history", "now", "expected"),
     [
-        (99, 0.01, 0.5, "noise_floor"),
-        (99, 0.02, 0.02, "total_variation"),
-        (99, 0.02, 0.5, "no_gain"),
-        (98, 0.01, 0.5, "no_gain"),
+        (curve(0, 200, 400), 402, "no_gain"),
+        (curve(0, 200, 400), 410, None),
+        (curve(0, 200), 200, "no_gain"),
+        (curve(0), 0, None),
+        (curve(0, 0), 0, "no_gain"),
+        (curve(0, 100, 200, 300, 300, step=16), 300, None),
     ],
 )
-def test_a_pool_a_sample_short_that_stands_still_at_the_target_is_there(samples, kl, tv, expected):
-    past = [FinishedRound(10 * i, samples, kl) for i in range(6)]
-    assert reason(kl, samples=samples, tv=tv, history=past) == expected
-    assert reason(kl, samples=samples, tv=tv, history=past[:5]) is None
-
-
-def test_nothing_left_to_reach_stops():
-    assert reason(1.0, samples=50, reachable=False) == "unreachable"
-
-
-@pytest.mark.parametrize(
-    ("history", "expected"),
-    [
-        ([(10, 1.0)] * 5, None),
-        ([(10, 1.0)] * 6, "no_gain"),
-        ([(10, 1.0)] * 5 + [(10, 0.98)], None),
-        ([(10, 1.0)] * 5 + [(11, 1.0)], None),
-        ([(10, 9.0)] + [(10, 1.0)] * 6, "no_gain"),
-    ],
-)
-def test_five_rounds_without_gain_stop(history, expected):
-    past = [FinishedRound(10 * i, *each) for i, each in enumerate(history)]
-    assert reason(1.0, samples=history[-1][0], history=past) == expected
-
-
-def test_small_rounds_are_given_more_of_them():
-    past = [FinishedRound(i, 50, 1.0) for i in range(10)]
-    assert reason(1.0, samples=50, history=past[:5]) is None
-    assert reason(1.0, samples=50, history=past) == "no_gain"
-    tiny = [FinishedRound(i // 2, 50, 1.0) for i in range(10)]
-    assert reason(1.0, samples=50, history=tiny) is None
+def test_it_ends_when_the_last_picks_bring_next_to_nothing(history, now, expected):
+    assert reason(now, history=history) == expected

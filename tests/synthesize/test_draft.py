@@ -30,7 +30,7 @@ SOUND = {
 }
 OPTIONS = SOUND | {"question": "Which city has the tower by Eiffel? A) Paris B) Lyon"}
 SEED = Seed("s", "When was the tower of Gustave Eiffel opened?", ("1889",), "p", "d", "")
-PICK = Pick("0001-000000", 0, seeds=(0,), use=(0,), avoid=(), variant=0)
+PICK = Pick("0001-000000", 0, seeds=(0,), use=((0, 1, 2),), avoid=(), variant=0)
 GIVEN = {"known", "benchmarks", "refuse_paraphrases"}
 
 
@@ -72,7 +72,7 @@ def way(model, **changes):
     context = SynthesisContext(
         config=Config(SourceConfig("qa"), synthesize=SynthesizeConfig(**settings)),
         space=None,
-        log_q=np.zeros(1),
+        order=None,
         links=None,
         library=library,
         inventory=Inventory(POINTS, points=np.zeros((3, 1), np.float32), cells=np.zeros(3, int)),
@@ -80,7 +80,7 @@ def way(model, **changes):
         embed_texts=None,
         **({"known": KnownQuestions()} | given),
     )
-    candidates, failed = draft_candidates([PICK], context, refuse_crowded=lambda texts: None)
+    candidates, failed = draft_candidates([PICK], context, refuse_unwanted=lambda candidate: candidate)
     reasons = [each.refusal.reason if each.refusal else None for each in candidates]
     return reasons, candidates, failed
 

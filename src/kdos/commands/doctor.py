@@ -17,6 +17,8 @@ LEDGER_BYTES_PER_CALL = 4096
 """What a call leaves in the ledger, as measured with two passages in its prompt."""
 RUN_BYTES_PER_SAMPLE = 20_000
 """What a sample leaves in the other files of a run, vectors of its knowledge points included."""
+UNCAPPED_SAMPLES = 5000
+"""Samples that are reckoned with where the configuration gives no cap: how many there will be, the content says."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -60,12 +62,12 @@ def show_inspection(run: Path, *, as_json: bool) -> int:
 
 def run_checks(config: Config, out: Path) -> Iterator[HealthCheck]:
     """The engine's checks, and the disk's."""
-    kind = config.engine.kind
+    kind, samples = config.engine.kind, config.budget.samples or UNCAPPED_SAMPLES
     if kind == "http":
-        yield from diagnose_endpoint(config.engine, samples=config.budget.samples)
+        yield from diagnose_endpoint(config.engine, samples=samples)
     else:
         yield HealthCheck("engine", True, f"{kind}: built in, no key, no network, no cost")
-    yield check_disk(config.budget.samples, out)
+    yield check_disk(samples, out)
 
 
 def check_disk(samples: int, out: Path) -> HealthCheck:

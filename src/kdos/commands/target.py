@@ -1,4 +1,4 @@
-"""`kdos target RUN`: what is still missing in a run, cell by cell, with examples."""
+"""`kdos target RUN`: which knowledge points a run still lacks, cell by cell, with their passages."""
 
 import argparse
 from dataclasses import asdict
@@ -23,19 +23,21 @@ def main(args: argparse.Namespace) -> None:
         print_json(as_json(found))
         return
     gap = found.gap
+    cap = "" if found.wanted is None else f" of {found.wanted:,} at most"
     print_status(
-        f"{found.samples:,} of {found.wanted:,} samples; KL {gap.kl:.4f} nats (noise floor "
-        f"{gap.floor:.4f}), total variation {gap.tv:.3f}; {found.unreachable_mass:.1%} of the "
-        f"target is out of reach."
+        f"{found.samples:,} samples{cap} hold {found.distinct:,} of {found.knowledge_points:,} knowledge points "
+        f"({found.coverage:.1%}); {found.order - found.filled:,} of the {found.order:,} exposures wanted are missing, "
+        f"{found.unreachable_mass:.1%} of the order is out of reach."
     )
+    print_status(f"KL {gap.kl:.4f} nats (noise floor {gap.floor:.4f}), total variation {gap.tv:.3f}.")
     for cell in found.cells[: args.most]:
         state = "" if cell.reachable else ", unreachable"
         print_status(
-            f"cell {cell.cell}: lacks {cell.missing:,} knowledge points ({cell.held:,} of "
+            f"cell {cell.cell}: lacks {cell.missing:,} exposures ({cell.held:,} of "
             f"{cell.quota:,}; {cell.picks:,} picks{state})"
         )
-        for text in cell.examples:
-            print_status(f"    {text}")
+        for point in cell.examples:
+            print_status(f"    {point.text}  ({', '.join(point.passages) or 'no passage'})")
 
 
 def as_json(found: RunDeficit) -> dict[str, object]:
@@ -44,6 +46,11 @@ def as_json(found: RunDeficit) -> dict[str, object]:
     return {
         "samples": found.samples,
         "wanted": found.wanted,
+        "knowledge_points": found.knowledge_points,
+        "distinct": found.distinct,
+        "coverage": found.coverage,
+        "order": found.order,
+        "filled": found.filled,
         "kl": None if found.samples == 0 else gap.kl,
         "kl_floor": None if found.samples == 0 else gap.floor,
         "tv": gap.tv,

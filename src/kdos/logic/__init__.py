@@ -2,8 +2,9 @@
 
 from kdos.logic.diagram import Edge, Fault, Kind, Logic, Node, ShapeCounts, shape_of_logic
 from kdos.logic.mermaid import parse, write_mermaid
-from kdos.logic.validity import find_faults
+from kdos.logic.validity import find_answering_point, find_faults
 
 __all__ = [
-    "Edge", "Fault", "Kind", "Logic", "Node", "ShapeCounts", "find_faults", "parse", "shape_of_logic", "write_mermaid",
+    "Edge", "Fault", "Kind", "Logic", "Node", "ShapeCounts", "find_answering_point", "find_faults", "parse",
+    "shape_of_logic", "write_mermaid",
 ]  # fmt: skip

@@ -41,6 +41,23 @@ def find_faults(logic: Logic, *, knowledge_points: Sequence[str], answer: str) -
     return found
 
 
+def find_answering_point(logic: Logic, *, knowledge_points: Sequence[str], answer: str) -> int | None:
+    """The place of the knowledge point that the answer rests on: it says it, or leads to it; None if unclear.
+
+    Where several hold the answer's words, it is the one that the diagram joins to its end (our design).
+    """
+    saying = [place for place, point in enumerate(knowledge_points) if _holds_answer(point, answer)]
+    if len(saying) == 1:
+        return saying[0]
+    ends = {node.id for node in logic.nodes if _holds_answer(node.label, answer)}
+    ends &= {node.id for node in logic.nodes} - {edge.source for edge in logic.edges if edge.directed}
+    before = {edge.source for edge in logic.edges if edge.target in ends} | ends
+    labels = {node.label for node in logic.nodes if node.id in before}
+    leading = [place for place, point in enumerate(knowledge_points) if point in labels]
+    both = [place for place in leading if place in saying]
+    return next(iter(both or leading or saying), None)
+
+
 def adjacent_nodes(edges: Iterable[Edge], *, both: bool) -> dict[str, list[str]]:
     """Where each node leads; with `both`, every edge counts in both directions."""
     ways: dict[str, list[str]] = {}

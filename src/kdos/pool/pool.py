@@ -15,33 +15,46 @@ from kdos.pool.wording import fact_key
 class Pool:
     """`samples` held; exposures by cell, `counts` shape (n_cells,), and by knowledge point.
 
-    `exposures` has shape (n_points,) and grows as new knowledge points appear in samples.
+    `exposures` and `answered`, in how many samples the answer rests on a knowledge point, have shape (n_points,) and
+    grow as new knowledge points appear in samples.
     """
 
     samples: int
     counts: Int64Array
     exposures: Int64Array
+    answered: Int64Array
 
     @classmethod
     def empty(cls, *, n_cells: int, n_points: int) -> "Pool":
         """A pool that holds nothing yet."""
-        return cls(0, np.zeros(n_cells, np.int64), np.zeros(n_points, np.int64))
+        return cls(0, np.zeros(n_cells, np.int64), np.zeros(n_points, np.int64), np.zeros(n_points, np.int64))
 
     @property
     def knowledge_points(self) -> int:
         """Occurrences of knowledge points in all samples."""
         return int(self.counts.sum())
 
-    def extend(self, samples: Sequence[Sequence[int]], cells: Int32Array) -> "Pool":
-        """The pool with more samples, each given by its knowledge points' rows in `cells`."""
+    def extend(
+        self, samples: Sequence[Sequence[int]], cells: Int32Array, *, answering: Sequence[int | None] = ()
+    ) -> "Pool":
+        """The pool with more samples, each given by its knowledge points' rows in `cells`.
+
+        `answering` are the rows that their answers rest on, where that is known.
+        """
         points = np.array([point for sample in samples for point in sample], np.int64)
+        asked = np.array([point for point in answering if point is not None], np.int64)
+        grown = (0, len(cells) - len(self.exposures))
         return replace(
             self,
             samples=self.samples + len(samples),
             counts=self.counts + np.bincount(cells[points], minlength=len(self.counts)),
-            exposures=np.pad(self.exposures, (0, len(cells) - len(self.exposures)))
-            + np.bincount(points, minlength=len(cells)),
+            exposures=np.pad(self.exposures, grown) + np.bincount(points, minlength=len(cells)),
+            answered=np.pad(self.answered, grown) + np.bincount(asked, minlength=len(cells)),
         )
+
+    def distinct_among(self, n_points: int) -> int:
+        """How many of the first `n_points` knowledge points, the source's, are held at least once."""
+        return int(np.count_nonzero(self.exposures[:n_points]))
 
 
 class Inventory:

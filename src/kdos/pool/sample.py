@@ -125,7 +125,10 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """A draft that was accepted, with all that is needed to trace it back."""
+    """A draft that was accepted, with all that is needed to trace it back.
+
+    `answering_point` is the one of its knowledge points that the answer rests on; empty where that is unclear.
+    """
 
     id: str
     question: str
@@ -133,6 +136,7 @@ class Sample:
     answers: tuple[str, ...]
     topic_entities: tuple[str, ...]
     knowledge_points: tuple[str, ...]
+    answering_point: str
     logic: str
     shape: str
     distractors: tuple[str, ...]

@@ -6,6 +6,8 @@ from collections.abc import Container, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
+from kdos.chance import key_bits
+
 _PLAIN_WORD = re.compile(r"[^\W_]+")
 _DIGIT_GROUPS = re.compile(r"[,\u00a0\u2009\u202f](?<=\d.)(?=\d{3}(?!\d))")
 _SPACES = bytes(ord(chr(code).lower()) if chr(code).isalnum() else 32 for code in range(128))
@@ -71,6 +73,11 @@ def fact_key(text: str) -> str:
             if _SYMBOLS.isdisjoint(words):
                 return b" ".join(words).decode()
     return _fact_key_with_signs(text)
+
+
+def fact_number(text: str) -> int:
+    """A number in [0, 2**64) that depends on the fact alone: what breaks ties between facts whatever their order."""
+    return key_bits(0, fact_key(text)) >> 64
 
 
 def _fact_key_with_signs(text: str) -> str:

@@ -14,10 +14,11 @@ from kdos.checks import BenchmarkIndex
 from kdos.density import measure_density
 from kdos.export import read_card, write_dataset
 from kdos.llm import Spending
-from kdos.pool import Tally, column_values
+from kdos.pool import Pool, Tally, column_values
 from kdos.run.prepare import LoopInputs
 from kdos.run.rounds import SynthesisResult, finite_or_none, pool_log10_density
-from kdos.run.target import write_target_table
+from kdos.run.target import write_target_tables
+from kdos.sampler import Deficit
 from kdos.store import write_json, write_parquet
 from kdos.synthesize import SAMPLE_SCHEMA
 from kdos.terminal import print_status
@@ -75,8 +76,7 @@ def write_results(
     summary = summarise_run(folder, inputs, result, spending, seconds=seconds, provenance=provenance)
     tables = folder.read_rounds("samples")
     samples = pa.concat_tables(tables) if tables else SAMPLE_SCHEMA.empty_table()
-    knowledge_points = result.state.pool.knowledge_points
-    write_target_table(folder, result.context, result.deficit, knowledge_points=knowledge_points)
+    write_target_tables(folder, result.context, result.deficit)
     summary["novel_share"] = write_pool_points(folder, inputs, result)
     if (share := summary["novel_share"]) > MOST_NOVEL:
         print_status(
@@ -110,12 +110,14 @@ def summarise_run(
         "drafts": drafts["in"],
         "refused": drafts["in"] - drafts["out"],
         "llm_calls": spending.calls,
+        **coverage_facts(pool, result.deficit, inputs.reference.num_rows),
         "kl": finite_or_none(gap.kl),
         "kl_floor": finite_or_none(gap.floor),
         "tv": gap.tv,
         "log10_density": pool_log10_density(pool, inputs.space),
         "unreachable_mass": result.deficit.unreachable_mass,
-        "unreachable_cells": int(result.deficit.unreachable.sum()),
+        "unreachable_points": int(result.deficit.unreachable.sum()),
+        "displaced": result.deficit.cells.displaced,
         "stop_reason": result.stop_reason,
         "cost_usd": spending.cost_usd,
         "seconds": round(seconds, 3),
@@ -132,6 +134,12 @@ def summarise_run(
         "stages": stages,
         "made_from": dict(provenance),
     }
+
+
+def coverage_facts(pool: Pool, deficit: Deficit, n_points: int) -> dict[str, Any]:
+    """How much of the source's `n_points` knowledge points the pool holds, and how much of the order is filled."""
+    distinct = pool.distinct_among(n_points)
+    return {"distinct": distinct, "coverage": distinct / n_points, "order": deficit.order, "filled": deficit.filled}
 
 
 def _tally_rounds(rounds: Iterable[Mapping[str, Any]]) -> dict[str, Any]:

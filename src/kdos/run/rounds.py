@@ -18,8 +18,8 @@ from kdos.llm import BudgetSpentError
 from kdos.pool import Pool, column_values
 from kdos.report import LivePage
 from kdos.run.prepare import LoopInputs, index_benchmarks, paraphrase_check, read_benchmark_questions
-from kdos.run.target import cell_target, warn_of_few_points, write_target_table
-from kdos.sampler import POINTS_PER_SAMPLE, Deficit
+from kdos.run.target import plan_order, warn_of_few_points, write_target_tables
+from kdos.sampler import Deficit
 from kdos.synthesize import (
     ROUND_SCHEMAS,
     LoopState,
@@ -60,15 +60,14 @@ def synthesize_pool(
     state = _restore_state(folder, context)
     steps = loop_steps(context)
     deficit = steps.measure(state)
-    budget = math.ceil(config.budget.samples * POINTS_PER_SAMPLE)
     # Written before the first round too, for the report and `kdos target` look at a run under way.
-    write_target_table(folder, context, deficit, knowledge_points=budget)
+    write_target_tables(folder, context, deficit)
     rounds = run_rounds(state, steps)
-    with progress.stage("synthesize", total=config.budget.samples):
+    with progress.stage("synthesize", total=context.order.samples):
         while True:
             # Before the round, for its record: what it adds to the inventory starts at `known`, and
-            # a resumed run replays the gaps (`kl_before`) that the stopping rule looks at.
-            known, kl, begun = len(context.inventory), deficit.gap.kl, monotonic()
+            # a resumed run replays what was filled before it, which the stopping rule looks at.
+            known, filled, begun = len(context.inventory), deficit.filled, monotonic()
             try:
                 finished, state, deficit = next(rounds)
             except StopIteration as stop:
@@ -79,7 +78,7 @@ def synthesize_pool(
                 print_status(f"{spent}")
                 return SynthesisResult(state, deficit, context, stop_reason="budget")
             facts = _round_facts(finished, state, deficit, context)
-            facts |= {"kl_before": finite_or_none(kl), "seconds": round(monotonic() - begun, 3)}
+            facts |= {"filled_before": filled, "seconds": round(monotonic() - begun, 3)}
             tables = round_tables(
                 finished,
                 library=context.library,
@@ -99,12 +98,12 @@ def synthesize_pool(
 def _synthesis_context(config: Config, inputs: LoopInputs, ask: Ask) -> SynthesisContext:
     """What the loop works with before its first round."""
     space, inventory = inputs.space, inputs.inventory
-    links = inputs.library.link_seeds(inventory, n_cells=space.n_cells)
+    links = inputs.library.seed_links(inventory)
     questions, embedder = read_benchmark_questions(config.benchmarks), inputs.embedder
     return SynthesisContext(
         config=config,
         space=space,
-        log_q=cell_target(config, inputs, links),
+        order=plan_order(config, inputs, links),
         library=inputs.library,
         links=links,
         inventory=inventory,
@@ -119,7 +118,7 @@ def _synthesis_context(config: Config, inputs: LoopInputs, ask: Ask) -> Synthesi
 def _restore_state(folder: RunFolder, context: SynthesisContext) -> LoopState:
     """The state that finished rounds left; their questions and knowledge points are known again."""
     # Replayed round by round, not summed up: new knowledge points take their rows in the order in
-    # which they came, and the stopping rule looks at the gaps before each of the last rounds. No
+    # which they came, and the stopping rule looks at what was filled before each. No
     # draft is checked or judged again: what a round accepted stands in its table of samples.
     n_cells, n_points = context.space.n_cells, len(context.inventory)
     state = LoopState.begin(n_cells=n_cells, n_points=n_points)
@@ -127,8 +126,7 @@ def _restore_state(folder: RunFolder, context: SynthesisContext) -> LoopState:
     for number, facts in enumerate(folder.read_round_facts()):
         tables = {name: rounds[name][number] for name in ROUND_SCHEMAS}
         outcome = read_round_outcome(tables, context.inventory)
-        kl = math.inf if facts["kl_before"] is None else facts["kl_before"]
-        state = state.extend(outcome, cells=context.inventory.cells, kl=kl)
+        state = state.extend(outcome, cells=context.inventory.cells, filled=facts["filled_before"])
         for row in tables["samples"].select(["question", "answer", "id"]).to_pylist():
             context.known.add_question(row["question"], [row["answer"]], name=row["id"])
         context.shapes.add_shapes(column_values(tables["samples"], "shape"))
@@ -154,6 +152,9 @@ def _round_facts(finished: Round, state: LoopState, deficit: Deficit, context: S
         "adherence": sum(adherence) / len(adherence) if adherence else None,
         "samples": state.pool.samples,
         "knowledge_points": state.pool.knowledge_points,
+        "distinct": state.pool.distinct_among(len(deficit.missing)),
+        "order": deficit.order,
+        "filled": deficit.filled,
         "kl": finite_or_none(deficit.gap.kl),
         "tv": deficit.gap.tv,
         "floor": finite_or_none(deficit.gap.floor),
@@ -174,8 +175,7 @@ def pool_log10_density(pool: Pool, space: Space) -> float | None:
 
 def _progress_note(facts: dict[str, Any]) -> str:
     rate = facts["accepted"] / facts["drafts"] if facts["drafts"] else 0.0
-    kl = "-" if facts["kl"] is None else f"{facts['kl']:.4f}"
-    return f"round {facts['round']}, {rate:.0%} accepted, KL {kl}"
+    return f"round {facts['round']}, {rate:.0%} accepted, {facts['distinct']:,} knowledge points"
 
 
 def finite_or_none(value: float) -> float | None:

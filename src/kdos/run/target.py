@@ -1,8 +1,7 @@
 """The target of a run: what it wants of each cell, and what it has still to get."""
 
 import math
-from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -11,19 +10,28 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from kdos.arrays import BoolArray, Float64Array, Int64Array
+from kdos.arrays import BoolArray, Float64Array, Int32Array, Int64Array
 from kdos.artifacts import RunFolder
 from kdos.config import Config
 from kdos.embed import embed_in_blocks
 from kdos.errors import InputError
 from kdos.pool import column_values
-from kdos.pool.wording import fact_key
+from kdos.pool.wording import fact_key, fact_number
 from kdos.rows import Rows, list_table_fields, read_table_rows, resolve_field
 from kdos.run.prepare import LoopInputs
-from kdos.sampler import POINTS_PER_SAMPLE, Deficit, SeedLinks, discipline_target
+from kdos.sampler import POINTS_PER_SAMPLE, Deficit, Order, SeedLinks, discipline_target
 from kdos.store import read_parquet, write_parquet
 from kdos.synthesize import SynthesisContext
-from kdos.targets import Gap, demand_file, effective_points, measure_gap, read_target, water_filled_quotas
+from kdos.targets import (
+    Gap,
+    choose_facts,
+    count_filled,
+    demand_file,
+    effective_points,
+    measure_gap,
+    read_target,
+    spread_quotas,
+)
 from kdos.terminal import print_status
 
 LOSS_FIELD, CORRECT_FIELD = "loss", "correct"
@@ -33,11 +41,18 @@ FEWEST_EFFECTIVE = 0.2
 
 
 @dataclass(frozen=True, slots=True)
-class CellDeficit:
-    """One cell: its share of the target, what it is to hold, holds and still wants.
+class MissingPoint:
+    """A knowledge point that the pool still lacks, and the passages of the source that state it."""
 
-    `picks` have been aimed at it; `examples` are knowledge points of the source that lie in it,
-    those that samples hold least first.
+    text: str
+    passages: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CellDeficit:
+    """One cell: its share of the target, the exposures it is to hold, holds of these and still wants.
+
+    `picks` have been aimed at it; `examples` are knowledge points of the source that are missing in it.
     """
 
     cell: int
@@ -47,28 +62,53 @@ class CellDeficit:
     missing: int
     picks: int
     reachable: bool
-    examples: tuple[str, ...]
+    examples: tuple[MissingPoint, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class RunDeficit:
-    """A run against its target: the gap so far, and the cells with a deficit, largest first."""
+    """A run against its target: what it covers, the gap so far, and the cells with a deficit, largest first.
+
+    `wanted` is the cap on samples, None where the content alone says how many. `distinct` of the source's
+    `knowledge_points` are held, and `filled` of the `order`, in exposures.
+    """
 
     samples: int
-    wanted: int
+    wanted: int | None
+    knowledge_points: int
+    distinct: int
+    order: int
+    filled: int
     gap: Gap
     unreachable_mass: float
     cells: tuple[CellDeficit, ...]
+
+    @property
+    def coverage(self) -> float:
+        """The share of the source's knowledge points that are held at least once."""
+        return self.distinct / max(self.knowledge_points, 1)
+
+
+def plan_order(config: Config, inputs: LoopInputs, links: SeedLinks) -> Order:
+    """What the configuration wants of cells and of knowledge points."""
+    log_q = cell_target(config, inputs, links)
+    facts, n_points = config.facts, len(links.cells)
+    if facts is not None and facts > n_points:
+        print_status(f"`facts` asks for {facts:,} knowledge points; the source holds {n_points:,}: all are taken")
+    chosen = choose_facts(log_q, links.cells, facts=n_points if facts is None else facts, keys=links.keys)
+    return Order(log_q, config.exposures, chosen, config.budget.samples)
 
 
 def cell_target(config: Config, inputs: LoopInputs, links: SeedLinks) -> Float64Array:
     """The target over cells that the configuration asks for, shape (n_cells,), nats."""
     space = inputs.space
+    everything = len(links.cells) * config.exposures
+    samples = config.budget.samples
     log_q = read_target(
         config.target,
         log_volumes=space.log_volumes,
         counts=np.bincount(links.cells, minlength=space.n_cells),
-        budget=math.ceil(config.budget.samples * POINTS_PER_SAMPLE),
+        budget=everything if samples is None else min(everything, math.ceil(samples * POINTS_PER_SAMPLE)),
         demand=_read_demand(config.target, inputs),
     )
     if not config.disciplines:
@@ -77,25 +117,35 @@ def cell_target(config: Config, inputs: LoopInputs, links: SeedLinks) -> Float64
     return discipline_target(log_q, config.disciplines, domains=domains, links=links)
 
 
-def write_target_table(
-    folder: RunFolder, context: SynthesisContext, deficit: Deficit, *, knowledge_points: int
-) -> None:
-    """The wanted share of every cell, its quota of so many points, and whether it is reachable."""
-    table = pa.table(
+def write_target_tables(folder: RunFolder, context: SynthesisContext, deficit: Deficit) -> None:
+    """What is wanted of every cell and of every knowledge point, and whether it can be reached."""
+    cells = context.links.cells
+    n_cells = len(context.order.log_q)
+    open_points = np.bincount(cells[context.order.chosen & ~deficit.unreachable], minlength=n_cells)
+    by_cell = pa.table(
         {
-            "cell": pa.array(np.arange(len(context.log_q)), pa.int32()),
-            "q": pa.array(np.exp(context.log_q)),
-            "quota": pa.array(water_filled_quotas(context.log_q, knowledge_points)),
-            "reachable": pa.array(~deficit.unreachable),
+            "cell": pa.array(np.arange(n_cells), pa.int32()),
+            "q": pa.array(np.exp(context.order.log_q)),
+            "attainable": pa.array(np.exp(deficit.cells.log_q)),
+            "quota": pa.array(deficit.cells.quotas),
+            "reachable": pa.array(open_points > 0),
         }
     )
-    write_parquet(folder.target, table, table.schema, seal=folder.seal)
+    write_parquet(folder.target, by_cell, by_cell.schema, seal=folder.seal)
+    by_point = pa.table(
+        {
+            "wanted": pa.array(deficit.points.wanted),
+            "chosen": pa.array(context.order.chosen),
+            "unreachable": pa.array(deficit.unreachable),
+        }
+    )
+    write_parquet(folder.target_points, by_point, by_point.schema, seal=folder.seal)
 
 
 def warn_of_few_points(context: SynthesisContext) -> None:
     """Say so where the target rests on so few knowledge points that outliers would take it over."""
     counts = np.bincount(context.links.cells, minlength=context.space.n_cells)
-    effective, points = effective_points(context.log_q, counts), int(counts.sum())
+    effective, points = effective_points(context.order.log_q, counts), int(counts.sum())
     if effective < FEWEST_EFFECTIVE * points:
         print_status(
             f"the target rests on {effective:.0f} of {points} knowledge points; "
@@ -165,62 +215,91 @@ def read_run_deficit(path: Path, *, examples: int) -> RunDeficit:
     folder.require_intact()
     if not folder.target.is_file():
         raise InputError(f"{folder.path} has no target yet: the run has not come to its loop.")
-    wanted, table = folder.read_config().budget.samples, read_parquet(folder.target)
-    q, reachable = table["q"].to_numpy(), table["reachable"].to_numpy(zero_copy_only=False)
-    samples, held, picks, exposures = _count_pool(folder, len(q))
-    each = int(held.sum()) / samples if samples else POINTS_PER_SAMPLE
-    gap, quota = _measure_reachable(held, q, reachable, budget=math.ceil(wanted * each))
-    texts_of: list[list[str]] = [[] for _ in q]
-    for point in read_parquet(folder.knowledge_points, ["text", "cell"]).to_pylist():
-        texts_of[point["cell"]].append(point["text"])
-
-    def exposures_of(text: str) -> int:
-        return exposures[fact_key(text)]
-
-    wanting = np.flatnonzero((quota > held) | ~reachable)
-    order = wanting[np.argsort((held - quota)[wanting], kind="stable")]
-    cells = tuple(
-        CellDeficit(
-            cell=int(cell),
-            share=float(q[cell]),
-            quota=int(quota[cell]),
-            held=int(held[cell]),
-            missing=max(int(quota[cell] - held[cell]), 0),
-            picks=int(picks[cell]),
-            reachable=bool(reachable[cell]),
-            examples=tuple(sorted(texts_of[cell], key=exposures_of)[:examples]),
-        )
-        for cell in order
-    )
-    return RunDeficit(samples, wanted, gap, float(q[~reachable].sum()), cells)
-
-
-def _measure_reachable(
-    held: Int64Array, q: Float64Array, reachable: BoolArray, *, budget: int
-) -> tuple[Gap, Int64Array]:
-    """The gap over cells that can be reached, and every cell's quota of the budget."""
+    table, points = read_parquet(folder.target), read_parquet(folder.knowledge_points)
+    cells, n_cells = points["cell"].to_numpy().astype(np.int32), table.num_rows
+    samples, counts, held, picks = _count_pool(folder, points, n_cells)
+    quota, state = table["quota"].to_numpy(), read_parquet(folder.target_points)
+    eligible = _bools(state, "chosen") & ~_bools(state, "unreachable")
+    keys = np.array([fact_number(text) for text in column_values(points, "text")], np.uint64)
+    most = spread_quotas(quota, cells, held=held, keys=keys, eligible=eligible).most
+    filled = count_filled(held, most, cells, n_cells=n_cells)
     with np.errstate(divide="ignore"):
-        log_q: Float64Array = np.log(q)
-    quota = water_filled_quotas(log_q, budget)
-    if not reachable.any():
-        return measure_gap(held, log_q), quota
-    rest: Float64Array = np.where(reachable, log_q - np.log(q[reachable].sum()), -np.inf)
-    return measure_gap(held, rest), np.where(reachable, water_filled_quotas(rest, budget), quota)
+        attainable: Float64Array = np.log(table["attainable"].to_numpy())
+    reachable = _bools(table, "reachable")
+    # Cells that want most first; equals as they are numbered.
+    wanting = np.flatnonzero((quota > filled) | ~reachable)
+    order = wanting[np.argsort((filled - quota)[wanting], kind="stable")]
+    missing = _name_missing(folder, points, cells, np.flatnonzero((held < most) | _bools(state, "unreachable")))
+    q = table["q"].to_numpy()
+    return RunDeficit(
+        samples=samples,
+        wanted=folder.read_config().budget.samples,
+        knowledge_points=len(cells),
+        distinct=int(np.count_nonzero(held)),
+        order=int(quota.sum()),
+        filled=int(filled.sum()),
+        gap=measure_gap(counts, attainable),
+        unreachable_mass=_given_up_share(state),
+        cells=tuple(
+            CellDeficit(
+                cell=int(cell),
+                share=float(q[cell]),
+                quota=int(quota[cell]),
+                held=int(filled[cell]),
+                missing=int(quota[cell] - filled[cell]),
+                picks=int(picks[cell]),
+                reachable=bool(reachable[cell]),
+                examples=tuple(missing(int(cell), examples)),
+            )
+            for cell in order
+        ),
+    )
 
 
-def _count_pool(folder: RunFolder, n_cells: int) -> tuple[int, Int64Array, Int64Array, Counter[str]]:
-    """Samples, knowledge points and picks by cell, and exposures by `fact_key`."""
+def _bools(table: pa.Table, column: str) -> BoolArray:
+    return table[column].to_numpy(zero_copy_only=False).astype(bool)
+
+
+def _given_up_share(points: pa.Table) -> float:
+    """The share of the chosen knowledge points that were asked for in vain."""
+    chosen = _bools(points, "chosen")
+    return float(_bools(points, "unreachable").sum() / max(int(chosen.sum()), 1))
+
+
+def _name_missing(
+    folder: RunFolder, points: pa.Table, cells: Int32Array, rows: Int64Array
+) -> Callable[[int, int], Iterator[MissingPoint]]:
+    """What gives a number of the missing knowledge points, given by `rows`, of a cell, with their passages."""
+    seeds = read_parquet(folder.seeds, ["id", "passage"])
+    passages = dict(zip(column_values(seeds, "id"), column_values(seeds, "passage"), strict=True))
+    by_cell: dict[int, list[int]] = {}
+    for row in rows.tolist():
+        by_cell.setdefault(int(cells[row]), []).append(row)
+
+    def name_some(cell: int, most: int) -> Iterator[MissingPoint]:
+        for row in by_cell.get(cell, [])[:most]:
+            point = points.slice(row, 1).to_pylist()[0]
+            named = dict.fromkeys(name for seed in point["seeds"] if (name := passages.get(seed)))
+            yield MissingPoint(point["text"], tuple(named))
+
+    return name_some
+
+
+def _count_pool(folder: RunFolder, points: pa.Table, n_cells: int) -> tuple[int, Int64Array, Int64Array, Int64Array]:
+    """Samples; exposures by cell, and of each knowledge point of the reference; picks by cell."""
     samples = 0
-    held, picks = np.zeros(n_cells, np.int64), np.zeros(n_cells, np.int64)
-    exposures: Counter[str] = Counter()
+    wordings = zip(column_values(points, "text"), column_values(points, "wordings"), strict=True)
+    rows = {fact_key(text): row for row, (first, others) in enumerate(wordings) for text in (first, *others)}
+    held = np.zeros(points.num_rows, np.int64)
+    counts, picks = np.zeros(n_cells, np.int64), np.zeros(n_cells, np.int64)
     for table in folder.read_rounds("samples", ["knowledge_points", "cells"]):
         samples += table.num_rows
-        held += _count_by_cell(chain.from_iterable(column_values(table, "cells")), n_cells)
-        texts = chain.from_iterable(column_values(table, "knowledge_points"))
-        exposures.update(map(fact_key, texts))
+        counts += _count_by_cell(chain.from_iterable(column_values(table, "cells")), n_cells)
+        found = (rows.get(fact_key(text)) for texts in column_values(table, "knowledge_points") for text in texts)
+        np.add.at(held, [row for row in found if row is not None], 1)
     for table in folder.read_rounds("picks", ["cell"]):
         picks += _count_by_cell(column_values(table, "cell"), n_cells)
-    return samples, held, picks, exposures
+    return samples, counts, held, picks
 
 
 def _count_by_cell(cells: Iterable[int], n_cells: int) -> Int64Array:

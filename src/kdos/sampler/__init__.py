@@ -1,22 +1,34 @@
-"""The feedback: a gap in; where to draft, what to keep and when to stop out."""
+"""The feedback: what is wanted and held in; where to draft, what to keep and when to stop out."""
 
 from kdos.sampler.disciplines import discipline_target
 from kdos.sampler.feedback import (
     POINTS_PER_SAMPLE,
     Deficit,
+    Order,
+    RunningCounts,
     decide_draft,
-    expected_off_target,
+    least_gain,
     measure_deficit,
-    reserve_for_drift,
     round_size,
+    samples_are_scarce,
+    samples_needed,
 )
-from kdos.sampler.steer import CellYields, Pick, SeedLinks, scatter_picks, steer_picks, unreachable_cells
+from kdos.sampler.links import SeedLinks, link_seeds
+from kdos.sampler.steer import (
+    MOST_POINTS_USED,
+    POINTS_ASKED,
+    Pick,
+    PointYields,
+    scatter_picks,
+    steer_picks,
+    unreachable_points,
+)
 from kdos.sampler.stop import FinishedRound, stop_reason
 from kdos.sampler.walk import SeedGraph, build_seed_graph, walk_picks
 
 __all__ = [
-    "POINTS_PER_SAMPLE", "CellYields", "Deficit", "FinishedRound", "Pick", "SeedGraph", "SeedLinks",
-    "build_seed_graph", "decide_draft", "discipline_target", "expected_off_target", "measure_deficit",
-    "reserve_for_drift", "round_size", "scatter_picks", "steer_picks", "stop_reason", "unreachable_cells",
-    "walk_picks",
+    "MOST_POINTS_USED", "POINTS_ASKED", "POINTS_PER_SAMPLE", "Deficit", "FinishedRound", "Order", "Pick",
+    "PointYields", "RunningCounts", "SeedGraph", "SeedLinks", "build_seed_graph", "decide_draft", "discipline_target",
+    "least_gain", "link_seeds", "measure_deficit", "round_size", "samples_are_scarce", "samples_needed",
+    "scatter_picks", "steer_picks", "stop_reason", "unreachable_points", "walk_picks",
 ]  # fmt: skip

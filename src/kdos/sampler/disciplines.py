@@ -10,7 +10,7 @@ import numpy as np
 from kdos.arrays import Float64Array
 from kdos.errors import ConfigError
 from kdos.graph import as_target, discipline_memberships, quota_target
-from kdos.sampler.steer import SeedLinks
+from kdos.sampler.links import SeedLinks
 from kdos.sampler.walk import build_seed_graph
 
 MOST_NAMES_SHOWN = 20

@@ -1,6 +1,7 @@
-"""The feedback of the loop: pool and target in; the deficit, the next round's size, what stays out.
+"""The feedback of the loop: pool and target in; the deficit of every knowledge point, and what stays out.
 
-The KDoS paper names a three-stage feedback without giving its steps; these are our design.
+The KDoS paper names a three-stage feedback without giving its steps; these are our design. The target says how many
+exposures each part of the space deserves, and the deficit how many of them each knowledge point still wants.
 """
 
 import math
@@ -9,10 +10,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from kdos.arrays import BoolArray, Float64Array, Int64Array
+from kdos.arrays import BoolArray, Float64Array, Int32Array, Int64Array
 from kdos.pool import Pool
-from kdos.sampler.steer import MOST_POINTS_USED, CellYields, SeedLinks
-from kdos.targets import Gap, measure_gap, water_filled_quotas
+from kdos.sampler.links import SeedLinks
+from kdos.targets import CellQuotas, Gap, PointQuotas, count_filled, measure_gap, plan_cell_quotas, spread_quotas
 
 POINTS_PER_SAMPLE = 4.0
 """Knowledge points a sample holds, before the first was seen: the middle of 3 to 5."""
@@ -23,126 +24,195 @@ SAMPLES_PER_DRAFT = 0.8
 """The share of drafts taken to be accepted, before any was."""
 FEWEST_ROUNDS = 16
 """Rounds that a run takes at least, so that feedback has rounds to work in."""
-OFF_TARGET_PER_DRAFT = 1.0
-"""Knowledge points of a draft that are taken to miss the cells asked for, before any was read."""
-RESERVE_MULTIPLES = (3.0, 2.0, 1.0)
-"""Room that is left in a cell, in times what is expected to drift there; the first of these for
-which a round finds enough to ask for elsewhere."""
 FEWEST_PICKS = 16
 """Picks below which a round is not worth its three waits for the model."""
+LEAST_WANTED = 0.5
+"""Share of the knowledge points of a draft that must have a deficit."""
+BELOW_MEAN_GAIN = 0.15
+"""How far below the mean a draft's gain may be where samples are scarce, as a share of what a point never held gains.
+Where drafts drift, this buys a twentieth more knowledge points for an eighth more calls (docs/simulator.md)."""
 SHARE_IN_FLIGHT = 0.5
 """Share of the picks still needed that a round may ask for."""
 
 
 @dataclass(frozen=True, slots=True)
-class Deficit:
-    """What is still wanted of each cell, with the gap and the quotas behind it.
+class Order:
+    """What a run is to hold: `samples` at most (None: as much as the source can give), as which exposures.
 
-    `quotas`, shape (n_cells,), are what each cell may hold and `by_cell` is quota minus count,
-    negative where a cell holds too much. `unreachable` marks cells given up and `unreachable_mass`,
-    a share in [0, 1], is the target's mass in them.
+    `log_q` (nats), shape (n_cells,), is the target, `exposures` how often a knowledge point may usefully appear, and
+    `chosen`, shape (n_points,), marks those that the run is about.
+    """
+
+    log_q: Float64Array
+    exposures: int
+    chosen: BoolArray
+    samples: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Deficit:
+    """What is still wanted of each knowledge point, with the gap and the quotas behind it.
+
+    `cells` are the quotas of cells and `points` how these are spread over the source's knowledge points. Of shape
+    (n_points,): `missing` is how often a point may still appear, `by_point` what is still wanted of it (a fraction
+    where more points are missing than their cell has room for), `eligible` marks those that the run is about and that
+    can be reached, and `unreachable` those asked for in vain. Of
+    shape (n_cells,): `filled_cells` is what is held of each quota and `room` what is left of it; `held_cells` counts
+    beyond the quota too, each point as often as it may usefully appear. `filled` exposures of
+    the `order` are held; `unreachable_mass` is the share in [0, 1] of the whole order that was given up.
     """
 
     gap: Gap
-    quotas: Int64Array
-    by_cell: Int64Array
+    cells: CellQuotas
+    points: PointQuotas
+    missing: Int64Array
+    by_point: Float64Array
+    filled_cells: Int64Array
+    held_cells: Int64Array
+    room: Int64Array
+    eligible: BoolArray
     unreachable: BoolArray
     unreachable_mass: float
 
     @property
+    def order(self) -> int:
+        """Exposures wanted of what can be reached: the sum of all m_k."""
+        return self.cells.order
+
+    @property
+    def filled(self) -> int:
+        """Exposures of the order that the pool holds."""
+        return int(self.filled_cells.sum())
+
+    @property
     def reachable(self) -> bool:
-        """Whether any cell with a deficit can still be filled."""
-        return not bool(self.unreachable[self.by_cell > 0].all())
+        """Whether any knowledge point with a deficit can still be asked for."""
+        return bool(self.by_point.any())
 
 
-def measure_deficit(pool: Pool, log_q: Float64Array, unreachable: BoolArray, *, wanted: int) -> Deficit:
-    """Compare the pool with the target; cells that were given up lose their target to the rest.
+def measure_deficit(pool: Pool, order: Order, unreachable: BoolArray, links: SeedLinks) -> Deficit:
+    """Compare the pool with what is wanted; what `unreachable` points would have had goes to the others.
 
-    `log_q` (nats) and `unreachable` are of shape (n_cells,); the pool is to reach `wanted` samples.
+    `unreachable`, shape (n_points,), are knowledge points that were asked for in vain.
     """
-    budget = _quota_budget(pool, wanted=wanted)
-    quotas = water_filled_quotas(log_q, budget)
-    mass = float(np.exp(log_q[unreachable]).sum())
-    if unreachable.all():
-        gap = measure_gap(pool.counts, log_q)
-        return Deficit(gap, quotas, quotas - pool.counts, unreachable, 1.0)
-    reachable_log_q = np.where(unreachable, -np.inf, log_q - math.log1p(-mass))
-    # What unreachable cells hold already is spent: the others share what is left of the budget.
-    rest = max(budget - int(pool.counts[unreachable].sum()), 0)
-    reachable_quotas = water_filled_quotas(reachable_log_q, rest)
+    cells, n_cells = links.cells, len(order.log_q)
+    held = pool.exposures[: len(cells)]
+    eligible = order.chosen & ~(unreachable & (held == 0))
+    supply = np.bincount(cells[eligible], minlength=n_cells)
+    quotas = _plan_quotas(pool, order, supply)
+    points = spread_quotas(quotas.quotas, cells, held=held, keys=links.keys, eligible=eligible)
+    filled = count_filled(held, points.most, cells, n_cells=n_cells)
+    missing = np.maximum(points.most - held, 0)
+    # More points may be open than their cell has room for: each then wants its share of the room, so that what is
+    # wanted sums to the quota, and the first that come are taken.
+    room = np.maximum(quotas.quotas - filled, 0)
+    open_in_cell = np.bincount(cells, weights=missing, minlength=n_cells)
+    share: Float64Array = np.divide(room, open_in_cell, out=np.zeros(n_cells), where=open_in_cell > 0)
     return Deficit(
-        gap=measure_gap(pool.counts, reachable_log_q),
-        quotas=np.where(unreachable, quotas, reachable_quotas),
-        by_cell=reachable_quotas - pool.counts,
-        unreachable=unreachable,
-        unreachable_mass=mass,
+        gap=measure_gap(pool.counts, quotas.log_q),
+        cells=quotas,
+        points=points,
+        missing=missing,
+        by_point=missing * np.minimum(share, 1.0)[cells],
+        filled_cells=filled,
+        held_cells=count_filled(held, np.where(order.chosen, order.exposures, 0), cells, n_cells=n_cells),
+        room=room,
+        eligible=eligible,
+        unreachable=order.chosen & ~eligible,
+        unreachable_mass=_unreachable_mass(pool, order, eligible, links),
     )
 
 
-def _quota_budget(pool: Pool, *, wanted: int) -> int:
-    """Knowledge points that quotas are for: what the wanted samples will hold, and headroom."""
-    missing = max(wanted - pool.samples, 0)
-    each = pool.knowledge_points / pool.samples if pool.samples else POINTS_PER_SAMPLE
-    return math.ceil((pool.knowledge_points + missing * each) * (1 + HEADROOM))
+def _plan_quotas(pool: Pool, order: Order, supply: Int64Array) -> CellQuotas:
+    """Quotas of all that the source can give, or of what the wanted samples will hold, and headroom."""
+    size = int(supply.sum()) * order.exposures
+    if order.samples is not None:
+        missing = max(order.samples - pool.samples, 0)
+        each = pool.knowledge_points / pool.samples if pool.samples else POINTS_PER_SAMPLE
+        size = min(size, math.ceil((pool.knowledge_points + missing * each) * (1 + HEADROOM)))
+    return plan_cell_quotas(order.log_q, supply, exposures=order.exposures, order=size)
 
 
-def expected_off_target(
-    yields: CellYields, links: SeedLinks, *, samples: int, wanted: int, drafts: int
-) -> Float64Array:
-    """What will come unasked into each cell until the pool has its size, shape (n_cells,).
-
-    Steering leaves room for it: a cell that drafts drift to fills by itself, and what drifts into a
-    full one is lost, with all that the draft holds beside it.
-    """
-    hits = yields.off_target
-    n_cells, total = len(hits), float(hits.sum())
-    asked = int(yields.tries.sum()) * drafts
-    # Three estimates, each with a prior that a few rounds outweigh: drafts still to come at the
-    # rate of acceptance so far, hits off target in each, and where these fall. Drafts are taken to
-    # drift as accepted ones did, and to what is popular in the corpus while little was seen.
-    to_come = max(wanted - samples, 0) * (asked + FEWEST_PICKS) / (samples + FEWEST_PICKS)
-    each = (total + OFF_TARGET_PER_DRAFT * FEWEST_PICKS) / (samples + FEWEST_PICKS)
-    popular = np.bincount(links.cells, minlength=n_cells) / len(links.cells)
-    share = (hits + n_cells * popular) / (total + n_cells)
-    return share * each * to_come
+def _unreachable_mass(pool: Pool, order: Order, eligible: BoolArray, links: SeedLinks) -> float:
+    """The share of the whole order that would have fallen to chosen points that are not eligible."""
+    given_up = order.chosen & ~eligible
+    if not given_up.any():
+        return 0.0
+    supply = np.bincount(links.cells[order.chosen], minlength=len(order.log_q))
+    whole = _plan_quotas(pool, order, supply)
+    each = whole.quotas / np.maximum(supply, 1)
+    return float(each[links.cells[given_up]].sum() / max(whole.order, 1))
 
 
-def reserve_for_drift(deficit: Int64Array, expected: Float64Array, *, picks: int, drafts: int) -> Float64Array:
-    """How much of each cell's deficit is left to drift for now, shape (n_cells,).
-
-    A place that drift may fill is asked for last, for a draft that drifts into a full cell is lost:
-    so more is left free than is expected to come, as long as enough else is wanted. Against no
-    reserve, three times what is expected saves 17 % of the calls (docs/loop.md). `deficit` and
-    `expected`, what will come unasked, are of shape (n_cells,).
-    """
-    places = picks * drafts * MOST_POINTS_USED
-    for multiple in RESERVE_MULTIPLES:
-        if np.maximum(deficit - multiple * expected, 0).sum() >= places:
-            return multiple * expected
-    return np.zeros(len(expected))
-
-
-def round_size(*, samples: int, asked: int, wanted: int, drafts: int, most: int | None) -> int:
+def round_size(*, samples: int, asked: int, needed: int, drafts: int, most: int | None) -> int:
     """Picks for the next round: few at first and at last, so that rounds learn from each other.
 
     What is in flight together cannot know what came beside it. Early rounds do not know yet what drafts are like, so
     none asks for more than all before it; nothing comes after the last ones to mend what they overshoot, so none asks
-    for more than a share of what still seems to be needed. So far `asked` picks brought `samples`. By default a round
-    has at most as many picks as leave `FEWEST_ROUNDS` rounds.
+    for more than a share of what still seems to be needed. So far `asked` picks brought `samples`, and `needed` more
+    samples are expected. By default a round has at most as many picks as leave `FEWEST_ROUNDS` rounds.
     """
     # Samples a pick brings, with one round's worth of picks at the expected rate as a prior.
-    prior = wanted / FEWEST_ROUNDS / (SAMPLES_PER_DRAFT * drafts)
+    total = samples + needed
+    prior = total / FEWEST_ROUNDS / (SAMPLES_PER_DRAFT * drafts)
     each = (samples + prior * SAMPLES_PER_DRAFT * drafts) / (asked + prior)
-    needed = (wanted - samples) / max(each, 0.01)
-    most_picks = most or max(FEWEST_PICKS, wanted / FEWEST_ROUNDS / drafts * 2)
-    return math.ceil(min(most_picks, max(FEWEST_PICKS, min(asked, SHARE_IN_FLIGHT * needed))))
+    most_picks = most or max(FEWEST_PICKS, total / FEWEST_ROUNDS / drafts * 2)
+    return math.ceil(min(most_picks, max(FEWEST_PICKS, min(asked, SHARE_IN_FLIGHT * needed / max(each, 0.01)))))
+
+
+def samples_needed(pool: Pool, deficit: Deficit, *, most: int | None) -> int:
+    """Samples that still seem to be needed: up to the cap, or until the deficit is filled at the rate so far."""
+    left = deficit.order - deficit.filled
+    by_content = math.ceil(left / max(_exposures_each(pool, deficit), 0.1))
+    return by_content if most is None else min(max(most - pool.samples, 0), max(by_content, 1))
+
+
+def _exposures_each(pool: Pool, deficit: Deficit) -> float:
+    """Exposures of the order that a sample fills, with one sample at the expected rate as a prior."""
+    return (deficit.filled + POINTS_PER_SAMPLE) / (pool.samples + 1)
+
+
+class RunningCounts:
+    """What the pool holds while a round's drafts are decided one by one, so that a round does not overshoot itself.
+
+    `exposures` and `answered` (samples that ask for a point) are of shape (n_points,), `filled` of shape (n_cells,).
+    """
+
+    def __init__(self, pool: Pool, deficit: Deficit, cells: Int32Array) -> None:
+        grown = len(cells) - len(pool.exposures)
+        self.exposures = np.pad(pool.exposures, (0, grown))
+        self.answered = np.pad(pool.answered, (0, grown))
+        self.filled = deficit.held_cells.copy()
+        self.cells = cells
+        # A knowledge point that the source does not hold may join once.
+        self.most = np.pad(deficit.points.most, (0, len(cells) - len(deficit.missing)), constant_values=1)
+        # In a full cell, one that the pool does not hold takes the place of one that is wanted no more.
+        self._eligible = np.pad(deficit.eligible, (0, len(cells) - len(deficit.missing)))
+
+    def would_fill(self, points: Sequence[int]) -> BoolArray:
+        """Which of these points would take room in their cells: of the source, and missing or not held at all."""
+        rows = list(points)
+        return self._eligible[rows] & ((self.exposures[rows] < self.most[rows]) | (self.exposures[rows] == 0))
+
+    def missing(self, point: int) -> bool:
+        """Whether the pool holds a point less often than it may."""
+        return bool(self.exposures[point] < self.most[point])
+
+    def add_sample(self, points: Sequence[int], answering: int | None) -> None:
+        """Count an accepted draft's knowledge points, and the one that its answer rests on."""
+        for point in points:
+            if self.would_fill([point]).all():
+                self.filled[self.cells[point]] += 1
+            self.exposures[point] += 1
+        if answering is not None:
+            self.answered[answering] += 1
 
 
 @dataclass(frozen=True, slots=True)
 class AcceptDecision:
-    """`deficit` is the mean log deficit (nats) of the draft's cells; `reason` is "" if it stays."""
+    """`gain` is the mean log deficit (nats) of the draft's knowledge points; `reason` is "" if it stays."""
 
-    deficit: float
+    gain: float
     reason: str
 
     @property
@@ -152,27 +222,77 @@ class AcceptDecision:
 
 
 def decide_draft(
-    cells: Sequence[int], *, counts: Int64Array, quotas: Int64Array, rule: str, slack: float
+    points: Sequence[int],
+    *,
+    answering: int | None,
+    offered: Sequence[int],
+    counts: RunningCounts,
+    quotas: Int64Array,
+    rule: str,
+    slack: float,
+    least_gain: float = 0.0,
 ) -> AcceptDecision:
-    """Whether a draft whose knowledge points lie in `cells` stays.
+    """Whether a draft that holds `points` stays.
 
-    `pace` (default): the mean over its cells of log(m + 1/2) - log(n + 1/2) is above zero, and no
-    cell goes beyond (1 + slack) * m. `mean`: the first of these alone, so that a draft that fills
-    empty cells may overfill others. `strict`: every cell is under its quota. `all`: always.
+    `pace` (default): its gain, the mean over its points of log(m_k + 1/2) - log(n_k + 1/2), is above zero; at least
+    half of the points have a deficit and the gain is `least_gain`, or all that its pick could offer is there; no cell
+    goes beyond (1 + slack) times its quota; and the point that the answer rests on (`answering`) was not asked for as
+    often already as it may appear. `strict`: every point has a deficit. `all`: always.
 
-    `cells` has one for each knowledge point, so a cell may stand twice. `counts` n are what cells
-    hold and `quotas` m what they may hold, shape (n_cells,); `slack` is a share.
+    `offered` are the points that the pick asked to use, `counts` what the pool holds by now, `quotas`, shape
+    (n_cells,), what cells may hold; `slack` is a share and `least_gain` in nats. A point with no room left in its cell
+    has no deficit.
     """
-    n, m = counts[list(cells)], quotas[list(cells)]
-    # A half on both sides keeps the logarithm finite for an empty cell and for a quota of zero.
-    deficit = float(np.mean(np.log(m + 0.5) - np.log(n + 0.5)))
+    rows = list(points)
+    missing = np.array([counts.missing(point) for point in rows], bool)
+    filling = counts.would_fill(rows)
+    room = _find_room(rows, filling, counts, np.floor((1 + slack) * quotas))
+    held = counts.exposures[rows]
+    # Where a point's cell is full, what the pool holds of it is all that is wanted of it.
+    most = np.where(room, counts.most[rows], np.minimum(counts.most[rows], held))
+    # A half on both sides keeps the logarithm finite for a point that nobody holds or wants.
+    gain = float(np.mean(np.log(most + 0.5) - np.log(held + 0.5))) if rows else 0.0
     if rule == "all":
-        return AcceptDecision(deficit, "")
-    limit = np.floor((1 + slack) * m) if rule == "pace" else m
-    # The draft's own points count as they come: two of them in one cell need room for two.
-    added = np.array([list(cells[: i + 1]).count(cell) for i, cell in enumerate(cells)])
-    if rule != "mean" and np.any(n + added > limit):
-        return AcceptDecision(deficit, "crowded")
-    if rule != "strict" and deficit <= 0:
-        return AcceptDecision(deficit, "no_deficit")
-    return AcceptDecision(deficit, "")
+        return AcceptDecision(gain, "")
+    wanted = missing & room
+    if answering is not None and counts.answered[answering] >= max(int(counts.most[answering]), 1):
+        return AcceptDecision(gain, "asked_before")
+    if np.any(filling & ~room):
+        return AcceptDecision(gain, "crowded")
+    enough = wanted.all() if rule == "strict" else wanted.mean() >= LEAST_WANTED and gain >= least_gain
+    # A pick that had little to offer is no fault of its draft.
+    enough |= rule != "strict" and wanted.sum() >= max(_still_offered(offered, counts), 1)
+    if gain <= 0 or not enough:
+        return AcceptDecision(gain, "no_deficit")
+    return AcceptDecision(gain, "")
+
+
+def least_gain(mean_gain: float, pool: Pool, deficit: Deficit, order: Order) -> float:
+    """The gain (nats) below which a draft is not worth its place, given the mean gain of drafts of late.
+
+    Where the source holds more than the wanted samples can, a place is what is scarce: a draft that is clearly worse
+    than others leaves it to the next. Otherwise every draft that brings something new is welcome.
+    """
+    if not samples_are_scarce(pool, deficit, order):
+        return 0.0
+    most = math.log(order.exposures + 0.5) - math.log(0.5)
+    return mean_gain - BELOW_MEAN_GAIN * most
+
+
+def samples_are_scarce(pool: Pool, deficit: Deficit, order: Order) -> bool:
+    """Whether the source holds more than the samples that may still be made will hold, at the rate so far."""
+    left = int(order.chosen.sum() - deficit.unreachable.sum()) * order.exposures - deficit.filled
+    return order.samples is not None and left > (order.samples - pool.samples) * _exposures_each(pool, deficit)
+
+
+def _find_room(points: Sequence[int], filling: BoolArray, counts: RunningCounts, limits: Float64Array) -> BoolArray:
+    """Which of a draft's points have room in their cells; those of the draft itself count as they come."""
+    cells = counts.cells[list(points)]
+    # Two new points in one cell need room for two.
+    before = np.array([np.count_nonzero((cells[:i] == cells[i]) & filling[:i]) for i in range(len(cells))], np.int64)
+    return counts.filled[cells] + before + 1 <= limits[cells]
+
+
+def _still_offered(offered: Sequence[int], counts: RunningCounts) -> int:
+    """Of the points that a pick asked for, those that are still wanted."""
+    return sum(counts.missing(point) for point in offered)

@@ -1,273 +1,317 @@
-"""Where the next drafts start: cells by their deficit, seeds inside them (our design)."""
+"""Where the next drafts start: knowledge points by their deficit, others that are linked to them (our design)."""
 
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from kdos.arrays import BoolArray, Float64Array, Int32Array, Int64Array
+from kdos.arrays import AnyArray, BoolArray, Float64Array, Int64Array
 from kdos.chance import keyed_generator
+from kdos.sampler.feedback import Deficit
+from kdos.sampler.links import SeedLinks
 
+FEWEST_POINTS_USED = 3
 MOST_POINTS_USED = 5
 """Knowledge points a draft may hold (KDoS: 3 to 5)."""
-MOST_PARTNERS = 2
-"""Seeds that join the first one in a group."""
-PARTNERS_CONSIDERED = 16
-"""Seeds of the same document that are looked at for partners."""
-PRIOR_TRIES = 2.0
-"""Picks' worth of faith that a cell yields, before it was ever tried."""
-UNREACHABLE_TRIES = 20
-"""Picks aimed at a cell before it can be called unreachable."""
-LEAST_YIELD = 0.05
-"""Accepted knowledge points a pick must bring into its cell, or the cell counts as unreachable."""
+POINTS_ASKED = 4
+"""Knowledge points that a draft is asked to rest on: the middle; the most where samples are scarce."""
+MOST_SEEDS = 3
+"""Seeds in a group: what they and their passages say is in the prompt."""
+LINKS_CONSIDERED = 48
+"""Points that name an entity which are looked at for one draft: a module's name stands in thousands."""
+UNREACHABLE_TRIES = 4
+"""Drafts that were to hold a knowledge point before it counts as unreachable."""
+PASSES = 4
+"""How often starting points are drawn anew for a batch in which earlier picks used up those drawn first."""
 
 
 @dataclass(frozen=True, slots=True)
-class SeedLinks:
-    """Which knowledge points, seeds and documents belong together.
+class PointYields:
+    """What was asked and what it brought, by knowledge point, shape (n_points,).
 
-    `cells` holds each knowledge point's cell, shape (n_points,), `documents` and `passages` each
-    seed's, shape (n_seeds,). The others list rows: `points_of_seed[s]` those of the knowledge
-    points of seed s, `seeds_in_document[d]` those of the seeds of document d.
+    `asked` counts drafts that were to hold a point, `started` those that were to be about it, and `gained` how often
+    an accepted sample held a point that its pick had asked for. `picks` is their number in all.
     """
 
-    cells: Int32Array
-    documents: Int32Array
-    passages: Int32Array
-    points_of_seed: Sequence[Int64Array]
-    seeds_of_point: Sequence[Int64Array]
-    points_in_cell: Sequence[Int64Array]
-    points_in_passage: Sequence[Int64Array]
-    seeds_in_document: Sequence[Int64Array]
-
-
-@dataclass(frozen=True, slots=True)
-class CellYields:
-    """What was asked and what it brought: per cell and per knowledge point.
-
-    `tries` and `gains`, shape (n_cells,), count picks aimed at a cell and the accepted knowledge
-    points that they brought into it; `off_target`, shape (n_cells,), accepted knowledge points
-    whose picks asked for none in that cell; `asked`, shape (n_points,), picks from a point.
-    """
-
-    tries: Int64Array
-    gains: Int64Array
-    off_target: Int64Array
     asked: Int64Array
+    started: Int64Array
+    gained: Int64Array
+    picks: int = 0
 
     @classmethod
-    def nothing_asked(cls, *, n_cells: int, n_points: int) -> "CellYields":
+    def nothing_asked(cls, n_points: int) -> "PointYields":
         """Nothing asked yet."""
-        return cls(*(np.zeros(n, np.int64) for n in (n_cells, n_cells, n_cells, n_points)))
-
-    def points_per_pick(self, *, drafts: int) -> Float64Array:
-        """Accepted knowledge points that a pick of `drafts` drafts brings into its cell.
-
-        The prior is a yield of one point a draft over `PRIOR_TRIES` picks: an untried cell must
-        not look barren, nor one lucky pick make it look rich.
-        """
-        return (self.gains + PRIOR_TRIES * drafts) / (self.tries + PRIOR_TRIES)
+        return cls(np.zeros(n_points, np.int64), np.zeros(n_points, np.int64), np.zeros(n_points, np.int64))
 
     def extend(
-        self,
-        asked: Sequence[tuple[int, ...]],
-        samples: Sequence[tuple[int, ...]],
-        sources: Sequence[int],
-        cells: Int32Array,
-    ) -> "CellYields":
+        self, asked: Sequence[Sequence[tuple[int, ...]]], samples: Sequence[tuple[int, ...]], sources: Sequence[int]
+    ) -> "PointYields":
         """These yields and what one more round of picks brought.
 
-        `asked` holds the knowledge points that each pick was to use, the one it was about first,
-        `samples` those of each accepted sample, and `sources` the place of its pick in `asked`;
-        `cells`, shape (n_points,), is the cell of each knowledge point known by now.
+        `asked` holds the groups of knowledge points that each pick was to use, one for each draft, the point that it
+        is about first; `samples` the points of each accepted sample, and `sources` the place of its pick in `asked`.
         """
-        first = np.array([use[0] for use in asked], np.int64)
-        wanted = [cells[list(use)].tolist() for use in asked]
-        # A point in the cell that its pick was about is a gain of that cell; one in a cell that
-        # the pick asked for beside it is neither; one anywhere else came by drift.
-        found = [
-            (cell, wanted[source])
-            for points, source in zip(samples, sources, strict=True)
-            for cell in cells[list(points)].tolist()
-        ]
-        gains = [cell for cell, cells_asked in found if cell == cells_asked[0]]
-        off_target = [cell for cell, cells_asked in found if cell not in cells_asked]
-        grown = np.zeros(len(cells) - len(self.asked), np.int64)
-        n_cells = len(self.tries)
-        return CellYields(
-            tries=self.tries + np.bincount(cells[first], minlength=n_cells),
-            gains=self.gains + _count_cells(gains, n_cells),
-            off_target=self.off_target + _count_cells(off_target, n_cells),
-            asked=np.concatenate([self.asked, grown]) + np.bincount(first, minlength=len(cells)),
+        n_points = len(self.asked)
+        wanted = [{point for group in groups for point in group} for groups in asked]
+        gained = [p for points, source in zip(samples, sources, strict=True) for p in points if p in wanted[source]]
+        used = [point for groups in asked for group in groups for point in group]
+        first = [group[0] for groups in asked for group in groups]
+        return PointYields(
+            asked=self.asked + _count_points(used, n_points),
+            started=self.started + _count_points(first, n_points),
+            gained=self.gained + _count_points(gained, n_points),
+            picks=self.picks + len(asked),
         )
+
+    @property
+    def in_vain(self) -> Int64Array:
+        """How often each point was asked for without coming, shape (n_points,)."""
+        return np.maximum(self.asked - self.gained, 0)
+
+
+def unreachable_points(yields: PointYields) -> BoolArray:
+    """Knowledge points that several drafts were to hold and none did, shape (n_points,)."""
+    return (yields.asked >= UNREACHABLE_TRIES) & (yields.gained == 0)
 
 
 @dataclass(frozen=True, slots=True)
 class Pick:
     """One place to draft from; seeds and knowledge points are given by their rows.
 
-    `use` starts with the knowledge point the pick is about. `variant` counts the picks made from
-    that point before this one.
+    `use` has a group of knowledge points for each draft that is asked for, the one it is to be about first.
+    `avoid` are points of the same passages that are held enough. `variant` counts the drafts that were to be about
+    the first point before this pick.
     """
 
     id: str
     cell: int
     seeds: tuple[int, ...]
-    use: tuple[int, ...]
+    use: tuple[tuple[int, ...], ...]
     avoid: tuple[int, ...]
     variant: int
 
 
 class PickBatch:
-    """The picks of one round as they are made: what one is to use counts as filled for the next.
+    """The picks of one round as they are made: what one is to use counts as held for the next.
 
-    `deficit` is each cell's at the start and `reserved` what of it is left to drift, both of shape
-    (n_cells,): the rest is to be used, and points of cells without a deficit avoided. `asked`
-    counts earlier picks from each knowledge point and `drafts` are asked for in one pick.
+    `missing`, shape (n_points,), is how often each knowledge point may still appear and `room`, shape (n_cells,), how
+    many exposures its cell still wants. `started` counts earlier drafts about each point; `drafts` are asked for in
+    one pick, each to rest on `points` knowledge points.
     """
 
     def __init__(
         self,
         links: SeedLinks,
-        deficit: Int64Array,
-        reserved: Float64Array | float,
-        asked: Int64Array,
+        missing: AnyArray,
+        room: AnyArray,
+        started: Int64Array,
+        *,
         drafts: int,
+        points: int,
         round_number: int,
         rng: np.random.Generator,
     ) -> None:
         self.picks: list[Pick] = []
         self._links = links
-        self._deficit = deficit.copy()
-        self._reserved = np.broadcast_to(np.asarray(reserved, np.float64), deficit.shape)
-        self._asked = asked
+        self._missing = missing.astype(np.float64)
+        self._room = room.astype(np.float64)
+        self._started = started
         self._drafts = drafts
+        self._points = points
         self._round = round_number
         self._rng = rng
-        self._picks_from: Counter[int] = Counter()
 
-    def add_pick(self, seeds: Sequence[int], points: Sequence[int]) -> None:
-        """Add a pick from `seeds` about `points` and others of their passages that are wanted."""
-        links, point = self._links, points[0]
-        use, avoid = self._choose_points(seeds, points)
-        pick = Pick(
-            f"{self._round:04d}-{len(self.picks):06d}",
-            int(links.cells[point]),
-            tuple(seeds),
-            use=use,
-            avoid=avoid,
-            variant=int(self._asked[point]) + self._picks_from[point],
-        )
-        self._picks_from[point] += 1
-        # What a pick is to use counts as filled at once, `drafts` times, long before any draft
-        # comes: without this all picks of a round would name the same points beside their own.
-        # `subtract.at`, for two of the points may lie in one cell.
-        np.subtract.at(self._deficit, links.cells[list(use)], self._drafts)
-        self.picks.append(pick)
+    def is_wanted(self, points: Int64Array) -> BoolArray:
+        """Which of these points may appear once more, in a cell that has room, given what was asked for already."""
+        return (self._missing[points] > 0) & (self._room[self._links.cells[points]] > 0)
 
-    def choose_partners(self, first: int) -> tuple[int, ...]:
-        """A seed and those of the same document whose knowledge points are wanted most."""
+    def add_pick(self, start: int, *, path: Sequence[int] = (), seeds: Sequence[int] = ()) -> None:
+        """Add a pick about a point and those linked to it that are wanted; `path` and its `seeds` may be given."""
         links = self._links
-        kin = links.seeds_in_document[links.documents[first]]
-        seen = self._rng.choice(kin, min(PARTNERS_CONSIDERED, len(kin)), replace=False)
-        wanted = [float(self._point_deficits(links.points_of_seed[s]).sum()) for s in seen]
-        ranked = [int(seen[i]) for i in np.argsort(-np.array(wanted), kind="stable")]
-        return (first, *[s for s in ranked if s != first][:MOST_PARTNERS])
+        chosen = list(seeds) or [int(self._rng.choice(links.seeds_of_point[start]))]
+        first = self._group_of(start, chosen, taken=set(), given=path)
+        groups = [first]
+        taken = set(first)
+        while len(groups) < self._drafts and (other := self._next_start(chosen, taken)) is not None:
+            groups.append(self._group_of(other, chosen, taken=taken))
+            taken |= set(groups[-1])
+        self.picks.append(
+            Pick(
+                f"{self._round:04d}-{len(self.picks):06d}",
+                int(links.cells[start]),
+                tuple(chosen),
+                use=tuple(groups),
+                avoid=self._held_enough(chosen, taken),
+                variant=int(self._started[start]),
+            )
+        )
 
-    def _choose_points(self, seeds: Sequence[int], points: Sequence[int]) -> tuple[tuple[int, ...], tuple[int, ...]]:
-        """Of the points in the seeds' passages, those to use, `points` first, and to avoid."""
+    def _group_of(
+        self, start: int, seeds: list[int], *, taken: set[int], given: Sequence[int] = ()
+    ) -> tuple[int, ...]:
+        """The start and linked points that are wanted; where too few are, others that are linked to it.
+
+        Points whose passage is not shown yet bring their seed along, as long as there are few: `seeds` grows.
+        """
+        group = list(dict.fromkeys([start, *given]))[:MOST_POINTS_USED]
+        for point in group:
+            self._count_as_held(point)
+        spare: list[int] = []
+        for point in self._linked_points(start):
+            if len(group) >= self._points:
+                return tuple(group)
+            if point in taken or point in group:
+                continue
+            if not self._wants(point):
+                spare.append(point)
+            elif self._show_passage(point, seeds):
+                group.append(point)
+                self._count_as_held(point)
+        # A draft of fewer points than it must have would be filled up by its writer, with anything.
+        for point in spare:
+            if len(group) >= FEWEST_POINTS_USED:
+                break
+            if point not in group and self._show_passage(point, seeds):
+                group.append(point)
+        return tuple(group)
+
+    def _wants(self, point: int) -> bool:
+        return bool(self._missing[point] > 0 and self._room[self._links.cells[point]] > 0)
+
+    def _count_as_held(self, point: int) -> None:
+        # At once, long before any draft comes: without this all picks of a round would name the same points.
+        if self._missing[point] > 0:
+            self._room[self._links.cells[point]] -= 1
+        self._missing[point] -= 1
+
+    def _linked_points(self, start: int) -> Iterator[int]:
+        """Points to join with, the most closely linked first: by the rarest entity that both name, then by seed."""
+        links = self._links
+        for entity in links.entities_of_point[start]:
+            yield from self._some_of(links.points_of_entity[entity])
+        for seed in links.seeds_of_point[start]:
+            yield from links.points_of_seed[seed].tolist()
+            yield from self._some_of(links.points_in_passage[int(links.passages[seed])])
+
+    def _some_of(self, points: Int64Array) -> list[int]:
+        """The points in an order of chance, a bounded number of them."""
+        if len(points) > LINKS_CONSIDERED:
+            points = points[self._rng.integers(0, len(points), LINKS_CONSIDERED)]
+        return points[self._rng.permutation(len(points))].tolist()
+
+    def _show_passage(self, point: int, seeds: list[int]) -> bool:
+        """Whether a seed of the group shows the point's passage, one more seed taken in where there is room."""
+        links = self._links
+        shown = {int(links.passages[seed]) for seed in seeds}
+        own = links.seeds_of_point[point]
+        if any(int(links.passages[seed]) in shown for seed in own):
+            return True
+        if len(seeds) >= MOST_SEEDS:
+            return False
+        seeds.append(int(own[0]))
+        return True
+
+    def _next_start(self, seeds: Sequence[int], taken: set[int]) -> int | None:
+        """A wanted point of the same passages for one draft more; None if there is none."""
+        points = self._points_shown(seeds)
+        points = points[self.is_wanted(points) & ~np.isin(points, list(taken))]
+        return int(self._rng.choice(points)) if len(points) else None
+
+    def _held_enough(self, seeds: Sequence[int], taken: set[int]) -> tuple[int, ...]:
+        points = self._points_shown(seeds)
+        return tuple(int(p) for p in points[~self.is_wanted(points)] if p not in taken)
+
+    def _points_shown(self, seeds: Sequence[int]) -> Int64Array:
         links = self._links
         passages = dict.fromkeys(int(links.passages[s]) for s in seeds)
-        held = np.unique(np.concatenate([links.points_in_passage[p] for p in passages]))
-        others = held[~np.isin(held, points)]
-        deficits = self._point_deficits(others)
-        most = min(MOST_POINTS_USED - len(points), int(np.count_nonzero(deficits)))
-        used = others[:0]
-        if most > 0:
-            used = self._rng.choice(others, most, replace=False, p=deficits / deficits.sum())
-        full = self._deficit[links.cells[others]] <= 0
-        return (*points, *used.tolist()), tuple(others[full].tolist())
-
-    def _point_deficits(self, points: Int64Array) -> Float64Array:
-        """The deficit of each point's cell that is not left to drift."""
-        cells = self._links.cells[points]
-        return np.maximum(self._deficit[cells] - self._reserved[cells], 0.0)
+        return np.unique(np.concatenate([links.points_in_passage[p] for p in passages]))
 
 
 def steer_picks(
-    deficit: Int64Array,
-    yields: CellYields,
+    deficit: Deficit,
+    yields: PointYields,
     links: SeedLinks,
     *,
-    exposures: Int64Array,
     picks: int,
     drafts: int,
+    points: int = POINTS_ASKED,
     random_seed: int,
     round_number: int,
-    reserved: Float64Array | float = 0.0,
 ) -> list[Pick]:
-    """At most `picks` picks, shared over cells by their deficit and by how well they yield.
+    """At most `picks` picks, in proportion to the deficit of the points they are about, by how well those yield.
 
-    A cell gets deficit / yield picks at most, and what one pick is to use counts as filled for the
-    next, so that a batch does not overshoot. Inside a cell the least exposed knowledge points come
-    first; their seeds are joined by seeds of the same document whose knowledge points are wanted.
-
-    `deficit` is quota minus count and `reserved` what of it is left to drift, shape (n_cells,);
-    `exposures`, shape (n_points,), are occurrences of each knowledge point in the pool; `drafts`
-    are asked for in one pick. `random_seed` and `round_number`, from 1, key every choice.
+    What one pick is to use counts as held for the next, so that a batch does not overshoot. `drafts` are asked for in
+    one pick, each to rest on `points` knowledge points. `random_seed` and `round_number`, from 1, key every choice.
     """
     rng = keyed_generator(random_seed, "steer", round_number)
-    supply = np.array([len(points) > 0 for points in links.points_in_cell])
-    # A cell is asked for deficit / yield: one that yields half as well needs twice the picks.
-    wanted = np.where(supply, np.maximum(deficit - reserved, 0), 0)
-    shares = _sample_systematically(wanted / yields.points_per_pick(drafts=drafts), picks, rng)
-    batch = PickBatch(links, deficit, reserved, yields.asked, drafts, round_number, rng)
-    for cell in np.flatnonzero(shares):
-        points = links.points_in_cell[int(cell)]
-        # The last key counts most: least exposed first, then least asked, ties by chance. Asked
-        # counts too, or a point that no draft ever holds would stay first for ever.
-        rank = np.lexsort((rng.random(len(points)), yields.asked[points], exposures[points]))
-        for number in range(shares[cell]):
-            point = int(points[rank[number % len(points)]])
-            first = int(rng.choice(links.seeds_of_point[point]))
-            batch.add_pick(batch.choose_partners(first), (point,))
+    batch = PickBatch(
+        links,
+        deficit.missing,
+        deficit.room,
+        yields.started,
+        drafts=drafts,
+        points=points,
+        round_number=round_number,
+        rng=rng,
+    )
+    # Points in the order of their cells, so that systematic sampling spreads the starts over the cells as evenly as
+    # over the points.
+    order = np.argsort(links.cells, kind="stable")
+    weights = start_weights(deficit, yields)[order]
+    for _ in range(PASSES):
+        shares = _sample_systematically(weights * batch.is_wanted(order), picks - len(batch.picks), rng)
+        # In an order of chance, for a batch may be full before all were taken.
+        for start in order[rng.permutation(np.flatnonzero(shares))].tolist():
+            # An earlier pick of this batch may have asked for it meanwhile.
+            if len(batch.picks) < picks and batch.is_wanted(np.array([start])).all():
+                batch.add_pick(start)
+        if len(batch.picks) >= picks:
+            break
     return batch.picks
+
+
+def start_weights(deficit: Deficit, yields: PointYields) -> Float64Array:
+    """How likely a draft is to start from each point, shape (n_points,): its deficit, halved for each try in vain.
+
+    A point that never comes must not stay first for ever.
+    """
+    weights: Float64Array = deficit.by_point * 0.5 ** np.minimum(yields.in_vain, 16)
+    return weights
 
 
 def scatter_picks(
-    links: SeedLinks, *, picks: int, random_seed: int, round_number: int, asked: Int64Array
+    links: SeedLinks,
+    yields: PointYields,
+    *,
+    n_cells: int,
+    picks: int,
+    drafts: int,
+    points: int = POINTS_ASKED,
+    random_seed: int,
+    round_number: int,
 ) -> list[Pick]:
     """Picks from seeds drawn evenly, whatever the pool holds: the blind run's."""
     rng = keyed_generator(random_seed, "scatter", round_number)
-    # A deficit of one everywhere and no draft to subtract: every point counts as wanted for ever,
-    # so that a blind pick is made as a steered one is, but for where it starts.
-    even = np.ones(max(len(links.points_in_cell), 1), np.int64)
-    batch = PickBatch(links, even, 0.0, asked, 0, round_number, rng)
+    # Every point counts as wanted for ever, so that a blind pick is made as a steered one is, but for where it starts.
+    missing, room = np.full(len(links.cells), np.inf), np.full(n_cells, np.inf)
+    batch = PickBatch(
+        links, missing, room, yields.started, drafts=drafts, points=points, round_number=round_number, rng=rng
+    )
     for seed in rng.integers(0, len(links.points_of_seed), picks).tolist():
-        point = int(rng.choice(links.points_of_seed[seed]))
-        batch.add_pick(batch.choose_partners(seed), (point,))
+        batch.add_pick(int(rng.choice(links.points_of_seed[seed])), seeds=[seed])
     return batch.picks
 
 
-def unreachable_cells(yields: CellYields, links: SeedLinks, *, drafts: int) -> BoolArray:
-    """Cells that many picks brought next to nothing to, or that hold no point to start from."""
-    empty = np.array([len(points) == 0 for points in links.points_in_cell])
-    barren = yields.gains < LEAST_YIELD * yields.tries * drafts
-    return empty | ((yields.tries >= UNREACHABLE_TRIES) & barren)
-
-
-def _sample_systematically(deficit: Float64Array, picks: int, rng: np.random.Generator) -> Int64Array:
-    """Whole shares of `picks` in proportion to `deficit`, none above the cell's deficit."""
-    total = deficit.sum()
+def _sample_systematically(weights: Float64Array, picks: int, rng: np.random.Generator) -> Int64Array:
+    """Whole shares of `picks` in proportion to `weights`, at most one each where there are enough."""
+    total = weights.sum()
     if total <= 0:
-        return np.zeros(len(deficit), np.int64)
-    # Systematic sampling: one random offset for all cells. Each gets its expected share rounded up
+        return np.zeros(len(weights), np.int64)
+    # Systematic sampling: one random offset for all points. Each gets its expected share rounded up
     # or down, which independent draws would miss by its square root.
-    wanted = deficit * min(1.0, picks / total)
-    steps = np.floor(np.cumsum(wanted) + rng.random())
+    steps = np.floor(np.cumsum(weights * (picks / total)) + rng.random())
     return np.diff(steps, prepend=0.0).astype(np.int64)
 
 
-def _count_cells(cells: Sequence[int], n_cells: int) -> Int64Array:
-    return np.bincount(np.array(cells, np.int64), minlength=n_cells)
+def _count_points(points: Sequence[int], n_points: int) -> Int64Array:
+    return np.bincount(np.array(points, np.int64), minlength=n_points)[:n_points]

@@ -3,69 +3,56 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from kdos.targets import Gap
+from kdos.sampler.feedback import Deficit
 
-ENOUGH_TV = 0.02
-"""A total variation to the target at which nobody could tell the two apart in use."""
-PATIENCE = 5
-"""Rounds without any gain after which going on is not worth the money."""
-LEAST_PICKS = 0.05
-"""Picks that these rounds must have asked for at least, as a share of the wanted pool: rounds may
-be as small as one pick."""
-LEAST_GAIN = 0.01
-"""The share of the KL that these rounds must take off, or of the pool that they must add."""
+ENOUGH_FILLED = 0.98
+"""The share of the order at which it counts as covered: the last few exposures cost as much as all before."""
+LEAST_GAIN = 0.02
+"""What the last picks must fill of the order, as a share of what the first ones filled."""
+WINDOW = 0.1
+"""Of all picks so far, how many are the first and how many the last ones that `LEAST_GAIN` compares."""
+FEWEST_PICKS_COMPARED = 64
+"""Picks in such a window at least: a few say nothing."""
 
 
 class FinishedRound(NamedTuple):
-    """The loop after a round: picks asked for and samples held by then, KL (nats) before it."""
+    """The loop after a round: picks asked for by then, and exposures of the order filled before it."""
 
     picks: int
-    samples: int
-    kl: float
+    filled_before: int
 
 
 def stop_reason(
-    gap: Gap, *, samples: int, wanted: int, history: Sequence[FinishedRound], reachable: bool = True
+    deficit: Deficit, *, samples: int, most: int | None, history: Sequence[FinishedRound] = ()
 ) -> str | None:
     """Why the loop ends now, or None if it goes on.
 
-    `noise_floor`: the pool is as near to the target as independent draws from it would be.
-    `total_variation`: it is within 0.02 of it. Both are asked once the pool has its wanted size;
-    a full pool that meets neither ends with `budget`. `unreachable`: no cell with a deficit
-    can be filled. `no_gain`: in five rounds, or as many more as ask for 5 % of the wanted pool,
-    neither the gap nor the pool moved by 1 %. A pool that wants less than that to its size cannot
-    grow by it any more: if it is at the target it has stopped there, not for want of gain.
-
-    `history` is the loop after each round so far, oldest first; `reachable` says whether any cell
-    with a deficit can still be filled.
+    `covered`: 98 % of the order that can be reached is filled and the pool is as near to the target as independent
+    draws from it would be, or nothing that can be reached is missing. `budget`: the pool has `most` samples.
+    `unreachable`: what is missing was asked for in vain. `no_gain`: the last picks filled less than 2 % of what the
+    first ones did. `history` is the loop after each round so far, oldest first.
     """
-    if samples >= wanted:
-        return _target_met_reason(gap) or "budget"
-    if not reachable:
+    enough = deficit.filled >= ENOUGH_FILLED * deficit.order
+    if enough and samples and (deficit.gap.kl <= deficit.gap.floor or not deficit.reachable):
+        return "covered" if deficit.unreachable_mass <= 1 - ENOUGH_FILLED or deficit.reachable else "unreachable"
+    if most is not None and samples >= most:
+        return "budget"
+    if not deficit.reachable:
         return "unreachable"
-    if not _has_stalled(history, LEAST_PICKS * wanted):
-        return None
-    # Within 1 % of its size the pool cannot grow by 1 %: having come to rest at the target is then no want of gain.
-    nearly_full = samples >= wanted * (1 - LEAST_GAIN)
-    return (nearly_full and _target_met_reason(gap)) or "no_gain"
+    return "no_gain" if _has_stalled(history, deficit.filled) else None
 
 
-def _target_met_reason(gap: Gap) -> str | None:
-    """The reason that says that the target is met, or None if it is not."""
-    if gap.kl <= gap.floor:
-        return "noise_floor"
-    return "total_variation" if gap.tv <= ENOUGH_TV else None
-
-
-def _has_stalled(history: Sequence[FinishedRound], least_picks: float) -> bool:
-    """Whether neither gap nor pool moved over the last rounds.
-
-    "The last rounds" reach back `PATIENCE` of them, or farther until they have asked for
-    `least_picks`: a round may be one pick, and five such without gain say nothing.
-    """
-    if len(history) <= PATIENCE:
+def _has_stalled(history: Sequence[FinishedRound], filled: int) -> bool:
+    """Whether the last picks filled next to nothing, measured by what the first ones filled."""
+    # Rounds as points of a curve of exposures filled over picks, the first at no picks at all.
+    picks = [0, *(past.picks for past in history)]
+    curve = [*(past.filled_before for past in history), filled]
+    window = max(WINDOW * picks[-1], FEWEST_PICKS_COMPARED)
+    if picks[-1] < 2 * window:
         return False
-    now = history[-1]
-    before = next((p for p in history[-PATIENCE - 1 :: -1] if now.picks - p.picks >= least_picks), now)
-    grew = now.samples > before.samples * (1 + LEAST_GAIN)
-    return before is not now and not grew and not now.kl < before.kl * (1 - LEAST_GAIN)
+    first = next(i for i, n in enumerate(picks) if n >= window)
+    last = max(i for i, n in enumerate(picks) if picks[-1] - n >= window)
+    first_rate = (curve[first] - curve[0]) / picks[first]
+    last_rate = (curve[-1] - curve[last]) / (picks[-1] - picks[last])
+    # Equal too: where nothing was ever filled, nothing will be.
+    return last_rate <= LEAST_GAIN * first_rate

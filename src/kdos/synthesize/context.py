@@ -1,21 +1,27 @@
 """What synthesis works with: seeds with their extractions and passages, the space, the model."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 
 import numpy as np
 import pyarrow as pa
 
-from kdos.arrays import AnyArray, Float32Array, Float64Array, Int32Array, Int64Array
+from kdos.arrays import Float32Array, Int32Array, Int64Array
 from kdos.checks import BenchmarkIndex, KnownQuestions
 from kdos.config import Config, SynthesizeConfig
 from kdos.density import Space
 from kdos.logic import ShapeCounts
 from kdos.pool import Draft, Extraction, Inventory, Passage, Refusal, Seed, column_values, row_values
-from kdos.sampler import SeedGraph, SeedLinks, build_seed_graph
+from kdos.pool.sentences import is_mostly_unspaced
+from kdos.pool.wording import fact_number, normalise_text
+from kdos.sampler import Order, SeedGraph, SeedLinks, build_seed_graph, link_seeds
 from kdos.tasks import Ask
 
+LONGEST_ENTITY = 8
+"""Words of the longest topic entity that is looked for in knowledge points: names are shorter, titles may not be."""
+LONGEST_UNSPACED_ENTITY = 16
+"""Characters of the longest one in a script without spaces."""
 RECORDS_CACHED = 16_384
 """Records of each kind that a library keeps at hand."""
 
@@ -53,36 +59,49 @@ class Library:
         names = dict.fromkeys(seed.passage for seed in seeds if seed.passage)
         return [self.passage(name) for name in names]
 
-    def link_seeds(self, inventory: Inventory, *, n_cells: int) -> SeedLinks:
+    def seed_links(self, inventory: Inventory) -> SeedLinks:
         """Which knowledge points, seeds and documents belong together."""
         points_of = [
             np.array(inventory.rows(texts), np.int64) for texts in column_values(self.extractions, "knowledge_points")
         ]
-        # Pairs of seed and knowledge point, one for each time that a seed holds one.
-        sizes = [len(points) for points in points_of]
-        seed_rows = np.repeat(np.arange(len(points_of)), sizes)
-        held = np.concatenate([*points_of, np.zeros(0, np.int64)])
-        documents, n_documents = _number_names(column_values(self.seeds, "document"))
+        documents = _number_names(column_values(self.seeds, "document"))
         # A given question may have no passage; it then counts as a passage of its own.
         seeds = self.seeds.select(["passage", "id"]).to_pylist()
-        passages, n_passages = _number_names([s["passage"] or f"seed {s['id']}" for s in seeds])
-        return SeedLinks(
+        return link_seeds(
+            points_of,
             cells=inventory.cells,
+            keys=np.array([fact_number(text) for text in inventory.texts], np.uint64),
             documents=documents,
-            passages=passages,
-            points_of_seed=points_of,
-            seeds_of_point=_group_rows(held, seed_rows, len(inventory)),
-            points_in_cell=_group_rows(inventory.cells, np.arange(len(inventory)), n_cells),
-            points_in_passage=_group_rows(passages[seed_rows], held, n_passages),
-            seeds_in_document=_group_rows(documents, np.arange(len(documents)), n_documents),
+            passages=_number_names([s["passage"] or f"seed {s['id']}" for s in seeds]),
+            entities_of_point=self._name_entities(inventory.texts, points_of, documents),
         )
+
+    def _name_entities(
+        self, texts: Sequence[str], points_of: Sequence[Int64Array], documents: Int32Array
+    ) -> list[Int64Array]:
+        """The entities that each knowledge point names, by number: topic entities of its documents' seeds."""
+        known: dict[tuple[int, str], int] = {}
+        longest = 1
+        for document, names in zip(documents, column_values(self.extractions, "topic_entities"), strict=True):
+            for name in map(normalise_text, names):
+                known.setdefault((int(document), name), len(known))
+                longest = max(longest, name.count(" ") + 1)
+        documents_of: list[set[int]] = [set() for _ in texts]
+        for document, points in zip(documents.tolist(), points_of, strict=True):
+            for point in points.tolist():
+                documents_of[point].add(document)
+        longest = min(longest, LONGEST_ENTITY)
+        return [
+            _find_known(_word_runs(normalise_text(text), longest), of, known)
+            for text, of in zip(texts, documents_of, strict=True)
+        ]
 
 
 @dataclass(frozen=True)
 class SynthesisContext:
     """All that synthesis works with, made once for a run.
 
-    `log_q` is the target, shape (n_cells,), nats. `inventory`, `known` and `shapes` grow with the
+    `order` says what is wanted, of which cells and knowledge points. `inventory`, `known` and `shapes` grow with the
     pool: knowledge points with their cells, questions, and shapes of logic. `ask` sends requests to
     a model, `embed_texts` gives vectors of shape (n_texts, embedding_dim). `benchmarks` are the
     questions nobody may train on; `refuse_paraphrases` looks for them in other words.
@@ -90,7 +109,7 @@ class SynthesisContext:
 
     config: Config
     space: Space
-    log_q: Float64Array
+    order: Order
     library: Library
     links: SeedLinks
     inventory: Inventory
@@ -117,17 +136,25 @@ class SynthesisContext:
         return points, self.space.assign_cells(points)
 
 
-def _number_names(names: Sequence[str]) -> tuple[Int32Array, int]:
-    """Each name's number in the order of first appearance, shape (n_names,), and how many."""
+def _word_runs(text: str, longest: int) -> Iterator[str]:
+    """Every run of up to `longest` words of a normalised text; of unspaced scripts, of characters."""
+    words = text.split()
+    for start in range(len(words)):
+        for end in range(start + 1, min(start + longest, len(words)) + 1):
+            yield " ".join(words[start:end])
+    for word in filter(is_mostly_unspaced, words):
+        for start in range(len(word)):
+            for end in range(start + 1, min(start + LONGEST_UNSPACED_ENTITY, len(word)) + 1):
+                yield word[start:end]
+
+
+def _find_known(runs: Iterable[str], documents: set[int], known: Mapping[tuple[int, str], int]) -> Int64Array:
+    """The numbers of those word runs that are entities of any of these documents, each once, ascending."""
+    found = {known[document, run] for run in runs for document in documents if (document, run) in known}
+    return np.array(sorted(found), np.int64)
+
+
+def _number_names(names: Sequence[str]) -> Int32Array:
+    """Each name's number in the order of first appearance, shape (n_names,)."""
     numbers: dict[str, int] = {}
-    found = [numbers.setdefault(name, len(numbers)) for name in names]
-    return np.array(found, np.int32), len(numbers)
-
-
-def _group_rows(keys: AnyArray, members: AnyArray, n_keys: int) -> list[Int64Array]:
-    """The members of each key from 0 to n_keys - 1, in order."""
-    # One sort for all keys, then slices of it; a mask for each key would read all rows every time.
-    order = np.argsort(keys, kind="stable")
-    edges = np.searchsorted(keys[order], np.arange(n_keys + 1))
-    ordered = members[order].astype(np.int64)
-    return [ordered[edges[key] : edges[key + 1]] for key in range(n_keys)]
+    return np.array([numbers.setdefault(name, len(numbers)) for name in names], np.int32)

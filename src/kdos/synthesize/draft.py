@@ -19,7 +19,7 @@ from kdos.checks import (
     locate_answer_evidence,
 )
 from kdos.checks.judging import ReviewCase, review_cases
-from kdos.logic import Logic, parse, shape_of_logic
+from kdos.logic import Logic, find_answering_point, parse, shape_of_logic
 from kdos.pool import ErrorClass, Extraction, Passage, Refusal
 from kdos.sampler import Pick
 from kdos.synthesize.context import SynthesisContext
@@ -32,13 +32,14 @@ from kdos.tasks import (
     ask_drafts,
     ask_extraction,
     ask_redraft,
+    match_use_group,
     read_drafts,
     read_extraction,
     retry_group,
 )
 
-RefuseCrowded = Callable[[Sequence[str]], Refusal | None]
-"""Why knowledge points that a draft claims lie in cells that are full by now, or None."""
+RefuseUnwanted = Callable[[Candidate], Candidate]
+"""Refuses a candidate where the pool has no place for what it claims to hold."""
 
 
 class GroupSources(TypedDict):
@@ -49,27 +50,27 @@ class GroupSources(TypedDict):
 
 
 def draft_candidates(
-    picks: Sequence[Pick], context: SynthesisContext, *, refuse_crowded: RefuseCrowded
+    picks: Sequence[Pick], context: SynthesisContext, *, refuse_unwanted: RefuseUnwanted
 ) -> tuple[list[Candidate], list[Refusal]]:
     """The candidates that picks lead to, in the order of the picks, and the calls that failed."""
     candidates, failed = _request_drafts(picks, context)
-    candidates = _examine_candidates(candidates, context, refuse_crowded)
+    candidates = _examine_candidates(candidates, context, refuse_unwanted)
     if not context.settings.mend:
         return candidates, failed
     # The first draft keeps its place and its refusal: both tries are counted, and both have a
     # verdict. Second tries stand after all first ones, as if a pick had led to one draft more.
     candidates, redrafted, failed_again = _request_redrafts(candidates, context)
-    redrafted = _examine_candidates(redrafted, context, refuse_crowded)
+    redrafted = _examine_candidates(redrafted, context, refuse_unwanted)
     return [*candidates, *redrafted], [*failed, *failed_again]
 
 
 def _examine_candidates(
-    candidates: Sequence[Candidate], context: SynthesisContext, refuse_crowded: RefuseCrowded
+    candidates: Sequence[Candidate], context: SynthesisContext, refuse_unwanted: RefuseUnwanted
 ) -> list[Candidate]:
     # The cheapest look comes first, so that each next one is paid only for what passed all before it: checks in memory
     # cost nothing, a benchmark's wording one vector a draft, a judge or an unseen attempt a request each. The fresh
     # reading comes last: what it finds is what the pool will hold, and of a draft that fell nothing is held.
-    checked = _check_candidates(candidates, context, refuse_crowded)
+    checked = _check_candidates(candidates, context, refuse_unwanted)
     reviewed = _review_candidates(_check_paraphrases(checked, context), context)
     return _reextract_candidates(reviewed, context)
 
@@ -78,7 +79,8 @@ def _request_drafts(picks: Sequence[Pick], context: SynthesisContext) -> tuple[l
     """The drafts that picks lead to, and a refusal for each call without a readable one."""
     groups = [(pick, _prompt_group(pick, context)) for pick in picks]
     requests = (ask_drafts(group, **_group_sources(pick, group, context)) for pick, group in groups)
-    return _read_candidates(groups, _replies_by_id(context.ask, requests))
+    asked = ((pick, pick.use, group) for pick, group in groups)
+    return _read_candidates(asked, _replies_by_id(context.ask, requests))
 
 
 def _request_redrafts(
@@ -94,24 +96,32 @@ def _request_redrafts(
     )
     replies = _replies_by_id(context.ask, requests)
     # One failed draft was shown, so one is taken, whatever else the reply may hold.
-    retried = [(c.pick, retry_group(group, c.draft)) for c, group in asked]
+    retried = [(c.pick, (c.use,), retry_group(group, c.draft)) for c, group in asked]
     return marked, *_read_candidates(retried, replies, most=1)
 
 
 def _read_candidates(
-    groups: Iterable[tuple[Pick, Group]], replies: Mapping[str, Reply], *, most: int | None = None
+    groups: Iterable[tuple[Pick, Sequence[tuple[int, ...]], Group]],
+    replies: Mapping[str, Reply],
+    *,
+    most: int | None = None,
 ) -> tuple[list[Candidate], list[Refusal]]:
-    """The candidates in the replies, at most `most` of each; replies without one are refusals."""
+    """The candidates in the replies, at most `most` of each; replies without one are refusals.
+
+    Each pick comes with the knowledge points that its drafts were to use, by their rows, as its group has them.
+    """
     candidates: list[Candidate] = []
     failed: list[Refusal] = []
-    for pick, group in groups:
+    for pick, use, group in groups:
         drafts = read_drafts(replies[f"synthesize/{group.id}"], group)
         if isinstance(drafts, Refusal):
             failed.append(drafts)
         elif not drafts:
             failed.append(Refusal("no_draft", ErrorClass.KNOWLEDGE_GAP, group.id))
         else:
-            candidates += [Candidate(draft=each, pick=pick) for each in drafts[:most]]
+            uses = [use[match_use_group(draft, group)] for draft in drafts]
+            found = zip(drafts[:most], uses, strict=False)
+            candidates += [Candidate(draft=draft, pick=pick, use=rows) for draft, rows in found]
     return candidates, failed
 
 
@@ -121,9 +131,9 @@ def _prompt_group(pick: Pick, context: SynthesisContext) -> Group:
     return Group(
         id=pick.id,
         seeds=tuple(context.library.seed(row) for row in pick.seeds),
-        use=(tuple(texts[row] for row in pick.use),) * context.settings.drafts_per_call,
+        use=tuple(tuple(texts[row] for row in rows) for rows in pick.use),
         avoid=tuple(texts[row] for row in pick.avoid),
-        drafts=context.settings.drafts_per_call,
+        drafts=len(pick.use),
         variant=pick.variant,
     )
 
@@ -137,7 +147,7 @@ def _group_sources(pick: Pick, group: Group, context: SynthesisContext) -> Group
 
 
 def _check_candidates(
-    candidates: Sequence[Candidate], context: SynthesisContext, refuse_crowded: RefuseCrowded
+    candidates: Sequence[Candidate], context: SynthesisContext, refuse_unwanted: RefuseUnwanted
 ) -> list[Candidate]:
     """The candidates after every check that costs nothing."""
     cases = [_draft_in_context(candidate, context) for candidate in candidates]
@@ -145,11 +155,11 @@ def _check_candidates(
     checked: list[Candidate] = []
     for candidate, case, refusal in zip(candidates, cases, refusals, strict=True):
         draft = candidate.draft
-        # A full cell is asked about last: it is no fault of the draft, and must not hide one that
+        # Whether it is wanted is asked last: that is no fault of the draft, and must not hide one that
         # writing it anew would cure. The points are those that it claims; nobody read it yet.
-        refusal = refusal or refuse_crowded(draft.knowledge_points)
         place = locate_answer_evidence(draft.evidence, draft.answer, case.passages)
-        checked.append(replace(candidate, refusal=refusal, place=place))
+        sound = replace(candidate, refusal=refusal, place=place)
+        checked.append(sound if refusal else refuse_unwanted(sound))
     return checked
 
 
@@ -206,8 +216,11 @@ def _read_anew(candidate: Candidate, reply: Reply) -> Candidate:
     points, logic = extraction.knowledge_points, parse(extraction.logic)
     held = replace(candidate.draft, knowledge_points=points, logic=extraction.logic)
     refusal = check_knowledge_points(held) or check_logic(held, logic)
-    shape = shape_of_logic(logic).name if isinstance(logic, Logic) else ""
-    return replace(candidate, extraction=extraction, refusal=refusal, shape=shape)
+    if not isinstance(logic, Logic):
+        return replace(candidate, extraction=extraction, refusal=refusal)
+    resting = find_answering_point(logic, knowledge_points=points, answer=held.answer)
+    says = "" if resting is None else points[resting]
+    return replace(candidate, extraction=extraction, refusal=refusal, shape=shape_of_logic(logic).name, says=says)
 
 
 def _extraction_request(candidate: Candidate, context: SynthesisContext) -> Request:

@@ -4,29 +4,37 @@ The KDoS paper has a three-stage feedback that iterates until the pool meets the
 public, and these are our design. The loop touches nothing but its steps, so that an ablation replaces one of them.
 """
 
+import math
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from kdos.arrays import Int32Array
 from kdos.checks import AnswerSpan
 from kdos.pool import Draft, Extraction, Pool, Refusal, Verdict
-from kdos.sampler import CellYields, Deficit, FinishedRound, Pick
+from kdos.sampler import Deficit, FinishedRound, Pick, PointYields
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
     """A draft on its way: what it really holds, where its answer stands, or why it fell.
 
-    `points` are the rows of its re-extracted knowledge points in the inventory, `place` is where its answer stands in
-    a document, `shape` names the shape of its logic. `passed` is the share of judges by criterion. `again` says that
-    it fell and was asked for once more; what came then is a candidate of its own.
+    `use` are the knowledge points that it was to rest on and `points` those that a fresh reading found in it, by their
+    rows in the inventory; `says` is the one of these that its answer rests on, where that is clear, and `answering`
+    the row of it. `gain` is the mean log deficit (nats) of its knowledge points where that decided. `place` is where
+    its answer stands in a document, `shape` names the shape of its logic. `passed` is
+    the share of judges by criterion. `again` says that it fell and was asked for once more; what came then is a
+    candidate of its own.
     """
 
     draft: Draft
     pick: Pick
+    use: tuple[int, ...] = ()
     refusal: Refusal | None = None
     extraction: Extraction | None = None
     points: tuple[int, ...] = ()
+    says: str = ""
+    answering: int | None = None
+    gain: float = float("nan")
     place: AnswerSpan | None = None
     shape: str = ""
     passed: Mapping[str, float] = field(default_factory=dict[str, float])
@@ -37,13 +45,16 @@ class Candidate:
 class RoundOutcome:
     """What of a round counts for the next ones.
 
-    `asked` holds the knowledge points that each pick was to use, the one it was about first;
-    `samples` those of each accepted sample and `sources` the place of its pick in `asked`.
+    `asked` holds the groups of knowledge points that each pick was to use, `samples` the knowledge points of each
+    accepted sample, `answering` the one that its answer rests on and `sources` the place of its pick in `asked`;
+    `gains` are those of all drafts that were decided by them.
     """
 
-    asked: Sequence[tuple[int, ...]]
+    asked: Sequence[tuple[tuple[int, ...], ...]]
     samples: Sequence[tuple[int, ...]]
+    answering: Sequence[int | None]
     sources: Sequence[int]
+    gains: Sequence[float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +86,9 @@ class Round:
         return RoundOutcome(
             asked=[pick.use for pick in self.picks],
             samples=[candidate.points for candidate in self.accepted],
+            answering=[candidate.answering for candidate in self.accepted],
             sources=[places[candidate.pick.id] for candidate in self.accepted],
+            gains=[verdict.deficit for verdict in self.verdicts if not math.isnan(verdict.deficit)],
         )
 
     @property
@@ -84,35 +97,37 @@ class Round:
 
         It holds the knowledge points asked for against those realised, a share in [0, 1].
         """
-        pairs = [(set(c.pick.use), set(c.points)) for c in self.candidates if c.points]
+        pairs = [(set(c.use), set(c.points)) for c in self.candidates if c.points]
         return [len(asked & held) / len(asked | held) for asked, held in pairs]
 
 
 @dataclass(frozen=True, slots=True)
 class LoopState:
-    """All that a round hands to the next: the pool, what picks brought, and each round before."""
+    """All that a round hands to the next: the pool, what picks brought, and each round before.
+
+    `mean_gain` (nats) is that of the last round's drafts.
+    """
 
     pool: Pool
-    yields: CellYields
+    yields: PointYields
+    mean_gain: float = 0.0
     rounds: int = 0
     history: tuple[FinishedRound, ...] = ()
 
     @classmethod
     def begin(cls, *, n_cells: int, n_points: int) -> "LoopState":
         """The state before the first round: an empty pool, nothing asked."""
-        return cls(
-            Pool.empty(n_cells=n_cells, n_points=n_points),
-            CellYields.nothing_asked(n_cells=n_cells, n_points=n_points),
-        )
+        return cls(Pool.empty(n_cells=n_cells, n_points=n_points), PointYields.nothing_asked(n_points))
 
-    def extend(self, outcome: RoundOutcome, *, cells: Int32Array, kl: float) -> "LoopState":
-        """The state once a round is over; `cells` is the inventory's, `kl` the gap before it."""
+    def extend(self, outcome: RoundOutcome, *, cells: Int32Array, filled: int) -> "LoopState":
+        """The state once a round is over; `cells` is the inventory's, `filled` what of the order was held before."""
         # Every part of the state is a sum over rounds: replaying the outcomes of those on disk, in
         # order, gives the state that a killed run had, and so the same rounds after it.
-        pool = self.pool.extend(outcome.samples, cells)
-        yields = self.yields.extend(outcome.asked, outcome.samples, outcome.sources, cells)
-        past = FinishedRound(int(yields.tries.sum()), pool.samples, kl)
-        return LoopState(pool, yields, rounds=self.rounds + 1, history=(*self.history, past))
+        pool = self.pool.extend(outcome.samples, cells, answering=outcome.answering)
+        yields = self.yields.extend(outcome.asked, outcome.samples, outcome.sources)
+        past = FinishedRound(yields.picks, filled)
+        mean = sum(outcome.gains) / len(outcome.gains) if outcome.gains else self.mean_gain
+        return LoopState(pool, yields, mean, rounds=self.rounds + 1, history=(*self.history, past))
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +162,7 @@ def run_rounds(state: LoopState, steps: LoopSteps) -> Generator[tuple[Round, Loo
         verdicts = steps.accept(candidates, state, deficit)
         # Only what drafts really hold counts from here on, never what they were asked for.
         finished = Round(state.rounds + 1, picks, failed, candidates, verdicts)
-        state = state.extend(finished.outcome, cells=steps.cells_of_points(), kl=deficit.gap.kl)
+        state = state.extend(finished.outcome, cells=steps.cells_of_points(), filled=deficit.filled)
         deficit = steps.measure(state)
         yield finished, state, deficit
     return reason

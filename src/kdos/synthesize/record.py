@@ -1,5 +1,6 @@
 """A round as tables, and what the next rounds need of it back from them."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -19,6 +20,7 @@ SAMPLE_SCHEMA = pa.schema(
         ("answers", pa.list_(pa.string())),
         ("topic_entities", pa.list_(pa.string())),
         ("knowledge_points", pa.list_(pa.string())),
+        ("answering_point", pa.string()),
         ("logic", pa.string()),
         ("shape", pa.string()),
         ("distractors", pa.list_(pa.string())),
@@ -51,7 +53,7 @@ VERDICT_SCHEMA = pa.schema(
         ("passed", pa.map_(pa.string(), pa.float32())),
     ]
 )
-PICK_SCHEMA = pa.schema([("id", pa.string()), ("cell", pa.int32()), ("knowledge_points", pa.list_(pa.int64()))])
+PICK_SCHEMA = pa.schema([("id", pa.string()), ("cell", pa.int32()), ("use", pa.list_(pa.list_(pa.int64())))])
 NEW_POINT_SCHEMA = pa.schema([("text", pa.string()), ("cell", pa.int32()), ("point", pa.list_(pa.float32()))])
 ROUND_SCHEMAS: Mapping[str, pa.Schema] = {
     "samples": SAMPLE_SCHEMA,
@@ -75,7 +77,7 @@ def round_tables(
             _verdict_row(candidate, verdict, library)
             for candidate, verdict in zip(finished.candidates, finished.verdicts, strict=True)
         ],
-        "picks": [{"id": pick.id, "cell": pick.cell, "knowledge_points": pick.use} for pick in finished.picks],
+        "picks": [{"id": pick.id, "cell": pick.cell, "use": pick.use} for pick in finished.picks],
         "new_knowledge_points": [
             {"text": text, "cell": int(cell), "point": point.tolist()} for text, cell, point in fresh
         ],
@@ -98,6 +100,7 @@ def _sample_row(
         answers=(draft.answer,),
         topic_entities=extraction.topic_entities,
         knowledge_points=extraction.knowledge_points,
+        answering_point=candidate.says,
         logic=extraction.logic,
         shape=candidate.shape,
         distractors=draft.distractors,
@@ -147,8 +150,11 @@ def read_round_outcome(tables: Mapping[str, pa.Table], inventory: Inventory) -> 
     # that it had, and texts are looked up again.
     picks, samples = tables["picks"], tables["samples"]
     places = {name: place for place, name in enumerate(column_values(picks, "id"))}
+    answering = [inventory.rows([text] if text else []) for text in column_values(samples, "answering_point")]
     return RoundOutcome(
-        asked=[tuple(use) for use in column_values(picks, "knowledge_points")],
+        asked=[tuple(map(tuple, use)) for use in column_values(picks, "use")],
         samples=[inventory.rows(texts) for texts in column_values(samples, "knowledge_points")],
+        answering=[rows[0] if rows else None for rows in answering],
         sources=[places[name.partition("/")[0]] for name in column_values(samples, "id")],
+        gains=[gain for gain in column_values(tables["verdicts"], "deficit") if not math.isnan(gain)],
     )

@@ -4,23 +4,24 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
-
-from kdos.arrays import Int64Array
 from kdos.checks import check_logic_shape, check_near_duplicate
-from kdos.pool import ErrorClass, Refusal, Verdict
+from kdos.pool import ErrorClass, Inventory, Refusal, Verdict
 from kdos.sampler import (
+    MOST_POINTS_USED,
+    POINTS_ASKED,
     Deficit,
     Pick,
+    RunningCounts,
     decide_draft,
-    expected_off_target,
+    least_gain,
     measure_deficit,
-    reserve_for_drift,
     round_size,
+    samples_are_scarce,
+    samples_needed,
     scatter_picks,
     steer_picks,
     stop_reason,
-    unreachable_cells,
+    unreachable_points,
     walk_picks,
 )
 from kdos.synthesize.context import SynthesisContext
@@ -30,11 +31,10 @@ from kdos.synthesize.loop import Candidate, LoopState, LoopSteps
 
 def loop_steps(context: SynthesisContext) -> LoopSteps:
     """The steps that the configuration asks for."""
-    wanted = context.config.budget.samples
     return LoopSteps(
         measure=lambda state: measure_state(state, context),
         stop=lambda state, deficit: stop_reason(
-            deficit.gap, samples=state.pool.samples, wanted=wanted, history=state.history, reachable=deficit.reachable
+            deficit, samples=state.pool.samples, most=context.order.samples, history=state.history
         ),
         steer=lambda state, deficit: _choose_picks(state, deficit, context),
         draft=lambda picks, state, deficit: _draft_and_locate(picks, state, deficit, context),
@@ -44,40 +44,36 @@ def loop_steps(context: SynthesisContext) -> LoopSteps:
 
 
 def measure_state(state: LoopState, context: SynthesisContext) -> Deficit:
-    """The deficit of the pool against the target over cells that can be reached."""
-    drafts, wanted = context.settings.drafts_per_call, context.config.budget.samples
-    given_up = unreachable_cells(state.yields, context.links, drafts=drafts)
-    return measure_deficit(state.pool, context.log_q, given_up, wanted=wanted)
+    """The deficit of the pool against what is wanted of the knowledge points that can be reached."""
+    return measure_deficit(state.pool, context.order, unreachable_points(state.yields), context.links)
 
 
 def _choose_picks(state: LoopState, deficit: Deficit, context: SynthesisContext) -> list[Pick]:
     """The picks of the next round, by the picker that the configuration names."""
-    config, links, samples, yields = context.config, context.links, state.pool.samples, state.yields
-    wanted, drafts = config.budget.samples, config.synthesize.drafts_per_call
+    config, links, pool, yields = context.config, context.links, state.pool, state.yields
+    drafts = config.synthesize.drafts_per_call
     size = round_size(
-        samples=samples,
-        asked=int(yields.tries.sum()),
-        wanted=wanted,
+        samples=pool.samples,
+        asked=yields.picks,
+        needed=samples_needed(pool, deficit, most=context.order.samples),
         drafts=drafts,
         most=config.synthesize.picks_per_round,
     )
     # Chance is keyed by seed and round, never drawn from one stream: a resumed run picks alike.
-    key = {"picks": size, "random_seed": config.random_seed, "round_number": state.rounds + 1}
-    if config.picker == "scatter":
-        return scatter_picks(links, asked=yields.asked, **key)
-    by_cell = np.where(deficit.unreachable, 0, deficit.by_cell)
-    off_target = expected_off_target(yields, links, samples=samples, wanted=wanted, drafts=drafts)
-    given: dict[str, Any] = {
-        **key,
-        "exposures": state.pool.exposures,
+    key: dict[str, Any] = {
+        "picks": size,
         "drafts": drafts,
-        "reserved": reserve_for_drift(by_cell, off_target, picks=size, drafts=drafts),
+        "points": MOST_POINTS_USED if samples_are_scarce(pool, deficit, context.order) else POINTS_ASKED,
+        "random_seed": config.random_seed,
+        "round_number": state.rounds + 1,
     }
+    if config.picker == "scatter":
+        return scatter_picks(links, yields, n_cells=context.space.n_cells, **key)
     if config.picker == "walk":
-        return walk_picks(by_cell, yields, links, context.seed_graph, **given)
-    picks = steer_picks(by_cell, yields, links, **given)
+        return walk_picks(deficit, yields, links, context.seed_graph, **key)
+    picks = steer_picks(deficit, yields, links, **key)
     if config.picker == "walk-from-steer":
-        return walk_picks(by_cell, yields, links, context.seed_graph, **given, steered=picks)
+        return walk_picks(deficit, yields, links, context.seed_graph, **key, steered=picks)
     return picks
 
 
@@ -85,30 +81,35 @@ def _draft_and_locate(
     picks: Sequence[Pick], state: LoopState, deficit: Deficit, context: SynthesisContext
 ) -> tuple[list[Candidate], list[Refusal]]:
     """Draft, then find each candidate's knowledge points in the inventory, new ones added."""
+    inventory = context.inventory
+    counts = RunningCounts(state.pool, deficit, inventory.cells)
     candidates, failed = draft_candidates(
-        picks, context, refuse_crowded=lambda texts: _refuse_crowded_draft(texts, state, deficit, context)
+        picks, context, refuse_unwanted=lambda candidate: _refuse_claimed(candidate, counts, state, deficit, context)
     )
     held = {c.draft.id: c.extraction.knowledge_points for c in candidates if c.extraction and not c.refusal}
     # All new points of a round in one call, for an embedder takes many texts at once. They join the inventory though
     # their draft may be refused yet: what it knows is a place for each text, and the pool counts exposures apart.
-    inventory = context.inventory
     inventory.add_unknown((text for texts in held.values() for text in texts), context.locate_texts)
-    rows = {name: inventory.rows(texts) for name, texts in held.items()}
-    return [replace(c, points=rows.get(c.draft.id, ())) for c in candidates], failed
+    return [_locate_points(c, held.get(c.draft.id, ()), inventory) for c in candidates], failed
 
 
-def _refuse_crowded_draft(
-    texts: Sequence[str], state: LoopState, deficit: Deficit, context: SynthesisContext
-) -> Refusal | None:
-    """Why a draft that claims these knowledge points would not stay; None if one of them is new."""
-    # Asked before a judge is paid. Cells only fill during a round, so what is crowded at its start
-    # is refused at its end as well.
-    inventory, pool = context.inventory, state.pool
-    if not inventory.knows_all(texts):
-        return None
-    cells = inventory.cells[list(inventory.rows(texts))].tolist()
-    slack = _slack_left(pool.samples, context)
-    return _decide_place(cells, pool.counts, deficit, slack, context)[0]
+def _locate_points(candidate: Candidate, texts: Sequence[str], inventory: Inventory) -> Candidate:
+    says = inventory.rows([candidate.says] if candidate.says in texts else [])
+    return replace(candidate, points=inventory.rows(texts), answering=says[0] if says else None)
+
+
+def _refuse_claimed(
+    candidate: Candidate, counts: RunningCounts, state: LoopState, deficit: Deficit, context: SynthesisContext
+) -> Candidate:
+    """The candidate, refused if it would not stay by what it claims to hold; not if one of its points is new."""
+    # Asked before a judge is paid. The pool only grows during a round, so what it has no need of at the round's start
+    # it has none of at the end either.
+    draft, inventory = candidate.draft, context.inventory
+    if not inventory.knows_all(draft.knowledge_points):
+        return candidate
+    claimed = replace(candidate, points=inventory.rows(draft.knowledge_points))
+    refusal, gain = _decide_place(claimed, counts, state, deficit, context)
+    return candidate if refusal is None else replace(candidate, refusal=refusal, gain=gain)
 
 
 def _accept_candidates(
@@ -116,39 +117,47 @@ def _accept_candidates(
 ) -> list[Verdict]:
     """One verdict for each candidate, in order; those that stay join the questions that are known.
 
-    Counts grow with every accepted candidate, so a round cannot overfill a cell by having many in
-    it; the slack is that of the round's start.
+    Counts grow with every accepted candidate, so a round cannot overfill what it fills; the slack is that of the
+    round's start.
     """
-    counts, samples = state.pool.counts.copy(), state.pool.samples
-    slack = _slack_left(samples, context)
+    counts, samples = RunningCounts(state.pool, deficit, context.inventory.cells), state.pool.samples
+    most = context.order.samples
     verdicts: list[Verdict] = []
     for candidate in candidates:
-        draft, log_deficit = candidate.draft, float("nan")
-        cells = context.inventory.cells[list(candidate.points)].tolist()
+        draft, gain = candidate.draft, candidate.gain
         # The repetition is looked for again: an earlier draft of the same round may be the one.
         refusal = candidate.refusal or _refuse_repeated(candidate, context)
-        if refusal is None and samples >= context.config.budget.samples:
+        if refusal is None and most is not None and samples >= most:
             refusal = Refusal("pool_full", ErrorClass.DISTRIBUTION)
-        # The quota comes last: it is no fault of the draft, and its reason must not hide one.
+        # The deficit comes last: it is no fault of the draft, and its reason must not hide one.
         if refusal is None:
-            refusal, log_deficit = _decide_place(cells, counts, deficit, slack, context)
+            refusal, gain = _decide_place(candidate, counts, state, deficit, context)
         if refusal is None:
             samples += 1
             context.known.add_question(draft.question, [draft.answer], name=draft.id)
             context.shapes.add_shapes([candidate.shape])
-            for cell in cells:
-                counts[cell] += 1
-        verdicts.append(Verdict(draft.id, refusal, cells=tuple(cells), deficit=log_deficit))
+            counts.add_sample(candidate.points, candidate.answering)
+        cells = tuple(context.inventory.cells[list(candidate.points)].tolist())
+        verdicts.append(Verdict(draft.id, refusal, cells=cells, deficit=gain))
     return verdicts
 
 
-def _slack_left(samples: int, context: SynthesisContext) -> float:
-    """How far a cell may go beyond its quota, as a share: it falls to 0 as the pool fills.
-
-    It saves drafts that fill wanted cells beside a full one, and in the end lets no new one through
-    that goes beyond a quota.
-    """
-    return context.settings.slack * max(0.0, 1 - samples / context.config.budget.samples)
+def _decide_place(
+    candidate: Candidate, counts: RunningCounts, state: LoopState, deficit: Deficit, context: SynthesisContext
+) -> tuple[Refusal | None, float]:
+    """Why the pool has no place for a candidate, or None; and its gain, nats."""
+    found = decide_draft(
+        candidate.points,
+        answering=candidate.answering,
+        offered=candidate.use,
+        counts=counts,
+        quotas=deficit.cells.quotas,
+        rule=context.settings.accept,
+        slack=context.settings.slack * max(0.0, 1 - deficit.filled / max(deficit.order, 1)),
+        least_gain=least_gain(state.mean_gain, state.pool, deficit, context.order),
+    )
+    refusal = None if found.accepted else Refusal(found.reason, ErrorClass.DISTRIBUTION)
+    return refusal, found.gain
 
 
 def _refuse_repeated(candidate: Candidate, context: SynthesisContext) -> Refusal | None:
@@ -157,13 +166,3 @@ def _refuse_repeated(candidate: Candidate, context: SynthesisContext) -> Refusal
     return check_near_duplicate(draft, [draft.answer], context.known) or check_logic_shape(
         candidate.shape, context.shapes, most=context.settings.same_shape
     )
-
-
-def _decide_place(
-    cells: Sequence[int], counts: Int64Array, deficit: Deficit, slack: float, context: SynthesisContext
-) -> tuple[Refusal | None, float]:
-    """Why these cells have no place for a draft, or None; and their mean log deficit, nats."""
-    rule = context.settings.accept
-    found = decide_draft(cells, counts=counts, quotas=deficit.quotas, rule=rule, slack=slack)
-    refusal = None if found.accepted else Refusal(found.reason, ErrorClass.DISTRIBUTION)
-    return refusal, found.deficit

@@ -39,9 +39,7 @@ def water_filled_quotas(
     Raises:
         UsageError: Floors ask for more than the budget, or the supply holds less.
     """
-    low = np.zeros(len(log_q)) if floor is None else floor.astype(np.float64)
-    high = np.full(len(log_q), float(budget)) if supply is None else supply.astype(np.float64)
-    high = np.where(np.isfinite(log_q), high, low)
+    low, high = _quota_limits(log_q, budget, supply=supply, floor=floor)
     if low.sum() > budget or np.any(low > high):
         raise UsageError(f"floors must fit in the budget and the supply. Got {low.sum():.0f}.")
     if high.sum() < budget:
@@ -50,6 +48,25 @@ def water_filled_quotas(
         )
     shares = _fractional_quotas(log_q, budget, low=low, high=high)
     return _round_to_budget(shares, budget, high=high)
+
+
+def attainable_shares(log_q: Float64Array, budget: int, *, supply: Int64Array) -> Float64Array:
+    """The shares of a budget that come nearest to q in KL divergence under the supply, shape (n_cells,).
+
+    The quotas of `water_filled_quotas` before they are whole numbers, summing to 1; the supply must hold the budget.
+    """
+    low, high = _quota_limits(log_q, budget, supply=supply, floor=None)
+    shares = _fractional_quotas(log_q, budget, low=low, high=high)
+    return shares / shares.sum()
+
+
+def _quota_limits(
+    log_q: Float64Array, budget: int, *, supply: Int64Array | None, floor: Int64Array | None
+) -> tuple[Float64Array, Float64Array]:
+    """The least and the most that each cell may get; no more than the least where nothing is wanted."""
+    low = np.zeros(len(log_q)) if floor is None else floor.astype(np.float64)
+    high = np.full(len(log_q), float(budget)) if supply is None else supply.astype(np.float64)
+    return low, np.where(np.isfinite(log_q), high, low)
 
 
 def _fractional_quotas(log_q: Float64Array, budget: int, *, low: Float64Array, high: Float64Array) -> Float64Array:
