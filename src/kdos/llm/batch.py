@@ -44,6 +44,7 @@ COMPLETIONS_PATH = "/v1/chat/completions"
 BATCH_PREFIX = "batch/"
 KEY_CHARS = 16  # of a request's key: enough to tell the rows of one batch apart
 LISTED_BATCHES = 100
+FILE_FETCHES = 3
 GONE_STATUS = frozenset({404, 410})
 UNLISTED_STATUS = frozenset({400, 404, 405, 501})
 
@@ -241,15 +242,25 @@ class BatchDispatcher:
         """The rows of the files of a batch, once it has ended; none where the server has forgotten them."""
         batch = self._wait_for_batch(batch_id)
         for file_id in batch.file_ids if batch else ():
-            raw = self._ask_patiently(
-                "GET", f"files/{file_id}/content", bytes, allow=GONE_STATUS, limit=MAX_FILE_BYTES
-            )
+            yield from self._fetch_rows(file_id)
+
+    def _fetch_rows(self, file_id: str) -> list[BatchRow | None]:
+        """The rows of a file; it is fetched again where some cannot be read, for that costs nothing."""
+        best: list[BatchRow | None] = []
+        for _ in range(FILE_FETCHES):
+            path = f"files/{file_id}/content"
+            raw = self._ask_patiently("GET", path, bytes, allow=GONE_STATUS, limit=MAX_FILE_BYTES)
             if raw is None:
                 LOG.warning(
                     "%s has no file %s any more; what was in it is asked again", self.state.client.root, file_id
                 )
-            else:
-                yield from read_batch_rows(raw)
+                break
+            rows = list(read_batch_rows(raw))
+            if len(rows) - rows.count(None) > len(best) - best.count(None):
+                best = rows
+            if rows and None not in rows:
+                break
+        return best
 
     def _wait_for_batch(self, batch_id: str) -> BatchState | None:
         """Look at the batch until it has ended; None where the server knows it no more."""

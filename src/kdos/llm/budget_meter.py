@@ -48,11 +48,17 @@ class BudgetMeter:
         with self._lock:
             self._release(keys)
 
-    def charge(self, failed: Spending) -> str:
-        """Count an attempt of a request in flight that failed; names the cap that the next could pass."""
+    def charge(self, key: bytes, failed: Spending) -> str:
+        """Count an attempt of a request in flight that failed; or name the cap that the next could pass.
+
+        Where there is one the request is in flight no more, so that the others go on.
+        """
         with self._lock:
             self._spent += failed
-            return self._passed_cap(0, NO_USAGE)
+            cap = self._passed_cap(0, NO_USAGE)
+            if cap:
+                self._release([key])
+        return cap
 
     def _release(self, keys: Iterable[bytes]) -> None:
         for key in keys:

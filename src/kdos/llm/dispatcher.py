@@ -157,6 +157,8 @@ class RequestDispatcher:
     changed: threading.Condition = field(default_factory=threading.Condition)
     stored: deque[Reply] = field(default_factory=deque[Reply])
     finished: int = 0
+    dropped: int = 0  # requests that the budget had no other attempt for
+    passed_cap: str = ""
     failure: BaseException | None = None
     wants_requests: bool = False
     # breaks ties of `delayed`, since requests do not compare
@@ -174,7 +176,7 @@ class RequestDispatcher:
         loop_thread = self.state.client.loop_thread
 
         def can_take() -> bool:
-            return more and self.failure is None and taken - self.finished < max_outstanding
+            return more and not self.passed_cap and self.failure is None and taken - self.finished < max_outstanding
 
         try:
             while True:
@@ -192,14 +194,17 @@ class RequestDispatcher:
                     busy = self.tasks or self.unstored or self.storing_task or self.stored
                     if not busy:
                         raise self.failure
-                if yielded == taken and not more:
-                    return
+                if yielded + self.dropped == taken and (self.passed_cap or not more):
+                    if not self.passed_cap:
+                        return
+                    if not (self.unstored or self.storing_task):  # what the dropped ones cost is stored
+                        raise OutOfBudgetError(self.passed_cap)
                 self._wait_for_change(taking=can_take())
                 if loop_thread.loop.is_closed():
                     raise EngineError("The engine must stay open until every reply has come.")
         finally:
             # Also reached when the reader drops the generator (GeneratorExit).
-            if yielded < taken and not loop_thread.loop.is_closed():
+            if yielded + self.dropped < taken and not loop_thread.loop.is_closed():
                 loop_thread.run_coroutine(self._cancel_requests())
 
     def _wait_for_change(self, *, taking: bool) -> None:
@@ -389,7 +394,9 @@ class RequestDispatcher:
         """Count and store an attempt that failed; whether there may be another."""
         attempt = Reply(pending.request, error=problem, transient=True, usage=usage, will_retry=True)
         if cap := self.charge(attempt):
-            self._stop_with_error(OutOfBudgetError(cap))
+            self.passed_cap = cap
+            self.dropped += 1
+            self.finished += 1
         self._store_soon(replace(attempt, attempts=pending.attempts))
         return not cap
 

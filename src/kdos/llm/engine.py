@@ -116,8 +116,9 @@ class RemoteEngine(Engine, Protocol):
 
         It is stored within a fifth of a second of its arrival, also while nobody asks for the next.
         An attempt that failed is charged before the next is made, and stored like a reply but not yielded.
-        After `deadline`, on the monotonic clock, or when `charge` names a cap, nothing more is sent, and
-        `OutOfBudgetError` is raised when all that is in flight has come back and was yielded.
+        A request for which `charge` names a cap is not sent again. After `deadline`, on the monotonic clock, nothing
+        more is sent. In both cases `OutOfBudgetError` is raised when all that is in flight has come back and was
+        yielded.
         """
         ...
 

@@ -117,7 +117,7 @@ class Ledger(ClosingContext):
     def store_replies(self, engine: Engine, replies: Sequence[KeyedReply]) -> None:
         """Commit replies with their keys; when this returns they survive a crash.
 
-        Failed attempts are among them (`Reply.will_retry`): `charge_attempt` has counted those already.
+        Failed attempts are among them (`Reply.will_retry`), which the meter has counted already.
         """
         # The run's own file first: it is the checkpoint, the cache only saves money.
         self._own.store_replies(engine, replies, _spending_by_task(replies))
@@ -136,10 +136,6 @@ class Ledger(ClosingContext):
     def store_vectors(self, model: NamedModel, vectors: Mapping[str, Float32Array], spent: Spending) -> None:
         """Commit the vectors of texts, none for an attempt that failed, and what they cost."""
         self._own.store_vectors(model, {hash_text(model, text): vector for text, vector in vectors.items()}, spent)
-
-    def charge_attempt(self, reply: Reply) -> str:
-        """Count an attempt that failed and is to be made again; names the cap that the next would pass."""
-        return self.meter.charge(Spending.of_replies([reply]))
 
     def server_state(self, engine: Engine) -> "ServerState":
         """What the engine found out about its server, in this run and in earlier ones."""
@@ -225,9 +221,11 @@ class _ReplyStream:
             yield from self.commit_in_groups(self.engine.complete(self.unanswered_requests()))
             return
         engine.server_state = self.ledger.server_state(engine)
-        requests, deadline, charge = self.unanswered_requests(), self.ledger.deadline, self.ledger.charge_attempt
+        requests, deadline = self.unanswered_requests(), self.ledger.deadline
         try:
-            yield from engine.complete_and_store(requests, self.store_replies, charge=charge, deadline=deadline)
+            yield from engine.complete_and_store(
+                requests, self.store_replies, charge=self.charge_attempt, deadline=deadline
+            )
         except OutOfBudgetError as error:
             timed = isinstance(error, OutOfTimeError)
             self.reached_cap = f"{self.ledger.budget.seconds:,.0f} seconds" if timed else error.cap
@@ -318,6 +316,10 @@ class _ReplyStream:
         counts_tokens = budget.tokens is not None or budget.usd is not None
         most = NO_USAGE if self.remote is None or not counts_tokens else self.remote.bound_request_usage(request)
         return self.ledger.meter.reserve(self.ledger_key(request.key), most)
+
+    def charge_attempt(self, reply: Reply) -> str:
+        """Count an attempt that failed and is to be made again; names the cap that the next would pass."""
+        return self.ledger.meter.charge(self.ledger_key(reply.request.key), Spending.of_replies([reply]))
 
     def release_unanswered(self) -> None:
         """Requests that got no reply are no longer in flight."""

@@ -187,13 +187,7 @@ class HttpClient:
         url = f"{self.root}/{path}"
         try:
             async with self._open_session().request(
-                method,
-                url,
-                data=data,
-                headers=headers,
-                allow_redirects=False,
-                proxy=self._proxy.address,
-                proxy_auth=self._proxy.login,
+                method, url, data=data, headers=headers, allow_redirects=False, proxy=self._proxy.address
             ) as response:
                 body = unpack_body(await _read_bounded(response, max_bytes), response.headers, max_bytes)
                 return HttpResponse(response.status, response.headers, self._scrubber.scrub_bytes(body))
@@ -332,15 +326,10 @@ def _inflate(raw: bytes, max_bytes: int, *, is_raw: bool) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class Proxy:
-    """The proxy on the way to a server; no address is none."""
+    """The proxy on the way to a server, its login in its address; no address is none."""
 
-    address: str | None = None
-    login: aiohttp.BasicAuth | None = field(default=None, repr=False)
-
-    @property
-    def password(self) -> str:
-        """The password for the proxy; empty for none."""
-        return self.login.password if self.login else ""
+    address: str | None = field(default=None, repr=False)
+    password: str = field(default="", repr=False)
 
 
 def find_proxy(root: str) -> Proxy:
@@ -365,9 +354,7 @@ def find_proxy(root: str) -> Proxy:
             f"{parts.scheme}_proxy must be the address of an HTTP proxy, as in http://proxy:3128. "
             f"What the environment names is none. Mend it, or add {parts.hostname} to no_proxy."
         )
-    user, password = unquote(proxy.username or ""), unquote(proxy.password or "")
-    login = aiohttp.BasicAuth(user, password, "utf-8") if user or password else None
-    return Proxy(f"{proxy.scheme}://{proxy.netloc.rpartition('@')[2]}", login)
+    return Proxy(proxy.geturl(), unquote(proxy.password or ""))
 
 
 def is_loopback_host(host: str) -> bool:
