@@ -34,6 +34,7 @@ CALLS = {
     "duplicates_peers": ["--n 1000000 --peers 50000"],
     "evaluate_harness": ["--data DATA"],
     "evaluate_people": ["--data DATA"],
+    "forecast": ["--data DATA --out RESULTS/forecast.json"],
     "graph_walks": ["--data DATA"],
     "kill_resume": ["--kills 20"],
     "llm_crash": ["--kills 30 --out RESULTS/llm_crash.json"],
@@ -45,6 +46,7 @@ CALLS = {
         "--memory --out RESULTS/llm_memory.json",
     ],
     "loop_simulator": ["ablation", "ablation_many", "full", "unreachable", "concurrency"],
+    "reading_speed": ["--data DATA"],
     "report_map": ["RUN"],
     "checks_contamination": [
         "--data DATA --out RESULTS/checks_contamination.json",
@@ -72,6 +74,7 @@ QUICK = {
     "llm_faults": "--rows 300",
     "llm_reading": "--data DATA/json --seconds 2",
     "llm_throughput": "--rows 100 --concurrency 16 --repeats 1",
+    "forecast": "--data DATA --samples 20",
     "loop_simulator": "unreachable --seeds 1",
     "report_map": "RUN --points 1000",
     "checks_fuzz": "--seconds 2",

@@ -87,7 +87,9 @@ def doctor(config: Path, capsys: pytest.CaptureFixture[str]) -> tuple[int, dict[
 
 
 def write(path: Path, engine: str) -> Path:
-    path.write_text(f"source: {{kind: pydocs}}\nengine: {engine}\nbudget: {{samples: 1000}}\n")
+    (path.parent / "a.txt").write_text(TEXT)
+    source = f"{{kind: text, path: '{path.parent}/a.txt'}}"
+    path.write_text(f"source: {source}\nengine: {engine}\nbudget: {{samples: 1000}}\n")
     return path
 
 

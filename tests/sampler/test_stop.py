@@ -23,6 +23,7 @@ def deficit(filled, *, order=1000, kl=0.0, unreachable_mass=0.0, reachable=True)
         eligible=np.ones(1, bool),
         unreachable=np.zeros(1, bool),
         unreachable_mass=unreachable_mass,
+        supply=order,
     )
 
 

@@ -3,22 +3,37 @@
 import argparse
 import shutil
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from kdos.api import load_config
 from kdos.commands.arguments import input_path, output_path
 from kdos.config import Config
-from kdos.llm.doctor import CALLS_PER_SAMPLE, HealthCheck, diagnose_endpoint
+from kdos.llm import HttpEngine
+from kdos.llm.doctor import HealthCheck, diagnose_endpoint
+from kdos.pool import record_fields
 from kdos.run import inspect_run
+from kdos.run.forecast import (
+    Forecast,
+    SourceSize,
+    expected_samples,
+    forecast_run,
+    measure_source,
+    rehearse_run,
+    rehearsed_calls,
+)
 from kdos.terminal import print_json, print_status
+
+TYPICAL_CALLS_PER_SAMPLE = 3
+"""What the built-in engine is asked for a sample, where it is not worth a rehearsal."""
 
 LEDGER_BYTES_PER_CALL = 4096
 """What a call leaves in the ledger, as measured with two passages in its prompt."""
 RUN_BYTES_PER_SAMPLE = 20_000
 """What a sample leaves in the other files of a run, vectors of its knowledge points included."""
-UNCAPPED_SAMPLES = 5000
-"""Samples that are reckoned with where the configuration gives no cap: how many there will be, the content says."""
+TYPICAL_SAMPLES_PER_PASSAGE = 3
+"""What a passage gives where there is no cap: the demo's corpus, 7,234 samples from 2,536 passages."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -29,20 +44,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def main(args: argparse.Namespace) -> int:
-    """Look at everything; exit code 0 if all is well, 1 if not."""
+    """Look at everything; exit code 0 if all is well, 1 if not; a source that cannot be read is an error."""
     if args.config.is_dir():
         return show_inspection(args.config, as_json=args.json)
     config = load_config(args.config)
+    size = measure_source(config)
     checks: list[HealthCheck] = []
-    for check in run_checks(config, args.out or Path("runs") / args.config.stem):
+    forecasts: list[Forecast] = []
+    for check in run_checks(config, size, args.out or Path("runs") / args.config.stem, forecasts):
         checks.append(check)
         print_status(f"{'ok  ' if check.ok else 'FAIL'} {check.name}: {check.found}")
         if check.advice:
             print_status(f"     {check.advice}")
     well = all(check.ok for check in checks)
-    print_json(
-        {"ok": well, "checks": [{"name": c.name, "ok": c.ok, "found": c.found, "advice": c.advice} for c in checks]}
-    )
+    found = [{"name": c.name, "ok": c.ok, "found": c.found, "advice": c.advice} for c in checks]
+    print_json({"ok": well, "checks": found, "forecast": record_fields(forecasts[0]) if forecasts else None})
     return 0 if well else 1
 
 
@@ -60,20 +76,53 @@ def show_inspection(run: Path, *, as_json: bool) -> int:
     return 1 if findings else 0
 
 
-def run_checks(config: Config, out: Path) -> Iterator[HealthCheck]:
-    """The engine's checks, and the disk's."""
-    kind, samples = config.engine.kind, config.budget.samples or UNCAPPED_SAMPLES
-    if kind == "http":
-        yield from diagnose_endpoint(config.engine, samples=samples)
+def run_checks(config: Config, size: SourceSize, out: Path, forecasts: list[Forecast]) -> Iterator[HealthCheck]:
+    """The checks of source, engine, price and disk; what the run will spend joins `forecasts`."""
+    yield HealthCheck("source", True, f"{size.documents:,} documents, {size.passages:,} passages")
+    if config.engine.kind != "http":
+        yield HealthCheck("engine", True, f"{config.engine.kind}: built in, no key, no network, no cost")
+        samples = config.budget.samples or TYPICAL_SAMPLES_PER_PASSAGE * (size.passages or size.seeds_given)
+        yield check_disk(samples, samples * TYPICAL_CALLS_PER_SAMPLE, out)
+        return
+    with TemporaryDirectory(prefix="kdos-doctor-") as folder:
+        rehearsal = rehearse_run(config, size, Path(folder))
+    calls = rehearsed_calls(config, size, rehearsal)
+    checks = list(diagnose_endpoint(config.engine, calls=calls))
+    yield from checks
+    if all(check.ok for check in checks):
+        # Not in batch files, which take their time; what they cost is reckoned.
+        with HttpEngine(replace(config.engine, batch=False)) as engine:
+            forecast = forecast_run(config, size, rehearsal, engine)
+        forecasts.append(forecast)
+        yield describe_price(config, forecast)
+    yield check_disk(expected_samples(config, rehearsal), calls, out)
+
+
+def describe_price(config: Config, forecast: Forecast) -> HealthCheck:
+    """What the run will spend, in words; and which cap will end it before."""
+    tokens = forecast.prompt_tokens + forecast.completion_tokens
+    least = "" if forecast.counted_whole else "at least "
+    found = f"{least}about {forecast.calls:,} calls and {tokens:,} tokens for {forecast.samples:,} samples"
+    if config.engine.prices is None:
+        advice = "Set engine.prices to see money, and to cap it with budget.usd."
     else:
-        yield HealthCheck("engine", True, f"{kind}: built in, no key, no network, no cost")
-    yield check_disk(samples, out)
+        found, advice = f"{found}: about {forecast.cost_usd:,.2f} USD", ""
+    caps = config.budget
+    spent = {
+        "calls": (forecast.calls, caps.calls),
+        "tokens": (tokens, caps.tokens),
+        "usd": (forecast.cost_usd, caps.usd),
+    }
+    passed = [name for name, (amount, cap) in spent.items() if cap is not None and amount > cap]
+    if passed:
+        advice = f"budget.{passed[0]} will end it before: raise it, or lower budget.samples or source.limit. {advice}"
+    return HealthCheck("price", True, found, advice.strip())
 
 
-def check_disk(samples: int, out: Path) -> HealthCheck:
+def check_disk(samples: int, calls: int, out: Path) -> HealthCheck:
     """Is there room for the run."""
     there = next(folder for folder in (out, *out.resolve().parents) if folder.exists())
     free = shutil.disk_usage(there).free
-    needed = round(samples * (CALLS_PER_SAMPLE * LEDGER_BYTES_PER_CALL + RUN_BYTES_PER_SAMPLE))
+    needed = round(calls * LEDGER_BYTES_PER_CALL + samples * RUN_BYTES_PER_SAMPLE)
     found = f"about {needed / 1e9:,.2f} GB needed, {free / 1e9:,.1f} GB free at {there}"
     return HealthCheck("disk", needed < free, found, "" if needed < free else "Give another --out.")

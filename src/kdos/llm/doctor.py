@@ -1,4 +1,4 @@
-"""What a run will find at its endpoint: key, server, model, JSON, speed, price."""
+"""What a run will find at its endpoint: key, server, model, JSON, speed."""
 
 import difflib
 import math
@@ -9,9 +9,7 @@ from statistics import median
 
 from kdos.config import EngineConfig
 from kdos.errors import ConfigError, KdosError
-from kdos.llm.batch import BATCH_PRICE_FACTOR
 from kdos.llm.http import HttpEngine
-from kdos.llm.protocol import price_tokens
 from kdos.llm.reply_reader import read_model_names
 from kdos.llm.transport import ExchangeError, HttpClient, find_api_key
 from kdos.pool import Passage, Refusal
@@ -19,9 +17,6 @@ from kdos.tasks import Reply, Request, ask_seeds
 from kdos.tasks.reading import read_value
 
 MAX_PROBES = 16
-CALLS_PER_SAMPLE = 3.0
-"""A draft, its knowledge points and its judgement, some of them in vain: 2.5-3 in our runs.
-Reading the corpus comes on top: a call for each passage and each seed."""
 PROBE_PASSAGE = (
     "The harbour of Port Alder was opened on 3 May 1872 by the engineer Maria Lindqvist. Its quay "
     "is 640 metres long and took four years to build. In 1911 a lighthouse of 27 metres was put on "
@@ -40,8 +35,8 @@ class HealthCheck:
     advice: str = ""
 
 
-def diagnose_endpoint(config: EngineConfig, *, samples: int) -> Iterator[HealthCheck]:
-    """Every check in turn; ends early where the rest cannot be looked at.
+def diagnose_endpoint(config: EngineConfig, *, calls: int) -> Iterator[HealthCheck]:
+    """Every check in turn; ends early where the rest cannot be looked at. `calls` are those of the run.
 
     It asks up to `MAX_PROBES` + 1 small questions, which cost what they cost.
     """
@@ -68,9 +63,7 @@ def diagnose_endpoint(config: EngineConfig, *, samples: int) -> Iterator[HealthC
         count = min(config.concurrency, MAX_PROBES)
         replies = list(engine.complete(_build_probe(number) for number in range(1, count + 1)))
         seconds = time.monotonic() - began
-    yield _check_speed(replies, seconds=seconds, config=config, samples=samples)
-    if any(not reply.error for reply in replies):
-        yield _check_price([first, *replies], config=config, samples=samples)
+    yield _check_speed(replies, seconds=seconds, config=config, calls=calls)
 
 
 def _build_probe(number: int) -> Request:
@@ -126,17 +119,17 @@ def _check_structured_output(engine: HttpEngine, reply: Reply) -> HealthCheck:
     return HealthCheck("structured output", True, f"by the prompt alone ({form}){thought}", advice)
 
 
-def _check_speed(replies: list[Reply], *, seconds: float, config: EngineConfig, samples: int) -> HealthCheck:
+def _check_speed(replies: list[Reply], *, seconds: float, config: EngineConfig, calls: int) -> HealthCheck:
     """How fast it answers, and how long a run takes at that speed and our concurrency."""
     good = [reply for reply in replies if not reply.error]
     if not good:
         return HealthCheck("speed", False, replies[0].error, "Lower engine.concurrency.")
     latency = median(reply.latency for reply in good)
     tokens = sum(reply.usage.completion_tokens for reply in good) / seconds
-    hours = samples * CALLS_PER_SAMPLE * latency / config.concurrency / 3600
+    hours = calls * latency / config.concurrency / 3600
     found = (
         f"{latency:.2f} s a call at {len(replies)} in flight, {tokens:,.0f} tokens/s; "
-        f"{samples:,} samples take about {_format_hours(hours)} "
+        f"the run takes about {_format_hours(hours)} "
         f"at concurrency {config.concurrency}"
     )
     slow = [reply for reply in replies if reply.error or reply.attempts > 1]
@@ -148,18 +141,3 @@ def _format_hours(hours: float) -> str:
     if hours >= 1:
         return f"{hours:,.1f} hours"
     return f"{max(1, math.ceil(60 * hours))} minutes"
-
-
-def _check_price(replies: list[Reply], *, config: EngineConfig, samples: int) -> HealthCheck:
-    """What a run costs, if its calls are like these."""
-    good = [reply.usage for reply in replies if not reply.error]
-    calls = samples * CALLS_PER_SAMPLE / len(good)
-    prompt = round(calls * sum(usage.prompt_tokens for usage in good))
-    completion = round(calls * sum(usage.completion_tokens for usage in good))
-    found = f"about {prompt + completion:,.0f} tokens for {samples:,} samples"
-    if config.prices is None:
-        advice = "Set engine.prices to see money, and to cap it with budget.usd."
-        return HealthCheck("price", True, found, advice)
-    cost = price_tokens(config.prices, prompt, completion).cost_usd
-    cost *= BATCH_PRICE_FACTOR if config.batch else 1
-    return HealthCheck("price", True, f"{found}: about {cost:,.2f} USD")

@@ -59,7 +59,8 @@ class Deficit:
     can be reached, and `unreachable` those asked for in vain. Of
     shape (n_cells,): `filled_cells` is what is held of each quota and `room` what is left of it; `held_cells` counts
     beyond the quota too, each point as often as it may usefully appear. `filled` exposures of
-    the `order` are held; `unreachable_mass` is the share in [0, 1] of the whole order that was given up.
+    the `order` are held; `unreachable_mass` is the share in [0, 1] of the whole order that was given up, and `supply`
+    the exposures that the source could give without a cap.
     """
 
     gap: Gap
@@ -73,6 +74,7 @@ class Deficit:
     eligible: BoolArray
     unreachable: BoolArray
     unreachable_mass: float
+    supply: int
 
     @property
     def order(self) -> int:
@@ -120,6 +122,7 @@ def measure_deficit(pool: Pool, order: Order, unreachable: BoolArray, links: See
         eligible=eligible,
         unreachable=order.chosen & ~eligible,
         unreachable_mass=_unreachable_mass(pool, order, eligible, links),
+        supply=int(eligible.sum()) * order.exposures,
     )
 
 
@@ -281,7 +284,7 @@ def least_gain(mean_gain: float, pool: Pool, deficit: Deficit, order: Order) -> 
 
 def samples_are_scarce(pool: Pool, deficit: Deficit, order: Order) -> bool:
     """Whether the source holds more than the samples that may still be made will hold, at the rate so far."""
-    left = int(order.chosen.sum() - deficit.unreachable.sum()) * order.exposures - deficit.filled
+    left = deficit.supply - deficit.filled
     return order.samples is not None and left > (order.samples - pool.samples) * _exposures_each(pool, deficit)
 
 

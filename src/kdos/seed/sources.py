@@ -94,6 +94,8 @@ def choose_fields(settings: SourceConfig, names: Sequence[str], parts: Iterable[
 
 def _choose_document_fields(settings: SourceConfig, names: Sequence[str]) -> dict[str, str]:
     fields = choose_fields(settings, names, ("text", "id", "title", "domain"))
+    if not names:
+        raise InputError.at(settings.path, "must hold at least one row. Got none")
     if "text" not in fields:
         message = f"no field looks like the text. There are: {', '.join(names)}. Set source.text"
         raise InputError.at(settings.path, message)

@@ -38,7 +38,7 @@ PROSE_BRACKET = re.compile(r"\[[^\[\]{}\"]*\]")
 IGNORED_SPACE = re.compile(r"[\s\ufeff\u200b-\u200d\u2060]*+")
 COMMENT_END = re.compile(r"\*/")
 LINE_END = re.compile(r"\n")
-SEPARATOR = re.compile(r",|\.\.\.|…")
+SEPARATORS = re.compile(r"(?:[\s\ufeff\u200b-\u200d\u2060,…]|\.\.\.)*+")
 QUOTED_STRING = r"(?:\"(?:[^\"\\]|\\.)*+\"|'(?:[^'\\]|\\.)*+'|“[^”]*+”|‘[^’]*+’)"
 # What follows a token decides what it was; the next five say what may follow.
 # After a closing brace, `, "key":` shows that the object goes on.
@@ -116,6 +116,7 @@ class _RepairParser:
         self.at = 0
         self.open: list[tuple[str, int]] = []
         self.ignored_ends: dict[int, int] = {}
+        self.looked_after, self.seen = -1, ""  # the last quote that was looked at, and what follows it
         self.last_sign = len(text.rstrip())
 
     @property
@@ -242,8 +243,10 @@ class _RepairParser:
 
     def skip_separators(self) -> None:
         """Pass over what stands between two items: space, comments, commas, an ellipsis."""
-        while separator := SEPARATOR.match(self.text, self.skip_ignored()):
-            self.at = separator.end()
+        before = -1
+        while before != self.at:
+            before = self.at = match_end(SEPARATORS, self.text, self.at)
+            self.skip_ignored()
 
     # -- strings
 
@@ -298,8 +301,10 @@ class _RepairParser:
 
     def text_after(self, at: int) -> str:
         """The rest of the text after the quote at `at`, from its first sign on."""
-        place = self.ignored_end(at + 1)
-        return self.text[place : place + LOOK_AHEAD_CHARS]
+        if self.looked_after != at:
+            place = self.ignored_end(at + 1)
+            self.looked_after, self.seen = at, self.text[place : place + LOOK_AHEAD_CHARS]
+        return self.seen
 
     def is_string_end(self, at: int, *, key: bool) -> bool:
         """Whether what follows the quote at `at` is what follows a string here."""
@@ -432,6 +437,10 @@ class _RepairParser:
 
     def ignored_end(self, place: int) -> int:
         """Where the space and comments that begin at `place` end; `place` itself where there are none."""
+        # Nearly always there is no comment.
+        after_space = match_end(IGNORED_SPACE, self.text, place)
+        if self.text[after_space : after_space + 1] not in {"/", "#"}:
+            return after_space
         begun: list[int] = []
         while (end := self.ignored_ends.get(place)) is None:
             begun.append(place)
