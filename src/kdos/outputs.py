@@ -52,8 +52,8 @@ def _kind(name: str, *made: str) -> FolderKind:
 
 RUN = _kind(
     "a run",
-    *(RUN_CONFIG, "checksums.jsonl", *LEDGER_NAMES, "seed", "extract", "embed", "space", "target.parquet"),
-    *("synthesize", "dataset"),
+    *(RUN_CONFIG, "checksums.jsonl", *LEDGER_NAMES, "seed", "extract", "embed", "space"),
+    *("target.parquet", "target_points.parquet", "synthesize", "dataset"),
     *("decontamination.json", "summary.json", "report", "blind"),
 )
 EVALUATION = _kind("an evaluation", "scores.jsonl", "summary.json", "cells.parquet", *LEDGER_NAMES)

@@ -89,7 +89,8 @@ def test_a_configuration_may_lie_in_the_folder_it_is_run_in_and_stays() -> None:
 
 CORPUS = "".join(
     f'{{"id": "{n}", "text": "In {1800 + n} the copper works of Bonn employed {90 + n} people. '
-    f'It was led by Anna Lee{n}."}}\n'
+    f"The copper works of Bonn were built by Anna Lee{n}. The copper works of Bonn cost {400 + n} crowns. "
+    f'The copper works of Bonn were sold in {1850 + n}."}}\n'
     for n in range(16)
 )
 GOOD = "embed: lexical\nbudget: {{samples: 3}}\nspace: {{cells: 4, dim: 4, k: 3}}\nsource: {{kind: text, path: {}}}\n"

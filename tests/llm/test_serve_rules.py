@@ -65,7 +65,7 @@ def test_replies_over_http_are_those_of_the_engine_in_process() -> None:
     ("flags", "complaint"),
     [
         (["--fail", "429"], "STATUS:SHARE"),
-        (["--hang", "2"], "share in [0, 1]"),
+        (["--hang", "2"], "--hang must be at most 1"),
         (["--hang", "0.6", "--reset", "0.6"], "at most 1"),
     ],
 )

@@ -103,7 +103,16 @@ def test_a_plan_and_the_run_that_it_writes(tmp_path: Path, capsys: pytest.Captur
     articles = tmp_path / "articles.jsonl"
     articles.write_text(
         "\n".join(
-            json.dumps({"id": str(n), "text": f"Town {n} was founded by Ada Moor in {1700 + n}."}) for n in range(40)
+            json.dumps(
+                {
+                    "id": str(n),
+                    "title": f"Moor Town {n}",
+                    "text": f"Moor Town {n} was founded by Ada Moor in {1700 + n}. "
+                    f"The bridge of Moor Town {n} was opened in {1800 + n}. "
+                    f"Some {200 + n} people built the harbour of Moor Town {n}.",
+                }
+            )
+            for n in range(40)
         )
     )
     config, planned = tmp_path / "run.yaml", tmp_path / "planned.yaml"

@@ -207,7 +207,8 @@ def rehearse_run(config: Config, size: SourceSize, folder: Path) -> Rehearsal:
     share, rehearsed = _rehearsal_config(config, size, folder)
     engine = _RecordingEngine(config.random_seed)
     run, samples, content = RunFolder(folder / "rehearsal"), 0, math.inf
-    with run.claim(), Ledger(run.ledger) as ledger, open_embedder(rehearsed, ledger) as embedder:
+    run.path.mkdir(parents=True)
+    with Ledger(run.ledger) as ledger, open_embedder(rehearsed, ledger) as embedder:
 
         def ask(requests: Iterable[Request]) -> Iterator[Reply]:
             return ledger.ask(engine, requests)
