@@ -1,11 +1,12 @@
 # `make demo` and `make test` need only Python >= 3.11, make and the package index.
 PYTHON ?= python3
+SECONDS ?= 120
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: env demo test browser check docs bench clean
+.PHONY: env demo test soak browser check docs bench clean
 
 env: $(READY)
 
@@ -25,6 +26,10 @@ demo: env
 
 test: check
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
+
+# Attacks from outside, drawn at random; a violation is printed with the seed that repeats it.
+soak: env
+	$(BIN)/python tests/hostile/soak.py --seconds $(SECONDS)
 
 # The report's tests open it in a browser where there is one; this needs Debian and its root.
 browser:
