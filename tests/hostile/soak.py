@@ -17,6 +17,7 @@ import base64
 import gzip
 import hashlib
 import json
+import logging
 import os
 import random
 import shutil
@@ -47,6 +48,7 @@ from kdos.rules import RulesEngine
 
 LIMIT_SECONDS = 300.0  # of one command: it takes seconds, and a busy machine some times as long
 KEPT_AFTER_SECONDS = 1.0  # a reply that was delivered so long before a kill must have been kept
+PROGRESS_EPISODES = 10  # between two looks at the figures
 GOOD_EXITS = frozenset({0, 1, 2, 130})
 KEY_VARIABLE = "KDOS_SOAK_KEY"
 SAID_PLAINLY = frozenset({b"traceback (most", b"fatal python error"})
@@ -568,10 +570,16 @@ def attack_folders(episode: Episode) -> None:
     episode.soak.counts["hostile_files"] += len(names)
     chosen = [rng.choice(commands) for _ in range(10)]
     episode.run(*chosen, commands[1])
-    # A table that a command was told by its name to write is that command's.
-    named = {command[-1] for command in chosen if command[0] in {"select", "density"}}
-    tables = {name for name in before if str(episode.mine / name) in named and name.endswith(TABLE_SUFFIXES)}
-    after = {name: before[name] if name in tables else what for name, what in snapshot_tree(episode.mine).items()}
+    # A table that a command was told by its name to write is that command's; a link is written through.
+    named = [command[-1] for command in chosen if command[0] in {"select", "density"}]
+    tables = {os.path.realpath(path) for path in named if path.endswith(TABLE_SUFFIXES)}
+    after = snapshot_tree(episode.mine)
+    real_home = os.path.realpath(episode.mine)
+    for table in tables:
+        name = os.path.relpath(table, real_home)
+        after.pop(name, None)
+        if name in before:
+            after[name] = before[name]
     lines = compare_trees(before, after, allowed_new=list(new_outputs(before, episode.mine)))
     if lines:
         episode.violate(f"the user's files: {lines[:5]}")
@@ -639,7 +647,7 @@ def kill_runs(soak: Soak, kills: int, random_seed: int) -> None:
         most = min(8, kills - soak.counts["kills"])
         attack_well_server(episode, kills=most, batch=batch, embed=embed, share=rng.choice((0.0, 0.1)))
         soak.counts["episodes"] += 1
-        print(json.dumps({"runs": number + 1, "kills": soak.counts["kills"]}), file=sys.stderr, flush=True)
+        print(json.dumps(soak.summarise()), file=sys.stderr, flush=True)
         number += 1
 
 
@@ -652,6 +660,7 @@ def main() -> None:
     parser.add_argument("--kind", choices=list(EPISODES), default="", help="only episodes of this kind")
     parser.add_argument("--kills", type=int, help="only runs that are killed, so often in all")
     args = parser.parse_args()
+    logging.getLogger("aiohttp").setLevel(logging.CRITICAL)  # the servers' own: their clients hang up and are killed
     soak, began, number = Soak(Path(tempfile.mkdtemp(prefix="kdos-soak-"))), time.monotonic(), 0
     if args.kills:
         kill_runs(soak, args.kills, args.random_seed)
@@ -660,6 +669,8 @@ def main() -> None:
     ):
         soak.run_episode(args.random_seed + number, args.kind)
         number += 1
+        if number % PROGRESS_EPISODES == 0:
+            print(json.dumps(soak.summarise()), file=sys.stderr, flush=True)
     if soak.violations:
         print(f"what the violations left is in {soak.folder}", file=sys.stderr)
     else:
