@@ -45,7 +45,7 @@ CALLS = {
         "--rows 10000 --repeats 1 --out RESULTS/llm_throughput_10000.json",
         "--memory --out RESULTS/llm_memory.json",
     ],
-    "loop_simulator": ["ablation", "ablation_many", "full", "unreachable", "concurrency"],
+    "loop_simulator": ["points", "large"],
     "reading_speed": ["--data DATA"],
     "report_map": ["RUN"],
     "checks_contamination": [
@@ -75,7 +75,7 @@ QUICK = {
     "llm_reading": "--data DATA/json --seconds 2",
     "llm_throughput": "--rows 100 --concurrency 16 --repeats 1",
     "forecast": "--data DATA --samples 20",
-    "loop_simulator": "unreachable --seeds 1",
+    "loop_simulator": "points --points 2000 --seeds 1",
     "report_map": "RUN --points 1000",
     "checks_fuzz": "--seconds 2",
     "checks_merging": "--data DATA --embed lexical",
