@@ -121,6 +121,22 @@ class PickBatch:
         self._round = round_number
         self._rng = rng
 
+    @classmethod
+    def of_deficit(
+        cls,
+        deficit: Deficit,
+        yields: PointYields,
+        links: SeedLinks,
+        *,
+        drafts: int,
+        points: int,
+        round_number: int,
+        rng: np.random.Generator,
+    ) -> "PickBatch":
+        """An empty batch that asks for what the deficit lacks."""
+        missing, room, started = deficit.missing, deficit.room, yields.started
+        return cls(links, missing, room, started, drafts=drafts, points=points, round_number=round_number, rng=rng)
+
     def is_wanted(self, points: Int64Array) -> BoolArray:
         """Which of these points may appear once more, in a cell that has room, given what was asked for already."""
         return (self._missing[points] > 0) & (self._room[self._links.cells[points]] > 0)
@@ -244,15 +260,8 @@ def steer_picks(
     one pick, each to rest on `points` knowledge points. `random_seed` and `round_number`, from 1, key every choice.
     """
     rng = keyed_generator(random_seed, "steer", round_number)
-    batch = PickBatch(
-        links,
-        deficit.missing,
-        deficit.room,
-        yields.started,
-        drafts=drafts,
-        points=points,
-        round_number=round_number,
-        rng=rng,
+    batch = PickBatch.of_deficit(
+        deficit, yields, links, drafts=drafts, points=points, round_number=round_number, rng=rng
     )
     # Points in the order of their cells, so that systematic sampling spreads the starts over the cells as evenly as
     # over the points.

@@ -76,15 +76,8 @@ def walk_picks(
         starts=None if steered is None else np.array([pick.use[0][0] for pick in steered], np.int32),
     )
     rng = keyed_generator(random_seed, "walk", round_number)
-    batch = PickBatch(
-        links,
-        deficit.missing,
-        deficit.room,
-        yields.started,
-        drafts=drafts,
-        points=points,
-        round_number=round_number,
-        rng=rng,
+    batch = PickBatch.of_deficit(
+        deficit, yields, links, drafts=drafts, points=points, round_number=round_number, rng=rng
     )
     for path in linked_seeds(paths, seed_graph.incidence):
         batch.add_pick(int(path.kps[0]), path=path.kps, seeds=tuple(dict.fromkeys(path.samples)))
