@@ -26,7 +26,7 @@ from kdos.arrays import BoolArray, Float64Array, Int64Array
 from kdos.chance import keyed_generator
 from kdos.config import BudgetConfig, Config, SourceConfig
 from kdos.pool import Draft, ErrorClass, Refusal
-from kdos.sampler import Deficit, Order, Pick, PointYields, SeedLinks, link_seeds, scatter_picks
+from kdos.sampler import MOST_POINTS_USED, Deficit, Order, Pick, PointYields, SeedLinks, link_seeds, scatter_picks
 from kdos.synthesize import LoopState, SynthesisContext, loop_steps, run_rounds
 from kdos.synthesize.loop import Candidate
 from kdos.targets import plan_cell_quotas
@@ -193,8 +193,8 @@ class NoQuestions:
         return None
 
 
-def play_version_2(world: World, wanted: int) -> Outcome:
-    """The product's loop, until it stops by itself."""
+def play_version_2(world: World, wanted: int, *, longest: int = MOST_POINTS_USED) -> Outcome:
+    """The product's loop, until it stops by itself; a draft takes the first `longest` points that it is asked to use."""
     links, config = world.links, Config(SourceConfig("pydocs"), budget=BudgetConfig(samples=wanted))
     supply = np.bincount(links.cells, minlength=world.n_cells)
     quotas = plan_cell_quotas(np.log(supply / supply.sum()), supply, exposures=1, order=world.n_points)
@@ -212,7 +212,7 @@ def play_version_2(world: World, wanted: int) -> Outcome:
         rng = keyed_generator(world.random_seed, "drafter", state.rounds)
         found: list[Candidate] = []
         for pick in picks:
-            for number, use in enumerate(pick.use):
+            for number, use in enumerate(group[:longest] for group in pick.use):
                 points, sound = world.write_draft(use, rng)
                 fine = sound and bool(points)
                 name = f"{pick.id}/{number}"
@@ -255,6 +255,7 @@ def play_arms(n_points: int, random_seed: int) -> dict[str, dict[str, float]]:
         "smallest cluster first": play_cells(world, wanted, version_1=False),
         "version 1": play_cells(world, wanted, version_1=True),
         "version 2": steered,
+        "version 2, four points a draft": play_version_2(world, wanted, longest=IN_SEED),
         "oracle": play_oracle(world, wanted),
     }
     return {arm: describe_outcome(world, outcome) for arm, outcome in outcomes.items()}

@@ -7,7 +7,6 @@ from kdos.sampler.feedback import (
     Order,
     RunningCounts,
     decide_draft,
-    least_gain,
     measure_deficit,
     round_size,
     samples_are_scarce,
@@ -29,6 +28,6 @@ from kdos.sampler.walk import SeedGraph, build_seed_graph, walk_picks
 __all__ = [
     "MOST_POINTS_USED", "POINTS_ASKED", "POINTS_PER_SAMPLE", "Deficit", "FinishedRound", "Order", "Pick",
     "PointYields", "RunningCounts", "SeedGraph", "SeedLinks", "build_seed_graph", "decide_draft", "discipline_target",
-    "least_gain", "link_seeds", "measure_deficit", "round_size", "samples_are_scarce", "samples_needed",
+    "link_seeds", "measure_deficit", "round_size", "samples_are_scarce", "samples_needed",
     "scatter_picks", "steer_picks", "stop_reason", "unreachable_points", "walk_picks",
 ]  # fmt: skip

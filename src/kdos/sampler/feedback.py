@@ -28,9 +28,6 @@ FEWEST_PICKS = 16
 """Picks below which a round is not worth its three waits for the model."""
 LEAST_WANTED = 0.5
 """Share of the knowledge points of a draft that must have a deficit."""
-BELOW_MEAN_GAIN = 0.15
-"""How far below the mean a draft's gain may be where samples are scarce, as a share of what a point never held gains.
-Where drafts drift, this buys a twentieth more knowledge points for an eighth more calls (docs/simulator.md)."""
 SHARE_IN_FLIGHT = 0.5
 """Share of the picks still needed that a round may ask for."""
 
@@ -233,18 +230,16 @@ def decide_draft(
     quotas: Int64Array,
     rule: str,
     slack: float,
-    least_gain: float = 0.0,
 ) -> AcceptDecision:
     """Whether a draft that holds `points` stays.
 
     `pace` (default): its gain, the mean over its points of log(m_k + 1/2) - log(n_k + 1/2), is above zero; at least
-    half of the points have a deficit and the gain is `least_gain`, or all that its pick could offer is there; no cell
-    goes beyond (1 + slack) times its quota; and the point that the answer rests on (`answering`) was not asked for as
-    often already as it may appear. `strict`: every point has a deficit. `all`: always.
+    half of the points have a deficit, or all that its pick could offer is there; no cell goes beyond (1 + slack) times
+    its quota; and the point that the answer rests on (`answering`) was not asked for as often already as it may
+    appear. `strict`: every point has a deficit. `all`: always.
 
     `offered` are the points that the pick asked to use, `counts` what the pool holds by now, `quotas`, shape
-    (n_cells,), what cells may hold; `slack` is a share and `least_gain` in nats. A point with no room left in its cell
-    has no deficit.
+    (n_cells,), what cells may hold; `slack` is a share. A point with no room left in its cell has no deficit.
     """
     rows = list(points)
     missing = np.array([counts.missing(point) for point in rows], bool)
@@ -262,24 +257,12 @@ def decide_draft(
         return AcceptDecision(gain, "asked_before")
     if np.any(filling & ~room):
         return AcceptDecision(gain, "crowded")
-    enough = wanted.all() if rule == "strict" else wanted.mean() >= LEAST_WANTED and gain >= least_gain
+    enough = wanted.all() if rule == "strict" else wanted.mean() >= LEAST_WANTED
     # A pick that had little to offer is no fault of its draft.
     enough |= rule != "strict" and wanted.sum() >= max(_still_offered(offered, counts), 1)
     if gain <= 0 or not enough:
         return AcceptDecision(gain, "no_deficit")
     return AcceptDecision(gain, "")
-
-
-def least_gain(mean_gain: float, pool: Pool, deficit: Deficit, order: Order) -> float:
-    """The gain (nats) below which a draft is not worth its place, given the mean gain of drafts of late.
-
-    Where the source holds more than the wanted samples can, a place is what is scarce: a draft that is clearly worse
-    than others leaves it to the next. Otherwise every draft that brings something new is welcome.
-    """
-    if not samples_are_scarce(pool, deficit, order):
-        return 0.0
-    most = math.log(order.exposures + 0.5) - math.log(0.5)
-    return mean_gain - BELOW_MEAN_GAIN * most
 
 
 def samples_are_scarce(pool: Pool, deficit: Deficit, order: Order) -> bool:

@@ -4,7 +4,6 @@ The KDoS paper has a three-stage feedback that iterates until the pool meets the
 public, and these are our design. The loop touches nothing but its steps, so that an ablation replaces one of them.
 """
 
-import math
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -46,15 +45,13 @@ class RoundOutcome:
     """What of a round counts for the next ones.
 
     `asked` holds the groups of knowledge points that each pick was to use, `samples` the knowledge points of each
-    accepted sample, `answering` the one that its answer rests on and `sources` the place of its pick in `asked`;
-    `gains` are those of all drafts that were decided by them.
+    accepted sample, `answering` the one that its answer rests on and `sources` the place of its pick in `asked`.
     """
 
     asked: Sequence[tuple[tuple[int, ...], ...]]
     samples: Sequence[tuple[int, ...]]
     answering: Sequence[int | None]
     sources: Sequence[int]
-    gains: Sequence[float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +85,6 @@ class Round:
             samples=[candidate.points for candidate in self.accepted],
             answering=[candidate.answering for candidate in self.accepted],
             sources=[places[candidate.pick.id] for candidate in self.accepted],
-            gains=[verdict.deficit for verdict in self.verdicts if not math.isnan(verdict.deficit)],
         )
 
     @property
@@ -103,14 +99,10 @@ class Round:
 
 @dataclass(frozen=True, slots=True)
 class LoopState:
-    """All that a round hands to the next: the pool, what picks brought, and each round before.
-
-    `mean_gain` (nats) is that of the last round's drafts.
-    """
+    """All that a round hands to the next: the pool, what picks brought, and each round before."""
 
     pool: Pool
     yields: PointYields
-    mean_gain: float = 0.0
     rounds: int = 0
     history: tuple[FinishedRound, ...] = ()
 
@@ -126,8 +118,7 @@ class LoopState:
         pool = self.pool.extend(outcome.samples, cells, answering=outcome.answering)
         yields = self.yields.extend(outcome.asked, outcome.samples, outcome.sources)
         past = FinishedRound(yields.picks, filled)
-        mean = sum(outcome.gains) / len(outcome.gains) if outcome.gains else self.mean_gain
-        return LoopState(pool, yields, mean, rounds=self.rounds + 1, history=(*self.history, past))
+        return LoopState(pool, yields, rounds=self.rounds + 1, history=(*self.history, past))
 
 
 @dataclass(frozen=True, slots=True)

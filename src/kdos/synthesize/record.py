@@ -1,6 +1,5 @@
 """A round as tables, and what the next rounds need of it back from them."""
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -156,5 +155,4 @@ def read_round_outcome(tables: Mapping[str, pa.Table], inventory: Inventory) -> 
         samples=[inventory.rows(texts) for texts in column_values(samples, "knowledge_points")],
         answering=[rows[0] if rows else None for rows in answering],
         sources=[places[name.partition("/")[0]] for name in column_values(samples, "id")],
-        gains=[gain for gain in column_values(tables["verdicts"], "deficit") if not math.isnan(gain)],
     )

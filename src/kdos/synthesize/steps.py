@@ -13,7 +13,6 @@ from kdos.sampler import (
     Pick,
     RunningCounts,
     decide_draft,
-    least_gain,
     measure_deficit,
     round_size,
     samples_are_scarce,
@@ -84,7 +83,7 @@ def _draft_and_locate(
     inventory = context.inventory
     counts = RunningCounts(state.pool, deficit, inventory.cells)
     candidates, failed = draft_candidates(
-        picks, context, refuse_unwanted=lambda candidate: _refuse_claimed(candidate, counts, state, deficit, context)
+        picks, context, refuse_unwanted=lambda candidate: _refuse_claimed(candidate, counts, deficit, context)
     )
     held = {c.draft.id: c.extraction.knowledge_points for c in candidates if c.extraction and not c.refusal}
     # All new points of a round in one call, for an embedder takes many texts at once. They join the inventory though
@@ -99,7 +98,7 @@ def _locate_points(candidate: Candidate, texts: Sequence[str], inventory: Invent
 
 
 def _refuse_claimed(
-    candidate: Candidate, counts: RunningCounts, state: LoopState, deficit: Deficit, context: SynthesisContext
+    candidate: Candidate, counts: RunningCounts, deficit: Deficit, context: SynthesisContext
 ) -> Candidate:
     """The candidate, refused if it would not stay by what it claims to hold; not if one of its points is new."""
     # Asked before a judge is paid. The pool only grows during a round, so what it has no need of at the round's start
@@ -108,7 +107,7 @@ def _refuse_claimed(
     if not inventory.knows_all(draft.knowledge_points):
         return candidate
     claimed = replace(candidate, points=inventory.rows(draft.knowledge_points))
-    refusal, gain = _decide_place(claimed, counts, state, deficit, context)
+    refusal, gain = _decide_place(claimed, counts, deficit, context)
     return candidate if refusal is None else replace(candidate, refusal=refusal, gain=gain)
 
 
@@ -131,7 +130,7 @@ def _accept_candidates(
             refusal = Refusal("pool_full", ErrorClass.DISTRIBUTION)
         # The deficit comes last: it is no fault of the draft, and its reason must not hide one.
         if refusal is None:
-            refusal, gain = _decide_place(candidate, counts, state, deficit, context)
+            refusal, gain = _decide_place(candidate, counts, deficit, context)
         if refusal is None:
             samples += 1
             context.known.add_question(draft.question, [draft.answer], name=draft.id)
@@ -143,7 +142,7 @@ def _accept_candidates(
 
 
 def _decide_place(
-    candidate: Candidate, counts: RunningCounts, state: LoopState, deficit: Deficit, context: SynthesisContext
+    candidate: Candidate, counts: RunningCounts, deficit: Deficit, context: SynthesisContext
 ) -> tuple[Refusal | None, float]:
     """Why the pool has no place for a candidate, or None; and its gain, nats."""
     found = decide_draft(
@@ -154,7 +153,6 @@ def _decide_place(
         quotas=deficit.cells.quotas,
         rule=context.settings.accept,
         slack=context.settings.slack * max(0.0, 1 - deficit.filled / max(deficit.order, 1)),
-        least_gain=least_gain(state.mean_gain, state.pool, deficit, context.order),
     )
     refusal = None if found.accepted else Refusal(found.reason, ErrorClass.DISTRIBUTION)
     return refusal, found.gain
