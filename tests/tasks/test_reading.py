@@ -121,9 +121,9 @@ def test_a_trailing_comma_changes_nothing(value: dict[str, Any]) -> None:
 @example("{" * 5000)
 @example("[1" + "0" * 6000)
 def test_it_never_raises_and_never_hangs(text: str) -> None:
-    started = time.perf_counter()
+    started = time.process_time()
     read_value(text, {})
-    assert time.perf_counter() - started < 2
+    assert time.process_time() - started < 20
 
 
 @pytest.mark.parametrize(
