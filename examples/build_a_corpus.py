@@ -18,7 +18,7 @@ made = kdos.run(
     {
         "source": {"kind": "text", "path": str(source), **fields},
         "engine": {"kind": "rules"},
-        "target": "sqrt",
+        "target": "natural",
         "budget": {"samples": samples},
         "random_seed": 7,
     },

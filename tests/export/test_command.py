@@ -16,7 +16,7 @@ SUMMARY = {
     "drafts": 80,
     "llm_calls": 45,
     "kl": 0.002,
-    "stop_reason": "noise floor",
+    "stop_reason": "covered",
     "cost_usd": 0.0,
     "space": "0123abcd",
     "target": "uniform",
@@ -58,7 +58,7 @@ def test_datasets_with_documents_held_out(run: Path, tmp_path: Path, capsys: pyt
     card = (out / "README.md").read_text()
     assert "license:\n- cc-by-sa-4.0" in card
     assert "| distribution | 18 |\n| answer | 2 |" in card
-    assert "| stopped by | noise floor |" in card
+    assert "| stopped by | covered |" in card
     assert "| exam | 20 | 3 |" in card
     assert "| prompt tokens | 100 |\n| completion tokens | 50 |\n| cost (USD) | 0 |" in card
 

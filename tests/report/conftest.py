@@ -336,7 +336,7 @@ def summarise(rounds: Sequence[dict[str, Any]], space: Space) -> dict[str, Any]:
         "llm_calls": 2 * drafts,
         **{key: last[key] for key in ("kl", "tv", "log10_density")},
         "unreachable_mass": 0.01,
-        "stop_reason": "noise_floor",
+        "stop_reason": "covered",
         "cost_usd": 0.0,
         "seconds": 12.5,
         "space": space.fingerprint,

@@ -1,7 +1,9 @@
 """``kdos demo``: the whole of kdos on the documentation of the Python that runs it."""
 
 import argparse
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from kdos.commands.arguments import output_path, whole_number
 from kdos.config import read_config
@@ -19,16 +21,26 @@ def main(args: argparse.Namespace) -> None:
     """Run the demo; the last line on stdout is the steered run's summary, with blind's inside."""
     config = read_config(DEMO.to_dict() | {"workers": args.workers})
     steered, blind = demo(args.out, config=config)
-    measures = (
-        ("KL, nats", "kl"),
-        ("noise floor", "kl_floor"),
-        ("total variation", "tv"),
-        ("share out of reach", "unreachable_mass"),
-    )
-    rows = [(name, f"{steered[key]:.4f}", f"{blind[key]:.4f}") for name, key in measures]
-    rows += [(key, str(steered[key]), str(blind[key])) for key in ("samples", "drafts")]
-    print_table("distance from the target (uniform)", ("", "steered", "blind"), rows)
+    title = f"the same number of samples, target {config.target}"
+    print_table(title, ("", "steered", "blind"), compare_runs(steered, blind))
     print_status(f"stopped by {steered['stop_reason']}")
     print_status(f"dataset: {args.out / 'dataset'}")
     print_status(f"report:  {args.out / 'report' / 'index.html'}")
     print_json(steered | {"blind": blind})
+
+
+def compare_runs(steered: Mapping[str, Any], blind: Mapping[str, Any]) -> list[tuple[str, ...]]:
+    """What the two runs hold and what that cost, a row for each figure."""
+    both = (steered, blind)
+    rows = {
+        "samples": [f"{each['samples']:,}" for each in both],
+        "drafts": [f"{each['drafts']:,}" for each in both],
+        "knowledge points held, distinct": [f"{each['distinct']:,}" for each in both],
+        "coverage of the source": [f"{each['coverage']:.3f}" for each in both],
+        "their occurrences": [f"{each['knowledge_points']:,}" for each in both],
+        "share out of reach": [f"{each['unreachable_mass']:.4f}" for each in both],
+        "KL to the target, nats": [f"{each['kl']:.4f}" for each in both],
+        "noise floor": [f"{each['kl_floor']:.4f}" for each in both],
+        "total variation": [f"{each['tv']:.4f}" for each in both],
+    }
+    return [(name, *shown) for name, shown in rows.items()]

@@ -40,11 +40,10 @@ CLASS_MEANINGS = {
 }
 
 STOP_REASON_TEXTS = {
-    "noise_floor": "the pool is as near to the target as independent draws from it would be",
-    "total_variation": "the pool is within a total variation of 0.02 of the target",
-    "no_gain": "five rounds brought no further gain",
-    "unreachable": "no cell that lacks something can be reached any more",
-    "budget": "the budget was spent",
+    "covered": "98 % of what can be reached is held, as near to the target as independent draws from it would be",
+    "budget": "the samples that were asked for are there, or the budget was spent",
+    "no_gain": "the last picks brought next to nothing",
+    "unreachable": "what is missing was asked for in vain",
 }
 
 CELLS_SHOWN = 6
@@ -114,7 +113,8 @@ def _build_headline_tiles(run: SavedRun, last: Mapping[str, Any]) -> list[Headli
         found.append((kl, "KL of the blind run", "same size, not steered"))
     if run.source:
         share = format_share(_compute_taught_share(run, run.loop))
-        found.append((share, "of the source taught", "distinct facts"))
+        blind = f", blind {format_share(_compute_taught_share(run, run.blind))}" if run.blind else ""
+        found.append((share, "of the source taught", f"distinct facts{blind}"))
     accepted = format_share(run.loop.verdict_counts["", ""] / max(drafts, 1))
     found.append((accepted, "accepted", f"of {drafts:,} drafts"))
     return [HeadlineTile(*tile) for tile in found]

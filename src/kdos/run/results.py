@@ -55,11 +55,13 @@ def _name_reasons(refused: Mapping[str, int]) -> str:
 
 
 def describe_result(summary: Mapping[str, Any]) -> str:
-    """What a run came to, in one line: never a distance without what it leaves out."""
+    """What a run came to, in one line: never a coverage or a distance without what it leaves out."""
     kl = "-" if summary["kl"] is None else f"{summary['kl']:.4f} nats"
+    left, lost = summary["order"] - summary["filled"], summary["unreachable_mass"]
     return (
-        f"{summary['samples']:,} samples; KL {kl}, total variation {summary['tv']:.3f}; "
-        f"{summary['unreachable_mass']:.1%} of the target is out of reach"
+        f"{summary['samples']:,} samples hold {summary['distinct']:,} knowledge points, "
+        f"{summary['coverage']:.1%} of the source's; {left:,} exposures are still wanted, "
+        f"{lost:.1%} of the order is out of reach; KL {kl}, total variation {summary['tv']:.3f}"
     )
 
 
