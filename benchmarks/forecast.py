@@ -1,9 +1,10 @@
-"""What `kdos doctor` foretells against what the run then spends: three corpora, three budgets, through HTTP.
+"""What `kdos doctor` foretells against what the run then spends: four corpora, three budgets, through HTTP.
 
     python benchmarks/forecast.py --data DATA [--samples 50 200 600] [--out FILE]
 
 The server is `serve-rules`, in this process, and the configuration has prices. The corpora are articles of SQuAD, the
-Markdown pages of this project, and pages of a Wikipedia dump. Prints and writes each figure and its ratio, foretold by
+Markdown pages of this project (of which the rules make nothing), the documentation of Python's library, and pages of a
+Wikipedia dump. Prints and writes each figure and its ratio, foretold by
 spent; ends with 1 where a ratio is not within a quarter. The server counts tokens by bytes and answers by the same rules
 that the rehearsal goes by, so the ratios say how well a run is rehearsed, not how far a model is from the rules.
 """
@@ -39,6 +40,7 @@ def corpora(data, folder):
     return {
         "squad articles": {"kind": "text", "path": str(folder / "squad.jsonl")},
         "markdown pages": {"kind": "text", "path": str(Path(__file__).parents[1] / "docs")},
+        "python documentation": {"kind": "pydocs", "limit": 40},
         "wikipedia dump": {"kind": "wikipedia", "path": dump, "limit": 40},
     }
 

@@ -100,3 +100,17 @@ def test_the_doctor_says_what_is_spent_and_which_cap_ends_it(server, tmp_path, c
     assert found["forecast"]["cost_usd"] > 0.001
     assert "budget.usd will end it before" in checks["price"]["advice"]
     assert "10 documents" in checks["source"]["found"]
+
+
+def test_where_the_engine_writes_nothing_either_the_forecast_is_of_that(server, tmp_path):
+    corpus = tmp_path / "alone.jsonl"
+    corpus.write_text("".join(json.dumps({"id": str(n), "text": f"Town {n} was founded in {1700 + n}."}) + "\n"
+                              for n in range(40)))  # fmt: skip
+    config = config_with_prices(corpus, server, 20)
+    size = measure_source(config)
+    (tmp_path / "aside").mkdir()
+    with HttpEngine(config.engine) as engine:
+        foretold = forecast_run(config, size, rehearse_run(config, size, tmp_path / "aside"), engine)
+    spent = run_config(config, tmp_path / "run")
+    assert (foretold.samples, spent["samples"]) == (0, 0)
+    assert foretold.calls == pytest.approx(spent["llm_calls"], rel=0.25)

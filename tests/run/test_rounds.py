@@ -12,6 +12,7 @@ from kdos.llm.mock_server import MockServer, serve_app
 from kdos.report import page as report_page
 from kdos.report import write_report
 from kdos.run import run_config
+from kdos.run.results import explain_failure
 
 
 def test_it_fills_the_pool_and_says_why_it_stopped(finished):
@@ -97,3 +98,12 @@ def test_a_model_that_writes_nonsense_ends_the_run_with_every_reply_counted(tmp_
     assert summary["llm_calls"] == server.stats.requests
     for name, stage in summary["stages"].items():
         assert stage["in"] == stage["out"] + sum(stage["refused"].values()), name
+
+
+def test_a_model_that_leaves_drafts_out_is_a_failure_only_where_it_leaves_out_all():
+    calls = {"in": 10, "out": 2, "refused": {"no_draft": 8}}
+    summary = {"samples": 3, "stop_reason": "no_gain", "stages": {"calls": calls, "drafts": {"in": 4, "out": 3}}}
+    assert explain_failure(summary) == ""
+    assert "brought no draft" in explain_failure(summary | {"samples": 0})
+    unreadable = {"calls": calls | {"refused": {"unreadable": 8}}, "drafts": {"in": 4, "out": 3}}
+    assert "could not be used" in explain_failure(summary | {"stages": unreadable})

@@ -29,9 +29,10 @@ from kdos.run.rounds import synthesize_pool
 from kdos.seed.passages import cut_passages
 from kdos.seed.questions import open_questions
 from kdos.seed.sources import open_source
-from kdos.tasks import Reply, Request, ask_seeds
+from kdos.tasks import SYNTHESIZE_PROMPT, Reply, Request, ask_seeds
 from kdos.tasks.extract import EXTRACT_PROMPT, SEED_PROMPT, SEED_SCHEMA
 from kdos.tasks.reading import read_value
+from kdos.tasks.synthesize import SYNTHESIZE_SCHEMA
 from kdos.terminal import Progress
 
 REHEARSED_PASSAGES = 600
@@ -260,14 +261,18 @@ def forecast_run(config: Config, size: SourceSize, rehearsal: Rehearsal, engine:
         task: [(ours, answered[ours.request.key]) for ours in replies if ours.request.key in answered]
         for task, replies in rehearsal.replies.items()
     }
-    loads = _loop_loads(config, rehearsal)
+    loads, samples = _loop_loads(config, rehearsal), expected_samples(config, rehearsal)
+    drafting = pairs.get(SYNTHESIZE_PROMPT.task, [])
+    if drafting and not rehearsal.samples and not any(_count_drafts(theirs) for _, theirs in drafting):
+        # The engine too writes nothing of it: then the run ends as the rehearsal did.
+        loads, samples = _scale_loop(rehearsal, 1 / rehearsal.share), 0
     for task, load in _prepare_loads(size, rehearsal, pairs.get(SEED_PROMPT.task, [])).items():
         loads[task] = _add_loads(loads[task], load) if task in loads else load
     prompt = sum(_price_load(task, load, pairs.get(task, []))[0] for task, load in loads.items())
     completion = sum(_price_load(task, load, pairs.get(task, []))[1] for task, load in loads.items())
     discount = BATCH_PRICE_FACTOR if config.engine.batch else 1.0
     return Forecast(
-        samples=expected_samples(config, rehearsal),
+        samples=samples,
         calls=round(sum(load.calls for load in loads.values())),
         prompt_tokens=round(prompt),
         completion_tokens=round(completion),
@@ -301,7 +306,10 @@ def _loop_loads(config: Config, rehearsal: Rehearsal) -> dict[str, TaskLoad]:
     samples = expected_samples(config, rehearsal)
     if not rehearsal.samples:
         return {task: TaskLoad(samples * calls) for task, (calls, _, _) in TYPICAL_LOOP.items()}
-    factor = samples / rehearsal.samples
+    return _scale_loop(rehearsal, samples / rehearsal.samples)
+
+
+def _scale_loop(rehearsal: Rehearsal, factor: float) -> dict[str, TaskLoad]:
     return {task: load.scaled(factor) for (stage, task), load in rehearsal.loads.items() if stage == "loop"}
 
 
@@ -324,6 +332,11 @@ def _prepare_loads(size: SourceSize, rehearsal: Rehearsal, seeding: list[tuple[R
 def _count_seeds(reply: Reply) -> int:
     value = read_value(reply.text, SEED_SCHEMA)
     return len(value["seeds"]) if isinstance(value, dict) else 0
+
+
+def _count_drafts(reply: Reply) -> int:
+    value = read_value(reply.text, SYNTHESIZE_SCHEMA)
+    return len(value["drafts"]) if isinstance(value, dict) else 0
 
 
 def _add_loads(one: TaskLoad, other: TaskLoad) -> TaskLoad:
