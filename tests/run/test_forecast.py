@@ -104,8 +104,8 @@ def test_the_doctor_says_what_is_spent_and_which_cap_ends_it(server, tmp_path, c
 
 def test_where_the_engine_writes_nothing_either_the_forecast_is_of_that(server, tmp_path):
     corpus = tmp_path / "alone.jsonl"
-    corpus.write_text("".join(json.dumps({"id": str(n), "text": f"Town {n} was founded in {1700 + n}."}) + "\n"
-                              for n in range(40)))  # fmt: skip
+    rows = ({"id": str(n), "text": f"Town {n} was founded by Ada Moor in {1700 + n}."} for n in range(40))
+    corpus.write_text("".join(json.dumps(row) + "\n" for row in rows))
     config = config_with_prices(corpus, server, 20)
     size = measure_source(config)
     (tmp_path / "aside").mkdir()
