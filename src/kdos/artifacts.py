@@ -163,7 +163,7 @@ class RunFolder:
 
     def dataset_shards(self) -> list[Path]:
         """The Parquet files of the finished dataset, in order; none before the run has ended."""
-        return sorted(self.dataset.glob("train-*.parquet"))
+        return sorted(self.dataset.glob("train-[0-9][0-9][0-9][0-9][0-9]-of-[0-9][0-9][0-9][0-9][0-9].parquet"))
 
     def read_round_facts(self) -> list[dict[str, Any]]:
         """What each round so far came to (``round.json``), in order."""
@@ -182,7 +182,9 @@ class RunFolder:
         self.require_intact()
         if not (shards := self.dataset_shards()):
             raise InputError(f"RUN must be finished. {self.path} holds no dataset yet. Run the same `kdos run` again.")
-        if self.summary.is_file() and self.current_summary() is None:
+        if not self.summary.is_file():
+            raise InputError(f"RUN must be finished. {self.summary} is missing. Run the same `kdos run` again.")
+        if self.current_summary() is None:
             raise InputError(
                 f"RUN must be finished. {self.path} was to go on with another budget, and its dataset is still that "
                 "of the old one. Run the same `kdos run` again."
@@ -270,6 +272,15 @@ class RunFolder:
             raise ConfigError(
                 f"{self.path} holds a run of an older kdos, which kept no account of what it was made from. "
                 "Give another --out."
+            )
+        wanted, held = (
+            ours["budget"]["samples"],
+            max((facts["samples"] for facts in self.read_round_facts()), default=0),
+        )
+        if wanted is not None and wanted < held:
+            raise ConfigError(
+                f"`budget.samples` must not be less than what {self.path} holds already, {held:,} samples. "
+                f"Got {wanted:,}. Give {held:,} or more, or another --out."
             )
         # Until there are seeds, nothing is made from the source: it may still be mended.
         if self.seed.exists() and (changed := _name_differences(theirs["made_from"], made_from)):
@@ -388,6 +399,15 @@ class RunFolder:
         targets, pool = [self.target, self.target_points], [self.pool_points, self.decontamination]
         return [*targets, *pool, self.dataset, self.summary]
 
+    def lost_results(self) -> list[Path]:
+        """What the run left at its end and is gone."""
+        written = ChecksumJournal(self.path).read_states()
+        return [path for path in self._result_paths() if self._written(path, written) and not path.exists()]
+
+    def _written(self, path: Path, states: Mapping[str, Any]) -> bool:
+        name = self._name_of(path)
+        return name in states or any(each.startswith(f"{name}/") for each in states)
+
     def advise(self, damage: Damage) -> str:
         """What to do about a damaged file."""
         inside = damage.path.relative_to(self.path)
@@ -397,7 +417,8 @@ class RunFolder:
             return "Restore it from a backup, or give another --out."
         for path in self._result_paths():
             if path == damage.path or path in damage.path.parents:
-                return f"Delete {path} and run the same `kdos run` again: it is made anew from the rounds."
+                what = f"what kdos made in {path}" if path == self.dataset else f"{path}"
+                return f"Delete {what} and run the same `kdos run` again: it is made anew from the rounds."
         if inside.parts[0] == "synthesize":
             return (
                 f"Delete {self.path.joinpath(*inside.parts[:2])} and all later rounds, and run the same `kdos run` "
@@ -419,10 +440,14 @@ def _shaping_keys(value: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     return flat
 
 
+def _show_value(value: Any) -> str:
+    return "missing" if value is None else repr(value)
+
+
 def _name_differences(theirs: Mapping[str, Any], ours: Mapping[str, Any]) -> list[str]:
     names = sorted(theirs.keys() | ours.keys())
     return [
-        f"`{name}` is {theirs.get(name)!r} there and {ours.get(name)!r} here"
+        f"`{name}` is {_show_value(theirs.get(name))} there and {_show_value(ours.get(name))} here"
         for name in names
         if theirs.get(name) != ours.get(name)
     ]

@@ -2,6 +2,7 @@
 
 import dataclasses
 import difflib
+import re
 import types
 import typing
 from collections.abc import Mapping
@@ -10,6 +11,14 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 from urllib.parse import urlsplit
 
 from kdos.errors import ConfigError
+
+VARIABLE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+SECRET_NAME = re.compile(
+    r"(?:x[-_])?(?:api[-_]?key|key|authorization|(?:access|auth|bearer)?[-_]?token|secret|password)", re.IGNORECASE
+)
+"""What a value that is a key is called."""
+KEY_IN_TEXT = re.compile(r"(?<![A-Za-z0-9])(?:sk|pk|rk|hf|gsk|xai|pplx|nvapi|AIza)[-_][\w-]{8,}|\bBearer \S{8,}")
+"""How the keys of the common services begin."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +80,16 @@ class EngineConfig:
         for key, url in (("url", self.url), ("embed_url", self.embed_url)):
             if url:
                 check_server_url(url, where=f"engine.{key}")
+        if self.key_env is not None and self.key_env and not VARIABLE_NAME.fullmatch(self.key_env):
+            raise ConfigError(
+                "engine.key_env must be the name of an environment variable, as in OPENAI_API_KEY, not the key. "
+                "What it holds is no such name, and is not shown here."
+            )
+        if (name := _name_of_secret(self.extra)) is not None:
+            raise ConfigError(
+                f"engine.extra must hold no key: it is written into the run. `{name}` looks like one. "
+                "Name the variable that holds the key instead (key_env)."
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,14 +219,25 @@ def read_config(value: object) -> Config:
     return config
 
 
+def _name_of_secret(values: Mapping[str, Any]) -> str | None:
+    """The first name, at any depth, whose value is a secret by its name or its look; None where there is none."""
+    for name, value in values.items():
+        if isinstance(value, Mapping):
+            if (found := _name_of_secret(value)) is not None:
+                return found
+        elif isinstance(value, str) and (SECRET_NAME.fullmatch(name) or KEY_IN_TEXT.search(value)):
+            return name
+    return None
+
+
 def check_server_url(url: str, *, where: str) -> None:
     """Raise `ConfigError` unless `url` is the address of a server that holds no key; `where` it was given.
 
     An address that may hold one is not shown.
     """
-    if set(url) & set("@?#"):
+    if set(url) & set("@?#;") or KEY_IN_TEXT.search(url):
         raise ConfigError(
-            f"{where} must hold no key and no password: nothing before an @, and nothing after a ? or a #. "
+            f"{where} must hold no key and no password: nothing before an @, and nothing after a ?, a ; or a #. "
             "Name the variable that holds the key instead (key_env)."
         )
     try:

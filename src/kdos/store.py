@@ -62,8 +62,13 @@ def atomic_file(path: Path, *, seal: Seal | None = None) -> Generator[BinaryIO]:
 
 
 @contextmanager
-def atomic_folder(path: Path, *, seal: Seal | None = None) -> Generator[Path]:
+def atomic_folder(
+    path: Path, *, seal: Seal | None = None, is_ours: Callable[[str], bool] | None = None
+) -> Generator[Path]:
     """A folder to fill that takes its name only when it is complete; replaces an older one.
+
+    What the older one holds under names that are not `is_ours` goes along into the new one, for it is the user's; by
+    default that is all that the new one does not have.
 
     Raises:
         StoreError: The disk takes no more.
@@ -80,6 +85,7 @@ def atomic_folder(path: Path, *, seal: Seal | None = None) -> Generator[Path]:
             if seal:
                 seal(aside, path)
             if target.exists():
+                _copy_foreign(target, aside, is_ours)
                 # What is replaced goes only once the new folder has its name.
                 older = target.rename(_unfinished_path(target))
                 aside.replace(target)
@@ -89,6 +95,17 @@ def atomic_folder(path: Path, *, seal: Seal | None = None) -> Generator[Path]:
         finally:
             shutil.rmtree(aside, ignore_errors=True)
         _fsync_path(target.parent)
+
+
+def _copy_foreign(older: Path, newer: Path, is_ours: Callable[[str], bool] | None) -> None:
+    """Copy what is not ours, and what the newer folder has no file of the same name for."""
+    for one in older.iterdir():
+        if (is_ours is not None and is_ours(one.name)) or (newer / one.name).exists():
+            continue
+        if one.is_dir() and not one.is_symlink():
+            shutil.copytree(one, newer / one.name, symlinks=True)
+        else:
+            shutil.copy2(one, newer / one.name, follow_symlinks=False)
 
 
 def _unfinished_path(target: Path) -> Path:

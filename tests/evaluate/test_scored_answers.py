@@ -199,3 +199,10 @@ def test_a_benchmark_pattern_that_would_fill_the_memory_is_refused(tmp_path):
     file.write_text('{"id": "1", "question": "Q?", "answer_regex": "((a{1000}){1000}){1000}"}\n')
     with pytest.raises(InputError, match="counted repeats must come to at most"):
         open_benchmark(str(file))
+
+
+def test_a_benchmark_pattern_that_is_nested_too_deeply_is_refused(tmp_path):
+    file = tmp_path / "deep.jsonl"
+    file.write_text('{"id": "1", "question": "Q?", "answer_regex": "' + "(" * 3_000 + "a" + ")" * 3_000 + '"}\n')
+    with pytest.raises(InputError, match="nested too deeply"):
+        open_benchmark(str(file))

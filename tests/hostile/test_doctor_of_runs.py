@@ -69,3 +69,14 @@ def test_most_replies_refused_or_no_sample_is_a_failure() -> None:
     assert explain_failure(summary(4, 10, 5)) == ""
     assert "6 of 10 replies could not be used (unreadable 6)" in explain_failure(summary(4, 10, 4))
     assert "all 8 drafts were refused (crowded 8)" in explain_failure(summary(0, 10, 10))
+
+
+@pytest.mark.parametrize("name", ["summary.json", "target.parquet", "target_points.parquet", "dataset"])
+def test_a_result_that_is_gone_is_found_and_not_exported(name: str, home: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(home / "run", run)
+    gone = run / name
+    shutil.rmtree(gone) if gone.is_dir() else gone.unlink()
+    assert main(["doctor", str(run)]) == 1
+    if name in {"summary.json", "dataset"}:
+        assert main(["export", str(run), "--format", "text", "--out", str(tmp_path / "out")]) == 2

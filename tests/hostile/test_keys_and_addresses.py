@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import json
 import os
 import subprocess
 import sys
@@ -250,3 +251,36 @@ def test_too_few_files_lower_the_concurrency_or_are_one_line(files: int, code: i
     assert said in ended.stdout
     assert "Traceback" not in ended.stderr
     assert ("in flight instead" in ended.stderr) == (code == 0)
+
+
+@pytest.mark.parametrize(
+    "engine",
+    [
+        {"extra": {"api_key": "canary0123456789"}},
+        {"extra": {"headers": {"Authorization": "Bearer canary0123456789"}}},
+        {"extra": {"note": "sk-canary0123456789"}},
+        {"url": "http://127.0.0.1:9/v1;token=canary0123456789"},
+        {"url": "http://127.0.0.1:9/sk-canary0123456789/v1"},
+        {"key_env": "sk-canary0123456789"},
+        {"key_env": "canary0123456789canary"},
+    ],
+)
+def test_a_key_in_a_wrong_place_is_refused_and_shown_nowhere(engine, tmp_path, capsys):
+    (tmp_path / "docs.jsonl").write_text('{"text": "In 1836 the copper works of Bonn employed 91 people."}\n')
+    value = {
+        "source": {"kind": "text", "path": str(tmp_path / "docs.jsonl")},
+        "engine": {"kind": "http", "url": "http://127.0.0.1:9/v1", "model": "m"} | engine,
+    }
+    (tmp_path / "c.yaml").write_text(json.dumps(value))
+    for command in (["run", "--out", str(tmp_path / "run")], ["doctor"]):
+        assert main([command[0], str(tmp_path / "c.yaml"), *command[1:]]) != 0
+        shown = capsys.readouterr()
+        assert "canary" not in shown.out + shown.err
+        assert "Traceback" not in shown.err
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_line_that_is_no_yaml_is_not_shown(tmp_path, capsys):
+    (tmp_path / "c.yaml").write_text("engine: {url: 'http://x/?key=canary0123456789}\n")
+    assert main(["run", str(tmp_path / "c.yaml"), "--out", str(tmp_path / "run")]) == 2
+    assert "canary" not in capsys.readouterr().err

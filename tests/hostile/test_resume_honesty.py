@@ -70,11 +70,6 @@ def test_a_raised_budget_that_was_killed_goes_on_to_the_bigger_pool(
     assert hash_dataset(copy / "run") == hash_dataset(tmp_path / "whole" / "run")
 
 
-def test_a_lowered_budget_is_answered_by_a_summary_of_its_own(home: Path, copy: Path) -> None:
-    assert run(copy, home, budget={"samples": 5}) == 0
-    assert RunFolder(copy / "run").read_summary()["made_from"]["budget"]["samples"] == 5
-
-
 CHANGES = {
     "edited": lambda text: text.replace("Lisbon", "Madrid", 1),
     "one byte": lambda text: text.replace("1", "2", 1),
@@ -150,3 +145,21 @@ def test_a_run_of_an_older_kdos_is_refused_and_read(
     assert run(copy, home) == 2
     assert "older kdos" in capsys.readouterr().err
     assert main(["export", str(copy / "run"), "--format", "text", "--out", str(tmp_path / "out")]) == 0
+
+
+def test_a_lowered_budget_is_no_smaller_dataset(copy: Path, home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    before = hash_dataset(copy / "run"), (copy / "run" / "run.yaml").read_bytes()
+    assert run(copy, home, budget={"samples": 5}) == 2
+    assert "must not be less than what" in capsys.readouterr().err
+    assert (hash_dataset(copy / "run"), (copy / "run" / "run.yaml").read_bytes()) == before
+
+
+@pytest.mark.parametrize("again", [{"budget": {"samples": 24}}, {}], ids=["a raised budget", "a lost summary"])
+def test_what_lies_beside_the_dataset_stays(copy: Path, home: Path, again: dict[str, Any]) -> None:
+    mine = copy / "run" / "dataset" / "mine"
+    mine.mkdir()
+    (mine / "thesis.txt").write_text("mine")
+    (mine.parent / "train-mine.csv").write_text("mine")
+    (copy / "run" / "summary.json").unlink()
+    assert run(copy, home, **again) == 0
+    assert (mine / "thesis.txt").read_text() == (mine.parent / "train-mine.csv").read_text() == "mine"

@@ -77,7 +77,11 @@ def load_config(path: Path, out: Path | None = None) -> Config:
     except (OSError, UnicodeDecodeError) as error:
         raise InputError.at(path, f"must be a YAML file. {error}") from error
     except yaml.YAMLError as error:
-        raise InputError.at(path, f"must be YAML. {' '.join(str(error).split())}") from error
+        # What stands in the line is not shown: it may be a key.
+        mark = getattr(error, "problem_mark", None)
+        problem = getattr(error, "problem", None) or "It cannot be read"
+        line = None if mark is None else mark.line + 1
+        raise InputError.at(path, f"must be YAML. {problem}", line=line) from error
     try:
         if out is not None and isinstance(value, Mapping):
             value = RunFolder(out).keep_former_defaults(value)

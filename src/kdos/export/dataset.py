@@ -1,5 +1,6 @@
 """A dataset folder that `datasets.load_dataset` reads: Parquet shards and a card."""
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import BinaryIO
@@ -14,6 +15,8 @@ from kdos.store import PARQUET_OPTIONS, Seal, atomic_file, atomic_folder
 SHARD_ROWS = 200_000
 # Small enough that a reader streams, large enough that columns compress.
 ROW_GROUP_ROWS = 10_000
+SHARD_NAME = re.compile(r"\w+-\d{5}-of-\d{5}\.parquet")
+"""What the files of a dataset are called; whatever else lies beside them is the user's."""
 
 
 def write_dataset(
@@ -30,7 +33,7 @@ def write_dataset(
     N shards is ``train-00000-of-0000N.parquet`` and so on, rows in the order given.
     """
     splits = {"train": samples} if isinstance(samples, pa.Table) else samples
-    with atomic_folder(out, seal=seal) as folder:
+    with atomic_folder(out, seal=seal, is_ours=lambda name: bool(SHARD_NAME.fullmatch(name))) as folder:
         for name, table in splits.items():
             _write_shards(table, name, folder, shard_rows=shard_rows)
         with atomic_file(folder / "README.md") as file:

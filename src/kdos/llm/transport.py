@@ -31,6 +31,8 @@ LOG = logging.getLogger("kdos.llm")
 Result = TypeVar("Result")
 
 CONNECT_SECONDS = 15.0
+LONGEST_SHOWN_NAME = 40
+"""Characters of the longest variable name that a message shows."""
 ACCEPTED_PACKING = "gzip, deflate"
 
 
@@ -102,8 +104,8 @@ def find_api_key(name: str | None, environment: Mapping[str, str] = os.environ) 
     file = environment.get(f"{name}_FILE", "")
     if not file:
         raise ConfigError(
-            f"engine.key_env names the environment variable that holds the key. {name} is not set. "
-            f"Set it, or set {name}_FILE to a file that holds the key."
+            f"engine.key_env names the environment variable that holds the key. {_shown_name(name)} is not set. "
+            "Set it, or set the variable of that name and _FILE to a file that holds the key."
         )
     try:
         secret = Path(file).read_text(encoding="utf-8").strip()
@@ -112,6 +114,11 @@ def find_api_key(name: str | None, environment: Mapping[str, str] = os.environ) 
     if not secret:
         raise ConfigError(f"{name}_FILE must name a file that holds the key. {file} is empty.")
     return _checked_key(secret, f"{name}_FILE")
+
+
+def _shown_name(name: str) -> str:
+    """A variable's name; not where it may be the key, given by mistake in place of a name."""
+    return name if name.isupper() and len(name) < LONGEST_SHOWN_NAME else "What it names"
 
 
 def _checked_key(secret: str, name: str) -> ApiKey:

@@ -37,6 +37,7 @@ def inspect_run(path: Path) -> tuple[list[str], list[Finding]]:
         "checksums": _check_checksums,
         "ledger": _check_ledger,
         "balance": _check_balance,
+        "results": _check_results,
         "dataset": _check_dataset,
     }
     findings = [finding for name, check in checks.items() for finding in _run_check(name, check, folder)]
@@ -110,6 +111,12 @@ def _compare_tally(path: Path, stage: str, tally: dict[str, Any], table: Path) -
 def _unbalanced(path: Path, what: str, said: int, counted: int) -> Finding:
     advice = "Report it, with this folder, if no file of it was changed."
     return Finding("balance", path, f"{what}: {said:,} are said and {counted:,} are there", advice)
+
+
+def _check_results(folder: RunFolder) -> Iterator[Finding]:
+    """What a run that has ended once left, and is gone."""
+    for path in folder.lost_results():
+        yield Finding("results", path, "it is missing", "Run the same `kdos run` again: it is made anew.")
 
 
 def _check_dataset(folder: RunFolder) -> Iterator[Finding]:

@@ -31,6 +31,8 @@ def compile_gold_pattern(pattern: str) -> "regex.Pattern[str]":
         return regex.compile(pattern, regex.IGNORECASE | regex.MULTILINE)
     except regex.error as error:
         raise ValueError(str(error)) from error
+    except RecursionError as error:
+        raise ValueError("its groups are nested too deeply") from error
 
 
 def finds_gold_pattern(pattern: str, answer: str, *, whole: bool) -> bool:
