@@ -1,8 +1,8 @@
 """Where a command may write: the one place that decides it, before any work is done.
 
 Refused in one line, with nothing touched: what is an input of the same call (by another name, a link or a folder that
-holds it), what is somebody else's, a part of something that kdos made, and what cannot be written to. A folder that
-kdos made bears a mark; only in such a folder, or in one that a call finds new or empty, is anything replaced or
+holds it), what is somebody else's, what lies inside a folder that kdos made, and what cannot be written to. A folder
+that kdos made bears a mark; only in such a folder, or in one that a call finds new or empty, is anything replaced or
 removed.
 """
 
@@ -41,9 +41,16 @@ class FolderKind:
 
     def marks(self, folder: Path) -> bool:
         """Whether the folder bears this kind's mark."""
-        if self is RUN and is_run_folder(folder):
-            return True
-        return _read_start(folder / MARK_NAME) == self.name.encode() + b"\n"
+        return self.is_named_in(folder) or (self is RUN and is_run_folder(folder))
+
+    def is_named_in(self, folder: Path) -> bool:
+        """Whether the folder's `MARK_NAME` is what kdos writes there."""
+        return _read_start(folder / MARK_NAME) == self.mark
+
+    @property
+    def mark(self) -> bytes:
+        """What `MARK_NAME` holds in a folder of this kind."""
+        return self.name.encode() + b"\n"
 
 
 def _kind(name: str, *made: str) -> FolderKind:
@@ -118,7 +125,7 @@ def check_output_file(
     """The path of a file that may be written; `suffixes` are the kinds it may be of (any where there are none).
 
     A link is followed: what it leads to is written, and the link stays. The file that is there is replaced. One that
-    `is_shared`, as a ledger that several runs add to, may be a part of something that kdos made.
+    `is_shared`, as a ledger that several runs add to, may lie inside a folder that kdos made.
 
     Raises:
         UsageError: It may not be written, and why.
@@ -137,7 +144,7 @@ def check_output_file(
             raise UsageError(f"{option} must lie in a folder that exists. There is no {shown.parent}. Make it first.")
         _refuse_inputs(real, shown, option, _existing(inputs))
         if not is_shared:
-            _refuse_parts_of_made(real, shown, option)
+            _refuse_inside_made(real, shown, option)
         _try_writing(real, shown, option)
     return shown
 
@@ -183,12 +190,12 @@ def _refuse_inputs(real: Path, shown: Path, option: str, inputs: Sequence[Path])
             )
 
 
-def _refuse_parts_of_made(real: Path, shown: Path, option: str) -> None:
-    """Refuse what a run, or another folder that kdos made, keeps at that place."""
+def _refuse_inside_made(real: Path, shown: Path, option: str) -> None:
+    """Refuse a place inside the folder of a run, or inside another that kdos made, under whatever name."""
     for folder in real.parents:
         kind = next((kind for kind in FOLDER_KINDS if kind.marks(folder)), None)
-        if kind and real.relative_to(folder).parts[0] in kind.made:
-            raise UsageError(f"{option} must not be a part of {kind.name}. {shown} belongs to {folder}. Name another.")
+        if kind:
+            raise UsageError(f"{option} must not lie inside {kind.name}. {shown} is in {folder}. Name another.")
 
 
 def _try_writing(real: Path, shown: Path, option: str) -> None:
@@ -203,7 +210,7 @@ def check_output_folder(path: PathLike, option: str = "--out") -> Path:
     """The path of a folder that may be made or filled, as far as its place goes.
 
     Raises:
-        UsageError: It is a file, lies under one, or is a part of something that kdos made.
+        UsageError: It is a file, lies under one, or inside a folder that kdos made.
     """
     shown = expand_path(path, option)
     with _explain_unusable(option, shown):
@@ -214,7 +221,7 @@ def check_output_folder(path: PathLike, option: str = "--out") -> Path:
             raise UsageError(
                 f"{option} must be a folder. {shown} is a link that leads nowhere. Give another {option}."
             )
-        _refuse_parts_of_made(real, shown, option)
+        _refuse_inside_made(real, shown, option)
     return shown
 
 
@@ -241,6 +248,23 @@ def _try_making(shown: Path) -> None:
         pass
 
 
+def check_folder_of_kind(
+    path: PathLike, kind: FolderKind, *, inputs: Iterable[PathLike | None] = (), option: str = "--out"
+) -> Path:
+    """The path of a folder that a command may fill: it is of this kind, or holds nothing but `inputs` of the call.
+
+    Raises:
+        UsageError: It is somebody else's, or its parts are.
+    """
+    folder = check_output_folder(path, option)
+    with _explain_unusable(option, folder):
+        known = _existing(inputs)
+        if folder.exists() and any(folder.samefile(one) for one in known):
+            raise UsageError(f"{option} must not be an input of the same call. {folder} is read here. Name another.")
+        (_refuse_links if kind.marks(folder) else _refuse_foreign_folder)(folder, kind, known, option)
+    return folder
+
+
 @contextmanager
 def claim_folder(
     path: PathLike,
@@ -259,12 +283,9 @@ def claim_folder(
         UsageError: It is somebody else's, or cannot be written to.
         StoreError: Another process is working in it.
     """
-    folder = check_output_folder(path, option)
+    folder = check_folder_of_kind(path, kind, inputs=inputs, option=option)
     with _explain_unusable(option, folder):
-        is_ours, known = kind.marks(folder), _existing(inputs)
-        if folder.exists() and any(folder.samefile(one) for one in known):
-            raise UsageError(f"{option} must not be an input of the same call. {folder} is read here. Name another.")
-        (_refuse_links if is_ours else _refuse_foreign_folder)(folder, kind, known, option)
+        is_ours = kind.marks(folder)
         before = {one.name for one in folder.iterdir()} if folder.exists() else set[str]()
         absent = [one for one in (folder, *folder.absolute().parents) if not one.exists()]
     is_held = False
@@ -272,9 +293,9 @@ def claim_folder(
         with lock_run_folder(folder):
             is_held = True
             remove_unfinished(folder / name for name in kind.made)
-            if not is_ours:
-                with atomic_file(folder / MARK_NAME) as file:
-                    file.write(kind.name.encode() + b"\n")
+            if not kind.is_named_in(folder):
+                with _explain_unusable(option, folder / MARK_NAME), atomic_file(folder / MARK_NAME) as file:
+                    file.write(kind.mark)
             yield folder
     except UsageError:
         if not is_ours and not (is_held and is_kept()):

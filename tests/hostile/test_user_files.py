@@ -136,13 +136,17 @@ def test_a_run_is_no_place_for_what_other_commands_make(capsys) -> None:
         ["select", "corpus.jsonl", "--budget", "2", "--embed", "lexical", "--out", "run/target.parquet"],
         ["verify", "qa.jsonl", "--keep", "run/dataset/train-00000-of-00001.parquet"],
         ["run", "c.yaml", "--out", "run/blind"],
+        ["export", "run", "--format", "text", "--out", "run/sub"],
+        ["export", "run", "--format", "text", "--out", "run/new/sub"],
+        ["run", "c.yaml", "--out", "run/another"],
+        ["verify", "qa.jsonl", "--out", "run/verified"],
+        ["select", "corpus.jsonl", "--budget", "2", "--embed", "lexical", "--out", "run/mine.parquet"],
+        ["density", "corpus.jsonl", "--embed", "lexical", "--points", "run/points.parquet"],
     ):
+        capsys.readouterr()
         assert main(words) == 2, words
+        assert capsys.readouterr().err.count("\n") == 1
         assert files_below(Path("run")) == before
-    # Beside the run's own names a user may keep files there.
-    points = ["density", "corpus.jsonl", "--embed", "lexical", "--points", "run/points.parquet"]
-    assert main(points) == 0
-    assert main(points) == 0
 
 
 def test_an_evaluation_goes_on_in_its_own_folder_only() -> None:
