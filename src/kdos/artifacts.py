@@ -215,6 +215,10 @@ class RunFolder:
         except ConfigError as error:
             raise DamageError(f"{self.config} must be a run's configuration. {error}") from error
 
+    def read_made_from(self) -> MadeFrom:
+        """What the run was made from beside its configuration; nothing in a run of an older kdos."""
+        return self._read_saved_config().get("made_from", {})
+
     def _read_saved_config(self) -> dict[str, Any]:
         """The configuration as it lies there, with what is noted beside it."""
         try:
@@ -251,8 +255,7 @@ class RunFolder:
             ConfigError: The folder belongs to a run of another configuration, or one made from something else.
         """
         ours = config.to_dict()
-        if self.config.exists():
-            self._refuse_other_run(ours, made_from)
+        self.refuse_other_run(config, made_from)
         # 16 hexadecimal digits of everything that shapes samples.
         fingerprint = json_digest(_shaping_keys(ours))[:16]
         noted = {"fingerprint": fingerprint, "made_from": dict(made_from)}
@@ -261,8 +264,11 @@ class RunFolder:
             with atomic_file(self.config, seal=self.seal) as file:
                 file.write(text)
 
-    def _refuse_other_run(self, ours: Mapping[str, Any], made_from: MadeFrom) -> None:
-        theirs = self._read_saved_config()
+    def refuse_other_run(self, config: Config, made_from: MadeFrom) -> None:
+        """Raise a ConfigError where there is a run of another configuration, or one made from something else."""
+        if not self.config.exists():
+            return
+        ours, theirs = config.to_dict(), self._read_saved_config()
         if changed := _name_differences(_shaping_keys(theirs), _shaping_keys(ours)):
             raise ConfigError(
                 f"{self.path} holds a run with another configuration: {'; '.join(changed)}. "
@@ -408,6 +414,13 @@ class RunFolder:
         name = self._name_of(path)
         return name in states or any(each.startswith(f"{name}/") for each in states)
 
+    def find_report_damage(self) -> list[Damage]:
+        """What of the report is not as it was written last; nothing is made of it, so that it ends no run."""
+        journal = ChecksumJournal(self.path)
+        written = [self.path / name for name in journal.read_states() if name.startswith(f"{self.page.parent.name}/")]
+        gone = [Damage(path, "it is missing") for path in written if not path.exists()]
+        return gone + journal.find_damage(written)
+
     def advise(self, damage: Damage) -> str:
         """What to do about a damaged file."""
         inside = damage.path.relative_to(self.path)
@@ -418,11 +431,13 @@ class RunFolder:
         for path in self._result_paths():
             if path == damage.path or path in damage.path.parents:
                 what = f"what kdos made in {path}" if path == self.dataset else f"{path}"
-                return f"Delete {what} and run the same `kdos run` again: it is made anew from the rounds."
+                return (
+                    f"Move {what} to another folder and run the same `kdos run` again: it is made anew of the rounds."
+                )
         if inside.parts[0] == "synthesize":
             return (
-                f"Delete {self.path.joinpath(*inside.parts[:2])} and all later rounds, and run the same `kdos run` "
-                "again: they are made anew from the ledger's replies."
+                f"Move {self.path.joinpath(*inside.parts[:2])} and all later rounds to another folder, and run the "
+                f"same `kdos run` again: they are made anew from the replies in {self.ledger}, and none is paid again."
             )
         return (
             f"Restore it from a backup, or run into another --out with --cache {self.ledger}: no reply is paid twice."

@@ -6,6 +6,7 @@ moment a process is killed at, each file is one that a line tells of; a later li
 states that it may be in. The line itself begins with its CRC-32.
 """
 
+import fcntl
 import hashlib
 import os
 import zlib
@@ -51,6 +52,7 @@ class ChecksumJournal:
         """Note the files, by their path in it, that make up `path`, each with its SHA-256."""
         text = orjson.dumps({"path": path.relative_to(self.root).as_posix(), "files": files})
         with self.path.open("ab") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)  # `kdos report` may write while the run goes on
             self._drop_torn_line(file.fileno())
             file.write(b"%08x %s\n" % (zlib.crc32(text), text))
             file.flush()
@@ -134,4 +136,4 @@ def _compare_with_states(path: Path, states: Sequence[Mapping[str, str]]) -> lis
 def _name_difference(name: str, there: Mapping[str, str], state: Mapping[str, str]) -> str:
     if name not in there:
         return "it is missing"
-    return "its content has changed" if name in state else "the run did not write it"
+    return f"its content is not what {JOURNAL_NAME} says" if name in state else "the run did not write it"

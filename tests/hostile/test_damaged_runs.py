@@ -12,6 +12,7 @@ import yaml
 
 from kdos.artifacts import RunFolder
 from kdos.cli import main
+from kdos.errors import DamageError
 
 TRADES = ("bridge", "library", "theatre", "market", "harbour")
 Damaging = Callable[[bytes, random.Random], bytes]
@@ -172,10 +173,17 @@ def test_the_advice_on_a_damaged_file_leads_to_the_same_dataset(home: Path, tmp_
         assert main(["run", str(config), "--out", str(tmp_path / "run")]) == 0
         assert path.exists()
     rounds = RunFolder(tmp_path / "run").complete_rounds()
+    table = rounds[1].table("samples")
+    table.write_bytes(table.read_bytes()[:-1])
+    with pytest.raises(DamageError, match=r"Move .* to another folder.*none is paid again") as caught:
+        RunFolder(tmp_path / "run").require_intact()
+    assert "elete" not in str(caught.value)
     for one in rounds[1:]:
-        shutil.rmtree(one.path)
+        one.path.rename(tmp_path / one.path.name)
     assert main(["run", str(config), "--out", str(tmp_path / "run")]) == 0
     assert hash_dataset(tmp_path / "run") == expected
+    calls = RunFolder(home / "run").read_summary()["llm_calls"]
+    assert RunFolder(tmp_path / "run").read_summary()["llm_calls"] == calls
     shutil.rmtree(tmp_path / "run" / "seed")
     assert main(["run", str(config), "--out", str(tmp_path / "run")]) == 2
     cache = ["--cache", str(tmp_path / "run" / "ledger.sqlite")]

@@ -29,7 +29,8 @@ def test_a_sound_run_is_sound(home: Path, capsys: pytest.CaptureFixture[str]) ->
 
 
 def test_any_changed_file_is_found_and_named(home: Path, tmp_path: Path) -> None:
-    for seed, inside in enumerate(files_of(home / "run")):
+    page = Path("report/index.html")
+    for seed, inside in enumerate([*files_of(home / "run"), Path(".kdos"), page]):
         if inside.name.startswith("ledger"):
             continue
         shutil.rmtree(tmp_path / "run", ignore_errors=True)
@@ -80,3 +81,55 @@ def test_a_result_that_is_gone_is_found_and_not_exported(name: str, home: Path, 
     assert main(["doctor", str(run)]) == 1
     if name in {"summary.json", "dataset"}:
         assert main(["export", str(run), "--format", "text", "--out", str(tmp_path / "out")]) == 2
+
+
+@pytest.mark.parametrize("name", [".kdos", "report/index.html"])
+def test_what_a_call_writes_anew_is_found_and_ends_no_run(name: str, home: Path, tmp_path: Path) -> None:
+    run, config = tmp_path / "run", str(write_config(home))
+    shutil.copytree(home / "run", run)
+    again = ["report", str(run)] if name.startswith("report") else ["run", config, "--out", str(run)]
+    for damage in (lambda path: path.unlink(), lambda path: path.write_bytes(b"")):
+        damage(run / name)
+        assert main(["doctor", str(run)]) == 1
+        assert [one.path for one in inspect_run(run)[1]] == [run / name]
+        assert main(["run", config, "--out", str(run)]) == 0
+        assert main(again) == 0
+        assert main(["doctor", str(run)]) == 0
+
+
+def test_a_changed_source_is_found_by_both_doctors(
+    home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_corpus(tmp_path / "corpus.jsonl")
+    config, run = str(write_config(tmp_path)), tmp_path / "run"
+    assert main(["doctor", config, "--out", str(run)]) == 0
+    assert not run.exists()
+    assert main(["run", config, "--out", str(run)]) == 0
+    assert main(["doctor", config, "--out", str(run)]) == 0
+    assert main(["doctor", str(run)]) == 0
+    corpus = tmp_path / "corpus.jsonl"
+    corpus.write_text(corpus.read_text().replace("Lisbon", "Madrid", 1))
+    for words in (["doctor", config, "--out", str(run)], ["doctor", str(run)]):
+        capsys.readouterr()
+        assert main(words) == 1
+        assert "source.path" in capsys.readouterr().err
+    assert [one.check for one in inspect_run(run)[1]] == ["inputs"]
+    corpus.unlink()
+    assert main(["doctor", str(run)]) == 0  # a run may lie where its source is not
+
+
+def test_the_doctor_refuses_what_the_run_would_refuse(
+    home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(home / "run", run)
+    other = str(write_config(home, budget={"samples": 4}))
+    foreign = tmp_path / "foreign"
+    foreign.mkdir()
+    (foreign / "thesis.txt").write_text("thesis")
+    for out, said in ((run, "budget.samples"), (foreign, "thesis.txt"), (run / "sub", "inside a run")):
+        capsys.readouterr()
+        assert main(["doctor", other, "--out", str(out)]) == 1
+        assert said in capsys.readouterr().err
+    assert [one.name for one in foreign.iterdir()] == ["thesis.txt"]
+    write_config(home)

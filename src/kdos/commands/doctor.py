@@ -4,16 +4,18 @@ import argparse
 import shutil
 from collections.abc import Iterator
 from dataclasses import asdict, replace
+from itertools import chain
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from kdos.api import load_config
 from kdos.commands.arguments import input_path, output_path
 from kdos.config import Config
+from kdos.errors import KdosError
 from kdos.llm import HttpEngine
 from kdos.llm.doctor import HealthCheck, diagnose_endpoint
 from kdos.pool import record_fields
-from kdos.run import inspect_run
+from kdos.run import check_run_folder, inspect_run
 from kdos.run.forecast import (
     Forecast,
     SourceSize,
@@ -47,11 +49,12 @@ def main(args: argparse.Namespace) -> int:
     """Look at everything; exit code 0 if all is well, 1 if not; a source that cannot be read is an error."""
     if args.config.is_dir():
         return show_inspection(args.config, as_json=args.json)
-    config = load_config(args.config)
+    out: Path = args.out or Path("runs") / args.config.stem
+    config = load_config(args.config, out)
     size = measure_source(config)
     checks: list[HealthCheck] = []
     forecasts: list[Forecast] = []
-    for check in run_checks(config, size, args.out or Path("runs") / args.config.stem, forecasts):
+    for check in chain([check_out(config, out, args.config)], run_checks(config, size, out, forecasts)):
         checks.append(check)
         print_status(f"{'ok  ' if check.ok else 'FAIL'} {check.name}: {check.found}")
         if check.advice:
@@ -74,6 +77,15 @@ def show_inspection(run: Path, *, as_json: bool) -> int:
     lines = [{**asdict(finding), "path": str(finding.path)} for finding in findings]
     print_json({"ok": not findings, "checks": checks, "findings": lines})
     return 1 if findings else 0
+
+
+def check_out(config: Config, out: Path, config_file: Path) -> HealthCheck:
+    """Would the run be written to `out`: not where another run, or one of another source, lies there."""
+    try:
+        folder = check_run_folder(config, out, read=[config_file])
+    except KdosError as error:
+        return HealthCheck("out", False, str(error))
+    return HealthCheck("out", True, f"{out}: {'its run goes on' if folder.config.exists() else 'a new run'}")
 
 
 def run_checks(config: Config, size: SourceSize, out: Path, forecasts: list[Forecast]) -> Iterator[HealthCheck]:

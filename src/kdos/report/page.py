@@ -15,7 +15,7 @@ from kdos.package_data import read_package_text
 from kdos.report import charts, panels, samples, tables
 from kdos.report.point_map import build_map_layers, pack_map_layers
 from kdos.report.saved_run import SavedRun, read_saved_run
-from kdos.store import atomic_file
+from kdos.store import Seal, atomic_file
 from kdos.version import __version__
 
 REFRESH_SECONDS = 10
@@ -45,10 +45,13 @@ def write_report(run: Path, *, png: bool = False) -> WrittenReport:
         StoreError: A file of the run is damaged.
     """
     artefacts = read_saved_run(run)
-    path = RunFolder(run).page
+    folder = RunFolder(run)
+    path = folder.page
     _refuse_foreign_page(run, path)
+    # A run of an older kdos has no checksums, and gets none for a single file.
+    seal = folder.seal if folder.checksums.exists() else None
     page = render_page(artefacts).encode()
-    _write_whole_file(path, page)
+    _write_whole_file(path, page, seal)
     figures: dict[str, bytes] = {}
     if png:
         # Matplotlib is slow to load, and the page does without it.
@@ -56,7 +59,7 @@ def write_report(run: Path, *, png: bool = False) -> WrittenReport:
 
         figures = draw_png_figures(artefacts)
     for name, data in figures.items():
-        _write_whole_file(path.with_name(name), data)
+        _write_whole_file(path.with_name(name), data, seal)
     return WrittenReport(path, len(page), [path.with_name(name) for name in figures])
 
 
@@ -143,6 +146,6 @@ def _read_page_asset(name: str) -> str:
     return read_package_text("kdos.report", name)
 
 
-def _write_whole_file(path: Path, data: bytes) -> None:
-    with atomic_file(path) as file:
+def _write_whole_file(path: Path, data: bytes, seal: Seal | None) -> None:
+    with atomic_file(path, seal=seal) as file:
         file.write(data)

@@ -1,12 +1,12 @@
 """A configuration in, a run folder out: the verbs in order, each skipped where it is done."""
 
 from kdos.run.inspection import Finding, inspect_run
-from kdos.run.pipeline import open_engine, run_blind, run_config
+from kdos.run.pipeline import check_run_folder, open_engine, run_blind, run_config
 from kdos.run.prepare import index_benchmarks, read_benchmark_questions
 from kdos.run.results import describe_result, explain_failure
 from kdos.run.target import RunDeficit, read_run_deficit
 
 __all__ = [
-    "Finding", "RunDeficit", "describe_result", "explain_failure", "index_benchmarks", "inspect_run", "open_engine",
-    "read_benchmark_questions", "read_run_deficit", "run_blind", "run_config",
+    "Finding", "RunDeficit", "check_run_folder", "describe_result", "explain_failure", "index_benchmarks",
+    "inspect_run", "open_engine", "read_benchmark_questions", "read_run_deficit", "run_blind", "run_config",
 ]  # fmt: skip

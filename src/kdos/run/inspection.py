@@ -8,9 +8,12 @@ from typing import Any
 import pyarrow as pa
 
 from kdos.artifacts import RunFolder
+from kdos.checksums import Damage
 from kdos.errors import DamageError
 from kdos.llm.reply_store import ReplyStore
+from kdos.outputs import MARK_NAME, RUN
 from kdos.pool import column_values
+from kdos.run.provenance import describe_input_files, name_input_paths
 from kdos.store import read_json_file, read_parquet
 
 
@@ -39,6 +42,8 @@ def inspect_run(path: Path) -> tuple[list[str], list[Finding]]:
         "balance": _check_balance,
         "results": _check_results,
         "dataset": _check_dataset,
+        "report": _check_report,
+        "inputs": _check_inputs,
     }
     findings = [finding for name, check in checks.items() for finding in _run_check(name, check, folder)]
     return list(checks), findings
@@ -60,6 +65,9 @@ def _check_checksums(folder: RunFolder) -> Iterator[Finding]:
         yield Finding("checksums", folder.checksums, "there are none: an older kdos made the run", "Run it anew.")
     for damage in folder.find_damage():
         yield Finding("checksums", damage.path, damage.found, folder.advise(damage))
+    if not RUN.is_named_in(folder.path):
+        advice = "Run the same `kdos run` again: it is written anew."
+        yield Finding("checksums", folder.path / MARK_NAME, "it is missing or has changed", advice)
 
 
 def _check_ledger(folder: RunFolder) -> Iterator[Finding]:
@@ -131,5 +139,23 @@ def _check_dataset(folder: RunFolder) -> Iterator[Finding]:
         yield _unbalanced(folder.summary, "samples", summary["samples"], made.num_rows)
     rounds = folder.read_rounds("samples")
     if rounds and not pa.concat_tables(rounds).equals(made):
-        advice = f"Delete {folder.dataset} and run the same `kdos run` again: it is made anew from the rounds."
-        yield Finding("dataset", folder.dataset, "it is not what the rounds hold", advice)
+        damage = Damage(folder.dataset, "it is not what the rounds hold")
+        yield Finding("dataset", damage.path, damage.found, folder.advise(damage))
+
+
+def _check_report(folder: RunFolder) -> Iterator[Finding]:
+    """The page, and the figures beside it; all of it can be written again."""
+    for damage in folder.find_report_damage():
+        advice = f"Run `kdos report {folder.path}` again, with --png for the figures: it is written anew."
+        yield Finding("report", damage.path, damage.found, advice)
+
+
+def _check_inputs(folder: RunFolder) -> Iterator[Finding]:
+    """The files that the run read; not those that are not found from here, for the run may have been moved."""
+    config, then = folder.read_config(), folder.read_made_from()
+    paths = name_input_paths(config)
+    for name, now in describe_input_files(config).items():
+        if name in then and then[name] != now:
+            advice = "The run cannot go on: restore it, or give another --out. What was made of it stays good."
+            found = f"{name} has changed since the run: {then[name]} then, {now} now"
+            yield Finding("inputs", Path(paths[name]), found, advice)

@@ -13,7 +13,7 @@ from kdos.config import Config
 from kdos.llm import Budget, Engine, HttpEngine, Ledger, Spending
 from kdos.llm.endpoint_embedder import open_embedder
 from kdos.llm.reply_store import holds_paid_replies
-from kdos.outputs import RUN, check_output_file, claim_folder
+from kdos.outputs import RUN, check_folder_of_kind, check_output_file, claim_folder
 from kdos.report import LivePage, write_report
 from kdos.rules import RulesEngine
 from kdos.run.prepare import LoopInputs, prepare_inputs
@@ -62,6 +62,21 @@ def run_config(config: Config, path: Path, *, cache: Path | None = None, read: I
 def _named_paths(config: Config) -> list[str | None]:
     """What a configuration names that may lie on this disk."""
     return [config.source.path, demand_file(config.target), *config.benchmarks]
+
+
+def check_run_folder(config: Config, path: Path, *, read: Iterable[Path] = ()) -> RunFolder:
+    """The folder that `run_config` would be given, with nothing written: raises what it would raise of it.
+
+    Raises:
+        InputError: The folder is somebody else's.
+        ConfigError: The folder holds a run with another configuration, or one that was made from something else.
+        DamageError: A file of the run is not as it was written.
+    """
+    folder = RunFolder(check_folder_of_kind(path, RUN, inputs=[*read, *_named_paths(config)]))
+    folder.refuse_damage()
+    folder.refuse_other_run(config, describe_inputs(config))
+    folder.refuse_lost_ledger()
+    return folder
 
 
 @contextmanager

@@ -32,13 +32,24 @@ def describe_inputs(config: Config) -> dict[str, str]:
     found = {"kdos": __version__, "prompts": prompts}
     if config.source.kind == "pydocs":
         found["python"] = platform.python_version()
+    return found | describe_input_files(config)
+
+
+def name_input_paths(config: Config) -> dict[str, str]:
+    """What a run reads that may lie on this disk, by the name that an account of it goes by."""
     named = {"source.path": config.source.path} | {f"benchmarks: {name}": name for name in config.benchmarks}
     if (demand := demand_file(config.target)) is not None:
         named["target"] = demand
     if ":" in config.embed:
         named["embed"] = config.embed.partition(":")[2]
-    for name, path in named.items():
-        if path and (files := list(_list_input_files(Path(path)))):
+    return {name: path for name, path in named.items() if path}
+
+
+def describe_input_files(config: Config) -> dict[str, str]:
+    """The content of each of them that is there."""
+    found: dict[str, str] = {}
+    for name, path in name_input_paths(config).items():
+        if files := list(_list_input_files(Path(path))):
             found[name] = describe_files(files)
     return found
 
