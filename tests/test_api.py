@@ -34,6 +34,8 @@ def test_texts_are_measured_as_the_command_does(measured, tmp_path: Path, capsys
     path.write_text("".join(json.dumps({"question": text}) + "\n" for text in questions(900)))
     assert main(["density", str(path), "--cells", "8", "--json"]) == 0
     assert json.loads(capsys.readouterr().out) == json.loads(json.dumps(measured.summary))
+    assert measured.summary["health"]["sentence"] == measured.health.sentence
+    assert measured.health.verdict in repr(measured)
     assert measured.log10_density.shape == measured.cells.shape == (900,)
 
 
@@ -57,7 +59,10 @@ def test_tables_keep_their_columns(tmp_path: Path) -> None:
 
 def test_vectors_are_taken_as_they_are() -> None:
     points = np.random.default_rng(0).standard_normal((500, 6))
-    assert kdos.density(points).summary["dim"] == 6
+    found = kdos.density(points)
+    assert found.summary["dim"] == 6
+    assert found.health is None
+    assert "health not known" in repr(found)
 
 
 def test_a_hub_dataset_and_a_frame_are_tables() -> None:

@@ -199,6 +199,11 @@ class RunFolder:
         """The frozen space."""
         return Space.from_arrays(*read_arrays(self.space))
 
+    def read_space_health(self) -> dict[str, Any] | None:
+        """What `SpaceHealth.as_json` said of the space; None where it was not measured, or there is no space yet."""
+        header = self.space / f"{self.space.name}.json"
+        return read_json_file(header).get("health") if header.is_file() else None
+
     def read_reference_points(self) -> Float32Array:
         """The places of the reference's knowledge points in the space, shape (n_points, dim)."""
         return read_arrays(self.reference)[1]["points"]

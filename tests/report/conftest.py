@@ -14,7 +14,7 @@ import pytest
 
 from kdos.arrays import Float64Array
 from kdos.chance import keyed_generator
-from kdos.density import Reference, Space, fit_space
+from kdos.density import Reference, Space, fit_space, measure_health
 from kdos.pool import ErrorClass
 from kdos.report.saved_run import SavedRun, read_saved_run
 from kdos.store import write_arrays, write_json, write_parquet
@@ -145,7 +145,9 @@ def write_reference(run: Path, facts: Sequence[Fact], space: Space, reference: R
     """Configuration, space, seeds and the reference knowledge points."""
     run.mkdir(parents=True)
     (run / "run.yaml").write_text("embed: lexical\ntarget: sqrt\nfingerprint: 0f0f\n")
-    write_arrays(run / "space", *space.to_arrays())
+    header, arrays = space.to_arrays()
+    header["health"] = measure_health([fact.text for fact in facts], reference.points, space).as_json()
+    write_arrays(run / "space", header, arrays)
     domains = sorted({fact.domain for fact in facts})
     write_parquet_of(
         run / "seed" / "documents.parquet", {"id": domains, "title": domains, "licence": ["CC-BY-4.0"] * len(domains)}

@@ -31,6 +31,14 @@ def test_an_endpoint_may_embed(corpus, tmp_path):
     assert places.cells.shape == (1,)
 
 
+def test_the_health_of_the_space_is_kept_with_it(finished):
+    folder, _ = finished
+    health = read_arrays(folder / "space")[0]["health"]
+    assert health["sentence"].startswith("this space groups")
+    assert health["template_neighbours"] > health["template_neighbours_by_chance"]
+    assert health["sentence"] in (folder / "report/index.html").read_text().replace("&#39;", "'")
+
+
 def test_an_embedder_that_is_not_there_is_found_out_first(corpus, tmp_path):
     for embed, complaint in (("endpoint:hashed", "embed_url"), ("lexicall", "must be static")):
         with pytest.raises(ConfigError, match=complaint):

@@ -26,6 +26,7 @@ KEYS = {
     "gini",
     "cells",
     "space",
+    "health",
 }
 TOPICS = ("rivers of Asia", "kings of Denmark", "prime numbers", "jazz pianists")
 
@@ -88,12 +89,15 @@ def test_density_for_the_eye(capsys, table: Path) -> None:
     assert "398 rows" in err
     assert "crowded" in err
     assert "no row in 0 cells" in err
+    assert "this space was not seen to group wordings" in err
 
 
 def test_density_of_vectors_as_they_are(capsys, vectors: Path) -> None:
     found = summary(capsys, "density", vectors)
     assert (found["n"], found["dim"]) == (500, 6)
     assert found["intrinsic_dim"] == pytest.approx(6, rel=0.2)
+    assert found["health"] is None
+    assert "health: not known, since vectors come without texts" in run(capsys, "density", vectors)[2]
     reduced = summary(capsys, "density", vectors, "--dim", 3, "--normalize")
     assert reduced["dim"] == 3
     assert reduced["space"] != found["space"]

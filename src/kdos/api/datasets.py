@@ -10,7 +10,15 @@ import pyarrow as pa
 
 from kdos.api.html import SHOWN_ROWS, cells_table, facts_table, figure_image, rows_table
 from kdos.arrays import Float64Array, Int32Array, Int64Array
-from kdos.density import CellView, RowDensities, compare_datasets, density_summary, thinnest_and_densest_cells
+from kdos.density import (
+    CellView,
+    RowDensities,
+    SpaceHealth,
+    compare_datasets,
+    density_summary,
+    measure_health,
+    thinnest_and_densest_cells,
+)
 from kdos.density.picture import draw_density_map
 from kdos.errors import UsageError
 from kdos.outputs import TABLE_SUFFIXES, check_output_file
@@ -103,7 +111,7 @@ class DatasetDensity:
         return (
             f"DatasetDensity({found['n']:,} rows, {found['distinct']:,} distinct; log10 density "
             f"{found['log10_density']:.3f}; {found['effective_cells']:.0f} of {found['cells']} "
-            "cells effective)"
+            f"cells effective; {self.health.verdict if self.health else 'health not known'})"
         )
 
     @property
@@ -117,9 +125,17 @@ class DatasetDensity:
         return self.densities.cells
 
     @cached_property
+    def health(self) -> SpaceHealth | None:
+        """Whether the space groups what texts say or how they say it; None for vectors, which come without texts."""
+        fitted = self.dataset.fitted
+        texts, points = fitted.sample.texts, fitted.reference.points
+        return measure_health(texts, points, fitted.space, random_seed=self.random_seed)
+
+    @cached_property
     def summary(self) -> dict[str, Any]:
         """What ``kdos density --json`` says."""
-        return density_summary(self.dataset.fitted, self.densities, random_seed=self.random_seed)
+        found = density_summary(self.dataset.fitted, self.densities, random_seed=self.random_seed)
+        return found | {"health": self.health.as_json() if self.health else None}
 
     def thin(self, count: int = SHOWN_ROWS) -> list[CellView]:
         """The cells of lowest density that hold a row."""
@@ -201,9 +217,10 @@ class DatasetDensity:
 
     def _repr_html_(self) -> str:
         low, high = self.summary["log10_density_ci"]
+        shown = {"log10_density_ci": f"{low:.3f} to {high:.3f}", "health": self.health and self.health.sentence}
         return "".join(
             [
-                facts_table(self.summary | {"log10_density_ci": f"{low:.3f} to {high:.3f}"}),
+                facts_table(self.summary | shown),
                 cells_table("thin", self.thin()),
                 cells_table("crowded", self.crowded()),
                 figure_image(self.plot()),

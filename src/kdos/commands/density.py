@@ -106,6 +106,8 @@ def show_measurement(summary: dict[str, Any], thin: list[CellView], crowded: lis
         f"{summary['effective_cells']:.0f} of {summary['cells']} cells effective, "
         f"{summary['empty_share']:.1%} empty, Gini {summary['gini']:.2f}."
     )
+    health = summary["health"]
+    print_status(health["sentence"] if health else "health: not known, since vectors come without texts")
     for title, views in (("thin", thin), ("crowded", crowded)):
         rows = [
             (

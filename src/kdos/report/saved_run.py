@@ -68,6 +68,7 @@ class SavedRun:
     config: str
     summary: Mapping[str, Any] | None
     source: RandomRows | None
+    health: Mapping[str, Any] | None
     target: pa.Table | None
     loop: LoopRecord
     examples: Sequence[Mapping[str, Any]]
@@ -91,6 +92,7 @@ def read_saved_run(run: Path) -> SavedRun:
         config=config,
         summary=folder.current_summary(),
         source=_add_seed_domains(source, folder.seeds),
+        health=folder.read_space_health(),
         target=wanted,
         loop=_read_loop_record(folder, n_cells),
         examples=_read_spread_samples(folder),

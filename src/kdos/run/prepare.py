@@ -12,11 +12,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from kdos.arrays import Float32Array
+from kdos.arrays import Float32Array, Int64Array
 from kdos.artifacts import RunFolder
 from kdos.checks import AnsweredQuestion, BenchmarkIndex, find_paraphrases, make_refusal
 from kdos.config import Config
-from kdos.density import Space, fit_space
+from kdos.density import Space, fit_space, measure_health
 from kdos.embed import Embedder, LexicalEmbedder, embed_in_blocks, note_unknown_script
 from kdos.errors import EmptyRunError
 from kdos.evaluate import open_benchmark
@@ -197,9 +197,10 @@ def _ensure_space(
             texts = column_values(points, "text")
             if (note := note_unknown_script(embedder, texts)) is not None:
                 print_status(note)
-            vectors = embed_in_blocks(embedder, texts)
+            vectors = wordings = embed_in_blocks(embedder, texts)
+            facts = None
             if _knows_meaning(embedder):
-                points, vectors = _merge_wordings(points, vectors)
+                points, vectors, facts = _merge_wordings(points, wordings)
             space, reference = fit_space(
                 vectors,
                 embedder=embedder.name,
@@ -208,7 +209,12 @@ def _ensure_space(
                 k=config.space.k,
                 random_seed=config.random_seed,
             )
-            write_arrays(folder.space, *space.to_arrays(), seal=folder.seal)
+            health = measure_health(texts, space.project(wordings), space, facts=facts, random_seed=config.random_seed)
+            if health and health.groups_wordings:
+                print_status(health.sentence)
+            header, arrays = space.to_arrays()
+            header["health"] = health.as_json() if health else None
+            write_arrays(folder.space, header, arrays, seal=folder.seal)
             write_arrays(folder.reference, {"rows": points.num_rows}, {"points": reference.points}, seal=folder.seal)
             table = (
                 points.append_column("cell", pa.array(reference.cells, pa.int32()))
@@ -226,10 +232,10 @@ def _knows_meaning(embedder: Embedder) -> bool:
     return embedder.name != LexicalEmbedder.name
 
 
-def _merge_wordings(points: pa.Table, vectors: Float32Array) -> tuple[pa.Table, Float32Array]:
-    """The knowledge points with all wordings of one fact in one row, and their vectors."""
+def _merge_wordings(points: pa.Table, vectors: Float32Array) -> tuple[pa.Table, Float32Array, Int64Array]:
+    """The knowledge points with all wordings of one fact in one row, their vectors, and each wording's row."""
     grouping = group_paraphrases(column_values(points, "text"), _unit_vectors(vectors))
-    return merge_paraphrases(points, grouping), vectors[grouping.first]
+    return merge_paraphrases(points, grouping), vectors[grouping.first], grouping.group
 
 
 def read_benchmark_questions(names: Sequence[str]) -> list[BenchmarkQuestion]:
