@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import re
 import time
 from collections import Counter
 from pathlib import Path
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 
 from kdos.pool import ErrorClass, Refusal
 from kdos.tasks import reading
-from kdos.tasks.json_repair import UnreadableError, repair_json
+from kdos.tasks.json_repair import UnreadableError, _RepairParser, match_end, repair_json
 from kdos.tasks.prompt import TEXT, a_list, an_object
 from kdos.tasks.reading import read_json, read_value
 
@@ -124,6 +125,29 @@ def test_it_never_raises_and_never_hangs(text: str) -> None:
     started = time.process_time()
     read_value(text, {})
     assert time.process_time() - started < 20
+
+
+# Space and comments as one pattern: slow where comments have no end, and obvious.
+IGNORED = re.compile(r"(?:[\s\ufeff\u200b-\u200d\u2060]|/\*(?>.*?(?:\*/|\Z))|//[^\n]*+|#[^\n]*+)*+", re.DOTALL)
+SEPARATORS = re.compile(rf"(?:{IGNORED.pattern}(?:,|\.\.\.|…))*+{IGNORED.pattern}", re.DOTALL)
+
+
+@settings(max_examples=300)
+@given(st.text(alphabet='/*#,.… \n\u200ba"', max_size=60))
+def test_what_is_passed_over_is_what_one_pattern_matches(text: str) -> None:
+    reader = _RepairParser(text)
+    for at in range(len(text) + 1):
+        reader.at = at
+        assert reader.skip_ignored() == match_end(IGNORED, text, at)
+        reader.at = at
+        reader.skip_separators()
+        assert reader.at == match_end(SEPARATORS, text, at)
+
+
+def test_space_behind_a_comment_is_looked_at_once() -> None:
+    reader = _RepairParser('"a"/*"/*"/**/    ,')
+    assert [reader.ignored_end(at) for at in (3, 6, 9)] == [17, 17, 17]
+    assert reader.ignored_ends == dict.fromkeys((3, 6, 9, 13), 17)
 
 
 @pytest.mark.parametrize(

@@ -27,6 +27,9 @@ LOOK_AHEAD_CHARS = 2_000  # what follows a quote tells whether it ends a string;
 CLOSING_BRACKET = {"{": "}", "[": "]", "(": ")"}
 CLOSING_BRACKETS = "}])"
 CLOSING_QUOTES = {'"': '"', "'": "'", "`": "`´'", "“": "”", "„": "”“", "‘": "’", "´": "´'"}
+OPENING_SIGNS = {*CLOSING_QUOTES, *CLOSING_BRACKET}
+NO_VALUE_SIGNS = {"", ",", *CLOSING_BRACKETS}
+NO_WORD_SIGNS = set(":({[\\`")
 LITERALS = {"true": True, "false": False, "null": None, "none": None, "undefined": None}
 # By the quote that opens a string: what may end it, and escapes, which are passed over.
 QUOTE_OR_ESCAPE = {opener: re.compile(rf"[{closers}]|\\.", re.DOTALL) for opener, closers in CLOSING_QUOTES.items()}
@@ -36,9 +39,12 @@ OPENER = re.compile(r"[{\[]|\A\s*\(")
 FENCE = re.compile(r"```+[ \t]*[\w-]*\s*(.*?)(?:```|\Z)", re.DOTALL)
 PROSE_BRACKET = re.compile(r"\[[^\[\]{}\"]*\]")
 IGNORED_SPACE = re.compile(r"[\s\ufeff\u200b-\u200d\u2060]*+")
+# The same where no comment can follow, which is nearly always.
+SPACE_ALONE = re.compile(rf"{IGNORED_SPACE.pattern}(?![/#])")
 COMMENT_END = re.compile(r"\*/")
 LINE_END = re.compile(r"\n")
-SEPARATORS = re.compile(r"(?:[\s\ufeff\u200b-\u200d\u2060,…]|\.\.\.)*+")
+SEPARATORS = re.compile(r"(?:[\s\ufeff\u200b-\u200d\u2060,…]++|\.\.\.)*+")
+SEPARATORS_ALONE = re.compile(rf"{SEPARATORS.pattern}(?![/#])")
 QUOTED_STRING = r"(?:\"(?:[^\"\\]|\\.)*+\"|'(?:[^'\\]|\\.)*+'|“[^”]*+”|‘[^’]*+’)"
 # What follows a token decides what it was; the next five say what may follow.
 # After a closing brace, `, "key":` shows that the object goes on.
@@ -59,6 +65,9 @@ BARE_KEY = re.compile(r"[^\s,:{}\[\]()\"'“”`\\][^,:{}\[\]()\n\"'“”`\\]*"
 # Words without quotes as a value: a URL with its colon, a{b}, anything up to the next delimiter.
 BARE_WORDS = re.compile(r"(?:\w{1,9}://[^\s,{}\[\]\"']++|\w\{[^{}\[\]:,\"]*+\}|[^,:{}\[\]()\n\"“”`/\\]|/(?![/*]))++")
 PLAIN_NUMBER = re.compile(r"-?(?:(?:0|[1-9][0-9_]*)(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]*)?")
+WHOLE_NUMBER = re.compile(r"-?\d+")
+WORD_SIGN = re.compile(r"\w")
+ESCAPE = re.compile(r"\\(u[0-9a-fA-F]{4}|.?)", re.DOTALL)
 # `value, "key` or `value" "key`, read up to the quote before the colon.
 UNCLOSED_STRING = re.compile(r"(?P<value>[^\"]*?)(?:\"\s*+(?:,\s*+)?|,\s*+)\"[^\"]*+")
 
@@ -168,10 +177,10 @@ class _RepairParser:
                 return pairs
             key = self.parse_key()
             start = self.skip_ignored()
-            missing = self.peek_char() in {"", ",", *CLOSING_BRACKETS}
+            missing = self.peek_char() in NO_VALUE_SIGNS
             pairs[key] = MISSING if missing else self.parse_value()
             written = self.text[start : self.at]
-            quoted = written[:1] in {*CLOSING_QUOTES, *CLOSING_BRACKET}
+            quoted = written[:1] in OPENING_SIGNS
             firm = quoted or written.strip().lower() in LITERALS
             self.skip_separators()
         return pairs
@@ -217,7 +226,7 @@ class _RepairParser:
         The bracket of an outer container ends this one too, unless this one is empty; a bracket of
         none is passed over. The end of the text, or of its fence, ends everything.
         """
-        while (char := self.peek_char()) in CLOSING_BRACKETS and char:
+        while (char := self.peek_char()) and char in CLOSING_BRACKETS:
             opener, start = self.open[-1]
             if CLOSING_BRACKET[opener] == char:
                 self.at += 1
@@ -243,10 +252,11 @@ class _RepairParser:
 
     def skip_separators(self) -> None:
         """Pass over what stands between two items: space, comments, commas, an ellipsis."""
-        before = -1
-        while before != self.at:
+        while not (alone := SEPARATORS_ALONE.match(self.text, self.at)):
             before = self.at = match_end(SEPARATORS, self.text, self.at)
-            self.skip_ignored()
+            if self.skip_ignored() == before:
+                return  # a slash that begins no comment
+        self.at = alone.end()
 
     # -- strings
 
@@ -302,7 +312,8 @@ class _RepairParser:
     def text_after(self, at: int) -> str:
         """The rest of the text after the quote at `at`, from its first sign on."""
         if self.looked_after != at:
-            place = self.ignored_end(at + 1)
+            alone = SPACE_ALONE.match(self.text, at + 1)
+            place = alone.end() if alone else self.ignored_end(at + 1)
             self.looked_after, self.seen = at, self.text[place : place + LOOK_AHEAD_CHARS]
         return self.seen
 
@@ -311,15 +322,17 @@ class _RepairParser:
         rest = self.text_after(at)
         if key:
             return rest[:1] == ":" or bool(VALUE_FOLLOWS.match(rest))
-        if not rest or rest[0] in "}]" or rest.startswith("```") or STRING_JOIN.match(rest):
+        if not rest or rest[0] in "}]":
             return True
+        if rest[0] == ",":
+            # In a list a comma ends an item; in an object it may stand in the text ("yes", she said),
+            # so a key must follow it.
+            return not self.in_object or bool(ITEM_FOLLOWS.match(rest, 1))
         if rest[0] == ")":
             return any(opener == "(" for opener, _ in self.open)
         if rest[0] == ":":
             return not self.in_object  # ["key": value]; in an object no colon follows a value
-        # In a list a comma ends an item; in an object it may stand in the text ("yes", she said),
-        # so a key must follow it.
-        return rest[0] == "," and (not self.in_object or bool(ITEM_FOLLOWS.match(rest, 1)))
+        return rest.startswith("```") or bool(STRING_JOIN.match(rest))
 
     def is_item_next(self, at: int) -> bool:
         """Whether another item follows the quote at `at` though the comma is missing."""
@@ -396,7 +409,7 @@ class _RepairParser:
                 self.raise_unreadable("an escape does not end")
             return ESCAPED_CHARS.get(code, "\\" + code)
 
-        plain = re.sub(r"\\(u[0-9a-fA-F]{4}|.?)", read, content, flags=re.DOTALL)
+        plain = ESCAPE.sub(read, content)
         return plain.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
     # -- what has no quotes
@@ -408,7 +421,7 @@ class _RepairParser:
             self.raise_unreadable(f"a value is expected, not {self.peek_char()!r}")
         self.at = match.end()
         word = match.group().strip()
-        if self.peek_char() and self.peek_char() in ":({[\\`":
+        if self.peek_char() in NO_WORD_SIGNS:
             self.raise_unreadable(f"{word!r} has no quotes")
         self.skip_closing_quote(match.group())
         if word.lower() in LITERALS:
@@ -417,7 +430,7 @@ class _RepairParser:
             return parse_number(word)
         first, *more = word.split() or [""]
         two_values = more and (first.lower() in LITERALS or PLAIN_NUMBER.fullmatch(first))
-        if two_values or not re.search(r"\w", word) or first.lower() in {"nan", "infinity"}:
+        if two_values or not WORD_SIGN.search(word) or first.lower() in {"nan", "infinity"}:
             self.raise_unreadable(f"{word!r} has no quotes")
         return word
 
@@ -432,22 +445,22 @@ class _RepairParser:
 
     def skip_ignored(self) -> int:
         """Pass over space and comments; returns the place."""
-        self.at = self.ignored_end(self.at)
+        alone = SPACE_ALONE.match(self.text, self.at)
+        self.at = alone.end() if alone else self.ignored_end(self.at)
         return self.at
 
     def ignored_end(self, place: int) -> int:
         """Where the space and comments that begin at `place` end; `place` itself where there are none."""
-        # Nearly always there is no comment.
-        after_space = match_end(IGNORED_SPACE, self.text, place)
-        if self.text[after_space : after_space + 1] not in {"/", "#"}:
-            return after_space
         begun: list[int] = []
         while (end := self.ignored_ends.get(place)) is None:
             begun.append(place)
-            end = self.comment_end(match_end(IGNORED_SPACE, self.text, place))
-            if end == place:
+            if alone := SPACE_ALONE.match(self.text, place):
+                end = alone.end()
                 break
-            place = end
+            after_space = match_end(IGNORED_SPACE, self.text, place)
+            end = place = self.comment_end(after_space)
+            if end == after_space:
+                break  # a slash that begins no comment
         self.ignored_ends.update(dict.fromkeys(begun, end))
         return end
 
@@ -478,4 +491,4 @@ def match_end(pattern: re.Pattern[str], text: str, at: int) -> int:
 def parse_number(word: str) -> int | float:
     """A number as JSON or Python writes it, and `2.`, `.5`, `1e`."""
     plain = word.replace("_", "").rstrip("+-").rstrip("eE")
-    return int(plain) if re.fullmatch(r"-?\d+", plain) else float(plain)
+    return int(plain) if WHOLE_NUMBER.fullmatch(plain) else float(plain)
