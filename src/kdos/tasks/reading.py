@@ -154,8 +154,9 @@ def schema_problem(value: Any, schema: Mapping[str, Any]) -> str:
 def _type_problem(value: Any, schema: Mapping[str, Any]) -> str:
     named, kind = schema["type"], type(value)
     names: list[str] = [named] if isinstance(named, str) else named
-    if any(kind in JSON_TYPES[name] for name in names):
-        return ""
+    for name in names:  # a loop: `any` would make a generator for each value
+        if kind in JSON_TYPES[name]:
+            return ""
     other = next((name for name, kinds in JSON_TYPES.items() if kind in kinds), "missing")
     return f" must be of type {' or '.join(names)}, not {other}"
 
@@ -197,7 +198,7 @@ def _properties_problem(value: Any, schema: Mapping[str, Any]) -> str:
     for key, item_schema in known.items():
         if key in pairs and (problem := schema_problem(pairs[key], item_schema)):
             return f".{key}{problem}"
-    if schema.get("additionalProperties") is False:
+    if schema.get("additionalProperties") is False and pairs.keys() != known.keys():
         for key in pairs.keys() - known.keys():
             del pairs[key]
     return ""
