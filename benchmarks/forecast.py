@@ -22,7 +22,8 @@ from kdos.llm import HttpEngine
 from kdos.llm.mock_server import MockServer, serve_app
 from kdos.rules import RulesEngine
 from kdos.run import run_config
-from kdos.run.forecast import forecast_run, measure_source, rehearse_run
+from kdos.run.forecast import forecast_run
+from kdos.run.rehearsal import measure_source, rehearse_run
 
 PRICES = {"prompt": 0.3, "completion": 1.2}
 TOLERANCE = 0.25

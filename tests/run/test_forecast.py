@@ -10,8 +10,10 @@ from kdos.config import read_config
 from kdos.llm import HttpEngine
 from kdos.llm.mock_server import MockServer, serve_app
 from kdos.rules import RulesEngine
-from kdos.run import forecast, run_config
-from kdos.run.forecast import forecast_run, measure_source, rehearse_run
+from kdos.run import rehearsal as rehearsal_module
+from kdos.run import run_config
+from kdos.run.forecast import forecast_run
+from kdos.run.rehearsal import measure_source, rehearse_run
 from kdos.tasks import SYNTHESIZE_PROMPT
 from kdos.tasks.extract import EXTRACT_PROMPT, SEED_PROMPT
 from kdos.tasks.judge import JUDGE_PROMPT
@@ -48,7 +50,7 @@ def test_the_forecast_is_within_a_quarter_of_what_is_spent(server, samples, tmp_
 def test_of_a_large_source_a_piece_is_rehearsed_and_all_of_it_is_counted(server, tmp_path, monkeypatch):
     config = config_with_prices(run_corpus.write_corpus(tmp_path / "corpus.jsonl"), server, 40)
     whole = measure_source(config)
-    monkeypatch.setattr(forecast, "REHEARSED_PASSAGES", 10)
+    monkeypatch.setattr(rehearsal_module, "REHEARSED_PASSAGES", 10)
     piece = measure_source(config)
     assert (piece.passages, piece.request_bytes) == (whole.passages, whole.request_bytes)
     assert 10 <= piece.window_passages < whole.window_passages == whole.passages

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, overload
 
 import pyarrow as pa
 import yaml
@@ -28,6 +28,7 @@ from kdos.export import (
 from kdos.outputs import check_new_folder, check_output_folder
 from kdos.report import WrittenReport, write_report
 from kdos.run import run_config as run_config
+from kdos.run.forecast import Forecast, foretell_run
 from kdos.store import read_json_file
 
 SEQUENCE_TOKENS = 4096
@@ -36,15 +37,44 @@ ExportLayout = Literal["datasets", "llamafactory", "trl", "text"]
 _FOLDER_WRITERS = {"llamafactory": write_llamafactory, "trl": write_trl, "text": write_text}
 
 
+@overload
 def run(
-    config: Config | Mapping[str, Any] | str | Path, out: str | Path, *, cache: str | Path | None = None
-) -> "RunResult":
+    config: Config | Mapping[str, Any] | str | Path,
+    out: str | Path,
+    *,
+    samples: int | None = None,
+    cache: str | Path | None = None,
+    dry_run: Literal[False] = False,
+) -> "RunResult": ...
+
+
+@overload
+def run(
+    config: Config | Mapping[str, Any] | str | Path,
+    out: str | Path,
+    *,
+    samples: int | None = None,
+    cache: str | Path | None = None,
+    dry_run: Literal[True],
+) -> Forecast: ...
+
+
+def run(
+    config: Config | Mapping[str, Any] | str | Path,
+    out: str | Path,
+    *,
+    samples: int | None = None,
+    cache: str | Path | None = None,
+    dry_run: bool = False,
+) -> "RunResult | Forecast":
     """Turn a source into a balanced dataset, as a configuration says; the same again resumes.
 
     Args:
         config: A configuration, the mapping that YAML gives, or the path of a YAML file.
         out: The run's folder; made where it is not there.
+        samples: How many samples to make at most, in place of `budget.samples`.
         cache: A ledger that several runs share: what it holds is not asked, or paid for, again.
+        dry_run: Foretell what the run comes to instead: no model is asked, and nothing is written.
 
     Raises:
         ConfigError: A key or value is wrong, or `out` holds a run with another configuration.
@@ -52,8 +82,25 @@ def run(
     """
     read = [Path(config)] if isinstance(config, str | Path) else []
     folder = check_output_folder(out)
-    run_config(read_any_config(config, folder), folder, cache=None if cache is None else Path(cache), read=read)
+    chosen = override_config(read_any_config(config, folder), samples=samples)
+    if dry_run:
+        return foretell_run(chosen, folder, read=read)
+    run_config(chosen, folder, cache=None if cache is None else Path(cache), read=read)
     return RunResult(folder)
+
+
+def override_config(config: Config, *, samples: int | None = None, workers: int | None = None) -> Config:
+    """The configuration with what was said beside it, as if it stood there; None leaves it as it is.
+
+    Raises:
+        ConfigError: A value is of the wrong type or range.
+    """
+    value = config.to_dict()
+    if samples is not None:
+        value["budget"]["samples"] = samples
+    if workers is not None:
+        value["workers"] = workers
+    return read_config(value)
 
 
 def read_any_config(config: Config | Mapping[str, Any] | str | Path, out: Path) -> Config:

@@ -16,26 +16,14 @@ from kdos.llm import HttpEngine
 from kdos.llm.doctor import HealthCheck, diagnose_endpoint
 from kdos.pool import record_fields
 from kdos.run import check_run_folder, inspect_run
-from kdos.run.forecast import (
-    Forecast,
-    SourceSize,
-    expected_samples,
-    forecast_run,
-    measure_source,
-    rehearse_run,
-    rehearsed_calls,
-)
-from kdos.terminal import print_json, print_status
-
-TYPICAL_CALLS_PER_SAMPLE = 3
-"""What the built-in engine is asked for a sample, where it is not worth a rehearsal."""
+from kdos.run.forecast import FORECAST_HEADINGS, Forecast, advise_on_forecast, forecast_run, tabulate_forecast
+from kdos.run.rehearsal import SourceSize, measure_source, rehearse_run
+from kdos.terminal import print_json, print_status, print_table
 
 LEDGER_BYTES_PER_CALL = 4096
 """What a call leaves in the ledger, as measured with two passages in its prompt."""
 RUN_BYTES_PER_SAMPLE = 20_000
 """What a sample leaves in the other files of a run, vectors of its knowledge points included."""
-TYPICAL_SAMPLES_PER_PASSAGE = 3
-"""What a passage gives where there is no cap: the demo's corpus, 7,234 samples from 2,536 passages."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -59,6 +47,8 @@ def main(args: argparse.Namespace) -> int:
         print_status(f"{'ok  ' if check.ok else 'FAIL'} {check.name}: {check.found}")
         if check.advice:
             print_status(f"     {check.advice}")
+    for forecast in forecasts:
+        print_table("foretold", FORECAST_HEADINGS, tabulate_forecast(forecast), left=True)
     well = all(check.ok for check in checks)
     found = [{"name": c.name, "ok": c.ok, "found": c.found, "advice": c.advice} for c in checks]
     print_json({"ok": well, "checks": found, "forecast": record_fields(forecasts[0]) if forecasts else None})
@@ -89,25 +79,25 @@ def check_out(config: Config, out: Path, config_file: Path) -> HealthCheck:
 
 
 def run_checks(config: Config, size: SourceSize, out: Path, forecasts: list[Forecast]) -> Iterator[HealthCheck]:
-    """The checks of source, engine, price and disk; what the run will spend joins `forecasts`."""
+    """The checks of source, engine, price and disk; what the run will come to joins `forecasts`."""
     yield HealthCheck("source", True, f"{size.documents:,} documents, {size.passages:,} passages")
-    if config.engine.kind != "http":
-        yield HealthCheck("engine", True, f"{config.engine.kind}: built in, no key, no network, no cost")
-        samples = config.budget.samples or TYPICAL_SAMPLES_PER_PASSAGE * (size.passages or size.seeds_given)
-        yield check_disk(samples, samples * TYPICAL_CALLS_PER_SAMPLE, out)
-        return
     with TemporaryDirectory(prefix="kdos-doctor-") as folder:
         rehearsal = rehearse_run(config, size, Path(folder))
-    calls = rehearsed_calls(config, size, rehearsal)
-    checks = list(diagnose_endpoint(config.engine, calls=calls))
-    yield from checks
-    if all(check.ok for check in checks):
-        # Not in batch files, which take their time; what they cost is reckoned.
-        with HttpEngine(replace(config.engine, batch=False)) as engine:
-            forecast = forecast_run(config, size, rehearsal, engine)
-        forecasts.append(forecast)
+    forecast = forecast_run(config, size, rehearsal)
+    disk = check_disk(forecast.samples, forecast.calls, out)
+    if config.engine.kind == "http":
+        checks = list(diagnose_endpoint(config.engine, calls=forecast.calls))
+        yield from checks
+        if all(check.ok for check in checks):
+            # Not in batch files, which take their time; what they cost is reckoned.
+            with HttpEngine(replace(config.engine, batch=False)) as engine:
+                forecast = forecast_run(config, size, rehearsal, engine)
+            yield describe_price(config, forecast)
+    else:
+        yield HealthCheck("engine", True, f"{config.engine.kind}: built in, no key, no network, no cost")
         yield describe_price(config, forecast)
-    yield check_disk(expected_samples(config, rehearsal), calls, out)
+    forecasts.append(forecast)
+    yield disk
 
 
 def describe_price(config: Config, forecast: Forecast) -> HealthCheck:
@@ -115,20 +105,9 @@ def describe_price(config: Config, forecast: Forecast) -> HealthCheck:
     tokens = forecast.prompt_tokens + forecast.completion_tokens
     least = "" if forecast.counted_whole else "at least "
     found = f"{least}about {forecast.calls:,} calls and {tokens:,} tokens for {forecast.samples:,} samples"
-    if config.engine.prices is None:
-        advice = "Set engine.prices to see money, and to cap it with budget.usd."
-    else:
-        found, advice = f"{found}: about {forecast.cost_usd:,.2f} USD", ""
-    caps = config.budget
-    spent = {
-        "calls": (forecast.calls, caps.calls),
-        "tokens": (tokens, caps.tokens),
-        "usd": (forecast.cost_usd, caps.usd),
-    }
-    passed = [name for name, (amount, cap) in spent.items() if cap is not None and amount > cap]
-    if passed:
-        advice = f"budget.{passed[0]} will end it before: raise it, or lower budget.samples or source.limit. {advice}"
-    return HealthCheck("price", True, found, advice.strip())
+    if forecast.cost_usd is not None:
+        found = f"{found}: about {forecast.cost_usd:,.2f} USD"
+    return HealthCheck("price", True, found, advise_on_forecast(config, forecast))
 
 
 def check_disk(samples: int, calls: int, out: Path) -> HealthCheck:

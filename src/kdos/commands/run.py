@@ -4,10 +4,13 @@ import argparse
 from pathlib import Path
 
 from kdos.api import load_config
+from kdos.api.runs import override_config
 from kdos.commands.arguments import input_path, output_path, whole_number
-from kdos.config import read_config
+from kdos.config import Config
+from kdos.pool import record_fields
 from kdos.run import describe_result, explain_failure, run_config
-from kdos.terminal import print_json, print_status
+from kdos.run.forecast import FORECAST_HEADINGS, Forecast, advise_on_forecast, foretell_run, tabulate_forecast
+from kdos.terminal import print_json, print_status, print_table
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -17,15 +20,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--cache", type=output_path, metavar="FILE", help="a ledger that runs share: nothing paid twice"
     )
+    parser.add_argument(
+        "--samples", type=whole_number(1), metavar="N", help="make so many samples at most, for `budget.samples`"
+    )
     parser.add_argument("--workers", type=whole_number(1), help="processes for what this machine computes")
+    parser.add_argument(
+        "--dry-run", action="store_true", help="foretell what the run comes to: no model is asked, nothing is written"
+    )
 
 
 def main(args: argparse.Namespace) -> int:
     """Run, or go on with a run; the last line on stdout is the summary."""
     out = args.out or Path("runs") / args.config.stem
-    config = load_config(args.config, out)
-    if args.workers is not None:
-        config = read_config(config.to_dict() | {"workers": args.workers})
+    config = override_config(load_config(args.config, out), samples=args.samples, workers=args.workers)
+    if args.dry_run:
+        return show_forecast(config, foretell_run(config, out, read=[args.config]))
     summary = run_config(config, out, cache=args.cache, read=[args.config])
     failure = explain_failure(summary)
     print_status(describe_result(summary))
@@ -36,3 +45,13 @@ def main(args: argparse.Namespace) -> int:
         print_status(f"kdos: {failure}")
     print_json(summary)
     return 1 if failure else 0
+
+
+def show_forecast(config: Config, forecast: Forecast) -> int:
+    """What the run comes to, as a table for the eye and as JSON."""
+    title = "a dry run: no model was asked, nothing was written"
+    print_table(title, FORECAST_HEADINGS, tabulate_forecast(forecast), left=True)
+    if advice := advise_on_forecast(config, forecast):
+        print_status(advice)
+    print_json({"dry_run": True, **record_fields(forecast)})
+    return 0

@@ -126,10 +126,10 @@ def _check_speed(replies: list[Reply], *, seconds: float, config: EngineConfig, 
         return HealthCheck("speed", False, replies[0].error, "Lower engine.concurrency.")
     latency = median(reply.latency for reply in good)
     tokens = sum(reply.usage.completion_tokens for reply in good) / seconds
-    hours = calls * latency / config.concurrency / 3600
+    run_seconds = expected_seconds(calls, latency=latency, concurrency=config.concurrency)
     found = (
         f"{latency:.2f} s a call at {len(replies)} in flight, {tokens:,.0f} tokens/s; "
-        f"the run takes about {_format_hours(hours)} "
+        f"the run takes about {format_duration(run_seconds)} "
         f"at concurrency {config.concurrency}"
     )
     slow = [reply for reply in replies if reply.error or reply.attempts > 1]
@@ -137,7 +137,13 @@ def _check_speed(replies: list[Reply], *, seconds: float, config: EngineConfig, 
     return HealthCheck("speed", True, found, advice)
 
 
-def _format_hours(hours: float) -> str:
-    if hours >= 1:
-        return f"{hours:,.1f} hours"
-    return f"{max(1, math.ceil(60 * hours))} minutes"
+def expected_seconds(calls: int, *, latency: float, concurrency: int) -> float:
+    """How long so many calls of `latency` seconds take with `concurrency` of them in flight."""
+    return calls * latency / concurrency
+
+
+def format_duration(seconds: float) -> str:
+    """So many seconds in hours or minutes, or as they are where they are few."""
+    if seconds >= 3600:
+        return f"{seconds / 3600:,.1f} hours"
+    return f"{math.ceil(seconds / 60)} minutes" if seconds >= 120 else f"{math.ceil(seconds)} seconds"
