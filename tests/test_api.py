@@ -96,6 +96,15 @@ def test_a_run_is_read_back(tmp_path: Path) -> None:
     assert made.report.exists()
     assert made.samples()["question"][0].as_py().split()[0] in made._repr_html_()
     assert len(repr(made)) < 1000
+    held = f"{made.summary['distinct']:,} knowledge points, {made.summary['coverage']:.1%} of the source"
+    assert held in repr(made) and held in made._repr_html_()
+    assert "exposures are still wanted" in repr(made) and "KL" in repr(made)
+    assert made.distinct_by_samples()[-1] == (made.summary["samples"], made.summary["distinct"])
+    card = (made.path / "dataset" / "README.md").read_text()
+    assert f"| distinct knowledge points of the source | {made.summary['distinct']} |" in card
+    assert f"| coverage of the source | {made.summary['coverage']:.4g} |" in card
+    wanted = made.summary["order"] - made.summary["filled"]
+    assert f"| exposures still wanted of what can be reached | {wanted} |" in card
     exported = kdos.export(made.path, "trl", tmp_path / "trl")
     assert exported["rows"] == {"train": made.summary["samples"]}
     assert kdos.report(made.path).page == made.report

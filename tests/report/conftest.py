@@ -202,7 +202,9 @@ class Loop:
             held += sum(verdict["accepted"] for verdict in judged)
             self.held = held
             gap = measure_gap(counts, self.log_q)
-            rounds.append(self.write_round(folder, drafts, judged, gap, len(rounds) + 1))
+            order, filled = int(self.quota.sum()), int(np.minimum(counts, self.quota).sum())
+            covered = {"distinct": len(exposures), "order": order, "filled": filled}
+            rounds.append(self.write_round(folder, drafts, judged, gap, len(rounds) + 1, covered))
         write_parquet_of(folder / "knowledge_points.parquet", self.taught(exposures))
         return rounds
 
@@ -244,7 +246,13 @@ class Loop:
         }
 
     def write_round(
-        self, folder: Path, drafts: Sequence[dict[str, Any]], judged: Sequence[dict[str, Any]], gap: Gap, number: int
+        self,
+        folder: Path,
+        drafts: Sequence[dict[str, Any]],
+        judged: Sequence[dict[str, Any]],
+        gap: Gap,
+        number: int,
+        covered: dict[str, int],
     ) -> dict[str, Any]:
         """Write one round's three files."""
         at = folder / f"round-{number:04d}"
@@ -267,6 +275,7 @@ class Loop:
             "effective_shapes": 2.0 + number,
             "samples": self.held,
             "knowledge_points": self.held * PER_SAMPLE,
+            **covered,
             "failed": {},
             "unreachable_mass": 0.01,
             "seconds": 0.5,

@@ -15,11 +15,15 @@ from kdos.report.charts import (
     MARGIN_TOP,
     MIN_LABEL_DISTANCE,
     LineSeries,
+    build_coverage_chart,
+    collect_sample_series,
     compute_fullness_shares,
+    label_tick,
     lay_out_fullness_bars,
     lay_out_line_chart,
     name_fullness_bins,
 )
+from kdos.report.saved_run import SavedRun
 
 VALUES = st.lists(st.floats(0, 1e6) | st.just(math.nan), min_size=1, max_size=40)
 
@@ -38,6 +42,27 @@ def test_every_chart_stays_in_its_frame(values: list[float], logarithmic: bool) 
     assert all(MARGIN_TOP <= tick.at <= CHART_HEIGHT - MARGIN_BOTTOM for tick in chart.up)
     assert 2 <= len(chart.up) <= 7
     assert 1 <= len(chart.across) <= 8
+
+
+def test_the_curve_of_coverage_counts_samples_from_none(run: SavedRun) -> None:
+    chart = build_coverage_chart(run)
+    assert chart is not None
+    assert chart.unit == "samples"
+    assert [stroke.role for stroke in chart.strokes] == ["steered", "blind"]
+    assert run.blind is not None
+    for stroke, loop in zip(chart.strokes, (run.loop, run.blind), strict=True):
+        assert stroke.path.startswith(f"M{MARGIN_LEFT} {CHART_HEIGHT - MARGIN_BOTTOM}L")
+        assert stroke.path.count("L") == len(loop.rounds)
+    ends = [collect_sample_series(loop, "distinct", role="").y[-1] for loop in (run.loop, run.blind)]
+    assert ends == [run.loop.rounds[-1]["distinct"], run.blind.rounds[-1]["distinct"]]
+    assert [tick.label for tick in chart.across] == ["0", "50", "100", "150", "200"]
+
+
+@pytest.mark.parametrize(
+    ("value", "label"), [(0, "0"), (0.001, "0.001"), (5000, "5000"), (25_000, "25k"), (1_200_000, "1.2M")]
+)
+def test_ticks_are_short(value: float, label: str) -> None:
+    assert label_tick(value) == label
 
 
 def test_a_value_that_is_missing_breaks_the_line() -> None:

@@ -5,7 +5,7 @@ import pytest
 
 from kdos.pool import ErrorClass
 from kdos.report import tables
-from kdos.report.charts import build_kl_chart
+from kdos.report.charts import build_coverage_chart, build_kl_chart
 from kdos.report.saved_run import SavedRun, read_saved_run
 from kdos.report.tables import CLASS_MEANINGS, OUTCOME_NAMES, find_outcome_key, format_number, format_share
 
@@ -80,6 +80,28 @@ def test_the_headline_says_what_the_run_came_to(run: SavedRun) -> None:
     assert values["KL of the blind run"] == format_number(run.blind.rounds[-1]["kl"])
 
 
+def test_the_first_screen_says_what_is_covered_and_what_is_missing(run: SavedRun) -> None:
+    headline = tables.build_headline(run)
+    tiles = {tile.label: (tile.value, tile.note) for tile in headline.tiles}
+    assert run.blind is not None
+    last, blind, total = run.loop.rounds[-1], run.blind.rounds[-1], 420
+    held, share = f"{last['distinct']:,}", format_share(last["distinct"] / total)
+    assert f"hold {held} knowledge points, {share} of the source's" in headline.sentence
+    assert f"(the blind run {format_share(blind['distinct'] / total)})" in headline.sentence
+    assert tiles["distinct knowledge points"] == (held, f"of {total} in the source, blind {blind['distinct']:,}")
+    assert tiles["of the source covered"] == (share, f"blind {format_share(blind['distinct'] / total)}")
+    left = last["order"] - last["filled"]
+    assert tiles["exposures still wanted"] == (f"{left:,}", f"of {last['order']:,} within reach")
+
+
+def test_rounds_of_an_older_kdos_have_no_coverage(run: SavedRun) -> None:
+    old = [{key: value for key, value in each.items() if key != "distinct"} for each in run.loop.rounds]
+    older = dataclasses.replace(run, loop=dataclasses.replace(run.loop, rounds=old), blind=None)
+    assert "knowledge points" not in tables.build_headline(older).sentence
+    assert "distinct knowledge points" not in {tile.label for tile in tables.build_headline(older).tiles}
+    assert build_coverage_chart(older) is None
+
+
 def test_a_run_that_goes_on_shows_how_far_it_is(running_run: Path) -> None:
     (running_run / "run.yaml").write_text("budget: {samples: 480}\n")
     headline = tables.build_headline(read_saved_run(running_run))
@@ -96,6 +118,11 @@ def test_a_configuration_that_does_not_say_the_size_gives_no_share(config: str) 
 def test_steered_and_blind_are_compared_on_one_footing(run: SavedRun) -> None:
     rows = {name: (steered, blind) for name, steered, blind in tables.compare_with_blind_run(run)}
     assert rows["samples"] == ("240", "240")
+    assert run.blind is not None
+    ends = (run.loop.rounds[-1]["distinct"], run.blind.rounds[-1]["distinct"])
+    assert rows["distinct knowledge points of the source"] == tuple(map(str, ends))
+    assert rows["coverage of the source"] == tuple(format_share(end / 420) for end in ends)
+    assert float(rows["drafts for a sample"][0]) > 1
     steered, blind = (float(text.split()[0]) for text in rows["target in cells that are met"])
     assert steered > blind
     assert tables.compare_with_blind_run(dataclasses.replace(run, blind=None)) == []
@@ -108,7 +135,8 @@ def test_a_round_before_the_first_sample_has_no_figures(run: SavedRun) -> None:
     assert chart is not None
     assert "nan" not in "".join(stroke.path for stroke in chart.strokes)
     alone = dataclasses.replace(run, loop=dataclasses.replace(run.loop, rounds=[empty]))
-    assert tables.build_headline(alone).tiles[1].value == "–"
+    tiles = {tile.label: tile.value for tile in tables.build_headline(alone).tiles}
+    assert tiles["KL to the target, nats"] == "–"
 
 
 @pytest.mark.parametrize(

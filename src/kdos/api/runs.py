@@ -1,5 +1,6 @@
 """Runs from Python: make one, look at it, export it, write its report."""
 
+import html
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import cached_property
@@ -27,6 +28,7 @@ from kdos.export import (
 )
 from kdos.outputs import check_new_folder, check_output_folder
 from kdos.report import WrittenReport, write_report
+from kdos.run import describe_result
 from kdos.run import run_config as run_config
 from kdos.run.forecast import Forecast, foretell_run
 from kdos.store import read_json_file
@@ -144,10 +146,8 @@ class RunResult:
     path: Path
 
     def __repr__(self) -> str:
-        summary = self.summary
         return (
-            f"RunResult({str(self.path)!r}: {summary['samples']:,} samples, KL {summary['kl']} "
-            f"nats, stopped by {summary['stop_reason']})"
+            f"RunResult({str(self.path)!r}: {describe_result(self.summary)}; stopped by {self.summary['stop_reason']})"
         )
 
     @cached_property
@@ -166,16 +166,22 @@ class RunResult:
 
     def kl_by_round(self) -> list[float]:
         """KL to the target in nats after each round."""
-        rounds = RunFolder(self.path).complete_rounds()
-        return [read_json_file(each.facts)["kl"] for each in rounds]
+        return [each["kl"] for each in RunFolder(self.path).read_round_facts()]
+
+    def distinct_by_samples(self) -> list[tuple[int, int]]:
+        """Samples, and distinct knowledge points of the source that they hold, after each round."""
+        facts = RunFolder(self.path).read_round_facts()
+        return [(each["samples"], each["distinct"]) for each in facts if "distinct" in each]
 
     def plot(self) -> Any:
-        """A Matplotlib figure of the gap by round, beside its noise floor."""
+        """A Matplotlib figure: distinct knowledge points over samples, and the gap by round with its noise floor."""
         from matplotlib.figure import Figure  # slow to load
 
-        kl = self.kl_by_round()
-        figure = Figure(figsize=(6, 3.5), layout="constrained")
-        axes = figure.subplots()
+        kl, held = self.kl_by_round(), [(0, 0), *self.distinct_by_samples()]
+        figure = Figure(figsize=(10, 3.5), layout="constrained")
+        coverage, axes = figure.subplots(1, 2)
+        coverage.plot(*zip(*held, strict=True), marker="o")
+        coverage.set(xlabel="samples", ylabel="distinct knowledge points")
         axes.plot(range(1, len(kl) + 1), kl, marker="o")
         axes.axhline(self.summary["kl_floor"], linestyle="--", color="0.5", label="noise floor")
         axes.set(xlabel="round", ylabel="KL to the target, nats", yscale="log")
@@ -185,7 +191,8 @@ class RunResult:
     def _repr_html_(self) -> str:
         shown = {key: value for key, value in self.summary.items() if not isinstance(value, dict)}
         samples = rows_table(self.samples().slice(0, SHOWN_ROWS))
-        return facts_table(shown) + figure_image(self.plot()) + samples
+        headline = f"<p>{html.escape(describe_result(self.summary))}</p>"
+        return headline + facts_table(shown) + figure_image(self.plot()) + samples
 
 
 def report(run: str | Path, *, png: bool = False) -> WrittenReport:

@@ -60,7 +60,8 @@ COLUMN_MEANINGS = {
 class DatasetCard:
     """What a card says beyond what stands in the rows; None or empty where it is not known.
 
-    `space` is the space's fingerprint, `kl` in nats, `log10_density` in log10, `refused` counts
+    `space` is the space's fingerprint; `distinct` knowledge points of the source are held, `coverage` is their share,
+    and `filled` exposures of an `order` of so many. `kl` is in nats, `log10_density` in log10, `refused` counts
     drafts by error class, `licences` counts source documents by licence. `benchmarks` holds, for
     each whose questions were kept out, how many these are and how many drafts were one of them.
     """
@@ -69,6 +70,10 @@ class DatasetCard:
     target: str = ""
     space: str = ""
     stop_reason: str = ""
+    distinct: int | None = None
+    coverage: float | None = None
+    order: int | None = None
+    filled: int | None = None
     kl: float | None = None
     tv: float | None = None
     log10_density: float | None = None
@@ -134,10 +139,14 @@ def _render_sections(card: DatasetCard, splits: Mapping[str, pa.Table]) -> list[
 
 
 def _list_measures(card: DatasetCard) -> list[tuple[str, str]]:
+    wanted = None if card.order is None or card.filled is None else card.order - card.filled
     return [
         ("target", _escape_markdown(card.target)),
         ("space", f"`{_escape_markdown(card.space)}`" if card.space else ""),
         ("stopped by", _escape_markdown(card.stop_reason)),
+        ("distinct knowledge points of the source", _format_number(card.distinct)),
+        ("coverage of the source", _format_number(card.coverage)),
+        ("exposures still wanted of what can be reached", _format_number(wanted)),
         ("KL divergence to the target (nats)", _format_number(card.kl)),
         ("total variation to the target", _format_number(card.tv)),
         ("log10 density (comparable inside this space only)", _format_number(card.log10_density)),

@@ -13,7 +13,8 @@ from kdos.pool import column_values
 from kdos.store import read_json_file, read_parquet
 
 SUMMARY_FIELDS = (
-    *("target", "space", "stop_reason", "kl", "tv", "log10_density", "unreachable_mass"),
+    *("target", "space", "stop_reason", "distinct", "coverage", "order", "filled", "kl", "tv", "log10_density"),
+    "unreachable_mass",
     *("effective_shapes", "drafts", "llm_calls", "cost_usd"),
 )
 """What the summary and the card call by one name."""

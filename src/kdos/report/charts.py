@@ -15,6 +15,9 @@ MARGIN_LEFT, MARGIN_RIGHT, MARGIN_TOP, MARGIN_BOTTOM = 46, 66, 12, 36
 """The frame around the plot: room for tick labels at the left, names of lines at the right."""
 
 MAX_TICKS = 6
+THOUSAND, MILLION = 1_000, 1_000_000
+LEAST_SHORTENED = 10_000
+"""From it on a tick is given in thousands."""
 LABEL_OFFSET = 6
 MIN_LABEL_DISTANCE = 15
 """Least distance between the names of two lines."""
@@ -56,11 +59,12 @@ class ChartLine:
 
 @dataclass(frozen=True, slots=True)
 class LineChart:
-    """A line chart, in drawing units."""
+    """A line chart, in drawing units; `unit` is what its axis across counts."""
 
     strokes: list[ChartLine]
     across: list[AxisTick]
     up: list[AxisTick]
+    unit: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,12 +97,25 @@ def build_tv_chart(run: SavedRun) -> LineChart | None:
     return lay_out_line_chart(lines) if lines else None
 
 
-def _collect_loop_lines(run: SavedRun, key: str) -> list[LineSeries]:
+def build_coverage_chart(run: SavedRun) -> LineChart | None:
+    """Distinct knowledge points of the source by samples, with the blind run; None where rounds do not say."""
+    lines = [line for line in _collect_loop_lines(run, "distinct", by="samples") if len(line.x) > 1]
+    return lay_out_line_chart(lines, unit="samples") if lines else None
+
+
+def _collect_loop_lines(run: SavedRun, key: str, *, by: str = "round") -> list[LineSeries]:
     """The steered loop's line and the blind run's; none before the first round."""
     if not run.loop.rounds:
         return []
     loops = [("steered", run.loop), ("blind", run.blind)]
-    return [collect_round_series(one, key, role=role) for role, one in loops if one and one.rounds]
+    collect = collect_sample_series if by == "samples" else collect_round_series
+    return [collect(one, key, role=role) for role, one in loops if one and one.rounds]
+
+
+def collect_sample_series(loop: LoopRecord, key: str, *, role: str) -> LineSeries:
+    """A count of a loop over its samples, from none of either; rounds of an older kdos may not have it."""
+    ends = [(record["samples"], record[key]) for record in loop.rounds if key in record]
+    return LineSeries(role, x=[0, *(samples for samples, _ in ends)], y=[0, *(count for _, count in ends)])
 
 
 def collect_round_series(loop: LoopRecord, key: str, *, role: str) -> LineSeries:
@@ -122,8 +139,8 @@ def build_fullness_chart(run: SavedRun) -> list[BarGroup]:
     return lay_out_fullness_bars(held, run.target["quota"].to_numpy().astype(np.float64))
 
 
-def lay_out_line_chart(lines: Sequence[LineSeries], *, logarithmic: bool = False) -> LineChart:
-    """A chart of `lines` over a common whole-numbered axis; the other starts at 0 or is log."""
+def lay_out_line_chart(lines: Sequence[LineSeries], *, logarithmic: bool = False, unit: str = "round") -> LineChart:
+    """A chart of `lines` over a common whole-numbered axis of `unit`; the other starts at 0 or is log."""
     values = np.concatenate([np.asarray(line.y, float) for line in lines])
     values = values[np.isfinite(values)]
     last = max((max(line.x) for line in lines if line.x), default=1.0)
@@ -133,13 +150,19 @@ def lay_out_line_chart(lines: Sequence[LineSeries], *, logarithmic: bool = False
     strokes = [
         ChartLine(one.role, _draw_line_path(one, across, up), *_find_label_place(one, across, up)) for one in lines
     ]
-    whole = max(1, math.ceil((across.high - across.low) / MAX_TICKS))
-    ticks = np.arange(math.ceil(across.low), math.floor(across.high) + 1, whole)
     return LineChart(
         strokes=_separate_labels(strokes),
-        across=[AxisTick(across.to_drawing_units(tick), f"{tick:g}") for tick in ticks.tolist()],
-        up=[AxisTick(up.to_drawing_units(tick), f"{tick:g}") for tick in up.choose_round_values()],
+        across=[AxisTick(across.to_drawing_units(tick), label_tick(tick)) for tick in across.choose_whole_values()],
+        up=[AxisTick(up.to_drawing_units(tick), label_tick(tick)) for tick in up.choose_round_values()],
+        unit=unit,
     )
+
+
+def label_tick(value: float) -> str:
+    """A tick's value in few characters: 5000, 25k, 1.2M."""
+    if value >= MILLION:
+        return f"{value / MILLION:g}M"
+    return f"{value / THOUSAND:g}k" if value >= LEAST_SHORTENED else f"{value:g}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +182,13 @@ class Axis:
         else:
             share = (value - self.low) / (self.high - self.low)
         return round(self.start + share * (self.end - self.start), 1)
+
+    def choose_whole_values(self) -> list[float]:
+        """At most about `MAX_TICKS` whole values along a linear axis, round ones where it starts at 0."""
+        if self.low == 0 and self.high > MAX_TICKS:
+            return self.choose_round_values()
+        step = max(1, math.ceil((self.high - self.low) / MAX_TICKS))
+        return [float(tick) for tick in range(math.ceil(self.low), math.floor(self.high) + 1, step)]
 
     def choose_round_values(self) -> list[float]:
         """At most about `MAX_TICKS` round values along the axis."""

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 from kdos.arrays import Float64Array
 from kdos.report import tables
-from kdos.report.charts import collect_round_series
+from kdos.report.charts import LineSeries, collect_round_series, collect_sample_series
 from kdos.report.panels import (
     DENSITY_GRID_STEP,
     HISTOGRAM_COLUMNS,
@@ -26,7 +26,7 @@ from kdos.report.panels import (
     fit_panel_frame,
     sum_weights_on_grid,
 )
-from kdos.report.saved_run import LoopRecord, SavedRun, principal_coordinates
+from kdos.report.saved_run import SavedRun, principal_coordinates
 
 STEERED_COLOUR, BLIND_COLOUR, FLOOR_COLOUR = "#0b6e6e", "#a85a12", "#6b7178"
 COLOUR_MAP = LinearSegmentedColormap.from_list("density", ["#bcd8cd", "#499b9a", "#20687b", "#17334e"])
@@ -98,25 +98,26 @@ def _draw_panel_row(
 def _draw_gap_figure(run: SavedRun) -> Figure | None:
     if not run.loop.rounds:
         return None
-    figure = Figure(figsize=(9, 3), layout="constrained")
-    left, right = figure.subplots(1, 2)
+    figure = Figure(figsize=(12, 3), layout="constrained")
+    first, left, right = figure.subplots(1, 3)
     loops = ((run.loop, "steered", STEERED_COLOUR), (run.blind, "blind", BLIND_COLOUR))
     for loop, name, colour in loops:
         if loop is not None and loop.rounds:
-            _plot_round_series(left, loop, "kl", label=name, color=colour)
-            _plot_round_series(right, loop, "tv", label=name, color=colour)
-    dashed = {"color": FLOOR_COLOUR, "linestyle": "--"}
-    _plot_round_series(left, run.loop, "floor", label="noise floor", **dashed)
+            _plot_series(first, collect_sample_series(loop, "distinct", role=name), label=name, color=colour)
+            _plot_series(left, collect_round_series(loop, "kl", role=name), label=name, color=colour)
+            _plot_series(right, collect_round_series(loop, "tv", role=name), label=name, color=colour)
+    floor = collect_round_series(run.loop, "floor", role="floor")
+    _plot_series(left, floor, label="noise floor", color=FLOOR_COLOUR, linestyle="--")
+    first.set(xlabel="samples", ylabel="distinct knowledge points", xlim=(0, None), ylim=(0, None))
     left.set(xlabel="round", ylabel="KL to the target (nats)", yscale="log")
     right.set(xlabel="round", ylabel="total variation", ylim=(0, None))
-    for ax in (left, right):
+    for ax in (first, left, right):
         ax.spines[["top", "right"]].set_visible(False)
     left.legend(frameon=False)
     return figure
 
 
-def _plot_round_series(ax: Axes, loop: LoopRecord, key: str, **style: Any) -> None:
-    line = collect_round_series(loop, key, role=key)
+def _plot_series(ax: Axes, line: LineSeries, **style: Any) -> None:
     ax.plot(line.x, line.y, **style)
 
 

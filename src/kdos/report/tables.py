@@ -12,7 +12,6 @@ import numpy as np
 import yaml
 
 from kdos.pool import ErrorClass, column_values
-from kdos.pool.wording import fact_key
 from kdos.report.charts import FULLNESS_EDGES, MET_RANGE, compute_fullness_shares
 from kdos.report.saved_run import LoopRecord, RandomRows, SavedRun
 
@@ -94,9 +93,23 @@ def _compose_headline(run: SavedRun, last: Mapping[str, Any] | None) -> str:
     reason = str(run.summary["stop_reason"])
     return (
         f"{run.summary['samples']:,} samples in {len(run.loop.rounds)} rounds, steered to the "
-        f"target {run.summary.get('target', '')}. "
+        f"target {run.summary.get('target', '')}{_compose_coverage(run, last)}. "
         f"It stopped because {STOP_REASON_TEXTS.get(reason, spell_out_name(reason))}."
     )
+
+
+def _compose_coverage(run: SavedRun, last: Mapping[str, Any] | None) -> str:
+    if run.source is None or last is None or "distinct" not in last:
+        return ""
+    share = format_share(last["distinct"] / run.source.total)
+    blind = _last_round(run.blind)
+    beside = f" (the blind run {format_share(blind['distinct'] / run.source.total)})" if "distinct" in blind else ""
+    return f", hold {last['distinct']:,} knowledge points, {share} of the source's{beside}"
+
+
+def _last_round(loop: LoopRecord | None) -> Mapping[str, Any]:
+    """What a loop came to; empty without a round."""
+    return loop.rounds[-1] if loop and loop.rounds else {}
 
 
 def _build_headline_tiles(run: SavedRun, last: Mapping[str, Any]) -> list[HeadlineTile]:
@@ -104,6 +117,7 @@ def _build_headline_tiles(run: SavedRun, last: Mapping[str, Any]) -> list[Headli
     facts, floor = format_number(last["knowledge_points"]), format_number(last["floor"])
     found = [
         (f"{last['samples']:,}", "samples", f"{facts} facts taught"),
+        *_list_coverage_tiles(run, last),
         (format_number(last["kl"]), "KL to the target, nats", f"noise floor {floor}"),
         (format_number(last["tv"]), "total variation", "0 is the target itself"),
         (format_share(last.get("unreachable_mass") or 0.0), "of the target out of reach", "KL and TV leave it out"),
@@ -111,18 +125,22 @@ def _build_headline_tiles(run: SavedRun, last: Mapping[str, Any]) -> list[Headli
     if run.blind and run.blind.rounds:
         kl = format_number(run.blind.rounds[-1]["kl"])
         found.append((kl, "KL of the blind run", "same size, not steered"))
-    if run.source:
-        share = format_share(_compute_taught_share(run, run.loop))
-        blind = f", blind {format_share(_compute_taught_share(run, run.blind))}" if run.blind else ""
-        found.append((share, "of the source taught", f"distinct facts{blind}"))
     accepted = format_share(run.loop.verdict_counts["", ""] / max(drafts, 1))
     found.append((accepted, "accepted", f"of {drafts:,} drafts"))
     return [HeadlineTile(*tile) for tile in found]
 
 
-def _compute_taught_share(run: SavedRun, loop: LoopRecord) -> float:
-    texts = column_values(run.source.table, "text") if run.source else []
-    return sum(fact_key(text) in loop.taught_points for text in texts) / max(len(texts), 1)
+def _list_coverage_tiles(run: SavedRun, last: Mapping[str, Any]) -> list[tuple[str, str, str]]:
+    """Distinct knowledge points, coverage and deficit; none of a run of an older kdos, whose rounds do not say."""
+    if run.source is None or "distinct" not in last:
+        return []
+    total, left, blind = run.source.total, last["order"] - last["filled"], _last_round(run.blind).get("distinct")
+    beside = ("", "") if blind is None else (f", blind {blind:,}", f"blind {format_share(blind / total)}")
+    return [
+        (f"{last['distinct']:,}", "distinct knowledge points", f"of {total:,} in the source{beside[0]}"),
+        (format_share(last["distinct"] / total), "of the source covered", beside[1]),
+        (f"{left:,}", "exposures still wanted", f"of {last['order']:,} within reach"),
+    ]
 
 
 def read_wanted_samples(config: str) -> int | None:
@@ -138,18 +156,29 @@ def compare_with_blind_run(run: SavedRun) -> list[tuple[str, str, str]]:
     if not (run.blind and run.blind.rounds and run.loop.rounds):
         return []
     both = [(run.loop, run.loop.rounds[-1]), (run.blind, run.blind.rounds[-1])]
-    taught = [_compute_taught_share(run, loop) for loop, _ in both]
     rows = [
         ("samples", [format_number(last["samples"]) for _, last in both]),
+        ("distinct knowledge points of the source", [format_number(last.get("distinct")) for _, last in both]),
+        ("coverage of the source", [_format_coverage(run, last) for _, last in both]),
         ("KL to the target (nats)", [format_number(last["kl"]) for _, last in both]),
         ("KL as a multiple of the noise floor", [_format_floor_multiple(last) for _, last in both]),
         ("total variation", [format_number(last["tv"]) for _, last in both]),
         ("target in cells that are met", [_format_met_share(run, loop) for loop, _ in both]),
-        ("source taught at least once", [format_share(share) for share in taught]),
         ("drafts judged", [format_number(loop.verdict_counts.total()) for loop, _ in both]),
+        ("drafts for a sample", [_format_drafts_a_sample(loop, last) for loop, last in both]),
         ("log10 density", [format_number(last["log10_density"]) for _, last in both]),
     ]
     return [(name, steered, blind) for name, (steered, blind) in rows]
+
+
+def _format_coverage(run: SavedRun, last: Mapping[str, Any]) -> str:
+    if run.source is None or "distinct" not in last:
+        return "–"
+    return format_share(last["distinct"] / run.source.total)
+
+
+def _format_drafts_a_sample(loop: LoopRecord, last: Mapping[str, Any]) -> str:
+    return format_number(loop.verdict_counts.total() / last["samples"] if last["samples"] else None)
 
 
 def _format_floor_multiple(last: Mapping[str, Any]) -> str:
