@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from run_corpus import PLACES, config_of, rows_of
+from run_corpus import PLACES, config_of, rows_of, samples_of
 
 from kdos.cli import main
 from kdos.config import read_config
@@ -42,6 +42,26 @@ def test_the_target_command_shows_cells_and_their_knowledge_points(finished, cap
     assert found["missing"] == sum(cell["missing"] for cell in found["cells"])
     assert main(["target", str(folder), "--most", "1"]) == 0
     assert f"cell {found['cells'][0]['cell']}: lacks" in capsys.readouterr().err
+
+
+def test_every_missing_knowledge_point_is_named_with_its_passages(corpus, tmp_path, capsys):
+    config = read_config(config_of(corpus, exposures=1, target="natural", budget={"calls": 140}))
+    run_config(config, tmp_path / "run")
+    taught = {text for row in samples_of(tmp_path / "run") for text in row["knowledge_points"]}
+    points = rows_of(tmp_path / "run" / "extract" / "knowledge_points.parquet")
+    passages = {row["id"] for row in rows_of(tmp_path / "run" / "seed" / "passages.parquet")}
+    assert main(["target", str(tmp_path / "run"), "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    named = [each for cell in found["cells"] for each in cell["examples"]]
+    assert {each["text"] for each in named} == {
+        row["text"] for row in points if not taught & {row["text"], *row["wordings"]}
+    }
+    assert len(named) == found["knowledge_points"] - found["distinct"] > 0
+    assert all(each["passages"] and set(each["passages"]) <= passages for each in named)
+    assert all(each["held"] == 0 for each in named)
+    assert sum(each["reachable"] for each in named) == found["missing"]
+    assert main(["target", str(tmp_path / "run"), "--examples", "0", "--json"]) == 0
+    assert not any(cell["examples"] for cell in json.loads(capsys.readouterr().out)["cells"])
 
 
 def write_questions(path, rows):

@@ -7,18 +7,24 @@ from kdos.commands.arguments import input_path, whole_number
 from kdos.run import RunDeficit, read_run_deficit
 from kdos.terminal import print_json, print_status
 
+EXAMPLES = 3
+"""Missing knowledge points that are shown of a cell."""
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of the command."""
     parser.add_argument("run", type=input_path, metavar="RUN", help="the folder of a run, finished or still going")
     parser.add_argument("--most", type=whole_number(), default=10, metavar="N", help="cells to show")
-    parser.add_argument("--examples", type=whole_number(), default=3, metavar="N", help="knowledge points of each")
+    parser.add_argument(
+        "--examples", type=whole_number(), metavar="N", help="knowledge points of each (default: 3; all with --json)"
+    )
     parser.add_argument("--json", action="store_true", help="one line of JSON on stdout, all cells")
 
 
 def main(args: argparse.Namespace) -> None:
     """Show what is missing."""
-    found = read_run_deficit(args.run, examples=args.examples)
+    shown = None if args.json else EXAMPLES
+    found = read_run_deficit(args.run, examples=shown if args.examples is None else args.examples)
     if args.json:
         print_json(as_json(found))
         return

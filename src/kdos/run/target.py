@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from kdos.arrays import BoolArray, Float64Array, Int32Array, Int64Array
+from kdos.arrays import BoolArray, Float64Array, Int64Array
 from kdos.artifacts import RunFolder
 from kdos.config import Config
 from kdos.embed import embed_in_blocks
@@ -42,10 +42,15 @@ FEWEST_EFFECTIVE = 0.2
 
 @dataclass(frozen=True, slots=True)
 class MissingPoint:
-    """A knowledge point that the pool still lacks, and the passages of the source that state it."""
+    """A knowledge point that the pool still lacks, and the passages of the source that state it.
+
+    `held` is how many samples hold it; one that is not `reachable` was asked for in vain.
+    """
 
     text: str
     passages: tuple[str, ...]
+    held: int
+    reachable: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,8 +210,8 @@ def _question_weight(value: Any, weight: str | None, rows: Rows, row: int) -> fl
     raise rows.row_error(row, f"must be {wanted}. Got {value!r:.60}", field=weight)
 
 
-def read_run_deficit(path: Path, *, examples: int) -> RunDeficit:
-    """What the run in `path` still wants; it may be finished, or going on.
+def read_run_deficit(path: Path, *, examples: int | None) -> RunDeficit:
+    """What the run in `path` still wants; it may be finished, or going on. `examples` of each cell are named, or all.
 
     Raises:
         InputError: There is no run, or it has not come to its loop yet.
@@ -221,15 +226,15 @@ def read_run_deficit(path: Path, *, examples: int) -> RunDeficit:
     quota, state = table["quota"].to_numpy(), read_parquet(folder.target_points)
     eligible = _bools(state, "chosen") & ~_bools(state, "unreachable")
     keys = np.array([fact_number(text) for text in column_values(points, "text")], np.uint64)
-    most = spread_quotas(quota, cells, held=held, keys=keys, eligible=eligible).most
-    filled = count_filled(held, most, cells, n_cells=n_cells)
+    quotas = spread_quotas(quota, cells, held=held, keys=keys, eligible=eligible)
+    filled = count_filled(held, quotas.most, cells, n_cells=n_cells)
     with np.errstate(divide="ignore"):
         attainable: Float64Array = np.log(table["attainable"].to_numpy())
     reachable = _bools(table, "reachable")
     # Cells that want most first; equals as they are numbered.
     wanting = np.flatnonzero((quota > filled) | ~reachable)
     order = wanting[np.argsort((filled - quota)[wanting], kind="stable")]
-    missing = _name_missing(folder, points, cells, np.flatnonzero((held < most) | _bools(state, "unreachable")))
+    missing = _name_missing(folder, points, held, wanted=quotas.wanted, unreachable=_bools(state, "unreachable"))
     q = table["q"].to_numpy()
     return RunDeficit(
         samples=samples,
@@ -267,20 +272,20 @@ def _given_up_share(points: pa.Table) -> float:
 
 
 def _name_missing(
-    folder: RunFolder, points: pa.Table, cells: Int32Array, rows: Int64Array
-) -> Callable[[int, int], Iterator[MissingPoint]]:
-    """What gives a number of the missing knowledge points, given by `rows`, of a cell, with their passages."""
+    folder: RunFolder, points: pa.Table, held: Int64Array, *, wanted: Int64Array, unreachable: BoolArray
+) -> Callable[[int, int | None], Iterator[MissingPoint]]:
+    """What gives some or all of the missing knowledge points of a cell, with their passages."""
     seeds = read_parquet(folder.seeds, ["id", "passage"])
     passages = dict(zip(column_values(seeds, "id"), column_values(seeds, "passage"), strict=True))
-    by_cell: dict[int, list[int]] = {}
-    for row in rows.tolist():
+    cells, by_cell = points["cell"].to_numpy(), dict[int, list[int]]()
+    for row in np.flatnonzero((held < wanted) | unreachable).tolist():
         by_cell.setdefault(int(cells[row]), []).append(row)
 
-    def name_some(cell: int, most: int) -> Iterator[MissingPoint]:
+    def name_some(cell: int, most: int | None) -> Iterator[MissingPoint]:
         for row in by_cell.get(cell, [])[:most]:
             point = points.slice(row, 1).to_pylist()[0]
             named = dict.fromkeys(name for seed in point["seeds"] if (name := passages.get(seed)))
-            yield MissingPoint(point["text"], tuple(named))
+            yield MissingPoint(point["text"], tuple(named), int(held[row]), not unreachable[row])
 
     return name_some
 
