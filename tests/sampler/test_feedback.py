@@ -90,7 +90,7 @@ def test_strict_keeps_what_has_a_deficit_throughout(rows, held):
 @given(points, exposures)
 def test_pace_keeps_what_gains_and_at_least_half_of_which_is_wanted(rows, held):
     found = decide(rows, held)
-    assert found.gain == pytest.approx(np.mean(math.log(1.5) - np.log(held[rows] + 0.5)))
+    assert found.gain == pytest.approx(np.mean(math.log(1.5) - np.log(np.minimum(held[rows], 2) + 0.5)))
     wanted, offered = np.sum(held[rows] == 0), np.sum(held == 0)
     assert found.accepted == (found.gain > 0 and wanted >= min(len(rows) / 2, offered))
     assert decide(rows, held, rule="all").accepted
@@ -101,6 +101,13 @@ def test_a_pick_that_has_one_point_to_offer_gives_a_draft_that_stays():
     held[4] = 0
     assert decide([4, 5, 6], held, offered=[4, 5, 6]).accepted
     assert decide([7, 5, 6], held, offered=[7, 5, 6]).reason == "no_deficit"
+
+
+def test_a_point_held_a_hundred_times_does_not_outweigh_three_that_nobody_holds():
+    held = [0] * N_POINTS
+    held[3] = 100
+    assert decide([0, 1, 2, 3], held).accepted
+    assert decide([0, 1, 2, 3], held).gain == pytest.approx((3 * math.log(3) + math.log(1.5 / 2.5)) / 4)
 
 
 def test_an_answer_is_asked_for_as_often_as_its_point_may_appear():

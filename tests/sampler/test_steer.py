@@ -13,6 +13,7 @@ from kdos.sampler import (
     PointYields,
     link_seeds,
     measure_deficit,
+    points_to_ask,
     scatter_picks,
     steer_picks,
     unreachable_points,
@@ -149,5 +150,29 @@ def test_scatter_is_even_over_seeds_and_heeds_nothing():
 
 
 def test_unreachable_is_a_point_that_never_came_though_asked_for():
-    yields = PointYields(np.array([4, 4, 3, 0]), np.zeros(4, int), np.array([0, 1, 0, 0]))
-    assert unreachable_points(yields).tolist() == [True, False, False, False]
+    asked, started, gained = np.array([6, 3, 5, 4, 0]), np.array([0, 3, 0, 3, 0]), np.array([0, 0, 0, 1, 0])
+    assert unreachable_points(PointYields(asked, started, gained)).tolist() == [True, True, False, False, False]
+
+
+def test_a_document_makes_up_what_a_passage_has_too_little_of():
+    alone = np.arange(8)
+    apart = link_seeds(
+        [alone[[i]] for i in alone], cells=np.zeros(8, np.int32), keys=alone.astype(np.uint64),
+        documents=np.array([0, 0, 0, 0, 0, 0, 1, 1], np.int32), passages=alone.astype(np.int32),
+    )  # fmt: skip
+    order = Order(np.zeros(1), 1, np.ones(8, bool), None)
+    nothing = np.zeros(8, bool)
+    deficit = measure_deficit(Pool.empty(n_cells=1, n_points=8), order, nothing, apart)
+    yields = PointYields.nothing_asked(8)
+    picks = steer_picks(deficit, yields, apart, picks=8, drafts=1, points=5, random_seed=1, round_number=1)
+    used = [set(pick.use[0]) for pick in picks]
+    assert max(map(len, used)) == 3, "a group shows three passages"
+    assert all(group <= set(range(6)) or group <= {6, 7} for group in used)
+
+
+def test_a_draft_rests_on_more_points_where_the_samples_left_could_not_hold_all():
+    pool, deficit = Pool.empty(n_cells=N_CELLS, n_points=N_POINTS), wants()
+    nothing = PointYields.nothing_asked(N_POINTS)
+    assert points_to_ask(pool, deficit, nothing, most=None) == 4
+    assert points_to_ask(pool, deficit, nothing, most=N_POINTS) == 4
+    assert points_to_ask(pool, deficit, nothing, most=N_POINTS // 5) == 5

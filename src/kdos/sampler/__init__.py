@@ -9,15 +9,14 @@ from kdos.sampler.feedback import (
     decide_draft,
     measure_deficit,
     round_size,
-    samples_are_scarce,
     samples_needed,
 )
 from kdos.sampler.links import SeedLinks, link_seeds
 from kdos.sampler.steer import (
     MOST_POINTS_USED,
-    POINTS_ASKED,
     Pick,
     PointYields,
+    points_to_ask,
     scatter_picks,
     steer_picks,
     unreachable_points,
@@ -26,8 +25,8 @@ from kdos.sampler.stop import FinishedRound, stop_reason
 from kdos.sampler.walk import SeedGraph, build_seed_graph, walk_picks
 
 __all__ = [
-    "MOST_POINTS_USED", "POINTS_ASKED", "POINTS_PER_SAMPLE", "Deficit", "FinishedRound", "Order", "Pick",
-    "PointYields", "RunningCounts", "SeedGraph", "SeedLinks", "build_seed_graph", "decide_draft", "discipline_target",
-    "link_seeds", "measure_deficit", "round_size", "samples_are_scarce", "samples_needed",
-    "scatter_picks", "steer_picks", "stop_reason", "unreachable_points", "walk_picks",
+    "MOST_POINTS_USED", "POINTS_PER_SAMPLE", "Deficit", "FinishedRound", "Order", "Pick", "PointYields",
+    "RunningCounts", "SeedGraph", "SeedLinks", "build_seed_graph", "decide_draft", "discipline_target", "link_seeds",
+    "measure_deficit", "points_to_ask", "round_size", "samples_needed", "scatter_picks", "steer_picks", "stop_reason",
+    "unreachable_points", "walk_picks",
 ]  # fmt: skip

@@ -28,6 +28,9 @@ FEWEST_PICKS = 16
 """Picks below which a round is not worth its three waits for the model."""
 LEAST_WANTED = 0.5
 """Share of the knowledge points of a draft that must have a deficit."""
+MOST_SURPLUS = 1
+"""Exposures beyond the wanted ones that count against a draft: the next repeat of a point that is held a hundred times
+too often is as useless as the second, and must not outweigh three points that nobody holds."""
 SHARE_IN_FLIGHT = 0.5
 """Share of the picks still needed that a round may ask for."""
 
@@ -163,11 +166,11 @@ def round_size(*, samples: int, asked: int, needed: int, drafts: int, most: int 
 def samples_needed(pool: Pool, deficit: Deficit, *, most: int | None) -> int:
     """Samples that still seem to be needed: up to the cap, or until the deficit is filled at the rate so far."""
     left = deficit.order - deficit.filled
-    by_content = math.ceil(left / max(_exposures_each(pool, deficit), 0.1))
+    by_content = math.ceil(left / max(exposures_each(pool, deficit), 0.1))
     return by_content if most is None else min(max(most - pool.samples, 0), max(by_content, 1))
 
 
-def _exposures_each(pool: Pool, deficit: Deficit) -> float:
+def exposures_each(pool: Pool, deficit: Deficit) -> float:
     """Exposures of the order that a sample fills, with one sample at the expected rate as a prior."""
     return (deficit.filled + POINTS_PER_SAMPLE) / (pool.samples + 1)
 
@@ -233,10 +236,10 @@ def decide_draft(
 ) -> AcceptDecision:
     """Whether a draft that holds `points` stays.
 
-    `pace` (default): its gain, the mean over its points of log(m_k + 1/2) - log(n_k + 1/2), is above zero; at least
-    half of the points have a deficit, or all that its pick could offer is there; no cell goes beyond (1 + slack) times
-    its quota; and the point that the answer rests on (`answering`) was not asked for as often already as it may
-    appear. `strict`: every point has a deficit. `all`: always.
+    `pace` (default): its gain, the mean over its points of log(m_k + 1/2) - log(min(n_k, m_k + 1) + 1/2), is above
+    zero; at least half of the points have a deficit, or all that its pick could offer is there; no cell goes beyond
+    (1 + slack) times its quota; and the point that the answer rests on (`answering`) was not asked for as often
+    already as it may appear. `strict`: every point has a deficit. `all`: always.
 
     `offered` are the points that the pick asked to use, `counts` what the pool holds by now, `quotas`, shape
     (n_cells,), what cells may hold; `slack` is a share. A point with no room left in its cell has no deficit.
@@ -249,7 +252,8 @@ def decide_draft(
     # Where a point's cell is full, what the pool holds of it is all that is wanted of it.
     most = np.where(room, counts.most[rows], np.minimum(counts.most[rows], held))
     # A half on both sides keeps the logarithm finite for a point that nobody holds or wants.
-    gain = float(np.mean(np.log(most + 0.5) - np.log(held + 0.5))) if rows else 0.0
+    counted = np.minimum(held, most + MOST_SURPLUS)
+    gain = float(np.mean(np.log(most + 0.5) - np.log(counted + 0.5))) if rows else 0.0
     if rule == "all":
         return AcceptDecision(gain, "")
     wanted = missing & room
@@ -263,12 +267,6 @@ def decide_draft(
     if gain <= 0 or not enough:
         return AcceptDecision(gain, "no_deficit")
     return AcceptDecision(gain, "")
-
-
-def samples_are_scarce(pool: Pool, deficit: Deficit, order: Order) -> bool:
-    """Whether the source holds more than the samples that may still be made will hold, at the rate so far."""
-    left = deficit.supply - deficit.filled
-    return order.samples is not None and left > (order.samples - pool.samples) * _exposures_each(pool, deficit)
 
 
 def _find_room(points: Sequence[int], filling: BoolArray, counts: RunningCounts, limits: Float64Array) -> BoolArray:

@@ -25,6 +25,7 @@ class SeedLinks:
     points_of_seed: Sequence[Int64Array]
     seeds_of_point: Sequence[Int64Array]
     points_in_passage: Sequence[Int64Array]
+    points_in_document: Sequence[Int64Array]
     entities_of_point: Sequence[Int64Array]
     points_of_entity: Sequence[Int64Array]
 
@@ -48,6 +49,7 @@ def link_seeds(
     points_of_entity = group_rows(entities, _repeat_rows(named), int(entities.max(initial=-1)) + 1)
     sizes = np.array([len(points) for points in points_of_entity], np.int64)
     in_passage = group_rows(passages[seed_rows], held, int(passages.max(initial=-1)) + 1)
+    in_document = group_rows(documents[seed_rows], held, int(documents.max(initial=-1)) + 1)
     return SeedLinks(
         cells=cells,
         keys=keys,
@@ -56,6 +58,7 @@ def link_seeds(
         points_of_seed=points_of_seed,
         seeds_of_point=group_rows(held, seed_rows, n_points),
         points_in_passage=[np.unique(points) for points in in_passage],
+        points_in_document=[np.unique(points) for points in in_document],
         entities_of_point=[each[np.argsort(sizes[each], kind="stable")] for each in named],
         points_of_entity=points_of_entity,
     )

@@ -7,7 +7,8 @@ import numpy as np
 
 from kdos.arrays import AnyArray, BoolArray, Float64Array, Int64Array
 from kdos.chance import keyed_generator
-from kdos.sampler.feedback import Deficit
+from kdos.pool import Pool
+from kdos.sampler.feedback import Deficit, exposures_each
 from kdos.sampler.links import SeedLinks
 
 FEWEST_POINTS_USED = 3
@@ -19,8 +20,10 @@ MOST_SEEDS = 3
 """Seeds in a group: what they and their passages say is in the prompt."""
 LINKS_CONSIDERED = 48
 """Points that name an entity which are looked at for one draft: a module's name stands in thousands."""
-UNREACHABLE_TRIES = 4
-"""Drafts that were to hold a knowledge point before it counts as unreachable."""
+UNREACHABLE_TRIES = 6
+"""Tries in vain before a knowledge point counts as unreachable: a draft that was to hold it is one, a draft about it
+two, for as a clue it may only have been beside the point. With four drafts of either kind, a fifth of the points of a
+Wikipedia dump were given up that come when asked about."""
 PASSES = 4
 """How often starting points are drawn anew for a batch in which earlier picks used up those drawn first."""
 
@@ -69,9 +72,22 @@ class PointYields:
         return np.maximum(self.asked - self.gained, 0)
 
 
+def points_to_ask(pool: Pool, deficit: Deficit, yields: PointYields, *, most: int | None) -> int:
+    """Knowledge points that a draft is to rest on: the fewest with which `most` samples can hold what the source has.
+
+    At the rate so far, by which a sample fills the order for each point that it was asked to rest on.
+    """
+    if most is None:
+        return POINTS_ASKED
+    asked = (yields.asked.sum() + POINTS_ASKED) / (yields.started.sum() + 1)
+    each = exposures_each(pool, deficit) * POINTS_ASKED / asked
+    left = deficit.supply - deficit.filled
+    return MOST_POINTS_USED if left > (most - pool.samples) * each else POINTS_ASKED
+
+
 def unreachable_points(yields: PointYields) -> BoolArray:
     """Knowledge points that several drafts were to hold and none did, shape (n_points,)."""
-    return (yields.asked >= UNREACHABLE_TRIES) & (yields.gained == 0)
+    return (yields.asked + yields.started >= UNREACHABLE_TRIES) & (yields.gained == 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,8 +150,16 @@ class PickBatch:
         rng: np.random.Generator,
     ) -> "PickBatch":
         """An empty batch that asks for what the deficit lacks."""
-        missing, room, started = deficit.missing, deficit.room, yields.started
-        return cls(links, missing, room, started, drafts=drafts, points=points, round_number=round_number, rng=rng)
+        return cls(
+            links,
+            deficit.missing,
+            deficit.room,
+            yields.started,
+            drafts=drafts,
+            points=points,
+            round_number=round_number,
+            rng=rng,
+        )
 
     def is_wanted(self, points: Int64Array) -> BoolArray:
         """Which of these points may appear once more, in a cell that has room, given what was asked for already."""
@@ -172,17 +196,9 @@ class PickBatch:
         group = list(dict.fromkeys([start, *given]))[:MOST_POINTS_USED]
         for point in group:
             self._count_as_held(point)
-        spare: list[int] = []
-        for point in self._linked_points(start):
-            if len(group) >= self._points:
-                return tuple(group)
-            if point in taken or point in group:
-                continue
-            if not self._wants(point):
-                spare.append(point)
-            elif self._show_passage(point, seeds):
-                group.append(point)
-                self._count_as_held(point)
+        spare = self._join_points(group, self._linked_points(start), self._points, seeds, taken)
+        # Of the same document, no more than make up the usual number: they may have little to do with each other.
+        self._join_points(group, self._document_points(start), min(POINTS_ASKED, self._points), seeds, taken)
         # A draft of fewer points than it must have would be filled up by its writer, with anything.
         for point in spare:
             if len(group) >= FEWEST_POINTS_USED:
@@ -190,6 +206,21 @@ class PickBatch:
             if point not in group and self._show_passage(point, seeds):
                 group.append(point)
         return tuple(group)
+
+    def _join_points(
+        self, group: list[int], points: Iterator[int], most: int, seeds: list[int], taken: set[int]
+    ) -> list[int]:
+        """Let the points that are wanted join the group until it has `most`; returns those passed that are not."""
+        spare: list[int] = []
+        while len(group) < most and (point := next(points, None)) is not None:
+            if point in taken or point in group:
+                continue
+            if not self._wants(point):
+                spare.append(point)
+            elif self._show_passage(point, seeds):
+                group.append(point)
+                self._count_as_held(point)
+        return spare
 
     def _wants(self, point: int) -> bool:
         return bool(self._missing[point] > 0 and self._room[self._links.cells[point]] > 0)
@@ -208,6 +239,13 @@ class PickBatch:
         for seed in links.seeds_of_point[start]:
             yield from links.points_of_seed[seed].tolist()
             yield from self._some_of(links.points_in_passage[int(links.passages[seed])])
+
+    def _document_points(self, start: int) -> Iterator[int]:
+        """Wanted points of the same documents: once most is held, a passage has too little left for a draft."""
+        links = self._links
+        for document in dict.fromkeys(links.documents[links.seeds_of_point[start]].tolist()):
+            points = links.points_in_document[document]
+            yield from self._some_of(points[self.is_wanted(points)])
 
     def _some_of(self, points: Int64Array) -> list[int]:
         """The points in an order of chance, a bounded number of them."""

@@ -7,15 +7,13 @@ from typing import Any
 from kdos.checks import check_logic_shape, check_near_duplicate
 from kdos.pool import ErrorClass, Inventory, Refusal, Verdict
 from kdos.sampler import (
-    MOST_POINTS_USED,
-    POINTS_ASKED,
     Deficit,
     Pick,
     RunningCounts,
     decide_draft,
     measure_deficit,
+    points_to_ask,
     round_size,
-    samples_are_scarce,
     samples_needed,
     scatter_picks,
     steer_picks,
@@ -62,7 +60,7 @@ def _choose_picks(state: LoopState, deficit: Deficit, context: SynthesisContext)
     key: dict[str, Any] = {
         "picks": size,
         "drafts": drafts,
-        "points": MOST_POINTS_USED if samples_are_scarce(pool, deficit, context.order) else POINTS_ASKED,
+        "points": points_to_ask(pool, deficit, yields, most=context.order.samples),
         "random_seed": config.random_seed,
         "round_number": state.rounds + 1,
     }
