@@ -94,7 +94,7 @@ class EngineConfig:
 
 @dataclass(frozen=True, slots=True)
 class SpaceConfig:
-    """The space that density is measured in (design: `docs/density.md`)."""
+    """The space that density is measured in (`docs/density.md`); few knowledge points get fewer cells and less k."""
 
     dim: int = 64
     cells: int | None = None

@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from kdos.density import Space, cell_log_density, fit_space, measure_density
+from kdos.density import Space, cell_log_density, fit_space, measure_density, note_small_pool
 from kdos.density.cells import UNITS_PER_NAT, build_profile, measure_pool_level
 from kdos.errors import SpaceMismatchError, UsageError
 
@@ -39,7 +39,7 @@ def test_reference_is_measured_as_any_pool_is() -> None:
     found = measure_density(space.project(vectors), space)
     np.testing.assert_array_equal(found.cells, reference.cells)
     np.testing.assert_allclose(found.log_density, reference.log_density, atol=1e-9)
-    np.testing.assert_array_equal(np.bincount(found.cells, minlength=64), reference.counts)
+    np.testing.assert_array_equal(np.bincount(found.cells, minlength=space.n_cells), reference.counts)
 
 
 def test_same_random_seed_same_space() -> None:
@@ -59,11 +59,11 @@ def test_copies_count_once_in_the_reference() -> None:
 @pytest.mark.parametrize(
     ("vectors", "options", "message"),
     [
-        (np.zeros((0, 4)), {}, "0 distinct points"),
-        (np.ones((50, 4)), {}, "1 distinct points"),
-        (cloud(8), {}, "Got 10"),
-        (cloud(50), {"n_cells": 51}, "Got 51"),
-        (cloud(50), {"n_cells": 0}, "Got 0"),
+        (np.zeros((0, 4)), {}, "must differ. Got none"),
+        (np.ones((1, 4)), {}, "must differ. Got one"),
+        (np.ones((50, 4)), {}, "must differ. Got 50 that are all alike"),
+        (cloud(50), {"k": 0}, "at least 1. Got 0"),
+        (cloud(50), {"n_cells": 0}, "at least 1. Got 10 and 0"),
         (np.zeros(7), {}, "shape"),
         (np.array([["a"]]), {}, "real numbers"),
         (np.where(np.arange(50)[:, None] == 17, np.nan, cloud(50)), {}, "row 17"),
@@ -76,11 +76,30 @@ def test_what_cannot_be_fitted_is_said(vectors, options, message) -> None:
 
 
 def test_small_pools_have_an_answer() -> None:
-    for n, dim in [(12, 3), (12, 40), (70, 64), (100, 2)]:
+    for n, dim in [(2, 3), (3, 3), (4, 1), (12, 3), (12, 40), (70, 64), (100, 2)]:
         space, reference = fitted(cloud(n, dim), dim=64, normalize=True)
         assert np.isfinite(reference.log_density).all()
         assert np.isfinite(space.log_volumes).all()
         assert np.isfinite(cell_log_density(reference.counts, space.log_volumes)).all()
+        assert space.k == min(10, reference.counts.sum() - 1)
+        level = measure_pool_level(build_profile(reference.cells, space), reference.log_density)
+        assert np.isfinite([level.log10_density, *level.log10_density_ci, level.gini]).all()
+
+
+@pytest.mark.parametrize(("n", "asked", "cells"), [(50, None, 6), (50, 51, 6), (50, 5, 5), (7, 3, 1), (600, None, 64)])
+def test_a_cell_holds_eight_points_on_the_mean_whatever_was_asked(n, asked, cells) -> None:
+    space, reference = fitted(cloud(n), n_cells=asked)
+    assert space.n_cells == cells
+    assert (note_small_pool(reference, k=3, n_cells=asked) is not None) == (asked is not None and asked > cells)
+
+
+def test_what_a_small_pool_does_not_get_is_said_in_one_line() -> None:
+    _, reference = fitted(cloud(86), n_cells=12)
+    assert note_small_pool(reference, k=10, n_cells=12) == (
+        "there are 10 cells, not 12: of 86 distinct points a cell holds 8 or more on the mean"
+    )
+    _, few = fitted(np.repeat(cloud(4), 5, axis=0))
+    assert note_small_pool(few, k=10, n_cells=None) == "k is 3, not 10: 4 distinct points have no more neighbours"
 
 
 def test_vectors_of_another_width_are_refused() -> None:

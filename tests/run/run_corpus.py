@@ -30,7 +30,7 @@ def config_of(corpus, **changes):
         "target": "sqrt",
         "exposures": 6,
         "budget": {"samples": 120},
-        "space": {"cells": 12},
+        "space": {"cells": 10},
         "random_seed": 5,
     }
     return value | changes

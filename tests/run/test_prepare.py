@@ -2,6 +2,7 @@
 
 import json
 
+import numpy as np
 import pytest
 import yaml
 from run_corpus import config_of, samples_of
@@ -10,6 +11,7 @@ from kdos.api import load_config, run
 from kdos.cli import main
 from kdos.commands.serve_rules import PROMPTS
 from kdos.config import read_config
+from kdos.embed.static import StaticEmbedder
 from kdos.errors import ConfigError
 from kdos.evaluate import place_questions
 from kdos.llm.mock_server import MockServer, serve_app
@@ -37,6 +39,40 @@ def test_the_health_of_the_space_is_kept_with_it(finished):
     assert health["sentence"].startswith("this space groups")
     assert health["template_neighbours"] > health["template_neighbours_by_chance"]
     assert health["sentence"] in (folder / "report/index.html").read_text().replace("&#39;", "'")
+
+
+def test_cells_that_the_source_is_too_small_for_are_cut_and_said(corpus, tmp_path, capsys):
+    summary = run_config(read_config(config_of(corpus, space={"cells": 1000, "k": 900})), tmp_path / "run")
+    points = summary["reference"]["knowledge_points"]
+    assert summary["cells"] <= points // 8
+    said = capsys.readouterr().err
+    assert f"k is {points - 1}, not 900: {points} distinct points have no more neighbours; there are" in said
+    assert summary["samples"] > 100
+
+
+@pytest.mark.parametrize("embed", ["static", "lexical"])
+@pytest.mark.parametrize("times", [1, 4])
+def test_a_source_of_one_knowledge_point_is_one_clear_line(tmp_path, capsys, embed, times):
+    text = "The bridge of Lisbon was opened in 1713."
+    rows = [json.dumps({"id": str(n), "text": text}) for n in range(times)]
+    (tmp_path / "one.jsonl").write_text("\n".join(rows))
+    config = tmp_path / "run.yaml"
+    config.write_text(yaml.safe_dump(config_of(tmp_path / "one.jsonl", embed=embed)))
+    assert main(["run", str(config), "--out", str(tmp_path / "run")]) == 2
+    assert capsys.readouterr().err.strip().splitlines()[-1] == (
+        f"kdos: a sample links at least 3 knowledge points. The source states 1: {text!r}. "
+        "Give a source that states more."
+    )
+
+
+def test_knowledge_points_that_are_all_alike_are_one_clear_line(corpus, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(StaticEmbedder, "embed", lambda _, texts: np.ones((len(texts), 4), np.float32))
+    config = tmp_path / "run.yaml"
+    config.write_text(yaml.safe_dump(config_of(corpus)))
+    assert main(["run", str(config), "--out", str(tmp_path / "run")]) == 2
+    last = capsys.readouterr().err.strip().splitlines()[-1]
+    assert last.startswith("kdos: a density is read from distances, so at least two rows must differ. Got ")
+    assert last.endswith(" that are all alike to `static`. Give others.")
 
 
 def test_an_embedder_that_is_not_there_is_found_out_first(corpus, tmp_path):

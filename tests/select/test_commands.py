@@ -204,12 +204,44 @@ def test_select_by_demand_follows_the_questions(capsys, table: Path, tmp_path: P
 
 
 @pytest.mark.parametrize(
+    ("flags", "note"),
+    [
+        (["--cells", 500], "there are 49 cells, not 500: of 398 distinct points a cell holds 8 or more on the mean"),
+        (["--k", 900], "k is 397, not 900: 398 distinct points have no more neighbours"),
+    ],
+)
+def test_what_the_rows_are_too_few_for_is_cut_and_said(capsys, table: Path, flags, note) -> None:
+    code, out, err = run(capsys, "density", table, "--json", *flags)
+    assert (code, err.strip()) == (0, note)
+    assert json.loads(out)["cells"] <= 49
+
+
+@pytest.mark.parametrize("texts", [["Lisbon lies in Portugal."], ["Lisbon lies in Portugal."] * 9])
+def test_one_row_or_rows_all_alike_are_one_clear_line(capsys, tmp_path: Path, texts) -> None:
+    path, out = tmp_path / "few.jsonl", tmp_path / "out.parquet"
+    path.write_text("".join(json.dumps({"text": text}) + "\n" for text in texts))
+    for command in (["density", path], ["select", path, "--budget", 1, "--out", out]):
+        code, printed, err = run(capsys, *command)
+        assert (code, printed) == (2, "")
+        assert err.startswith("kdos: a density is read from distances, so at least two rows must differ. Got ")
+        assert len(err.strip().splitlines()) == 1
+    assert not out.exists()
+
+
+def test_two_rows_are_measured_and_chosen(capsys, tmp_path: Path) -> None:
+    path, out = tmp_path / "two.jsonl", tmp_path / "out.parquet"
+    path.write_text('{"text": "Lisbon lies in Portugal."}\n{"text": "Bees make honey."}\n')
+    found = summary(capsys, "density", path)
+    assert (found["n"], found["cells"]) == (2, 1)
+    assert np.isfinite([found["log10_density"], *found["log10_density_ci"], found["intrinsic_dim"]]).all()
+    assert summary(capsys, "select", path, "--budget", 1, "--out", out)["selected"] == 1
+
+
+@pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (["density", "absent.jsonl"], "absent.jsonl"),
         (["density", "{table}", "--field", "nothing"], "nothing"),
-        (["density", "{table}", "--cells", "500"], "n_cells must be in"),
-        (["density", "{table}", "--k", "900"], "k must be in"),
         (["density", "{table}", "--embed", "magic"], "static, lexical, minilm"),
         (["density", "{vectors}", "--field", "x"], "no fields"),
         (["select", "{table}", "--budget", "0", "--out", "o.parquet"], "at least 1"),
@@ -237,7 +269,8 @@ def test_wrong_use_is_one_clear_line(
         (np.full((30, 3), np.nan, np.float32), "finite"),
         (np.zeros(9, np.float32), "shape"),
         (np.zeros((0, 4), np.float32), "shape"),
-        (np.ones((40, 4), np.float32), "1 distinct"),
+        (np.ones((40, 4), np.float32), "two rows must differ. Got 40 that are all alike"),
+        (np.ones((1, 4), np.float32), "two rows must differ. Got one"),
         (np.ones((40, 4), np.int32), "float"),
     ],
 )

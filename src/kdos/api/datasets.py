@@ -61,8 +61,8 @@ def density(
             `sentence-transformers:NAME`.
         dim: Centre and reduce to so many dimensions; texts to 64 by default, vectors not at all.
         normalize: Scale vectors to unit length, as those of texts always are.
-        n_cells: Cells of the codebook; about a 64th of the rows by default.
-        k: Neighbours that tell a density.
+        n_cells: Cells of the codebook; about a 64th of the rows by default, an eighth at most.
+        k: Neighbours that tell a density; all others where there are fewer.
         random_seed: Draws the sample that the space is fitted on, and the bootstrap.
 
     Raises:

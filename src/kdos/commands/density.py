@@ -44,8 +44,12 @@ def add_measuring_arguments(parser: argparse.ArgumentParser) -> None:
         "--dim", type=whole_number(1), help="centre and reduce to so many dimensions (texts: 64; vectors: not)"
     )
     parser.add_argument("--normalize", action="store_true", help="scale vectors to unit length (texts always are)")
-    parser.add_argument("--cells", type=whole_number(1), help="cells of the codebook (default: rows/64)")
-    parser.add_argument("--k", type=whole_number(1), default=10, help="neighbours that tell a density")
+    parser.add_argument(
+        "--cells", type=whole_number(1), help="cells of the codebook (default: rows/64; at most rows/8)"
+    )
+    parser.add_argument(
+        "--k", type=whole_number(1), default=10, help="neighbours that tell a density; at most rows - 1"
+    )
     parser.add_argument("--random-seed", type=int, default=0)
     parser.add_argument("--json", action="store_true", help="one line of JSON on stdout")
 

@@ -21,6 +21,8 @@ from kdos.density.space import Space, check_vectors, project_rows
 from kdos.errors import UsageError
 
 CELLS_AT_LEAST, CELLS_AT_MOST, POINTS_PER_CELL = 64, 65_536, 64
+LEAST_POINTS_PER_CELL = 8
+"""Distinct points of a cell on the mean, whatever was asked for: fewer say little of a cell (our design)."""
 NOVEL_QUANTILE = 0.99
 R_MIN_SHARE = 0.01
 """r_min as a share of the median k-th neighbour distance: nearer ones count as this near."""
@@ -63,10 +65,17 @@ def fit_space(
 ) -> tuple[Space, Reference]:
     """Fit a space on a reference pool; `dim=None` takes the vectors as they are, uncentred.
 
-    Exact copies of a row count once. `n_cells` is max(64, n/64) up to 65,536 unless given, and
-    never more than there are distinct points.
+    Exact copies of a row count once. `n_cells` is max(64, n/64) up to 65,536 unless given. A pool too small for them
+    gets less: k is n - 1 at most, and a cell has eight points or more on the mean (`note_small_pool` says so).
+
+    Raises:
+        UsageError: Fewer than two rows differ, or a number is out of its range.
     """
+    if k < 1 or (n_cells is not None and n_cells < 1):
+        raise UsageError(f"k and n_cells must be at least 1. Got {k} and {n_cells}.")
     rows = check_vectors(vectors)
+    if not len(rows):
+        raise _too_few_points(0, embedder)
     rng = keyed_generator(random_seed, "density", "reduction")
     mean, components = fit_reduction(rows, dim, rng)
     points = project_rows(rows, mean, components, normalize=normalize)
@@ -74,7 +83,10 @@ def fit_space(
     distinct = copies.keep_distinct(points)
     each = slice(None) if len(distinct) == len(points) else copies.group
     del copies
-    n_cells = _choose_cell_count(len(distinct), n_cells=n_cells, k=k)
+    if len(distinct) < 2:
+        raise _too_few_points(len(points), embedder)
+    k = min(k, len(distinct) - 1)
+    n_cells = _choose_cell_count(len(distinct), n_cells)
     rng = keyed_generator(random_seed, "density", "codebook")
     codebook = train_codebook(distinct, n_cells, rng=rng, normalize=normalize)
     codebook, cells = drop_empty_cells(codebook, codebook.assign_cells(distinct))
@@ -128,21 +140,27 @@ def two_nn_dimension(distances: Float64Array) -> float:
     return kept / total if total > 0 else float("inf")
 
 
-def _choose_cell_count(n_distinct: int, *, n_cells: int | None, k: int) -> int:
-    if not 1 <= k < n_distinct:
-        raise UsageError(
-            f"k must be in [1, {n_distinct - 1}] for a pool of {n_distinct} distinct points. "
-            f"Got {k}. Lower k, or give more points."
+def note_small_pool(reference: Reference, *, k: int, n_cells: int | None) -> str | None:
+    """One line where a pool is too small for the k and the number of cells that were asked for; None where not."""
+    n = int(reference.counts.sum())
+    cuts = [f"k is {n - 1}, not {k}: {n:,} distinct points have no more neighbours"] if k >= n else []
+    if n_cells is not None and (cut := _choose_cell_count(n, n_cells)) < n_cells:
+        cuts.append(
+            f"there are {cut:,} cells, not {n_cells:,}: of {n:,} distinct points "
+            f"a cell holds {LEAST_POINTS_PER_CELL} or more on the mean"
         )
+    return "; ".join(cuts) or None
+
+
+def _choose_cell_count(n_distinct: int, n_cells: int | None) -> int:
     if n_cells is None:
-        wanted = max(CELLS_AT_LEAST, n_distinct // POINTS_PER_CELL)
-        return min(wanted, CELLS_AT_MOST, n_distinct)
-    if not 1 <= n_cells <= n_distinct:
-        raise UsageError(
-            f"n_cells must be in [1, {n_distinct}] for a pool of {n_distinct} distinct points. "
-            f"Got {n_cells}. Lower n_cells, or give more points."
-        )
-    return n_cells
+        n_cells = min(max(CELLS_AT_LEAST, n_distinct // POINTS_PER_CELL), CELLS_AT_MOST)
+    return min(n_cells, max(1, n_distinct // LEAST_POINTS_PER_CELL))
+
+
+def _too_few_points(n_points: int, embedder: str) -> UsageError:
+    got = f"{n_points:,} that are all alike to `{embedder}`" if n_points > 1 else ("one" if n_points else "none")
+    return UsageError(f"a density is read from distances, so at least two rows must differ. Got {got}. Give others.")
 
 
 def fit_reduction(rows: Float32Array, dim: int | None, rng: np.random.Generator) -> tuple[Float32Array, Float32Array]:

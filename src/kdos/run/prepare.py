@@ -15,10 +15,11 @@ import pyarrow.compute as pc
 from kdos.arrays import Float32Array, Int64Array
 from kdos.artifacts import RunFolder
 from kdos.checks import AnsweredQuestion, BenchmarkIndex, find_paraphrases, make_refusal
+from kdos.checks.draft_checks import MIN_KNOWLEDGE_POINTS
 from kdos.config import Config
-from kdos.density import Space, fit_space, measure_health
+from kdos.density import Space, fit_space, measure_health, note_small_pool
 from kdos.embed import Embedder, LexicalEmbedder, embed_in_blocks, note_unknown_script
-from kdos.errors import EmptyRunError
+from kdos.errors import EmptyRunError, UsageError
 from kdos.evaluate import open_benchmark
 from kdos.extract import extract_seeds, extraction_table, merge_paraphrases, merge_points
 from kdos.pool import Draft, Extraction, Inventory, Refusal, Seed, Tally, column_values, group_paraphrases
@@ -66,6 +67,7 @@ def prepare_inputs(
     seeds, passages, stages = _ensure_seeds(config, folder, ask, progress)
     library, stages["extract"] = _ensure_extractions(seeds, passages, folder, ask, progress)
     points = merge_points(library.extractions)
+    _require_enough_points(points)
     embedder = embedder or _ensure_lexical_embedder(points, config, folder, progress)
     space, reference = _ensure_space(points, config, folder, embedder, progress)
     return LoopInputs(
@@ -201,6 +203,7 @@ def _ensure_space(
             facts = None
             if _knows_meaning(embedder):
                 points, vectors, facts = _merge_wordings(points, wordings)
+                _require_enough_points(points)
             space, reference = fit_space(
                 vectors,
                 embedder=embedder.name,
@@ -212,6 +215,8 @@ def _ensure_space(
             health = measure_health(texts, space.project(wordings), space, facts=facts, random_seed=config.random_seed)
             if health and health.groups_wordings:
                 print_status(health.sentence)
+            if (note := note_small_pool(reference, k=config.space.k, n_cells=config.space.cells)) is not None:
+                print_status(note)
             header, arrays = space.to_arrays()
             header["health"] = health.as_json() if health else None
             write_arrays(folder.space, header, arrays, seal=folder.seal)
@@ -225,6 +230,14 @@ def _ensure_space(
             )
             write_parquet(folder.knowledge_points, table, table.schema, seal=folder.seal)
     return folder.read_space(), read_parquet(folder.knowledge_points)
+
+
+def _require_enough_points(points: pa.Table) -> None:
+    if points.num_rows < MIN_KNOWLEDGE_POINTS:
+        raise UsageError(
+            f"a sample links at least {MIN_KNOWLEDGE_POINTS} knowledge points. The source states {points.num_rows}: "
+            f"{'; '.join(column_values(points, 'text'))!r:.{EXAMPLE_CHARS}}. Give a source that states more."
+        )
 
 
 def _knows_meaning(embedder: Embedder) -> bool:

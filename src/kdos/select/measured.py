@@ -18,6 +18,7 @@ from kdos.density import (
     fit_space,
     measure_other_dataset,
     measure_sampled_dataset,
+    note_small_pool,
     sample_rows,
 )
 from kdos.embed import Embedder, LexicalEmbedder, load_embedder, note_unknown_script
@@ -88,6 +89,8 @@ def fit_dataset(dataset: Dataset, options: MeasureOptions) -> FittedDataset:
         normalize=is_text or options.normalize,
         random_seed=options.random_seed,
     )
+    if (note := note_small_pool(reference, k=options.k, n_cells=options.n_cells)) is not None:
+        print_status(note)
     embed = embedder.embed if embedder else None
     sample = replace(sample, vectors=None)  # the points hold as much
     return FittedDataset(dataset, SampledSpace(space, reference, sample, embed))
