@@ -74,7 +74,7 @@ INSTEAD = {
     "--budget 10000": "--budget 20",
     "--budget 20000": "--budget 20",
     "--benchmark nq_open": "--benchmark questions.jsonl",
-    "choose(20_000,": "choose(20,",
+    "measured.select(20_000,": "measured.select(20,",
     "measured.select(100,": "measured.select(20,",
     "--paths 100000": "--paths 200",
     "count=10_000": "count=100",
