@@ -36,6 +36,12 @@ FREE_KEYS = (
     "engine.timeout",
     "engine.prices",
     "engine.batch",
+    "engine.form",
+    "engine.omit",
+    "engine.max_tokens_field",
+    "engine.key_header",
+    "engine.headers",
+    "engine.query",
     "budget",
 )
 """Keys that shape no sample, or that a user may raise to go on: they may change between calls."""

@@ -19,6 +19,12 @@ SECRET_NAME = re.compile(
 """What a value that is a key is called."""
 KEY_IN_TEXT = re.compile(r"(?<![A-Za-z0-9])(?:sk|pk|rk|hf|gsk|xai|pplx|nvapi|AIza)[-_][\w-]{8,}|\bBearer \S{8,}")
 """How the keys of the common services begin."""
+HARMLESS_QUERY = re.compile(
+    r"(?:[\w-]{0,32}version|deployment|model|region|location|project)=[\w.:-]{1,64}", re.IGNORECASE
+)
+"""A part of an address's query that holds no key."""
+SENT_NAME = re.compile(r"[\w!#$%&'*+.^`|~-]{1,128}", re.ASCII)
+"""The name of a header (RFC 9110, section 5.6.2)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +66,10 @@ class EngineConfig:
     """Who answers. `key_env` names the environment variable that holds the key.
 
     `batch` sends batch files; `embed_url` is the server of `embed: endpoint:MODEL` where it is not
-    `url`; `extra` goes into every request as it is.
+    `url`; `extra` goes into every request as it is, and a name whose value is null is not sent.
+    What a server refuses is found out; it can be said beforehand: `form` of the answers, `omit` names of
+    parameters, `max_tokens_field`, `key_header`. `headers` and `query` go with every request: texts, or
+    ``{env: VARIABLE}`` for what is secret.
     """
 
     kind: Literal["rules", "http"] = "rules"
@@ -75,8 +84,22 @@ class EngineConfig:
     batch: bool = False
     embed_url: str = ""
     extra: dict[str, Any] = field(default_factory=dict[str, Any])
+    form: Literal["json_schema", "json_object", "prompt", ""] = ""
+    omit: list[str] = field(default_factory=list[str])
+    max_tokens_field: Literal["max_tokens", "max_completion_tokens", ""] = ""
+    key_header: str = ""
+    headers: dict[str, Any] = field(default_factory=dict[str, Any])
+    query: dict[str, Any] = field(default_factory=dict[str, Any])
 
     def __post_init__(self) -> None:
+        for name, values in (("headers", self.headers), ("query", self.query)):
+            _check_sent_values(values, where=f"engine.{name}")
+        if self.key_header and not SENT_NAME.fullmatch(self.key_header):
+            raise ConfigError(
+                "engine.key_header must be the name of a header, as in api-key. What it holds is no such name."
+            )
+        if kept := {"model", "messages"} & set(self.omit):
+            raise ConfigError(f"engine.omit must name what a request can do without. Got {', '.join(sorted(kept))}.")
         for key, url in (("url", self.url), ("embed_url", self.embed_url)):
             if url:
                 check_server_url(url, where=f"engine.{key}")
@@ -230,18 +253,38 @@ def _name_of_secret(values: Mapping[str, Any]) -> str | None:
     return None
 
 
+def _check_sent_values(values: Mapping[str, Any], *, where: str) -> None:
+    """Raise `ConfigError` unless all are texts that are no key, or name the variable that holds one."""
+    for name, value in values.items():
+        if not SENT_NAME.fullmatch(name):
+            raise ConfigError(f"{where} must have names of letters, digits and dashes. One of them is none.")
+        if isinstance(value, Mapping):
+            pairs = typing.cast("Mapping[str, Any]", value)
+            if set(pairs) == {"env"} and isinstance(pairs["env"], str) and VARIABLE_NAME.fullmatch(pairs["env"]):
+                continue
+        elif isinstance(value, str) and value.isascii() and value.isprintable() and not _name_of_secret({name: value}):
+            continue
+        raise ConfigError(
+            f"{where}.{name} must be one line of text that is no key, or name the variable that holds the key, "
+            f"as in {{env: A_KEY}}. What it holds is neither, and is not shown here."
+        )
+
+
 def check_server_url(url: str, *, where: str) -> None:
     """Raise `ConfigError` unless `url` is the address of a server that holds no key; `where` it was given.
 
     An address that may hold one is not shown.
     """
-    if set(url) & set("@?#;") or KEY_IN_TEXT.search(url):
+    address, _, query = url.partition("?")
+    harmless = all(HARMLESS_QUERY.fullmatch(part) for part in query.split("&")) if query else True
+    if set(url) & set("@#;") or "?" in query or not harmless or KEY_IN_TEXT.search(url):
         raise ConfigError(
-            f"{where} must hold no key and no password: nothing before an @, and nothing after a ?, a ; or a #. "
-            "Name the variable that holds the key instead (key_env)."
+            f"{where} must hold no key and no password: nothing before an @, nothing after a ; or a #, and after a ? "
+            "no more than a version, as in ?api-version=1. Name the variable that holds the key instead "
+            "(engine.key_env, or engine.query with {env: A_KEY})."
         )
     try:
-        parts = urlsplit(url)
+        parts = urlsplit(address)
         port = parts.port
     except ValueError as error:
         raise ConfigError(

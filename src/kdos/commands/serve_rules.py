@@ -5,6 +5,7 @@ from threading import Event
 
 from kdos.commands.arguments import number, whole_number
 from kdos.errors import UsageError
+from kdos.llm.mock_habits import HABITS
 from kdos.llm.mock_server import InjectedFaults, MockServer, serve_app
 from kdos.rules import RulesEngine
 from kdos.tasks.extract import EXTRACT_PROMPT, SEED_PROMPT
@@ -38,12 +39,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         parser.add_argument(f"--{name}", type=number(most=1), default=0.0, help=f"share of {what}")
     parser.add_argument("--retry-after", type=number(), default=1.0, help="seconds that a 429 or 503 asks to wait")
     parser.add_argument("--no-schema", action="store_true", help="refuse response_format json_schema")
+    parser.add_argument(
+        "--habit",
+        action="append",
+        default=[],
+        choices=HABITS,
+        metavar="NAME",
+        help=f"do as some servers do; may be repeated: {', '.join(HABITS)}",
+    )
     parser.add_argument("--random-seed", type=int, default=0, help="draw other faults")
 
 
 def main(args: argparse.Namespace) -> None:
     """Serve until interrupted; the line on stdout holds the address."""
-    server = MockServer(RulesEngine(), PROMPTS, faults=read_faults(args))
+    server = MockServer(RulesEngine(), PROMPTS, faults=read_faults(args), habits=args.habit)
     try:
         with serve_app(server.build_app(), port=args.port) as url:
             print_json({"url": url})

@@ -14,19 +14,22 @@ from kdos.errors import DamageError, EngineError
 from kdos.llm.dispatcher import DispatcherState, refusal_error
 from kdos.llm.engine import ChargeAttempt, OutOfBudgetError, OutOfTimeError, StoreReplies, charge_nothing
 from kdos.llm.limits import MAX_BATCH_SECONDS, MAX_FILE_BYTES, MAX_REPLY_BYTES
-from kdos.llm.protocol import REQUEST_FAULT_STATUS, ResponseFormat, RetryPolicy, is_retryable
+from kdos.llm.protocol import REQUEST_FAULT_STATUS, RetryPolicy, is_retryable
 from kdos.llm.reply_reader import (
     BatchRow,
     BatchState,
     ProtocolError,
+    ServerFaultError,
     completion_of,
     describe_error,
+    dump_value,
     parse_json,
     read_batch_list,
     read_batch_rows,
     read_batch_state,
     read_object_id,
 )
+from kdos.llm.server_profile import Refused, ServerProfile
 from kdos.llm.transport import ExchangeError, HttpResponse
 from kdos.tasks import Reply, Request, Usage, json_digest
 
@@ -53,12 +56,13 @@ UNLISTED_STATUS = frozenset({400, 404, 405, 501})
 class SubmittedBatch:
     """What the ledger knows of a batch that is under way: kept before it is submitted, forgotten after its replies.
 
-    `id` is empty until the server has confirmed it; `keys` begin the keys of its requests, none if not known.
+    `id` is empty until the server has confirmed it; `profile` is what was known of the server when the batch was
+    put together; `keys` begin the keys of its requests, none if not known.
     """
 
     id: str
     file: str
-    form: ResponseFormat
+    profile: str
     keys: tuple[str, ...]
 
     def to_text(self) -> str:
@@ -69,10 +73,10 @@ class SubmittedBatch:
     def from_text(cls, text: str) -> "SubmittedBatch":
         """What `to_text` gave; ledgers of older versions hold the server's id alone."""
         if not text.startswith("{"):
-            return cls(text, "", ResponseFormat.SCHEMA, ())
+            return cls(text, "", "", ())
         try:
             value: dict[str, Any] = orjson.loads(text)
-            return cls(value["id"], value["file"], ResponseFormat(value["form"]), tuple(value["keys"]))
+            return cls(value["id"], value["file"], value.get("profile", ""), tuple(value["keys"]))
         except (ValueError, KeyError, TypeError) as error:
             problem = "The ledger's note of a batch under way must be as it was written. It is damaged."
             raise DamageError(f"{problem} Restore the ledger from a backup.") from error
@@ -80,10 +84,10 @@ class SubmittedBatch:
 
 @dataclass(frozen=True, slots=True)
 class HeldRow:
-    """A row that came, of the batch called `batch`, which was asked in `form`."""
+    """A row that came, of the batch called `batch`, which was put together by `profile`."""
 
     batch: str
-    form: ResponseFormat
+    profile: ServerProfile
     row: BatchRow
 
 
@@ -143,10 +147,10 @@ class BatchDispatcher:
 
     def _submit_batch(self, requests: list[Request]) -> None:
         """Send a batch, known to the ledger from before it can cost anything."""
-        form, server_state = self.state.response_format, self.state.server_state
+        profile, server_state = self.state.profile.to_text(), self.state.server_state
         keys = sorted(request.key for request in requests)
-        name = f"{BATCH_PREFIX}{json_digest([form, keys])[:32]}"
-        batch = SubmittedBatch("", self._upload_file(requests), form, tuple(key[:KEY_CHARS] for key in keys))
+        name = f"{BATCH_PREFIX}{json_digest([profile, keys])[:32]}"
+        batch = SubmittedBatch("", self._upload_file(requests), profile, tuple(key[:KEY_CHARS] for key in keys))
         server_state[name] = batch.to_text()
         batch = replace(batch, id=self._create_batch(name, batch.file))
         server_state[name] = batch.to_text()
@@ -165,7 +169,8 @@ class BatchDispatcher:
         return self._ask_patiently("POST", "files", _read_id, make_data=make_form)
 
     def _batch_row(self, request: Request) -> bytes:
-        body = orjson.Fragment(self.state.build_body(request, self.state.response_format))
+        profile = self.state.profile
+        body = orjson.Fragment(profile.build_body(request, profile.plan_for(request)))
         row = {"custom_id": request.key, "method": "POST", "url": COMPLETIONS_PATH, "body": body}
         return orjson.dumps(row)
 
@@ -228,13 +233,15 @@ class BatchDispatcher:
     def _hold_rows(self, name: str, batch: SubmittedBatch) -> None:
         """Hold the rows of a batch that has ended: the first of each request that is an answer, else the first."""
         known, unreadable = set(batch.keys), 0
+        profile = ServerProfile(self.state.config)
+        profile.read_text(batch.profile)
         for row in self._read_rows(batch.id):
             if row is None:
                 unreadable += 1
             elif not known or row.custom_id[:KEY_CHARS] in known:
                 held = self.held.rows.get(row.custom_id)
                 if held is None or (held.row.status != 200 and row.status == 200):
-                    self.held.rows[row.custom_id] = HeldRow(name, batch.form, row)
+                    self.held.rows[row.custom_id] = HeldRow(name, profile, row)
         if unreadable:
             LOG.warning("%d rows of batch %s cannot be read; their requests are asked again", unreadable, batch.id)
 
@@ -299,24 +306,37 @@ class BatchDispatcher:
         if held is None:
             problem = f"the batch ended as {self.held.status or 'unknown'} without an answer to it"
             return Reply(request, error=problem, transient=True, will_retry=True)
-        state, row = self.state, held.row
-        size = sum(len(message["content"]) for message in request.messages)
-        if row.status == 200:
+        state, row, plan = self.state, held.row, held.profile.plan_for(request)
+        size, status, problem = sum(len(message["content"]) for message in request.messages), row.status, ""
+        if status == 200:
             try:
                 answer = completion_of(row.body)
+                state.learn_answer(request, plan, None)
+                reply = state.build_reply(request, answer, request_bytes=size)
+                return replace(reply, usage=_at_batch_price(reply.usage))
+            except ServerFaultError as error:
+                status, problem = error.status, str(error)
             except ProtocolError as error:
                 usage = _at_batch_price(state.estimate_usage(request_bytes=size))
                 return Reply(request, error=str(error), transient=True, will_retry=True, usage=usage)
-            reply = state.build_reply(request, answer, form=held.form, request_bytes=size)
-            return replace(reply, usage=_at_batch_price(reply.usage))
-        error = f"HTTP {row.status}: {describe_error(row.body)}"
-        request_fault = row.status in REQUEST_FAULT_STATUS
-        if request_fault and request.prompt.schema and not state.format_confirmed and held.form.weaker:
-            if state.response_format is held.form:
-                # Remembered though not confirmed: the next batch, perhaps of another run, asks so.
-                state.response_format = state.server_state["form"] = held.form.weaker
-            return Reply(request, error=error, transient=True, will_retry=True)
-        return Reply(request, error=error, transient=not request_fault, will_retry=not request_fault)
+        words = f"{status}: {problem or describe_error(row.body)}"
+        if self._ask_otherwise(request, held, Refused(status, problem or dump_value(row.body), words)):
+            return Reply(request, error=f"HTTP {words}", transient=True, will_retry=True)
+        request_fault = status in REQUEST_FAULT_STATUS
+        return Reply(request, error=f"HTTP {words}", transient=not request_fault, will_retry=not request_fault)
+
+    def _ask_otherwise(self, request: Request, held: HeldRow, refused: Refused) -> bool:
+        """Whether the next batch, perhaps of another run, is to ask otherwise for what a row was refused for."""
+        state, plan = self.state, held.profile.plan_for(request)
+        if state.profile.plan_for(request) != plan:
+            return True  # another row has said so
+        if not state.profile.unconfirmed_parts(request, plan):
+            return False
+        trial = state.profile.try_otherwise(request, plan, refused, None)
+        if trial is not None:
+            state.announce_change(request, state.profile.adopt(request, trial.plan), trial)
+            state.save_findings()
+        return trial is not None
 
     def _forget_batches(self) -> None:
         """Forget the batches that were read and of whose rows none is left: their replies are stored."""

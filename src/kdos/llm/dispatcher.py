@@ -7,7 +7,7 @@ one loop runs one callback at a time. Requests cross over as whole lists by `cal
 cross back in the deque `stored`, and the condition `changed` wakes the caller.
 
 A request's way: `_enqueue_requests` → `queue` → `_start_requests` → `_attempt_request` → one of
-`_handle_answer`, `_handle_refusal`, `_handle_unreachable`, `_schedule_retry` (→ `delayed` →
+`_handle_answer`, `_handle_failure`, `_handle_unreachable`, `_schedule_retry` (→ `delayed` →
 `queue`) → `_finish_request` → `unstored` → `_store_replies` → `stored` → the caller.
 """
 
@@ -27,19 +27,18 @@ from kdos.config import EngineConfig
 from kdos.errors import EngineError
 from kdos.llm.concurrency import AIMDController
 from kdos.llm.engine import ChargeAttempt, OutOfBudgetError, OutOfTimeError, StoreReplies, charge_nothing
-from kdos.llm.limits import MALFORMED_ATTEMPTS, MAX_DOWN_SECONDS
+from kdos.llm.limits import MALFORMED_ATTEMPTS, MAX_DOWN_SECONDS, MAX_REPLY_BYTES, MAX_STREAM_BYTES
 from kdos.llm.protocol import (
     REQUEST_FAULT_STATUS,
-    ResponseFormat,
     RetryPolicy,
-    build_chat_body,
     estimate_tokens,
     is_retryable,
     measure_usage,
     price_tokens,
     read_rate_limits,
 )
-from kdos.llm.reply_reader import Completion, ProtocolError, read_completion
+from kdos.llm.reply_reader import Completion, ProtocolError, ServerFaultError, read_completion, read_error_message
+from kdos.llm.server_profile import FINDINGS_PREFIX, MAX_READ_CHARS, BodyPlan, Refused, ServerProfile, Trial
 from kdos.llm.transport import (
     ExchangeError,
     HttpClient,
@@ -69,39 +68,53 @@ CLOCK_CHECK_SECONDS = 0.5  # a waiting caller looks at the deadline this often
 
 @dataclass(slots=True, eq=False)
 class DispatcherState:
-    """What all dispatchers of an engine share.
-
-    `response_format` is how the server is asked for JSON; it is confirmed when the server has
-    answered a request that asked so.
-    """
+    """What all dispatchers of an engine share. `profile` decides how the server is asked."""
 
     config: EngineConfig
     client: HttpClient
     controller: AIMDController
     server_state: MutableMapping[str, str]
-    response_format: ResponseFormat = ResponseFormat.SCHEMA
-    format_confirmed: bool = False
+    profile: ServerProfile = field(init=False)
     odd_usage_said: bool = False
+
+    def __post_init__(self) -> None:
+        self.profile = ServerProfile(self.config)
 
     def use_server_state(self, server_state: MutableMapping[str, str]) -> None:
         """Begin with what earlier runs found out about the server."""
         self.server_state = server_state
-        if self.format_confirmed:
-            server_state["form"] = self.response_format
-        elif server_state.get("form") in set(ResponseFormat):
-            self.response_format = ResponseFormat(server_state["form"])
+        if self.profile.confirmed:
+            self.save_findings()
+        elif found := server_state.get(self.findings_name):
+            self.profile.read_text(found)
+            self.client.key_header = self.client.key_header or self.profile.key_header
 
-    def weaken_format(self) -> bool:
-        """Ask for JSON in the next weaker form from now on; False if there is none."""
-        weaker = self.response_format.weaker
-        self.response_format = weaker or self.response_format
-        return weaker is not None
+    @property
+    def findings_name(self) -> str:
+        """Where the ledger keeps what was found out: by server, for another one may stand at another address."""
+        return f"{FINDINGS_PREFIX}{self.client.root}"
 
-    def build_reply(self, request: Request, answer: Completion, *, form: ResponseFormat, request_bytes: int) -> Reply:
-        """The reply that a completion is, to a request that asked for it in `form`."""
-        if request.prompt.schema and not self.format_confirmed:
-            self.format_confirmed, self.response_format = True, form
-            self.server_state["form"] = form
+    def save_findings(self) -> None:
+        """Put what was found out into the ledger."""
+        self.profile.key_header = self.client.key_header
+        self.server_state[self.findings_name] = self.profile.to_text()
+
+    def learn_answer(self, request: Request, plan: BodyPlan, trial: Trial | None) -> None:
+        """Note that a request put so was answered; say what is done otherwise from now on."""
+        self.announce_change(request, self.profile.learn_answer(request, plan, trial), trial)
+        if not self.profile.is_saved:
+            self.save_findings()
+
+    def announce_change(self, request: Request, change: str, trial: Trial | None) -> None:
+        """Say what is done otherwise from now on, if anything, and what the server said."""
+        if change and trial:
+            words = trial.refused.words
+            LOG.warning(
+                "%s refused a request for %s (HTTP %s); kdos %s", self.client.root, request.task, words, change
+            )
+
+    def build_reply(self, request: Request, answer: Completion, *, request_bytes: int) -> Reply:
+        """The reply that a completion is."""
         if answer.odd_usage and not self.odd_usage_said:
             self.odd_usage_said = True
             LOG.warning("%s counts tokens in a way that cannot be; they are estimated from texts", self.client.root)
@@ -117,22 +130,20 @@ class DispatcherState:
         """What an attempt may have cost whose answer did not come, or cannot be read."""
         return price_tokens(self.config.prices, estimate_tokens(request_bytes), estimate_tokens(reply_bytes))
 
-    def build_body(self, request: Request, form: ResponseFormat) -> bytes:
-        """The body of a chat completion for the request."""
-        common = {"model": self.config.model, "temperature": self.config.temperature}
-        common |= self.config.extra
-        limit = self.config.max_tokens
-        return build_chat_body(request, common, max_tokens=limit, response_format=form)
-
 
 @dataclass(slots=True, eq=False)
 class PendingRequest:
-    """One request on its way; `response_format` is what the last attempt asked for."""
+    """One request on its way; `plan` is how the last attempt put it, `trial` how else a refused one is put.
+
+    `explores` are the parts of this attempt that the server was never seen to take.
+    """
 
     request: Request
     attempts: int = 0
     body_bytes: int = 0
-    response_format: ResponseFormat = ResponseFormat.SCHEMA
+    plan: BodyPlan = field(default_factory=BodyPlan)
+    trial: Trial | None = None
+    explores: frozenset[str] = frozenset()
     first_sent_at: float = 0.0
 
 
@@ -146,6 +157,8 @@ class RequestDispatcher:
     deadline: float = float("inf")
     # touched by the loop's thread alone
     queue: deque[PendingRequest] = field(default_factory=deque[PendingRequest])
+    parked: deque[PendingRequest] = field(default_factory=deque[PendingRequest])
+    exploring: set[str] = field(default_factory=set[str])
     delayed: list[tuple[float, int, PendingRequest]] = field(default_factory=list[tuple[float, int, PendingRequest]])
     tasks: set[asyncio.Task[None]] = field(default_factory=set[asyncio.Task[None]])
     unstored: list[Reply] = field(default_factory=list[Reply])
@@ -229,9 +242,10 @@ class RequestDispatcher:
             # come roughly in the order of their requests.
             self.queue.appendleft(heapq.heappop(self.delayed)[2])
         slots = controller.free_slots(now) if self.failure is None else 0
-        for _ in range(min(slots, len(self.queue))):
+        while slots and (pending := self._next_startable()):
+            slots -= 1
             controller.in_flight += 1
-            task = asyncio.create_task(self._attempt_request(self.queue.popleft()))
+            task = asyncio.create_task(self._attempt_request(pending))
             self.tasks.add(task)
             task.add_done_callback(self._finish_attempt)
         # Asked for before the queue is empty: the caller needs time to make requests.
@@ -239,6 +253,27 @@ class RequestDispatcher:
             self.wants_requests = True
             self._notify_caller()
         self._schedule_next_start(now)
+
+    def _next_startable(self) -> PendingRequest | None:
+        """The next request that may start; those that ask for what another one is just finding out are parked."""
+        profile = self.state.profile
+        while self.queue:
+            pending = self.queue.popleft()
+            pending.plan = pending.trial.plan if pending.trial else profile.plan_for(pending.request)
+            unknown = profile.unconfirmed_parts(pending.request, pending.plan)
+            if unknown.isdisjoint(self.exploring):
+                pending.explores = frozenset(unknown)
+                self.exploring |= unknown
+                return pending
+            self.parked.append(pending)
+        return None
+
+    def _end_exploring(self, pending: PendingRequest) -> None:
+        """What an attempt was to find out is known, or is for another one: those that waited for it may start."""
+        if pending.explores:
+            self.exploring -= pending.explores
+            self.queue.extendleft(reversed(self.parked))
+            self.parked.clear()
 
     def _schedule_next_start(self, now: float) -> None:
         """Start again when the controller's pause ends or a delayed request is due."""
@@ -257,12 +292,16 @@ class RequestDispatcher:
         """Send one request once."""
         state = self.state
         pending.attempts += 1
-        pending.response_format, started = state.response_format, time.monotonic()
+        started = time.monotonic()
         pending.first_sent_at = started if pending.attempts == 1 else pending.first_sent_at
-        body = state.build_body(pending.request, pending.response_format)
+        body = state.profile.build_body(pending.request, pending.plan)
         pending.body_bytes = len(body)
+        limit = MAX_STREAM_BYTES if pending.plan.stream else MAX_REPLY_BYTES
         try:
-            response = await state.client.send_request("POST", "chat/completions", data=body)
+            try:
+                response = await state.client.send_request("POST", "chat/completions", data=body, max_bytes=limit)
+            finally:
+                self._end_exploring(pending)
         except ServerUnreachableError as error:
             self._handle_unreachable(pending, error)
         except UnreadableBodyError as error:
@@ -293,32 +332,47 @@ class RequestDispatcher:
             controller.apply_rate_limits(limits, now)
             if controller.paused_until > now:
                 self.state.client.announce_wait(controller.paused_until - now)
-        if response.status == 200:
-            self._handle_answer(pending, response, latency)
-        elif is_retryable(response.status):
-            # OpenAI sends 429 for an empty account too; waiting does not fill it.
-            if response.status == 429 and b"insufficient_quota" in response.body:
-                self._stop_with_error(refusal_error(self.state, response))
-                return
-            if response.status in {429, 503}:
-                controller.record_rejection(now)
-            message = self.state.client.server_message(response.body)
-            self._schedule_retry(pending, f"HTTP {response.status}: {message}", response=response)
-        else:
-            self._handle_refusal(pending, response)
-
-    def _handle_answer(self, pending: PendingRequest, response: HttpResponse, latency: float) -> None:
-        """The request has its answer."""
-        state, form, size = self.state, pending.response_format, pending.body_bytes
+        if not 200 <= response.status < 300:
+            self._handle_failure(pending, response)
+            return
         try:
             answer = read_completion(response.body)
+        except ServerFaultError as error:
+            failed = HttpResponse(error.status, response.headers, str(error).encode(errors="replace"))
+            self._handle_failure(pending, failed)
         except ProtocolError as error:
             self._handle_unreadable(pending, str(error), reply_bytes=len(response.body))
-            return
-        reply = state.build_reply(pending.request, answer, form=form, request_bytes=size)
+        else:
+            self._handle_answer(pending, answer, latency)
+
+    def _handle_answer(self, pending: PendingRequest, answer: Completion, latency: float) -> None:
+        """The request has its answer."""
+        state = self.state
+        state.learn_answer(pending.request, pending.plan, pending.trial)
+        reply = state.build_reply(pending.request, answer, request_bytes=pending.body_bytes)
         if state.controller.record_answer(latency, time.monotonic()):
             LOG.warning("%s answers again", state.client.root)
         self._finish_request(replace(reply, latency=latency, attempts=pending.attempts))
+
+    def _handle_failure(self, pending: PendingRequest, response: HttpResponse) -> None:
+        """The server does not answer: another way of asking, another time, or never."""
+        state, status = self.state, response.status
+        # OpenAI sends 429 for an empty account too; waiting does not fill it.
+        if status == 429 and b"insufficient_quota" in response.body:
+            self._stop_with_error(refusal_error(state, response))
+            return
+        if status in {429, 503}:
+            state.controller.record_rejection(time.monotonic())
+        if self._try_otherwise(pending, response):
+            return
+        if is_retryable(status):
+            self._schedule_retry(pending, f"HTTP {_words_of(response)}", response=response)
+        elif status in REQUEST_FAULT_STATUS and state.controller.has_answered:
+            # What was said of other ways of asking is beside the point.
+            said = pending.trial.refused.words if pending.trial else _words_of(response)
+            self._finish_request(Reply(pending.request, error=f"HTTP {said}", attempts=pending.attempts))
+        else:
+            self._stop_with_error(refusal_error(state, response, pending.trial))
 
     def _handle_unreadable(self, pending: PendingRequest, problem: str, *, reply_bytes: int = 0) -> None:
         """A reply came that is no completion: this request is tried again, a few times."""
@@ -336,28 +390,24 @@ class RequestDispatcher:
                 )
             )
 
-    def _handle_refusal(self, pending: PendingRequest, response: HttpResponse) -> None:
-        """The server refuses: the form of the answer, this request, or all of them.
-
-        Before the form is confirmed, a 400 is put down to the form. After the first answer, it is
-        put down to the request. A refusal before any answer concerns every request.
-        """
+    def _try_otherwise(self, pending: PendingRequest, response: HttpResponse) -> bool:
+        """Put a refused request in another way, if one may help; an attempt that was refused costs nothing."""
         state = self.state
-        may_be_request = response.status in REQUEST_FAULT_STATUS
-        may_be_form = may_be_request and pending.request.prompt.schema
-        if may_be_form and not state.format_confirmed:
-            # Others in flight asked in the same form: only the first of them weakens it.
-            already_weakened = pending.response_format is not state.response_format
-            if already_weakened or state.weaken_format():
-                if self._charge_attempt(pending, f"HTTP {response.status}: it refuses a form of JSON", NO_USAGE):
-                    pending.attempts -= 1
-                    self.queue.appendleft(pending)
-                return
-        if may_be_request and state.controller.has_answered:
-            error = f"HTTP {response.status}: {state.client.server_message(response.body)}"
-            self._finish_request(Reply(pending.request, error=error, attempts=pending.attempts))
-        else:
-            self._stop_with_error(refusal_error(state, response))
+        message = response.body[:MAX_READ_CHARS].decode(errors="replace")
+        words = _words_of(response)
+        refused = Refused(response.status, message, words, pending.attempts, state.controller.has_answered)
+        trial = state.profile.try_otherwise(pending.request, pending.plan, refused, pending.trial)
+        if trial is None:
+            return False
+        pending.trial = trial
+        problem = f"HTTP {response.status}: it refuses how it is asked"
+        if trial.by_failures:
+            pending.attempts -= 1
+            self._schedule_retry(pending, problem, response=response)
+        elif self._charge_attempt(pending, problem, NO_USAGE):
+            pending.attempts -= 1
+            self.queue.appendleft(pending)
+        return True
 
     def _handle_unreachable(self, pending: PendingRequest, error: ServerUnreachableError) -> None:
         """No connection: fatal where it never can be, else a pause until the server is back."""
@@ -501,19 +551,27 @@ def _take_requests(source: Iterator[Request]) -> tuple[list[PendingRequest], boo
     return pending, False
 
 
-def refusal_error(state: DispatcherState, response: HttpResponse) -> EngineError:
-    """The error for a server that refuses to work for us."""
+def refusal_error(state: DispatcherState, response: HttpResponse, trial: Trial | None = None) -> EngineError:
+    """The error for a server that refuses to work for us, in whatever way it was asked in a trial."""
     root, model, status = state.client.root, state.config.model, response.status
-    message = state.client.server_message(response.body)
+    said = trial.refused.words if trial else _words_of(response)
+    status = trial.refused.status if trial else status
     hints = {
-        401: "Check the key that engine.key_env names.",
+        401: "Check the key that engine.key_env names, and engine.key_header.",
         402: "Check the account's balance.",
         403: "Check what the key may do.",
         404: f"Check engine.url, and engine.model ({model}).",
         429: "Check the account's balance.",
     }
     hint = hints.get(status, "Run `kdos doctor` on this configuration.")
-    return EngineError(f"{root} must take our requests. It answered {status}: {message}. {hint}")
+    if 300 <= status < 400:
+        hint = "Set engine.url to where it is now."
+    return EngineError(f"{root} must take our requests. It answered {said}. {hint}")
+
+
+def _words_of(response: HttpResponse) -> str:
+    """The status of a reply that is no answer, and the server's own message."""
+    return f"{response.status}: {read_error_message(response.body)}"
 
 
 def _unreachable_server_error(state: DispatcherState, what: str) -> EngineError:

@@ -10,8 +10,9 @@ from statistics import median
 from kdos.config import EngineConfig
 from kdos.errors import ConfigError, KdosError
 from kdos.llm.http import HttpEngine
-from kdos.llm.reply_reader import read_model_names
-from kdos.llm.transport import ExchangeError, HttpClient, find_api_key
+from kdos.llm.reply_reader import name_missing_answer, read_model_names
+from kdos.llm.server_profile import ResponseFormat
+from kdos.llm.transport import ExchangeError, HttpClient, find_access
 from kdos.pool import Passage, Refusal
 from kdos.tasks import Reply, Request, ask_seeds
 from kdos.tasks.reading import read_value
@@ -41,13 +42,13 @@ def diagnose_endpoint(config: EngineConfig, *, calls: int) -> Iterator[HealthChe
     It asks up to `MAX_PROBES` + 1 small questions, which cost what they cost.
     """
     try:
-        find_api_key(config.key_env)
+        find_access(config)
     except ConfigError as error:
         yield HealthCheck("key", False, str(error))
         return
     where = f"in ${config.key_env}" if config.key_env else "none needed, as configured"
     yield HealthCheck("key", True, where)
-    server = _check_server(config)
+    server, listed = _check_server(config)
     yield server
     if not server.ok:
         return
@@ -55,9 +56,9 @@ def diagnose_endpoint(config: EngineConfig, *, calls: int) -> Iterator[HealthChe
         try:
             (first,) = engine.complete([_build_probe(0)])
         except KdosError as error:
-            yield HealthCheck("model", False, str(error))
+            yield HealthCheck("model", False, str(error), f"Set engine.model. {listed}." if listed else "")
             return
-        yield HealthCheck("model", True, f"{config.model} answers")
+        yield HealthCheck("model", True, f"{config.model} answers{f'; {listed}' if listed else ''}")
         yield _check_structured_output(engine, first)
         began = time.monotonic()
         count = min(config.concurrency, MAX_PROBES)
@@ -81,42 +82,53 @@ def _build_probe(number: int) -> Request:
     return ask_seeds(passage, per_passage=2)
 
 
-def _check_server(config: EngineConfig) -> HealthCheck:
-    """Is there a server, does it take the key, does it know the model."""
-    client = HttpClient(config.url, key=find_api_key(config.key_env), timeout=30.0)
+def _check_server(config: EngineConfig) -> tuple[HealthCheck, str]:
+    """Is there a server, does it take the key; and in words how it lists the model, where that is by another name.
+
+    Servers list models by other names than they are asked by (a path, a tag, a deployment): only asking shows.
+    """
+    client = HttpClient(config.url, access=find_access(config), timeout=30.0)
     root = client.root
     try:
         response = client.call_server("GET", "models")
     except ExchangeError as error:
-        return HealthCheck("server", False, f"{root}: {error}", "Start it, or mend engine.url.")
+        return HealthCheck("server", False, f"{root}: {error}", "Start it, or mend engine.url."), ""
     finally:
         client.close()
     if response.status in {401, 403}:
         message = client.server_message(response.body)
         advice = "Set engine.key_env to a variable that holds a valid key."
-        return HealthCheck("server", False, f"{root} refuses the key: {message}", advice)
+        return HealthCheck("server", False, f"{root} refuses the key: {message}", advice), ""
     names = read_model_names(response.body)
+    listed = ""
     if names and config.model not in names:
         near = difflib.get_close_matches(config.model, names, 1, 0.0)[0]
-        advice = f"Set engine.model; {near!r} is nearest of the {len(names)} it has."
-        return HealthCheck("server", False, f"{root} has no model {config.model!r}", advice)
-    return HealthCheck("server", True, f"{root}{'' if names else ' (it does not list its models)'}")
+        listed = f"The server lists no model {config.model!r}; {near!r} is nearest of the {len(names)} it has"
+    return HealthCheck("server", True, f"{root}{'' if names else ' (it does not list its models)'}"), listed
 
 
 def _check_structured_output(engine: HttpEngine, reply: Reply) -> HealthCheck:
     """Can the server be made to answer in JSON, and does the answer fit."""
-    if reply.error:
-        return HealthCheck("structured output", False, reply.error, "Try another model or server.")
+    if problem := reply.error or name_missing_answer(reply):
+        advice = "Try another model or server."
+        if reply.reasoning and not reply.text.strip():
+            advice = "Set the server's parser of reasoning to the model's, or switch it or the reasoning off."
+        return HealthCheck("structured output", False, problem, advice)
     value = read_value(reply.text, reply.request.prompt.schema)
-    form = engine.server_state.get("form", "none")
+    form = engine.asked_form(reply.request)
     thought = ", with its reasoning apart" if reply.reasoning else ""
     if isinstance(value, Refusal):
         advice = "Raise engine.max_tokens." if reply.finish == "length" else "Try another model."
         return HealthCheck("structured output", False, value.detail, advice)
-    if form == "json_schema":
+    if form is ResponseFormat.SCHEMA:
         return HealthCheck("structured output", True, f"by JSON schema{thought}")
     advice = "A server that forces a JSON schema wastes fewer calls."
-    return HealthCheck("structured output", True, f"by the prompt alone ({form}){thought}", advice)
+    return HealthCheck(
+        "structured output",
+        True,
+        f"by {'the prompt alone' if form is ResponseFormat.PROMPT else 'JSON mode'}{thought}",
+        advice,
+    )
 
 
 def _check_speed(replies: list[Reply], *, seconds: float, config: EngineConfig, calls: int) -> HealthCheck:

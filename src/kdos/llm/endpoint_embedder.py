@@ -1,11 +1,12 @@
 """The `endpoint:` embedder: vectors from a server that speaks OpenAI's API, kept and paid for once."""
 
 import asyncio
-from collections.abc import Generator, Sequence
+import logging
+from collections.abc import Generator, Mapping, MutableMapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 import numpy as np
-import orjson
 
 from kdos.arrays import Float32Array
 from kdos.chance import keyed_generator
@@ -15,13 +16,29 @@ from kdos.errors import ConfigError, EngineError
 from kdos.llm.engine import BudgetSpentError, ClosingContext
 from kdos.llm.ledger import Ledger, hash_text
 from kdos.llm.limits import MALFORMED_ATTEMPTS, MAX_VECTORS_BYTES
-from kdos.llm.protocol import RetryPolicy, estimate_tokens, find_api_root, is_retryable, price_tokens
+from kdos.llm.protocol import (
+    REQUEST_FAULT_STATUS,
+    RetryPolicy,
+    estimate_tokens,
+    find_api_root,
+    is_retryable,
+    price_tokens,
+)
 from kdos.llm.reply_reader import ProtocolError, read_vectors
 from kdos.llm.reply_store import Spending
-from kdos.llm.transport import ExchangeError, HttpClient, UnreadableBodyError, find_api_key, warn_of_plain_key
+from kdos.llm.server_profile import FINDINGS_PREFIX, EmbeddingPlan
+from kdos.llm.transport import (
+    Access,
+    ExchangeError,
+    HttpClient,
+    UnreadableBodyError,
+    find_access,
+    find_api_key,
+    warn_of_plain_key,
+)
 from kdos.tasks import Usage
 
-TEXTS_PER_REQUEST = 64
+LOG = logging.getLogger("kdos.llm")
 EMBED_REQUESTS_IN_FLIGHT = 8
 EMBED_RETRY = RetryPolicy(max_attempts=8, first_delay=0.5, max_delay=30.0, jitter=0.5)
 ENDPOINT_PREFIX = "endpoint:"
@@ -31,8 +48,8 @@ ENDPOINT_PREFIX = "endpoint:"
 class EndpointEmbedder(ClosingContext):
     """An embedder behind HTTP. Close it when done: it holds a thread and connections.
 
-    `timeout` in seconds, for one request. With a `ledger` each vector is stored before it is used, and never asked
-    for again; its budget counts every attempt, at `prices`.
+    `timeout` in seconds, for one request; `access`, in place of `key_env`, is what goes with each. With a `ledger`
+    each vector is stored before it is used, and never asked for again; its budget counts every attempt, at `prices`.
 
     Raises:
         ConfigError: The address or the key's variable cannot be used.
@@ -47,15 +64,22 @@ class EndpointEmbedder(ClosingContext):
         timeout: float = 120.0,
         ledger: Ledger | None = None,
         prices: PriceConfig | None = None,
+        access: Access | None = None,
     ) -> None:
         check_server_url(url, where="engine.embed_url")
-        key = find_api_key(key_env)
-        warn_of_plain_key(url, key)
+        access = access or Access(find_api_key(key_env))
+        warn_of_plain_key(url, access)
         self.name = self.fingerprint = f"{ENDPOINT_PREFIX}{model}"
         self._model = model
         self._ledger = ledger
         self._prices = prices
-        self._client = HttpClient(url, key=key, timeout=timeout, name="kdos-embed")
+        self._client = HttpClient(url, access=access, timeout=timeout, name="kdos-embed")
+        self._server_state: MutableMapping[str, str] = ledger.server_state(self) if ledger else {}
+        self._plan = EmbeddingPlan.from_text(self._server_state.get(self._findings_name, ""))
+
+    @property
+    def _findings_name(self) -> str:
+        return f"{FINDINGS_PREFIX}{self._client.root}"
 
     def close(self) -> None:
         """End the thread and close the connections."""
@@ -72,13 +96,18 @@ class EndpointEmbedder(ClosingContext):
         vectors = self._ledger.find_vectors(self, distinct) if self._ledger else {}
         missing = [text for text in distinct if text not in vectors]
         if missing:
-            starts = range(0, len(missing), TEXTS_PER_REQUEST)
-            chunks = [missing[start : start + TEXTS_PER_REQUEST] for start in starts]
-            vectors |= self._client.loop_thread.run_coroutine(self._embed_chunks(chunks))
+            vectors |= self._client.loop_thread.run_coroutine(self._embed_all(missing))
         if len({len(vector) for vector in vectors.values()}) > 1:
             raise self._embedding_error("it sent vectors of different lengths")
         rows = [vectors[text] for text in texts]
         return np.stack(rows) if rows else np.zeros((0, 0), np.float32)
+
+    async def _embed_all(self, texts: list[str]) -> dict[str, Float32Array]:
+        """The vectors of texts; the first request goes alone and finds out what the server takes."""
+        first = texts[: self._plan.texts]
+        vectors = await self._embed_chunk(first, self._plan)
+        rest, size = texts[len(first) :], self._plan.texts
+        return vectors | await self._embed_chunks([rest[start : start + size] for start in range(0, len(rest), size)])
 
     async def _embed_chunks(self, chunks: list[list[str]]) -> dict[str, Float32Array]:
         """The vectors of every chunk's texts; a few requests in flight at once.
@@ -93,7 +122,7 @@ class EndpointEmbedder(ClosingContext):
                 if failures:
                     return {}
                 try:
-                    return await self._embed_chunk(chunk)
+                    return await self._embed_chunk(chunk, self._plan)
                 except Exception as error:  # raised below, after the others
                     failures.append(error)
                     return {}
@@ -103,38 +132,62 @@ class EndpointEmbedder(ClosingContext):
             raise failures[0]
         return {text: vector for vectors in embedded for text, vector in vectors.items()}
 
-    async def _embed_chunk(self, texts: list[str]) -> dict[str, Float32Array]:
-        """The vectors of one request's texts, tried again while that can help."""
-        body = orjson.dumps({"model": self._model, "input": texts, "encoding_format": "float"})
-        most = self._price(sum(len(text.encode(errors="replace")) for text in texts))
-        problem = ""
+    async def _embed_chunk(self, texts: list[str], plan: EmbeddingPlan) -> dict[str, Float32Array]:
+        """The vectors of one request's texts, tried again while that can help, and in other ways."""
+        failed = _Failure("")
         for attempt in range(1, EMBED_RETRY.max_attempts + 1):
-            self._reserve(texts, most)
-            headers, unreadable, cost = None, False, most
-            try:
-                response = await self._client.send_request(
-                    "POST", "embeddings", data=body, max_bytes=MAX_VECTORS_BYTES
-                )
-                if response.status == 200:
-                    vectors, tokens = read_vectors(response.body, len(texts))
-                    used = most if not tokens else price_tokens(self._prices, tokens, 0)
-                    found = dict(zip(texts, vectors, strict=True))
-                    await self._settle(texts, found, used)
-                    return found
-                problem, permanent = f"HTTP {response.status}: ", not is_retryable(response.status)
-                problem += self._client.server_message(response.body)
-                headers, cost = response.headers, Usage()
-            except ExchangeError as error:
-                problem, permanent = str(error), error.permanent
-                unreadable = isinstance(error, UnreadableBodyError)
-            except ProtocolError as error:
-                problem, permanent, unreadable = str(error), False, True
-            await self._settle(texts, {}, cost)
-            if permanent or (unreadable and attempt >= MALFORMED_ATTEMPTS):
-                raise self._embedding_error(problem)
-            chance = keyed_generator(attempt, texts[0]).random()
+            failed = await self._ask_once(texts, plan)
+            if not isinstance(failed, _Failure):
+                return failed
+            lasts = attempt >= MALFORMED_ATTEMPTS and (failed.unreadable or failed.status >= 500)
+            is_refused = lasts or failed.status in REQUEST_FAULT_STATUS
+            if is_refused and (other := plan.without(len(texts), failed.problem)):
+                return await self._embed_otherwise(texts, other, failed.problem)
+            if failed.permanent or (failed.unreadable and lasts):
+                break
+            chance, headers = keyed_generator(attempt, texts[0]).random(), failed.headers
             await asyncio.sleep(self._client.delay_before_retry(EMBED_RETRY, attempt, headers=headers, chance=chance))
-        raise self._embedding_error(problem)
+        raise self._embedding_error(failed.problem)
+
+    async def _ask_once(self, texts: list[str], plan: EmbeddingPlan) -> "dict[str, Float32Array] | _Failure":
+        """The vectors of one request's texts, or why there are none; counted and stored."""
+        most = self._price(sum(len(text.encode(errors="replace")) for text in texts))
+        self._reserve(texts, most)
+        body = plan.build_body(self._model, texts)
+        try:
+            response = await self._client.send_request("POST", "embeddings", data=body, max_bytes=MAX_VECTORS_BYTES)
+            if not 200 <= response.status < 300:
+                await self._settle(texts, {}, Usage())
+                problem = f"HTTP {response.status}: {self._client.server_message(response.body)}"
+                permanent = not is_retryable(response.status)
+                return _Failure(problem, response.status, response.headers, permanent=permanent)
+            vectors, tokens = read_vectors(response.body, len(texts))
+        except ExchangeError as error:
+            unreadable = isinstance(error, UnreadableBodyError)
+            failed = _Failure(str(error), permanent=error.permanent, unreadable=unreadable)
+        except ProtocolError as error:
+            failed = _Failure(str(error), unreadable=True)
+        else:
+            found = dict(zip(texts, vectors, strict=True))
+            await self._settle(texts, found, price_tokens(self._prices, tokens, 0) if tokens else most)
+            return found
+        await self._settle(texts, {}, most)
+        return failed
+
+    async def _embed_otherwise(self, texts: list[str], plan: EmbeddingPlan, problem: str) -> dict[str, Float32Array]:
+        """The vectors of texts that were refused, asked for in another way, which is kept where all of them come."""
+        vectors: dict[str, Float32Array] = {}
+        for start in range(0, len(texts), plan.texts):
+            try:
+                vectors |= await self._embed_chunk(texts[start : start + plan.texts], plan)
+            except EngineError as error:  # what was said of other ways is beside the point
+                raise self._embedding_error(problem) from error
+        narrower = self._plan.narrowed(plan)
+        if narrower != self._plan:
+            LOG.warning("%s refused to embed (%s); kdos %s", self._client.root, problem, plan.describe())
+            self._plan = narrower
+            self._server_state[self._findings_name] = narrower.to_text()
+        return vectors
 
     def _price(self, n_bytes: int) -> Usage:
         """What texts of so many bytes come to, where nobody counts."""
@@ -166,6 +219,17 @@ class EndpointEmbedder(ClosingContext):
         )
 
 
+@dataclass(frozen=True, slots=True)
+class _Failure:
+    """Why a request brought no vectors; `status` and `headers` of the server's reply, where one came."""
+
+    problem: str
+    status: int = 0
+    headers: Mapping[str, str] | None = None
+    permanent: bool = False
+    unreadable: bool = False
+
+
 @contextmanager
 def open_embedder(config: Config, ledger: Ledger | None = None) -> Generator[Embedder | None]:
     """The embedder that a configuration names, closed at the end; None for the one that is fitted on texts.
@@ -192,4 +256,6 @@ def _open_endpoint_embedder(embed: str, engine: EngineConfig, ledger: Ledger | N
     # Another server's prices are not known. An embedder costs less than a prompt: a cap is reached too early at most.
     same_server = find_api_root(url) == find_api_root(engine.url)
     prices = engine.prices if same_server else None
-    return EndpointEmbedder(url, model, key_env=engine.key_env, timeout=engine.timeout, ledger=ledger, prices=prices)
+    return EndpointEmbedder(
+        url, model, timeout=engine.timeout, ledger=ledger, prices=prices, access=find_access(engine)
+    )

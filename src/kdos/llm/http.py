@@ -13,7 +13,8 @@ from kdos.llm.descriptors import fit_concurrency
 from kdos.llm.dispatcher import DispatcherState, RequestDispatcher
 from kdos.llm.engine import ChargeAttempt, ClosingContext, StoreReplies, charge_nothing
 from kdos.llm.protocol import PROTOCOL_VERSION, bound_usage
-from kdos.llm.transport import HttpClient, find_api_key, warn_of_plain_key
+from kdos.llm.server_profile import ResponseFormat, ServerProfile
+from kdos.llm.transport import HttpClient, find_access, warn_of_plain_key
 from kdos.tasks import Reply, Request, Usage, json_digest
 
 
@@ -34,9 +35,9 @@ class HttpEngine(ClosingContext):
         self.server_state: MutableMapping[str, str] = {}
         self._state: DispatcherState | None = None
         self._held_rows = HeldRows()
-        self._key = find_api_key(config.key_env)
+        self._access = find_access(config)
         self._concurrency = fit_concurrency(config.concurrency)
-        warn_of_plain_key(config.url, self._key)
+        warn_of_plain_key(config.url, self._access)
 
     def close(self) -> None:
         """End the thread and close the connections."""
@@ -52,6 +53,11 @@ class HttpEngine(ClosingContext):
     def bound_request_usage(self, request: Request) -> Usage:
         """The most that a request can come to."""
         return bound_usage(request, max_tokens=self.config.max_tokens, prices=self.config.prices)
+
+    def asked_form(self, request: Request) -> ResponseFormat:
+        """How the server is asked for the JSON of this request, as far as was found out."""
+        profile = self._state.profile if self._state else ServerProfile(self.config)
+        return profile.plan_for(request).form
 
     def complete(self, requests: Iterable[Request]) -> Iterator[Reply]:
         """One reply for each request, in the order in which they come."""
@@ -73,7 +79,7 @@ class HttpEngine(ClosingContext):
         return RequestDispatcher(state, store, charge, deadline).iterate_replies(requests)
 
     def _open_state(self) -> DispatcherState:
-        client = HttpClient(self.config.url, key=self._key, timeout=self.config.timeout)
+        client = HttpClient(self.config.url, access=self._access, timeout=self.config.timeout)
         controller = AIMDController(self._concurrency)
         return DispatcherState(self.config, client, controller, self.server_state)
 

@@ -32,6 +32,7 @@ from kdos.llm.engine import (
     RemoteEngine,
 )
 from kdos.llm.limits import MAX_FAILED_TEXT_CHARS
+from kdos.llm.reply_reader import name_missing_answer
 from kdos.llm.reply_store import KeyedReply, ReplyStore, Spending
 from kdos.pool import Refusal
 from kdos.tasks import FailedAttempt, Reply, Request
@@ -137,7 +138,7 @@ class Ledger(ClosingContext):
         """Commit the vectors of texts, none for an attempt that failed, and what they cost."""
         self._own.store_vectors(model, {hash_text(model, text): vector for text, vector in vectors.items()}, spent)
 
-    def server_state(self, engine: Engine) -> "ServerState":
+    def server_state(self, engine: NamedModel) -> "ServerState":
         """What the engine found out about its server, in this run and in earlier ones."""
         return ServerState(self._own, self._own.engine_number(engine))
 
@@ -300,6 +301,8 @@ class _ReplyStream:
             if _is_cut_off(reply):
                 tokens = reply.usage.completion_tokens
                 reply = replace(reply, error=f"the reply was cut off after {tokens:,} tokens")
+            elif missing := name_missing_answer(reply):
+                reply = replace(reply, error=missing)
         # A stored reply may come from a request with another id, and a retry is not what was asked.
         for request in askers:
             same = request is reply.request
@@ -368,8 +371,10 @@ def _retry_request(reply: Reply) -> Request | None:
         if request.max_tokens_factor > 1:
             return None
         return replace(request, max_tokens_factor=CUT_OFF_TOKENS_FACTOR)
-    if request.failed_attempt is not None or not request.prompt.schema:
+    if request.failed_attempt is not None or not request.prompt.schema or reply.finish == "content_filter":
         return None
+    if missing := name_missing_answer(reply):
+        return replace(request, failed_attempt=FailedAttempt("", missing))
     value = read_value(reply.text, request.prompt.schema)
     if not isinstance(value, Refusal):
         return None

@@ -6,6 +6,7 @@ fault is drawn from the request's own bytes and how often they came, so a rehear
 
 import asyncio
 import re
+import time
 from collections import Counter
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
@@ -19,6 +20,7 @@ from aiohttp import web
 
 from kdos.chance import keyed_generator
 from kdos.llm.engine import Engine
+from kdos.llm.mock_habits import HABITS, AskedRequest, write_stream
 from kdos.llm.protocol import TYPICAL_BYTES_PER_TOKEN
 from kdos.llm.transport import EventLoopThread
 from kdos.pool import record_fields
@@ -79,7 +81,7 @@ class ServerStats:
 class MockServer:
     """The server's behaviour: `engine` answers, `prompts` tell which task a chat is about.
 
-    With `key` it wants that API key, with `batches` it takes batch files.
+    With `key` it wants that API key, with `batches` it takes batch files; `habits` are names of `HABITS`.
     """
 
     def __init__(
@@ -90,11 +92,13 @@ class MockServer:
         faults: InjectedFaults | None = None,
         key: str = "",
         batches: bool = False,
+        habits: Iterable[str] = (),
     ) -> None:
         self.engine = engine
         self.prompts = list(prompts)
         self.faults = faults or InjectedFaults()
         self.key = key
+        self.habits = [HABITS[name] for name in habits]
         self.stats = ServerStats()
         self.batches: dict[str, dict[str, Any]] = {}
         self._takes_batches = batches
@@ -167,15 +171,34 @@ class MockServer:
             return _error_response(401, "Incorrect API key provided.")
         try:
             chat = orjson.loads(body)
-            form = chat.get("response_format", {}).get("type")
-            if form == "json_schema" and not self.faults.schema:
-                message = "response_format json_schema is not supported by this server."
-                return _error_response(400, message)
+            asked = AskedRequest(chat, request.query, request.headers, self.stats.answered)
+            if refusal := self._refusal(asked):
+                return refusal
             text = _apply_text_fault(self._ask_engine(chat), fault)
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             return _error_response(400, f"This cannot be answered: {error!r}")
-        cut = fault == "truncate"
-        return _json_response(_build_completion(chat, text, cut=cut, request_bytes=len(body)))
+        completion = _build_completion(chat, text, cut=fault == "truncate", request_bytes=len(body))
+        return self._write_answer(completion, asked)
+
+    def _refusal(self, asked: AskedRequest) -> web.Response | None:
+        """The refusal that the server's habits have for a request; None where it is taken."""
+        form = asked.body.get("response_format", {}).get("type")
+        if form == "json_schema" and not self.faults.schema:
+            return _error_response(400, "response_format json_schema is not supported by this server.")
+        refusal = next((found for habit in self.habits if (found := habit.refuse(asked))), None)
+        return _error_response(*refusal) if refusal else None
+
+    def _write_answer(self, completion: dict[str, Any], asked: AskedRequest) -> web.Response:
+        """A completion, in the form that the server's habits give it."""
+        for habit in self.habits:
+            completion = habit.change(completion, asked)
+        if any(habit.streams for habit in self.habits):
+            response = web.Response(body=write_stream(completion), content_type="text/event-stream")
+        else:
+            response = _json_response(completion)
+        for habit in self.habits:
+            response.headers.update(habit.headers(asked, time.time()))
+        return response
 
     def _ask_engine(self, chat: Mapping[str, Any]) -> str:
         """The engine's reply to the request that a chat stands for.
@@ -204,6 +227,8 @@ class MockServer:
     async def _handle_embeddings(self, request: web.Request) -> web.Response:
         """Vectors of texts: hashed words, so that texts with words in common are near."""
         asked = await request.json()
+        if refusal := self._refusal(AskedRequest(asked, request.query, request.headers)):
+            return refusal
         texts: list[str] = [asked["input"]] if isinstance(asked["input"], str) else asked["input"]
         vectors = enumerate(map(hash_embedding, texts))
         data = [{"object": "embedding", "index": i, "embedding": vector} for i, vector in vectors]
@@ -212,7 +237,10 @@ class MockServer:
         return _json_response(body)
 
     async def _handle_models(self, _: web.Request) -> web.Response:
-        model = {"id": self.engine.name, "object": "model", "created": 0}
+        name = self.engine.name
+        for habit in self.habits:
+            name = habit.lists_models_as.format(name)
+        model = {"id": name, "object": "model", "created": 0}
         return _json_response({"object": "list", "data": [model]})
 
     async def _handle_count(self, _: web.Request) -> web.Response:

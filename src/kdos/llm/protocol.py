@@ -1,4 +1,4 @@
-"""OpenAI's chat protocol: bodies to send, what they cost, when to try again. No I/O, no clock."""
+"""OpenAI's chat protocol: what requests cost, when to try again, how long to wait. No I/O, no clock."""
 
 import math
 import re
@@ -6,11 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from enum import StrEnum
-from itertools import pairwise
-from typing import Any
-
-import orjson
 
 from kdos.config import PriceConfig
 from kdos.llm.limits import MAX_WAIT_SECONDS
@@ -27,7 +22,8 @@ TYPICAL_BYTES_PER_TOKEN = 4
 """What is assumed where a server does not say how many tokens it read and wrote."""
 RETRYABLE_STATUS = frozenset({408, 409, 425, 429})
 """Statuses after which the same request may succeed, beside 5xx."""
-REQUEST_FAULT_STATUS = frozenset({400, 413, 422})
+NOT_IMPLEMENTED = 501
+REQUEST_FAULT_STATUS = frozenset({400, 413, 422, NOT_IMPLEMENTED})
 """Statuses that can be the fault of one request alone."""
 
 DURATION_PARTS = re.compile(r"(?<![0-9])([0-9]++(?:\.[0-9]++)?)(ns|us|µs|ms|s|m|h|d)")
@@ -36,26 +32,8 @@ SECONDS_PER_UNIT = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 0.001, "s": 1.0, 
 MAX_WAIT_CHARS = 64  # of a header that tells of waiting
 MIN_UNIX_SECONDS, MIN_UNIX_MILLISECONDS = 1e9, 1e12  # from September 2001 on; as durations, decades
 UNSAID_RESET_SECONDS = 1.0
-RATE_LIMIT_HEADERS = {
-    "requests": ("x-ratelimit-remaining-requests", "x-ratelimit-reset-requests"),
-    "tokens": ("x-ratelimit-remaining-tokens", "x-ratelimit-reset-tokens"),
-    "any": ("x-ratelimit-remaining", "x-ratelimit-reset"),
-    "standard": ("ratelimit-remaining", "ratelimit-reset"),
-}
-"""By what is counted: the headers of what is left, and of when it is full again."""
-
-
-class ResponseFormat(StrEnum):
-    """How a server can be made to answer in JSON, best first."""
-
-    SCHEMA = "json_schema"
-    OBJECT = "json_object"
-    NONE = "none"
-
-    @property
-    def weaker(self) -> "ResponseFormat | None":
-        """The next best."""
-        return dict(pairwise(ResponseFormat)).get(self)
+LEFT_WORD, RESET_WORD = "remaining", "reset"
+"""In the name of a header of what a rate limit leaves, and in the same name of when it is full again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,30 +62,7 @@ class RetryPolicy:
 
 def is_retryable(status: int) -> bool:
     """Whether the same request may succeed after a reply with this status."""
-    return status in RETRYABLE_STATUS or status >= 500
-
-
-def build_chat_body(
-    request: Request, common_fields: Mapping[str, Any], *, max_tokens: int, response_format: ResponseFormat
-) -> bytes:
-    """The body of a chat completion; `common_fields` has the model and what the user added."""
-    body: dict[str, Any] = {
-        **common_fields,
-        "messages": request.messages,
-        "max_tokens": max_tokens * request.max_tokens_factor,
-        **request.params,
-    }
-    if request.prompt.schema:
-        body |= _response_format_fields(response_format, request)
-    return orjson.dumps(body)
-
-
-def _response_format_fields(form: ResponseFormat, request: Request) -> dict[str, Any]:
-    """The part of a body that forces the answer into its form."""
-    if form is ResponseFormat.SCHEMA:
-        schema = {"name": request.task, "schema": request.prompt.forced_schema, "strict": True}
-        return {"response_format": {"type": form, "json_schema": schema}}
-    return {} if form is ResponseFormat.NONE else {"response_format": {"type": form}}
+    return status in RETRYABLE_STATUS or (status >= 500 and status != NOT_IMPLEMENTED)
 
 
 def price_tokens(prices: PriceConfig | None, prompt: int, completion: int) -> Usage:
@@ -162,12 +117,11 @@ def read_rate_limits(headers: Mapping[str, str], *, now: float) -> dict[str, Rat
     A limit whose reset cannot be read is full again in `UNSAID_RESET_SECONDS`.
     """
     limits: dict[str, RateLimit] = {}
-    for kind, (remaining_name, reset_name) in RATE_LIMIT_HEADERS.items():
-        if remaining_name in headers:
-            remaining = _finite_number(headers[remaining_name])
-            if remaining is not None:
-                reset = parse_wait(headers.get(reset_name, ""), now=now)
-                limits[kind] = RateLimit(remaining, UNSAID_RESET_SECONDS if reset is None else reset)
+    for header, left in headers.items():
+        name = header.lower()
+        if LEFT_WORD in name and "rate" in name and (remaining := _finite_number(left)) is not None:
+            reset = parse_wait(headers.get(name.replace(LEFT_WORD, RESET_WORD), ""), now=now)
+            limits[name] = RateLimit(remaining, UNSAID_RESET_SECONDS if reset is None else reset)
     return limits
 
 
@@ -217,8 +171,8 @@ def _finite_number(text: str) -> float | None:
 
 
 def find_api_root(url: str) -> str:
-    """A server's address without the path of one request, which users paste with it."""
-    root = url.rstrip("/")
+    """A server's address without the path of one request, which users paste with it, and without its query."""
+    root = url.partition("?")[0].rstrip("/")
     for path in ("/chat/completions", "/embeddings", "/models"):
         root = root.removesuffix(path)
     return root

@@ -7,7 +7,7 @@ in a way that cannot be (a negative count of tokens), is None. Bodies come witho
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -17,20 +17,51 @@ import orjson
 from kdos.arrays import Float32Array
 from kdos.llm.limits import (
     MAX_EXCERPT_CHARS,
+    MAX_FAULT_CHARS,
     MAX_ID_CHARS,
     MAX_JSON_DEPTH,
     MAX_LABEL_CHARS,
     MAX_MODEL_NAMES,
     MAX_USAGE_TOKENS,
 )
+from kdos.llm.reasoning import separate_reasoning
+from kdos.tasks import Reply
 
-THINK_BLOCK = re.compile(r"\s*<think(?:ing)?>(.*?)</think(?:ing)?>\s*", re.DOTALL)
+BROKEN_FINISH = frozenset({"error", "abort", "aborted", "cancelled", "insufficient_system_resource"})
+"""Finish reasons of answers that the server did not end."""
+REASONING_FIELDS = ("reasoning_content", "reasoning", "reasoning_details", "thinking")
+REASONING_PART = re.compile(r"think|reason|thought", re.IGNORECASE)
+"""In the type of a part of a message that is no answer."""
+FAULT_KEYS = ("error", "detail", "message", "base_resp")
+"""What stands in a body in place of choices when something went wrong."""
+STATUS_KEYS = ("code", "status", "status_code")
+FAULT_STATUS = (
+    (429, re.compile(r"rate.?limit|too many|quota|throttl")),
+    (503, re.compile(r"overload|unavailable|capacity|busy")),
+    (401, re.compile(r"api.?key|authenti|unauthori")),
+    (404, re.compile(r"not.?found|does not exist")),
+    (400, re.compile(r"invalid|unsupported|not support|bad.?request|unrecognized|not permitted")),
+)
+"""The HTTP status that a fault without one stands for, by its words; the first that fits."""
+UNKNOWN_FAULT_STATUS = 500
 OBJECT_ID = re.compile(rf"[\w.:=-]{{1,{MAX_ID_CHARS}}}", re.ASCII)
 WEB_PAGE_TITLE = re.compile(r"<title>([^<]*+)</title>", re.IGNORECASE)
 
 
+STREAM_STARTS = (b"data:", b"event:", b"id:", b"retry:", b":")
+"""How a stream of server-sent events may begin."""
+
+
 class ProtocolError(ValueError):
     """The server's reply is not what an OpenAI-compatible server sends."""
+
+
+class ServerFaultError(ProtocolError):
+    """A reply whose HTTP status says that all is well holds an error; `status` is the one that it should have had."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,11 +134,14 @@ NO_BRACKET = bytes(set(range(256)) - set(b'[]{}"'))
 
 
 def read_completion(raw: bytes) -> Completion:
-    """The completion in the body of a reply.
+    """The completion in the body of a reply, which may be a stream of events.
 
     Raises:
+        ServerFaultError: It is an error.
         ProtocolError: It is no chat completion.
     """
+    if raw.startswith(STREAM_STARTS):
+        return completion_of(_join_stream(raw))
     return completion_of(parse_json(raw))
 
 
@@ -115,6 +149,7 @@ def completion_of(value: Any) -> Completion:
     """The completion in a JSON value.
 
     Raises:
+        ServerFaultError: It is an error.
         ProtocolError: It is no chat completion.
     """
     try:
@@ -123,38 +158,123 @@ def completion_of(value: Any) -> Completion:
         content = message.get("content")
         text = content if type(content) is str else _read_content(message, content)
     except (KeyError, IndexError, TypeError, AttributeError) as error:
+        _raise_fault(value, FAULT_KEYS)
         raise ProtocolError(f"it sent {describe_value(value)}") from error
-    reasoning = _join_texts(message.get("reasoning_content")) or _join_texts(message.get("reasoning"))
-    thinking = THINK_BLOCK.match(text) if "<think" in text else None
-    if thinking:
-        text, reasoning = text[thinking.end() :], reasoning or thinking.group(1).strip()
-    counts = value.get("usage")
+    _raise_fault(value, ("error",))
+    _raise_fault(choice, ("error",))
+    finish = read_label(choice.get("finish_reason"), "stop")
+    if finish in BROKEN_FINISH:
+        raise ServerFaultError(UNKNOWN_FAULT_STATUS, f"the answer ended as {finish}")
+    apart = (_join_texts(message.get(name)) for name in REASONING_FIELDS)
+    reasoning = next(filter(None, apart), "") or _join_texts(content, reasoning=True)
+    text, thoughts = separate_reasoning(text)
+    if not text.strip() and message.get("tool_calls"):
+        finish = "tool_calls"
+    prompt, completion, odd = _read_usage(value.get("usage"))
+    return Completion(make_storable(text), make_storable(reasoning or thoughts), finish, prompt, completion, odd)
+
+
+def _read_usage(counts: Any) -> tuple[int | None, int | None, bool]:
+    """Tokens of prompt and answer, None where they were not said, and whether what was said cannot be."""
     usage: dict[str, Any] = counts if isinstance(counts, dict) else {}
     said = (usage.get("prompt_tokens"), usage.get("completion_tokens"))
     prompt, completion = read_token_count(said[0]), read_token_count(said[1])
     odd = (counts is not None and counts is not usage) or (
         (prompt is None and said[0] is not None) or (completion is None and said[1] is not None)
     )
-    finish = read_label(choice.get("finish_reason"), "stop")
-    return Completion(make_storable(text), make_storable(reasoning), finish, prompt, completion, odd)
+    return prompt, completion, odd
 
 
 def _read_content(message: dict[str, Any], content: object) -> str:
     """The text of a message whose content is no text: parts, or a refusal in its place."""
     if content is not None and not isinstance(content, list):
         raise TypeError("content")
-    return _join_texts(content) or _join_texts(message.get("refusal"))
+    return _join_texts(content, reasoning=False) or _join_texts(message.get("refusal"))
 
 
-def _join_texts(value: object) -> str:
-    """A text, or the texts of a list of parts in one; empty where there is none."""
+def _join_texts(value: object, *, reasoning: bool | None = None) -> str:
+    """A text, or the texts of a list of parts in one; empty where there is none.
+
+    `reasoning` takes only the parts that are, or are not, what the model thought.
+    """
     if isinstance(value, str):
-        return value
+        return "" if reasoning else value
     if not isinstance(value, list):
         return ""
-    parts = cast("list[Any]", value)
-    texts = [part.get("text") if isinstance(part, dict) else part for part in parts]
-    return "".join(text for text in texts if isinstance(text, str))
+    texts: list[str] = []
+    for part in cast("list[Any]", value):
+        pairs = cast("dict[str, Any]", part) if isinstance(part, dict) else {"text": part}
+        thought = pairs.get("thought") is True or bool(REASONING_PART.search(str(pairs.get("type"))))
+        text = pairs.get("text") or pairs.get("thinking") or pairs.get("summary")
+        if reasoning is None or thought == reasoning:
+            texts.append(text if isinstance(text, str) else _join_texts(text))
+    return "".join(texts)
+
+
+def _raise_fault(value: Any, keys: Iterable[str]) -> None:
+    """Raise the `ServerFaultError` that a JSON value holds under one of the keys; nothing where it holds none."""
+    pairs: dict[str, Any] = value if isinstance(value, dict) else {}
+    if not any(pairs.get(key) for key in keys):
+        return
+    fault = next((pairs[key] for key in keys if isinstance(pairs.get(key), dict)), {})
+    said = [place.get(key) for place in (fault, pairs) for key in STATUS_KEYS]
+    status = next((status for status in map(read_status, said) if status >= 400), 0)
+    if not status:
+        words = json.dumps(pairs)[:MAX_FAULT_CHARS].lower()
+        status = next((status for status, sign in FAULT_STATUS if sign.search(words)), UNKNOWN_FAULT_STATUS)
+    raise ServerFaultError(status, describe_error(pairs))
+
+
+def _join_stream(raw: bytes) -> dict[str, Any]:
+    """The completion that a stream of server-sent events comes to.
+
+    Raises:
+        ProtocolError: An event cannot be read, or the stream broke off.
+    """
+    message: dict[str, list[Any]] = {}
+    whole: dict[str, Any] = {"choices": [{"message": message}]}
+    ended = False
+    for line in raw.splitlines():
+        data = line.removeprefix(b"data:").strip() if line.startswith(b"data:") else b""
+        if data == b"[DONE]":
+            ended = True
+        elif data:
+            ended |= _add_event(whole, message, parse_json(data))
+    if not ended:
+        raise ProtocolError("it sent a stream that broke off")
+    return whole
+
+
+def _add_event(whole: dict[str, Any], message: dict[str, list[Any]], event: Any) -> bool:
+    """Put one event of a stream into the completion, texts as lists of their parts; whether it ends the answer."""
+    pairs: dict[str, Any] = event if isinstance(event, dict) else {}
+    whole |= {key: pairs[key] for key in ("usage", "error") if pairs.get(key)}
+    choices = pairs.get("choices")
+    if not isinstance(choices, list) or not choices:
+        _raise_fault(pairs, FAULT_KEYS)
+        return False
+    choice: Any = choices[0]
+    if not isinstance(choice, dict):
+        raise ProtocolError(f"it sent {describe_value(event)}")
+    delta = choice["delta"] if "delta" in choice else choice.get("message")
+    for key, value in delta.items() if isinstance(delta, dict) else ():
+        if value and key != "role":
+            message.setdefault(key, []).extend(value if isinstance(value, list) else [value])
+    whole["choices"][0] |= {key: choice[key] for key in ("finish_reason", "error") if choice.get(key)}
+    return bool(choice.get("finish_reason"))
+
+
+def name_missing_answer(reply: Reply) -> str:
+    """Why a reply that came holds no answer; empty where it holds one, or was cut off before it."""
+    if reply.finish == "content_filter":
+        return "the server's filter kept the answer back (finish reason content_filter)"
+    if reply.text.strip() or reply.finish == "length":
+        return ""
+    if reply.finish in {"tool_calls", "function_call"}:
+        return f"the model called a tool instead of answering (finish reason {reply.finish})"
+    if reply.reasoning:
+        return "the whole answer is reasoning: nothing stands after it, or the server took the answer for reasoning"
+    return "the answer is empty"
 
 
 def read_token_count(value: object) -> int | None:
@@ -344,7 +464,12 @@ def describe_error(value: Any) -> str:
 
 def describe_value(value: Any) -> str:
     """A JSON value, short and on one line."""
-    return excerpt_text(json.dumps(value, ensure_ascii=False))
+    return excerpt_text(dump_value(value))
+
+
+def dump_value(value: Any) -> str:
+    """A JSON value as text."""
+    return json.dumps(value, ensure_ascii=False)
 
 
 def excerpt_body(raw: bytes) -> str:

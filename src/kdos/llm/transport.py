@@ -11,18 +11,19 @@ import os
 import threading
 import time
 import zlib
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote, urlencode, urlsplit
 from urllib.request import getproxies_environment, proxy_bypass
 
 import aiohttp
 
+from kdos.config import EngineConfig
 from kdos.errors import ConfigError
-from kdos.llm.limits import LONG_WAIT_SECONDS, MAX_PACKED_MEMBERS, MAX_REPLY_BYTES
+from kdos.llm.limits import LONG_WAIT_SECONDS, MAX_EXCERPT_CHARS, MAX_PACKED_MEMBERS, MAX_REPLY_BYTES
 from kdos.llm.protocol import RetryPolicy, find_api_root, read_retry_after
 from kdos.llm.reply_reader import read_error_message
 from kdos.llm.scrubber import Scrubber
@@ -34,6 +35,9 @@ CONNECT_SECONDS = 15.0
 LONGEST_SHOWN_NAME = 40
 """Characters of the longest variable name that a message shows."""
 ACCEPTED_PACKING = "gzip, deflate"
+KEY_HEADERS = ("Authorization", "api-key", "x-api-key")
+"""The headers in which servers take a key, the usual one first; each is tried where the ones before are refused."""
+KEY_REFUSING_STATUS = frozenset({401, 403})
 
 
 class EventLoopThread:
@@ -91,8 +95,12 @@ class ApiKey:
     secret: str = field(default="", repr=False)
 
 
-def find_api_key(name: str | None, environment: Mapping[str, str] = os.environ) -> ApiKey:
+def find_api_key(
+    name: str | None, environment: Mapping[str, str] = os.environ, *, setting: str = "engine.key_env"
+) -> ApiKey:
     """The key in the variable `name`, or in the file that `name`_FILE names; none without a name.
+
+    `setting` is what names the variable.
 
     Raises:
         ConfigError: Neither is set, the file cannot be read, or the key is no line of printable characters.
@@ -104,7 +112,7 @@ def find_api_key(name: str | None, environment: Mapping[str, str] = os.environ) 
     file = environment.get(f"{name}_FILE", "")
     if not file:
         raise ConfigError(
-            f"engine.key_env names the environment variable that holds the key. {_shown_name(name)} is not set. "
+            f"{setting} names the environment variable that holds the key. {_shown_name(name)} is not set. "
             "Set it, or set the variable of that name and _FILE to a file that holds the key."
         )
     try:
@@ -128,10 +136,47 @@ def _checked_key(secret: str, name: str) -> ApiKey:
 
 
 @dataclass(frozen=True, slots=True)
+class Access:
+    """What goes with every request to a server beside its body: key, headers, query. Values do not show in `repr`.
+
+    `key_header` is the header of the key, empty if that is to be found out; `secrets` are the values of headers and
+    query that nobody may see.
+    """
+
+    key: ApiKey = ApiKey()
+    key_header: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
+    query: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
+    secrets: tuple[str, ...] = field(default=(), repr=False)
+
+
+def find_access(config: EngineConfig) -> Access:
+    """What a configuration sends with every request.
+
+    Raises:
+        ConfigError: A variable is not set, or what it holds cannot go into a header.
+    """
+    secrets: list[str] = []
+
+    def find_values(values: Mapping[str, Any], where: str) -> dict[str, str]:
+        found: dict[str, str] = {}
+        for name, value in values.items():
+            if isinstance(value, str):
+                found[name] = value
+            else:
+                found[name] = find_api_key(value["env"], setting=f"{where}.{name}").secret
+                secrets.append(found[name])
+        return found
+
+    headers, query = find_values(config.headers, "engine.headers"), find_values(config.query, "engine.query")
+    return Access(find_api_key(config.key_env), config.key_header, headers, query, tuple(secrets))
+
+
+@dataclass(frozen=True, slots=True)
 class HttpResponse:
     """A reply of the server: its status, headers (any case) and body, the body without the key.
 
-    Headers are read for numbers alone; none is ever shown or kept.
+    Headers are read for numbers alone; none is ever shown or kept, but for where a server has moved to.
     """
 
     status: int
@@ -171,11 +216,14 @@ class HttpClient:
         ConfigError: The proxy that the environment names cannot be used.
     """
 
-    def __init__(self, url: str, *, key: ApiKey, timeout: float, name: str = "kdos-llm") -> None:
+    def __init__(self, url: str, *, access: Access, timeout: float, name: str = "kdos-llm") -> None:
         self.root = find_api_root(url)
-        self._key = key
+        self.key_header = access.key_header
+        self._access = access
+        own = urlencode(access.query)
+        self._query = "&".join(part for part in (urlsplit(url).query, own) if part)
         self._proxy = find_proxy(self.root)
-        self._scrubber = Scrubber((key.secret, self._proxy.password))
+        self._scrubber = Scrubber((access.key.secret, *access.secrets, self._proxy.password))
         self.scrub_text = self._scrubber.scrub_text
         self.loop_thread = EventLoopThread(name)
         self._timeout = timeout
@@ -190,13 +238,40 @@ class HttpClient:
         Raises:
             ExchangeError: No whole reply came; its classes say why.
         """
-        headers = {"Content-Type": "application/json"} if isinstance(data, bytes) else None
-        url = f"{self.root}/{path}"
+        known, key = self.key_header, self._access.key.secret
+        response = await self._exchange(method, path, data, max_bytes, known or self.likely_key_headers[0])
+        if known or not key or response.status not in KEY_REFUSING_STATUS or isinstance(data, aiohttp.FormData):
+            return response
+        for header in self.likely_key_headers[1:]:
+            other = await self._exchange(method, path, data, max_bytes, header)
+            if other.status not in KEY_REFUSING_STATUS:
+                LOG.warning("%s takes the key in the header %s (engine.key_header)", self.root, header)
+                self.key_header = header
+                return other
+        return response
+
+    @property
+    def likely_key_headers(self) -> Sequence[str]:
+        """The headers that the key may be wanted in, the likeliest first: Azure's addresses have a version."""
+        return (*KEY_HEADERS[1:], KEY_HEADERS[0]) if "version=" in self._query else KEY_HEADERS
+
+    async def _exchange(
+        self, method: str, path: str, data: bytes | aiohttp.FormData | None, max_bytes: int, key_header: str
+    ) -> HttpResponse:
+        """One exchange, with the key in this header."""
+        headers = {"Content-Type": "application/json"} if isinstance(data, bytes) else {}
+        if secret := self._access.key.secret:
+            headers[key_header] = f"Bearer {secret}" if key_header.lower() == "authorization" else secret
+        joint = "&" if "?" in path else "?"
+        url = f"{self.root}/{path}{joint}{self._query}" if self._query else f"{self.root}/{path}"
         try:
             async with self._open_session().request(
                 method, url, data=data, headers=headers, allow_redirects=False, proxy=self._proxy.address
             ) as response:
                 body = unpack_body(await _read_bounded(response, max_bytes), response.headers, max_bytes)
+                if 300 <= response.status < 400:  # not followed: the key is for this address alone
+                    target = response.headers.get("Location", "").partition("?")[0]
+                    body = f"it has moved to {target[:MAX_EXCERPT_CHARS]}".encode(errors="replace")
                 return HttpResponse(response.status, response.headers, self._scrubber.scrub_bytes(body))
         except ExchangeError:
             raise
@@ -265,9 +340,7 @@ class HttpClient:
     def _open_session(self) -> aiohttp.ClientSession:
         # Made on first use, since aiohttp binds a session to the loop that runs it.
         if self._session is None:
-            headers = {"Accept-Encoding": ACCEPTED_PACKING}
-            if self._key.secret:
-                headers["Authorization"] = f"Bearer {self._key.secret}"
+            headers = {"Accept-Encoding": ACCEPTED_PACKING, **self._access.headers}
             self._session = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(limit=0, ttl_dns_cache=60),
                 timeout=aiohttp.ClientTimeout(total=self._timeout, sock_connect=CONNECT_SECONDS),
@@ -374,10 +447,10 @@ def is_loopback_host(host: str) -> bool:
         return False
 
 
-def warn_of_plain_key(url: str, key: ApiKey) -> None:
+def warn_of_plain_key(url: str, access: Access) -> None:
     """Say it when a key will travel unencrypted to another machine."""
     parts = urlsplit(url)
-    if key.secret and parts.scheme == "http" and not is_loopback_host(parts.hostname or ""):
+    if (access.key.secret or access.secrets) and parts.scheme == "http" and not is_loopback_host(parts.hostname or ""):
         LOG.warning(
             "the key goes over plain http:// to %s, readable to anyone on the way; use https:// if it can",
             parts.hostname,

@@ -11,6 +11,9 @@ import orjson
 
 from kdos.errors import EngineError
 
+NO_ANSWER = "(no answer)"
+"""What is shown to a model of an earlier reply that held nothing."""
+
 
 @dataclass(frozen=True)
 class Prompt:
@@ -93,7 +96,8 @@ class Request:
         if self.failed_attempt:
             text, problem = self.failed_attempt.text, self.failed_attempt.problem
             complaint = f"That cannot be used: {problem}. Answer again, in full."
-            chat.append({"role": "assistant", "content": text})
+            # Some servers refuse a turn without a text, and templates two turns of the user's in a row.
+            chat.append({"role": "assistant", "content": text or NO_ANSWER})
             chat.append({"role": "user", "content": complaint})
         return chat
 
