@@ -259,8 +259,10 @@ class RequestDispatcher:
         profile = self.state.profile
         while self.queue:
             pending = self.queue.popleft()
+            self.exploring -= pending.explores
             pending.plan = pending.trial.plan if pending.trial else profile.plan_for(pending.request)
-            unknown = profile.unconfirmed_parts(pending.request, pending.plan)
+            plans = {pending.plan, pending.trial.first} if pending.trial else {pending.plan}
+            unknown = set[str]().union(*(profile.unconfirmed_parts(pending.request, plan) for plan in plans))
             if unknown.isdisjoint(self.exploring):
                 pending.explores = frozenset(unknown)
                 self.exploring |= unknown
@@ -269,7 +271,7 @@ class RequestDispatcher:
         return None
 
     def _end_exploring(self, pending: PendingRequest) -> None:
-        """What an attempt was to find out is known, or is for another one: those that waited for it may start."""
+        """What a request was to find out is known, or is for another one: those that waited for it may start."""
         if pending.explores:
             self.exploring -= pending.explores
             self.queue.extendleft(reversed(self.parked))
@@ -298,10 +300,7 @@ class RequestDispatcher:
         pending.body_bytes = len(body)
         limit = MAX_STREAM_BYTES if pending.plan.stream else MAX_REPLY_BYTES
         try:
-            try:
-                response = await state.client.send_request("POST", "chat/completions", data=body, max_bytes=limit)
-            finally:
-                self._end_exploring(pending)
+            response = await state.client.send_request("POST", "chat/completions", data=body, max_bytes=limit)
         except ServerUnreachableError as error:
             self._handle_unreachable(pending, error)
         except UnreadableBodyError as error:
@@ -352,7 +351,7 @@ class RequestDispatcher:
         reply = state.build_reply(pending.request, answer, request_bytes=pending.body_bytes)
         if state.controller.record_answer(latency, time.monotonic()):
             LOG.warning("%s answers again", state.client.root)
-        self._finish_request(replace(reply, latency=latency, attempts=pending.attempts))
+        self._finish_request(pending, replace(reply, latency=latency, attempts=pending.attempts))
 
     def _handle_failure(self, pending: PendingRequest, response: HttpResponse) -> None:
         """The server does not answer: another way of asking, another time, or never."""
@@ -370,7 +369,7 @@ class RequestDispatcher:
         elif status in REQUEST_FAULT_STATUS and state.controller.has_answered:
             # What was said of other ways of asking is beside the point.
             said = pending.trial.refused.words if pending.trial else _words_of(response)
-            self._finish_request(Reply(pending.request, error=f"HTTP {said}", attempts=pending.attempts))
+            self._finish_request(pending, Reply(pending.request, error=f"HTTP {said}", attempts=pending.attempts))
         else:
             self._stop_with_error(refusal_error(state, response, pending.trial))
 
@@ -444,6 +443,7 @@ class RequestDispatcher:
         """Count and store an attempt that failed; whether there may be another."""
         attempt = Reply(pending.request, error=problem, transient=True, usage=usage, will_retry=True)
         if cap := self.charge(attempt):
+            self._end_exploring(pending)
             self.passed_cap = cap
             self.dropped += 1
             self.finished += 1
@@ -466,7 +466,7 @@ class RequestDispatcher:
 
     def _fail_request(self, pending: PendingRequest, problem: str, usage: Usage) -> None:
         reply = Reply(pending.request, error=problem, transient=True, attempts=pending.attempts, usage=usage)
-        self._finish_request(reply)
+        self._finish_request(pending, reply)
 
     def _stop_if_down_long(self, problem: str) -> None:
         """End the run where the server has answered nobody for long: the same command goes on."""
@@ -484,8 +484,9 @@ class RequestDispatcher:
         root = self.state.client.root
         LOG.warning("%s does not answer (%s); waiting until it is back", root, why)
 
-    def _finish_request(self, reply: Reply) -> None:
+    def _finish_request(self, pending: PendingRequest, reply: Reply) -> None:
         """A reply is there; it is stored before the caller gets it."""
+        self._end_exploring(pending)
         self.finished += 1
         self._store_soon(reply)
 

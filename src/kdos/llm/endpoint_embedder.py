@@ -177,9 +177,12 @@ class EndpointEmbedder(ClosingContext):
     async def _embed_otherwise(self, texts: list[str], plan: EmbeddingPlan, problem: str) -> dict[str, Float32Array]:
         """The vectors of texts that were refused, asked for in another way, which is kept where all of them come."""
         vectors: dict[str, Float32Array] = {}
-        for start in range(0, len(texts), plan.texts):
+        rest = texts
+        while rest:
+            plan = self._plan.narrowed(plan)  # what a part has found out holds for the others
+            part, rest = rest[: plan.texts], rest[plan.texts :]
             try:
-                vectors |= await self._embed_chunk(texts[start : start + plan.texts], plan)
+                vectors |= await self._embed_chunk(part, plan)
             except EngineError as error:  # what was said of other ways is beside the point
                 raise self._embedding_error(problem) from error
         narrower = self._plan.narrowed(plan)

@@ -208,10 +208,14 @@ class MockServer:
         """
         contents = [str(message["content"]) for message in chat["messages"]]
         prompts = [prompt for prompt in self.prompts if contents[:1] and prompt.text in contents[0]]
-        block = INPUT_BLOCK.match(contents[1]) if len(contents) > 1 else None
-        if prompts and not prompts[0].schema:
-            inputs = {"question": contents[-1]}
-        elif prompts and block:
+        if not prompts:
+            return UNKNOWN_ANSWER
+        *_, merged = contents[0].partition(prompts[0].instructions)  # where the prompt is part of the user's message
+        inputs = [merged.strip(), *contents[1:]] if merged.strip() else contents[1:]
+        block = INPUT_BLOCK.match(inputs[0]) if inputs else None
+        if not prompts[0].schema:
+            inputs = {"question": inputs[-1]}
+        elif block:
             inputs = orjson.loads(block.group(1))
         else:
             return UNKNOWN_ANSWER
