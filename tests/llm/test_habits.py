@@ -151,6 +151,17 @@ def test_few_texts_at_once_are_found_out_and_remembered(
     assert server.stats.requests == 0  # chats
 
 
+def test_where_embeddings_want_the_key_is_remembered(
+    stack: ExitStack, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    _, settings = start_server(stack, "api-key", monkeypatch)
+    with Ledger(tmp_path / "l.sqlite") as ledger:
+        for text in ("one", "two"):
+            with EndpointEmbedder(settings["url"], "m", key_env="A_KEY", ledger=ledger) as embedder:
+                embedder.embed([text])
+                assert embedder._plan.key_header == "api-key"  # pyright: ignore[reportPrivateUsage]
+
+
 def test_a_text_that_is_too_long_does_not_lower_the_number_for_all(
     stack: ExitStack, monkeypatch: pytest.MonkeyPatch
 ) -> None:

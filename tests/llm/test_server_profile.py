@@ -204,6 +204,21 @@ def test_a_text_too_long_for_the_model_does_not_unbound_the_others() -> None:
     assert body_of(profile, JUDGE)["max_tokens"] == 100
 
 
+def test_what_two_requests_find_out_at_once_is_both_kept() -> None:
+    profile = profile_of()
+    plan, refused = profile.plan_for(JUDGE), Refused(400, "'seed' is refused")
+    of_seed = profile.try_otherwise(JUDGE, plan, refused, None)
+    of_temperature = profile.try_otherwise(REQUEST, plan, Refused(400, "'temperature' is refused"), None)
+    assert of_seed is not None
+    assert of_temperature is not None
+    said = [
+        profile.learn_answer(JUDGE, of_seed.plan, of_seed),
+        profile.learn_answer(REQUEST, of_temperature.plan, of_temperature),
+    ]
+    assert said == ["leaves out seed", "leaves out temperature"]
+    assert not {"seed", "temperature"} & body_of(profile, JUDGE).keys()
+
+
 def test_what_was_found_out_lasts_and_settings_go_before() -> None:
     profile = profile_of()
     ask(profile, JUDGE, refuse("seed"))

@@ -334,7 +334,7 @@ class BatchDispatcher:
             return False
         trial = state.profile.try_otherwise(request, plan, refused, None)
         if trial is not None:
-            state.announce_change(request, state.profile.adopt(request, trial.plan), trial)
+            state.announce_change(request, state.profile.adopt(request, trial.plan, instead_of=plan), trial)
             state.save_findings()
         return trial is not None
 

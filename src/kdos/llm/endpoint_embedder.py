@@ -4,7 +4,7 @@ import asyncio
 import logging
 from collections.abc import Generator, Mapping, MutableMapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -76,6 +76,7 @@ class EndpointEmbedder(ClosingContext):
         self._client = HttpClient(url, access=access, timeout=timeout, name="kdos-embed")
         self._server_state: MutableMapping[str, str] = ledger.server_state(self) if ledger else {}
         self._plan = EmbeddingPlan.from_text(self._server_state.get(self._findings_name, ""))
+        self._client.key_header = access.key_header or self._plan.key_header
 
     @property
     def _findings_name(self) -> str:
@@ -106,6 +107,7 @@ class EndpointEmbedder(ClosingContext):
         """The vectors of texts; the first request goes alone and finds out what the server takes."""
         first = texts[: self._plan.texts]
         vectors = await self._embed_chunk(first, self._plan)
+        self._keep_plan(replace(self._plan, key_header=self._client.key_header))
         rest, size = texts[len(first) :], self._plan.texts
         return vectors | await self._embed_chunks([rest[start : start + size] for start in range(0, len(rest), size)])
 
@@ -185,12 +187,17 @@ class EndpointEmbedder(ClosingContext):
                 vectors |= await self._embed_chunk(part, plan)
             except EngineError as error:  # what was said of other ways is beside the point
                 raise self._embedding_error(problem) from error
-        narrower = self._plan.narrowed(plan)
-        if narrower != self._plan:
-            LOG.warning("%s refused to embed (%s); kdos %s", self._client.root, problem, plan.describe())
-            self._plan = narrower
-            self._server_state[self._findings_name] = narrower.to_text()
+        if self._keep_plan(self._plan.narrowed(plan)):
+            LOG.warning("%s refused to embed (%s); kdos %s", self._client.root, problem, self._plan.describe())
         return vectors
+
+    def _keep_plan(self, plan: EmbeddingPlan) -> bool:
+        """Ask so from now on, in this run and the next; whether that is new."""
+        if plan == self._plan:
+            return False
+        self._plan = plan
+        self._server_state[self._findings_name] = plan.to_text()
+        return True
 
     def _price(self, n_bytes: int) -> Usage:
         """What texts of so many bytes come to, where nobody counts."""

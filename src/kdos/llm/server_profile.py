@@ -182,6 +182,9 @@ class ServerProfile:
     failures: Counter[str] = field(default_factory=Counter[str])
     failures_pass: bool = False
     is_saved: bool = False
+    _parts: dict[tuple[str, tuple[str, ...], BodyPlan], Mapping[Part, str]] = field(
+        default_factory=dict[tuple[str, tuple[str, ...], BodyPlan], Mapping[Part, str]]
+    )
 
     def __post_init__(self) -> None:
         config = self.config
@@ -218,8 +221,15 @@ class ServerProfile:
         unsent = plan.omit | {name for name, value in extra.items() if value is None}
         return orjson.dumps({name: value for name, value in body.items() if name not in unsent})
 
-    def changeable_parts(self, request: Request, plan: BodyPlan) -> dict[Part, str]:
+    def changeable_parts(self, request: Request, plan: BodyPlan) -> Mapping[Part, str]:
         """The parts of this body that can be sent otherwise, each with the name under which it is confirmed."""
+        # Kept: all requests of a prompt are alike, and working it out takes as long as writing the body.
+        key = (request.prompt.hash, tuple(request.params), plan)
+        if key not in self._parts:
+            self._parts[key] = self._find_changeable_parts(request, plan)
+        return self._parts[key]
+
+    def _find_changeable_parts(self, request: Request, plan: BodyPlan) -> dict[Part, str]:
         sent = {"temperature": "", **request.params}
         if plan.stream:
             sent["stream_options"] = ""
@@ -234,7 +244,7 @@ class ServerProfile:
 
     def unconfirmed_parts(self, request: Request, plan: BodyPlan) -> set[str]:
         """What of this body the server was never seen to take."""
-        return set(self.changeable_parts(request, plan).values()) - self.confirmed
+        return {name for name in self.changeable_parts(request, plan).values() if name not in self.confirmed}
 
     # -- what is learned
 
@@ -291,25 +301,34 @@ class ServerProfile:
             return ""
         if trial.first.limit_field != plan.limit_field and refused[Part.LIMIT] in self.confirmed:
             plan = replace(plan, limit_field=trial.first.limit_field)  # it was this request's text that was too long
-        said = self.adopt(request, plan)
+        said = self.adopt(request, plan, instead_of=trial.first)
         self._confirm(request, plan, self.changeable_parts(request, plan))
         return said
 
-    def adopt(self, request: Request, plan: BodyPlan) -> str:
-        """Put requests like this one so from now on; what that changes, in words."""
-        said = self.plan_for(request).describe_change(plan)
-        self.plan = replace(plan, form=self.plan.form)
-        if request.prompt.schema:
+    def adopt(self, request: Request, plan: BodyPlan, *, instead_of: BodyPlan) -> str:
+        """Put requests like this one so from now on; what that changes, in words.
+
+        Only what differs from the way `instead_of` is taken over: others may have learned something meanwhile.
+        """
+        before = self.plan_for(request)
+        self.plan = replace(
+            self.plan,
+            omit=self.plan.omit | plan.omit,
+            limit_field=self.plan.limit_field if plan.limit_field == instead_of.limit_field else plan.limit_field,
+            stream=self.plan.stream or plan.stream,
+            system_role=self.plan.system_role and plan.system_role,
+        )
+        if request.prompt.schema and plan.form != instead_of.form:
             self.forms[request.prompt.hash] = plan.form
         self.is_saved = False
-        return said
+        return before.describe_change(self.plan_for(request))
 
     def _confirm(self, request: Request, plan: BodyPlan, parts: Mapping[Part, str]) -> None:
         self.is_saved &= self.confirmed.issuperset(parts.values())
         self.confirmed.update(parts.values())
         if request.prompt.schema:
-            self.is_saved &= self.forms.get(request.prompt.hash) == plan.form
-            self.forms[request.prompt.hash] = plan.form
+            self.is_saved &= request.prompt.hash in self.forms
+            self.forms.setdefault(request.prompt.hash, plan.form)
 
     # -- what lasts
 
@@ -383,10 +402,14 @@ def join_system_role(messages: list[dict[str, str]]) -> list[dict[str, str]]:
 
 @dataclass(frozen=True, slots=True)
 class EmbeddingPlan:
-    """How texts are put to an embeddings endpoint: how many in one request, and whether numbers are asked for."""
+    """How texts are put to an embeddings endpoint: how many in one request, and whether numbers are asked for.
+
+    `key_header` is the header in which it took the key, empty if not known.
+    """
 
     texts: int = TEXTS_PER_REQUEST
     encoding: bool = True
+    key_header: str = ""
 
     def build_body(self, model: str, texts: list[str]) -> bytes:
         """The body of a request for the vectors of texts."""
@@ -401,7 +424,7 @@ class EmbeddingPlan:
 
     def narrowed(self, other: "EmbeddingPlan") -> "EmbeddingPlan":
         """What both plans ask for."""
-        return EmbeddingPlan(min(self.texts, other.texts), self.encoding and other.encoding)
+        return replace(self, texts=min(self.texts, other.texts), encoding=self.encoding and other.encoding)
 
     def describe(self) -> str:
         """What is done, in words."""
@@ -409,13 +432,13 @@ class EmbeddingPlan:
 
     def to_text(self) -> str:
         """What was found out, for the ledger."""
-        return orjson.dumps([self.texts, self.encoding]).decode()
+        return orjson.dumps([self.texts, self.encoding, self.key_header]).decode()
 
     @classmethod
     def from_text(cls, text: str) -> "EmbeddingPlan":
         """What `to_text` gave; the usual way from a text that is none."""
         try:
-            texts, encoding = orjson.loads(text)
-            return cls(min(max(1, int(texts)), TEXTS_PER_REQUEST), bool(encoding))
+            texts, encoding, key_header = orjson.loads(text)
+            return cls(min(max(1, int(texts)), TEXTS_PER_REQUEST), bool(encoding), str(key_header))
         except (ValueError, TypeError):
             return cls()
