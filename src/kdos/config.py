@@ -23,6 +23,8 @@ HARMLESS_QUERY = re.compile(
     r"(?:[\w-]{0,32}version|deployment|model|region|location|project)=[\w.:-]{1,64}", re.IGNORECASE
 )
 """A part of an address's query that holds no key."""
+SECRET_WORD = re.compile(r"key|token|secret|auth(?!or)|passw|\bsig|credential|cookie", re.IGNORECASE)
+"""In the name of a header, or of a part of a query, whose value is secret."""
 SENT_NAME = re.compile(r"[\w!#$%&'*+.^`|~-]{1,128}", re.ASCII)
 """The name of a header (RFC 9110, section 5.6.2)."""
 
@@ -256,18 +258,23 @@ def _name_of_secret(values: Mapping[str, Any]) -> str | None:
 def _check_sent_values(values: Mapping[str, Any], *, where: str) -> None:
     """Raise `ConfigError` unless all are texts that are no key, or name the variable that holds one."""
     for name, value in values.items():
-        if not SENT_NAME.fullmatch(name):
+        if not SENT_NAME.fullmatch(name) or KEY_IN_TEXT.search(name):
             raise ConfigError(f"{where} must have names of letters, digits and dashes. One of them is none.")
-        if isinstance(value, Mapping):
-            pairs = typing.cast("Mapping[str, Any]", value)
-            if set(pairs) == {"env"} and isinstance(pairs["env"], str) and VARIABLE_NAME.fullmatch(pairs["env"]):
-                continue
-        elif isinstance(value, str) and value.isascii() and value.isprintable() and not _name_of_secret({name: value}):
-            continue
-        raise ConfigError(
-            f"{where}.{name} must be one line of text that is no key, or name the variable that holds the key, "
-            f"as in {{env: A_KEY}}. What it holds is neither, and is not shown here."
-        )
+        if not _is_sent_value(name, value):
+            raise ConfigError(
+                f"{where}.{name} must be one line of text that is no key, or name the variable that holds the key, "
+                "as in {env: A_KEY}. What it holds is neither, and is not shown here."
+            )
+
+
+def _is_sent_value(name: str, value: object) -> bool:
+    """Whether a value is a text that is no key, by its name or its look, or names a variable."""
+    if isinstance(value, Mapping):
+        pairs = typing.cast("Mapping[str, Any]", value)
+        return set(pairs) == {"env"} and isinstance(pairs["env"], str) and bool(VARIABLE_NAME.fullmatch(pairs["env"]))
+    if not isinstance(value, str) or not (value.isascii() and value.isprintable()):
+        return False
+    return not (SECRET_WORD.search(name) or KEY_IN_TEXT.search(value))
 
 
 def check_server_url(url: str, *, where: str) -> None:

@@ -98,6 +98,7 @@ class DispatcherState:
         """Put what was found out into the ledger."""
         self.profile.key_header = self.client.key_header
         self.server_state[self.findings_name] = self.profile.to_text()
+        self.profile.is_saved = True
 
     def learn_answer(self, request: Request, plan: BodyPlan, trial: Trial | None) -> None:
         """Note that a request put so was answered; say what is done otherwise from now on."""
@@ -298,7 +299,8 @@ class RequestDispatcher:
         pending.first_sent_at = started if pending.attempts == 1 else pending.first_sent_at
         body = state.profile.build_body(pending.request, pending.plan)
         pending.body_bytes = len(body)
-        limit = MAX_STREAM_BYTES if pending.plan.stream else MAX_REPLY_BYTES
+        streams = pending.plan.stream or state.config.extra.get("stream")
+        limit = MAX_STREAM_BYTES if streams else MAX_REPLY_BYTES
         try:
             response = await state.client.send_request("POST", "chat/completions", data=body, max_bytes=limit)
         except ServerUnreachableError as error:

@@ -171,6 +171,8 @@ class ServerProfile:
 
     `forms` holds the form that each prompt (by its hash) is asked in, once found out; `confirmed` the parts that
     were sent in an answered request. `key_header` is the header in which it took the key, empty if not known.
+    `suspected` are forms that failed for good once, `failures` count those in a row, `failures_pass` if any did pass.
+    `is_saved` until more is found out.
     """
 
     config: EngineConfig
@@ -333,8 +335,7 @@ class ServerProfile:
     # -- what lasts
 
     def to_text(self) -> str:
-        """What was found out, for the ledger; `is_saved` until there is more."""
-        self.is_saved = True
+        """What was found out, for the ledger."""
         found = {
             "forms": self.forms,
             "confirmed": sorted(self.confirmed),
