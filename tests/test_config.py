@@ -1,5 +1,7 @@
 """The configuration: what is refused, and by which line."""
 
+import math
+
 import pytest
 
 from kdos.config import read_config
@@ -17,3 +19,12 @@ from kdos.errors import ConfigError
 def test_disciplines_are_shares(shares, says):
     with pytest.raises(ConfigError, match=says):
         read_config({"source": {"kind": "pydocs"}, "disciplines": shares})
+
+
+@pytest.mark.parametrize("value", [math.inf, -math.inf, math.nan, 10**400])
+def test_numbers_that_nothing_can_hold_are_refused(value: float) -> None:
+    with pytest.raises(ConfigError, match=r"`budget\.usd` must be a finite number. Got "):
+        read_config({"source": {"kind": "pydocs"}, "budget": {"usd": value}})
+    if isinstance(value, int):
+        with pytest.raises(ConfigError, match=r"`random_seed` must be a whole number of at most 63 bits\. Got 1000"):
+            read_config({"source": {"kind": "pydocs"}, "random_seed": value})

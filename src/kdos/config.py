@@ -3,6 +3,7 @@
 import dataclasses
 import difflib
 import re
+import sys
 import types
 import typing
 from collections.abc import Mapping
@@ -199,6 +200,11 @@ class Config:
         return dataclasses.asdict(self)
 
 
+SHOWN_CHARS = 40
+MOST_WHOLE = 2**63 - 1
+"""The largest whole number that arrays and JSON hold."""
+MOST_EXPOSURES = 1_000_000
+"""More than any model is shown a fact; a source's exposures stay countable with it."""
 POSITIVE_KEYS = (
     "workers",
     "budget.samples",
@@ -227,6 +233,8 @@ def read_config(value: object) -> Config:
             number = number[part]
         if number is not None and number < 1:
             raise ConfigError(f"`{key}` must be at least 1. Got {number}.")
+    if config.exposures > MOST_EXPOSURES:
+        raise ConfigError(f"`exposures` must be at most {MOST_EXPOSURES:,}. Got {config.exposures}.")
     settings = config.synthesize
     if settings.judges < 0 or settings.attempts < 0:
         raise ConfigError("`synthesize.judges` and `synthesize.attempts` must not be negative.")
@@ -353,11 +361,21 @@ def _convert_value(hint: Any, value: object, *, at: str) -> Any:
         return value
     if get_origin(hint) is dict:
         hint = dict
-    if hint is float and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
-    if not isinstance(value, hint) or (hint is int and isinstance(value, bool)):
+    if hint in (int, float):
+        return _convert_number(hint, value, at=at)
+    if not isinstance(value, hint):
         raise ConfigError(f"`{at}` must be of type {hint.__name__}. Got {_shown_value(value)}.")
     return value
+
+
+def _convert_number(hint: type[int] | type[float], value: object, *, at: str) -> int | float:
+    """`value` as a whole number that arrays and JSON hold, or as a finite one."""
+    if isinstance(value, bool) or not isinstance(value, int if hint is int else int | float):
+        raise ConfigError(f"`{at}` must be of type {hint.__name__}. Got {_shown_value(value)}.")
+    if not abs(value) <= (MOST_WHOLE if hint is int else sys.float_info.max):
+        wanted = "a whole number of at most 63 bits" if hint is int else "a finite number"
+        raise ConfigError(f"`{at}` must be {wanted}. Got {_shown_value(value)[:SHOWN_CHARS]}.")
+    return hint(value)
 
 
 def _shown_value(value: object) -> str:

@@ -22,7 +22,7 @@ DEMO = Config(
 
 
 def demo(out: Path, *, config: Config = DEMO) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Run the demo in `out`; returns the summaries of the steered and of the blind run."""
+    """Run the demo in `out`, and blind for as many samples; returns the summaries of the steered and the blind run."""
     steered = run_config(config, out)
     blind = replace(
         config,

@@ -23,8 +23,11 @@ from kdos.errors import EmptyRunError, UsageError
 from kdos.evaluate import open_benchmark
 from kdos.extract import extract_seeds, extraction_table, merge_paraphrases, merge_points
 from kdos.pool import Draft, Extraction, Inventory, Refusal, Seed, Tally, column_values, group_paraphrases
+from kdos.sampler import check_disciplines
 from kdos.scoring import BenchmarkQuestion
 from kdos.seed import DOCUMENTS, PASSAGES, SEEDS, gather_seeds
+from kdos.seed.questions import open_questions
+from kdos.seed.sources import open_source
 from kdos.store import (
     atomic_folder,
     open_parquet_writers,
@@ -90,11 +93,19 @@ def _ensure_seeds(
 ) -> tuple[pa.Table, pa.Table, dict[str, Any]]:
     """Seeds, passages, and how many documents and seeds came in and were refused."""
     if not folder.seed.exists():
+        check_source_domains(config)
         with progress.stage("seed"):
             _write_seeds(config, folder, ask, progress)
     stages = read_json_file(folder.seed_tallies)
     seeds, passages = read_parquet(folder.seeds), read_parquet(folder.passages)
     return seeds, passages, stages
+
+
+def check_source_domains(config: Config) -> None:
+    """Raise a ConfigError where a discipline is no domain of the source: said before anything is asked or paid."""
+    if config.disciplines:
+        records = open_questions(config.source) if config.source.kind == "qa" else open_source(config.source)
+        check_disciplines(config.disciplines, {record.domain for record in records if not isinstance(record, Refusal)})
 
 
 def _write_seeds(config: Config, folder: RunFolder, ask: Ask, progress: Progress) -> None:

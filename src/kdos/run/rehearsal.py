@@ -23,7 +23,7 @@ from kdos.llm import Ledger
 from kdos.llm.endpoint_embedder import open_embedder
 from kdos.pool import Document, Passage, Seed
 from kdos.rules import RulesEngine
-from kdos.run.prepare import prepare_inputs
+from kdos.run.prepare import check_source_domains, prepare_inputs
 from kdos.run.rounds import synthesize_pool
 from kdos.seed.passages import cut_passages
 from kdos.seed.questions import open_questions
@@ -189,6 +189,7 @@ def rehearse_run(config: Config, size: SourceSize, folder: Path) -> Rehearsal:
     Raises:
         UsageError: The configuration asks for what the source does not allow, as the run would find.
     """
+    check_source_domains(config)
     share, rehearsed = _rehearsal_config(config, size, folder)
     engine = _RecordingEngine(config.random_seed)
     run, points, samples, content = RunFolder(folder / "rehearsal"), 0, 0, math.inf

@@ -1,6 +1,6 @@
 """The feedback: what is wanted and held in; where to draft, what to keep and when to stop out."""
 
-from kdos.sampler.disciplines import discipline_target
+from kdos.sampler.disciplines import check_disciplines, discipline_target
 from kdos.sampler.feedback import (
     POINTS_PER_SAMPLE,
     Deficit,
@@ -26,7 +26,7 @@ from kdos.sampler.walk import SeedGraph, build_seed_graph, walk_picks
 
 __all__ = [
     "MOST_POINTS_USED", "POINTS_PER_SAMPLE", "Deficit", "FinishedRound", "Order", "Pick", "PointYields",
-    "RunningCounts", "SeedGraph", "SeedLinks", "build_seed_graph", "decide_draft", "discipline_target", "link_seeds",
-    "measure_deficit", "points_to_ask", "round_size", "samples_needed", "scatter_picks", "steer_picks", "stop_reason",
-    "unreachable_points", "walk_picks",
+    "RunningCounts", "SeedGraph", "SeedLinks", "build_seed_graph", "check_disciplines", "decide_draft",
+    "discipline_target", "link_seeds", "measure_deficit", "points_to_ask", "round_size", "samples_needed",
+    "scatter_picks", "steer_picks", "stop_reason", "unreachable_points", "walk_picks",
 ]  # fmt: skip

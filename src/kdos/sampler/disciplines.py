@@ -3,7 +3,7 @@
 A discipline is a seed's domain; a cell belongs to those that the seeds of its knowledge points do.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
@@ -29,10 +29,7 @@ def discipline_target(
         ConfigError: A name that no seed has as its domain.
     """
     names = sorted(set(domains))
-    unknown = [name for name in shares if name not in names]
-    if unknown:
-        known = ", ".join(names[:MOST_NAMES_SHOWN])
-        raise ConfigError(f"`disciplines` must be domains of the source. Got {unknown[0]!r}. There are: {known}.")
+    check_disciplines(shares, names)
     member = cell_memberships(names, n_cells=len(log_q), domains=domains, links=links)
     q: Float64Array = np.exp(log_q)
     held = q @ member
@@ -45,6 +42,20 @@ def discipline_target(
     with np.errstate(divide="ignore"):
         wanted: Float64Array = np.log(as_target(quota_target(q, member, quotas)))
     return wanted
+
+
+def check_disciplines(shares: Mapping[str, float], domains: Iterable[str]) -> None:
+    """Raise a ConfigError unless every discipline that has a share is one of the source's domains."""
+    names = sorted({name for name in domains if name})
+    unknown = [name for name in shares if name not in names]
+    if unknown and not names:
+        raise ConfigError(
+            f"`disciplines` must be domains of the source. Got {unknown[0]!r}, and nothing in the source has one. "
+            "Name the field that holds it in `source.domain`, or leave `disciplines` out."
+        )
+    if unknown:
+        known = ", ".join(names[:MOST_NAMES_SHOWN]) + (", …" if len(names) > MOST_NAMES_SHOWN else "")
+        raise ConfigError(f"`disciplines` must be domains of the source. Got {unknown[0]!r}. There are: {known}.")
 
 
 def cell_memberships(names: list[str], *, n_cells: int, domains: Sequence[str], links: SeedLinks) -> Float64Array:
