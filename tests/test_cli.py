@@ -93,7 +93,7 @@ def test_a_wrong_source_is_one_line_and_leaves_nothing(name, tmp_path, capsys):
 @pytest.mark.parametrize(
     ("changes", "expected"),
     [
-        ({"space": {"cells": 5000}}, "5000"),
+        ({"space": {"cells": 0}}, "`space.cells` must be at least 1. Got 0."),
         ({"target": "unifrom"}, "unifrom"),
         ({"target": "level:99"}, "must be in ["),
         ({"embed": "word2vec"}, "word2vec"),

@@ -211,6 +211,7 @@ POSITIVE_KEYS = (
     "exposures",
     "facts",
     "space.dim",
+    "space.cells",
     "space.k",
     "seed.passage_chars",
     "seed.per_passage",

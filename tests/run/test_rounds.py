@@ -17,8 +17,10 @@ from kdos.run.results import explain_failure
 
 def test_it_fills_the_pool_and_says_why_it_stopped(finished):
     _, summary = finished
-    assert summary["samples"] == 120
-    assert summary["stop_reason"] == "budget"
+    # The order is what 120 samples can hold, so that it is filled as they run out.
+    assert 110 < summary["samples"] <= 120
+    assert summary["stop_reason"] == ("budget" if summary["samples"] == 120 else "covered")
+    assert summary["filled"] >= 0.98 * summary["order"]
     assert summary["kl"] <= summary["kl_floor"]
     assert summary["coverage"] > 0.95
 
