@@ -1,10 +1,11 @@
 """Which knowledge points say the same, in the same words or others: precision first (our design).
 
-Two knowledge points merge where the same names and numbers stand in both, no word speaks for
-another relation or another value, and their vectors are close. A table of relation words says which
-verbs and nouns stand for one relation; beyond it only very close vectors count.
+Two knowledge points merge where the same names, numbers and code stand in both, no word speaks for another
+relation or another value, and what is left over stands in one of them alone; then their vectors must be close. A
+table of relation words says which verbs and nouns stand for one relation.
 """
 
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
@@ -14,15 +15,27 @@ from itertools import pairwise
 import numpy as np
 
 from kdos.arrays import Float32Array, Int64Array
-from kdos.pool.wording import SentenceWords, fact_key, read_sentence_words, stem_word
+from kdos.pool.wording import WIDE_LETTERS, SentenceWords, fact_key, normalise_text, read_sentence_words, stem_word
 
-# Least cosine of two vectors: where both name the same relation and say nothing else; where they do
-# and one of them says more; where the table does not know the relation. Together with names and
-# relations they have precision 0.995 at recall 0.878 (MiniLM), against near misses such as born in
-# and died in 0.995 at 0.857, where the cosine alone has 0.95 at 0.98 and 0.78 at 0.88.
-COSINE_SAME_RELATION = 0.6
-COSINE_ONE_SAYS_MORE = 0.85
-COSINE_UNKNOWN_RELATION = 0.93
+LEAST_COSINE = 0.85
+"""Least cosine of two vectors where one sentence says a word more."""
+_CODE = re.compile(r"(?<!`)`++([^`]++)`++")
+_POSSESSIVE = re.compile(r"(?<=[\w)])['’]s\b")
+_PLAIN = re.compile(r"(?:[^\W\d_]+['/])*[^\W\d_]+|(?:[^\W\d_]\.)+[^\W\d_]?")
+"""A word without digits or signs, two of them with a stroke between, or initials."""
+_TURNING_WORDS = """
+not no never without neither nor none cannot except unless only former formerly all any some every each both
+before after over under he him his she her they them their
+first second third fourth fifth sixth seventh eighth ninth tenth last
+two three four five six seven eight nine ten hundred thousand million billion
+nicht kein keine keinen keiner nie niet geen pas jamais aucun aucune sin nunca não nem senza не нет без
+"""
+_TURNING = frozenset(_TURNING_WORDS.split())
+"""Words by which one fact differs from another in the same words: no, all, former, she, third."""
+ADDED_WORDS = 2
+"""Most words that one sentence may say more: what says more than that says another fact."""
+_WIDE = re.compile(f"[{WIDE_LETTERS}]")
+_ARTICLES = frozenset(("a", "an", "the"))
 # Rarest words of a knowledge point under which it is looked for.
 ANCHOR_WORDS = 3
 # Groups looked at under one word: bounds the time where a word stands everywhere.
@@ -30,7 +43,7 @@ GROUPS_PER_ANCHOR = 512
 
 _RELATIONS = """
 born birth birthplace
-died death dead passed
+died death dead passed away
 married spouse wife husband wed
 child son daughter
 parent father mother
@@ -101,13 +114,24 @@ def group_texts(texts: Sequence[str]) -> Grouping:
 
 @dataclass(frozen=True, slots=True)
 class FactWords:
-    """A knowledge point's words, and those of them that may name a relation, by its number."""
+    """A knowledge point's words, and what of them decides which fact it is.
+
+    `order` are all its words as they are written, without case, `stems` the same stemmed, `said` their set, `names`
+    those that are names. `relations` are the words that may name a relation, by its number. `marks` must be the
+    same in two sentences of one fact: code, numbers and words with signs as they stand, and small words that turn a
+    fact round.
+    """
 
     sentence: SentenceWords
+    order: tuple[str, ...]
+    stems: tuple[str, ...]
+    said: frozenset[str]
+    names: frozenset[str]
     relations: Mapping[int, Set[str]]
+    marks: frozenset[str]
 
 
-def group_paraphrases(texts: Sequence[str], vectors: Float32Array) -> Grouping:
+def group_paraphrases(texts: Sequence[str], vectors: Float32Array, *, least_cosine: float = LEAST_COSINE) -> Grouping:
     """Group texts that state one fact; unit vectors of shape (n_texts, n_features).
 
     A text joins the group whose first text it is closest to among those it may merge with, and
@@ -125,7 +149,7 @@ def group_paraphrases(texts: Sequence[str], vectors: Float32Array) -> Grouping:
         best, closest = -1, 0.0
         for other in near:
             cosine = float(vectors[row] @ vectors[first[other]])
-            if cosine > closest and states_same_fact(statement, statements[first[other]], cosine):
+            if cosine > closest and states_same_fact(statement, statements[first[other]], cosine, least_cosine):
                 best, closest = other, cosine
         if best < 0:
             best = len(first)
@@ -136,50 +160,99 @@ def group_paraphrases(texts: Sequence[str], vectors: Float32Array) -> Grouping:
     return Grouping(group, np.array(first, np.int64), np.bincount(group, minlength=len(first)))
 
 
-def states_same_fact(one: FactWords, other: FactWords, cosine: float) -> bool:
+def states_same_fact(one: FactWords, other: FactWords, cosine: float, least_cosine: float) -> bool:
     """Do two knowledge points, whose vectors have this cosine, state one fact?"""
-    # Names and numbers pin a fact down: each must stand in the other sentence as well.
-    ours, theirs = one.sentence, other.sentence
-    if not (ours.names <= theirs.words and theirs.names <= ours.words):
+    # Names, numbers and code pin a fact down: each must stand in the other sentence as well.
+    if one.marks != other.marks or not (one.names <= other.said and other.names <= one.said):
         return False
-    if one.relations and other.relations and one.relations.keys().isdisjoint(other.relations):
-        return False
-    if sorted(ours.all_words()) == sorted(theirs.all_words()):
-        return not _names_exchanged(ours, theirs)
-    # What is left over once relation words are taken off both must not be a value of its own.
     shared = one.relations.keys() & other.relations.keys()
-    ours_alone = _words_only_in(one, theirs, shared)
-    theirs_alone = _words_only_in(other, ours, shared)
-    if not shared or (ours_alone and theirs_alone):
-        return cosine >= COSINE_UNKNOWN_RELATION and not shared
-    return cosine >= (COSINE_ONE_SAYS_MORE if ours_alone or theirs_alone else COSINE_SAME_RELATION)
+    if _other_relation(one, other) or _names_exchanged(one, other):
+        return False
+    # What is left over once relation words are taken off must not be a value of its own.
+    ours, theirs = _words_only_in(one, other, shared), _words_only_in(other, one, shared)
+    if ours and theirs:
+        return False
+    if not (ours or theirs):
+        return True
+    longer, added = (one, ours) if ours else (other, theirs)
+    return len(added) <= ADDED_WORDS and cosine >= least_cosine and not _narrows_value(longer, added, shared)
 
 
 @lru_cache(maxsize=8192)
 def read_fact_words(text: str) -> FactWords:
-    """The words of a knowledge point, and the relations that they may name."""
-    wording = read_sentence_words(text)
+    """The words of a knowledge point, and what of them decides which fact it is."""
+    wording = read_sentence_words(_POSSESSIVE.sub("", text))
+    order = tuple(wording.all_words())
+    stems = tuple(map(stem_word, order))
+    names = {word for word, stem in zip(order, stems, strict=True) if stem in wording.names}
     relations: dict[int, set[str]] = {}
     for word in wording.words - wording.names:
         for number in _RELATIONS_OF_WORD.get(word, ()):
             relations.setdefault(number, set()).add(word)
-    return FactWords(wording, relations)
+    # A capital says nothing of the word that begins a sentence: it counts as a name unless it says a relation.
+    if stems and stems[0] in wording.words and wording.text[:1].isupper() and stems[0] not in _RELATIONS_OF_WORD:
+        names.add(order[0])
+    return FactWords(wording, order, stems, frozenset(order), frozenset(names), relations, _read_marks(text))
 
 
-def _words_only_in(one: FactWords, other: SentenceWords, shared: Set[int]) -> Set[str]:
+def _read_marks(text: str) -> frozenset[str]:
+    """Code as it stands; numbers, and words with signs or digits inside; small words that turn a fact round."""
+    code = _CODE.findall(text)
+    words = _POSSESSIVE.sub("", _CODE.sub(" ", text)).replace("’", "'").replace("n't", " not")
+    signed = (word for word in fact_key(words).split() if not _PLAIN.fullmatch(word))
+    turning = _TURNING.intersection(normalise_text(words).split())
+    return frozenset([*(f"`{each}`" for each in code), *signed, *turning])
+
+
+def _other_relation(one: FactWords, other: FactWords) -> bool:
+    """Does one of them speak of a relation, and the other of none of those it may be?"""
+    return one.relations.keys().isdisjoint(other.relations) and bool(one.relations or other.relations)
+
+
+def _words_only_in(one: FactWords, other: FactWords, shared: Set[int]) -> Set[str]:
     """The words that only one says, but for those that name a relation both speak of."""
-    speaking = {word for number in shared for word in one.relations[number]}
-    return one.sentence.words - other.words - speaking
+    return one.sentence.words - other.sentence.words - _words_of(one, shared)
 
 
-def _names_exchanged(one: SentenceWords, other: SentenceWords) -> bool:
-    """In the same words, does a name stand behind another word, as in A beat B and B beat A?"""
-    ours, theirs = _words_before_names(one, other), _words_before_names(other, one)
+def _words_of(one: FactWords, shared: Set[int]) -> set[str]:
+    return {word for number in shared for word in one.relations[number]}
+
+
+def _narrows_value(longer: FactWords, added: Set[str], shared: Set[int]) -> bool:
+    """Does an added word stand beside one that is neither name nor relation: a relief pitcher is no pitcher?
+
+    Where nothing parts the words from each other, as in Chinese, every addition does.
+    """
+    if any(map(_WIDE.search, added)):
+        return True
+    free = longer.sentence.words - longer.sentence.names - added - _words_of(longer, shared)
+    return any((a in added and b in free) or (a in free and b in added) for a, b in pairwise(longer.stems))
+
+
+def _names_exchanged(one: FactWords, other: FactWords) -> bool:
+    """Do names stand in each other's places, as in A beat B and B beat A, or in A beat B and A was beaten by B?"""
+    names = one.sentence.names | other.sentence.names
+    if one.said == other.said and sorted(one.order) == sorted(other.order):
+        # Things without a capital may be exchanged too, so all words are looked at but those that say the relation.
+        things = one.sentence.words - _words_of(one, one.relations.keys())
+        return _stand_otherwise(one, other, names) or _stand_otherwise(one, other, names | things)
+    ours, theirs = _words_before_names(one, names), _words_before_names(other, names)
+    within = one.sentence.words <= other.sentence.words or other.sentence.words <= one.sentence.words
+    turned = any(word == "by" for word, _ in ours) != any(word == "by" for word, _ in theirs)
+    return turned and within and _names_in_order(one, names) == _names_in_order(other, names)
+
+
+def _stand_otherwise(one: FactWords, other: FactWords, names: Set[str]) -> bool:
+    """In the same words, does a name stand behind another word?"""
+    ours, theirs = _words_before_names(one, names), _words_before_names(other, names)
     return not (ours <= theirs or theirs <= ours)
 
 
-def _words_before_names(one: SentenceWords, other: SentenceWords) -> set[tuple[str, str]]:
-    """Every name in a sentence with the word before it that is none."""
-    names = one.names | other.names
-    plain = [stem_word(word) for word in one.all_words()]
-    return {(a, b) for a, b in pairwise(plain) if b in names and a not in names}
+def _names_in_order(one: FactWords, names: Set[str]) -> list[str]:
+    return list(dict.fromkeys(stem for stem in one.stems if stem in names and stem.isalpha()))
+
+
+def _words_before_names(one: FactWords, names: Set[str]) -> set[tuple[str, str]]:
+    """Every name in a sentence with the word before it that is none, articles aside."""
+    stems = [stem for stem in one.stems if stem not in _ARTICLES]
+    return {(a, b) for a, b in pairwise(stems) if b in names and a not in names}
