@@ -36,7 +36,7 @@ ADDED_WORDS = 2
 """Most words that one sentence may say more: what says more than that says another fact."""
 _WIDE = re.compile(f"[{WIDE_LETTERS}]")
 _ARTICLES = frozenset(("a", "an", "the"))
-# Rarest words of a knowledge point under which it is looked for.
+# Rarest words of a knowledge point under which, each with its marks, it is looked for.
 ANCHOR_WORDS = 3
 # Groups looked at under one word: bounds the time where a word stands everywhere.
 GROUPS_PER_ANCHOR = 512
@@ -139,13 +139,13 @@ def group_paraphrases(texts: Sequence[str], vectors: Float32Array, *, least_cosi
     """
     statements = [read_fact_words(text) for text in texts]
     held_by = Counter(word for each in statements for word in each.sentence.words)
-    under: dict[str, list[int]] = {}
+    under: dict[tuple[str, Set[str]], list[int]] = {}
     first: list[int] = []
     group = np.empty(len(texts), np.int64)
     for row, statement in enumerate(statements):
         rarest = sorted(statement.sentence.words, key=lambda word: (held_by[word], word))
-        anchors = rarest[:ANCHOR_WORDS]
-        near = dict.fromkeys(g for word in anchors for g in under.get(word, ())[:GROUPS_PER_ANCHOR])
+        anchors = [(word, statement.marks) for word in rarest[:ANCHOR_WORDS]]
+        near = dict.fromkeys(g for anchor in anchors for g in under.get(anchor, ())[:GROUPS_PER_ANCHOR])
         best, closest = -1, 0.0
         for other in near:
             cosine = float(vectors[row] @ vectors[first[other]])
@@ -154,8 +154,8 @@ def group_paraphrases(texts: Sequence[str], vectors: Float32Array, *, least_cosi
         if best < 0:
             best = len(first)
             first.append(row)
-            for word in anchors:
-                under.setdefault(word, []).append(best)
+            for anchor in anchors:
+                under.setdefault(anchor, []).append(best)
         group[row] = best
     return Grouping(group, np.array(first, np.int64), np.bincount(group, minlength=len(first)))
 
