@@ -22,6 +22,15 @@ READ_IN_LETTERS = {
     "Hindi": "नदी पर बना पुल महापौर ने खोला था।",
     "Thai": "สะพานข้ามแม่น้ำเปิดโดยนายกเทศมนตรี",
 }
+SCRIPTS = {
+    "Chinese": "CJK",
+    "Japanese": "Hiragana",
+    "Korean": "Hangul",
+    "Arabic": "Arabic",
+    "Greek": "Greek",
+    "Hindi": "Devanagari",
+    "Thai": "Thai",
+}
 
 
 @given(st.lists(st.text(max_size=30), max_size=6), st.integers(0, 6))
@@ -61,7 +70,17 @@ def test_a_script_that_is_read_in_letters_is_named_in_one_line(language: str) ->
     note = note_unknown_script(StaticEmbedder(), [READ_IN_LETTERS[language]] * 3000)
     assert note
     assert "`embed: lexical`" in note
+    assert f"{SCRIPTS[language]} (" in note
     assert "\n" not in note
+
+
+def test_a_script_beside_others_is_named_and_those_that_are_known_are_not() -> None:
+    note = note_unknown_script(StaticEmbedder(), [READ_IN_WORDS["English"]] * 4 + [READ_IN_LETTERS["Greek"]])
+    assert note
+    assert "Greek (" in note
+    assert "Latin" not in note
+    few = [READ_IN_WORDS["English"]] * 40 + [READ_IN_LETTERS["Greek"]]
+    assert note_unknown_script(StaticEmbedder(), few) is None
 
 
 def test_embedders_that_know_every_script_say_nothing_of_it() -> None:

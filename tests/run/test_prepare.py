@@ -75,6 +75,18 @@ def test_knowledge_points_that_are_all_alike_are_one_clear_line(corpus, tmp_path
     assert last.endswith(" that are all alike to `static`. Give others.")
 
 
+def test_a_run_names_a_script_that_its_embedder_does_not_know(capsys, tmp_path):
+    source = tmp_path / "bridges.jsonl"
+    towns = ("Άργος", "Βόλος", "Λάρισα", "Πάτρα", "Σπάρτη", "Τρίπολη", "Χανιά", "Καβάλα")
+    texts = (
+        f"The bridge of {t} was opened in {1800 + n}. The library of {t} was designed by Μαρία for {900 + n} crowns."
+        for n, t in enumerate(towns)
+    )
+    source.write_text("".join(json.dumps({"id": n, "text": text}) + "\n" for n, text in enumerate(texts)))
+    run_config(read_config(config_of(source, embed="static", budget={"samples": 2})), tmp_path / "run")
+    assert "hardly knows the words in Greek (" in capsys.readouterr().err
+
+
 def test_an_embedder_that_is_not_there_is_found_out_first(corpus, tmp_path):
     for embed, complaint in (("endpoint:hashed", "embed_url"), ("lexicall", "must be static")):
         with pytest.raises(ConfigError, match=complaint):

@@ -92,6 +92,24 @@ def test_density_for_the_eye(capsys, table: Path) -> None:
     assert "this space was not seen to group wordings" in err
 
 
+@pytest.mark.parametrize(
+    ("text", "script"),
+    [
+        ("这座桥于一九〇七年由市长开通。", "CJK"),
+        ("この橋は市長によって開通した。", "Hiragana"),
+        ("افتتح رئيس البلدية الجسر.", "Arabic"),
+        ("Η γέφυρα πάνω από τον ποταμό.", "Greek"),
+    ],
+)
+def test_a_script_that_the_embedder_does_not_know_is_named(capsys, tmp_path: Path, text: str, script: str) -> None:
+    rows = tmp_path / "rows.jsonl"
+    rows.write_text("".join(json.dumps({"text": f"{text} {n}"}) + "\n" for n in range(30)))
+    assert main(["density", str(rows), "--json"]) == 0
+    printed = capsys.readouterr()
+    assert f"hardly knows the words in {script} (" in printed.err
+    assert "hardly" not in printed.out
+
+
 def test_density_of_vectors_as_they_are(capsys, vectors: Path) -> None:
     found = summary(capsys, "density", vectors)
     assert (found["n"], found["dim"]) == (500, 6)

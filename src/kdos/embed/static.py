@@ -5,8 +5,10 @@ another folder and then asks the network, so the two files are read here.
 """
 
 import hashlib
+import unicodedata
+from collections import Counter
 from collections.abc import Sequence
-from functools import cache
+from functools import cache, lru_cache
 from importlib.util import find_spec
 from itertools import chain
 from pathlib import Path
@@ -34,6 +36,8 @@ _BYTE = "<0x"
 
 TEXTS_LOOKED_AT = 1000
 """Texts, spread evenly, that tell whether the vocabulary covers a script."""
+LEAST_SHARE = 0.1
+"""Share of all letters from which a script is spoken of (our design)."""
 LEAST_KNOWN_SHARE = 0.7
 """Share of letters in pieces of two letters or more, under which a script counts as unknown. Measured with the
 translations of Sphinx and with CMRC: English 0.97, Russian 0.92, Turkish 0.78 is the least of the languages that
@@ -62,14 +66,15 @@ class StaticEmbedder:
         means = sparse.csr_array((weights, columns, np.concatenate([[0], counts.cumsum()])), shape=shape)
         return np.asarray(means @ self._vectors, np.float32)
 
-    def known_share(self, texts: Sequence[str]) -> float:
-        """The share of the letters that stand in tokens of two letters or more, in [0, 1]; 1 without letters."""
-        letters = sum(_count_letters(text) for text in texts)
-        if not letters:
-            return 1.0
-        tokens = chain.from_iterable(self._read_tokens(text).tokens for text in texts)
-        pieces = (_count_letters(token) for token in tokens if not token.startswith(_BYTE))
-        return sum(count for count in pieces if count > 1) / letters
+    def known_shares(self, texts: Sequence[str]) -> dict[str, tuple[float, float]]:
+        """By script: its share of all letters, and how many of its own stand in tokens of two or more, in [0, 1]."""
+        letters = Counter(script_of(letter) for text in texts for letter in text if letter.isalpha())
+        known: Counter[str] = Counter()
+        for token in chain.from_iterable(self._read_tokens(text).tokens for text in texts):
+            scripts = [script_of(letter) for letter in token if letter.isalpha()]
+            if len(scripts) > 1 and not token.startswith(_BYTE):
+                known.update(scripts)
+        return {name: (count / letters.total(), known[name] / count) for name, count in letters.most_common()}
 
     def _read_tokens(self, text: str) -> Any:
         # Half a surrogate pair is no text for the tokenizer; a question mark stands for it.
@@ -97,14 +102,22 @@ def note_unknown_script(embedder: Embedder, texts: Sequence[str]) -> str | None:
     """One line where `static` cannot read the script of these texts; None for other embedders."""
     if not isinstance(embedder, StaticEmbedder):
         return None
-    share = embedder.known_share(texts[:: -(-len(texts) // TEXTS_LOOKED_AT) or 1])
-    if share >= LEAST_KNOWN_SHARE:
+    shares = embedder.known_shares(texts[:: -(-len(texts) // TEXTS_LOOKED_AT) or 1])
+    unknown = [
+        f"{script} ({known:.0%})"
+        for script, (share, known) in shares.items()
+        if share >= LEAST_SHARE and known < LEAST_KNOWN_SHARE
+    ]
+    if not unknown:
         return None
     return (
-        f"`embed: static` hardly knows the words of this script: {share:.0%} of the letters stand in tokens of two or "
-        f"more; where it serves, {LEAST_KNOWN_SHARE:.0%} do. Use `embed: lexical`, or a model of the language."
+        f"`embed: static` hardly knows the words in {', '.join(unknown)}: so many of the letters stand in tokens of "
+        f"two or more; where it serves, {LEAST_KNOWN_SHARE:.0%} do. Use a model of the language, or `embed: lexical`."
     )
 
 
-def _count_letters(text: str) -> int:
-    return sum(map(str.isalpha, text))
+@lru_cache(maxsize=4096)
+def script_of(letter: str) -> str:
+    """The script of a letter, by the first word of its Unicode name: Latin, Greek, CJK."""
+    name = unicodedata.name(letter, "Unnamed").partition(" ")[0]
+    return name if name == "CJK" else name.capitalize()
