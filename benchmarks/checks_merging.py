@@ -29,15 +29,12 @@ PACKAGES = {"static": ["wordllama"], "minilm": ["sentence-transformers", "gt-all
 
 
 def score(group, facts):
-    """Pairwise precision and recall of a grouping, and how many pairs were merged wrongly."""
+    """Pairwise precision (None where nothing was merged) and recall, and how many pairs were merged wrongly."""
     together = sum(pairs(count) for count in Counter(zip(group.tolist(), facts.tolist(), strict=True)).values())
     merged = sum(pairs(count) for count in Counter(group.tolist()).values())
     same = sum(pairs(count) for count in Counter(facts.tolist()).values())
-    return {
-        "precision": rounded(together / max(1, merged)),
-        "recall": rounded(together / max(1, same)),
-        "wrong": merged - together,
-    }
+    precision = rounded(together / merged) if merged else None
+    return {"precision": precision, "recall": rounded(together / max(1, same)), "wrong": merged - together}
 
 
 def rounded(share):

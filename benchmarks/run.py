@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 FOLDER = Path(__file__).parent
-HELPERS = frozenset({"density_worlds", "graph_data", "llm_server", "run"})
+HELPERS = frozenset({"density_worlds", "fact_wordings", "graph_data", "llm_server", "run"})
 """Scripts that others import or start."""
 
 CALLS = {
@@ -53,6 +53,8 @@ CALLS = {
         "--data DATA --embed minilm --out RESULTS/checks_contamination_minilm.json",
     ],
     "checks_merging": [
+        "--data DATA --embed static --points RUN/extract/knowledge_points.parquet "
+        "--out RESULTS/checks_merging_static.json",
         "--data DATA --embed lexical --out RESULTS/checks_merging_lexical.json",
         "--data DATA --embed minilm --out RESULTS/checks_merging_minilm.json",
     ],
@@ -78,7 +80,7 @@ QUICK = {
     "loop_simulator": "points --points 2000 --seeds 1",
     "report_map": "RUN --points 1000",
     "checks_fuzz": "--seconds 2",
-    "checks_merging": "--data DATA --embed lexical",
+    "checks_merging": "--data DATA --embed static",
     "checks_speed": "--drafts 256",
     "checks_topic_entities": "--data DATA",
 }
