@@ -77,6 +77,25 @@ def test_a_dry_run_finds_the_faults_that_the_run_would(corpus, tmp_path, capsys,
     assert shown.err.splitlines()[-1].startswith("kdos: `disciplines`")
 
 
+@pytest.fixture
+def one_fact(tmp_path):
+    (source := tmp_path / "one.jsonl").write_text('{"id": "a", "text": "The tower was built in Paris in 1889."}\n')
+    return source
+
+
+@pytest.mark.parametrize("flags", [["--dry-run"], []])
+def test_a_source_of_one_knowledge_point_is_one_line(one_fact, tmp_path, capsys, flags):
+    code, shown = command(run_corpus.config_of(one_fact, space={}), tmp_path, capsys, *flags)
+    assert code == 2
+    assert shown.err.count("\n") == 1 and "at least 3 knowledge points. The source states 1" in shown.err
+
+
+def test_a_model_may_read_more_than_the_built_in_engine(one_fact, tmp_path, capsys):
+    code, shown = command(run_corpus.config_of(one_fact, engine=UNREACHABLE), tmp_path, capsys, "--dry-run")
+    assert code == 0
+    assert json.loads(shown.out.splitlines()[-1])["basis"]["knowledge_points"] == "unknown"
+
+
 def test_a_dry_run_refuses_a_folder_that_the_run_would(corpus, tmp_path, capsys):
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "run.yaml").write_text("mine: true\n")

@@ -203,8 +203,10 @@ def rehearse_run(config: Config, size: SourceSize, folder: Path) -> Rehearsal:
         run.write_config(rehearsed, {})
         try:
             inputs = prepare_inputs(rehearsed, run, ask=ask, embedder=embedder, progress=Progress())
-        except (EmptyRunError, UsageError):
-            inputs = None  # the built-in engine reads too little for a space of it; a model may read more
+        except (EmptyRunError, UsageError) as error:
+            if isinstance(error, UsageError) and share == 1 and config.engine.kind == "rules":
+                raise  # just what the run will say
+            inputs = None  # the built-in engine reads too little in it; a model, or all of the source, may give more
         if inputs is not None:
             points = inputs.reference.num_rows
             engine.stage = "loop"
