@@ -46,6 +46,7 @@ CALLS = {
         "--memory --out RESULTS/llm_memory.json",
     ],
     "loop_simulator": ["points", "large"],
+    "pickers": ["--data DATA --out RESULTS/pickers.json"],
     "reading_speed": ["--data DATA"],
     "report_map": ["RUN"],
     "checks_contamination": [

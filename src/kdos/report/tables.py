@@ -39,7 +39,8 @@ CLASS_MEANINGS = {
 }
 
 STOP_REASON_TEXTS = {
-    "covered": "98 % of what can be reached is held, as near to the target as independent draws from it would be",
+    "covered": "98 % of what can be reached is held, as near to the target as independent draws from it would be, or "
+    "nothing more can be asked for",
     "budget": "the samples that were asked for are there, or the budget was spent",
     "no_gain": "the last picks brought next to nothing",
     "unreachable": "what is missing was asked for in vain",
