@@ -62,6 +62,46 @@ def test_long_integers_keep_every_digit(tmp_path: Path, suffix: str) -> None:
     assert ids_of(path) == digits
 
 
+LARGE_FLOATS = [
+    *(
+        "9007199254740992.0",
+        "9007199254740993.0",
+        "9007199254740993.5",
+        "9.007199254740995e15",
+        "90071992547409951E-1",
+    ),
+    *("-9007199254740993.0", "1.00000000000000000000001e30", "1e30", "1.00000000000000000000002e30", "1e308"),
+    *("123456789012345678.25", "123456789012345678.5", "1.0000000000000001E+17", "1.00000000000000012E+17"),
+]
+
+
+@pytest.mark.parametrize("suffix", ["jsonl", "json", "csv"])
+def test_no_two_floats_beyond_those_that_are_exact_become_one(tmp_path: Path, suffix: str) -> None:
+    rows = [f'{{"id": {each}, "text": "{TEXT}", "n": 0.5}}' for each in LARGE_FLOATS]
+    text = {
+        "jsonl": "\n".join(rows),
+        "json": f"[{', '.join(rows)}]",
+        "csv": "id,text\n" + "".join(f'{each},"{TEXT}"\n' for each in LARGE_FLOATS),
+    }
+    path = tmp_path / f"a.{suffix}"
+    path.write_text(text[suffix])
+    assert len(set(ids_of(path))) == len(LARGE_FLOATS)
+
+
+def test_a_long_float_in_another_field_stays_a_number(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_text('{"text": "a", "n": 9007199254740993.0}\n{"text": "b", "n": 0.5}\n')
+    (rows,) = read_table_rows(path)
+    assert rows.batch["n"].to_pylist() == [9007199254740992.0, 0.5]
+
+
+def test_long_floats_name_the_questions_of_a_benchmark(tmp_path: Path) -> None:
+    path = tmp_path / "exam.jsonl"
+    names = ("9007199254740992.0", "9007199254740993.0")
+    path.write_text("".join(f'{{"id": {n}, "question": "Who?", "answers": ["I"]}}\n' for n in names))
+    assert [one.id for one in open_benchmark(str(path))] == list(names)
+
+
 def test_ids_of_parquet_stay_what_they_are(tmp_path: Path) -> None:
     columns = {
         "int64": pa.array([2**53, 2**53 + 1, None], pa.int64()),

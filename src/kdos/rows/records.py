@@ -22,12 +22,14 @@ from kdos.rows.files import (
     read_whole_file,
     uncompressed_suffix,
 )
+from kdos.rows.labels import read_float
 from kdos.rows.limits import MAX_BATCH_ROWS, MAX_JSON_DEPTH, MAX_LINE_BYTES
 from kdos.tasks.reading import is_deeper_than
 
 BATCH_BYTES = 32 << 20
 """What is held at a time, at least: rows may be few and long."""
-_LONG_NUMBER = re.compile(rb"[0-9]{19}")
+# Integers of more than 63 bits, and numbers with a point or exponent that may be beyond 2^53.
+_LONG_NUMBER = re.compile(rb"[0-9]{19}|(?<![0-9])(?:[0-9]{16,}+\.|[0-9]{15,}+[eE]\+?[0-9])")
 
 
 class Record(NamedTuple):
@@ -96,9 +98,9 @@ def _parse_json(data: bytes, path: Path, *, line: int) -> Any:
     if data.count(b"[") + data.count(b"{") > MAX_JSON_DEPTH and is_deeper_than(value, MAX_JSON_DEPTH):
         message = f"must be nested at most {MAX_JSON_DEPTH} levels deep. Got more. Flatten the row"
         raise InputError.at(path, message, line=line)
-    # orjson makes a float of an integer of more than 64 bits, and refuses one past 308 digits; json reads the
-    # former whole, but takes ten times as long.
-    return json.loads(data) if _LONG_NUMBER.search(data) else value
+    # orjson makes a float of an integer of more than 64 bits, refuses one past 308 digits, and rounds what is no
+    # integer; json reads them whole, but takes ten times as long.
+    return json.loads(data, parse_float=read_float) if _LONG_NUMBER.search(data) else value
 
 
 def _read_document(path: Path) -> Generator[Record]:
