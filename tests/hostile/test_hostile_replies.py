@@ -2,13 +2,15 @@
 
 import json
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
+from aiohttp import web
 from hostile_server import (
     BATCH_FIELDS,
     BATCH_ROW_FAULTS,
@@ -35,9 +37,10 @@ from kdos.llm import Budget, BudgetSpentError, HttpEngine, Ledger, ScriptedEngin
 from kdos.llm.batch import POLLING
 from kdos.llm.dispatcher import RETRY
 from kdos.llm.endpoint_embedder import EMBED_RETRY, EndpointEmbedder
-from kdos.llm.mock_server import serve_app
+from kdos.llm.mock_server import MockServer, serve_app
 from kdos.llm.protocol import measure_usage
 from kdos.llm.reply_reader import (
+    BatchRow,
     ProtocolError,
     read_batch_list,
     read_batch_rows,
@@ -266,6 +269,67 @@ def test_a_batch_with_bad_rows_keeps_the_others_and_pays_them_once(
     assert server.stats.answered_twice <= 30 - len(good) + sum(server.met.values()) * 15
     assert len(server.batches) <= 4
     assert_no_key(tmp_path, *map(repr, replies))
+
+
+class SpoilingServer(MockServer):
+    """A server whose batch files come with the rows of some requests spoilt, whenever they are asked."""
+
+    spoilt: Mapping[str, Callable[[bytes], bytes]] = {}
+
+    async def _handle_download(self, request: web.Request) -> web.Response:
+        lines = self._files[request.match_info["name"]].splitlines()
+        ways = [self.spoilt.get(json.loads(line)["custom_id"], lambda line: line) for line in lines]
+        return web.Response(body=b"\n".join(way(line) for way, line in zip(ways, lines, strict=True)))
+
+
+@pytest.mark.parametrize("restarts", [1, 2])
+def test_rows_that_cannot_be_read_are_a_counted_failure_and_not_paid_again(
+    restarts: int, stack: ExitStack, tmp_path: Path
+) -> None:
+    ways: list[Callable[[bytes], bytes]] = [
+        lambda line: line[: len(line) // 2],
+        lambda line: b"\xff\xfe{not json",
+        lambda line: b'{"a":' * 1000 + line + b"}" * 1000,
+        lambda line: line.replace(b'"choices"', b'"choice"'),
+        lambda line: dump_loosely(json.loads(line) | {"custom_id": 5}),
+    ]
+    requests = [request_for(number) for number in range(12)]
+    server = SpoilingServer(ScriptedEngine(lambda _: {"answer": "1"}), [PROMPT], batches=True)
+    server.spoilt = {request.key: way for request, way in zip(requests, ways, strict=False)}
+    url = stack.enter_context(serve_app(server.build_app()))
+    for restart in range(1 + restarts):
+        with Ledger(tmp_path / "ledger.sqlite") as ledger:
+            replies = {reply.request.id: reply for reply in ledger.ask(connect(stack, url, batch=True), requests)}
+            failed = [replies[request.id] for request in requests[: len(ways)]]
+            assert all(reply.error and not reply.transient for reply in failed)
+            assert not any(replies[request.id].error for request in requests[len(ways) :])
+            # Each attempt at them was charged for, whatever came of it.
+            assert ledger.spending.calls == 12 + 2 * len(ways)
+            assert all(reply.usage.prompt_tokens for reply in failed)
+        assert len(server.batches) == 3, restart
+
+
+def test_a_file_that_came_damaged_once_is_fetched_again(stack: ExitStack) -> None:
+    fetched: list[str] = []
+    ways: list[Callable[[bytes], bytes]] = [lambda line: line[: len(line) // 2], lambda line: b"{"]
+
+    def spoil_once(way: Callable[[bytes], bytes], line: bytes) -> bytes:
+        fetched.append("")
+        return way(line) if len(fetched) <= len(ways) else line
+
+    requests = [request_for(number) for number in range(4)]
+    server = SpoilingServer(ScriptedEngine(lambda _: {"answer": "1"}), [PROMPT], batches=True)
+    server.spoilt = {request.key: partial(spoil_once, way) for request, way in zip(requests, ways, strict=False)}
+    url = stack.enter_context(serve_app(server.build_app()))
+    assert [reply.error for reply in connect(stack, url, batch=True).complete(requests)] == [""] * 4
+    assert len(server.batches) == 1
+
+
+def test_an_answer_whose_status_is_lost_is_an_answer() -> None:
+    body = {"choices": [{"message": {"content": "1"}}]}
+    for status in (None, "fine", -1, [200]):
+        row = {"custom_id": "a", "response": {"status_code": status, "body": body}}
+        assert next(read_batch_rows(json.dumps(row).encode())) == BatchRow("a", 200, body)
 
 
 @pytest.mark.parametrize("form", KEY_FORMS)

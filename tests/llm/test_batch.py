@@ -103,5 +103,5 @@ def test_a_server_without_schemas_gets_the_rows_again_in_another_form(
 def test_a_server_without_batches_says_so(stack: ExitStack, connect: Connect, ask_for: Ask) -> None:
     mock = MockServer(ScriptedEngine(lambda _: {"answer": "1"}), [])
     url = stack.enter_context(serve_app(mock.build_app()))
-    with pytest.raises(EngineError, match="404"):
+    with pytest.raises(EngineError, match=r"must have /files and /batches.*404.*Leave engine.batch out"):
         list(connect(url, batch=True).complete([ask_for(1)]))

@@ -61,6 +61,16 @@ def test_replies_over_http_are_those_of_the_engine_in_process() -> None:
     assert any("1889" in text for text in replies.values())
 
 
+def test_batch_files_are_served_too() -> None:
+    requests = [ask_seeds(passage(number), per_passage=3) for number in range(3)]
+    with (
+        served() as url,
+        HttpEngine(EngineConfig(url=url, model="rules", batch=True)) as engine,
+        Ledger(Path(":memory:")) as ledger,
+    ):
+        assert [reply.error for reply in ledger.ask(engine, requests)] == [""] * 3
+
+
 @pytest.mark.parametrize(
     ("flags", "complaint"),
     [

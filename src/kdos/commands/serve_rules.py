@@ -1,4 +1,4 @@
-"""``kdos serve-rules``: the built-in engine as an OpenAI-compatible server, with faults."""
+"""``kdos serve-rules``: the built-in engine as an OpenAI-compatible server, batch files included, with faults."""
 
 import argparse
 from threading import Event
@@ -52,7 +52,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(args: argparse.Namespace) -> None:
     """Serve until interrupted; the line on stdout holds the address."""
-    server = MockServer(RulesEngine(), PROMPTS, faults=read_faults(args), habits=args.habit)
+    server = MockServer(RulesEngine(), PROMPTS, faults=read_faults(args), habits=args.habit, batches=True)
     try:
         with serve_app(server.build_app(), port=args.port) as url:
             print_json({"url": url})

@@ -4,6 +4,7 @@ import logging
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from itertools import islice
 from typing import Any, TypeVar
 
@@ -48,8 +49,10 @@ BATCH_PREFIX = "batch/"
 KEY_CHARS = 16  # of a request's key: enough to tell the rows of one batch apart
 LISTED_BATCHES = 100
 FILE_FETCHES = 3
+UNREADABLE_ROW = "its row in the batch's file cannot be read"
 GONE_STATUS = frozenset({404, 410})
 UNLISTED_STATUS = frozenset({400, 404, 405, 501})
+NO_BATCHES_STATUS = frozenset({404, 405, 501})
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +99,8 @@ class HeldRows:
     """The rows of ended batches that no request has taken yet, by the request's key, and the batches they are of."""
 
     rows: dict[str, HeldRow] = field(default_factory=dict[str, HeldRow])
+    unreadable: set[str] = field(default_factory=set[str])
+    """The beginnings of the keys of requests whose row must be among those that cannot be read."""
     batches: set[str] = field(default_factory=set[str])
     status: str = ""
     """How the last batch ended."""
@@ -232,18 +237,22 @@ class BatchDispatcher:
 
     def _hold_rows(self, name: str, batch: SubmittedBatch) -> None:
         """Hold the rows of a batch that has ended: the first of each request that is an answer, else the first."""
-        known, unreadable = set(batch.keys), 0
+        known, missing, unreadable = set(batch.keys), set(batch.keys), 0
         profile = ServerProfile(self.state.config)
         profile.read_text(batch.profile)
         for row in self._read_rows(batch.id):
-            if row is None:
+            if row is None or (known and row.custom_id[:KEY_CHARS] not in known):
                 unreadable += 1
-            elif not known or row.custom_id[:KEY_CHARS] in known:
-                held = self.held.rows.get(row.custom_id)
-                if held is None or (held.row.status != 200 and row.status == 200):
-                    self.held.rows[row.custom_id] = HeldRow(name, profile, row)
+                continue
+            unreadable += not row.is_readable
+            missing.discard(row.custom_id[:KEY_CHARS])
+            held = self.held.rows.get(row.custom_id)
+            if held is None or (held.row.status != 200 and row.status == 200):
+                self.held.rows[row.custom_id] = HeldRow(name, profile, row)
         if unreadable:
             LOG.warning("%d rows of batch %s cannot be read; their requests are asked again", unreadable, batch.id)
+        # Where no more are missing than cannot be read, each of them was answered, and has been paid for.
+        self.held.unreadable |= missing if len(missing) <= unreadable else set()
 
     def _read_rows(self, batch_id: str) -> Iterator[BatchRow | None]:
         """The rows of the files of a batch, once it has ended; none where the server has forgotten them."""
@@ -263,9 +272,9 @@ class BatchDispatcher:
                 )
                 break
             rows = list(read_batch_rows(raw))
-            if len(rows) - rows.count(None) > len(best) - best.count(None):
+            if _count_readable(rows) > _count_readable(best):
                 best = rows
-            if rows and None not in rows:
+            if rows and _count_readable(rows) == len(rows):
                 break
         return best
 
@@ -297,17 +306,32 @@ class BatchDispatcher:
             if row is not None or attempt:
                 reply = self._read_row(request, row)
                 if reply.will_retry and attempt == POLLING.max_attempts:
-                    reply = replace(reply, will_retry=False)
+                    # What was paid for each time and never could be read would be so in another run too.
+                    reply = replace(reply, will_retry=False, transient=reply.usage == Usage())
                 replies.append(replace(reply, attempts=max(1, attempt)))
         return replies
 
     def _read_row(self, request: Request, held: HeldRow | None) -> Reply:
         """The reply in a row; one that is to be asked again where that may help."""
+        state = self.state
+        size = sum(len(message["content"]) for message in request.messages)
+        unreadable = partial(
+            Reply,
+            request,
+            transient=True,
+            will_retry=True,
+            usage=_at_batch_price(state.estimate_usage(request_bytes=size)),
+        )
+        if held is None and request.key[:KEY_CHARS] in self.held.unreadable:
+            self.held.unreadable.discard(request.key[:KEY_CHARS])
+            return unreadable(error=UNREADABLE_ROW)
         if held is None:
             problem = f"the batch ended as {self.held.status or 'unknown'} without an answer to it"
             return Reply(request, error=problem, transient=True, will_retry=True)
-        state, row, plan = self.state, held.row, held.profile.plan_for(request)
-        size, status, problem = sum(len(message["content"]) for message in request.messages), row.status, ""
+        row, plan = held.row, held.profile.plan_for(request)
+        if not row.is_readable:
+            return unreadable(error=UNREADABLE_ROW)
+        status, problem = row.status, ""
         if status == 200:
             try:
                 answer = completion_of(row.body)
@@ -317,8 +341,7 @@ class BatchDispatcher:
             except ServerFaultError as error:
                 status, problem = error.status, str(error)
             except ProtocolError as error:
-                usage = _at_batch_price(state.estimate_usage(request_bytes=size))
-                return Reply(request, error=str(error), transient=True, will_retry=True, usage=usage)
+                return unreadable(error=str(error))
         words = f"{status}: {problem or describe_error(row.body)}"
         if self._ask_otherwise(request, held, Refused(status, problem or dump_value(row.body), words)):
             return Reply(request, error=f"HTTP {words}", transient=True, will_retry=True)
@@ -392,6 +415,13 @@ class BatchDispatcher:
 
     def _checked_body(self, response: HttpResponse) -> bytes:
         """The body of a reply, or an error with the server's own message."""
+        if response.status in NO_BATCHES_STATUS:
+            client = self.state.client
+            raise EngineError(
+                f"{client.root} must have /files and /batches, which engine.batch needs. It answered "
+                f"{response.status}: {client.server_message(response.body)}. "
+                "Leave engine.batch out, or give a server that has them."
+            )
         if response.status != 200:
             raise refusal_error(self.state, response)
         return response.body
@@ -403,6 +433,10 @@ def _read_id(raw: bytes) -> str:
 
 def _read_listing(raw: bytes) -> list[BatchState]:
     return read_batch_list(raw)
+
+
+def _count_readable(rows: Iterable[BatchRow | None]) -> int:
+    return sum(row is not None and row.is_readable for row in rows)
 
 
 def _at_batch_price(usage: Usage) -> Usage:

@@ -258,7 +258,8 @@ class MockServer:
         form = await request.post()
         file = form["file"]
         assert isinstance(file, web.FileField)
-        return _json_response({"id": self._add_file(file.file.read()), "object": "file"})
+        with file.file as uploaded:
+            return _json_response({"id": self._add_file(uploaded.read()), "object": "file"})
 
     async def _handle_download(self, request: web.Request) -> web.Response:
         raw = self._files.get(request.match_info["name"])

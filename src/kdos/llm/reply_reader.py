@@ -45,6 +45,8 @@ FAULT_STATUS = (
 """The HTTP status that a fault without one stands for, by its words; the first that fits."""
 UNKNOWN_FAULT_STATUS = 500
 OBJECT_ID = re.compile(rf"[\w.:=-]{{1,{MAX_ID_CHARS}}}", re.ASCII)
+CUSTOM_ID = re.compile(rb'"custom_id"\s*+:\s*+"([0-9a-f]{64})"')
+"""Whose a row is that is cut or damaged elsewhere: our ids are the keys of requests."""
 WEB_PAGE_TITLE = re.compile(r"<title>([^<]*+)</title>", re.IGNORECASE)
 
 
@@ -81,11 +83,15 @@ class Completion:
 
 @dataclass(frozen=True, slots=True)
 class BatchRow:
-    """One row of a batch's file: whose it is, the HTTP status (0 for none), and the body or what went wrong."""
+    """One row of a batch's file: whose it is, the HTTP status (0 for none), and the body or what went wrong.
+
+    Of a row that is not `is_readable` nothing is known but whose it is.
+    """
 
     custom_id: str
     status: int
     body: Any
+    is_readable: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -339,7 +345,7 @@ def _read_vector(value: object) -> Float32Array:
 
 
 def read_batch_rows(raw: bytes) -> Iterator[BatchRow | None]:
-    """Every row of a batch's file; None for one that cannot be read."""
+    """Every row of a batch's file; None for one that does not say whose it is."""
     for line in raw.split(b"\n"):
         if line.strip():
             yield _read_batch_row(line)
@@ -349,7 +355,8 @@ def _read_batch_row(line: bytes) -> BatchRow | None:
     try:
         row = parse_json(line)
     except ProtocolError:
-        return None
+        named = CUSTOM_ID.search(line)
+        return BatchRow(named.group(1).decode(), 0, None, is_readable=False) if named else None
     if not isinstance(row, dict) or not isinstance(row.get("custom_id"), str):
         return None
     response = row.get("response")
@@ -361,7 +368,10 @@ def _read_batch_row(line: bytes) -> BatchRow | None:
             body = parse_json(body.encode(errors="replace"))
         except ProtocolError:
             body = None
-    return BatchRow(row["custom_id"], read_status(response.get("status_code")), body)
+    status = read_status(response.get("status_code"))
+    if not status and isinstance(body, dict) and "choices" in body:
+        status = 200  # an answer is an answer, and paid for
+    return BatchRow(row["custom_id"], status, body)
 
 
 def read_status(value: object) -> int:
