@@ -3,8 +3,10 @@
 import bz2
 import gzip
 import lzma
+import random
 import time
 import tracemalloc
+from collections.abc import Callable
 from pathlib import Path
 
 import orjson
@@ -13,17 +15,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kdos.checks import BenchmarkIndex, KnownQuestions, known_questions
 from kdos.config import SourceConfig
 from kdos.errors import InputError
 from kdos.logic import Fault, Logic, parse
 from kdos.logic.diagram import MAX_EDGES, MAX_NODES
 from kdos.pool import Refusal
+from kdos.pool.sentences import split_sentences
+from kdos.pool.wording import read_sentence_words
 from kdos.rows import files, read_table_rows
 from kdos.rows.limits import MAX_JSON_DEPTH
 from kdos.seed import sources, wikipedia
 from kdos.seed.sources import open_source
 from kdos.seed.wikipedia import clean_wikitext
-from kdos.seed.wikitext_marks import count_unclosed_marks
+from kdos.seed.wikitext_marks import count_marks
 from kdos.tasks.json_repair import MAX_DEPTH
 from kdos.tasks.prompt import TEXT, an_object
 from kdos.tasks.reading import read_value
@@ -210,4 +215,75 @@ def test_wikitext_that_nothing_closes_takes_time_in_proportion(pump: str) -> Non
     ],
 )
 def test_marks_that_nothing_closes_are_counted(wikitext: str, unclosed: int) -> None:
-    assert count_unclosed_marks(wikitext) == unclosed
+    assert count_marks(wikitext).unclosed == unclosed
+
+
+@pytest.mark.parametrize(
+    ("opening", "closing"),
+    [("{", "}"), ("{{a|", "}}"), ("[[a|", "]]"), ("<b>", "</b>"), ("{{{", "}}}"), ("{|\n|", "\n|}")],
+)
+def test_marks_nested_without_end_are_no_recursion_without_end(opening: str, closing: str) -> None:
+    text = f"Before it.\n\n{opening * 5000}inside{closing * 5000}\n\n== Next ==\nA word after it.\n"
+    clean = clean_wikitext(text, unlinked=frozenset())
+    assert "Before it." in clean
+    assert "A word after it." in clean
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        [f'{{"k{number}": 1}}' for number in range(40_000)],
+        [f'{{"a": {{"k{number}": 1}}}}' for number in range(40_000)],
+        [orjson.dumps({"a": [{f"k{number}": 1} for number in range(40_000)]}).decode(), '{"a": []}'],
+    ],
+    ids=["rows", "structs", "items"],
+)
+def test_rows_of_other_fields_each_do_not_fill_a_table(lines: list[str], tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_text("\n".join(lines))
+    with pytest.raises(InputError, match=r"line 1.*much the same fields"):
+        list(read_table_rows(path, batch_size=65_536))
+
+
+def test_rows_of_which_each_lacks_most_fields_are_read(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_text("\n".join(f'{{"k{number % 200}": 1, "text": "a"}}' for number in range(20_000)))
+    assert sum(rows.batch.num_rows for rows in read_table_rows(path)) == 20_000
+
+
+GROWING = {
+    "initials": (split_sentences, "A. "),
+    "names in a sentence": (read_sentence_words, "In 1836 it was. "),
+    "small words with capitals": (read_sentence_words, "The "),
+}
+
+
+@pytest.mark.parametrize(("read", "pump"), GROWING.values(), ids=GROWING)
+def test_a_long_text_takes_time_in_proportion(read: Callable[[str], object], pump: str) -> None:
+    text = pump * (1_000_000 // len(pump))
+    began = time.process_time()
+    read(text)
+    assert time.process_time() - began < SECONDS_A_MEGABYTE  # without: hours
+
+
+def test_questions_of_the_same_words_are_compared_with_a_bounded_number_of_others(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(known_questions, "MOST_CANDIDATES", 50)
+    monkeypatch.setattr(known_questions, "MOST_CONTAINED", 50)
+    draw, words = random.Random(1), [f"w{number}" for number in range(10)]
+    asked = [" ".join(draw.sample(words, len(words))) for _ in range(400)]
+    known, compared = KnownQuestions(), []
+    score = KnownQuestions._score_candidate
+    monkeypatch.setattr(KnownQuestions, "_score_candidate", lambda *given: compared.append(1) or score(*given))
+    for question in asked:
+        known.find_match(question, ["a"])
+        known.add_question(question, ["a"])
+    assert 0 < len(compared) <= 50 * len(asked)
+    benchmark = BenchmarkIndex()
+    same = "what is the name of the mayor of"
+    for number in range(400):
+        benchmark.add_question(f"{same} town{number}", ["a"], name=f"b:{number}")
+    found = benchmark.find_match(f"Pray tell me {same} town399 please my dear", ["a"])
+    assert found is not None
+    assert found.name == "b:399"

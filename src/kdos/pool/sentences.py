@@ -17,6 +17,8 @@ _SPACED_END = re.compile(r"[.!?][\"'”’)\]]*\s+(?=[\"'“‘(\[]*[A-Z0-9À-Þ
 _UNSPACED_END = re.compile(r"[。！？]+[”』」）]*")
 # Kana and Han. Hangul is left out: Korean puts spaces between words and Latin stops at the end.
 _UNSPACED_LETTER = re.compile(f"[{KANA_AND_HAN}]")
+LONGEST_ABBREVIATION = 16
+"""Characters at a part's end that are searched for one; the longest has seven with its stop."""
 # What may stand before a capital without ending a sentence: titles, initials, months, units.
 _ABBREVIATED = re.compile(
     r"(?:\b(?:[A-Z]|Mr|Mrs|Ms|Dr|St|Prof|Gen|Col|Capt|Lt|Sgt|Rev|Hon|Gov|Sen|Rep|Jr|Sr|Mt|Ft|No|"
@@ -38,13 +40,13 @@ def quotable_sentences(text: str) -> list[str]:
 def split_sentences(line: str) -> list[str]:
     """All sentences of a line in a script with spaces; abbreviations and initials end none."""
     parts: list[str] = []
-    begun = ""
+    begun: list[str] = []
     for part in _split_after(line, _SPACED_END):
-        begun = f"{begun}{part}"
-        # Once more at the end of the parts joined so far: "J. R. Tolkien" is three of them.
-        if not _ABBREVIATED.search(begun.rstrip()):
-            parts.append(begun.strip())
-            begun = ""
+        begun.append(part)  # "J. R. Tolkien" is three of them
+        # A part begins after white space, so that none before it can be a piece of its last word.
+        if not _ABBREVIATED.search(part.rstrip()[-LONGEST_ABBREVIATION:]):
+            parts.append("".join(begun).strip())
+            begun.clear()
     return parts
 
 

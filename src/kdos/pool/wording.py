@@ -135,16 +135,16 @@ def read_sentence_words(sentence: str) -> SentenceWords:
     cased = any(word[0] for words in read for word in words)
     names: list[str] = []
     order: list[str] = []
+    begin = 0
     for number, words in enumerate(read):
         for _, plain, small, capital, pinned, place in words:
             named = capital and cased and (number > 0 or place > 0)
-            if small:
-                at = sum(map(len, parts[:number]), number) + place if named else 0
-                if not named or text[at - 2] in _STOPS:
-                    continue
+            if small and (not named or text[begin + place - 2] in _STOPS):
+                continue
             order.append(plain)
             if named or pinned:
                 names.append(plain)
+        begin += len(parts[number]) + 1
     return SentenceWords(text, frozenset(order), frozenset(names), tuple(order))
 
 

@@ -12,6 +12,12 @@ MAX_BATCH_ROWS = 65_536
 """Rows that are held at a time: a Parquet file of a kilobyte can say that it has a billion."""
 MAX_XML_DEPTH = 100
 """Elements that are open at once in a dump, which has six levels."""
+MAX_MARK_DEPTH = 100
+"""Marks of wikitext that are open at once: the parser reads them by recursion, and pages have a handful."""
+MAX_EMPTY_CELLS = 10_000_000
+"""Cells of a table most of which nothing fills: rows of other fields each make as many columns as there are rows."""
+MIN_FILLED_SHARE = 0.01
+"""The share of so many cells that must be filled."""
 MAX_UNCLOSED_MARKS = 40
 """Marks of wikitext in a section that nothing closes: the parser reads on to the section's end for each of them."""
 MAX_UNCLOSED_WORK = 10_000_000

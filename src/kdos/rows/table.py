@@ -15,6 +15,7 @@ from kdos.errors import InputError
 from kdos.rows.fields import list_field_paths, value_at_path
 from kdos.rows.files import list_table_files, open_decompressed, uncompressed_suffix
 from kdos.rows.labels import label_text
+from kdos.rows.limits import MAX_EMPTY_CELLS, MIN_FILLED_SHARE
 from kdos.rows.records import (
     BATCH_BYTES,
     Record,
@@ -170,6 +171,8 @@ def _batch_records(
     for number, held in enumerate(_chunk_records(records, batch_size)):
         if number == 0 and columns is not None:
             _check_fields(path, columns, [record.row for record in held])
+        if columns is None:
+            _refuse_sparse([record.row for record in held], held, path, unit)
         names = columns or list(dict.fromkeys(name for record in held for name in record.row))
         arrays = [_column_of(held, name, path, unit, is_label=name in labels) for name in names]
         batch = pa.RecordBatch.from_arrays(arrays, names=list(names))
@@ -201,6 +204,7 @@ def _check_fields(path: Path | str, columns: Sequence[str], rows: Sequence[Mappi
 
 def _column_of(held: Sequence[Record], name: str, path: Path | str, unit: str, *, is_label: bool) -> Column:
     values = [value_at_path(record.row, name) for record in held]
+    _refuse_sparse(values, held, path, unit, field=name)
     kinds = {type(value) for value in values} - {type(None)}
     if (is_label and not kinds & {list, dict}) or (kinds == {int} and _has_long_integer(values)):
         values = [None if value is None else label_text(value) for value in values]
@@ -211,6 +215,28 @@ def _column_of(held: Sequence[Record], name: str, path: Path | str, unit: str, *
         position = held[row].position
         raise record_error(path, message, position=position, unit=unit, field=name) from error
     return column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+
+
+def _refuse_sparse(
+    values: Sequence[Any], held: Sequence[Record], path: Path | str, unit: str, *, field: str | None = None
+) -> None:
+    """Refuse structs of other fields each: Arrow keeps a cell for every field of any of them in all of them."""
+    structs, lists = ([value for value in values if isinstance(value, kind)] for kind in (Mapping, list))
+    if lists:
+        _refuse_sparse([item for each in lists for item in each], held, path, unit, field=field)
+    filled = sum(map(len, structs))
+    cells = len(structs) * len({name for struct in structs for name in struct})
+    if cells > MAX_EMPTY_CELLS and filled < MIN_FILLED_SHARE * cells:
+        message = f"must have much the same fields in all rows or structs. Got {len(structs):,} of {cells:,} cells"
+        message = f"{message}, of which {filled:,} are filled. Name the fields in a field of their own"
+        raise record_error(path, message, position=held[0].position, unit=unit, field=field)
+    by_name: dict[str, list[Any]] = {}
+    for struct in structs:
+        for name, value in struct.items():
+            if isinstance(value, Mapping | list):
+                by_name.setdefault(name, []).append(value)
+    for inner in by_name.values():
+        _refuse_sparse(inner, held, path, unit, field=field)
 
 
 def _has_long_integer(values: Iterable[int | None]) -> bool:

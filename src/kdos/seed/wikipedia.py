@@ -14,8 +14,8 @@ from xml.parsers import expat
 
 from kdos.errors import InputError, UsageError
 from kdos.rows import open_decompressed
-from kdos.rows.limits import MAX_TEXT_CHARS, MAX_UNCLOSED_MARKS, MAX_UNCLOSED_WORK, MAX_XML_DEPTH
-from kdos.seed.wikitext_marks import count_unclosed_marks, strip_marks
+from kdos.rows.limits import MAX_MARK_DEPTH, MAX_TEXT_CHARS, MAX_UNCLOSED_MARKS, MAX_UNCLOSED_WORK, MAX_XML_DEPTH
+from kdos.seed.wikitext_marks import count_marks, strip_marks
 
 BLOCK_BYTES = 1 << 20  # read at a time
 FILE_NAMESPACE = "6"
@@ -190,7 +190,7 @@ def clean_wikitext(wikitext: str, *, unlinked: frozenset[str]) -> str:
 
     Out go templates (but for a few that stand for words), tables, references, files, categories,
     comments, formulas and sections of links; a heading becomes a paragraph break. A section with more that nothing
-    closes than the parser reads in good time loses its marks only.
+    closes than the parser reads in good time, or that is nested deeper than it can hold, loses its marks only.
     """
     sections = (_render_section(part, unlinked) for part in _split_sections(wikitext))
     return _tidy_clean_text(BLANK_LINE.join(sections))
@@ -198,8 +198,9 @@ def clean_wikitext(wikitext: str, *, unlinked: frozenset[str]) -> str:
 
 def _render_section(wikitext: str, unlinked: frozenset[str]) -> str:
     parse = _load_mwparserfromhell().parse
-    unclosed = count_unclosed_marks(wikitext)
-    if unclosed > MAX_UNCLOSED_MARKS or unclosed * len(wikitext) > MAX_UNCLOSED_WORK:
+    marks = count_marks(wikitext)
+    is_slow = marks.unclosed > MAX_UNCLOSED_MARKS or marks.unclosed * len(wikitext) > MAX_UNCLOSED_WORK
+    if is_slow or marks.depth > MAX_MARK_DEPTH:
         return strip_marks(wikitext)
     return _render_nodes(parse(wikitext).nodes, unlinked)
 

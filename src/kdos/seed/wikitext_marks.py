@@ -2,6 +2,7 @@
 
 import re
 from collections import Counter
+from typing import NamedTuple
 
 CLOSING_MARKS = {"{{": "}}", "{{{": "}}}", "[[": "]]", "{|": "|}", "[": "]", "<!--": "-->"}
 TAG_END = ">"
@@ -21,9 +22,11 @@ class _OpenMarks:
         self.stack: list[tuple[str, str]] = []
         self.held: Counter[str] = Counter()
         self.unclosed = 0
+        self.depth = 0
 
     def open_mark(self, closing: str, tag: str = "") -> None:
         self.stack.append((closing, tag))
+        self.depth = max(self.depth, len(self.stack))
         self.held[closing] += 1
 
     def close_mark(self, closing: str) -> str:
@@ -38,8 +41,15 @@ class _OpenMarks:
             self.unclosed += 1
 
 
-def count_unclosed_marks(wikitext: str) -> int:
-    """How many templates, links, tables, tags, comments and quotes begin that do not end, or end within another."""
+class MarkCounts(NamedTuple):
+    """How many marks are not closed, or end within another; and how many are open at once at most."""
+
+    unclosed: int
+    depth: int
+
+
+def count_marks(wikitext: str) -> MarkCounts:
+    """The counts of a wikitext's templates, links, tables, tags, comments and quotes."""
     marks = _OpenMarks()
     for match in _MARK.finditer(wikitext):
         mark = match[0].lower()
@@ -57,7 +67,7 @@ def count_unclosed_marks(wikitext: str) -> int:
             marks.open_mark(mark)
         else:
             marks.close_mark(TAG_END if mark == "/>" else mark)
-    return marks.unclosed + len(marks.stack)
+    return MarkCounts(marks.unclosed + len(marks.stack), marks.depth)
 
 
 def strip_marks(wikitext: str) -> str:
