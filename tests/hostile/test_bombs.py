@@ -25,6 +25,7 @@ from kdos.pool.sentences import split_sentences
 from kdos.pool.wording import read_sentence_words
 from kdos.rows import files, read_table_rows
 from kdos.rows.limits import MAX_JSON_DEPTH
+from kdos.scoring import is_correct_answer
 from kdos.seed import sources, wikipedia
 from kdos.seed.sources import open_source
 from kdos.seed.wikipedia import clean_wikitext
@@ -254,6 +255,11 @@ def test_rows_of_which_each_lacks_most_fields_are_read(tmp_path: Path) -> None:
 GROWING = {
     "initials": (split_sentences, "A. "),
     "names in a sentence": (read_sentence_words, "In 1836 it was. "),
+    "an answer of one word": (
+        lambda text: is_correct_answer(text, [text[: len(text) // 2] + "b"], question=""),
+        "word ",
+    ),
+    "an answer of many": (lambda text: is_correct_answer(text, [f"{text} b"], question=""), "中"),
     "small words with capitals": (read_sentence_words, "The "),
 }
 

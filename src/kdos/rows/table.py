@@ -221,9 +221,10 @@ def _refuse_sparse(
     values: Sequence[Any], held: Sequence[Record], path: Path | str, unit: str, *, field: str | None = None
 ) -> None:
     """Refuse structs of other fields each: Arrow keeps a cell for every field of any of them in all of them."""
-    structs, lists = ([value for value in values if isinstance(value, kind)] for kind in (Mapping, list))
-    if lists:
-        _refuse_sparse([item for each in lists for item in each], held, path, unit, field=field)
+    structs: list[Mapping[str, Any]] = [value for value in values if isinstance(value, Mapping)]
+    items: list[Any] = [item for value in values if isinstance(value, list) for item in value]
+    if items:
+        _refuse_sparse(items, held, path, unit, field=field)
     filled = sum(map(len, structs))
     cells = len(structs) * len({name for struct in structs for name in struct})
     if cells > MAX_EMPTY_CELLS and filled < MIN_FILLED_SHARE * cells:
