@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 from urllib.parse import urlsplit
 
-from kdos.errors import ConfigError
+from kdos.errors import ConfigError, UsageError
+from kdos.targets import check_target
 
 VARIABLE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 SECRET_NAME = re.compile(
@@ -244,6 +245,7 @@ def read_config(value: object) -> Config:
             "`synthesize.attempts` must have a model to answer: rules knows what it asked. "
             "Give an engine of kind http, or 0 attempts."
         )
+    _check_target_name(config.target)
     _check_disciplines(config.disciplines)
     if config.engine.kind == "http" and not (config.engine.url and config.engine.model):
         raise ConfigError(
@@ -309,6 +311,13 @@ def check_server_url(url: str, *, where: str) -> None:
         ) from error
     if parts.scheme not in {"http", "https"} or not parts.hostname or port == 0 or not url.isprintable() or " " in url:
         raise ConfigError(f"{where} must be the address of a server, as in http://127.0.0.1:8000/v1. Got {url!r}.")
+
+
+def _check_target_name(name: str) -> None:
+    try:
+        check_target(name)
+    except UsageError as error:
+        raise ConfigError(str(error)) from error
 
 
 def _check_disciplines(shares: Mapping[str, Any]) -> None:

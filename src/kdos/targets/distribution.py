@@ -102,6 +102,28 @@ def waterfill_target(log_volumes: Float64Array, covered: Int64Array, *, budget: 
 
 TARGET_NAMES = (*TARGET_EXPONENTS, "waterfill", "level:<log10>", "tau:<number>", "demand:<file>")
 """Every target there is, as help and errors list them."""
+TARGET_EXAMPLES = {"level": "level:2.5", "tau": "tau:1.5", "demand": "demand:questions.jsonl"}
+"""A target of each kind that has a value after the colon."""
+LARGEST_NUMBER = 1e6
+"""Of tau and of a level, in either direction: beyond all use, and no product with a log density overflows."""
+
+
+def check_target(name: str) -> None:
+    """Refuse what no source can have as its target; whether a level can be reached, the space alone says.
+
+    Raises:
+        UsageError: No such target, or what stands after the colon is no number, or none that can be used.
+    """
+    kind, _, value = name.partition(":")
+    if kind in TARGET_EXAMPLES and ":" in name:
+        if kind == "demand" and not value:
+            raise UsageError(
+                f"`target` must name a file after the colon, as in {TARGET_EXAMPLES[kind]}. Got {name!r}."
+            )
+        if kind != "demand":
+            _parse_number(kind, value)
+    elif name not in TARGET_EXPONENTS and name != "waterfill":
+        raise _unknown_target(name)
 
 
 def read_target(
@@ -132,12 +154,11 @@ def read_target(
     if kind == "demand" and demand is not None:
         return demand_target(demand)
     if kind == "level":
-        level = _parse_number(name, value) * math.log(10)
+        level = _parse_number(kind, value) * math.log(10)
         return level_target(log_volumes, counts, level, budget=budget)
     if kind == "tau":
-        return tempered_target(log_volumes, counts, _parse_number(name, value))
-    known = ", ".join(TARGET_NAMES)
-    raise UsageError(f"`target` must be one of {known}. Got {name!r}.")
+        return tempered_target(log_volumes, counts, _parse_number(kind, value))
+    raise _unknown_target(name)
 
 
 def demand_file(name: str) -> str | None:
@@ -168,11 +189,18 @@ def _bisect_rising(rising: Callable[[float], float], level: float, *, low: float
     return (low + high) / 2
 
 
-def _parse_number(name: str, text: str) -> float:
+def _unknown_target(name: str) -> UsageError:
+    return UsageError(f"`target` must be one of {', '.join(TARGET_NAMES)}. Got {name!r}.")
+
+
+def _parse_number(kind: str, text: str) -> float:
     try:
         value = float(text)
     except ValueError:
         value = math.nan
-    if not math.isfinite(value):
-        raise UsageError(f"`target` {name!r} needs a number after the colon, as in level:2.5.")
+    if not abs(value) <= LARGEST_NUMBER:
+        raise UsageError(
+            f"`target` must have a number from -1e6 to 1e6 after the colon, as in {TARGET_EXAMPLES[kind]}. "
+            f"Got {f'{kind}:{text}'!r}."
+        )
     return value
