@@ -48,6 +48,7 @@ CALLS = {
     ],
     "loop_simulator": ["points", "large"],
     "pickers": ["--data DATA --out RESULTS/pickers.json"],
+    "pool_recall": ["runs/pools"],
     "reading_speed": ["--data DATA"],
     "report_map": ["RUN"],
     "checks_contamination": [
@@ -89,7 +90,9 @@ QUICK = {
 }
 """The small form of those that have one."""
 
-PACKAGES = {"evaluate_harness": "lm_eval", "llm_reading": "json_repair", "train_throughput": "torch"}
+PACKAGES = {
+    "evaluate_harness": "lm_eval", "llm_reading": "json_repair", "pool_recall": "torch", "train_throughput": "torch",
+}  # fmt: skip
 """What a script cannot do without, beyond kdos itself; other peers are left out where absent."""
 
 
