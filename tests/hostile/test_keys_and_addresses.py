@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from kdos.cli import main
 from kdos.config import EngineConfig
-from kdos.errors import ConfigError
+from kdos.errors import ConfigError, EngineError
 from kdos.llm import HttpEngine
 from kdos.llm.mock_server import serve_app
 from kdos.llm.protocol import parse_wait, read_rate_limits, read_retry_after
@@ -25,6 +25,7 @@ from kdos.llm.transport import find_proxy
 from kdos.tasks import Prompt, Request
 
 SECRET = "hunter2-CANARY-77"
+CANARY = "sk-CANARYa8F3kQ9zLm27XwB1"
 LEAKY = {
     "a login": f"http://user:{SECRET}@host/v1",
     "a login without a name": f"https://:{SECRET}@host/v1",
@@ -115,6 +116,60 @@ def test_no_form_of_a_key_stays(key: str, form: str) -> None:
     for before in ("", "user:", "Bearer ", "a", "ab"):
         packed = base64.b64encode(f"{before}{key}".encode()).decode()
         assert packed[8:-8] not in clean
+
+
+@given(keys)
+def test_a_key_of_any_signs_that_is_repeated_in_json_does_not_stay(key: str) -> None:
+    clean = Scrubber([key]).scrub_text(json.dumps({"said": f"Incorrect key {key}"}))
+    for said in (clean, clean.replace("\\\\", "\\").replace('\\"', '"')):
+        assert not [key[i : i + 8] for i in range(len(key) - 7) if key[i : i + 8] in said]
+
+
+def write_in_encoding(encoding: str, status: int = 200) -> web.Response:
+    message = {"choices": [{"message": {"content": f"The key is {CANARY}, yes."}}]}
+    body = message if status == 200 else {"error": {"message": f"Incorrect key {CANARY}"}}
+    return web.Response(body=json.dumps(body).encode(encoding), status=status, content_type="application/json")
+
+
+def write_in_parts() -> web.Response:
+    parts = [{"type": "text", "text": CANARY[i : i + 6]} for i in range(0, len(CANARY), 6)]
+    return web.json_response({"choices": [{"message": {"content": parts}}]})
+
+
+def write_as_stream(field: str) -> web.Response:
+    pieces = [CANARY[i : i + 5] for i in range(0, len(CANARY), 5)]
+    events = [{"choices": [{"delta": {field: piece}}]} for piece in pieces]
+    events.append({"choices": [{"delta": {"content": "yes"}, "finish_reason": "stop"}]})
+    text = "".join(f"data: {json.dumps(event)}\n\n" for event in events) + "data: [DONE]\n\n"
+    return web.Response(text=text, content_type="text/event-stream")
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        *(lambda e=e: write_in_encoding(e) for e in ("utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-be")),
+        lambda: write_in_encoding("utf-16", 422),
+        write_in_parts,
+        lambda: write_as_stream("content"),
+        lambda: write_as_stream("reasoning_content"),
+    ],
+)
+def test_a_key_that_is_joined_or_recoded_before_it_is_read_does_not_stay(answer, monkeypatch) -> None:
+    monkeypatch.setenv("A_KEY", CANARY)
+
+    async def chat(_: web.Request) -> web.Response:
+        return answer()
+
+    app = web.Application()
+    app.router.add_route("*", "/{path:.*}", chat)
+    with serve_app(app) as url, HttpEngine(EngineConfig(url=url, model="m", key_env="A_KEY")) as engine:
+        try:
+            (reply,) = engine.complete([Request("a", Prompt("seed", "Say yes.", {}), {})])
+            said = f"{reply.text}{reply.reasoning}{reply.finish}{reply.error}"
+        except EngineError as error:
+            said = str(error)
+    assert said
+    assert not [CANARY[i : i + 8] for i in range(len(CANARY) - 7) if CANARY[i : i + 8] in said]
 
 
 @given(plain)

@@ -119,11 +119,14 @@ class DispatcherState:
         if answer.odd_usage and not self.odd_usage_said:
             self.odd_usage_said = True
             LOG.warning("%s counts tokens in a way that cannot be; they are estimated from texts", self.client.root)
+        # Once more: the pieces of a stream or of a list of parts, each too short to be known for part of a secret, may
+        # be one where they are joined.
+        scrub = self.client.scrub_text
         return Reply(
             request,
-            text=answer.text,
-            reasoning=answer.reasoning,
-            finish=answer.finish,
+            text=scrub(answer.text),
+            reasoning=scrub(answer.reasoning),
+            finish=scrub(answer.finish),
             usage=measure_usage(answer, request_bytes, self.config.prices),
         )
 

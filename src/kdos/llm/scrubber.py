@@ -1,10 +1,10 @@
 """Takes secrets out of what a server sends, whole or in part, before anything is cut, read, logged or kept.
 
-A server repeats the key that it was sent: in an error, a header dump, an answer; masked in the middle, in JSON's or
-HTML's escapes, percent-encoded, in base64. `Scrubber` finds every run of `MIN_PART_CHARS` characters of a secret in
-any of these forms. It costs about 10 µs a reply: four bytes at each fourth place are looked up in a table of the
-secrets' own (a run of seven holds four bytes that begin at a multiple of four), and only what is found there is
-looked at closely.
+A server repeats the key that it was sent: in an error, a header dump, an answer; masked in the middle, with a
+backslash before a character or in the escapes of JSON, of programming languages or of HTML, percent-encoded, each of
+these within another, in base64 or in hexadecimal digits. `Scrubber` finds every run of `MIN_PART_CHARS` characters of
+a secret in any of these forms. Four bytes at each fourth place are looked up in a table of the secrets' own (a run of
+seven holds four bytes that begin at a multiple of four), and only what is found there is looked at closely.
 """
 
 import base64
@@ -26,10 +26,13 @@ BYTES_PER_LOOK = 64  # a body with more to look at closely than one in so many i
 FREE_LOOKS = 4096
 
 # Each marks one character by its code; the lookbehind keeps a run of backslashes from being read from each of them.
-JSON_ESCAPE = re.compile(rb"(?<!\\)\\++(?:u00([2-7][0-9a-fA-F])|(/))")
+BACKSLASH_ESCAPE = re.compile(rb"(?<!\\)\\++(?:(?:u\{0{0,6}|[uU]0{2,6}|x)([2-7][0-9a-fA-F])\}?|([01][0-7]{2}))")
 PERCENT_ESCAPE = re.compile(rb"%([2-7][0-9a-fA-F])")
-HTML_ESCAPE = re.compile(rb"&#(?:[xX]0{0,4}([2-7][0-9a-fA-F])|0{0,4}(\d{2,3}));")
-ESCAPE_MARKS = (b"\\u00", b"\\/", b"%", b"&#")
+HTML_ESCAPE = re.compile(rb"&#(?:[xX]0{0,4}([2-7][0-9a-fA-F])|0{0,4}(\d{2,3}));?+")
+HTML_NAMES = {b"&amp;": b"&", b"&quot;": b'"', b"&apos;": b"'", b"&lt;": b"<", b"&gt;": b">"}
+ESCAPE_MARKS = (b"\\", b"%", b"&")
+ESCAPES_IN_ESCAPES = 4
+"""How often the escapes of a text are read: what is escaped more deeply is not looked for."""
 TOKEN = re.compile(rb"[^\s\"'<>]*[^\s\"'<>\\]")
 
 
@@ -72,9 +75,14 @@ class Scrubber:
 
     def _add_secret(self, secret: bytes) -> None:
         words = re.fullmatch(rb"[a-z]+(?:[-_ ][a-z]+)*", secret) is not None
-        self._add_form(secret, len(secret) if words else MIN_PART_CHARS)
+        # As it is, as JSON repeats it, and as it is where escapes were read, which leaves no backslash.
+        escaped = secret.replace(b"\\", b"\\\\").replace(b'"', b'\\"')
+        for form in (secret, escaped, secret.replace(b"\\", b"")):
+            self._add_form(form, len(secret) if words else MIN_PART_CHARS)
         for form in _base64_forms(secret):
             self._add_form(form, len(form) if words else MIN_BASE64_CHARS)
+        for form in (secret.hex().encode(), secret.hex().upper().encode()):
+            self._add_form(form, len(form) if words else 2 * MIN_PART_CHARS)
 
     def _add_form(self, form: bytes, size: int) -> None:
         if len(form) >= size:
@@ -148,14 +156,27 @@ def _merge_spans(spans: Iterable[tuple[int, int]]) -> Iterator[tuple[int, int]]:
 
 
 def _decode_escapes(raw: bytes) -> bytes:
-    """The bytes with JSON's, percent's and HTML's escapes of printable ASCII characters read, one after the other."""
-    raw = JSON_ESCAPE.sub(lambda found: _from_hex(found.group(1)) if found.group(1) else b"/", raw)
-    raw = PERCENT_ESCAPE.sub(lambda found: _from_hex(found.group(1)), raw)
-    return HTML_ESCAPE.sub(_decode_html, raw)
+    """The bytes with the escapes of printable ASCII characters read, those within others too."""
+    for _ in range(ESCAPES_IN_ESCAPES):
+        before = raw
+        # One that marks nothing by a code stands before a character that is what it is.
+        raw = BACKSLASH_ESCAPE.sub(_decode_backslash, raw).replace(b"\\", b"")
+        raw = PERCENT_ESCAPE.sub(lambda found: _from_hex(found.group(1)), raw)
+        if b"&" in raw:
+            for name, character in HTML_NAMES.items():
+                raw = raw.replace(name, character)
+            raw = HTML_ESCAPE.sub(_decode_html, raw)
+        if raw == before:
+            break
+    return raw
 
 
 def _from_hex(digits: bytes) -> bytes:
     return bytes((int(digits, 16),))
+
+
+def _decode_backslash(found: re.Match[bytes]) -> bytes:
+    return _from_hex(found.group(1)) if found.group(1) else bytes((int(found.group(2), 8),))
 
 
 def _decode_html(found: re.Match[bytes]) -> bytes:

@@ -6,6 +6,7 @@ and the key is taken out of it, before anyone reads, logs or keeps it.
 
 import asyncio
 import ipaddress
+import json
 import logging
 import os
 import threading
@@ -272,7 +273,9 @@ class HttpClient:
                 if 300 <= response.status < 400:  # not followed: the key is for this address alone
                     target = response.headers.get("Location", "").partition("?")[0]
                     body = f"it has moved to {target[:MAX_EXCERPT_CHARS]}".encode(errors="replace")
-                return HttpResponse(response.status, response.headers, self._scrubber.scrub_bytes(body))
+                return HttpResponse(
+                    response.status, response.headers, self._scrubber.scrub_bytes(_encode_as_utf8(body))
+                )
         except ExchangeError:
             raise
         except Exception as error:
@@ -384,6 +387,12 @@ def unpack_body(raw: bytes, headers: Mapping[str, str], max_bytes: int) -> bytes
         return _inflate(raw, max_bytes, is_raw=packing == "deflate" and raw[0] & 0xF != zlib.DEFLATED)
     except zlib.error as error:
         raise UnreadableBodyError(f"it sent a reply whose {packing} packing is damaged") from error
+
+
+def _encode_as_utf8(body: bytes) -> bytes:
+    """A body in UTF-8, in which secrets are looked for; Python's module reads UTF-16 and UTF-32 too."""
+    encoding = json.detect_encoding(body)
+    return body if encoding.startswith("utf-8") else body.decode(encoding, errors="replace").encode(errors="replace")
 
 
 def _inflate(raw: bytes, max_bytes: int, *, is_raw: bool) -> bytes:
