@@ -151,6 +151,10 @@ def test_the_doctor_says_what_is_wrong(tmp_path: Path, capsys: pytest.CaptureFix
 
 
 def test_the_built_in_engine_needs_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    code, found = doctor(write(tmp_path / "c.yaml", "{kind: rules}"), capsys)
+    config = write(tmp_path / "c.yaml", "{kind: rules}")
+    towns = {"Bonn": 1836, "Trier": 1841, "Mainz": 1850, "Worms": 1862}
+    works = (f"In {year} the copper works of {town} employed {year - 1750} people." for town, year in towns.items())
+    (tmp_path / "a.txt").write_text(" ".join(works))
+    code, found = doctor(config, capsys)
     assert code == 0
     assert "no cost" in found["engine"]
