@@ -4,7 +4,11 @@ import json
 from collections import Counter
 from pathlib import Path
 
-from run_corpus import rows_of, samples_of
+import pytest
+from run_corpus import config_of, rows_of, samples_of
+
+from kdos.cli import main
+from kdos.run import explain_stop
 
 
 def test_novel_knowledge_points_are_counted_apart(finished):
@@ -59,3 +63,42 @@ def test_paths_survive(finished):
         "report", "summary.json", "target.parquet",
     }  # fmt: skip
     assert not list(Path(folder).rglob("*.part"))
+
+
+def tallies(*, calls, drafts):
+    names = {"calls": "no_draft", "drafts": "crowded"}
+    given = {"calls": calls, "drafts": drafts}
+    return {
+        name: {"in": n, "out": good, "refused": {names[name]: n - good} if n > good else {}}
+        for name, (n, good) in given.items()
+    }
+
+
+@pytest.mark.parametrize(
+    ("reason", "lost", "calls", "drafts", "said"),
+    [
+        ("covered", 0.0, (9, 8), (9, 9), "stopped: covered: 98 % of what can be reached is held"),
+        ("budget", 0.0, (0, 0), (0, 0), "or the budget was spent"),
+        ("no_gain", 0.02, (9, 8), (40, 8), "nothing; 2.0 % of what was wanted is out of reach; 32 of 40 drafts were "
+         "refused (crowded 32)"),
+        ("unreachable", 0.74, (35, 4), (4, 4), "stopped: unreachable: what is missing was asked for in vain; 74 % of "
+         "what was wanted is out of reach; 31 of 35 calls gave no draft (no_draft 31)"),
+    ],
+)  # fmt: skip
+def test_why_a_run_stopped_is_one_line_with_what_came_to_little(reason, lost, calls, drafts, said):
+    stages = tallies(calls=calls, drafts=drafts)
+    line = explain_stop({"stop_reason": reason, "unreachable_mass": lost, "stages": stages})
+    assert said in line
+    assert "\n" not in line
+    assert ("calls" in line, "drafts were" in line, "out of reach" in line) == (
+        reason == "unreachable", reason == "no_gain", lost > 0,
+    )  # fmt: skip
+
+
+def test_the_terminal_of_a_run_says_why_it_stopped(corpus, tmp_path, capsys):
+    (path := tmp_path / "c.yaml").write_text(json.dumps(config_of(corpus, budget={"samples": 5})))
+    assert main(["run", str(path), "--out", str(tmp_path / "run")]) == 0
+    shown = capsys.readouterr()
+    summary = json.loads(shown.out.splitlines()[-1])
+    assert f"\n{explain_stop(summary)}\n" in shown.err
+    assert summary["stop_reason"] == "budget"

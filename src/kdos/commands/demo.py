@@ -10,6 +10,7 @@ from kdos.api.runs import override_config
 from kdos.commands.arguments import output_path, whole_number
 from kdos.config import BudgetConfig
 from kdos.demo import DEMO, SAMPLES, demo
+from kdos.run import explain_stop
 from kdos.terminal import print_json, print_status, print_table
 
 
@@ -42,7 +43,7 @@ def main(args: argparse.Namespace) -> None:
     steered, blind = demo(args.out, config=config)
     title = f"the same number of samples, target {config.target}"
     print_table(title, ("", "steered", "blind"), compare_runs(steered, blind))
-    print_status(f"stopped by {steered['stop_reason']}")
+    print_status(explain_stop(steered))
     print_status(f"dataset: {args.out / 'dataset'}")
     print_status(f"report:  {args.out / 'report' / 'index.html'}")
     print_json(steered | {"blind": blind})

@@ -15,6 +15,7 @@ from kdos.density import measure_density
 from kdos.export import read_card, write_dataset
 from kdos.llm import Spending
 from kdos.pool import Pool, Tally, column_values
+from kdos.report import STOP_REASON_TEXTS, format_share
 from kdos.run.prepare import LoopInputs
 from kdos.run.rounds import SynthesisResult, finite_or_none, pool_log10_density
 from kdos.run.target import write_target_tables
@@ -55,6 +56,18 @@ def explain_failure(summary: Mapping[str, Any]) -> str:
     if drafts["in"]:
         return f"no sample was made: all {drafts['in']:,} drafts were refused ({_name_reasons(drafts['refused'])})."
     return f"no sample was made: the loop ended with no draft ({summary['stop_reason']}). Raise the budget."
+
+
+def explain_stop(summary: Mapping[str, Any]) -> str:
+    """Why a run ended and what that means, in one line, with what came to little on the way."""
+    reason, calls, drafts = summary["stop_reason"], summary["stages"]["calls"], summary["stages"]["drafts"]
+    parts = [f"stopped: {reason}: {STOP_REASON_TEXTS[reason]}"]
+    if lost := summary["unreachable_mass"]:
+        parts.append(f"{format_share(lost)} of what was wanted is out of reach")
+    for stage, what in ((calls, "calls gave no draft"), (drafts, "drafts were refused")):
+        if (fallen := stage["in"] - stage["out"]) > MOST_REFUSED_REPLIES * stage["in"]:
+            parts.append(f"{fallen:,} of {stage['in']:,} {what} ({_name_reasons(stage['refused'])})")
+    return "; ".join(parts)
 
 
 def _name_reasons(refused: Mapping[str, int]) -> str:
