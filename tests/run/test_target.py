@@ -64,6 +64,32 @@ def test_every_missing_knowledge_point_is_named_with_its_passages(corpus, tmp_pa
     assert not any(cell["examples"] for cell in json.loads(capsys.readouterr().out)["cells"])
 
 
+def test_what_was_asked_for_in_vain_is_named_apart_in_the_terminal_and_by_machine(tmp_path, capsys):
+    linked = (
+        "The bridge of Faro was opened in 1790. It was designed by Ann Archer for 90 crowns. Some 40 people built it."
+    )
+    alone = [
+        f"The {trade} of Beja was opened in {1700 + n}." for n, trade in enumerate(("market", "archive", "harbour"))
+    ]
+    source = tmp_path / "documents.jsonl"
+    rows = [{"id": f"d{n}", "title": "", "text": text} for n, text in enumerate((linked, *alone))]
+    source.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    config = read_config(config_of(source, exposures=1, target="natural", budget={}, space={"cells": 1}))
+    summary = run_config(config, tmp_path / "run")
+    assert summary["unreachable_points"] >= 3
+    assert main(["target", str(tmp_path / "run"), "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert (found["missing"], found["unreachable_points"]) == (0, summary["unreachable_points"])
+    assert len(found["unreachable"]) == summary["unreachable_points"]
+    assert all(each["passages"] and not each["reachable"] and each["held"] == 0 for each in found["unreachable"])
+    assert set(alone) <= {each["text"] for each in found["unreachable"]}
+    assert main(["target", str(tmp_path / "run"), "--most", "2"]) == 0
+    said = capsys.readouterr().err
+    assert f"out of reach: {summary['unreachable_points']} knowledge points were asked for in vain\n" in said
+    assert f"    {found['unreachable'][0]['text']}  ({found['unreachable'][0]['passages'][0]})\n" in said
+    assert f"and {summary['unreachable_points'] - 2} more: --json names all" in said
+
+
 def write_questions(path, rows):
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
     return path

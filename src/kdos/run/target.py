@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from kdos.arrays import BoolArray, Float64Array, Int64Array
+from kdos.arrays import BoolArray, Float64Array, Int64Array, IntegerArray
 from kdos.artifacts import RunFolder
 from kdos.config import Config
 from kdos.embed import embed_in_blocks
@@ -75,7 +75,8 @@ class RunDeficit:
     """A run against its target: what it covers, the gap so far, and the cells with a deficit, largest first.
 
     `wanted` is the cap on samples, None where the content alone says how many. `distinct` of the source's
-    `knowledge_points` are held, and `filled` of the `order`, in exposures.
+    `knowledge_points` are held, and `filled` of the `order`, in exposures; the order leaves out the
+    `unreachable_points`, which were asked for in vain. `unreachable` names them, as many of each cell as `examples`.
     """
 
     samples: int
@@ -86,6 +87,8 @@ class RunDeficit:
     filled: int
     gap: Gap
     unreachable_mass: float
+    unreachable_points: int
+    unreachable: tuple[MissingPoint, ...]
     cells: tuple[CellDeficit, ...]
 
     @property
@@ -234,7 +237,10 @@ def read_run_deficit(path: Path, *, examples: int | None) -> RunDeficit:
     # Cells that want most first; equals as they are numbered.
     wanting = np.flatnonzero((quota > filled) | ~reachable)
     order = wanting[np.argsort((filled - quota)[wanting], kind="stable")]
-    missing = _name_missing(folder, points, held, wanted=quotas.wanted, unreachable=_bools(state, "unreachable"))
+    unreachable = _bools(state, "unreachable")
+    name_points = _point_reader(folder, points, held, unreachable)
+    missing = _rows_by_cell((held < quotas.wanted) | unreachable, cells, last=unreachable)
+    in_vain = _rows_by_cell(unreachable, cells, last=unreachable)
     q = table["q"].to_numpy()
     return RunDeficit(
         samples=samples,
@@ -245,6 +251,8 @@ def read_run_deficit(path: Path, *, examples: int | None) -> RunDeficit:
         filled=int(filled.sum()),
         gap=measure_gap(counts, attainable),
         unreachable_mass=_given_up_share(state),
+        unreachable_points=int(unreachable.sum()),
+        unreachable=name_points(chain.from_iterable(rows[:examples] for rows in in_vain.values())),
         cells=tuple(
             CellDeficit(
                 cell=int(cell),
@@ -254,7 +262,7 @@ def read_run_deficit(path: Path, *, examples: int | None) -> RunDeficit:
                 missing=int(quota[cell] - filled[cell]),
                 picks=int(picks[cell]),
                 reachable=bool(reachable[cell]),
-                examples=tuple(missing(int(cell), examples)),
+                examples=name_points(missing.get(int(cell), [])[:examples]),
             )
             for cell in order
         ),
@@ -271,23 +279,28 @@ def _given_up_share(points: pa.Table) -> float:
     return float(_bools(points, "unreachable").sum() / max(int(chosen.sum()), 1))
 
 
-def _name_missing(
-    folder: RunFolder, points: pa.Table, held: Int64Array, *, wanted: Int64Array, unreachable: BoolArray
-) -> Callable[[int, int | None], Iterator[MissingPoint]]:
-    """What gives some or all of the missing knowledge points of a cell, with their passages."""
+def _rows_by_cell(marked: BoolArray, cells: IntegerArray, *, last: BoolArray) -> dict[int, list[int]]:
+    """The knowledge points of each cell that are `marked`, those of `last` after the others."""
+    by_cell = dict[int, list[int]]()
+    rows = np.flatnonzero(marked)
+    for row in rows[np.argsort(last[rows], kind="stable")].tolist():
+        by_cell.setdefault(int(cells[row]), []).append(row)
+    return by_cell
+
+
+def _point_reader(
+    folder: RunFolder, points: pa.Table, held: Int64Array, unreachable: BoolArray
+) -> Callable[[Iterable[int]], tuple[MissingPoint, ...]]:
+    """What names knowledge points, given their rows, with their passages."""
     seeds = read_parquet(folder.seeds, ["id", "passage"])
     passages = dict(zip(column_values(seeds, "id"), column_values(seeds, "passage"), strict=True))
-    cells, by_cell = points["cell"].to_numpy(), dict[int, list[int]]()
-    for row in np.flatnonzero((held < wanted) | unreachable).tolist():
-        by_cell.setdefault(int(cells[row]), []).append(row)
 
-    def name_some(cell: int, most: int | None) -> Iterator[MissingPoint]:
-        for row in by_cell.get(cell, [])[:most]:
-            point = points.slice(row, 1).to_pylist()[0]
-            named = dict.fromkeys(name for seed in point["seeds"] if (name := passages.get(seed)))
-            yield MissingPoint(point["text"], tuple(named), int(held[row]), not unreachable[row])
+    def name_point(row: int) -> MissingPoint:
+        point = points.slice(row, 1).to_pylist()[0]
+        named = dict.fromkeys(name for seed in point["seeds"] if (name := passages.get(seed)))
+        return MissingPoint(point["text"], tuple(named), int(held[row]), not unreachable[row])
 
-    return name_some
+    return lambda rows: tuple(map(name_point, rows))
 
 
 def _count_pool(folder: RunFolder, points: pa.Table, n_cells: int) -> tuple[int, Int64Array, Int64Array, Int64Array]:
