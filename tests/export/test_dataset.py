@@ -100,7 +100,7 @@ def test_licences_of_sources_become_keys_of_the_hub(
 
 def test_the_card_holds_what_is_known_and_leaves_out_what_is_not(some_samples: Make) -> None:
     card = render_card(CARD, {"train": some_samples(50)})
-    assert "| KL divergence to the target (nats) | 0.01235 |" in card
+    assert "| KL divergence to the target (nats) | 0.0123 |" in card
     assert "| drafts | 1,200 |" in card
     assert "| distribution | 7 |\n| answer | 3 |" in card
     assert "| domain 0 | 20 |" in card
@@ -119,3 +119,9 @@ def test_text_from_data_is_never_markup_in_the_card(text: str) -> None:
     cells = {line.replace("\\\\", "").replace("\\|", "").count("|") for line in tables}
     assert cells == {3}
     assert "<" not in body.replace("\\<", "")
+
+
+def test_a_distance_that_is_rounding_alone_is_printed_as_nothing(some_samples: Make) -> None:
+    card = render_card(DatasetCard(name="x", kl=5.551e-17, tv=-5.551e-17), {"train": some_samples(1)})
+    assert "| KL divergence to the target (nats) | 0.0000 |" in card
+    assert "| total variation to the target | 0.0000 |" in card

@@ -6,8 +6,9 @@ import pytest
 from kdos.pool import ErrorClass
 from kdos.report import tables
 from kdos.report.charts import build_coverage_chart, build_kl_chart
+from kdos.report.page import render_page
 from kdos.report.saved_run import SavedRun, read_saved_run
-from kdos.report.tables import CLASS_MEANINGS, OUTCOME_NAMES, find_outcome_key, format_number, format_share
+from kdos.report.tables import CLASS_MEANINGS, OUTCOME_NAMES, find_outcome_key, format_share
 
 
 def test_fates_add_up_to_the_drafts(run: SavedRun) -> None:
@@ -77,7 +78,16 @@ def test_the_headline_says_what_the_run_came_to(run: SavedRun) -> None:
     values = {tile.label: tile.value for tile in headline.tiles}
     assert values["samples"] == "240"
     assert run.blind is not None
-    assert values["KL of the blind run"] == format_number(run.blind.rounds[-1]["kl"])
+    assert values["KL of the blind run"] == f"{run.blind.rounds[-1]['kl']:.4f}"
+
+
+def test_a_distance_that_is_rounding_alone_is_printed_as_nothing(run: SavedRun) -> None:
+    none = {"kl": 5.551e-17, "tv": 5.551e-17, "floor": 0.0}
+    loop = dataclasses.replace(run.loop, rounds=[*run.loop.rounds[:-1], {**run.loop.rounds[-1], **none}])
+    near = dataclasses.replace(run, loop=loop)
+    tiles = {tile.label: tile.value for tile in tables.build_headline(near).tiles}
+    assert (tiles["KL to the target, nats"], tiles["total variation"]) == ("0.0000", "0.0000")
+    assert render_page(near).count('<td class="n">0.0000</td>') >= 3, "in the table of rounds"
 
 
 def test_the_first_screen_says_what_is_covered_and_what_is_missing(run: SavedRun) -> None:

@@ -9,6 +9,8 @@ from typing import Any
 import pyarrow as pa
 import yaml
 
+from kdos.targets import format_gap
+
 # The part of the Hub's list of licence identifiers that text is published under
 # (https://huggingface.co/docs/hub/repositories-licenses); any other is "other" plus its name.
 HUB_LICENCES = {
@@ -147,8 +149,8 @@ def _list_measures(card: DatasetCard) -> list[tuple[str, str]]:
         ("distinct knowledge points of the source", _format_number(card.distinct)),
         ("coverage of the source", _format_number(card.coverage)),
         ("exposures still wanted of what can be reached", _format_number(wanted)),
-        ("KL divergence to the target (nats)", _format_number(card.kl)),
-        ("total variation to the target", _format_number(card.tv)),
+        ("KL divergence to the target (nats)", _format_gap(card.kl)),
+        ("total variation to the target", _format_gap(card.tv)),
         ("log10 density (comparable inside this space only)", _format_number(card.log10_density)),
         ("share of the target out of reach", _format_number(card.unreachable_mass)),
         ("effective number of shapes of logic", _format_number(card.effective_shapes)),
@@ -168,6 +170,10 @@ def _list_costs(card: DatasetCard) -> list[tuple[str, str]]:
         ("completion tokens", _format_number(card.completion_tokens)),
         ("cost (USD)", _format_number(card.cost_usd)),
     ]
+
+
+def _format_gap(distance: float | None) -> str:
+    return "" if distance is None else format_gap(distance)
 
 
 def _format_number(value: float | None) -> str:

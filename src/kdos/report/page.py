@@ -98,6 +98,7 @@ def render_page(run: SavedRun) -> str:
     return template.render(
         run=run,
         format_number=tables.format_number,
+        format_distance=tables.format_distance,
         format_share=tables.format_share,
         headline=tables.build_headline(run),
         panels=panels.build_panel_rows(run),

@@ -14,6 +14,7 @@ import yaml
 from kdos.pool import ErrorClass, column_values
 from kdos.report.charts import FULLNESS_EDGES, MET_RANGE, compute_fullness_shares
 from kdos.report.saved_run import LoopRecord, RandomRows, SavedRun
+from kdos.targets import format_gap
 
 ACCEPTED = "accepted"
 OUTCOME_NAMES = {
@@ -115,16 +116,16 @@ def _last_round(loop: LoopRecord | None) -> Mapping[str, Any]:
 
 def _build_headline_tiles(run: SavedRun, last: Mapping[str, Any]) -> list[HeadlineTile]:
     drafts = run.loop.verdict_counts.total()
-    facts, floor = format_number(last["knowledge_points"]), format_number(last["floor"])
+    facts, floor = format_number(last["knowledge_points"]), format_distance(last["floor"])
     found = [
         (f"{last['samples']:,}", "samples", f"{facts} facts taught"),
         *_list_coverage_tiles(run, last),
-        (format_number(last["kl"]), "KL to the target, nats", f"noise floor {floor}"),
-        (format_number(last["tv"]), "total variation", "0 is the target itself"),
+        (format_distance(last["kl"]), "KL to the target, nats", f"noise floor {floor}"),
+        (format_distance(last["tv"]), "total variation", "0 is the target itself"),
         (format_share(last.get("unreachable_mass") or 0.0), "of the target out of reach", "KL and TV leave it out"),
     ]
     if run.blind and run.blind.rounds:
-        kl = format_number(run.blind.rounds[-1]["kl"])
+        kl = format_distance(run.blind.rounds[-1]["kl"])
         found.append((kl, "KL of the blind run", "same size, not steered"))
     accepted = format_share(run.loop.verdict_counts["", ""] / max(drafts, 1))
     found.append((accepted, "accepted", f"of {drafts:,} drafts"))
@@ -161,9 +162,9 @@ def compare_with_blind_run(run: SavedRun) -> list[tuple[str, str, str]]:
         ("samples", [format_number(last["samples"]) for _, last in both]),
         ("distinct knowledge points of the source", [format_number(last.get("distinct")) for _, last in both]),
         ("coverage of the source", [_format_coverage(run, last) for _, last in both]),
-        ("KL to the target (nats)", [format_number(last["kl"]) for _, last in both]),
+        ("KL to the target (nats)", [format_distance(last["kl"]) for _, last in both]),
         ("KL as a multiple of the noise floor", [_format_floor_multiple(last) for _, last in both]),
-        ("total variation", [format_number(last["tv"]) for _, last in both]),
+        ("total variation", [format_distance(last["tv"]) for _, last in both]),
         ("target in cells that are met", [_format_met_share(run, loop) for loop, _ in both]),
         ("drafts judged", [format_number(loop.verdict_counts.total()) for loop, _ in both]),
         ("drafts for a sample", [_format_drafts_a_sample(loop, last) for loop, last in both]),
@@ -376,6 +377,11 @@ def format_number(value: float | None) -> str:
     if isinstance(value, int):
         return f"{value:,}"
     return f"{value:.3g}"
+
+
+def format_distance(distance: float | None) -> str:
+    """A KL divergence or a total variation to read."""
+    return "–" if distance is None else format_gap(distance)
 
 
 def format_share(share: float) -> str:

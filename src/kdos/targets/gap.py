@@ -95,6 +95,11 @@ def _round_to_budget(shares: Float64Array, budget: int, *, high: Float64Array) -
     return whole.astype(np.int64)
 
 
+def format_gap(distance: float) -> str:
+    """A KL divergence (nats) or a total variation to four places: where it is 0, floats leave about 1e-17."""
+    return f"{distance:z.4f}"
+
+
 def measure_gap(counts: Int64Array, log_q: Float64Array) -> Gap:
     """The gap between what cells hold (`counts`, shape (n_cells,)) and the target log q.
 
