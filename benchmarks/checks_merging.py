@@ -10,7 +10,6 @@ a run: its pairs are listed, to be read. Prints one line of JSON.
 """
 
 import argparse
-import json
 import sys
 import time
 from collections import Counter
@@ -19,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow.parquet as pq
-from fact_wordings import SETS, embedder_of, unit
+from fact_wordings import SETS, embedder_of, show_result, unit
 
 from kdos.chance import keyed_generator
 from kdos.pool.grouping import LEAST_COSINE, group_paraphrases
@@ -92,9 +91,7 @@ def main() -> int:
         vectors = unit(embedder_of(args.embed, wordings.sentences).embed(wordings.sentences))
         result["sets"][name] = measure_set(name, wordings, vectors)
     result["points"] = [merge_points(args.embed, path) for path in args.points]
-    print(json.dumps(result, ensure_ascii=False))
-    if args.out:
-        args.out.write_text(json.dumps(result, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    show_result(result, args.out)
     return 0
 
 

@@ -16,7 +16,6 @@ embedder that is not installed is named as missing. Prints one line of JSON.
 """
 
 import argparse
-import json
 import sys
 import time
 from importlib.metadata import PackageNotFoundError, version
@@ -24,7 +23,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow.parquet as pq
-from fact_wordings import WORDINGS, fact_of, rows, triples, unit
+from fact_wordings import WORDINGS, fact_of, rows, show_result, triples, unit
 from scipy.stats import spearmanr
 
 from kdos.chance import keyed_generator
@@ -165,9 +164,7 @@ def main() -> int:
             }
         except ConfigError as error:
             result["embedders"][name] = {"missing": str(error)}
-    print(json.dumps(result, ensure_ascii=False))
-    if args.out:
-        args.out.write_text(json.dumps(result, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    show_result(result, args.out)
     return 0
 
 

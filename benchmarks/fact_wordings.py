@@ -250,3 +250,10 @@ def embedder_of(name, texts):
 def unit(vectors):
     """The vectors, shape (n, dim), at length 1."""
     return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
+
+
+def show_result(result, out):
+    """Print a result as JSON, and write it to a file where one is named."""
+    print(json.dumps(result, ensure_ascii=False))
+    if out:
+        out.write_text(json.dumps(result, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")

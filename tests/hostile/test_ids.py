@@ -48,18 +48,23 @@ def test_ids_of_any_kind_stay_what_they_are(tmp_path_factory: pytest.TempPathFac
         assert ids_of(folder / name) == [label_text(value) for value in values]
 
 
-@pytest.mark.parametrize("suffix", ["jsonl", "json", "csv"])
-def test_long_integers_keep_every_digit(tmp_path: Path, suffix: str) -> None:
-    digits = [str(each) for each in LARGE]
-    rows = [f'{{"id": {each}, "text": "{TEXT}"}}' for each in digits]
+def write_ids(folder: Path, suffix: str, ids: list[str]) -> Path:
+    """A file of rows with these ids as they stand, and a text."""
+    rows = [f'{{"id": {each}, "text": "{TEXT}", "n": 0.5}}' for each in ids]
     text = {
         "jsonl": "\n".join(rows),
         "json": f"[{', '.join(rows)}]",
-        "csv": "id,text\n" + "".join(f'{each},"{TEXT}"\n' for each in digits),
+        "csv": "id,text\n" + "".join(f'{each},"{TEXT}"\n' for each in ids),
     }
-    path = tmp_path / f"a.{suffix}"
+    path = folder / f"a.{suffix}"
     path.write_text(text[suffix])
-    assert ids_of(path) == digits
+    return path
+
+
+@pytest.mark.parametrize("suffix", ["jsonl", "json", "csv"])
+def test_long_integers_keep_every_digit(tmp_path: Path, suffix: str) -> None:
+    digits = [str(each) for each in LARGE]
+    assert ids_of(write_ids(tmp_path, suffix, digits)) == digits
 
 
 LARGE_FLOATS = [
@@ -77,15 +82,7 @@ LARGE_FLOATS = [
 
 @pytest.mark.parametrize("suffix", ["jsonl", "json", "csv"])
 def test_no_two_floats_beyond_those_that_are_exact_become_one(tmp_path: Path, suffix: str) -> None:
-    rows = [f'{{"id": {each}, "text": "{TEXT}", "n": 0.5}}' for each in LARGE_FLOATS]
-    text = {
-        "jsonl": "\n".join(rows),
-        "json": f"[{', '.join(rows)}]",
-        "csv": "id,text\n" + "".join(f'{each},"{TEXT}"\n' for each in LARGE_FLOATS),
-    }
-    path = tmp_path / f"a.{suffix}"
-    path.write_text(text[suffix])
-    assert len(set(ids_of(path))) == len(LARGE_FLOATS)
+    assert len(set(ids_of(write_ids(tmp_path, suffix, LARGE_FLOATS)))) == len(LARGE_FLOATS)
 
 
 def test_a_long_float_in_another_field_stays_a_number(tmp_path: Path) -> None:

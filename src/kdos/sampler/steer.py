@@ -150,16 +150,8 @@ class PickBatch:
         rng: np.random.Generator,
     ) -> "PickBatch":
         """An empty batch that asks for what the deficit lacks."""
-        return cls(
-            links,
-            deficit.missing,
-            deficit.room,
-            yields.started,
-            drafts=drafts,
-            points=points,
-            round_number=round_number,
-            rng=rng,
-        )
+        missing, room, started = deficit.missing, deficit.room, yields.started
+        return cls(links, missing, room, started, drafts=drafts, points=points, round_number=round_number, rng=rng)
 
     def is_wanted(self, points: Int64Array) -> BoolArray:
         """Which of these points may appear once more, in a cell that has room, given what was asked for already."""
