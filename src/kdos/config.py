@@ -29,6 +29,20 @@ SECRET_WORD = re.compile(r"key|token|secret|auth(?!or)|passw|\bsig|credential|co
 """In the name of a header, or of a part of a query, whose value is secret."""
 SENT_NAME = re.compile(r"[\w!#$%&'*+.^`|~-]{1,128}", re.ASCII)
 """The name of a header (RFC 9110, section 5.6.2)."""
+FRAMING_HEADERS = frozenset(
+    {
+        "connection",
+        "content-encoding",
+        "content-length",
+        "expect",
+        "host",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+    }
+)
+"""Headers that say how a request is sent: with one of a user's own no server understands it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +115,11 @@ class EngineConfig:
         if self.key_header and not SENT_NAME.fullmatch(self.key_header):
             raise ConfigError(
                 "engine.key_header must be the name of a header, as in api-key. What it holds is no such name."
+            )
+        if framing := FRAMING_HEADERS & {name.lower() for name in (*self.headers, self.key_header)}:
+            raise ConfigError(
+                "engine.headers and engine.key_header must leave out what HTTP itself sets. "
+                f"Got {', '.join(sorted(framing))}. Take it out."
             )
         if kept := {"model", "messages"} & set(self.omit):
             raise ConfigError(f"engine.omit must name what a request can do without. Got {', '.join(sorted(kept))}.")

@@ -349,3 +349,9 @@ def test_a_line_that_is_no_yaml_is_not_shown(tmp_path, capsys):
     (tmp_path / "c.yaml").write_text("engine: {url: 'http://x/?key=canary0123456789}\n")
     assert main(["run", str(tmp_path / "c.yaml"), "--out", str(tmp_path / "run")]) == 2
     assert "canary" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("setting", [{"headers": {"Content-Length": "3"}}, {"key_header": "host"}])
+def test_a_header_that_says_how_a_request_is_sent_is_refused(setting) -> None:
+    with pytest.raises(ConfigError, match="what HTTP itself sets"):
+        EngineConfig(kind="http", url="http://127.0.0.1:9/v1", model="m", **setting)
