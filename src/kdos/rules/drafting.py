@@ -14,6 +14,7 @@ from zlib import crc32
 
 from kdos.checks.answers import find_leaked_answer
 from kdos.checks.draft_checks import MAX_QUESTION
+from kdos.logic import Edge, Kind, Logic, Node, write_mermaid
 from kdos.rules.instances import Instance, question_entities
 from kdos.rules.links import is_part_of, link_clues, may_link, shared_name
 from kdos.rules.passage_index import (
@@ -45,9 +46,6 @@ LONGEST_CLUES = MAX_QUESTION - 60  # characters that statements may fill; the re
 # Share of a point's longer words that a question holds if it uses the point; where nobody claims that, more.
 USED_SHARE, SURELY_USED_SHARE = 0.5, 0.8
 SECOND_TRIES = 997  # drafts in place of failed ones are numbered from here
-
-# Mermaid's codes for characters that would end or change a label in quotes.
-MERMAID_CODES = str.maketrans({"#": "#35;", '"': "#quot;", "&": "#amp;", "<": "#lt;", "\\": "#92;"})
 
 JsonObject = dict[str, Any]
 OptionT = TypeVar("OptionT")
@@ -289,17 +287,14 @@ def write_chains(chains: Sequence[Sequence[str]], last: str, answer: str) -> str
 
     A flowchart where there are steps in a row, a graph where all bear on the last one at once.
     """
-    labels = list(dict.fromkeys([*(text for chain in chains for text in chain), last]))
-    names = {label: f"n{number}" for number, label in enumerate(labels)}
-    ways = dict.fromkeys(
-        f"    {names[one]} --> {names[other]}"
-        for chain in chains
-        for one, other in zip(chain, [*chain[1:], last], strict=True)
-    )
-    kind = "flowchart" if any(len(chain) > 1 for chain in chains) else "graph"
-    boxes = [f'    {names[label]}["{label.translate(MERMAID_CODES)}"]' for label in labels]
-    boxes.append(f'    answer["{answer.translate(MERMAID_CODES)}"]')
-    return "\n".join([f"{kind} TD", *boxes, *ways, f"    {names[last]} --> answer"])
+    ways = dict.fromkeys(way for chain in chains for way in zip(chain, [*chain[1:], last], strict=True))
+    # Nodes in the order in which the edges name them, as every reader of the diagram counts them.
+    labels = list(dict.fromkeys([*(text for way in ways for text in way), last]))
+    nodes = [Node(f"n{number}", label) for number, label in enumerate([*labels, answer])]
+    names = dict(zip(labels, (node.id for node in nodes), strict=False))
+    edges = [*(Edge(names[one], names[other]) for one, other in ways), Edge(names[last], nodes[-1].id)]
+    kind = Kind.FLOWCHART if any(len(chain) > 1 for chain in chains) else Kind.GRAPH
+    return write_mermaid(Logic(kind, tuple(nodes), tuple(edges)))
 
 
 # Drafts

@@ -31,7 +31,7 @@ from kdos.rules.passage_index import (
 from kdos.scoring import attempts_answer, is_correct_answer
 from kdos.tasks import Grade, Reply, Request
 
-RULES_VERSION = "2"
+RULES_VERSION = "3"
 """Changes whenever any reply may change: it is part of the ledger's keys."""
 # "the passage says", or a pronoun at the start: only with the passage at hand can that be answered.
 POINTS_AT_TEXT = re.compile(
