@@ -4,7 +4,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kdos.logic import Edge, Fault, Kind, Logic, Node, parse, shape_of_logic, write_mermaid
+from kdos.logic import (
+    Edge,
+    Fault,
+    Kind,
+    Logic,
+    Node,
+    abbreviate_texts,
+    fill_in_texts,
+    parse,
+    shape_of_logic,
+    write_mermaid,
+)
 
 
 def test_diagrams_as_models_write_them_give_the_graph_that_is_meant(diagrams):
@@ -173,6 +184,38 @@ def logics(draw) -> Logic:
 @settings(max_examples=150)
 def test_what_is_written_reads_back(logic):
     assert parse(write_mermaid(logic)) == logic
+
+
+@given(logics(), st.lists(LABELS, max_size=3))
+@settings(max_examples=150)
+def test_names_stand_for_texts_and_are_filled_in_again(logic, others):
+    """Nodes come back in the order of the edges; everything else as it was."""
+    texts = {f"KP{number}": text for number, text in enumerate([*(node.label for node in logic.nodes[1:]), *others])}
+    short = abbreviate_texts(write_mermaid(logic), texts)
+    labels = [node.label for node in logic.nodes]
+    read = parse(fill_in_texts(short, texts))
+    assert sorted(node.label for node in read.nodes) == sorted(labels)
+    assert shape_of_logic(read) == shape_of_logic(logic)
+    said, known = {n.id: n.label for n in read.nodes}, {n.id: n.label for n in logic.nodes}
+    assert [(said[e.source], e.label, e.directed, said[e.target]) for e in read.edges] == [
+        (known[e.source], e.label, e.directed, known[e.target]) for e in logic.edges
+    ]
+    again = fill_in_texts(short, texts)
+    assert fill_in_texts(abbreviate_texts(again, texts), texts) == again
+
+
+def test_a_diagram_without_names_and_one_that_cannot_be_read_stay_as_they_are():
+    for text in ('graph LR\n  a["x"] --> b', "no diagram"):
+        assert fill_in_texts(text, {"KP1": "A point."}) == text
+    assert abbreviate_texts("no diagram", {"KP1": "A point."}) == "no diagram"
+
+
+def test_a_mindmap_is_written_with_names_too():
+    text = 'mindmap\n    n0["Paris"]\n        n1["It lies on the Seine."]\n        n2["It lies on the Seine."]'
+    texts = {"KP1": "It lies on the Seine.", "ANSWER": "Paris"}
+    short = abbreviate_texts(text, texts)
+    assert short == 'mindmap\n    ANSWER\n        KP1\n        n2["It lies on the Seine."]'
+    assert fill_in_texts(short, texts) == text
 
 
 @given(logics())

@@ -5,14 +5,17 @@ import re
 import orjson
 import pytest
 
-from kdos.checks import DraftInContext, KnownQuestions, check_drafts, combine_judgements
-from kdos.pool import Extraction, Passage, Seed
-from kdos.tasks import Group, Reply, ask_drafts, read_drafts, read_extraction, read_judgement
+from kdos.checks import DraftInContext, KnownQuestions, check_drafts, check_logic, combine_judgements
+from kdos.logic import parse
+from kdos.pool import Draft, Extraction, Passage, Seed
+from kdos.tasks import Group, Reply, ask_drafts, ask_review, read_drafts, read_extraction, read_judgement, read_review
 from kdos.tasks.extract import EXTRACT_PROMPT, SEED_PROMPT, read_seeds
 from kdos.tasks.judge import JUDGE_PROMPT
 from kdos.tasks.request import Request
+from kdos.tasks.review import REVIEW_PROMPT
 from kdos.tasks.synthesize import SYNTHESIZE_PROMPT
 
+PROMPTS = (SEED_PROMPT, EXTRACT_PROMPT, SYNTHESIZE_PROMPT, JUDGE_PROMPT, REVIEW_PROMPT)
 REQUIREMENTS = {
     "extract: topic entity or entities": (EXTRACT_PROMPT, r"topic_entities.*one or several"),
     "extract: all helpful knowledge points": (EXTRACT_PROMPT, r"all facts that help to answer"),
@@ -59,6 +62,22 @@ REQUIREMENTS = {
     "seed: source's language": (SEED_PROMPT, r"in the language of the passage"),
     "extract: source's language": (EXTRACT_PROMPT, r"in the language of the passages"),
 }
+REQUIREMENTS |= {
+    name.replace(task, "review"): (REVIEW_PROMPT, phrase)
+    for task, shared in {
+        "extract": ["topic entity", "all helpful", "sentences", "flowchart", "graph", "mindmap", "overlap", "JSON"],
+        "judge": ["rubric", "supported", "true", "entailed", "logic valid", "distractors", "evidence", "instruction"],
+    }.items()
+    for name, (_, phrase) in REQUIREMENTS.items()
+    if name.startswith(task) and any(word in name for word in shared)
+}
+REQUIREMENTS |= {
+    "review: claimed wording is kept": (REVIEW_PROMPT, r"its name alone, which keeps its wording letter for letter"),
+    "review: what is not used is left out": (REVIEW_PROMPT, r"leave out one that is not used; write out one that is"),
+    "review: source's language": (REVIEW_PROMPT, r"what the passages say, in their language"),
+    "review: judged before it is read": (REVIEW_PROMPT, r"First, three checks.*Then the rubric.*Last, what the ques"),
+    "review: each draft by itself": (REVIEW_PROMPT, r"one for each draft, in order, each draft by itself"),
+}
 CHECKS = ("answer_directly_in_question", "ambiguous", "not_self_contained")
 
 
@@ -69,16 +88,14 @@ def test_the_requirement_stands_in_the_prompt(name):
 
 
 @pytest.mark.parametrize("check_name", CHECKS)
-@pytest.mark.parametrize("prompt", [SYNTHESIZE_PROMPT, JUDGE_PROMPT], ids=["synthesize", "judge"])
+@pytest.mark.parametrize("prompt", [SYNTHESIZE_PROMPT, JUDGE_PROMPT, REVIEW_PROMPT], ids=lambda prompt: prompt.task)
 def test_writer_and_judge_make_the_same_three_checks(prompt, check_name):
     assert f"`{check_name}`" in prompt.text
     assert re.search(r"[Ff]lag only (what is )?obvious", prompt.text)
     assert re.search(r"when uncertain, (let it proceed|answer `false`)", prompt.text)
 
 
-@pytest.mark.parametrize(
-    "prompt", [SEED_PROMPT, EXTRACT_PROMPT, SYNTHESIZE_PROMPT, JUDGE_PROMPT], ids=lambda prompt: prompt.task
-)
+@pytest.mark.parametrize("prompt", PROMPTS, ids=lambda prompt: prompt.task)
 def test_inputs_and_reply_are_json_blocks_that_fit(prompt):
     given, wanted = examples(prompt)
     assert set(prompt.schema["required"]) == set(wanted)
@@ -121,6 +138,26 @@ def test_the_example_extraction_and_seeds_and_judgement_can_be_read():
     assert combine_judgements([judgement], passages=shelf(given)).refusal.reason == "not_supported"
 
 
+def test_the_example_reviews_can_be_read():
+    given, wanted = examples(REVIEW_PROMPT)
+    drafts = [
+        Draft("g", d["question"], d["answer"], (), tuple(d["knowledge_points"].values()), d["logic"], (), ())
+        for d in given["drafts"]
+    ]
+    first, second = read_review(answered(REVIEW_PROMPT, wanted), drafts)
+    passages = shelf(given)
+    assert combine_judgements([first.judgement], passages=passages).refusal.reason == "not_supported"
+    assert combine_judgements([second.judgement], passages=passages).refusal is None
+    found = second.extraction
+    held = Draft("g", drafts[1].question, "British Museum", (), found.knowledge_points, found.logic, (), ())
+    assert check_logic(held, parse(found.logic)) is None
+    assert found.knowledge_points[0] == drafts[1].knowledge_points[0]
+    assert len(found.knowledge_points) == 3
+    # What the example shows is what is asked: the same names, in the same places.
+    assert [d["draft"] for d in ask_review(drafts, passages=passages, name="g").inputs["drafts"]] == ["d1", "d2"]
+    assert given["drafts"][0].keys() == ask_review(drafts, passages=passages, name="g").inputs["drafts"][0].keys()
+
+
 def test_the_rendered_request_holds_prompt_and_inputs():
     seed = Seed("s", "Who?", ("X",), "p", "d", "history", lang="de")
     group = Group(
@@ -139,4 +176,4 @@ def test_the_rendered_request_holds_prompt_and_inputs():
 
 
 def test_the_hash_changes_with_the_wording():
-    assert len({prompt.hash for prompt in (SEED_PROMPT, EXTRACT_PROMPT, SYNTHESIZE_PROMPT, JUDGE_PROMPT)}) == 4
+    assert len({prompt.hash for prompt in PROMPTS}) == len(PROMPTS)

@@ -1,6 +1,7 @@
 """Mermaid text in, a typed graph or the fault that stops us out; and a graph as Mermaid text."""
 
 import re
+from collections.abc import Mapping
 from functools import lru_cache
 
 from kdos.logic.diagram import (
@@ -125,21 +126,61 @@ def write_mermaid(logic: Logic) -> str:
         return _write_mindmap(logic)
     names = {node.id: f"n{number}" for number, node in enumerate(logic.nodes)}
     lines = [f"{logic.kind} TD"]
-    lines += [f'    {names[node.id]}["{_encode_label(node.label)}"]' for node in logic.nodes]
-    for edge in logic.edges:
-        arrow = "-->" if edge.directed else "---"
-        label = f'|"{_encode_label(edge.label)}"|' if edge.label else ""
-        lines.append(f"    {names[edge.source]} {arrow}{label} {names[edge.target]}")
+    lines += [f"    {names[node.id]}{_write_label(node)}" for node in logic.nodes]
+    lines += [f"    {names[edge.source]} {_write_arrow(edge)} {names[edge.target]}" for edge in logic.edges]
     return "\n".join(lines)
 
 
-def _write_mindmap(logic: Logic) -> str:
+def fill_in_texts(text: str, texts: Mapping[str, str]) -> str:
+    """The diagram with its text for each label that is a name of `texts`; as it is without such, or if unreadable."""
+    logic = parse(text)
+    if isinstance(logic, Fault) or not any(node.label in texts for node in logic.nodes):
+        return text
+    nodes = tuple(Node(node.id, texts.get(node.label, node.label)) for node in logic.nodes)
+    return write_mermaid(Logic(logic.kind, nodes, logic.edges))
+
+
+def abbreviate_texts(text: str, texts: Mapping[str, str]) -> str:
+    """The diagram with a name alone for each node whose label is a text of `texts`; as it is if it cannot be read.
+
+    `fill_in_texts` undoes it, but for the order of nodes, which becomes that of their first mention in the edges.
+    """
+    logic = parse(text)
+    if isinstance(logic, Fault):
+        return text
+    names = {said: name for name, said in reversed(list(texts.items()))}
+    # A second node with the same label keeps it: by the name alone it would be the first one.
+    short = {node.id: names.pop(node.label) for node in logic.nodes if node.label in names}
+    if logic.kind is Kind.MINDMAP:
+        return _write_mindmap(logic, short)
+    shown = {node.id: short.get(node.id, f"n{number}") for number, node in enumerate(logic.nodes)}
+    labels = {node.id: _write_label(node) for node in logic.nodes if node.id not in short}
+
+    def mention_node(name: str) -> str:
+        return shown[name] + labels.pop(name, "")  # with its label the first time
+
+    lines = [f"{mention_node(e.source)} {_write_arrow(e)} {mention_node(e.target)}" for e in logic.edges]
+    linked = {name for edge in logic.edges for name in (edge.source, edge.target)}
+    lines += [mention_node(node.id) for node in logic.nodes if node.id not in linked]
+    return "\n    ".join([f"{logic.kind} TD", *lines])
+
+
+def _write_mindmap(logic: Logic, short: Mapping[str, str] | None = None) -> str:
+    """The tree; `short` holds the lines of nodes that are written by a name alone."""
     depth = {logic.nodes[0].id: 1}
     for edge in logic.edges:
         depth[edge.target] = depth[edge.source] + 1
-    nodes = [(depth[node.id], node.id, _encode_label(node.label)) for node in logic.nodes]
-    lines = [f'{"    " * indent}{name}["{label}"]' for indent, name, label in nodes]
-    return "\n".join(["mindmap", *lines])
+    lines = [(depth[node.id], (short or {}).get(node.id) or f"{node.id}{_write_label(node)}") for node in logic.nodes]
+    return "\n".join(["mindmap", *(f"{'    ' * indent}{line}" for indent, line in lines)])
+
+
+def _write_label(node: Node) -> str:
+    return f'["{_encode_label(node.label)}"]'
+
+
+def _write_arrow(edge: Edge) -> str:
+    label = f'|"{_encode_label(edge.label)}"|' if edge.label else ""
+    return f"{'-->' if edge.directed else '---'}{label}"
 
 
 def _encode_label(label: str) -> str:

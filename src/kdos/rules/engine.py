@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 
 from kdos.checks.answers import find_leaked_answer
-from kdos.logic import Fault, find_faults, parse
+from kdos.logic import Fault, abbreviate_texts, fill_in_texts, find_faults, parse
 from kdos.pool.wording import normalise_text
 from kdos.rules.drafting import (
     FactDrafter,
@@ -29,7 +29,8 @@ from kdos.rules.passage_index import (
     spaced_words,
 )
 from kdos.scoring import attempts_answer, is_correct_answer
-from kdos.tasks import Grade, Reply, Request
+from kdos.tasks import QUOTED_CRITERIA, Grade, Reply, Request
+from kdos.tasks.review import ANSWER_NAME
 
 RULES_VERSION = "3"
 """Changes whenever any reply may change: it is part of the ledger's keys."""
@@ -115,6 +116,29 @@ def _judge_draft(inputs: Inputs) -> dict[str, Any]:
     }
 
 
+def _review_drafts(inputs: Inputs) -> dict[str, Any]:
+    return {"reviews": [_review_draft(draft, inputs["passages"]) for draft in inputs["drafts"]]}
+
+
+def _review_draft(draft: Inputs, passages: Passages) -> dict[str, Any]:
+    """What judge and extraction say of a draft, with the names that its knowledge points go by."""
+    claimed: dict[str, str] = draft["knowledge_points"]
+    texts = claimed | {ANSWER_NAME: draft["answer"]}
+    logic, points = fill_in_texts(draft["logic"], texts), list(claimed.values())
+    judged = _judge_draft({**draft, "knowledge_points": points, "logic": logic, "passages": passages})
+    criteria = judged.pop("criteria")
+    found = _extract_points({**draft, "claimed": points, "passages": passages})
+    names = {point: name for name, point in reversed(list(claimed.items()))}
+    return {
+        "draft": draft["draft"],
+        **judged,
+        **{name: each if name in QUOTED_CRITERIA else each["ok"] for name, each in criteria.items()},
+        "topic_entities": found["topic_entities"],
+        "knowledge_points": [names.get(point, point) for point in found["knowledge_points"]],
+        "logic": abbreviate_texts(found["logic"], texts),
+    }
+
+
 def _is_valid_logic(text: str, points: Sequence[str], answer: str) -> bool:
     logic = parse(text)
     if isinstance(logic, Fault):
@@ -154,6 +178,7 @@ TASKS: Mapping[str, Callable[[Inputs], dict[str, Any] | str]] = {
     "extract": _extract_points,
     "synthesize": _write_drafts,
     "judge": _judge_draft,
+    "review": _review_drafts,
     # Asked without any passage: the rules have no memory to draw on.
     "recall": lambda _: "I don't know.",
     "grade": _grade_answer,

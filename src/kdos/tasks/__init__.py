@@ -28,6 +28,7 @@ from kdos.tasks.request import (
     json_digest,
     pair_replies_in_order,
 )
+from kdos.tasks.review import Review, ask_review, read_review
 from kdos.tasks.synthesize import (
     SYNTHESIZE_PROMPT,
     Group,
@@ -40,8 +41,8 @@ from kdos.tasks.synthesize import (
 
 __all__ = [
     "CHECKS", "CRITERIA", "ORDER_WINDOW", "QUOTED_CRITERIA", "SYNTHESIZE_PROMPT", "Ask", "FailedAttempt", "Grade",
-    "Group", "Judgement", "Prompt", "Reply", "Request", "Usage", "ask_answer", "ask_drafts", "ask_extraction",
-    "ask_grade", "ask_judgement", "ask_recall", "ask_redraft", "ask_seeds", "json_digest", "judgement_refusal",
-    "match_use_group", "pair_replies_in_order", "read_answer", "read_drafts", "read_extraction", "read_grade",
-    "read_judgement", "read_recall", "read_seeds", "retry_group",
+    "Group", "Judgement", "Prompt", "Reply", "Request", "Review", "Usage", "ask_answer", "ask_drafts",
+    "ask_extraction", "ask_grade", "ask_judgement", "ask_recall", "ask_redraft", "ask_review", "ask_seeds",
+    "json_digest", "judgement_refusal", "match_use_group", "pair_replies_in_order", "read_answer", "read_drafts",
+    "read_extraction", "read_grade", "read_judgement", "read_recall", "read_review", "read_seeds", "retry_group",
 ]  # fmt: skip

@@ -8,7 +8,7 @@ import orjson
 
 from kdos.pool import ErrorClass, Refusal
 from kdos.tasks.json_repair import MAX_DEPTH, MISSING, UnreadableError, repair_json
-from kdos.tasks.prompt import TEXT
+from kdos.tasks.prompt import TEXT, a_list, an_object
 from kdos.tasks.request import Reply
 
 
@@ -27,17 +27,34 @@ def read_reply(reply: Reply, schema: Mapping[str, Any]) -> dict[str, Any] | Refu
     return read_json(reply.text, schema)
 
 
-def read_value(text: str, schema: Mapping[str, Any]) -> Any:
+def read_parts(reply: Reply, name: str) -> list[Any] | Refusal:
+    """The list under `name` in a reply. Its items are left to `read_part`, so that a bad one spoils no other."""
+    if reply.error:
+        return no_reply_refusal(reply.error)
+    value = read_value(reply.text, an_object(**{name: a_list({})}), whole=False)
+    return value if isinstance(value, Refusal) else value[name]
+
+
+def read_part(part: Any, schema: Mapping[str, Any]) -> dict[str, Any] | Refusal:
+    """An item of `read_parts` that fits `schema`, an object's, or why it does not."""
+    part = _fill_missing(part, schema)
+    problem = schema_problem(part, schema)
+    return unreadable_refusal(f"a part of the reply{problem}") if problem else part
+
+
+def read_value(text: str, schema: Mapping[str, Any], *, whole: bool = True) -> Any:
     """The one JSON value in `text` that fits `schema`, or a `Refusal`.
 
     JSON is taken as it is. What is nearly JSON is repaired where it has one reading
     (`json_repair.py`). Of several values the one that fits counts, else the list of them all; where
-    two different ones fit there is none. Keys that a closed schema does not know are left out.
+    two different ones fit there is none. Keys that a closed schema does not know are left out. Unless the value has to
+    be `whole`, `MISSING` may stand in it where a key has no value.
     """
     try:
         value = orjson.loads(text)
     except (orjson.JSONDecodeError, UnicodeEncodeError):
-        return _read_repaired(text, schema)
+        value = _read_repaired(text, schema)
+        return unreadable_refusal("a key has no value") if whole and _has_missing_value(value) else value
     if isinstance(value, str):
         return unreadable_refusal("the reply is one string, not JSON")
     # Counting is nearly free, and nearly no reply has so many brackets that they could be nested too deeply.
@@ -61,8 +78,6 @@ def _read_repaired(text: str, schema: Mapping[str, Any]) -> Any:
         return unreadable_refusal("the reply must hold one value; it holds several")
     if not fitting:
         return unreadable_refusal(f"the reply{problems[0]}")
-    if _has_missing_value(fitting[0]):
-        return unreadable_refusal("a key has no value")
     return fitting[0]
 
 
