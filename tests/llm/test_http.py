@@ -20,7 +20,7 @@ from kdos.llm import HttpEngine, Ledger
 from kdos.llm.http import engine_fingerprint
 from kdos.llm.mock_server import InjectedFaults, MockServer, serve_app, start_app
 from kdos.llm.transport import KEY_HEADERS
-from kdos.tasks import Reply, Request
+from kdos.tasks import Reply, Request, ask_through
 
 MEMORY = Path(":memory:")
 Start = Callable[..., tuple[MockServer, str]]
@@ -193,7 +193,7 @@ def test_the_reader_may_leave_early(start: Start, connect: Connect, ask_for: Ask
     server, url = start(InjectedFaults(latency=0.05))
     engine = connect(url, concurrency=8)
     kept: list[Reply] = []
-    replies = engine.complete_and_store(map(ask_for, range(1000)), kept.extend)
+    replies = ask_through(lambda: engine.open_exchange(kept.extend), map(ask_for, range(1000)))
     first = next(replies)
     replies.close()  # type: ignore[attr-defined]
     assert first in kept
@@ -219,14 +219,14 @@ def test_an_error_in_keeping_reaches_the_caller(start: Start, connect: Connect, 
         raise OSError("disk full")
 
     with pytest.raises(OSError, match="disk full"):
-        list(connect(url).complete_and_store([ask_for(1)], keep))
+        list(ask_through(lambda: connect(url).open_exchange(keep), [ask_for(1)]))
 
 
 def test_replies_are_kept_while_the_reader_is_busy(start: Start, connect: Connect, ask_for: Ask) -> None:
     _, url = start(InjectedFaults(latency=0.01))
     engine = connect(url, concurrency=16)
     kept: list[Reply] = []
-    replies = engine.complete_and_store(map(ask_for, range(100)), kept.extend)
+    replies = ask_through(lambda: engine.open_exchange(kept.extend), map(ask_for, range(100)))
     next(replies)
     time.sleep(0.5)
     assert len(kept) >= 16

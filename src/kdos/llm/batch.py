@@ -5,7 +5,6 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
-from itertools import islice
 from typing import Any, TypeVar
 
 import aiohttp
@@ -13,7 +12,14 @@ import orjson
 
 from kdos.errors import DamageError, EngineError
 from kdos.llm.dispatcher import DispatcherState, refusal_error
-from kdos.llm.engine import ChargeAttempt, OutOfBudgetError, OutOfTimeError, StoreReplies, charge_nothing
+from kdos.llm.engine import (
+    ChargeAttempt,
+    ClosingContext,
+    OutOfBudgetError,
+    OutOfTimeError,
+    StoreReplies,
+    charge_nothing,
+)
 from kdos.llm.limits import MAX_BATCH_SECONDS, MAX_FILE_BYTES, MAX_REPLY_BYTES
 from kdos.llm.protocol import REQUEST_FAULT_STATUS, RetryPolicy, is_retryable
 from kdos.llm.reply_reader import (
@@ -107,8 +113,16 @@ class HeldRows:
 
 
 @dataclass(slots=True, eq=False)
-class BatchDispatcher:
-    """One call of `complete` by batch files, in chunks. `deadline` is a time of `time.monotonic`.
+class WaitingRequest:
+    """A request without an answer yet; `batches` that it was put into, None before earlier batches were looked at."""
+
+    request: Request
+    batches: int | None = None
+
+
+@dataclass(slots=True, eq=False)
+class BatchDispatcher(ClosingContext):
+    """One exchange by batch files. `deadline` is a time of `time.monotonic`.
 
     A batch is in the ledger before it is submitted, and is forgotten when its replies are: a run that is killed
     anywhere finds it again, by its id, or by its name among those that the server lists. Rows of an earlier batch
@@ -120,33 +134,50 @@ class BatchDispatcher:
     charge: ChargeAttempt = charge_nothing
     deadline: float = float("inf")
     held: HeldRows = field(default_factory=HeldRows)
+    waiting: dict[str, WaitingRequest] = field(default_factory=dict[str, WaitingRequest])
+    passed_cap: str = ""
 
-    def iterate_replies(self, requests: Iterable[Request]) -> Iterator[Reply]:
-        """One reply for each request, chunk by chunk."""
-        source = iter(requests)
-        while chunk := list(islice(source, REQUESTS_PER_BATCH)):
-            yield from self._answer_chunk(chunk)
+    @property
+    def room(self) -> int:
+        """How many more requests go into one batch."""
+        return 0 if self.passed_cap else max(0, REQUESTS_PER_BATCH - len(self.waiting))
 
-    def _answer_chunk(self, requests: list[Request]) -> Iterator[Reply]:
-        """The replies of one chunk; what a batch leaves out is asked again, a few times."""
-        todo = {request.key: request for request in requests}
-        for attempt in range(POLLING.max_attempts + 1):
-            if attempt:  # before the first, batches that an earlier call left under way
-                self._submit_batch(list(todo.values()))
-            self._collect_batches()
-            replies = self._take_replies(todo, attempt=attempt)
-            caps = [cap for reply in replies if reply.will_retry and (cap := self.charge(reply))]
-            if replies:
-                self.store(replies)
-            self._forget_batches()
-            final = [reply for reply in replies if not reply.will_retry]
-            for reply in final:
-                del todo[reply.request.key]
-            yield from final
-            if not todo:
-                return
-            if caps:
-                raise OutOfBudgetError(caps[0])
+    def submit(self, requests: Iterable[Request]) -> None:
+        """Gather requests for the next batch."""
+        self.waiting.update((request.key, WaitingRequest(request)) for request in requests)
+
+    def receive(self) -> list[Reply]:
+        """The replies of a batch of all that was gathered, or of those that were under way before it."""
+        replies: list[Reply] = []
+        while self.waiting and not replies:
+            if self.passed_cap:
+                raise OutOfBudgetError(self.passed_cap)
+            replies = self._answer_waiting()
+        return replies
+
+    def close(self) -> None:
+        """Nothing is under way between two calls; a batch that was left by an error is found again."""
+
+    def _answer_waiting(self) -> list[Reply]:
+        """The answers to what waits: from batches that were under way before, else from a batch with all of it."""
+        asked = list(self.waiting.values())[:REQUESTS_PER_BATCH]
+        # New ones first look at what an earlier run, or an earlier request of the same words, left under way.
+        if new := [each for each in asked if each.batches is None]:
+            asked = new
+        else:
+            self._submit_batch([each.request for each in asked])
+        self._collect_batches()
+        replies = self._take_replies(asked)
+        for reply in replies:
+            if reply.will_retry:
+                self.passed_cap = self.charge(reply) or self.passed_cap
+        if replies:
+            self.store(replies)
+        self._forget_batches()
+        final = [reply for reply in replies if not reply.will_retry]
+        for reply in final:
+            del self.waiting[reply.request.key]
+        return final
 
     # -- submit
 
@@ -298,17 +329,18 @@ class BatchDispatcher:
 
     # -- read
 
-    def _take_replies(self, todo: dict[str, Request], *, attempt: int) -> list[Reply]:
-        """What the held rows say of requests; those of an attempt that have no row failed."""
+    def _take_replies(self, asked: Iterable[WaitingRequest]) -> list[Reply]:
+        """What the held rows say of requests; those of this batch that have no row failed."""
         replies: list[Reply] = []
-        for key, request in todo.items():
-            row = self.held.rows.pop(key, None)
-            if row is not None or attempt:
-                reply = self._read_row(request, row)
-                if reply.will_retry and attempt == POLLING.max_attempts:
+        for each in asked:
+            row = self.held.rows.pop(each.request.key, None)
+            each.batches = 0 if each.batches is None else each.batches + 1
+            if row is not None or each.batches:
+                reply = self._read_row(each.request, row)
+                if reply.will_retry and each.batches == POLLING.max_attempts:
                     # What was paid for each time and never could be read would be so in another run too.
                     reply = replace(reply, will_retry=False, transient=reply.usage == Usage())
-                replies.append(replace(reply, attempts=max(1, attempt)))
+                replies.append(replace(reply, attempts=max(1, each.batches)))
         return replies
 
     def _read_row(self, request: Request, held: HeldRow | None) -> Reply:

@@ -1,10 +1,10 @@
-"""Requests in flight: sent, tried again, answered, stored, yielded.
+"""Requests in flight: sent, tried again, answered, stored, given out.
 
-One `RequestDispatcher` serves one call of `complete`. Two threads share it. The caller's thread
-runs `iterate_replies`: it takes requests from the source and yields replies. Everything below "on
-the loop's thread" runs on the event loop of the client's `EventLoopThread` and needs no lock, since
-one loop runs one callback at a time. Requests cross over as whole lists by `call_soon`; replies
-cross back in the deque `stored`, and the condition `changed` wakes the caller.
+One `RequestDispatcher` is one exchange. Two threads share it. The caller's thread submits requests
+and receives replies. Everything below "on the loop's thread" runs on the event loop of the client's
+`EventLoopThread` and needs no lock, since one loop runs one callback at a time. Requests cross over
+as whole lists by `call_soon`; replies cross back in the deque `stored`, and the condition `changed`
+wakes the caller.
 
 A request's way: `_enqueue_requests` → `queue` → `_start_requests` → `_attempt_request` → one of
 `_handle_answer`, `_handle_failure`, `_handle_unreachable`, `_schedule_retry` (→ `delayed` →
@@ -26,7 +26,14 @@ from kdos.chance import keyed_generator
 from kdos.config import EngineConfig
 from kdos.errors import EngineError
 from kdos.llm.concurrency import AIMDController
-from kdos.llm.engine import ChargeAttempt, OutOfBudgetError, OutOfTimeError, StoreReplies, charge_nothing
+from kdos.llm.engine import (
+    ChargeAttempt,
+    ClosingContext,
+    OutOfBudgetError,
+    OutOfTimeError,
+    StoreReplies,
+    charge_nothing,
+)
 from kdos.llm.limits import MALFORMED_ATTEMPTS, MAX_DOWN_SECONDS, MAX_REPLY_BYTES, MAX_STREAM_BYTES
 from kdos.llm.protocol import (
     REQUEST_FAULT_STATUS,
@@ -58,10 +65,8 @@ FIRST_CONTACT_SECONDS = 8.0  # for a server that never answered yet: it may just
 # kills asked 320 of 6,000 requests again, none of them stored 0.2 s before: llm_crash.json). One
 # commit for each reply would wait for the disk each time.
 STORE_EVERY_SECONDS = 0.1
-
-# Requests handed to the loop together: each hand-over wakes the loop once. A source that is slow
-# (it renders prompts) hands over what it has after the second limit.
-REQUESTS_PER_HANDOVER, HANDOVER_SECONDS = 32, 0.005
+# Where the queue runs low the caller's next requests wait for these replies.
+STORE_SOON_SECONDS = 0.01
 NO_USAGE = Usage()
 CLOCK_CHECK_SECONDS = 0.5  # a waiting caller looks at the deadline this often
 
@@ -152,13 +157,17 @@ class PendingRequest:
 
 
 @dataclass(slots=True, eq=False)
-class RequestDispatcher:
-    """One call of `complete`; `deadline` is a time of `time.monotonic`."""
+class RequestDispatcher(ClosingContext):
+    """One exchange; `deadline` is a time of `time.monotonic`."""
 
     state: DispatcherState
     store: StoreReplies
     charge: ChargeAttempt = charge_nothing
     deadline: float = float("inf")
+    # touched by the caller's thread alone
+    submitted: int = 0
+    given: int = 0
+    began_at: float = 0.0  # when the first request was submitted
     # touched by the loop's thread alone
     queue: deque[PendingRequest] = field(default_factory=deque[PendingRequest])
     parked: deque[PendingRequest] = field(default_factory=deque[PendingRequest])
@@ -166,68 +175,68 @@ class RequestDispatcher:
     delayed: list[tuple[float, int, PendingRequest]] = field(default_factory=list[tuple[float, int, PendingRequest]])
     tasks: set[asyncio.Task[None]] = field(default_factory=set[asyncio.Task[None]])
     unstored: list[Reply] = field(default_factory=list[Reply])
-    all_returned: asyncio.Event = field(default_factory=asyncio.Event)
+    urgent: asyncio.Event = field(default_factory=asyncio.Event)
     storing_task: asyncio.Task[None] | None = None
     timer: asyncio.TimerHandle | None = None
-    started_at: float = field(default_factory=time.monotonic)
-    # shared: written by the loop's thread, read by the caller's; `wants_requests` by both
+    # shared: written by the loop's thread, read by the caller's
     changed: threading.Condition = field(default_factory=threading.Condition)
     stored: deque[Reply] = field(default_factory=deque[Reply])
     finished: int = 0
     dropped: int = 0  # requests that the budget had no other attempt for
     passed_cap: str = ""
     failure: BaseException | None = None
-    wants_requests: bool = False
     # breaks ties of `delayed`, since requests do not compare
     _order: Iterator[int] = field(default_factory=count)
 
     # -- on the caller's thread
 
-    def iterate_replies(self, requests: Iterable[Request]) -> Iterator[Reply]:
-        """One reply for each request."""
-        source = iter(requests)
-        taken, yielded, more = 0, 0, True
-        # Twice the concurrency: as many wait in the queue as are in flight, so that a slow source
-        # leaves no slot empty, and memory does not grow with an endless source.
-        max_outstanding = 2 * self.state.controller.max_concurrency
+    @property
+    def room(self) -> int:
+        """How many more requests are wanted; none until the queue is half empty, for each hand-over wakes the loop."""
+        # As many wait in the queue as are in flight, so that a slow source leaves no slot empty, and memory does not
+        # grow with an endless source.
+        most = self.state.controller.max_concurrency
+        free = 2 * most - (self.submitted - self.finished)
+        return free if 2 * free >= most and not self.passed_cap and self.failure is None else 0
+
+    def submit(self, requests: Iterable[Request]) -> None:
+        """Send requests, as there are slots for them."""
+        pending = [PendingRequest(request) for request in requests]
+        self.began_at = self.began_at or time.monotonic()
+        self.submitted += len(pending)
+        self.state.client.loop_thread.call_soon(self._enqueue_requests, pending)
+
+    def receive(self) -> list[Reply]:
+        """The replies that are stored, at least one; none where nothing is out."""
+        while not self.stored:
+            self._raise_failure()
+            if self.given + self.dropped == self.submitted:
+                if not self.passed_cap:
+                    return []
+                if not (self.unstored or self.storing_task):  # what the dropped ones cost is stored
+                    raise OutOfBudgetError(self.passed_cap)
+            self._wait_for_change()
+        replies = [self.stored.popleft() for _ in range(len(self.stored))]
+        self.given += len(replies)
+        return replies
+
+    def close(self) -> None:
+        """Cancel what is in flight; what has come is stored."""
         loop_thread = self.state.client.loop_thread
+        if self.given + self.dropped < self.submitted and not loop_thread.loop.is_closed():
+            loop_thread.run_coroutine(self._cancel_requests())
 
-        def can_take() -> bool:
-            return more and not self.passed_cap and self.failure is None and taken - self.finished < max_outstanding
+    def _raise_failure(self) -> None:
+        """Raise what ended the exchange, when everything that came is stored and given."""
+        if self.failure and not (self.tasks or self.unstored or self.storing_task or self.stored):
+            raise self.failure
+        if self.state.client.loop_thread.loop.is_closed():
+            raise EngineError("The engine must stay open until every reply has come.")
 
-        try:
-            while True:
-                while can_take():
-                    pending, more = _take_requests(source)
-                    taken += len(pending)
-                    self.wants_requests = False
-                    loop_thread.call_soon(self._enqueue_requests, pending)
-                # Replies are yielded until the loop runs out of work: a reader that is slow with
-                # each reply must not starve the server.
-                while self.stored and not (self.wants_requests and can_take()):
-                    yielded += 1
-                    yield self.stored.popleft()
-                if self.failure:  # raised when everything that came is stored and yielded
-                    busy = self.tasks or self.unstored or self.storing_task or self.stored
-                    if not busy:
-                        raise self.failure
-                if yielded + self.dropped == taken and (self.passed_cap or not more):
-                    if not self.passed_cap:
-                        return
-                    if not (self.unstored or self.storing_task):  # what the dropped ones cost is stored
-                        raise OutOfBudgetError(self.passed_cap)
-                self._wait_for_change(taking=can_take())
-                if loop_thread.loop.is_closed():
-                    raise EngineError("The engine must stay open until every reply has come.")
-        finally:
-            # Also reached when the reader drops the generator (GeneratorExit).
-            if yielded + self.dropped < taken and not loop_thread.loop.is_closed():
-                loop_thread.run_coroutine(self._cancel_requests())
-
-    def _wait_for_change(self, *, taking: bool) -> None:
-        """Wait until there is something to yield or to take; stop the run past the deadline."""
+    def _wait_for_change(self) -> None:
+        """Wait until there is something to give; stop the run past the deadline."""
         with self.changed:
-            if not self.stored and not (taking and self.wants_requests):
+            if not self.stored:
                 self.changed.wait(CLOCK_CHECK_SECONDS)
         if time.monotonic() > self.deadline:
             self.state.client.loop_thread.call_soon(self._stop_with_error, OutOfTimeError())
@@ -235,8 +244,16 @@ class RequestDispatcher:
     # -- on the loop's thread
 
     def _enqueue_requests(self, pending: list[PendingRequest]) -> None:
+        if self.passed_cap:
+            self._drop_requests(len(pending))
+            return
         self.queue.extend(pending)
         self._start_requests()
+
+    def _drop_requests(self, number: int) -> None:
+        self.dropped += number
+        self.finished += number
+        self._notify_caller()
 
     def _start_requests(self) -> None:
         """Start what may start now; look again when the next may."""
@@ -252,11 +269,14 @@ class RequestDispatcher:
             task = asyncio.create_task(self._attempt_request(pending))
             self.tasks.add(task)
             task.add_done_callback(self._finish_attempt)
-        # Asked for before the queue is empty: the caller needs time to make requests.
-        if len(self.queue) < max(1, controller.max_concurrency // 2) and not self.wants_requests:
-            self.wants_requests = True
-            self._notify_caller()
+        if self._queue_runs_low:
+            self.urgent.set()
         self._schedule_next_start(now)
+
+    @property
+    def _queue_runs_low(self) -> bool:
+        """Whether the caller is to send more: before the queue is empty, for making requests takes time."""
+        return 2 * len(self.queue) < self.state.controller.max_concurrency
 
     def _next_startable(self) -> PendingRequest | None:
         """The next request that may start; those that ask for what another one is just finding out are parked."""
@@ -322,7 +342,7 @@ class RequestDispatcher:
         self.state.controller.in_flight -= 1
         self.tasks.discard(task)
         if not self.tasks:
-            self.all_returned.set()
+            self.urgent.set()
         if not task.cancelled() and (error := task.exception()):
             self._stop_with_error(error)
         self._start_requests()
@@ -418,7 +438,7 @@ class RequestDispatcher:
         state, now = self.state, time.monotonic()
         first_contact = not state.controller.has_answered
         went_down = state.controller.record_connection_failure(now)
-        too_long = now - self.started_at > FIRST_CONTACT_SECONDS
+        too_long = now - self.began_at > FIRST_CONTACT_SECONDS
         if first_contact and (error.permanent or too_long):
             self._stop_with_error(_unreachable_server_error(state, str(error)))
             return
@@ -450,8 +470,7 @@ class RequestDispatcher:
         if cap := self.charge(attempt):
             self._end_exploring(pending)
             self.passed_cap = cap
-            self.dropped += 1
-            self.finished += 1
+            self._drop_requests(1)
         self._store_soon(replace(attempt, attempts=pending.attempts))
         return not cap
 
@@ -512,17 +531,20 @@ class RequestDispatcher:
                 self._notify_caller()
                 await self._gather_replies()
         except Exception as error:  # the caller must hear of it in its own thread
+            self.unstored.clear()  # what cannot be stored is not given
             self._stop_with_error(error)
         finally:
             self.storing_task = None
             self._notify_caller()
 
     async def _gather_replies(self) -> None:
-        """Let replies gather for the next commit; not when none can come, so that runs end."""
-        self.all_returned.clear()
+        """Let replies gather for the next commit: not long where the caller is to send more or no more can come."""
+        self.urgent.clear()
         if self.tasks:
+            await asyncio.sleep(STORE_SOON_SECONDS)
+        if self.tasks and not self._queue_runs_low:
             with suppress(TimeoutError):
-                await asyncio.wait_for(self.all_returned.wait(), STORE_EVERY_SECONDS)
+                await asyncio.wait_for(self.urgent.wait(), STORE_EVERY_SECONDS)
 
     async def _cancel_requests(self) -> None:
         """The caller has left: cancel what is in flight, store what has come."""
@@ -543,18 +565,6 @@ class RequestDispatcher:
     def _notify_caller(self) -> None:
         with self.changed:
             self.changed.notify()
-
-
-def _take_requests(source: Iterator[Request]) -> tuple[list[PendingRequest], bool]:
-    """The next requests, as many as come quickly, and whether there may be more."""
-    pending: list[PendingRequest] = []
-    began = time.monotonic()
-    for request in source:
-        pending.append(PendingRequest(request))
-        enough = len(pending) >= REQUESTS_PER_HANDOVER
-        if enough or time.monotonic() - began > HANDOVER_SECONDS:
-            return pending, True
-    return pending, False
 
 
 def refusal_error(state: DispatcherState, response: HttpResponse, trial: Trial | None = None) -> EngineError:

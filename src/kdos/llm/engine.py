@@ -6,13 +6,14 @@ raises `EngineError` only when nothing at all can be done (wrong key, unknown mo
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol, Self, runtime_checkable
 
 import orjson
 
 from kdos.errors import EngineError, KdosError
-from kdos.tasks import Reply, Request, Usage
+from kdos.tasks import Exchange, Reply, Request, Usage
 
 StoreReplies = Callable[[Sequence[Reply]], None]
 """Puts replies where a crash cannot reach them; may be called from any thread."""
@@ -89,8 +90,17 @@ class Engine(NamedModel, Protocol):
 
 
 @runtime_checkable
-class RemoteEngine(Engine, Protocol):
-    """An engine elsewhere: its replies cost time and money, and come while nobody looks."""
+class ConcurrentEngine(Engine, Protocol):
+    """An engine that works while nobody waits, and takes requests while replies come."""
+
+    def open_exchange(self, store: StoreReplies) -> AbstractContextManager[Exchange]:
+        """An exchange that stores each reply before it gives it; leaving it cancels what is out."""
+        ...
+
+
+@runtime_checkable
+class RemoteEngine(ConcurrentEngine, Protocol):
+    """An engine elsewhere: its replies cost time and money."""
 
     server_state: MutableMapping[str, str]
     """What the engine found out about its server; the ledger gives a mapping that lasts."""
@@ -104,23 +114,21 @@ class RemoteEngine(Engine, Protocol):
         """The most that a request can come to."""
         ...
 
-    def complete_and_store(
-        self,
-        requests: Iterable[Request],
-        store: StoreReplies,
-        *,
-        charge: ChargeAttempt = charge_nothing,
-        deadline: float = float("inf"),
-    ) -> Iterator[Reply]:
-        """Like `complete`, but each reply is stored before it is yielded.
+    def open_exchange(
+        self, store: StoreReplies, *, charge: ChargeAttempt = charge_nothing, deadline: float = float("inf")
+    ) -> AbstractContextManager[Exchange]:
+        """An exchange that stores each reply before it gives it; leaving it cancels what is out.
 
-        It is stored within a fifth of a second of its arrival, also while nobody asks for the next.
-        An attempt that failed is charged before the next is made, and stored like a reply but not yielded.
+        A reply is stored within a fifth of a second of its arrival, also while nobody asks for the next.
+        An attempt that failed is charged before the next is made, and stored like a reply but not given.
         A request for which `charge` names a cap is not sent again. After `deadline`, on the monotonic clock, nothing
-        more is sent. In both cases `OutOfBudgetError` is raised when all that is in flight has come back and was
-        yielded.
+        more is sent. In both cases `receive` raises `OutOfBudgetError` when all that was in flight has been given.
         """
         ...
+
+
+def store_nothing(_: Sequence[Reply]) -> None:
+    """A `StoreReplies` for where nothing is to last."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """The `http` engine: any server that speaks OpenAI's API.
 
-The caller sees plain iterators. Behind them requests run on an event loop of their own (`dispatcher.py`), as many at
-once as the server bears (`concurrency.py`), or go in batch files (`batch.py`).
+The caller submits requests and receives replies. Behind that requests run on an event loop of their own
+(`dispatcher.py`), as many at once as the server bears (`concurrency.py`), or go in batch files (`batch.py`).
 """
 
 from collections.abc import Iterable, Iterator, MutableMapping
@@ -11,11 +11,11 @@ from kdos.llm.batch import BatchDispatcher, HeldRows
 from kdos.llm.concurrency import AIMDController
 from kdos.llm.descriptors import fit_concurrency
 from kdos.llm.dispatcher import DispatcherState, RequestDispatcher
-from kdos.llm.engine import ChargeAttempt, ClosingContext, StoreReplies, charge_nothing
+from kdos.llm.engine import ChargeAttempt, ClosingContext, StoreReplies, charge_nothing, store_nothing
 from kdos.llm.protocol import PROTOCOL_VERSION, bound_usage
 from kdos.llm.server_profile import ResponseFormat, ServerProfile
 from kdos.llm.transport import HttpClient, find_access, warn_of_plain_key
-from kdos.tasks import Reply, Request, Usage, json_digest
+from kdos.tasks import Reply, Request, Usage, ask_through, json_digest
 
 
 class HttpEngine(ClosingContext):
@@ -61,22 +61,17 @@ class HttpEngine(ClosingContext):
 
     def complete(self, requests: Iterable[Request]) -> Iterator[Reply]:
         """One reply for each request, in the order in which they come."""
-        return self.complete_and_store(requests, lambda _: None)
+        return ask_through(lambda: self.open_exchange(store_nothing), requests)
 
-    def complete_and_store(
-        self,
-        requests: Iterable[Request],
-        store: StoreReplies,
-        *,
-        charge: ChargeAttempt = charge_nothing,
-        deadline: float = float("inf"),
-    ) -> Iterator[Reply]:
-        """Like `complete`, each reply stored before it is yielded; see `RemoteEngine`."""
+    def open_exchange(
+        self, store: StoreReplies, *, charge: ChargeAttempt = charge_nothing, deadline: float = float("inf")
+    ) -> BatchDispatcher | RequestDispatcher:
+        """An exchange that stores each reply before it gives it; see `RemoteEngine`."""
         state = self._state = self._state or self._open_state()
         state.use_server_state(self.server_state)
         if self.config.batch:
-            return BatchDispatcher(state, store, charge, deadline, self._held_rows).iterate_replies(requests)
-        return RequestDispatcher(state, store, charge, deadline).iterate_replies(requests)
+            return BatchDispatcher(state, store, charge, deadline, self._held_rows)
+        return RequestDispatcher(state, store, charge, deadline)
 
     def _open_state(self) -> DispatcherState:
         client = HttpClient(self.config.url, access=self._access, timeout=self.config.timeout)

@@ -9,9 +9,10 @@ One process at a time uses a run's ledger; many may share a cache.
 import hashlib
 from collections import UserDict, deque
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
-from contextlib import closing
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
-from itertools import groupby
+from functools import partial
+from itertools import chain, groupby
 from operator import itemgetter
 from pathlib import Path
 from time import monotonic
@@ -25,23 +26,22 @@ from kdos.llm.engine import (
     Budget,
     BudgetSpentError,
     ClosingContext,
+    ConcurrentEngine,
     Engine,
     NamedModel,
     OutOfBudgetError,
     OutOfTimeError,
     RemoteEngine,
 )
+from kdos.llm.inline_exchange import InlineExchange
 from kdos.llm.limits import MAX_FAILED_TEXT_CHARS
 from kdos.llm.reply_reader import name_missing_answer
 from kdos.llm.reply_store import KeyedReply, ReplyStore, Spending
 from kdos.pool import Refusal
-from kdos.tasks import FailedAttempt, Reply, Request
+from kdos.tasks import Exchange, FailedAttempt, Reply, Request, ask_through
 from kdos.tasks.reading import read_value
 
 CACHE_COPIES_AT_ONCE = 512  # replies out of the cache that are copied into the run's file together
-COMMIT_SECONDS = 0.1  # a reply of an engine in this process waits at most this long
-COMMIT_REPLIES = 4096
-MAX_READY_REPLIES = 4096  # stored replies that may pile up before the reader gets them
 CUT_OFF_TOKENS_FACTOR = 2  # times the tokens, for a reply that was cut off
 
 
@@ -79,17 +79,26 @@ class Ledger(ClosingContext):
     def ask(self, engine: Engine, requests: Iterable[Request]) -> Iterator[Reply]:
         """One reply for each request, in the order in which they are ready.
 
-        What was answered before comes from the file; every new reply is committed before it is yielded; identical
-        requests are asked once. Requests are taken as the engine has room. A remote engine's reply that was cut off,
-        or does not fit its prompt's schema, is asked for once more.
+        Requests are taken as the engine has room. As `open_exchange` otherwise, whose errors it raises, those of the
+        budget after all replies so far were yielded.
+        """
+        return ask_through(partial(self.open_exchange, engine), requests)
+
+    def open_exchange(self, engine: Engine) -> AbstractContextManager[Exchange]:
+        """An exchange with an engine: requests out while replies come in.
+
+        What was answered before comes from the file; every new reply is committed before it is given; identical
+        requests in flight are asked once. A remote engine's reply that was cut off, or does not fit its prompt's
+        schema, is asked for once more. What a cap of the budget holds back is tried again when replies have come.
+        Leaving it cancels what is in flight; what has come is kept.
 
         Raises:
-            BudgetSpentError: A cap of the budget is reached, after all replies so far were yielded.
+            BudgetSpentError: From `receive`, once a cap is reached, nothing is in flight and all replies were given.
             ConfigError: Money is capped and the engine knows no prices.
             EngineError: The engine cannot work at all, or left a request unanswered.
             StoreError: A reply could not be stored.
         """
-        return _ReplyStream(self, engine, requests).iterate_replies()
+        return _LedgerExchange(self, engine).opened()
 
     @property
     def seconds_open(self) -> float:
@@ -168,136 +177,113 @@ class ServerState(UserDict[str, str]):
         self._store.write_engine_state(self._engine, key, None)
 
 
-class _ReplyStream:
-    """One call of `Ledger.ask`.
+Asked = tuple[Request, list[Request]]
+"""A request, and the callers' requests that its reply answers."""
 
-    `askers` holds, by request key, the requests that wait for one reply: identical requests are
-    asked once. `retries` are requests to ask before the source is read on, with their askers.
-    `reached_cap` ends the stream.
+
+class _LedgerExchange:
+    """An exchange with an engine, seen through a ledger: what `Ledger.open_exchange` gives.
+
+    `askers` holds, by request key, the requests that wait for one reply of the engine's: identical requests are asked
+    once. `held` are requests that a cap holds back: what is in flight may come to less than was reserved for it.
+    `is_over` once the engine sends nothing more. `cap` names the cap.
     """
 
-    def __init__(self, ledger: Ledger, engine: Engine, requests: Iterable[Request]) -> None:
-        self.ledger, self.engine, self.source = ledger, engine, iter(requests)
+    exchange: Exchange
+
+    def __init__(self, ledger: Ledger, engine: Engine) -> None:
+        self.ledger, self.engine = ledger, engine
         self.remote = engine if isinstance(engine, RemoteEngine) else None
         self.salt = hashlib.blake2b(engine.fingerprint.encode(), digest_size=32).digest()
-        self.exhausted = False
         self.askers: dict[str, list[Request]] = {}
-        self.retries: deque[tuple[Request, list[Request]]] = deque()
-        self.ready: deque[Reply] = deque()
-        self.reached_cap = ""
-
-    def ledger_key(self, request_key: str) -> bytes:
-        """16 bytes that depend on the engine and on everything that shapes the reply."""
-        return hashlib.blake2b(request_key.encode(), key=self.salt, digest_size=16).digest()
-
-    def iterate_replies(self) -> Generator[Reply]:
+        self.held: deque[Asked] = deque()
+        self.ready: list[Reply] = []
+        self.cap, self.is_over = "", False
         self.check_prices()
+
+    @contextmanager
+    def opened(self) -> Generator[Exchange]:
+        """This exchange, while that with the engine is open."""
         try:
-            yield from self.ask_engine()
+            with self.open_engine() as self.exchange:
+                yield self
         finally:
             self.release_unanswered()
 
-    def ask_engine(self) -> Generator[Reply]:
-        """Replies, stored or new, until the source has ended or a cap is reached."""
-        # The engine is called again while requests are left: `unanswered_requests` ends early.
-        while not self.exhausted:
-            with closing(self.engine_replies()) as replies:
-                for reply in replies:
-                    self.deliver_or_retry(reply, self.askers.pop(reply.request.key))
-                    while self.ready:
-                        yield self.ready.popleft()
-            while self.ready:
-                yield self.ready.popleft()
-            self.check_all_answered()
-            if self.reached_cap:
-                raise BudgetSpentError(
-                    f"the budget of {self.reached_cap} is spent; every reply is kept. "
-                    "Raise it and run the same command to go on."
-                )
+    def open_engine(self) -> AbstractContextManager[Exchange]:
+        """The exchange with the engine itself, whose replies are stored before they are given."""
+        if self.remote is not None:
+            self.remote.server_state = self.ledger.server_state(self.remote)
+            deadline = self.ledger.deadline
+            return self.remote.open_exchange(self.store_replies, charge=self.charge_attempt, deadline=deadline)
+        if isinstance(self.engine, ConcurrentEngine):
+            return self.engine.open_exchange(self.store_replies)
+        return InlineExchange(self.engine, self.store_replies)
 
-    def engine_replies(self) -> Generator[Reply]:
-        """The engine's replies to what is not stored, each stored before it is yielded."""
-        engine = self.remote
-        if engine is None:
-            yield from self.commit_in_groups(self.engine.complete(self.unanswered_requests()))
-            return
-        engine.server_state = self.ledger.server_state(engine)
-        requests, deadline = self.unanswered_requests(), self.ledger.deadline
-        try:
-            yield from engine.complete_and_store(
-                requests, self.store_replies, charge=self.charge_attempt, deadline=deadline
+    @property
+    def room(self) -> int:
+        return 0 if self.held or self.is_over else self.exchange.room
+
+    def submit(self, requests: Iterable[Request]) -> None:
+        self.send((request, [request]) for request in requests)
+
+    def receive(self) -> list[Reply]:
+        while True:
+            self.send_held()
+            if self.ready or not self.askers:
+                break
+            self.receive_from_engine()
+        if not self.ready and (self.held or self.is_over):
+            raise BudgetSpentError(
+                f"the budget of {self.cap} is spent; every reply is kept. Raise it and run the same command to go on."
             )
-        except OutOfBudgetError as error:
-            timed = isinstance(error, OutOfTimeError)
-            self.reached_cap = f"{self.ledger.budget.seconds:,.0f} seconds" if timed else error.cap
-            self.release_unanswered()
+        replies, self.ready = self.ready, []
+        return replies
 
-    def commit_in_groups(self, replies: Iterator[Reply]) -> Generator[Reply]:
-        """Replies of an engine in this process, committed together."""
-        group: list[Reply] = []
-        since = monotonic()
-        try:
-            for reply in replies:
-                group.append(reply)
-                # Stored replies are ready: the reader should not wait for the clock.
-                due = self.ready or monotonic() - since >= COMMIT_SECONDS
-                if due or len(group) >= COMMIT_REPLIES:
-                    committed, group = group, []
-                    self.store_replies(committed)
-                    yield from committed
-                    since = monotonic()
-        finally:
-            # Also when the engine raises or the reader leaves: what was answered is not lost.
-            self.store_replies(group)
-        yield from group
-
-    def store_replies(self, replies: Sequence[Reply]) -> None:
-        """Put replies into the ledger; called from the engine's thread too."""
-        if replies:
-            pairs = [(self.ledger_key(reply.request.key), reply) for reply in replies]
-            self.ledger.store_replies(self.engine, pairs)
-
-    def unanswered_requests(self) -> Iterator[Request]:
-        """The requests that the engine must answer now.
-
-        It ends early when many stored replies are ready, so that they reach the reader, and when
-        the next request could pass a cap while others are in flight: these may come to less than
-        was reserved for them. The engine is called again then.
-        """
-        any_asked = False
-        while len(self.ready) < MAX_READY_REPLIES:
-            request, askers = self.next_request()
-            if request is None:
-                return
+    def send(self, asked: Iterable[Asked]) -> None:
+        """Send to the engine what is not stored and no cap holds back."""
+        waiting, unanswered = deque(asked), list[Request]()
+        while waiting:
+            request, askers = waiting.popleft()
             # In this order: what is in flight is not in the file yet, and neither costs budget.
             if request.key in self.askers:
                 self.askers[request.key] += askers
             elif stored := self.ledger.find_reply(self.engine, self.ledger_key(request.key), request):
-                self.deliver_or_retry(stored, askers)
-            elif cap := self.cap_passed_by(request):
-                self.retries.appendleft((request, askers))
-                self.reached_cap = "" if any_asked else cap
-                return
+                waiting.extendleft(self.deliver_or_retry(stored, askers))
+            elif self.held or self.is_over or self.is_held_back(request):
+                self.held.append((request, askers))
             else:
-                any_asked = True
                 self.askers[request.key] = askers
-                yield request
+                unanswered.append(request)
+        if unanswered:
+            self.exchange.submit(unanswered)
 
-    def next_request(self) -> tuple[Request | None, list[Request]]:
-        """The next to ask, and for whom; None when there is none now."""
-        if self.retries:
-            return self.retries.popleft()
-        request = next(self.source, None)
-        self.exhausted = request is None
-        return request, [request] if request else []
+    def send_held(self) -> None:
+        """Try again what a cap holds back."""
+        if self.held and not self.is_over:
+            held, self.held = self.held, deque()
+            self.send(held)
 
-    def deliver_or_retry(self, reply: Reply, askers: list[Request]) -> None:
-        """Give the reply to those who asked, or ask once more."""
+    def receive_from_engine(self) -> None:
+        """Wait for replies of the engine; what cannot be used of them is asked once more."""
+        try:
+            replies = self.exchange.receive()
+        except OutOfBudgetError as error:
+            timed = isinstance(error, OutOfTimeError)
+            self.cap = f"{self.ledger.budget.seconds:,.0f} seconds" if timed else error.cap
+            self.is_over = True
+            self.release_unanswered()
+            return
+        if not replies:
+            self.refuse_unanswered()
+        retries = [self.deliver_or_retry(reply, self.askers.pop(reply.request.key)) for reply in replies]
+        self.send(chain.from_iterable(retries))
+
+    def deliver_or_retry(self, reply: Reply, askers: list[Request]) -> list[Asked]:
+        """Give the reply to those who asked; or what to ask for them once more."""
         if self.remote is not None and not reply.error:
             if retry := _retry_request(reply):
-                self.retries.append((retry, askers))
-                self.exhausted = False
-                return
+                return [(retry, askers)]
             if _is_cut_off(reply):
                 tokens = reply.usage.completion_tokens
                 reply = replace(reply, error=f"the reply was cut off after {tokens:,} tokens")
@@ -307,18 +293,30 @@ class _ReplyStream:
         for request in askers:
             same = request is reply.request
             self.ready.append(reply if same else replace(reply, request=request))
+        return []
 
-    def cap_passed_by(self, request: Request) -> str:
-        """Which cap the request could pass, with what is spent and in flight; empty if none.
+    def store_replies(self, replies: Sequence[Reply]) -> None:
+        """Put replies into the ledger; called from the engine's thread too."""
+        if replies:
+            pairs = [(self.ledger_key(reply.request.key), reply) for reply in replies]
+            self.ledger.store_replies(self.engine, pairs)
+
+    def ledger_key(self, request_key: str) -> bytes:
+        """16 bytes that depend on the engine and on everything that shapes the reply."""
+        return hashlib.blake2b(request_key.encode(), key=self.salt, digest_size=16).digest()
+
+    def is_held_back(self, request: Request) -> bool:
+        """Whether the request could pass a cap, with what is spent and in flight.
 
         Reserves the most that it can come to, if it passes none.
         """
         budget = self.ledger.budget
         if budget == NO_BUDGET:  # the usual case: adding up before each request took its time
-            return ""
+            return False
         counts_tokens = budget.tokens is not None or budget.usd is not None
         most = NO_USAGE if self.remote is None or not counts_tokens else self.remote.bound_request_usage(request)
-        return self.ledger.meter.reserve(self.ledger_key(request.key), most)
+        self.cap = self.ledger.meter.reserve(self.ledger_key(request.key), most)
+        return bool(self.cap)
 
     def charge_attempt(self, reply: Reply) -> str:
         """Count an attempt that failed and is to be made again; names the cap that the next would pass."""
@@ -337,14 +335,13 @@ class _ReplyStream:
                 "Set prompt and completion there, in USD for a million tokens."
             )
 
-    def check_all_answered(self) -> None:
-        """Fail if the engine dropped a request: no row is ever lost in silence."""
-        if self.askers:
-            first = next(iter(self.askers.values()))[0].id
-            raise EngineError(
-                f"An engine must answer every request. {self.engine.name} left "
-                f"{len(self.askers)} unanswered, the first of them {first}."
-            )
+    def refuse_unanswered(self) -> None:
+        """The engine dropped requests: no row is ever lost in silence."""
+        first = next(iter(self.askers.values()))[0].id
+        raise EngineError(
+            f"An engine must answer every request. {self.engine.name} left "
+            f"{len(self.askers)} unanswered, the first of them {first}."
+        )
 
 
 def hash_text(model: NamedModel, text: str) -> bytes:

@@ -20,11 +20,14 @@ from kdos.tasks.judge import (
 from kdos.tasks.request import (
     ORDER_WINDOW,
     Ask,
+    Exchange,
     FailedAttempt,
+    OpenExchange,
     Prompt,
     Reply,
     Request,
     Usage,
+    ask_through,
     json_digest,
     pair_replies_in_order,
 )
@@ -40,9 +43,10 @@ from kdos.tasks.synthesize import (
 )
 
 __all__ = [
-    "CHECKS", "CRITERIA", "ORDER_WINDOW", "QUOTED_CRITERIA", "SYNTHESIZE_PROMPT", "Ask", "FailedAttempt", "Grade",
-    "Group", "Judgement", "Prompt", "Reply", "Request", "Review", "Usage", "ask_answer", "ask_drafts",
-    "ask_extraction", "ask_grade", "ask_judgement", "ask_recall", "ask_redraft", "ask_review", "ask_seeds",
-    "json_digest", "judgement_refusal", "match_use_group", "pair_replies_in_order", "read_answer", "read_drafts",
-    "read_extraction", "read_grade", "read_judgement", "read_recall", "read_review", "read_seeds", "retry_group",
+    "CHECKS", "CRITERIA", "ORDER_WINDOW", "QUOTED_CRITERIA", "SYNTHESIZE_PROMPT", "Ask", "Exchange", "FailedAttempt",
+    "Grade", "Group", "Judgement", "OpenExchange", "Prompt", "Reply", "Request", "Review", "Usage", "ask_answer",
+    "ask_drafts", "ask_extraction", "ask_grade", "ask_judgement", "ask_recall", "ask_redraft", "ask_review",
+    "ask_seeds", "ask_through", "json_digest", "judgement_refusal", "match_use_group", "pair_replies_in_order",
+    "read_answer", "read_drafts", "read_extraction", "read_grade", "read_judgement", "read_recall", "read_review",
+    "read_seeds", "retry_group",
 ]  # fmt: skip

@@ -3,9 +3,11 @@
 import hashlib
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, TypeVar
+from itertools import islice
+from typing import Any, Protocol, TypeVar
 
 import orjson
 
@@ -157,8 +159,61 @@ def json_digest(value: object) -> str:
     return hashlib.blake2b(canonical, digest_size=32).hexdigest()
 
 
+class Exchange(Protocol):
+    """Requests out while replies come in; one thread uses it."""
+
+    @property
+    def room(self) -> int:
+        """How many more requests are wanted now, 0 where enough wait: past it they only wait in a queue."""
+        ...
+
+    def submit(self, requests: Iterable[Request]) -> None:
+        """Send requests, however many there is room for; ids must differ among those that are out."""
+        ...
+
+    def receive(self) -> list[Reply]:
+        """The replies that are ready, at least one: waits for it; none only where nothing is out."""
+        ...
+
+
+OpenExchange = Callable[[], AbstractContextManager[Exchange]]
+"""Opens an exchange with a model; what is out when it is left is not waited for."""
+
 Ask = Callable[[Iterable[Request]], Iterator[Reply]]
 """Sends requests to a model and gives one reply for each, in any order."""
+
+REQUESTS_PER_SUBMIT = 8
+"""Few, so that a source that makes them slowly keeps none of them back; each `submit` takes about as long as making
+one: our choice."""
+
+
+def ask_through(open_exchange: OpenExchange, requests: Iterable[Request]) -> Iterator[Reply]:
+    """One reply for each request, in the order in which they are ready; requests are taken as there is room."""
+    source, more = iter(requests), True
+    with open_exchange() as exchange:
+        while True:
+            more = more and _fill_room(exchange, source)
+            replies = exchange.receive()
+            if not (replies or more):
+                return
+            for reply in replies:
+                yield reply
+                # A reader that is slow with each reply must not starve the model.
+                more = more and _fill_room(exchange, source)
+
+
+def _fill_room(exchange: Exchange, source: Iterator[Request]) -> bool:
+    """Send requests while there is room; whether there may be more of them."""
+    room = exchange.room
+    while room > 0:
+        wanted = min(room, REQUESTS_PER_SUBMIT)
+        taken = list(islice(source, wanted))
+        exchange.submit(taken)
+        if len(taken) < wanted:
+            return False
+        room -= wanted
+    return True
+
 
 Item = TypeVar("Item")
 ORDER_WINDOW = 4096
