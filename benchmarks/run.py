@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 FOLDER = Path(__file__).parent
-HELPERS = frozenset({"density_worlds", "fact_wordings", "graph_data", "llm_server", "run"})
+HELPERS = frozenset({"delaying_proxy", "density_worlds", "fact_wordings", "graph_data", "llm_server", "run"})
 """Scripts that others import or start."""
 
 CALLS = {
@@ -46,6 +46,7 @@ CALLS = {
         "--rows 10000 --repeats 1 --out RESULTS/llm_throughput_10000.json",
         "--memory --out RESULTS/llm_memory.json",
     ],
+    "loop_busy": ["--data DATA --out RESULTS/loop_busy.json"],
     "loop_simulator": ["points", "large"],
     "pickers": ["--data DATA --out RESULTS/pickers.json"],
     "pool_recall": ["runs/pools"],
@@ -81,6 +82,7 @@ QUICK = {
     "llm_reading": "--data DATA/json --seconds 2",
     "llm_throughput": "--rows 100 --concurrency 16 --repeats 1",
     "forecast": "--data DATA --samples 20",
+    "loop_busy": "--data DATA --samples 20 --concurrency 64 --sigma 0.7 --scale 0.01",
     "loop_simulator": "points --points 2000 --seeds 1",
     "report_map": "RUN --points 1000",
     "checks_fuzz": "--seconds 2",
