@@ -10,7 +10,7 @@ import pytest
 
 from kdos.errors import DamageError
 from kdos.llm import Ledger, ScriptedEngine
-from kdos.llm.reply_store import ReplyStore
+from kdos.llm.reply_store import FORMER_SPENDING_VALUES, ReplyStore, row_checksum
 from kdos.tasks import Prompt, Reply, Request, Usage
 
 PROMPT = Prompt(task="seed", text="Say the number.", schema={})
@@ -106,17 +106,28 @@ def test_changed_totals_are_noticed_before_they_are_counted_on(written: Path, tm
         Ledger(path)
 
 
-def test_a_ledger_of_the_older_format_keeps_what_was_paid_for(written: Path, tmp_path: Path) -> None:
+def older_ledger(written: Path, tmp_path: Path, version: int) -> Path:
+    """A ledger as an older version of kdos wrote it."""
     path = tmp_path / "ledger.sqlite"
     shutil.copy(written, path)
     connection = sqlite3.connect(path)
-    for column in ("said_checksum", "asked_checksum"):
-        connection.execute(f"ALTER TABLE replies DROP COLUMN {column}")
-    connection.execute("ALTER TABLE spending DROP COLUMN checksum")
-    connection.execute("DROP TABLE vectors")
-    connection.execute("PRAGMA user_version = 1")
+    connection.create_function("row_checksum", -1, row_checksum, deterministic=True)
+    connection.execute("ALTER TABLE spending DROP COLUMN cached_tokens")
+    connection.execute(f"UPDATE spending SET checksum = row_checksum({FORMER_SPENDING_VALUES})")
+    if version == 1:
+        for column in ("said_checksum", "asked_checksum"):
+            connection.execute(f"ALTER TABLE replies DROP COLUMN {column}")
+        connection.execute("ALTER TABLE spending DROP COLUMN checksum")
+        connection.execute("DROP TABLE vectors")
+    connection.execute(f"PRAGMA user_version = {version}")
     connection.commit()
     connection.close()
+    return path
+
+
+@pytest.mark.parametrize("version", [1, 3])
+def test_a_ledger_of_an_older_format_keeps_what_was_paid_for(written: Path, tmp_path: Path, version: int) -> None:
+    path = older_ledger(written, tmp_path, version)
     engine = ScriptedEngine(answer)
     with Ledger(path) as ledger:
         assert len(list(ledger.ask(engine, requests()))) == REPLIES
@@ -125,3 +136,13 @@ def test_a_ledger_of_the_older_format_keeps_what_was_paid_for(written: Path, tmp
     store = ReplyStore(path, exclusive=True)
     assert store.count_damaged_replies() == 0
     store.close()
+
+
+def test_totals_that_were_damaged_in_an_older_format_are_still_noticed(written: Path, tmp_path: Path) -> None:
+    path = older_ledger(written, tmp_path, 3)
+    connection = sqlite3.connect(path)
+    connection.execute("UPDATE spending SET cost_usd = cost_usd / 2")
+    connection.commit()
+    connection.close()
+    with pytest.raises(DamageError, match=r"ledger\.sqlite must be a ledger of kdos, as it was written"):
+        Ledger(path)

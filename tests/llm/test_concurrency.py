@@ -1,6 +1,10 @@
 """The AIMD controller: fewer in flight when the server is full, more again when it is not."""
 
-from kdos.llm.concurrency import AIMDController
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kdos.llm.concurrency import AIMDController, BusyMeter
 from kdos.llm.protocol import RateLimit
 
 
@@ -92,3 +96,34 @@ def test_a_dead_server_is_probed_ever_more_rarely() -> None:
     assert waits[-1] == 30
     assert controller.record_answer(0.1, now)
     assert controller.free_slots(now) == 8
+
+
+def test_the_mean_in_flight_is_taken_from_the_first_sent_to_the_last_ended() -> None:
+    meter = BusyMeter()
+    assert meter.take() is None
+    meter.change(1, 100.0)
+    meter.change(1, 101.0)
+    meter.change(-1, 104.0)
+    meter.change(-1, 110.0)
+    assert meter.take() == (1 + 2 * 3 + 6) / 10
+    assert meter.take() is None  # the time until the next is sent is nobody's
+
+
+def test_what_is_in_flight_when_the_mean_is_taken_counts_on() -> None:
+    meter = BusyMeter()
+    meter.change(2, 0.0)
+    assert meter.take() is None
+    meter.change(-1, 4.0)
+    assert meter.take() == 2.0
+    meter.change(1, 6.0)
+    meter.change(-2, 8.0)
+    assert meter.take() == (1 * 2 + 2 * 2) / 4
+
+
+@given(st.lists(st.tuples(st.floats(0, 10), st.floats(0.01, 10)), min_size=1, max_size=20))
+def test_the_mean_is_the_sum_of_the_times_over_the_whole(requests: list[tuple[float, float]]) -> None:
+    meter = BusyMeter()
+    for at, by in sorted([(at, 1) for at, _ in requests] + [(at + took, -1) for at, took in requests]):
+        meter.change(by, at)
+    whole = max(at + took for at, took in requests) - min(at for at, _ in requests)
+    assert meter.take() == pytest.approx(sum(took for _, took in requests) / whole)

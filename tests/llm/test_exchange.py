@@ -305,3 +305,19 @@ def test_replies_of_a_slow_reader_are_stored_meanwhile(start: Start, connect: Co
             time.sleep(0.01)
         assert len(stored) == 40
         assert len(exchange.receive()) == 40
+
+
+def test_a_server_says_how_busy_it_was_kept(start: Start, connect: Connect, ask_for: Ask) -> None:
+    _, url = start(InjectedFaults(latency=0.02))
+    engine = connect(url, concurrency=4)
+    assert engine.take_busy() is None
+    list(engine.complete(map(ask_for, range(40))))
+    busy = engine.take_busy()
+    assert busy is not None
+    assert 0.25 <= busy <= 1.0
+    assert engine.take_busy() is None
+    for number in range(40, 50):  # one at a time, with pauses between
+        list(engine.complete([ask_for(number)]))
+    busy = engine.take_busy()
+    assert busy is not None
+    assert 0 < busy <= 0.25

@@ -18,7 +18,8 @@ from kdos.llm.protocol import (
     read_retry_after,
 )
 from kdos.llm.reply_reader import Completion, ProtocolError, excerpt_body, read_completion, read_error_message
-from kdos.tasks import Prompt, Request
+from kdos.llm.reply_store import Spending
+from kdos.tasks import Prompt, Reply, Request, Usage
 from kdos.tasks.prompt import TEXT, an_object
 
 PROMPT = Prompt(task="seed", text="Say the number.", schema=an_object(answer=TEXT))
@@ -60,6 +61,28 @@ def test_tokens_are_estimated_where_the_server_does_not_count() -> None:
     usage = measure_usage(answer, 4000, PriceConfig(prompt=1.0, completion=10.0))
     assert (usage.prompt_tokens, usage.completion_tokens) == (1000, 100)
     assert usage.cost_usd == pytest.approx(0.001 + 0.001)
+
+
+@pytest.mark.parametrize(
+    ("usage", "cached"),
+    [
+        ({"prompt_tokens_details": {"cached_tokens": 320}}, 320),
+        ({"prompt_tokens_details": {"cached_tokens": None}}, 0),
+        ({"prompt_tokens_details": None, "prompt_cache_hit_tokens": 320}, 320),
+        ({"cached_tokens": 320.0}, 320),
+        ({"cached_tokens": 9999}, 1000),  # no more than there are
+        ({"cached_tokens": "320"}, 0),
+        ({"cached_tokens": -1}, 0),
+        ({"prompt_tokens_details": [320]}, 0),
+        ({}, 0),
+    ],
+)
+def test_what_a_server_had_read_before_is_counted(usage: dict[str, Any], cached: int) -> None:
+    counted = {"prompt_tokens": 1000, "completion_tokens": 10, **usage}
+    answer = read_completion(completion({"content": "x"}, usage=counted))
+    assert not answer.odd_usage
+    assert measure_usage(answer, 4000, PriceConfig(1.0, 1.0)).cached_tokens == cached
+    assert Spending.of_replies([Reply(REQUEST, usage=Usage(1000, 10, 0.0, 320))] * 2).cached_tokens == 640
 
 
 def test_the_most_is_more_than_what_a_request_comes_to() -> None:

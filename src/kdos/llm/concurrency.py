@@ -9,6 +9,7 @@ before, more requests in flight only wait in the server's queue. The constants a
 
 from dataclasses import dataclass, field
 from statistics import median
+from threading import Lock
 
 from kdos.llm.protocol import RateLimit
 
@@ -128,3 +129,39 @@ class AIMDController:
         if queueing:
             return self.limit * DECREASE_FACTOR
         return self.limit + max(1.0, INCREASE_SHARE * self.max_concurrency)
+
+
+class BusyMeter:
+    """How many requests are in flight on the mean, from the first that is sent to the last that ends.
+
+    Any thread may ask. Times are seconds on one clock.
+    """
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._in_flight = 0
+        self._began_at: float | None = None
+        self._changed_at = self._ended_at = 0.0
+        self._area = self._ended_area = 0.0  # request-seconds in flight: until the last change, the last end
+
+    def change(self, by: int, now: float) -> None:
+        """Count requests that are sent, or that end where `by` is negative."""
+        with self._lock:
+            if self._began_at is None:
+                self._began_at = self._changed_at = self._ended_at = now
+            self._area += self._in_flight * (now - self._changed_at)
+            self._changed_at = now
+            self._in_flight += by
+            if by < 0:
+                self._ended_at, self._ended_area = now, self._area
+
+    def take(self) -> float | None:
+        """The mean since the last call; None where no request has ended since then. What is in flight counts on."""
+        with self._lock:
+            if self._began_at is None or self._ended_at <= self._began_at:
+                return None
+            mean = self._ended_area / (self._ended_at - self._began_at)
+            self._area -= self._ended_area
+            self._ended_area = 0.0
+            self._began_at = self._ended_at if self._in_flight else None
+            return mean

@@ -25,7 +25,7 @@ from itertools import count
 from kdos.chance import keyed_generator
 from kdos.config import EngineConfig
 from kdos.errors import EngineError
-from kdos.llm.concurrency import AIMDController
+from kdos.llm.concurrency import AIMDController, BusyMeter
 from kdos.llm.engine import (
     ChargeAttempt,
     ClosingContext,
@@ -80,6 +80,7 @@ class DispatcherState:
     controller: AIMDController
     server_state: MutableMapping[str, str]
     profile: ServerProfile = field(init=False)
+    busy: BusyMeter = field(default_factory=BusyMeter)
     odd_usage_said: bool = False
 
     def __post_init__(self) -> None:
@@ -266,6 +267,7 @@ class RequestDispatcher(ClosingContext):
         while slots and (pending := self._next_startable()):
             slots -= 1
             controller.in_flight += 1
+            self.state.busy.change(1, now)
             task = asyncio.create_task(self._attempt_request(pending))
             self.tasks.add(task)
             task.add_done_callback(self._finish_attempt)
@@ -340,6 +342,7 @@ class RequestDispatcher(ClosingContext):
     def _finish_attempt(self, task: asyncio.Task[None]) -> None:
         """Free the slot of an attempt; an error of ours in it ends everything."""
         self.state.controller.in_flight -= 1
+        self.state.busy.change(-1, time.monotonic())
         self.tasks.discard(task)
         if not self.tasks:
             self.urgent.set()

@@ -45,6 +45,14 @@ class HttpEngine(ClosingContext):
             self._state.client.close()
             self._state = None
 
+    def take_busy(self) -> float | None:
+        """The mean share of the concurrency that was in flight since the last call; None where nothing was.
+
+        It is measured from the first request that is sent to the last that ends, in [0, 1].
+        """
+        mean = self._state.busy.take() if self._state else None
+        return None if mean is None else mean / self._concurrency
+
     @property
     def has_prices(self) -> bool:
         """Whether the configuration says what a token costs."""

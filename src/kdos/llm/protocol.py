@@ -3,7 +3,7 @@
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
@@ -80,7 +80,7 @@ def measure_usage(answer: Completion, request_bytes: int, prices: PriceConfig | 
         prompt = estimate_tokens(request_bytes)
     if not completion:
         completion = estimate_tokens(len(answer.text.encode(errors="replace")) + len(answer.reasoning))
-    return price_tokens(prices, prompt, completion)
+    return replace(price_tokens(prices, prompt, completion), cached_tokens=answer.cached_tokens)
 
 
 def estimate_tokens(n_bytes: int) -> int:

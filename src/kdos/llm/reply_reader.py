@@ -30,6 +30,8 @@ from kdos.tasks import Reply
 BROKEN_FINISH = frozenset({"error", "abort", "aborted", "cancelled", "insufficient_system_resource"})
 """Finish reasons of answers that the server did not end."""
 REASONING_FIELDS = ("reasoning_content", "reasoning", "reasoning_details", "thinking")
+CACHED_TOKENS_FIELDS = ("cached_tokens", "prompt_cache_hit_tokens")
+"""What servers call the tokens of a prompt that they had read before: OpenAI, vLLM, llama.cpp; DeepSeek."""
 REASONING_PART = re.compile(r"think|reason|thought", re.IGNORECASE)
 """In the type of a part of a message that is no answer."""
 FAULT_KEYS = ("error", "detail", "message", "base_resp")
@@ -70,7 +72,8 @@ class ServerFaultError(ProtocolError):
 class Completion:
     """What a server answered: the text, the reasoning before it, why it stopped, tokens.
 
-    A count of tokens is None where the server did not say it; `odd_usage` if it said what cannot be.
+    A count of tokens is None where the server did not say it; `odd_usage` if it said what cannot be. `cached_tokens`
+    are those of the prompt that it had read before, 0 where it did not say.
     """
 
     text: str
@@ -79,6 +82,7 @@ class Completion:
     prompt_tokens: int | None
     completion_tokens: int | None
     odd_usage: bool = False
+    cached_tokens: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,19 +180,24 @@ def completion_of(value: Any) -> Completion:
     text, thoughts = separate_reasoning(text)
     if not text.strip() and message.get("tool_calls"):
         finish = "tool_calls"
-    prompt, completion, odd = _read_usage(value.get("usage"))
-    return Completion(make_storable(text), make_storable(reasoning or thoughts), finish, prompt, completion, odd)
+    prompt, completion, odd, cached = _read_usage(value.get("usage"))
+    reasoning = make_storable(reasoning or thoughts)
+    return Completion(make_storable(text), reasoning, finish, prompt, completion, odd, cached)
 
 
-def _read_usage(counts: Any) -> tuple[int | None, int | None, bool]:
-    """Tokens of prompt and answer, None where they were not said, and whether what was said cannot be."""
+def _read_usage(counts: Any) -> tuple[int | None, int | None, bool, int]:
+    """Tokens of prompt and answer, None where they were not said; whether what was said cannot be; tokens cached."""
     usage: dict[str, Any] = counts if isinstance(counts, dict) else {}
     said = (usage.get("prompt_tokens"), usage.get("completion_tokens"))
     prompt, completion = read_token_count(said[0]), read_token_count(said[1])
     odd = (counts is not None and counts is not usage) or (
         (prompt is None and said[0] is not None) or (completion is None and said[1] is not None)
     )
-    return prompt, completion, odd
+    details = usage.get("prompt_tokens_details")
+    places = (details if isinstance(details, dict) else {}, usage)
+    said_cached = (read_token_count(place.get(name)) for place in places for name in CACHED_TOKENS_FIELDS)
+    cached = min(next(filter(None, said_cached), 0), prompt or 0)
+    return prompt, completion, odd, cached
 
 
 def _read_content(message: dict[str, Any], content: object) -> str:

@@ -20,7 +20,7 @@ from kdos.errors import DamageError, StoreError
 from kdos.llm.engine import NamedModel
 from kdos.tasks import Reply, Request, Usage
 
-LEDGER_FORMAT = 3
+LEDGER_FORMAT = 4
 PAGE_BYTES = 16384  # rows have 2-4 KB: a fifth less file than with pages of 4096
 EMBED_TASK = "embed"
 """What vectors cost is put down under this name."""
@@ -38,7 +38,8 @@ CREATE TABLE findings (
 ) WITHOUT ROWID;
 CREATE TABLE spending (
     engine INTEGER REFERENCES engines, task TEXT, calls INTEGER, failed INTEGER,
-    prompt_tokens INTEGER, completion_tokens INTEGER, cost_usd REAL, checksum INTEGER, PRIMARY KEY (engine, task)
+    prompt_tokens INTEGER, completion_tokens INTEGER, cost_usd REAL, checksum INTEGER,
+    cached_tokens INTEGER DEFAULT 0, PRIMARY KEY (engine, task)
 ) WITHOUT ROWID;
 CREATE TABLE replies (
     id INTEGER PRIMARY KEY, key BLOB UNIQUE, engine INTEGER REFERENCES engines,
@@ -57,7 +58,9 @@ REPLY_VALUES = f"key, {SAID_VALUES}, said_checksum, {ASKED_VALUES}, asked_checks
 REPLY_PLACEHOLDERS = f"({', '.join('?' * (REPLY_VALUES.count(',') + 1))})"
 INSERT_REPLIES = f"INSERT OR REPLACE INTO replies ({REPLY_VALUES}) VALUES "
 SELECT_REPLY = f"SELECT {SAID_VALUES}, said_checksum FROM replies WHERE key = ?"
-SPENDING_VALUES = "engine, task, calls, failed, prompt_tokens, completion_tokens, cost_usd"
+FORMER_SPENDING_VALUES = "engine, task, calls, failed, prompt_tokens, completion_tokens, cost_usd"
+SPENDING_VALUES = f"{FORMER_SPENDING_VALUES}, cached_tokens"
+INSERT_SPENDING = f"INSERT OR REPLACE INTO spending ({SPENDING_VALUES}, checksum) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
 SELECT_SPENDING = f"SELECT {SPENDING_VALUES}, checksum FROM spending"
 UPGRADES = {
     1: (
@@ -66,9 +69,15 @@ UPGRADES = {
         f"UPDATE replies SET said_checksum = row_checksum(key, {SAID_VALUES}), "
         f"asked_checksum = row_checksum(key, {ASKED_VALUES})",
         "ALTER TABLE spending ADD COLUMN checksum INTEGER",
-        f"UPDATE spending SET checksum = row_checksum({SPENDING_VALUES})",
+        f"UPDATE spending SET checksum = row_checksum({FORMER_SPENDING_VALUES})",
     ),
     2: ("CREATE TABLE vectors (key BLOB PRIMARY KEY, vector BLOB, checksum INTEGER) WITHOUT ROWID",),
+    3: (
+        "ALTER TABLE spending ADD COLUMN cached_tokens INTEGER DEFAULT 0",
+        # What was damaged before is so after it: its checksum is left as it is.
+        f"UPDATE spending SET checksum = row_checksum({SPENDING_VALUES}) "
+        f"WHERE checksum IS row_checksum({FORMER_SPENDING_VALUES})",
+    ),
 }
 """What makes a ledger of an older format one of the next: what was paid for then is good now."""
 COUNT_DAMAGED_REPLIES = (
@@ -90,7 +99,7 @@ class Spending:
 
     `calls` counts the requests that an engine was asked, `failed` those of them that got no answer;
     both, like tokens and money, over all runs that shared the file. `cached` counts the requests of
-    this run that a stored reply answered.
+    this run that a stored reply answered, `cached_tokens` the tokens of prompts that servers had read before.
     """
 
     calls: int = 0
@@ -99,6 +108,7 @@ class Spending:
     prompt_tokens: int = 0
     completion_tokens: int = 0
     cost_usd: float = 0.0
+    cached_tokens: int = 0
 
     @property
     def tokens(self) -> int:
@@ -117,6 +127,7 @@ class Spending:
             prompt_tokens=sum(reply.usage.prompt_tokens for reply in replies),
             completion_tokens=sum(reply.usage.completion_tokens for reply in replies),
             cost_usd=sum(reply.usage.cost_usd for reply in replies),
+            cached_tokens=sum(reply.usage.cached_tokens for reply in replies),
         )
 
 
@@ -295,12 +306,12 @@ class ReplyStore:
         calls, failed, _, *amounts = astuple(self._read_spending(held) + more if held else more)
         row = (engine, task, calls, failed, *amounts)
         values = (*row, row_checksum(*row))
-        connection.execute("INSERT OR REPLACE INTO spending VALUES (?, ?, ?, ?, ?, ?, ?, ?)", values)
+        connection.execute(INSERT_SPENDING, values)
 
     def _read_spending(self, row: Sequence[Any]) -> Spending:
         self._check_row(row[:-1], row[-1])
-        _, _, calls, failed, prompt_tokens, completion_tokens, cost_usd, _ = row
-        return Spending(calls, failed, 0, prompt_tokens, completion_tokens, cost_usd)
+        _, _, calls, failed, *amounts, _ = row
+        return Spending(calls, failed, 0, *amounts)
 
     def _check_row(self, values: Sequence[Any], checksum: int | None) -> None:
         if row_checksum(*values) != checksum:

@@ -106,17 +106,22 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Tokens and money of one attempt. USD, 0.0 for a local engine."""
+    """Tokens and money of one attempt. USD, 0.0 for a local engine.
+
+    `cached_tokens` are those of the prompt that the server had read before, where it says so.
+    """
 
     prompt_tokens: int = 0
     completion_tokens: int = 0
     cost_usd: float = 0.0
+    cached_tokens: int = 0
 
     def __add__(self, other: "Usage") -> "Usage":
         return Usage(
             self.prompt_tokens + other.prompt_tokens,
             self.completion_tokens + other.completion_tokens,
             self.cost_usd + other.cost_usd,
+            self.cached_tokens + other.cached_tokens,
         )
 
 
