@@ -2,6 +2,7 @@
 
     python benchmarks/loop_simulator.py points  # 10,000 knowledge points, five random seeds
     python benchmarks/loop_simulator.py large   # 100,000, one random seed
+    python benchmarks/loop_simulator.py window  # 10,000, by the number of picks in flight
 
 Measuring, picking, accepting and stopping of the arm `version 2` are the product's own steps; only the drafter is
 simulated. It holds the points that it is asked to use; each drifts with probability DRIFT to one drawn by popularity,
@@ -24,11 +25,12 @@ import orjson
 
 from kdos.arrays import BoolArray, Float64Array, Int64Array
 from kdos.chance import keyed_generator
-from kdos.config import BudgetConfig, Config, SourceConfig
+from kdos.config import BudgetConfig, Config, SourceConfig, SynthesizeConfig
 from kdos.pool import Draft, ErrorClass, Refusal
-from kdos.sampler import MOST_POINTS_USED, Deficit, Order, Pick, PointYields, SeedLinks, link_seeds, scatter_picks
-from kdos.synthesize import LoopState, SynthesisContext, loop_steps, run_rounds
-from kdos.synthesize.loop import Candidate
+from kdos.sampler import MOST_POINTS_USED, Order, Pick, PointYields, SeedLinks, link_seeds, scatter_picks
+from kdos.synthesize import LoopState, Outlook, PickWindow, SynthesisContext, loop_steps, run_loop
+from kdos.synthesize.loop import Candidate, DraftedPick
+from kdos.synthesize.window import PickWork
 from kdos.targets import plan_cell_quotas
 
 DRIFT, SOUND, DEAD = 0.25, 0.9, 0.02
@@ -40,7 +42,10 @@ IN_BATCH = 256
 """Drafts that the simple arms ask for before they look at the pool again."""
 MOST_CALLS = 8
 """Drafts at which an arm is cut off, in samples wanted."""
-PARTS = {"points": (10_000, 5), "large": (100_000, 1)}
+WINDOW = 64
+"""Picks in flight."""
+WINDOWS = (1, 4, 16, 64, 256, 1024)
+PARTS = {"points": (10_000, 5), "large": (100_000, 1), "window": (10_000, 5)}
 RESULTS = Path(__file__).parent / "results"
 Points = tuple[int, ...]
 Outcome = tuple[list[Points], int]
@@ -92,13 +97,11 @@ def make_world(n_points: int, random_seed: int) -> World:
 def blind_drafts(world: World) -> Iterator[tuple[Points, bool]]:
     """Drafts of the product's blind picker, without end."""
     rng, yields = keyed_generator(world.random_seed, "blind"), PointYields.nothing_asked(world.n_points)
-    for number in range(1, 1 << 30):
-        picks = scatter_picks(
-            world.links, yields, n_cells=world.n_cells, picks=IN_BATCH, drafts=1, random_seed=world.random_seed,
-            round_number=number,
-        )  # fmt: skip
-        for pick in picks:
-            yield world.write_draft(pick.use[0], rng)
+    picks = scatter_picks(
+        world.links, yields, n_cells=world.n_cells, in_flight=(), drafts=1, random_seed=world.random_seed, part=1
+    )
+    for pick in picks:
+        yield world.write_draft(pick.use[0], rng)
 
 
 def cell_drafts(world: World, counts: Int64Array, need: Callable[[Int64Array], Float64Array]) -> Iterator[Any]:
@@ -183,8 +186,16 @@ def play_oracle(world: World, wanted: int) -> Outcome:
     return [tuple(points[IN_SEED * i : IN_SEED * (i + 1)]) for i in range(wanted)], wanted
 
 
+def _add_nothing(_texts: Any, _locate: Any) -> int:
+    """Knowledge points that are new: none is, in a world that is known."""
+    return 0
+
+
 class NoQuestions:
     """Knows no question: two drafts never ask the same here."""
+
+    def __len__(self) -> int:
+        return 0
 
     def find_match(self, *_question: Any, **_name: Any) -> None:
         return None
@@ -193,9 +204,10 @@ class NoQuestions:
         return None
 
 
-def play_version_2(world: World, wanted: int, *, longest: int = MOST_POINTS_USED) -> Outcome:
+def play_version_2(world: World, wanted: int, *, longest: int = MOST_POINTS_USED, window: int = WINDOW) -> Outcome:
     """The product's loop, until it stops by itself; a draft takes the first `longest` points that it is asked to use."""
-    links, config = world.links, Config(SourceConfig("pydocs"), budget=BudgetConfig(samples=wanted))
+    links, budget = world.links, BudgetConfig(samples=wanted)
+    config = Config(SourceConfig("pydocs"), budget=budget, synthesize=SynthesizeConfig(window=window))
     supply = np.bincount(links.cells, minlength=world.n_cells)
     quotas = plan_cell_quotas(np.log(supply / supply.sum()), supply, exposures=1, order=world.n_points)
     context = SynthesisContext(
@@ -203,36 +215,37 @@ def play_version_2(world: World, wanted: int, *, longest: int = MOST_POINTS_USED
         space=cast(Any, SimpleNamespace(n_cells=world.n_cells)),
         order=Order(quotas.log_q, config.exposures, np.ones(world.n_points, bool), wanted),
         links=links,
-        inventory=cast(Any, SimpleNamespace(cells=links.cells)),
+        inventory=cast(Any, SimpleNamespace(cells=links.cells, add_unknown=_add_nothing)),
         known=cast(Any, NoQuestions()),
-        **cast(Any, dict.fromkeys(("library", "ask", "embed_texts"))),
+        **cast(Any, dict.fromkeys(("library", "embed_texts"))),
     )
 
-    def draft(picks: Sequence[Pick], state: LoopState, _: Deficit) -> tuple[list[Candidate], list[Refusal]]:
-        rng = keyed_generator(world.random_seed, "drafter", state.rounds)
+    def draft(pick: Pick, _: Outlook) -> PickWork[DraftedPick]:
+        rng = keyed_generator(world.random_seed, "drafter", pick.id)
         found: list[Candidate] = []
-        for pick in picks:
-            for number, use in enumerate(group[:longest] for group in pick.use):
-                points, sound = world.write_draft(use, rng)
-                fine = sound and bool(points)
-                name = f"{pick.id}/{number}"
-                found.append(
-                    Candidate(
-                        Draft(name, name, name, (), (), "", (), ()), pick, use=use, points=points,
-                        refusal=None if fine else Refusal("unsound", ErrorClass.ANSWER),
-                        answering=points[0] if points else None,
-                    )
-                )  # fmt: skip
-        return found, []
+        for number, use in enumerate(group[:longest] for group in pick.use):
+            points, sound = world.write_draft(use, rng)
+            fine = sound and bool(points)
+            name = f"{pick.id}/{number}"
+            found.append(
+                Candidate(
+                    Draft(name, name, name, (), (), "", (), ()), pick, use=use, points=points,
+                    refusal=None if fine else Refusal("unsound", ErrorClass.ANSWER),
+                    answering=points[0] if points else None,
+                )
+            )  # fmt: skip
+        yield []  # nobody is asked
+        return DraftedPick(found)
 
-    state = LoopState.begin(n_cells=world.n_cells, n_points=world.n_points)
+    state, in_flight = LoopState.begin(n_cells=world.n_cells, n_points=world.n_points), PickWindow(cast(Any, None))
     samples, calls = list[Points](), 0
-    for finished, _, _ in run_rounds(state, replace(loop_steps(context), draft=draft)):
-        samples += [candidate.points for candidate in finished.accepted]
-        calls += len(finished.candidates)
+    for part, _, _ in run_loop(state, replace(loop_steps(context), draft=draft), in_flight):
+        samples += [candidate.points for candidate in part.accepted]
+        calls += len(part.candidates)
         if calls >= MOST_CALLS * wanted:
             break
-    return samples, calls
+    # What is in flight when the pool is full was asked for as well.
+    return samples, calls + sum(len(pick.use) for pick in in_flight.items)
 
 
 def describe_outcome(world: World, outcome: Outcome) -> dict[str, float]:
@@ -261,6 +274,14 @@ def play_arms(n_points: int, random_seed: int) -> dict[str, dict[str, float]]:
     return {arm: describe_outcome(world, outcome) for arm, outcome in outcomes.items()}
 
 
+def play_windows(n_points: int, random_seed: int) -> dict[str, dict[str, float]]:
+    """Version 2 in one world, by the number of picks in flight, beside blind and the oracle."""
+    world, wanted = make_world(n_points, random_seed), n_points // 4
+    outcomes = {f"window {window}": play_version_2(world, wanted, window=window) for window in WINDOWS}
+    outcomes |= {"blind": play_blind(world, wanted), "oracle": play_oracle(world, wanted)}
+    return {arm: describe_outcome(world, outcome) for arm, outcome in outcomes.items()}
+
+
 def summarise_arms(runs: Sequence[dict[str, dict[str, float]]]) -> list[dict[str, Any]]:
     """A row for each arm: means over random seeds, lowest and highest coverage, and ratios."""
     rows: list[dict[str, Any]] = []
@@ -283,7 +304,8 @@ def main() -> None:
     args = parser.parse_args()
     n_points, seeds = args.points or PARTS[args.part][0], args.seeds or PARTS[args.part][1]
     begin = time.perf_counter()
-    rows = summarise_arms([play_arms(n_points, seed) for seed in range(seeds)])
+    play = play_windows if args.part == "window" else play_arms
+    rows = summarise_arms([play(n_points, seed) for seed in range(seeds)])
     result = {
         "command": f"python benchmarks/loop_simulator.py {args.part}",
         "points": n_points,

@@ -85,9 +85,9 @@ def sample_files(folder: Path) -> dict[str, list[Path]]:
     found: dict[str, list[Path]] = {}
     for seed in RANDOM_SEEDS:
         run = folder / f"steered-{seed}"
-        found[f"steered-{seed}"] = sorted(run.glob("synthesize/round-*/samples.parquet"))
-        found[f"blind-{seed}"] = sorted(run.glob("blind/synthesize/round-*/samples.parquet"))
-        found[f"before-{seed}"] = sorted((folder / f"before-{seed}").glob("synthesize/round-*/samples.parquet"))
+        found[f"steered-{seed}"] = sorted(run.glob("synthesize/part-*/samples.parquet"))
+        found[f"blind-{seed}"] = sorted(run.glob("blind/synthesize/part-*/samples.parquet"))
+        found[f"before-{seed}"] = sorted((folder / f"before-{seed}").glob("synthesize/part-*/samples.parquet"))
     return {name: files for name, files in found.items() if files}
 
 

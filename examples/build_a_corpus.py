@@ -25,7 +25,7 @@ made = kdos.run(
     out,
 )
 print(f"stopped by {made.summary['stop_reason']} at {made.summary['kl']:.4f} nats")
-print("gap by round:", [round(gap, 4) for gap in made.kl_by_round()])
+print("gap by part:", [round(gap, 4) for gap in made.kl_by_part()])
 for sample in made.samples().slice(0, 3).to_pylist():
     print(f"Q: {sample['question']}\nA: {sample['answer']}  ({sample['document']})")
 print(f"open {made.report}")

@@ -92,7 +92,7 @@ def test_a_run_is_read_back(tmp_path: Path) -> None:
     config = {"source": {"kind": "text", "path": str(source), "text": "text", "id": "id"}, "budget": {"samples": 12}}
     made = kdos.run(config, tmp_path / "run")
     assert made.samples().num_rows == made.summary["samples"] > 0
-    assert len(made.kl_by_round()) == made.summary["rounds"]
+    assert len(made.kl_by_part()) == made.summary["parts"]
     assert made.report.exists()
     assert made.samples()["question"][0].as_py().split()[0] in made._repr_html_()
     assert len(repr(made)) < 1000

@@ -1,8 +1,9 @@
 """Where everything of a run lies on disk: the only module that composes a path inside a run."""
 
 import re
+import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +55,7 @@ FORMER_DEFAULTS = {"embed": "lexical"}
 """Defaults that have changed since: a run begun with one goes on with it where a configuration leaves the key out."""
 
 
-_ROUND_NAME = re.compile(r"round-\d+")
+_PART_NAME = re.compile(r"part-\d+")
 
 
 class _PathInside:
@@ -63,17 +64,17 @@ class _PathInside:
     def __init__(self, inside: str) -> None:
         self.inside = inside
 
-    def __get__(self, folder: "RoundFolder | RunFolder", owner: type) -> Path:
+    def __get__(self, folder: "PartFolder | RunFolder", owner: type) -> Path:
         return folder.path / self.inside
 
 
 @dataclass(frozen=True, slots=True)
-class RoundFolder:
-    """The files of one round of the loop; the folder appears whole or not at all."""
+class PartFolder:
+    """The files of one part of the loop; the folder appears whole or not at all."""
 
     path: Path
 
-    facts = _PathInside("round.json")
+    facts = _PathInside("part.json")
     """Its counts, and the pool and its gap after it, JSON."""
     samples = _PathInside("samples.parquet")
     """The samples that it accepted."""
@@ -85,9 +86,9 @@ class RoundFolder:
         return self.path / f"{name}.parquet"
 
     def write(self, facts: Mapping[str, Any], tables: Mapping[str, pa.Table], *, seal: Seal) -> None:
-        """Write the round, whole or not at all: its tables by name, and its facts."""
+        """Write the part, whole or not at all: its tables by name, and its facts."""
         with atomic_folder(self.path, seal=seal) as aside:
-            inside = RoundFolder(aside)
+            inside = PartFolder(aside)
             for name, table in tables.items():
                 write_parquet(inside.table(name), table, table.schema)
             write_json(inside.facts, facts)
@@ -155,29 +156,35 @@ class RunFolder:
         """The run without feedback that this one is compared with."""
         return RunFolder(self.path / "blind")
 
-    def round_folder(self, number: int) -> RoundFolder:
-        """One round of the loop, counted from 1."""
-        return RoundFolder(self.path / "synthesize" / f"round-{number:04d}")
+    def part_folder(self, number: int) -> PartFolder:
+        """One part of the loop, counted from 1."""
+        return PartFolder(self.path / "synthesize" / f"part-{number:05d}")
 
-    def complete_rounds(self) -> list[RoundFolder]:
-        """The rounds so far, in order; one that is still being written has another name."""
-        return [each for each in map(RoundFolder, self._round_paths()) if each.facts.exists()]
+    def complete_parts(self) -> list[PartFolder]:
+        """The parts so far, in order; one that is still being written has another name."""
+        return [each for each in map(PartFolder, self._part_paths()) if each.facts.exists()]
 
-    def _round_paths(self) -> list[Path]:
-        found = [path for path in self.path.glob("synthesize/*") if _ROUND_NAME.fullmatch(path.name)]
-        return sorted(found, key=lambda path: int(path.name[6:]))
+    def drop_parts_after(self, number: int) -> None:
+        """Remove the parts after one: such as the budget had cut short, where a larger one did not come to them."""
+        for path in self._part_paths():
+            if int(path.name[5:]) > number:
+                shutil.rmtree(path)
+
+    def _part_paths(self) -> list[Path]:
+        found = [path for path in self.path.glob("synthesize/*") if _PART_NAME.fullmatch(path.name)]
+        return sorted(found, key=lambda path: int(path.name[5:]))
 
     def dataset_shards(self) -> list[Path]:
         """The Parquet files of the finished dataset, in order; none before the run has ended."""
         return sorted(self.dataset.glob("train-[0-9][0-9][0-9][0-9][0-9]-of-[0-9][0-9][0-9][0-9][0-9].parquet"))
 
-    def read_round_facts(self) -> list[dict[str, Any]]:
-        """What each round so far came to (``round.json``), in order."""
-        return [read_json_file(folder.facts) for folder in self.complete_rounds()]
+    def read_part_facts(self) -> list[dict[str, Any]]:
+        """What each part so far came to (``part.json``), in order."""
+        return [read_json_file(folder.facts) for folder in self.complete_parts()]
 
-    def read_rounds(self, name: str, columns: list[str] | None = None) -> list[pa.Table]:
-        """One table of each round so far (see `RoundFolder.table`), read whole."""
-        return [read_parquet(folder.table(name), columns) for folder in self.complete_rounds()]
+    def read_parts(self, name: str, columns: list[str] | None = None) -> list[pa.Table]:
+        """One table of each part so far (see `PartFolder.table`), read whole."""
+        return [read_parquet(folder.table(name), columns) for folder in self.complete_parts()]
 
     def read_samples(self) -> pa.Table:
         """The samples of a finished run, in the order of the pool.
@@ -259,6 +266,15 @@ class RunFolder:
         kept = {key: former for key, former in FORMER_DEFAULTS.items() if recorded[key] == former}
         return kept | dict(given)
 
+    def settle_window(self, config: Config) -> Config:
+        """The configuration with the window that the run was begun with, where it leaves it out.
+
+        The default follows the concurrency, which may change between calls; what a run makes follows the window.
+        """
+        begun = is_run_folder(self.path) and config.synthesize.window is None
+        window = self.read_config().window if begun else config.window
+        return replace(config, synthesize=replace(config.synthesize, window=window))
+
     def write_config(self, config: Config, made_from: MadeFrom) -> None:
         """Write the configuration into a new folder, or hold it against an old one's.
 
@@ -285,14 +301,11 @@ class RunFolder:
                 f"{self.path} holds a run with another configuration: {'; '.join(changed)}. "
                 "Give another --out, or the configuration it was begun with."
             )
-        if "made_from" not in theirs:
-            raise ConfigError(
-                f"{self.path} holds a run of an older kdos, which kept no account of what it was made from. "
-                "Give another --out."
-            )
+        if any(self.path.glob("synthesize/round-*")) or "made_from" not in theirs:
+            raise ConfigError(f"{self.path} holds a run of an older kdos, which cannot go on. Give another --out.")
         wanted, held = (
             ours["budget"]["samples"],
-            max((facts["samples"] for facts in self.read_round_facts()), default=0),
+            max((facts["samples"] for facts in self.read_part_facts()), default=0),
         )
         if wanted is not None and wanted < held:
             raise ConfigError(
@@ -403,16 +416,16 @@ class RunFolder:
     def _chain(self) -> list[Path]:
         """What is made once, each of what stands before it."""
         prepared = [self.seed, self.extractions, self.extraction_tally, self.embedder, self.space, self.reference]
-        return [*prepared, self.knowledge_points, *self._round_paths()]
+        return [*prepared, self.knowledge_points, *self._part_paths()]
 
     def _written_chain(self, states: Mapping[str, Any]) -> list[Path]:
-        """The chain with the rounds that were written, be they there or not."""
-        rounds = [self.path / name for name in states if _ROUND_NAME.fullmatch(Path(name).name)]
-        prepared = [path for path in self._chain() if not _ROUND_NAME.fullmatch(path.name)]
-        return [*prepared, *sorted(rounds, key=lambda path: int(path.name[6:]))]
+        """The chain with the parts that were written, be they there or not."""
+        parts = [self.path / name for name in states if _PART_NAME.fullmatch(Path(name).name)]
+        prepared = [path for path in self._chain() if not _PART_NAME.fullmatch(path.name)]
+        return [*prepared, *sorted(parts, key=lambda path: int(path.name[5:]))]
 
     def _result_paths(self) -> list[Path]:
-        """What is made anew of the rounds at the end of each call."""
+        """What is made anew of the parts at the end of each call."""
         targets, pool = [self.target, self.target_points], [self.pool_points, self.decontamination]
         return [*targets, *pool, self.dataset, self.summary]
 
@@ -443,11 +456,11 @@ class RunFolder:
             if path == damage.path or path in damage.path.parents:
                 what = f"what kdos made in {path}" if path == self.dataset else f"{path}"
                 return (
-                    f"Move {what} to another folder and run the same `kdos run` again: it is made anew of the rounds."
+                    f"Move {what} to another folder and run the same `kdos run` again: it is made anew of the parts."
                 )
         if inside.parts[0] == "synthesize":
             return (
-                f"Move {self.path.joinpath(*inside.parts[:2])} and all later rounds to another folder, and run the "
+                f"Move {self.path.joinpath(*inside.parts[:2])} and all later parts to another folder, and run the "
                 f"same `kdos run` again: they are made anew from the replies in {self.ledger}, and none is paid again."
             )
         return (

@@ -162,12 +162,13 @@ class SynthesizeConfig:
     `accept: all` keeps every sound draft; together with `picker: scatter` that is the blind run
     that others do. `mend` asks once more for a draft with a fault of its writing.
     `judges` see each draft, 0 for none; `attempts` answer its question unseen, and what they do not
-    agree with falls. `same_shape` is the share of the pool that one shape of logic may have.
+    agree with falls. `same_shape` is the share of the pool that one shape of logic may have. `window` is the most
+    picks in flight (`Config.window`).
     """
 
     accept: Literal["pace", "strict", "all"] = "pace"
     drafts_per_call: int = 2
-    picks_per_round: int | None = None
+    window: int | None = None
     slack: float = 0.2
     mend: bool = True
     judges: int = 1
@@ -215,11 +216,26 @@ class Config:
     random_seed: int = 0
     workers: int = 1
 
+    @property
+    def window(self) -> int:
+        """The most picks that are in flight together: a pick knows nothing of those before it that are."""
+        if self.synthesize.window is not None:
+            return self.synthesize.window
+        if self.engine.batch:
+            return BATCH_WINDOW
+        return max(LEAST_DEFAULT_WINDOW, WINDOW_OF_CONCURRENCY * self.engine.concurrency)
+
     def to_dict(self) -> dict[str, Any]:
         """The configuration with every default written out."""
-        return dataclasses.asdict(self)
+        settled = dataclasses.replace(self, synthesize=dataclasses.replace(self.synthesize, window=self.window))
+        return dataclasses.asdict(settled)
 
 
+LEAST_DEFAULT_WINDOW, WINDOW_OF_CONCURRENCY = 1024, 8
+"""Picks in flight, and for each request that a server takes at once: with fewer, all would wait for the slowest reply.
+The least default is that of every engine, so that what a run makes does not depend on how its model is reached."""
+BATCH_WINDOW = 16_384
+"""A batch file takes hours whatever it holds."""
 SHOWN_CHARS = 40
 MOST_WHOLE = 2**63 - 1
 """The largest whole number that arrays and JSON hold."""
@@ -236,6 +252,7 @@ POSITIVE_KEYS = (
     "seed.passage_chars",
     "seed.per_passage",
     "synthesize.drafts_per_call",
+    "synthesize.window",
     "engine.concurrency",
 )
 

@@ -6,6 +6,7 @@ KdosError                       everything below; exit code 1
 │   ├── InputError              a file, line or field of the input
 │   └── SpaceMismatchError      densities of two spaces were about to be compared
 ├── EmptyRunError               nothing came of a run: the message says why
+├── BudgetSpentError            a cap of the budget is reached; the same command with a larger one goes on
 ├── EngineError                 a model cannot be reached or refuses to work
 └── StoreError                  an artefact on disk is missing or in use
     └── DamageError             what we wrote is no longer what we wrote; exit code 2
@@ -53,6 +54,13 @@ class SpaceMismatchError(UsageError):
 
 class EngineError(KdosError):
     """A model cannot be reached, or refuses to work."""
+
+
+class BudgetSpentError(KdosError):
+    """The next request could pass a cap. Every reply before it was stored and given.
+
+    The same command with a larger cap goes on where it stopped.
+    """
 
 
 class EmptyRunError(KdosError):

@@ -120,8 +120,19 @@ def test_what_is_found_is_what_looking_at_every_question_finds(known, asked):
 
 
 class Everything(KnownQuestions):
-    def _candidate_rows(self, wording, weights):
-        return range(len(self))
+    def _candidate_rows(self, wording, weights, among):
+        return range(among)
+
+
+@given(st.lists(WORDS.map(" ".join), max_size=12), WORDS.map(" ".join), st.integers(0, 12))
+def test_what_came_later_changes_nothing(known, asked, among):
+    every, first = KnownQuestions(), KnownQuestions()
+    for question in known:
+        every.add_question(question, ["A"])
+    for question in known:
+        if len(first) < among:
+            first.add_question(question, ["A"])
+    assert every.find_match(asked, ["A"], among=min(among, len(every))) == first.find_match(asked, ["A"])
 
 
 def test_a_benchmark_question_inside_a_longer_one_is_found():

@@ -25,7 +25,7 @@ SCHEMA = pa.schema(
         ("cells", pa.list_(pa.int32())),
         ("engine", pa.string()),
         ("prompt_hash", pa.string()),
-        ("round", pa.int64()),
+        ("part", pa.int64()),
     ]
 )
 
@@ -62,5 +62,5 @@ def a_sample(i: int, n_documents: int) -> dict[str, object]:
         "cells": [i % 7, i % 11],
         "engine": "rules",
         "prompt_hash": "abc",
-        "round": 1 + i % 2,
+        "part": 1 + i % 2,
     }

@@ -26,12 +26,12 @@ SUMMARY = {
 
 @pytest.fixture
 def run(tmp_path: Path, some_samples: Make) -> Path:
-    """What export reads of a finished run: 60 samples in two rounds."""
+    """What export reads of a finished run: 60 samples in two parts."""
     folder = tmp_path / "engines"
     for number, classes in ((1, {"distribution": 12}), (2, {"distribution": 6, "answer": 2})):
-        round_folder = folder / "synthesize" / f"round-{number:04d}"
-        round_folder.mkdir(parents=True)
-        (round_folder / "round.json").write_text(json.dumps({"classes": classes}))
+        part_folder = folder / "synthesize" / f"part-{number:05d}"
+        part_folder.mkdir(parents=True)
+        (part_folder / "part.json").write_text(json.dumps({"classes": classes}))
     (folder / "run.yaml").write_text("target: uniform\n")
     (folder / "summary.json").write_text(json.dumps(SUMMARY))
     kept_out = {"benchmarks": {"exam": {"questions": 20, "drafts": 3}}, "removed": []}

@@ -298,7 +298,7 @@ def write_config(episode: Episode, url: str, *, batch: bool, embed: str, seconds
         "exposures": 8,
         "budget": {"samples": 6, **({"seconds": seconds} if seconds else {})},
         "space": {"cells": 3, "dim": 8},
-        "synthesize": {"picks_per_round": 4},
+        "synthesize": {"window": 4},
     }
     path = episode.mine / "c.yaml"
     path.write_text(yaml.safe_dump(value))

@@ -38,7 +38,7 @@ def write_config(folder: Path, **changes: object) -> Path:
         "exposures": 8,
         "budget": {"samples": 12},
         "space": {"cells": 4, "dim": 8},
-        "synthesize": {"picks_per_round": 8},
+        "synthesize": {"window": 8},
     }
     path = folder / "c.yaml"
     path.write_text(yaml.safe_dump(value | changes))
@@ -172,13 +172,13 @@ def test_the_advice_on_a_damaged_file_leads_to_the_same_dataset(home: Path, tmp_
         shutil.rmtree(path) if path.is_dir() else path.unlink()
         assert main(["run", str(config), "--out", str(tmp_path / "run")]) == 0
         assert path.exists()
-    rounds = RunFolder(tmp_path / "run").complete_rounds()
-    table = rounds[1].table("samples")
+    parts = RunFolder(tmp_path / "run").complete_parts()
+    table = parts[1].table("samples")
     table.write_bytes(table.read_bytes()[:-1])
     with pytest.raises(DamageError, match=r"Move .* to another folder.*none is paid again") as caught:
         RunFolder(tmp_path / "run").require_intact()
     assert "elete" not in str(caught.value)
-    for one in rounds[1:]:
+    for one in parts[1:]:
         one.path.rename(tmp_path / one.path.name)
     assert main(["run", str(config), "--out", str(tmp_path / "run")]) == 0
     assert hash_dataset(tmp_path / "run") == expected
@@ -196,7 +196,7 @@ def test_a_line_of_the_checksums_that_a_killed_process_left_torn_harms_nothing(h
     config, expected = write_config(home, budget={"samples": 20}), hash_dataset(home / "more")
     shutil.copytree(home / "run", tmp_path / "run")
     with (tmp_path / "run" / "checksums.jsonl").open("ab") as file:
-        file.write(b'0badc0de {"path":"synthesize/round-00')
+        file.write(b'0badc0de {"path":"synthesize/part-00')
     assert main(["run", str(config), "--out", str(tmp_path / "run")]) == 0
     assert hash_dataset(tmp_path / "run") == expected
     assert main(["run", str(config), "--out", str(tmp_path / "run")]) == 0

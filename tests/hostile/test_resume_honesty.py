@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from test_damaged_runs import hash_dataset, write_config, write_corpus
 
-from kdos.artifacts import RoundFolder, RunFolder
+from kdos.artifacts import PartFolder, RunFolder
 from kdos.cli import main
 from kdos.run import provenance
 
@@ -41,16 +41,16 @@ def run(home: Path, source: Path, **changes: object) -> int:
         write_config(source)
 
 
-def kill_after_rounds(monkeypatch: pytest.MonkeyPatch, count: int) -> None:
-    write, written = RoundFolder.write, []
+def kill_after_parts(monkeypatch: pytest.MonkeyPatch, count: int) -> None:
+    write, written = PartFolder.write, []
 
-    def write_or_die(self: RoundFolder, *args: Any, **keywords: Any) -> None:
+    def write_or_die(self: PartFolder, *args: Any, **keywords: Any) -> None:
         if len(written) == count:
             raise KeyboardInterrupt
         written.append(self)
         write(self, *args, **keywords)
 
-    monkeypatch.setattr(RoundFolder, "write", write_or_die)
+    monkeypatch.setattr(PartFolder, "write", write_or_die)
 
 
 def test_a_raised_budget_that_was_killed_goes_on_to_the_bigger_pool(
@@ -60,7 +60,7 @@ def test_a_raised_budget_that_was_killed_goes_on_to_the_bigger_pool(
     assert run(tmp_path / "whole", home, budget={"samples": 24}) == 0
     for count in (0, 1):
         with pytest.MonkeyPatch.context() as monkeypatch:
-            kill_after_rounds(monkeypatch, count)
+            kill_after_parts(monkeypatch, count)
             assert run(copy, home, budget={"samples": 24}) == 130
         assert RunFolder(copy / "run").current_summary() is None
         assert main(["export", str(copy / "run"), "--format", "text", "--out", str(tmp_path / f"out-{count}")]) == 2

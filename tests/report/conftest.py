@@ -120,7 +120,7 @@ def write_run(run: Path, facts: Sequence[Fact], *, samples: int) -> None:
     log_q = tempered_target(space.log_volumes, reference.counts, 0.5)
     quota = water_filled_quotas(log_q, samples * PER_SAMPLE)
     loop = Loop(facts, reference, log_q, quota, samples)
-    rounds = loop.write(run / "synthesize", rule="pace")
+    parts = loop.write(run / "synthesize", rule="pace")
     write_parquet_of(
         run / "target.parquet",
         {
@@ -130,9 +130,9 @@ def write_run(run: Path, facts: Sequence[Fact], *, samples: int) -> None:
             "reachable": pa.array([cell != 5 for cell in range(space.n_cells)]),
         },
     )
-    blind_rounds = loop.write(run / "blind" / "synthesize", rule="all")
-    write_json(run / "blind" / "summary.json", summarise(blind_rounds, space))
-    write_json(run / "summary.json", summarise(rounds, space))
+    blind_parts = loop.write(run / "blind" / "synthesize", rule="all")
+    write_json(run / "blind" / "summary.json", summarise(blind_parts, space))
+    write_json(run / "summary.json", summarise(parts, space))
 
 
 def a_vector(fact: Fact) -> Float64Array:
@@ -183,13 +183,13 @@ class Loop:
     held: int = 0
 
     def write(self, folder: Path, *, rule: str) -> list[dict[str, Any]]:
-        """Write the rounds of a loop under `rule`; returns what each round.json holds."""
+        """Write the parts of a loop under `rule`; returns what each part.json holds."""
         counts = np.zeros(len(self.quota), np.int64)
         exposures: Counter[int] = Counter()
-        rounds: list[dict[str, Any]] = []
+        parts: list[dict[str, Any]] = []
         held = 0
-        while held < self.wanted and len(rounds) < 30:
-            drafts = list(self.drafts(rule, len(rounds) + 1))
+        while held < self.wanted and len(parts) < 30:
+            drafts = list(self.drafts(rule, len(parts) + 1))
             judged = []
             for draft in drafts:
                 verdict = self.judge(draft, counts, rule)
@@ -204,9 +204,9 @@ class Loop:
             gap = measure_gap(counts, self.log_q)
             order, filled = int(self.quota.sum()), int(np.minimum(counts, self.quota).sum())
             covered = {"distinct": len(exposures), "order": order, "filled": filled}
-            rounds.append(self.write_round(folder, drafts, judged, gap, len(rounds) + 1, covered))
+            parts.append(self.write_part(folder, drafts, judged, gap, len(parts) + 1, covered))
         write_parquet_of(folder / "knowledge_points.parquet", self.taught(exposures))
-        return rounds
+        return parts
 
     def drafts(self, rule: str, number: int) -> Iterator[dict[str, Any]]:
         """Facts of one domain each; where it is not blind, from a cell drawn evenly."""
@@ -245,7 +245,7 @@ class Loop:
             "domain": start.domain,
         }
 
-    def write_round(
+    def write_part(
         self,
         folder: Path,
         drafts: Sequence[dict[str, Any]],
@@ -254,14 +254,14 @@ class Loop:
         number: int,
         covered: dict[str, int],
     ) -> dict[str, Any]:
-        """Write one round's three files."""
-        at = folder / f"round-{number:04d}"
+        """Write one part's three files."""
+        at = folder / f"part-{number:05d}"
         kept = [d for d, v in zip(drafts, judged, strict=False) if v["accepted"]]
         write_parquet(at / "verdicts.parquet", pa.Table.from_pylist(list(judged), VERDICTS), VERDICTS)
         write_parquet_of(at / "samples.parquet", self.samples(kept, number))
         refused = [v for v in judged if not v["accepted"]]
         record = {
-            "round": number,
+            "part": number,
             "picks": len(judged),
             "drafts": len(judged),
             "accepted": len(kept),
@@ -280,7 +280,7 @@ class Loop:
             "unreachable_mass": 0.01,
             "seconds": 0.5,
         }
-        write_json(at / "round.json", record)
+        write_json(at / "part.json", record)
         return record
 
     def samples(self, kept: Sequence[dict[str, Any]], number: int) -> dict[str, Any]:
@@ -305,7 +305,7 @@ class Loop:
                 [[int(self.reference.cells[k]) for k in draft["points"]] for draft in kept], pa.list_(pa.int32())
             ),
             "engine": ["rules" for _ in kept],
-            "round": [number for _ in kept],
+            "part": [number for _ in kept],
         }
 
     def taught(self, exposures: Counter[int]) -> dict[str, Any]:
@@ -332,14 +332,14 @@ def a_logic(points: Iterable[str], answer: str) -> str:
     return "\n".join(["flowchart TD", *lines])
 
 
-def summarise(rounds: Sequence[dict[str, Any]], space: Space) -> dict[str, Any]:
+def summarise(parts: Sequence[dict[str, Any]], space: Space) -> dict[str, Any]:
     """The summary that a finished run prints."""
     refused: Counter[str] = Counter()
-    for record in rounds:
+    for record in parts:
         refused.update(record["refused"])
-    drafts = sum(record["drafts"] for record in rounds)
-    accepted = sum(record["accepted"] for record in rounds)
-    last = rounds[-1]
+    drafts = sum(record["drafts"] for record in parts)
+    accepted = sum(record["accepted"] for record in parts)
+    last = parts[-1]
     return {
         "samples": accepted,
         "drafts": drafts,

@@ -52,9 +52,9 @@ def test_the_curve_of_coverage_counts_samples_from_none(run: SavedRun) -> None:
     assert run.blind is not None
     for stroke, loop in zip(chart.strokes, (run.loop, run.blind), strict=True):
         assert stroke.path.startswith(f"M{MARGIN_LEFT} {CHART_HEIGHT - MARGIN_BOTTOM}L")
-        assert stroke.path.count("L") == len(loop.rounds)
+        assert stroke.path.count("L") == len(loop.parts)
     ends = [collect_sample_series(loop, "distinct", role="").y[-1] for loop in (run.loop, run.blind)]
-    assert ends == [run.loop.rounds[-1]["distinct"], run.blind.rounds[-1]["distinct"]]
+    assert ends == [run.loop.parts[-1]["distinct"], run.blind.parts[-1]["distinct"]]
     assert [tick.label for tick in chart.across] == ["0", "50", "100", "150", "200"]
 
 

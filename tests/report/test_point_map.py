@@ -15,7 +15,7 @@ from kdos.report.point_map import (
     build_colour_classes,
     build_colour_ramp,
     build_map_layers,
-    build_round_classes,
+    build_part_classes,
     compute_cell_midpoints,
     pack_map_layers,
 )
@@ -84,15 +84,15 @@ def test_classes_come_by_how_often_they_occur() -> None:
 
 
 @pytest.mark.parametrize("last", [1, 3, 6, 40])
-def test_rounds_fall_into_classes_that_name_them(last: int) -> None:
-    rounds = np.arange(last + 1)
-    found = build_round_classes("first taught", rounds, last)
+def test_parts_fall_into_classes_that_name_them(last: int) -> None:
+    parts = np.arange(last + 1)
+    found = build_part_classes("first taught", parts, last)
     assert found.labels[0] == "never"
     assert found.values[0] == 0
     for number in range(1, last + 1):
         ends = [int(w) for w in found.labels[found.values[number]].split() if w.isdigit()]
         assert ends[0] <= number <= ends[-1]
-    assert "never" not in build_round_classes("round", rounds[1:], last).labels
+    assert "never" not in build_part_classes("part", parts[1:], last).labels
 
 
 def test_the_packed_map_unpacks_to_itself(layers: list[MapLayer]) -> None:

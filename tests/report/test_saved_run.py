@@ -19,20 +19,20 @@ def test_a_finished_run_is_read_in_full(finished_run: Path) -> None:
     assert run.source is not None
     assert run.source.total == run.source.table.num_rows == 420
     assert run.target is not None
-    assert len(run.loop.rounds) == len(list((finished_run / "synthesize").glob("round-*")))
+    assert len(run.loop.parts) == len(list((finished_run / "synthesize").glob("part-*")))
     assert run.blind is not None
-    assert run.blind.rounds[-1]["samples"] == 240
+    assert run.blind.parts[-1]["samples"] == 240
 
 
 def test_every_draft_has_one_fate(finished_run: Path) -> None:
     run = read_saved_run(finished_run)
-    drafts = sum(record["drafts"] for record in run.loop.rounds)
+    drafts = sum(record["drafts"] for record in run.loop.parts)
     assert run.loop.verdict_counts.total() == drafts
-    assert run.loop.verdict_counts["", ""] == run.loop.rounds[-1]["samples"]
+    assert run.loop.verdict_counts["", ""] == run.loop.parts[-1]["samples"]
     assert run.loop.drafts is not None
     assert run.loop.drafts.total == drafts
-    by_round = np.bincount(run.loop.drafts.file_index).tolist()
-    assert by_round == [record["drafts"] for record in run.loop.rounds]
+    by_part = np.bincount(run.loop.drafts.file_index).tolist()
+    assert by_part == [record["drafts"] for record in run.loop.parts]
 
 
 def test_cells_hold_what_the_pool_s_knowledge_points_say(finished_run: Path) -> None:
@@ -54,20 +54,20 @@ def test_knowledge_points_get_the_domain_of_their_seed(finished_run: Path) -> No
 def test_a_run_that_goes_on_gives_what_there_is(running_run: Path) -> None:
     (running_run / "target.parquet").unlink()
     (running_run / "synthesize" / "knowledge_points.parquet").unlink()
-    last = sorted((running_run / "synthesize").glob("round-*"))[-1]
+    last = sorted((running_run / "synthesize").glob("part-*"))[-1]
     last.rename(last.with_name(last.name + ".part"))
     run = read_saved_run(running_run)
     assert run.summary is None
     assert run.target is None
     assert run.loop.pool_points is None
-    assert len(run.loop.rounds) == len(list((running_run / "synthesize").glob("round-????")))
+    assert len(run.loop.parts) == len(list((running_run / "synthesize").glob("part-?????")))
 
 
 def test_a_run_that_has_only_begun_is_a_run(tmp_path: Path) -> None:
     (tmp_path / "run.yaml").write_text("target: uniform\n")
     run = read_saved_run(tmp_path)
     assert run.source is None
-    assert run.loop.rounds == []
+    assert run.loop.parts == []
     assert run.examples == []
 
 
@@ -79,8 +79,8 @@ def test_a_folder_that_is_no_run_is_refused(tmp_path: Path) -> None:
 def test_a_damaged_file_is_named(finished_run: Path, tmp_path: Path) -> None:
     run = tmp_path / "run"
     shutil.copytree(finished_run, run)
-    (run / "synthesize" / "round-0001" / "verdicts.parquet").write_bytes(b"PAR1 torn")
-    with pytest.raises(StoreError, match=r"round-0001/verdicts\.parquet must be a Parquet file"):
+    (run / "synthesize" / "part-00001" / "verdicts.parquet").write_bytes(b"PAR1 torn")
+    with pytest.raises(StoreError, match=r"part-00001/verdicts\.parquet must be a Parquet file"):
         read_saved_run(run)
 
 
@@ -104,7 +104,7 @@ def test_examples_are_samples_of_the_run(finished_run: Path) -> None:
     run = read_saved_run(finished_run)
     pool = {
         row["id"]: row
-        for path in (finished_run / "synthesize").glob("round-*/samples.parquet")
+        for path in (finished_run / "synthesize").glob("part-*/samples.parquet")
         for row in pq.read_table(path).to_pylist()
     }
     assert 1 <= len(run.examples) <= saved_run.SAMPLES_SHOWN

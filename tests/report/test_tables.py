@@ -78,23 +78,23 @@ def test_the_headline_says_what_the_run_came_to(run: SavedRun) -> None:
     values = {tile.label: tile.value for tile in headline.tiles}
     assert values["samples"] == "240"
     assert run.blind is not None
-    assert values["KL of the blind run"] == f"{run.blind.rounds[-1]['kl']:.4f}"
+    assert values["KL of the blind run"] == f"{run.blind.parts[-1]['kl']:.4f}"
 
 
 def test_a_distance_that_is_rounding_alone_is_printed_as_nothing(run: SavedRun) -> None:
     none = {"kl": 5.551e-17, "tv": 5.551e-17, "floor": 0.0}
-    loop = dataclasses.replace(run.loop, rounds=[*run.loop.rounds[:-1], {**run.loop.rounds[-1], **none}])
+    loop = dataclasses.replace(run.loop, parts=[*run.loop.parts[:-1], {**run.loop.parts[-1], **none}])
     near = dataclasses.replace(run, loop=loop)
     tiles = {tile.label: tile.value for tile in tables.build_headline(near).tiles}
     assert (tiles["KL to the target, nats"], tiles["total variation"]) == ("0.0000", "0.0000")
-    assert render_page(near).count('<td class="n">0.0000</td>') >= 3, "in the table of rounds"
+    assert render_page(near).count('<td class="n">0.0000</td>') >= 3, "in the table of parts"
 
 
 def test_the_first_screen_says_what_is_covered_and_what_is_missing(run: SavedRun) -> None:
     headline = tables.build_headline(run)
     tiles = {tile.label: (tile.value, tile.note) for tile in headline.tiles}
     assert run.blind is not None
-    last, blind, total = run.loop.rounds[-1], run.blind.rounds[-1], 420
+    last, blind, total = run.loop.parts[-1], run.blind.parts[-1], 420
     held, share = f"{last['distinct']:,}", format_share(last["distinct"] / total)
     assert f"hold {held} knowledge points, {share} of the source's" in headline.sentence
     assert f"(the blind run {format_share(blind['distinct'] / total)})" in headline.sentence
@@ -104,9 +104,9 @@ def test_the_first_screen_says_what_is_covered_and_what_is_missing(run: SavedRun
     assert tiles["exposures still wanted"] == (f"{left:,}", f"of {last['order']:,} within reach")
 
 
-def test_rounds_of_an_older_kdos_have_no_coverage(run: SavedRun) -> None:
-    old = [{key: value for key, value in each.items() if key != "distinct"} for each in run.loop.rounds]
-    older = dataclasses.replace(run, loop=dataclasses.replace(run.loop, rounds=old), blind=None)
+def test_parts_of_an_older_kdos_have_no_coverage(run: SavedRun) -> None:
+    old = [{key: value for key, value in each.items() if key != "distinct"} for each in run.loop.parts]
+    older = dataclasses.replace(run, loop=dataclasses.replace(run.loop, parts=old), blind=None)
     assert "knowledge points" not in tables.build_headline(older).sentence
     assert "distinct knowledge points" not in {tile.label for tile in tables.build_headline(older).tiles}
     assert build_coverage_chart(older) is None
@@ -129,7 +129,7 @@ def test_steered_and_blind_are_compared_on_one_footing(run: SavedRun) -> None:
     rows = {name: (steered, blind) for name, steered, blind in tables.compare_with_blind_run(run)}
     assert rows["samples"] == ("240", "240")
     assert run.blind is not None
-    ends = (run.loop.rounds[-1]["distinct"], run.blind.rounds[-1]["distinct"])
+    ends = (run.loop.parts[-1]["distinct"], run.blind.parts[-1]["distinct"])
     assert rows["distinct knowledge points of the source"] == tuple(map(str, ends))
     assert rows["coverage of the source"] == tuple(format_share(end / 420) for end in ends)
     assert float(rows["drafts for a sample"][0]) > 1
@@ -138,13 +138,13 @@ def test_steered_and_blind_are_compared_on_one_footing(run: SavedRun) -> None:
     assert tables.compare_with_blind_run(dataclasses.replace(run, blind=None)) == []
 
 
-def test_a_round_before_the_first_sample_has_no_figures(run: SavedRun) -> None:
-    empty = {**run.loop.rounds[0], "kl": None, "floor": None, "samples": 0}
-    loop = dataclasses.replace(run.loop, rounds=[empty, *run.loop.rounds])
+def test_a_part_before_the_first_sample_has_no_figures(run: SavedRun) -> None:
+    empty = {**run.loop.parts[0], "kl": None, "floor": None, "samples": 0}
+    loop = dataclasses.replace(run.loop, parts=[empty, *run.loop.parts])
     chart = build_kl_chart(dataclasses.replace(run, loop=loop))
     assert chart is not None
     assert "nan" not in "".join(stroke.path for stroke in chart.strokes)
-    alone = dataclasses.replace(run, loop=dataclasses.replace(run.loop, rounds=[empty]))
+    alone = dataclasses.replace(run, loop=dataclasses.replace(run.loop, parts=[empty]))
     tiles = {tile.label: tile.value for tile in tables.build_headline(alone).tiles}
     assert tiles["KL to the target, nats"] == "–"
 

@@ -6,6 +6,7 @@ import pytest
 import run_corpus
 
 from kdos.cli import main
+from kdos.commands.serve_rules import PROMPTS
 from kdos.config import read_config
 from kdos.llm import HttpEngine
 from kdos.llm.mock_server import MockServer, serve_app
@@ -14,11 +15,7 @@ from kdos.run import rehearsal as rehearsal_module
 from kdos.run import run_config
 from kdos.run.forecast import forecast_run
 from kdos.run.rehearsal import measure_source, rehearse_run
-from kdos.tasks import SYNTHESIZE_PROMPT
-from kdos.tasks.extract import EXTRACT_PROMPT, SEED_PROMPT
-from kdos.tasks.judge import JUDGE_PROMPT
 
-PROMPTS = (SEED_PROMPT, EXTRACT_PROMPT, SYNTHESIZE_PROMPT, JUDGE_PROMPT)
 PRICES = {"prompt": 0.3, "completion": 1.2}
 
 

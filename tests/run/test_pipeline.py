@@ -61,7 +61,7 @@ def test_a_raised_budget_goes_on_from_where_it_was(finished, corpus, tmp_path):
     first = run_config(read_config(few), tmp_path / "run")
     more = run_config(read_config(few | {"budget": {"samples": 60}}), tmp_path / "run")
     assert (first["samples"], more["samples"]) == (40, 60)
-    assert more["rounds"] > first["rounds"]
+    assert more["parts"] > first["parts"]
 
 
 def test_another_configuration_is_refused(finished, corpus):

@@ -40,8 +40,8 @@ def test_every_sample_is_complete(finished):
 def test_the_error_classes_are_counted_alike_everywhere(finished):
     folder, summary = finished
     classes, reasons = Counter(), Counter()
-    for path in sorted(folder.glob("synthesize/round-*")):
-        facts = json.loads((path / "round.json").read_text())
+    for path in sorted(folder.glob("synthesize/part-*")):
+        facts = json.loads((path / "part.json").read_text())
         refused = [row for row in rows_of(path / "verdicts.parquet") if not row["accepted"]]
         assert facts["classes"] == Counter(row["error_class"] for row in refused)
         assert facts["refused"] == Counter(row["reason"] for row in refused)

@@ -45,7 +45,7 @@ def test_the_target_command_shows_cells_and_their_knowledge_points(finished, cap
 
 
 def test_every_missing_knowledge_point_is_named_with_its_passages(corpus, tmp_path, capsys):
-    config = read_config(config_of(corpus, exposures=1, target="natural", budget={"calls": 140}))
+    config = read_config(config_of(corpus, exposures=1, target="natural", budget={"calls": 110}))
     run_config(config, tmp_path / "run")
     taught = {text for row in samples_of(tmp_path / "run") for text in row["knowledge_points"]}
     points = rows_of(tmp_path / "run" / "extract" / "knowledge_points.parquet")

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from kdos.sampler import Deficit, FinishedRound, stop_reason
+from kdos.sampler import Deficit, FinishedPart, stop_reason
 from kdos.targets import CellQuotas, Gap, PointQuotas
 
 
@@ -52,7 +52,7 @@ def test_nothing_left_to_reach_ends_it():
 
 def curve(*filled, step=64):
     """The loop after rounds of `step` picks, with what was filled before each."""
-    return [FinishedRound(step * number, before) for number, before in enumerate(filled, start=1)]
+    return [FinishedPart(step * number, before) for number, before in enumerate(filled, start=1)]
 
 
 @pytest.mark.parametrize(

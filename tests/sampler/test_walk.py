@@ -1,5 +1,7 @@
 """Walks as a picker: the same picks as steering makes, with partners from along a path."""
 
+from itertools import islice
+
 import numpy as np
 
 from kdos.pool import Pool
@@ -20,12 +22,12 @@ def wants(held):
 
 
 HALF = np.where(CELLS < 2, 0, 1)
-GIVEN = {"picks": 8, "drafts": 1, "random_seed": 3, "round_number": 2}
+GIVEN = {"in_flight": (), "drafts": 1, "random_seed": 3, "part": 2}
 NOTHING_ASKED = PointYields.nothing_asked(N_POINTS)
 
 
 def walked(held=HALF, **changes):
-    return walk_picks(wants(held), NOTHING_ASKED, LINKS, SEED_GRAPH, **GIVEN | changes)
+    return list(islice(walk_picks(wants(held), NOTHING_ASKED, LINKS, SEED_GRAPH, **GIVEN | changes), 8))
 
 
 def test_a_pick_is_a_path_of_linked_seeds_from_a_point_that_is_missing():
@@ -44,9 +46,12 @@ def test_a_pick_is_a_path_of_linked_seeds_from_a_point_that_is_missing():
 
 
 def test_a_walk_from_steer_begins_where_steering_would():
-    steered = steer_picks(wants(HALF), NOTHING_ASKED, LINKS, **GIVEN)
-    picks = walked(steered=steered)
-    assert [pick.use[0][0] for pick in picks] == [pick.use[0][0] for pick in steered]
+    (steered,) = islice(steer_picks(wants(HALF), NOTHING_ASKED, LINKS, **GIVEN), 1)
+    picks = walked(from_steer=True)
+    assert all(CELLS[pick.use[0][0]] < 2 for pick in picks), "where the deficit is"
+    assert picks != walked()
+    assert picks[0].cell == CELLS[picks[0].use[0][0]]
+    assert steered.cell in {pick.cell for pick in picks}
 
 
 def test_where_nothing_is_missing_nothing_is_picked():

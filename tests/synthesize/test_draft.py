@@ -1,17 +1,21 @@
 """A draft's way: checked, judged, answered unseen, read anew, and written once more if it fell."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
-from kdos.checks import BenchmarkIndex, KnownQuestions, make_refusal
+from kdos.checks import BenchmarkIndex, KnownQuestions
 from kdos.config import Config, SourceConfig, SynthesizeConfig
 from kdos.extract import extraction_table
-from kdos.llm.engine import ScriptedEngine
+from kdos.llm.engine import ScriptedEngine, store_nothing
+from kdos.llm.inline_exchange import InlineExchange
 from kdos.pool import Extraction, Inventory, Passage, Seed
 from kdos.sampler import Pick
 from kdos.seed.seeding import PASSAGES, SEEDS, records_to_table
 from kdos.synthesize import Library, SynthesisContext
-from kdos.synthesize.draft import draft_candidates
+from kdos.synthesize.draft import draft_pick
+from kdos.synthesize.window import Window
 from kdos.tasks import CHECKS, CRITERIA
 
 TEXT = (
@@ -30,12 +34,15 @@ SOUND = {
 }
 OPTIONS = SOUND | {"question": "Which city has the tower by Eiffel? A) Paris B) Lyon"}
 SEED = Seed("s", "When was the tower of Gustave Eiffel opened?", ("1889",), "p", "d", "")
-PICK = Pick("0001-000000", 0, seeds=(0,), use=((0, 1, 2),), avoid=(), variant=0)
-GIVEN = {"known", "benchmarks", "refuse_paraphrases"}
+PICK = Pick("00000007", 0, seeds=(0,), use=((0, 1, 2),), avoid=(), variant=0, is_short=False)
+GIVEN = {"known", "benchmarks"}
+# No knowledge point is known, so that what a draft claims is not held against what is wanted.
+NOTHING_KNOWN = SimpleNamespace(counts=SimpleNamespace(cells=()), known=0)
+KNOWS_ONE = SimpleNamespace(counts=SimpleNamespace(cells=()), known=1)
 
 
 class Model:
-    """Writes `drafts` one after the other, judges by `verdict`, answers `answers` in turn."""
+    """Writes `drafts` one after the other, a list in one reply, judges by `flaw`, answers `answers` in turn."""
 
     def __init__(self, *drafts, flaw="", quote=POINTS[2], dissent=-1, answers=()):
         self.drafts, self.flaw, self.quote = list(drafts), flaw, quote
@@ -45,16 +52,31 @@ class Model:
     def __call__(self, request):
         self.asked.append(request)
         if request.task == "synthesize":
-            return {"drafts": [self.drafts.pop(0)] if self.drafts else []}
+            written = self.drafts.pop(0) if self.drafts else []
+            return {"drafts": written if isinstance(written, list) else [written]}
         if request.task == "answer":
             return {"answer": self.answers.pop(0)}
         if request.task == "extract":
-            return {name: SOUND[name] for name in ("topic_entities", "knowledge_points", "logic")}
+            return self._read()
+        if request.task == "review":
+            return {
+                "reviews": [self._judge(request) | self._read() | {"draft": d["draft"]} for d in self._shown(request)]
+            }
+        judged = self._judge(request)
+        return {name: judged[name] for name in CHECKS} | {"criteria": {name: judged[name] for name in CRITERIA}}
+
+    def _shown(self, request):
+        return request.inputs["drafts"]
+
+    def _read(self):
+        return {name: SOUND[name] for name in ("topic_entities", "knowledge_points", "logic")}
+
+    def _judge(self, request):
         flaw = self.flaw
         if request.id.endswith(f"/{self.dissent}"):
             flaw = "entailed"
         criteria = {name: {"ok": name != flaw, "quote": self.quote} for name in CRITERIA}
-        return {name: name == flaw for name in CHECKS} | {"criteria": criteria}
+        return {name: name == flaw for name in CHECKS} | criteria
 
     def requests(self, task):
         return [request for request in self.asked if request.task == task]
@@ -76,13 +98,15 @@ def way(model, **changes):
         links=None,
         library=library,
         inventory=Inventory(POINTS, points=np.zeros((3, 1), np.float32), cells=np.zeros(3, int)),
-        ask=ScriptedEngine(model).complete,
         embed_texts=None,
         **({"known": KnownQuestions()} | given),
     )
-    candidates, failed = draft_candidates([PICK], context, refuse_unwanted=lambda candidate: candidate)
-    reasons = [each.refusal.reason if each.refusal else None for each in candidates]
-    return reasons, candidates, failed
+    with InlineExchange(ScriptedEngine(model), store_nothing) as exchange:
+        window = Window(exchange)
+        window.start(PICK, draft_pick(PICK, NOTHING_KNOWN if "known" not in given else KNOWS_ONE, context))
+        _, drafted = window.finish_oldest()
+    reasons = [each.refusal.reason if each.refusal else None for each in drafted.candidates]
+    return reasons, drafted.candidates, drafted.failed
 
 
 def test_a_sound_draft_goes_through_and_knows_its_shape():
@@ -97,7 +121,7 @@ def test_a_fault_of_the_writing_is_mended_once_with_the_reason():
     reasons, candidates, failed = way(model)
     assert reasons == ["multiple_choice", None]
     assert [each.again for each in candidates] == [True, False]
-    assert candidates[1].draft.id == "0001-000000/0/again/0"
+    assert candidates[1].draft.id == "00000007/0/again/0"
     assert failed == []
     again = model.requests("synthesize")[1]
     assert again.inputs["failed"]["reason"] == "multiple_choice"
@@ -108,7 +132,7 @@ def test_what_fails_twice_is_abandoned():
     model = Model(OPTIONS, OPTIONS, SOUND)
     assert way(model)[0] == ["multiple_choice", "multiple_choice"]
     assert len(model.requests("synthesize")) == 2
-    assert model.requests("judge") == []
+    assert model.requests("review") == []
 
 
 def test_no_second_draft_is_a_call_that_failed():
@@ -141,7 +165,7 @@ def test_several_judges_decide_by_majority_and_dissent_is_kept():
     model = Model(SOUND, dissent=2)
     reasons, (candidate,), _ = way(model, judges=3)
     assert reasons == [None]
-    assert len(model.requests("judge")) == 3
+    assert [len(model.requests(task)) for task in ("review", "judge")] == [1, 2]
     assert candidate.passed["entailed"] == pytest.approx(2 / 3)
 
 
@@ -157,11 +181,28 @@ def test_benchmark_questions_fall_before_a_judge_is_paid():
     benchmarks.add_question("in which CITY stands the tower whose builder was born in Dijon", ["Paris"])
     model = Model(SOUND)
     assert way(model, benchmarks=benchmarks, mend=False)[0] == ["contaminated"]
-    assert model.requests("judge") == []
+    assert model.requests("review") == []
 
 
-def test_benchmark_questions_in_other_words_fall_too():
+def test_drafts_of_a_pick_share_one_review_and_what_fell_is_not_in_it():
+    other = SOUND | {"question": "Which city has the tower of the builder who came from Dijon?"}
+    model = Model([SOUND, OPTIONS, other])
+    reasons, candidates, _ = way(model, mend=False)
+    assert reasons == [None, "multiple_choice", None]
+    (review,) = model.requests("review")
+    assert [shown["question"] for shown in review.inputs["drafts"]] == [SOUND["question"], other["question"]]
+    assert [bool(candidate.extraction) for candidate in candidates] == [True, False, True]
+
+
+def test_without_a_judge_a_draft_is_read_anew_all_the_same():
     model = Model(SOUND)
-    found = way(model, refuse_paraphrases=lambda ds: [make_refusal("contaminated")] * len(ds), mend=False)
-    assert found[0] == ["contaminated"]
-    assert model.requests("judge") == []
+    reasons, (candidate,), _ = way(model, judges=0)
+    assert reasons == [None]
+    assert candidate.extraction
+    assert [len(model.requests(task)) for task in ("review", "judge", "extract")] == [0, 0, 1]
+
+
+def test_a_draft_without_anything_sound_costs_no_second_call():
+    model = Model(OPTIONS)
+    way(model, mend=False)
+    assert [request.task for request in model.asked] == ["synthesize"]

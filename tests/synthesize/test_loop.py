@@ -12,8 +12,8 @@ from kdos.config import BudgetConfig, Config, SourceConfig, SynthesizeConfig
 from kdos.density import Space
 from kdos.pool import Draft, ErrorClass, Inventory, Refusal
 from kdos.sampler import Order, SeedLinks, link_seeds
-from kdos.synthesize import Library, LoopState, SynthesisContext, loop_steps, measure_state, run_rounds
-from kdos.synthesize.loop import Candidate
+from kdos.synthesize import Library, LoopState, PickWindow, SynthesisContext, loop_steps, measure_state, run_loop
+from kdos.synthesize.loop import Candidate, DraftedPick
 from kdos.targets import tempered_target
 
 N_CELLS, N_POINTS, IN_PASSAGE = 64, 3200, 16
@@ -63,7 +63,6 @@ def make_context(config, *, tau=1.0):
             [f"Point {k} is known." for k in range(N_POINTS)], points=np.zeros((N_POINTS, 4), np.float32), cells=cells
         ),
         known=KnownQuestions(),
-        ask=lambda requests: iter(()),
         embed_texts=lambda texts: np.zeros((len(texts), 4), np.float32),
     )
 
@@ -77,14 +76,12 @@ class Drafter:
     barren: frozenset[int] = frozenset()
     verified: float = 0.9
 
-    def draft(self, picks, state, deficit):
-        candidates, failed = [], []
-        for pick in picks:
-            rng = np.random.default_rng([int(part) for part in pick.id.split("-")])
-            drafts = [self._write(pick, number, use, rng) for number, use in enumerate(pick.use)]
-            candidates += [each for each in drafts if each.points]
-            failed += [Refusal("no_draft", ErrorClass.KNOWLEDGE_GAP, pick.id)] * sum(not d.points for d in drafts)
-        return candidates, failed
+    def draft(self, pick, outlook):
+        rng = np.random.default_rng(int(pick.id))
+        drafts = [self._write(pick, number, use, rng) for number, use in enumerate(pick.use)]
+        yield []  # nobody is asked
+        failed = [Refusal("no_draft", ErrorClass.KNOWLEDGE_GAP, pick.id)] * sum(not d.points for d in drafts)
+        return DraftedPick([each for each in drafts if each.points], failed)
 
     def _write(self, pick, number, use, rng):
         points = [int(rng.integers(N_POINTS)) if rng.random() < self.drift else point for point in use]
@@ -95,32 +92,32 @@ class Drafter:
         return Candidate(draft, pick, use=use, refusal=refusal, points=points, answering=answering)
 
 
-def play(*, steer=True, accept="pace", samples=None, random_seed=3, exposures=1, tau=1.0, **drafter):
+def play(*, steer=True, accept="pace", samples=None, random_seed=3, exposures=1, tau=1.0, window=16, **drafter):
     config = Config(
         source=SourceConfig(kind="pydocs"),
         budget=BudgetConfig(samples=samples),
         exposures=exposures,
         picker="steer" if steer else "scatter",
-        synthesize=SynthesizeConfig(accept=accept),
+        synthesize=SynthesizeConfig(accept=accept, window=window),
         random_seed=random_seed,
     )
     context = make_context(config, tau=tau)
     steps = replace(loop_steps(context), draft=Drafter(context.links, **drafter).draft)
     state = LoopState.begin(n_cells=N_CELLS, n_points=N_POINTS)
-    rounds, loop = [], run_rounds(state, steps)
+    parts, loop = [], run_loop(state, steps, PickWindow(None))
     while True:
         try:
             one, state, deficit = next(loop)
-            rounds.append((one, state, deficit))
+            parts.append((one, state, deficit))
         except StopIteration as stop:
-            return rounds, state, measure_state(state, context), stop.value
+            return parts, state, measure_state(state, context), stop.value
 
 
 def test_both_halves_cover_more_than_either_alone_and_than_none():
     covered = {}
     for steer, accept in ((True, "pace"), (True, "all"), (False, "pace"), (False, "all")):
-        rounds, state, _, reason = play(steer=steer, accept=accept, samples=800)
-        drafts = sum(len(one.candidates) for one, _, _ in rounds)
+        parts, state, _, reason = play(steer=steer, accept=accept, samples=800)
+        drafts = sum(len(one.candidates) for one, _, _ in parts)
         covered[steer, accept] = state.pool.distinct_among(N_POINTS) / N_POINTS
         assert state.pool.samples == 800
         assert reason == "budget"
@@ -144,11 +141,11 @@ def test_without_a_cap_the_amount_follows_the_content():
 
 
 def test_every_draft_has_a_verdict():
-    rounds, state, _, _ = play(samples=300)
-    for one, _, _ in rounds:
+    parts, state, _, _ = play(samples=300)
+    for one, _, _ in parts:
         assert len(one.verdicts) == len(one.candidates)
         assert len(one.candidates) + len(one.failed) == sum(len(pick.use) for pick in one.picks)
-    accepted = [candidate for one, _, _ in rounds for candidate in one.accepted]
+    accepted = [candidate for one, _, _ in parts for candidate in one.accepted]
     assert state.pool.samples == len(accepted) == 300
     assert state.pool.knowledge_points == sum(len(c.points) for c in accepted)
     assert state.pool.exposures.sum() == state.pool.counts.sum()
@@ -167,28 +164,28 @@ def test_points_that_never_come_are_named_and_the_rest_is_covered():
 
 
 def test_nothing_works_at_all():
-    rounds, state, _, reason = play(barren=frozenset(range(N_POINTS)))
+    parts, state, _, reason = play(barren=frozenset(range(N_POINTS)))
     assert state.pool.samples == 0
     assert reason in {"unreachable", "no_gain"}
-    assert sum(len(one.picks) for one, _, _ in rounds) < 400, "it does not go on paying for nothing"
+    assert sum(len(one.picks) for one, _, _ in parts) < 400, "it does not go on paying for nothing"
 
 
 def test_coverage_rises_with_every_round():
-    rounds, _, _, _ = play(samples=600)
-    distinct = [state.pool.distinct_among(N_POINTS) for _, state, _ in rounds]
+    parts, _, _, _ = play(samples=600)
+    distinct = [state.pool.distinct_among(N_POINTS) for _, state, _ in parts]
     assert all(later >= earlier for earlier, later in pairwise(distinct))
 
 
 @pytest.mark.parametrize(("accept", "slack"), [("pace", 0.2), ("strict", 0.2)])
 def test_no_cell_is_filled_beyond_its_quota_by_more_than_the_slack(accept, slack):
-    rounds, *_ = play(accept=accept, samples=300, tau=0.0)
+    parts, *_ = play(accept=accept, samples=300, tau=0.0)
     cells = make_context(Config(SourceConfig("pydocs"))).links.cells
 
     def held(state):
         """Knowledge points of each cell that the pool holds."""
         return np.bincount(cells[np.flatnonzero(state.pool.exposures)], minlength=N_CELLS)
 
-    for (_, before, deficit), (_, after, _) in pairwise(rounds):
+    for (_, before, deficit), (_, after, _) in pairwise(parts):
         limit = np.floor((1 + slack) * deficit.cells.quotas)
         assert (held(after) <= np.maximum(held(before), limit)).all()
 

@@ -30,7 +30,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_parquet(folder / "extract" / "knowledge_points.parquet", table, table.schema)
     drawn = [[SENTENCES[n] for n in rng.integers(0, 299, 4)] for _ in range(100)]
     samples = pa.table({"knowledge_points": drawn})
-    RunFolder(folder).blind.round_folder(1).write({}, {"samples": samples}, seal=RunFolder(folder).blind.seal)
+    RunFolder(folder).blind.part_folder(1).write({}, {"samples": samples}, seal=RunFolder(folder).blind.seal)
     return folder
 
 

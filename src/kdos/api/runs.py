@@ -164,27 +164,27 @@ class RunResult:
         """The samples: question, answer, knowledge points, logic, evidence and provenance."""
         return read_samples(self.path)
 
-    def kl_by_round(self) -> list[float]:
-        """KL to the target in nats after each round."""
-        return [each["kl"] for each in RunFolder(self.path).read_round_facts()]
+    def kl_by_part(self) -> list[float]:
+        """KL to the target in nats after each part."""
+        return [each["kl"] for each in RunFolder(self.path).read_part_facts()]
 
     def distinct_by_samples(self) -> list[tuple[int, int]]:
-        """Samples, and distinct knowledge points of the source that they hold, after each round."""
-        facts = RunFolder(self.path).read_round_facts()
+        """Samples, and distinct knowledge points of the source that they hold, after each part."""
+        facts = RunFolder(self.path).read_part_facts()
         return [(each["samples"], each["distinct"]) for each in facts if "distinct" in each]
 
     def plot(self) -> Any:
-        """A Matplotlib figure: distinct knowledge points over samples, and the gap by round with its noise floor."""
+        """A Matplotlib figure: distinct knowledge points over samples, and the gap by part with its noise floor."""
         from matplotlib.figure import Figure  # slow to load
 
-        kl, held = self.kl_by_round(), [(0, 0), *self.distinct_by_samples()]
+        kl, held = self.kl_by_part(), [(0, 0), *self.distinct_by_samples()]
         figure = Figure(figsize=(10, 3.5), layout="constrained")
         coverage, axes = figure.subplots(1, 2)
         coverage.plot(*zip(*held, strict=True), marker="o")
         coverage.set(xlabel="samples", ylabel="distinct knowledge points")
         axes.plot(range(1, len(kl) + 1), kl, marker="o")
         axes.axhline(self.summary["kl_floor"], linestyle="--", color="0.5", label="noise floor")
-        axes.set(xlabel="round", ylabel="KL to the target, nats", yscale="log")
+        axes.set(xlabel="part", ylabel="KL to the target, nats", yscale="log")
         axes.legend()
         return figure
 

@@ -83,12 +83,16 @@ class DraftInContext:
 
 
 def check_drafts(
-    cases: Sequence[DraftInContext], *, known: KnownQuestions, benchmarks: BenchmarkIndex | None = None
+    cases: Sequence[DraftInContext],
+    *,
+    known: KnownQuestions,
+    among: int | None = None,
+    benchmarks: BenchmarkIndex | None = None,
 ) -> list[Refusal | None]:
     """The first thing that speaks against each draft, or None.
 
-    `known` are the questions of the pool, `benchmarks` the questions nobody may train on. Drafts
-    are not held against each other: add one to `known` before the next is checked for that.
+    `known` are the questions of the pool, of which the first `among` count, `benchmarks` the questions nobody may
+    train on. Drafts are not held against each other: add one to `known` before the next is checked for that.
     """
     # The order is part of the result: the first failure is the verdict. What looks into an index comes last.
     checks: list[Callable[[DraftInContext], Refusal | None]] = [
@@ -102,7 +106,7 @@ def check_drafts(
         lambda case: check_evidence(case.draft, case.passages),
         lambda case: check_not_seed_copy(case.draft, case.answers, case.seeds),
         lambda case: check_uncontaminated(case.draft, case.answers, benchmarks),
-        lambda case: check_near_duplicate(case.draft, case.answers, known),
+        lambda case: check_near_duplicate(case.draft, case.answers, known, among=among),
     ]
     return find_first_refusals(cases, checks)
 
@@ -279,7 +283,9 @@ def check_uncontaminated(draft: Draft, answers: Sequence[str], benchmarks: Bench
     return make_refusal("contaminated", f"{found.name}: {found.question}") if found else None
 
 
-def check_near_duplicate(draft: Draft, answers: Sequence[str], known: KnownQuestions) -> Refusal | None:
-    """The question is not in the pool already."""
-    found = known.find_match(draft.question, answers)
+def check_near_duplicate(
+    draft: Draft, answers: Sequence[str], known: KnownQuestions, *, among: int | None = None
+) -> Refusal | None:
+    """The question is not in the pool already, as it was when it knew `among` questions."""
+    found = known.find_match(draft.question, answers, among=among)
     return make_refusal("near_duplicate", f"{found.name}: {found.question}") if found else None

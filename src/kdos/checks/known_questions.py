@@ -12,6 +12,7 @@ one side has parts them; and where their answers differ, they must agree nearly 
 
 import math
 from array import array
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -116,23 +117,29 @@ class KnownQuestions:
         for word in wording.words:
             self._rows_with.setdefault(word, array("I")).append(row)
 
-    def find_match(self, question: str, answers: Sequence[str] = ()) -> QuestionMatch | None:
-        """The known question that says the same, the most alike one; None if there is none."""
-        row = self._by_text.get(normalise_text(question))
-        if row is not None:
+    def find_match(
+        self, question: str, answers: Sequence[str] = (), *, among: int | None = None
+    ) -> QuestionMatch | None:
+        """The known question that says the same, the most alike one; None if there is none.
+
+        With `among`, as it was when so many were known: those that came later change nothing.
+        """
+        among = len(self._questions) if among is None else among
+        row = self._by_text.get(normalise_text(question), among)
+        if row < among:
             return QuestionMatch(self._names[row], self._questions[row], 1.0)
         wording, ours = read_sentence_words(question), normalise_answers(answers)
         # A weighted Jaccard index: shared weight over the weight of all words of both.
-        weights = self._word_weights(wording.order)
+        weights = self._word_weights(wording.order, among)
         best, most = -1, 0.0
-        for row in self._candidate_rows(wording, weights):
-            alike = self._score_candidate(wording, weights, ours, row)
+        for row in self._candidate_rows(wording, weights, among):
+            alike = self._score_candidate(wording, weights, ours, row, among)
             if alike > most:
                 best, most = row, alike
         return QuestionMatch(self._names[best], self._questions[best], most) if best >= 0 else None
 
     def _score_candidate(
-        self, wording: SentenceWords, weights: Mapping[str, float], ours: frozenset[str], row: int
+        self, wording: SentenceWords, weights: Mapping[str, float], ours: frozenset[str], row: int, among: int
     ) -> float:
         """How alike a known question is; 0 where it is another one."""
         words, names = self._words_in[row], self._names_in[row]
@@ -148,7 +155,7 @@ class KnownQuestions:
         close = bounds.same_fact if _share_all_names(wording, other) else bounds.same_answer
         if not shared or shared < close * weight:
             return 0.0
-        beyond = sum(self._word_weights(other.words_beyond(weights)).values())
+        beyond = sum(self._word_weights(other.words_beyond(weights), among).values())
         alike = shared / (weight + beyond)
         match answers_agree(ours, self._answers[row]):
             case True:
@@ -160,15 +167,15 @@ class KnownQuestions:
                 least = bounds.other_answer if verbatim else math.inf
         return alike if alike >= least else 0.0
 
-    def _word_weights(self, words: Iterable[str]) -> dict[str, float]:
-        """How much each word tells: the log of how rare it is among the known questions."""
+    def _word_weights(self, words: Iterable[str], among: int) -> dict[str, float]:
+        """How much each word tells: the log of how rare it is among the first `among` questions."""
         # Inverse document frequency. The prior keeps the first questions of a pool from weighing
         # by accident, when no word has been seen twice.
-        most = PRIOR_QUESTIONS + len(self._questions) + 1
+        most = PRIOR_QUESTIONS + among + 1
         rows_with, log = self._rows_with.get, math.log
-        return {word: log(most / (len(rows_with(word, ())) + 1)) for word in words}
+        return {word: log(most / (_count_below(rows_with(word, NO_ROWS), among) + 1)) for word in words}
 
-    def _candidate_rows(self, wording: SentenceWords, weights: Mapping[str, float]) -> list[int]:
+    def _candidate_rows(self, wording: SentenceWords, weights: Mapping[str, float], among: int) -> list[int]:
         """Every row that may be alike enough.
 
         A row that shares `same_answer` of our weight holds one of our rarest words; one that is
@@ -180,14 +187,24 @@ class KnownQuestions:
         left = sum(weights.values())
         enough = self.thresholds.same_answer * left
         name = next((word for word in rarest if word in wording.names), "")
-        rows = set(self._rows_with.get(name, NO_ROWS)[:MOST_CANDIDATES])
+        rows = set(self._first_rows(name, MOST_CANDIDATES, among))
         for word in rarest:
             room = MOST_CANDIDATES - len(rows)
             if left < enough or room <= 0:
                 break
             left -= weights[word]
-            rows.update(self._rows_with.get(word, NO_ROWS)[:room])
+            rows.update(self._first_rows(word, room, among))
         return sorted(rows)
+
+    def _first_rows(self, word: str, most: int, among: int) -> "array[int]":
+        rows = self._rows_with.get(word, NO_ROWS)
+        return rows[: min(most, _count_below(rows, among))]
+
+
+def _count_below(rows: "array[int]", limit: int) -> int:
+    """How many of these rows, ascending, are below a limit."""
+    # Nearly always all are: the last one tells.
+    return len(rows) if not rows or rows[-1] < limit else bisect_left(rows, limit)
 
 
 class BenchmarkIndex:

@@ -54,7 +54,7 @@ COLUMN_MEANINGS = {
     "cells": "the cells of the space that its knowledge points fall in",
     "engine": "the model that wrote it",
     "prompt_hash": "the prompt that it was asked with",
-    "round": "the round of the loop in which it was accepted",
+    "part": "the part of the loop in which it was accepted",
 }
 
 

@@ -66,7 +66,7 @@ def _count_licences(documents: Path) -> Counter[str]:
 
 def _count_refused_drafts(folder: RunFolder) -> Counter[str]:
     classes: Counter[str] = Counter()
-    for one in folder.complete_rounds():
+    for one in folder.complete_parts():
         classes.update(read_json_file(one.facts)["classes"])
     return classes
 

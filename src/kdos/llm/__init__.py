@@ -1,6 +1,7 @@
 """The door to language models: requests in, replies out, each stored in the ledger before use."""
 
-from kdos.llm.engine import Budget, BudgetSpentError, Engine, Failure, ScriptedEngine
+from kdos.errors import BudgetSpentError
+from kdos.llm.engine import Budget, Engine, Failure, ScriptedEngine
 from kdos.llm.http import HttpEngine
 from kdos.llm.ledger import Ledger
 from kdos.llm.reply_store import Spending

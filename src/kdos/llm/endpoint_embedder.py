@@ -12,8 +12,8 @@ from kdos.arrays import Float32Array
 from kdos.chance import keyed_generator
 from kdos.config import Config, EngineConfig, PriceConfig, check_server_url
 from kdos.embed import Embedder, load_embedder
-from kdos.errors import ConfigError, EngineError
-from kdos.llm.engine import BudgetSpentError, ClosingContext
+from kdos.errors import BudgetSpentError, ConfigError, EngineError
+from kdos.llm.engine import ClosingContext
 from kdos.llm.ledger import Ledger, hash_text
 from kdos.llm.limits import MALFORMED_ATTEMPTS, MAX_VECTORS_BYTES
 from kdos.llm.protocol import (

@@ -12,7 +12,7 @@ from typing import Any, Protocol, Self, runtime_checkable
 
 import orjson
 
-from kdos.errors import EngineError, KdosError
+from kdos.errors import EngineError
 from kdos.tasks import Exchange, Reply, Request, Usage
 
 StoreReplies = Callable[[Sequence[Reply]], None]
@@ -40,13 +40,6 @@ class ClosingContext(ABC):
     @abstractmethod
     def close(self) -> None:
         """Release what is held."""
-
-
-class BudgetSpentError(KdosError):
-    """The next request could pass a cap. Every reply before it was stored and yielded.
-
-    The same command with a larger cap goes on where it stopped.
-    """
 
 
 class OutOfBudgetError(EngineError):

@@ -20,11 +20,10 @@ from time import monotonic
 import orjson
 
 from kdos.arrays import Float32Array
-from kdos.errors import ConfigError, EngineError
+from kdos.errors import BudgetSpentError, ConfigError, EngineError
 from kdos.llm.budget_meter import NO_BUDGET, NO_USAGE, BudgetMeter
 from kdos.llm.engine import (
     Budget,
-    BudgetSpentError,
     ClosingContext,
     ConcurrentEngine,
     Engine,
@@ -276,7 +275,9 @@ class _LedgerExchange:
             return
         if not replies:
             self.refuse_unanswered()
-        retries = [self.deliver_or_retry(reply, self.askers.pop(reply.request.key)) for reply in replies]
+        # One that nobody waits for has come before.
+        answered = ((reply, self.askers.pop(reply.request.key, None)) for reply in replies)
+        retries = [self.deliver_or_retry(reply, askers) for reply, askers in answered if askers is not None]
         self.send(chain.from_iterable(retries))
 
     def deliver_or_retry(self, reply: Reply, askers: list[Request]) -> list[Asked]:

@@ -1,7 +1,7 @@
 """Documents, seeds, drafts and samples: records in, columns out."""
 
 from kdos.pool.grouping import Grouping, group_paraphrases, group_texts
-from kdos.pool.pool import Inventory, Pool, Tally
+from kdos.pool.pool import Inventory, Pool, Tally, grown_rows
 from kdos.pool.sample import (
     Document,
     Draft,
@@ -20,6 +20,6 @@ from kdos.pool.sample import (
 
 __all__ = [
     "Document", "Draft", "ErrorClass", "Evidence", "Extraction", "Grouping", "Inventory", "Passage", "Pool", "Refusal",
-    "Sample", "Seed", "Tally", "Verdict", "column_values", "group_paraphrases", "group_texts", "record_fields",
-    "row_values",
+    "Sample", "Seed", "Tally", "Verdict", "column_values", "group_paraphrases", "group_texts", "grown_rows",
+    "record_fields", "row_values",
 ]  # fmt: skip

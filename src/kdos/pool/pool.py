@@ -3,12 +3,15 @@
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, TypeVar, cast
 
 import numpy as np
 
-from kdos.arrays import Float32Array, Int32Array, Int64Array
+from kdos.arrays import AnyArray, Float32Array, Int32Array, Int64Array
 from kdos.pool.wording import fact_key
+
+SPARE_SHARE = 8
+"""Rows are added an eighth at a time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +70,8 @@ class Inventory:
         self, texts: Sequence[str], *, points: Float32Array, cells: Int32Array, wordings: Sequence[Sequence[str]] = ()
     ) -> None:
         self.texts = list(texts)
-        self.points = points
-        self.cells = cells
+        self._points = points
+        self._cells = cells
         self._rows = {fact_key(text): row for row, text in enumerate(self.texts)}
         for row, others in enumerate(wordings):
             self._rows |= {fact_key(text): row for text in others}
@@ -76,9 +79,19 @@ class Inventory:
     def __len__(self) -> int:
         return len(self.texts)
 
-    def knows_all(self, texts: Iterable[str]) -> bool:
-        """Whether all of these knowledge points are known."""
-        return all(fact_key(text) in self._rows for text in texts)
+    @property
+    def points(self) -> Float32Array:
+        """The places of all knowledge points."""
+        return self._points[: len(self.texts)]
+
+    @property
+    def cells(self) -> Int32Array:
+        """The cells of all knowledge points."""
+        return self._cells[: len(self.texts)]
+
+    def knows_all(self, texts: Iterable[str], *, among: int) -> bool:
+        """Whether all of these knowledge points are among the first `among` rows."""
+        return all(self._rows.get(fact_key(text), among) < among for text in texts)
 
     def rows(self, texts: Iterable[str]) -> tuple[int, ...]:
         """The rows of knowledge points that are known, in order, each once."""
@@ -100,11 +113,23 @@ class Inventory:
 
     def append_new(self, texts: Sequence[str], *, points: Float32Array, cells: Int32Array) -> None:
         """Add knowledge points that are known to be new, with their places."""
+        first, last = len(self.texts), len(self.texts) + len(texts)
+        self._points, self._cells = grown_rows(self._points, last), grown_rows(self._cells, last)
+        self._points[first:last], self._cells[first:last] = points, cells
         for text in texts:
             self._rows[fact_key(text)] = len(self.texts)
             self.texts.append(text)
-        self.points = np.concatenate([self.points, points])
-        self.cells = np.concatenate([self.cells, cells])
+
+
+Rows = TypeVar("Rows", bound=AnyArray)
+
+
+def grown_rows(rows: Rows, needed: int) -> Rows:
+    """The array itself if it has `needed` rows, else one with some more: new rows come a few at a time."""
+    if needed <= len(rows):
+        return rows
+    room = max(needed, len(rows) + len(rows) // SPARE_SHARE)
+    return cast("Rows", np.concatenate([rows, np.zeros((room - len(rows), *rows.shape[1:]), rows.dtype)]))
 
 
 @dataclass(slots=True)

@@ -150,7 +150,7 @@ class Sample:
     cells: tuple[int, ...]
     engine: str
     prompt_hash: str
-    round: int
+    part: int
 
 
 def column_values(table: pa.Table, column: str) -> list[Any]:

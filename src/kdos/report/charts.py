@@ -85,45 +85,45 @@ class BarGroup:
 
 
 def build_kl_chart(run: SavedRun) -> LineChart | None:
-    """KL by round, with the noise floor and the blind run."""
+    """KL by part, with the noise floor and the blind run."""
     lines = _collect_loop_lines(run, "kl")
-    floor = collect_round_series(run.loop, "floor", role="floor")
+    floor = collect_part_series(run.loop, "floor", role="floor")
     return lay_out_line_chart([*lines, floor], logarithmic=True) if lines else None
 
 
 def build_tv_chart(run: SavedRun) -> LineChart | None:
-    """Total variation by round."""
+    """Total variation by part."""
     lines = _collect_loop_lines(run, "tv")
     return lay_out_line_chart(lines) if lines else None
 
 
 def build_coverage_chart(run: SavedRun) -> LineChart | None:
-    """Distinct knowledge points of the source by samples, with the blind run; None where rounds do not say."""
+    """Distinct knowledge points of the source by samples, with the blind run; None where parts do not say."""
     lines = [line for line in _collect_loop_lines(run, "distinct", by="samples") if len(line.x) > 1]
     return lay_out_line_chart(lines, unit="samples") if lines else None
 
 
-def _collect_loop_lines(run: SavedRun, key: str, *, by: str = "round") -> list[LineSeries]:
-    """The steered loop's line and the blind run's; none before the first round."""
-    if not run.loop.rounds:
+def _collect_loop_lines(run: SavedRun, key: str, *, by: str = "part") -> list[LineSeries]:
+    """The steered loop's line and the blind run's; none before the first part."""
+    if not run.loop.parts:
         return []
     loops = [("steered", run.loop), ("blind", run.blind)]
-    collect = collect_sample_series if by == "samples" else collect_round_series
-    return [collect(one, key, role=role) for role, one in loops if one and one.rounds]
+    collect = collect_sample_series if by == "samples" else collect_part_series
+    return [collect(one, key, role=role) for role, one in loops if one and one.parts]
 
 
 def collect_sample_series(loop: LoopRecord, key: str, *, role: str) -> LineSeries:
-    """A count of a loop over its samples, from none of either; rounds of an older kdos may not have it."""
-    ends = [(record["samples"], record[key]) for record in loop.rounds if key in record]
+    """A count of a loop over its samples, from none of either; parts of an older kdos may not have it."""
+    ends = [(record["samples"], record[key]) for record in loop.parts if key in record]
     return LineSeries(role, x=[0, *(samples for samples, _ in ends)], y=[0, *(count for _, count in ends)])
 
 
-def collect_round_series(loop: LoopRecord, key: str, *, role: str) -> LineSeries:
-    """One measurement of a loop by round; NaN where there is none."""
-    numbers = [record[key] for record in loop.rounds]
+def collect_part_series(loop: LoopRecord, key: str, *, role: str) -> LineSeries:
+    """One measurement of a loop by part; NaN where there is none."""
+    numbers = [record[key] for record in loop.parts]
     return LineSeries(
         role,
-        x=[record["round"] for record in loop.rounds],
+        x=[record["part"] for record in loop.parts],
         y=[math.nan if value is None else value for value in numbers],
     )
 
@@ -139,7 +139,7 @@ def build_fullness_chart(run: SavedRun) -> list[BarGroup]:
     return lay_out_fullness_bars(held, run.target["quota"].to_numpy().astype(np.float64))
 
 
-def lay_out_line_chart(lines: Sequence[LineSeries], *, logarithmic: bool = False, unit: str = "round") -> LineChart:
+def lay_out_line_chart(lines: Sequence[LineSeries], *, logarithmic: bool = False, unit: str = "part") -> LineChart:
     """A chart of `lines` over a common whole-numbered axis of `unit`; the other starts at 0 or is log."""
     values = np.concatenate([np.asarray(line.y, float) for line in lines])
     values = values[np.isfinite(values)]

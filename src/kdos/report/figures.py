@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 from kdos.arrays import Float64Array
 from kdos.report import tables
-from kdos.report.charts import LineSeries, collect_round_series, collect_sample_series
+from kdos.report.charts import LineSeries, collect_part_series, collect_sample_series
 from kdos.report.panels import (
     DENSITY_GRID_STEP,
     HISTOGRAM_COLUMNS,
@@ -96,21 +96,21 @@ def _draw_panel_row(
 
 
 def _draw_gap_figure(run: SavedRun) -> Figure | None:
-    if not run.loop.rounds:
+    if not run.loop.parts:
         return None
     figure = Figure(figsize=(12, 3), layout="constrained")
     first, left, right = figure.subplots(1, 3)
     loops = ((run.loop, "steered", STEERED_COLOUR), (run.blind, "blind", BLIND_COLOUR))
     for loop, name, colour in loops:
-        if loop is not None and loop.rounds:
+        if loop is not None and loop.parts:
             _plot_series(first, collect_sample_series(loop, "distinct", role=name), label=name, color=colour)
-            _plot_series(left, collect_round_series(loop, "kl", role=name), label=name, color=colour)
-            _plot_series(right, collect_round_series(loop, "tv", role=name), label=name, color=colour)
-    floor = collect_round_series(run.loop, "floor", role="floor")
+            _plot_series(left, collect_part_series(loop, "kl", role=name), label=name, color=colour)
+            _plot_series(right, collect_part_series(loop, "tv", role=name), label=name, color=colour)
+    floor = collect_part_series(run.loop, "floor", role="floor")
     _plot_series(left, floor, label="noise floor", color=FLOOR_COLOUR, linestyle="--")
     first.set(xlabel="samples", ylabel="distinct knowledge points", xlim=(0, None), ylim=(0, None))
-    left.set(xlabel="round", ylabel="KL to the target (nats)", yscale="log")
-    right.set(xlabel="round", ylabel="total variation", ylim=(0, None))
+    left.set(xlabel="part", ylabel="KL to the target (nats)", yscale="log")
+    right.set(xlabel="part", ylabel="total variation", ylim=(0, None))
     for ax in (first, left, right):
         ax.spines[["top", "right"]].set_visible(False)
     left.legend(frameon=False)

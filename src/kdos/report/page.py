@@ -102,7 +102,7 @@ def render_page(run: SavedRun) -> str:
         format_share=tables.format_share,
         headline=tables.build_headline(run),
         panels=panels.build_panel_rows(run),
-        loops=[(name, loop) for name, loop in (("steered", run.loop), ("blind", run.blind)) if loop and loop.rounds],
+        loops=[(name, loop) for name, loop in (("steered", run.loop), ("blind", run.blind)) if loop and loop.parts],
         coverage=charts.build_coverage_chart(run),
         kl=charts.build_kl_chart(run),
         tv=charts.build_tv_chart(run),

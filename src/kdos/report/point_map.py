@@ -74,8 +74,8 @@ def build_map_layers(run: SavedRun) -> list[MapLayer]:
     drafts = run.loop.drafts
     if drafts is None:
         return layers
-    n_rounds = len(run.loop.rounds)
-    layers.append(_build_draft_layer(drafts, run.source, projection, n_rounds=n_rounds))
+    n_parts = len(run.loop.parts)
+    layers.append(_build_draft_layer(drafts, run.source, projection, n_parts=n_parts))
     return [layer for layer in layers if layer.text]
 
 
@@ -107,7 +107,7 @@ def _build_source_layer(source: RandomRows, loop: LoopRecord, projection: MapPro
     taught = [loop.taught_points.get(fact_key(text)) for text in texts]
     exposures = np.array([0 if t is None else t.exposures for t in taught])
     exposure_class = np.digitize(exposures, [1, 2, 4, 8])
-    rounds = np.array([0 if t is None else t.first_round for t in taught])
+    parts = np.array([0 if t is None else t.first_part for t in taught])
     return MapLayer(
         name="Knowledge points of the source",
         total=source.total,
@@ -118,14 +118,12 @@ def _build_source_layer(source: RandomRows, loop: LoopRecord, projection: MapPro
             build_colour_ramp("log10 density", source.table["log10_density"].to_numpy()),
             build_colour_classes("domain", column_values(source.table, "domain")),
             ColourClasses("taught", EXPOSURE_CLASSES, exposure_class, ordered=True),
-            build_round_classes("first taught", rounds, len(loop.rounds)),
+            build_part_classes("first taught", parts, len(loop.parts)),
         ],
     )
 
 
-def _build_draft_layer(
-    drafts: RandomRows, source: RandomRows, projection: MapProjection, *, n_rounds: int
-) -> MapLayer:
+def _build_draft_layer(drafts: RandomRows, source: RandomRows, projection: MapProjection, *, n_parts: int) -> MapLayer:
     """The drafts whose knowledge points were placed, each in the middle of its cells."""
     cells = column_values(drafts.table, "cells")
     placed = np.array([row for row, held in enumerate(cells) if held], np.int64)
@@ -147,7 +145,7 @@ def _build_draft_layer(
         text=[question[:MAX_TEXT_LENGTH] for question in column_values(table, "question")],
         colourings=[
             ColourClasses("outcome", list(OUTCOME_NAMES.values()), outcomes),
-            build_round_classes("round", drafts.file_index[placed] + 1, n_rounds),
+            build_part_classes("part", drafts.file_index[placed] + 1, n_parts),
             build_colour_classes("reason", reasons),
             build_colour_classes("domain", column_values(table, "domain")),
         ],
@@ -193,16 +191,16 @@ def build_colour_classes(name: str, names: Sequence[str]) -> ColourClasses:
     )
 
 
-def build_round_classes(name: str, rounds: Int64Array, last: int) -> ColourClasses:
-    """Rounds in classes of a few each; round 0 stands for never."""
-    # Short runs have fewer rounds than classes: equal edges fall together.
+def build_part_classes(name: str, parts: Int64Array, last: int) -> ColourClasses:
+    """Parts in classes of a few each; part 0 stands for never."""
+    # Short runs have fewer parts than classes: equal edges fall together.
     edges = np.unique(np.linspace(1, last + 1, MAX_ROUND_CLASSES + 1).round().astype(np.int64))
     labels = [
-        f"round {low}" if high - low == 1 else f"rounds {low} to {high - 1}"
+        f"part {low}" if high - low == 1 else f"parts {low} to {high - 1}"
         for low, high in zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True)
     ]
-    # digitize gives 0 to what lies before the first edge, which is round 0 alone.
-    number = np.digitize(rounds, edges)
+    # digitize gives 0 to what lies before the first edge, which is part 0 alone.
+    number = np.digitize(parts, edges)
     if number.min(initial=1) > 0:
         return ColourClasses(name, labels, number - 1, ordered=True)
     return ColourClasses(name, ["never", *labels], number, ordered=True)

@@ -37,22 +37,22 @@ class RandomRows:
 
 @dataclass(slots=True)
 class TaughtPoint:
-    """How often accepted samples hold a knowledge point, and the round that brought it first."""
+    """How often accepted samples hold a knowledge point, and the part that brought it first."""
 
     exposures: int
-    first_round: int
+    first_part: int
 
 
 @dataclass(frozen=True, slots=True)
 class LoopRecord:
-    """A loop's rounds and what they made.
+    """A loop's parts and what they made.
 
-    `rounds` holds the facts of each round; `verdict_counts` counts drafts by (reason, error class),
+    `parts` holds the facts of each part; `verdict_counts` counts drafts by (reason, error class),
     ("", "") where accepted; `points_by_cell` counts knowledge points, shape (n_cells,);
     `taught_points` says how often and since when, by `fact_key`.
     """
 
-    rounds: Sequence[Mapping[str, Any]]
+    parts: Sequence[Mapping[str, Any]]
     verdict_counts: Counter[tuple[str, str]]
     points_by_cell: Int64Array
     taught_points: Mapping[str, TaughtPoint]
@@ -101,11 +101,11 @@ def read_saved_run(run: Path) -> SavedRun:
 
 
 def _read_loop_record(folder: RunFolder, n_cells: int) -> LoopRecord:
-    rounds = folder.complete_rounds()
-    verdicts = [one.verdicts for one in rounds]
-    held, taught = _count_taught_points([one.samples for one in rounds], n_cells)
+    parts = folder.complete_parts()
+    verdicts = [one.verdicts for one in parts]
+    held, taught = _count_taught_points([one.samples for one in parts], n_cells)
     return LoopRecord(
-        rounds=[read_json_file(one.facts) for one in rounds],
+        parts=[read_json_file(one.facts) for one in parts],
         verdict_counts=_count_verdicts(verdicts),
         points_by_cell=held,
         taught_points=taught,
@@ -147,8 +147,8 @@ def _count_verdicts(verdicts: Sequence[Path]) -> Counter[tuple[str, str]]:
 
 
 def _read_spread_samples(folder: RunFolder) -> list[dict[str, Any]]:
-    """A few samples from rounds spread over the run, one of each."""
-    filled = [one.samples for one in folder.complete_rounds() if _count_file_rows(one.samples)]
+    """A few samples from parts spread over the run, one of each."""
+    filled = [one.samples for one in folder.complete_parts() if _count_file_rows(one.samples)]
     spread = np.unique(np.linspace(0, len(filled) - 1, SAMPLES_SHOWN).round().astype(int))
     chosen = [filled[i] for i in spread] if filled else []
     examples: list[dict[str, Any]] = []

@@ -76,7 +76,7 @@ class Headline:
 
 def build_headline(run: SavedRun) -> Headline:
     """The run in one sentence and a few figures."""
-    last = run.loop.rounds[-1] if run.loop.rounds else None
+    last = run.loop.parts[-1] if run.loop.parts else None
     wanted = read_wanted_samples(run.config)
     samples = last["samples"] if last else 0
     return Headline(
@@ -90,11 +90,11 @@ def build_headline(run: SavedRun) -> Headline:
 def _compose_headline(run: SavedRun, last: Mapping[str, Any] | None) -> str:
     if run.summary is None:
         if last is None:
-            return "The run is preparing: no round of synthesis is complete yet."
-        return f"The run is going on: {last['samples']:,} samples after round {last['round']}."
+            return "The run is preparing: no part of the synthesis is complete yet."
+        return f"The run is going on: {last['samples']:,} samples after part {last['part']}."
     reason = str(run.summary["stop_reason"])
     return (
-        f"{run.summary['samples']:,} samples in {len(run.loop.rounds)} rounds, steered to the "
+        f"{run.summary['samples']:,} samples in {len(run.loop.parts)} parts, steered to the "
         f"target {run.summary.get('target', '')}{_compose_coverage(run, last)}. "
         f"It stopped because {STOP_REASON_TEXTS.get(reason, spell_out_name(reason))}."
     )
@@ -110,8 +110,8 @@ def _compose_coverage(run: SavedRun, last: Mapping[str, Any] | None) -> str:
 
 
 def _last_round(loop: LoopRecord | None) -> Mapping[str, Any]:
-    """What a loop came to; empty without a round."""
-    return loop.rounds[-1] if loop and loop.rounds else {}
+    """What a loop came to; empty without a part."""
+    return loop.parts[-1] if loop and loop.parts else {}
 
 
 def _build_headline_tiles(run: SavedRun, last: Mapping[str, Any]) -> list[HeadlineTile]:
@@ -124,8 +124,8 @@ def _build_headline_tiles(run: SavedRun, last: Mapping[str, Any]) -> list[Headli
         (format_distance(last["tv"]), "total variation", "0 is the target itself"),
         (format_share(last.get("unreachable_mass") or 0.0), "of the target out of reach", "KL and TV leave it out"),
     ]
-    if run.blind and run.blind.rounds:
-        kl = format_distance(run.blind.rounds[-1]["kl"])
+    if run.blind and run.blind.parts:
+        kl = format_distance(run.blind.parts[-1]["kl"])
         found.append((kl, "KL of the blind run", "same size, not steered"))
     accepted = format_share(run.loop.verdict_counts["", ""] / max(drafts, 1))
     found.append((accepted, "accepted", f"of {drafts:,} drafts"))
@@ -133,7 +133,7 @@ def _build_headline_tiles(run: SavedRun, last: Mapping[str, Any]) -> list[Headli
 
 
 def _list_coverage_tiles(run: SavedRun, last: Mapping[str, Any]) -> list[tuple[str, str, str]]:
-    """Distinct knowledge points, coverage and deficit; none of a run of an older kdos, whose rounds do not say."""
+    """Distinct knowledge points, coverage and deficit; none of a run of an older kdos, whose parts do not say."""
     if run.source is None or "distinct" not in last:
         return []
     total, left, blind = run.source.total, last["order"] - last["filled"], _last_round(run.blind).get("distinct")
@@ -155,9 +155,9 @@ def read_wanted_samples(config: str) -> int | None:
 
 def compare_with_blind_run(run: SavedRun) -> list[tuple[str, str, str]]:
     """Rows of (measure, steered, blind); empty without a blind run."""
-    if not (run.blind and run.blind.rounds and run.loop.rounds):
+    if not (run.blind and run.blind.parts and run.loop.parts):
         return []
-    both = [(run.loop, run.loop.rounds[-1]), (run.blind, run.blind.rounds[-1])]
+    both = [(run.loop, run.loop.parts[-1]), (run.blind, run.blind.parts[-1])]
     rows = [
         ("samples", [format_number(last["samples"]) for _, last in both]),
         ("distinct knowledge points of the source", [format_number(last.get("distinct")) for _, last in both]),

@@ -94,7 +94,7 @@ def _check_balance(folder: RunFolder) -> Iterator[Finding]:
     if folder.extraction_tally.exists():
         tally = read_json_file(folder.extraction_tally)
         yield from _compare_tally(folder.extraction_tally, "extract", tally, folder.extractions)
-    for one in folder.complete_rounds():
+    for one in folder.complete_parts():
         facts = read_json_file(one.facts)
         verdicts = column_values(read_parquet(one.verdicts, ["accepted"]), "accepted")
         sums = {
@@ -137,9 +137,9 @@ def _check_dataset(folder: RunFolder) -> Iterator[Finding]:
         yield _unbalanced(folder.summary, "drafts", summary["drafts"], drafts)
     if summary["samples"] != made.num_rows:
         yield _unbalanced(folder.summary, "samples", summary["samples"], made.num_rows)
-    rounds = folder.read_rounds("samples")
-    if rounds and not pa.concat_tables(rounds).equals(made):
-        damage = Damage(folder.dataset, "it is not what the rounds hold")
+    parts = folder.read_parts("samples")
+    if parts and not pa.concat_tables(parts).equals(made):
+        damage = Damage(folder.dataset, "it is not what the parts hold")
         yield Finding("dataset", damage.path, damage.found, folder.advise(damage))
 
 

@@ -10,16 +10,16 @@ from typing import Any
 
 from kdos.artifacts import RunFolder
 from kdos.config import Config
-from kdos.llm import Budget, Engine, HttpEngine, Ledger, Spending
+from kdos.llm import Budget, Engine, HttpEngine, Ledger
 from kdos.llm.endpoint_embedder import open_embedder
 from kdos.llm.reply_store import holds_paid_replies
 from kdos.outputs import RUN, check_folder_of_kind, check_output_file, claim_folder
 from kdos.report import LivePage, write_report
 from kdos.rules import RulesEngine
-from kdos.run.prepare import LoopInputs, prepare_inputs
+from kdos.run.parts import synthesize_pool
+from kdos.run.prepare import prepare_inputs
 from kdos.run.provenance import describe_inputs
-from kdos.run.results import summarise_run, write_pool_points, write_results
-from kdos.run.rounds import SynthesisResult, synthesize_pool
+from kdos.run.results import StagesDone, summarise_run, write_pool_points, write_results
 from kdos.run.target import read_weighted_questions
 from kdos.runner import ProcessPoolEngine
 from kdos.store import write_json
@@ -40,6 +40,7 @@ def run_config(config: Config, path: Path, *, cache: Path | None = None, read: I
         StoreError: Another process is working in it.
     """
     begun = monotonic()
+    config = RunFolder(path).settle_window(config)
     if (demand := demand_file(config.target)) is not None:
         read_weighted_questions(Path(demand))
     own = [*read, *_named_paths(config)]
@@ -53,8 +54,8 @@ def run_config(config: Config, path: Path, *, cache: Path | None = None, read: I
             return finished
         page = LivePage(folder.path)
         page.refresh()
-        inputs, result, spending = _run_stages(config, folder, folder, cache=cache, page=page)
-        summary = write_results(folder, inputs, result, spending, seconds=monotonic() - begun, provenance=provenance)
+        done = _run_stages(config, folder, folder, cache=cache, page=page)
+        summary = write_results(folder, done, seconds=monotonic() - begun, provenance=provenance)
         write_report(folder.path)
         return summary
 
@@ -73,6 +74,7 @@ def check_run_folder(config: Config, path: Path, *, read: Iterable[Path] = ()) -
         DamageError: A file of the run is not as it was written.
     """
     folder = RunFolder(check_folder_of_kind(path, RUN, inputs=[*read, *_named_paths(config)]))
+    config = folder.settle_window(config)
     folder.refuse_damage()
     folder.refuse_other_run(config, describe_inputs(config))
     folder.refuse_lost_ledger()
@@ -96,6 +98,7 @@ def _claim_run(path: Path, inputs: Iterable[Path | str | None]) -> Generator[Run
 def run_blind(config: Config, path: Path) -> dict[str, Any]:
     """Beside the run in `path`, the same without feedback, from its seeds and in its space."""
     begun = monotonic()
+    config = RunFolder(path).blind.settle_window(config)
     with _claim_run(path, _named_paths(config)) as folder:
         blind = folder.blind
         made_from = describe_inputs(config)
@@ -104,22 +107,22 @@ def run_blind(config: Config, path: Path) -> dict[str, Any]:
         provenance = blind.provenance(config, made_from)
         if (finished := blind.finished_summary(provenance)) is not None:
             return finished
-        inputs, result, spending = _run_stages(config, folder, blind)
+        done = _run_stages(config, folder, blind)
         # Both runs share one ledger, which has counted the calls of the first one too.
-        calls = spending.calls - folder.read_summary()["llm_calls"]
-        spending = replace(spending, calls=calls)
-        write_pool_points(blind, inputs, result)
-        summary = summarise_run(blind, inputs, result, spending, seconds=monotonic() - begun, provenance=provenance)
+        calls = done.spending.calls - folder.read_summary()["llm_calls"]
+        done = replace(done, spending=replace(done.spending, calls=calls))
+        write_pool_points(blind, done.inputs, done.result)
+        summary = summarise_run(blind, done, seconds=monotonic() - begun, provenance=provenance)
         write_json(blind.summary, summary, seal=blind.seal)
         write_report(folder.path)
         return summary
 
 
 def _run_stages(
-    config: Config, folder: RunFolder, rounds: RunFolder, *, cache: Path | None = None, page: LivePage | None = None
-) -> tuple[LoopInputs, SynthesisResult, Spending]:
-    """Seeds, space and ledger of `folder`, then the loop, whose rounds `rounds` keeps."""
-    progress, caps = Progress(), config.budget
+    config: Config, folder: RunFolder, parts: RunFolder, *, cache: Path | None = None, page: LivePage | None = None
+) -> StagesDone:
+    """Seeds, space and ledger of `folder`, then the loop, whose parts `parts` keeps."""
+    caps = config.budget
     budget = Budget(caps.calls, caps.tokens, caps.usd, caps.seconds)
     folder.refuse_lost_ledger()
     with (
@@ -128,10 +131,30 @@ def _run_stages(
         open_embedder(config, ledger) as embedder,
     ):
         folder.note_ledger()
-        ask = partial(ledger.ask, engine)
-        inputs = prepare_inputs(config, folder, ask=ask, embedder=embedder, progress=progress)
-        result = synthesize_pool(config, rounds, inputs, ask=ask, engine=engine.name, progress=progress, page=page)
-        return inputs, result, ledger.spending
+        progress = _MeteredProgress(engine)
+        inputs = prepare_inputs(config, folder, ask=partial(ledger.ask, engine), embedder=embedder, progress=progress)
+        open_exchange = partial(ledger.open_exchange, engine)
+        result = synthesize_pool(
+            config, parts, inputs, open_exchange=open_exchange, engine=engine.name, progress=progress, page=page
+        )
+        return StagesDone(inputs, result, ledger.spending, progress.busy)
+
+
+class _MeteredProgress(Progress):
+    """Progress that notes how busy each stage keeps the model's server: a share of the concurrency, in [0, 1]."""
+
+    def __init__(self, engine: Engine) -> None:
+        super().__init__()
+        self._engine = engine
+        self.busy: dict[str, float] = {}
+
+    @contextmanager
+    def stage(self, name: str, *, total: int | None = None) -> Generator[None]:
+        """A stage, and how busy the server was from its first request to its last."""
+        with super().stage(name, total=total):
+            yield
+        if isinstance(self._engine, HttpEngine) and (busy := self._engine.take_busy()) is not None:
+            self.busy[name] = busy
 
 
 @contextmanager

@@ -10,6 +10,7 @@ import math
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from time import monotonic
 
@@ -23,8 +24,8 @@ from kdos.llm import Ledger
 from kdos.llm.endpoint_embedder import open_embedder
 from kdos.pool import Document, Passage, Seed
 from kdos.rules import RulesEngine
+from kdos.run.parts import synthesize_pool
 from kdos.run.prepare import check_source_domains, prepare_inputs
-from kdos.run.rounds import synthesize_pool
 from kdos.seed.passages import cut_passages
 from kdos.seed.questions import open_questions
 from kdos.seed.sources import open_source
@@ -196,12 +197,9 @@ def rehearse_run(config: Config, size: SourceSize, folder: Path) -> Rehearsal:
     run.path.mkdir(parents=True)
     clock = [monotonic()]
     with Ledger(run.ledger) as ledger, open_embedder(rehearsed, ledger) as embedder:
-
-        def ask(requests: Iterable[Request]) -> Iterator[Reply]:
-            return ledger.ask(engine, requests)
-
         run.write_config(rehearsed, {})
         try:
+            ask = partial(ledger.ask, engine)
             inputs = prepare_inputs(rehearsed, run, ask=ask, embedder=embedder, progress=Progress())
         except (EmptyRunError, UsageError) as error:
             if isinstance(error, UsageError) and share == 1 and config.engine.kind == "rules":
@@ -211,7 +209,14 @@ def rehearse_run(config: Config, size: SourceSize, folder: Path) -> Rehearsal:
             points = inputs.reference.num_rows
             engine.stage = "loop"
             clock.append(monotonic())
-            result = synthesize_pool(rehearsed, run, inputs, ask=ask, engine=engine.name, progress=Progress())
+            result = synthesize_pool(
+                rehearsed,
+                run,
+                inputs,
+                open_exchange=partial(ledger.open_exchange, engine),
+                engine=engine.name,
+                progress=Progress(),
+            )
             samples, deficit = result.state.pool.samples, result.deficit
             if result.stop_reason != "budget":
                 content = samples

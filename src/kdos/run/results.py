@@ -3,6 +3,7 @@
 import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -16,8 +17,8 @@ from kdos.export import read_card, write_dataset
 from kdos.llm import Spending
 from kdos.pool import Pool, Tally, column_values
 from kdos.report import STOP_REASON_TEXTS, format_share
+from kdos.run.parts import SynthesisResult, finite_or_none, pool_log10_density
 from kdos.run.prepare import LoopInputs
-from kdos.run.rounds import SynthesisResult, finite_or_none, pool_log10_density
 from kdos.run.target import write_target_tables
 from kdos.sampler import Deficit
 from kdos.store import write_json, write_parquet
@@ -85,18 +86,23 @@ def describe_result(summary: Mapping[str, Any]) -> str:
     )
 
 
+@dataclass(frozen=True)
+class StagesDone:
+    """What the stages of a run came to; `busy` is the mean share of the server's concurrency in flight, by stage."""
+
+    inputs: LoopInputs
+    result: SynthesisResult
+    spending: Spending
+    busy: Mapping[str, float]
+
+
 def write_results(
-    folder: RunFolder,
-    inputs: LoopInputs,
-    result: SynthesisResult,
-    spending: Spending,
-    *,
-    seconds: float,
-    provenance: Mapping[str, Any],
+    folder: RunFolder, done: StagesDone, *, seconds: float, provenance: Mapping[str, Any]
 ) -> dict[str, Any]:
     """Write what the run leaves; returns the summary."""
-    summary = summarise_run(folder, inputs, result, spending, seconds=seconds, provenance=provenance)
-    tables = folder.read_rounds("samples")
+    inputs, result = done.inputs, done.result
+    summary = summarise_run(folder, done, seconds=seconds, provenance=provenance)
+    tables = folder.read_parts("samples")
     samples = pa.concat_tables(tables) if tables else SAMPLE_SCHEMA.empty_table()
     write_target_tables(folder, result.context, result.deficit)
     summary["novel_share"] = write_pool_points(folder, inputs, result)
@@ -114,18 +120,13 @@ def write_results(
 
 
 def summarise_run(
-    folder: RunFolder,
-    inputs: LoopInputs,
-    result: SynthesisResult,
-    spending: Spending,
-    *,
-    seconds: float,
-    provenance: Mapping[str, Any],
+    folder: RunFolder, done: StagesDone, *, seconds: float, provenance: Mapping[str, Any]
 ) -> dict[str, Any]:
     """The JSON summary of the command-line contract, and what the report needs beside it."""
+    inputs, result, spending = done.inputs, done.result, done.spending
     pool, gap, config = result.state.pool, result.deficit.gap, result.context.config
-    rounds = folder.read_round_facts()
-    stages = inputs.stages | _tally_rounds(rounds)
+    parts = folder.read_part_facts()
+    stages = inputs.stages | _tally_parts(parts)
     drafts = stages["drafts"]
     return {
         "samples": pool.samples,
@@ -145,13 +146,19 @@ def summarise_run(
         "seconds": round(seconds, 3),
         "knowledge_points": pool.knowledge_points,
         "effective_shapes": result.context.shapes.effective_number(),
-        "rounds": result.state.rounds,
-        "adherence": _mean_adherence(rounds),
+        "parts": result.state.parts,
+        "adherence": _mean_adherence(parts),
         "target": config.target,
         "picker": config.picker,
         "space": inputs.space.fingerprint,
         "cells": inputs.space.n_cells,
-        "usage": {"prompt_tokens": spending.prompt_tokens, "completion_tokens": spending.completion_tokens},
+        "usage": {
+            "prompt_tokens": spending.prompt_tokens,
+            "completion_tokens": spending.completion_tokens,
+            "cached_tokens": spending.cached_tokens,
+        },
+        "busy": done.busy.get("synthesize"),
+        "busy_by_stage": dict(done.busy),
         "reference": _reference_facts(inputs.reference),
         "stages": stages,
         "made_from": dict(provenance),
@@ -164,10 +171,10 @@ def coverage_facts(pool: Pool, deficit: Deficit, n_points: int) -> dict[str, Any
     return {"distinct": distinct, "coverage": distinct / n_points, "order": deficit.order, "filled": deficit.filled}
 
 
-def _tally_rounds(rounds: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
-    """How many calls for drafts, and how many drafts, came to something, over all rounds."""
+def _tally_parts(parts: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    """How many calls for drafts, and how many drafts, came to something, over all parts."""
     calls, drafts = Tally(), Tally()
-    for facts in rounds:
+    for facts in parts:
         calls.accepted += facts["calls"] - sum(facts["failed"].values())
         calls.refused.update(facts["failed"])
         drafts.accepted += facts["accepted"]
@@ -175,10 +182,10 @@ def _tally_rounds(rounds: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
     return {"calls": calls.as_json(), "drafts": drafts.as_json()}
 
 
-def _mean_adherence(rounds: Sequence[Mapping[str, Any]]) -> float | None:
+def _mean_adherence(parts: Sequence[Mapping[str, Any]]) -> float | None:
     """The mean adherence of all drafts that were read; None where none was."""
-    read = sum(facts["read"] for facts in rounds)
-    total = sum(facts["adherence"] * facts["read"] for facts in rounds if facts["read"])
+    read = sum(facts["read"] for facts in parts)
+    total = sum(facts["adherence"] * facts["read"] for facts in parts if facts["read"])
     return total / read if read else None
 
 
@@ -186,7 +193,7 @@ def _decontamination_report(folder: RunFolder, benchmarks: BenchmarkIndex) -> di
     """What was looked for and what was removed: ``decontamination.json``."""
     removed = [
         {"draft": row["draft"], "question": row["question"], "is": row["detail"]}
-        for verdicts in folder.read_rounds("verdicts", ["draft", "question", "reason", "detail"])
+        for verdicts in folder.read_parts("verdicts", ["draft", "question", "reason", "detail"])
         for row in verdicts.to_pylist()
         if row["reason"] == "contaminated"
     ]

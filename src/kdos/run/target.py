@@ -310,12 +310,12 @@ def _count_pool(folder: RunFolder, points: pa.Table, n_cells: int) -> tuple[int,
     rows = {fact_key(text): row for row, (first, others) in enumerate(wordings) for text in (first, *others)}
     held = np.zeros(points.num_rows, np.int64)
     counts, picks = np.zeros(n_cells, np.int64), np.zeros(n_cells, np.int64)
-    for table in folder.read_rounds("samples", ["knowledge_points", "cells"]):
+    for table in folder.read_parts("samples", ["knowledge_points", "cells"]):
         samples += table.num_rows
         counts += _count_by_cell(chain.from_iterable(column_values(table, "cells")), n_cells)
         found = (rows.get(fact_key(text)) for texts in column_values(table, "knowledge_points") for text in texts)
         np.add.at(held, [row for row in found if row is not None], 1)
-    for table in folder.read_rounds("picks", ["cell"]):
+    for table in folder.read_parts("picks", ["cell"]):
         picks += _count_by_cell(column_values(table, "cell"), n_cells)
     return samples, counts, held, picks
 

@@ -7,9 +7,12 @@ from kdos.sampler.feedback import (
     Order,
     RunningCounts,
     decide_draft,
+    may_start,
     measure_deficit,
-    round_size,
+    part_size,
+    picks_needed,
     samples_needed,
+    window_size,
 )
 from kdos.sampler.links import SeedLinks, link_seeds
 from kdos.sampler.steer import (
@@ -21,12 +24,12 @@ from kdos.sampler.steer import (
     steer_picks,
     unreachable_points,
 )
-from kdos.sampler.stop import FinishedRound, stop_reason
+from kdos.sampler.stop import FinishedPart, stop_reason
 from kdos.sampler.walk import SeedGraph, build_seed_graph, walk_picks
 
 __all__ = [
-    "MOST_POINTS_USED", "POINTS_PER_SAMPLE", "Deficit", "FinishedRound", "Order", "Pick", "PointYields",
+    "MOST_POINTS_USED", "POINTS_PER_SAMPLE", "Deficit", "FinishedPart", "Order", "Pick", "PointYields",
     "RunningCounts", "SeedGraph", "SeedLinks", "build_seed_graph", "check_disciplines", "decide_draft",
-    "discipline_target", "link_seeds", "measure_deficit", "points_to_ask", "round_size", "samples_needed",
-    "scatter_picks", "steer_picks", "stop_reason", "unreachable_points", "walk_picks",
+    "discipline_target", "link_seeds", "may_start", "measure_deficit", "part_size", "picks_needed", "points_to_ask",
+    "samples_needed", "scatter_picks", "steer_picks", "stop_reason", "unreachable_points", "walk_picks", "window_size",
 ]  # fmt: skip

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from kdos.arrays import BoolArray, Float64Array, Int32Array, Int64Array
-from kdos.pool import Pool
+from kdos.pool import Pool, grown_rows
 from kdos.sampler.links import SeedLinks
 from kdos.targets import CellQuotas, Gap, PointQuotas, count_filled, measure_gap, plan_cell_quotas, spread_quotas
 
@@ -22,17 +22,21 @@ HEADROOM = 0.05
 find no place where every cell is full to the last one. It costs a KL of about 0.001."""
 SAMPLES_PER_DRAFT = 0.8
 """The share of drafts taken to be accepted, before any was."""
-FEWEST_ROUNDS = 16
-"""Rounds that a run takes at least, so that feedback has rounds to work in."""
+FEWEST_PARTS = 16
+"""Parts that a run takes at least: with each, what is wanted is planned anew."""
 FEWEST_PICKS = 16
-"""Picks below which a round is not worth its three waits for the model."""
+"""Picks of a part at least: a part is planned, written and shown."""
 LEAST_WANTED = 0.5
 """Share of the knowledge points of a draft that must have a deficit."""
 MOST_SURPLUS = 1
 """Exposures beyond the wanted ones that count against a draft: the next repeat of a point that is held a hundred times
 too often is as useless as the second, and must not outweigh three points that nobody holds."""
 SHARE_IN_FLIGHT = 0.5
-"""Share of the picks still needed that a round may ask for."""
+"""Share of the picks still needed that may be in flight: the others know what came of these."""
+LEAST_WINDOW = 0.5
+"""Share of the window that stays in flight as long as so many picks are needed: with fewer, servers would wait."""
+SHORT_SHARE, FEWEST_SHORT = 1 / 32, 4
+"""Share of the picks still needed, and their number, below which what is in flight does not put off a short pick."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,20 +151,37 @@ def _unreachable_mass(pool: Pool, order: Order, eligible: BoolArray, links: Seed
     return float(each[links.cells[given_up]].sum() / max(whole.order, 1))
 
 
-def round_size(*, samples: int, asked: int, needed: int, drafts: int, most: int | None) -> int:
-    """Picks for the next round: few at first and at last, so that rounds learn from each other.
+def picks_needed(*, samples: int, asked: int, needed: int, drafts: int) -> float:
+    """Picks that still seem to be needed for `needed` more samples, where `asked` picks brought `samples` so far."""
+    # Samples a pick brings, with one part's worth of picks at the expected rate as a prior.
+    expected = SAMPLES_PER_DRAFT * drafts
+    prior = (samples + needed) / FEWEST_PARTS / expected
+    each = (samples + prior * expected) / (asked + prior) if prior else expected
+    return needed / max(each, 0.01)
 
-    What is in flight together cannot know what came beside it. Early rounds do not know yet what drafts are like, so
-    none asks for more than all before it; nothing comes after the last ones to mend what they overshoot, so none asks
-    for more than a share of what still seems to be needed. So far `asked` picks brought `samples`, and `needed` more
-    samples are expected. By default a round has at most as many picks as leave `FEWEST_ROUNDS` rounds.
+
+def part_size(*, asked: int, still: float) -> int:
+    """Picks of the next part, of which `asked` were decided before it and `still` seem to be needed.
+
+    Few at first, when nothing is known yet of what drafts are like, and few at last.
     """
-    # Samples a pick brings, with one round's worth of picks at the expected rate as a prior.
-    total = samples + needed
-    prior = total / FEWEST_ROUNDS / (SAMPLES_PER_DRAFT * drafts)
-    each = (samples + prior * SAMPLES_PER_DRAFT * drafts) / (asked + prior)
-    most_picks = most or max(FEWEST_PICKS, total / FEWEST_ROUNDS / drafts * 2)
-    return math.ceil(min(most_picks, max(FEWEST_PICKS, min(asked, SHARE_IN_FLIGHT * needed / max(each, 0.01)))))
+    most = (asked + still) / FEWEST_PARTS
+    return math.ceil(max(FEWEST_PICKS, min(asked, SHARE_IN_FLIGHT * still, most)))
+
+
+def window_size(window: int, *, still: float) -> int:
+    """Picks that may be in flight of `window`, where `still` more seem to be needed: never more than these.
+
+    A pick that is chosen does not know what those in flight will bring; so at most a share of what is needed is, and
+    at the end as few as servers can do with.
+    """
+    still = max(still, 1.0)
+    return math.ceil(min(window, still, max(SHARE_IN_FLIGHT * still, LEAST_WINDOW * window)))
+
+
+def may_start(pick_is_short: bool, *, in_flight: int, still: float) -> bool:
+    """Whether a pick is not better put off until some of those in flight are decided; `still` seem to be needed."""
+    return not pick_is_short or in_flight < max(FEWEST_SHORT, SHORT_SHARE * still)
 
 
 def samples_needed(pool: Pool, deficit: Deficit, *, most: int | None) -> int:
@@ -170,27 +191,34 @@ def samples_needed(pool: Pool, deficit: Deficit, *, most: int | None) -> int:
     return by_content if most is None else min(max(most - pool.samples, 0), max(by_content, 1))
 
 
-def exposures_each(pool: Pool, deficit: Deficit) -> float:
-    """Exposures of the order that a sample fills, with one sample at the expected rate as a prior."""
-    return (deficit.filled + POINTS_PER_SAMPLE) / (pool.samples + 1)
+def exposures_each(pool: Pool, deficit: Deficit, *, prior: float = POINTS_PER_SAMPLE) -> float:
+    """Exposures of the order that a sample fills, with one sample at the `prior` rate beside those held."""
+    return (deficit.filled + prior) / (pool.samples + 1)
 
 
 class RunningCounts:
-    """What the pool holds while a round's drafts are decided one by one, so that a round does not overshoot itself.
+    """What the pool holds while a part's drafts are decided one by one, so that a part does not overshoot itself.
 
     `exposures` and `answered` (samples that ask for a point) are of shape (n_points,), `filled` of shape (n_cells,).
     """
 
     def __init__(self, pool: Pool, deficit: Deficit, cells: Int32Array) -> None:
-        grown = len(cells) - len(pool.exposures)
-        self.exposures = np.pad(pool.exposures, (0, grown))
-        self.answered = np.pad(pool.answered, (0, grown))
+        self.exposures, self.answered = pool.exposures.copy(), pool.answered.copy()
         self.filled = deficit.held_cells.copy()
-        self.cells = cells
-        # A knowledge point that the source does not hold may join once.
-        self.most = np.pad(deficit.points.most, (0, len(cells) - len(deficit.missing)), constant_values=1)
+        self.most = deficit.points.most
         # In a full cell, one that the pool does not hold takes the place of one that is wanted no more.
-        self._eligible = np.pad(deficit.eligible, (0, len(cells) - len(deficit.missing)))
+        self._eligible = deficit.eligible
+        self.cells = cells
+        self.see_points(cells)
+
+    def see_points(self, cells: Int32Array) -> None:
+        """Know all points that have these cells: new ones have come behind the others."""
+        needed, known = len(cells), len(self.most)
+        self.cells = cells
+        self.exposures, self.answered = grown_rows(self.exposures, needed), grown_rows(self.answered, needed)
+        self.most, self._eligible = grown_rows(self.most, needed), grown_rows(self._eligible, needed)
+        # A knowledge point that the source does not hold may join once.
+        self.most[known:] = 1
 
     def would_fill(self, points: Sequence[int]) -> BoolArray:
         """Which of these points would take room in their cells: of the source, and missing or not held at all."""

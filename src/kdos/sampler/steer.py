@@ -1,6 +1,6 @@
 """Where the next drafts start: knowledge points by their deficit, others that are linked to them (our design)."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,7 +8,7 @@ import numpy as np
 from kdos.arrays import AnyArray, BoolArray, Float64Array, Int64Array
 from kdos.chance import keyed_generator
 from kdos.pool import Pool
-from kdos.sampler.feedback import Deficit, exposures_each
+from kdos.sampler.feedback import POINTS_PER_SAMPLE, Deficit, exposures_each
 from kdos.sampler.links import SeedLinks
 
 FEWEST_POINTS_USED = 3
@@ -16,16 +16,20 @@ MOST_POINTS_USED = 5
 """Knowledge points a draft may hold (KDoS: 3 to 5)."""
 POINTS_ASKED = 4
 """Knowledge points that a draft is asked to rest on: the middle; the most where samples are scarce."""
+ADHERENCE_EXPECTED = 0.75
+"""Share of the points asked for that a draft is taken to hold, before any was seen."""
 MOST_SEEDS = 3
 """Seeds in a group: what they and their passages say is in the prompt."""
 LINKS_CONSIDERED = 48
 """Points that name an entity which are looked at for one draft: a module's name stands in thousands."""
+MOST_SHORT = 0.5
+"""Share of the starting points drawn that may be short of wanted points before such are taken."""
+STARTS_DRAWN = 256
+"""Starting points that are drawn together: enough to spread over the cells, few enough to see what was asked since."""
 UNREACHABLE_TRIES = 6
 """Tries in vain before a knowledge point counts as unreachable: a draft that was to hold it is one, a draft about it
 two, for as a clue it may only have been beside the point. With four drafts of either kind, a fifth of the points of a
 Wikipedia dump were given up that come when asked about."""
-PASSES = 4
-"""How often starting points are drawn anew for a batch in which earlier picks used up those drawn first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +53,7 @@ class PointYields:
     def extend(
         self, asked: Sequence[Sequence[tuple[int, ...]]], samples: Sequence[tuple[int, ...]], sources: Sequence[int]
     ) -> "PointYields":
-        """These yields and what one more round of picks brought.
+        """These yields and what some more picks brought.
 
         `asked` holds the groups of knowledge points that each pick was to use, one for each draft, the point that it
         is about first; `samples` the points of each accepted sample, and `sources` the place of its pick in `asked`.
@@ -80,7 +84,7 @@ def points_to_ask(pool: Pool, deficit: Deficit, yields: PointYields, *, most: in
     if most is None:
         return POINTS_ASKED
     asked = (yields.asked.sum() + POINTS_ASKED) / (yields.started.sum() + 1)
-    each = exposures_each(pool, deficit) * POINTS_ASKED / asked
+    each = exposures_each(pool, deficit, prior=ADHERENCE_EXPECTED * POINTS_PER_SAMPLE) * POINTS_ASKED / asked
     left = deficit.supply - deficit.filled
     return MOST_POINTS_USED if left > (most - pool.samples) * each else POINTS_ASKED
 
@@ -96,7 +100,8 @@ class Pick:
 
     `use` has a group of knowledge points for each draft that is asked for, the one it is to be about first.
     `avoid` are points of the same passages that are held enough. `variant` counts the drafts that were to be about
-    the first point before this pick.
+    the first point before this pick. `is_short` says that it had too few wanted points to rest on, and may have more
+    once picks in flight are decided.
     """
 
     id: str
@@ -105,14 +110,15 @@ class Pick:
     use: tuple[tuple[int, ...], ...]
     avoid: tuple[int, ...]
     variant: int
+    is_short: bool
 
 
-class PickBatch:
-    """The picks of one round as they are made: what one is to use counts as held for the next.
+class PickMaker:
+    """Makes the picks of a part: what one is to use counts as held for the next, and so does what is in flight.
 
     `missing`, shape (n_points,), is how often each knowledge point may still appear and `room`, shape (n_cells,), how
     many exposures its cell still wants. `started` counts earlier drafts about each point; `drafts` are asked for in
-    one pick, each to rest on `points` knowledge points.
+    one pick, each to rest on `points` knowledge points. Picks are numbered over the whole run, from `first`.
     """
 
     def __init__(
@@ -122,61 +128,62 @@ class PickBatch:
         room: AnyArray,
         started: Int64Array,
         *,
+        in_flight: Iterable[Pick],
         drafts: int,
         points: int,
-        round_number: int,
+        first: int,
         rng: np.random.Generator,
     ) -> None:
-        self.picks: list[Pick] = []
         self._links = links
         self._missing = missing.astype(np.float64)
         self._room = room.astype(np.float64)
-        self._started = started
+        self._started = started.copy()
         self._drafts = drafts
         self._points = points
-        self._round = round_number
+        self._number = first
         self._rng = rng
-
-    @classmethod
-    def of_deficit(
-        cls,
-        deficit: Deficit,
-        yields: PointYields,
-        links: SeedLinks,
-        *,
-        drafts: int,
-        points: int,
-        round_number: int,
-        rng: np.random.Generator,
-    ) -> "PickBatch":
-        """An empty batch that asks for what the deficit lacks."""
-        missing, room, started = deficit.missing, deficit.room, yields.started
-        return cls(links, missing, room, started, drafts=drafts, points=points, round_number=round_number, rng=rng)
+        self._in_flight = np.zeros(len(links.cells), np.int64)
+        for pick in in_flight:
+            for group in pick.use:
+                self._started[group[0]] += 1
+                for point in group:
+                    self._count_as_held(point)
 
     def is_wanted(self, points: Int64Array) -> BoolArray:
         """Which of these points may appear once more, in a cell that has room, given what was asked for already."""
         return (self._missing[points] > 0) & (self._room[self._links.cells[points]] > 0)
 
-    def add_pick(self, start: int, *, path: Sequence[int] = (), seeds: Sequence[int] = ()) -> None:
-        """Add a pick about a point and those linked to it that are wanted; `path` and its `seeds` may be given."""
+    def is_short(self, start: int) -> bool:
+        """Whether too few points close to this one are wanted for its drafts, while picks in flight use others."""
+        linked = self._close_points(start)
+        wanted = self.is_wanted(linked)
+        enough = np.count_nonzero(wanted) >= self._drafts * self._points
+        return not enough and bool((self._in_flight[linked[~wanted]] > 0).any())
+
+    def make_pick(self, start: int, *, path: Sequence[int] = (), seeds: Sequence[int] = ()) -> Pick:
+        """A pick about a point and those linked to it that are wanted; `path` and its `seeds` may be given."""
         links = self._links
         chosen = list(seeds) or [int(self._rng.choice(links.seeds_of_point[start]))]
+        is_short = self.is_short(start)
         first = self._group_of(start, chosen, taken=set(), given=path)
         groups = [first]
         taken = set(first)
         while len(groups) < self._drafts and (other := self._next_start(chosen, taken)) is not None:
             groups.append(self._group_of(other, chosen, taken=taken))
             taken |= set(groups[-1])
-        self.picks.append(
-            Pick(
-                f"{self._round:04d}-{len(self.picks):06d}",
-                int(links.cells[start]),
-                tuple(chosen),
-                use=tuple(groups),
-                avoid=self._held_enough(chosen, taken),
-                variant=int(self._started[start]),
-            )
+        pick = Pick(
+            f"{self._number:08d}",
+            int(links.cells[start]),
+            tuple(chosen),
+            use=tuple(groups),
+            avoid=self._held_enough(chosen, taken),
+            variant=int(self._started[start]),
+            is_short=is_short,
         )
+        self._number += 1
+        for group in groups:
+            self._started[group[0]] += 1
+        return pick
 
     def _group_of(
         self, start: int, seeds: list[int], *, taken: set[int], given: Sequence[int] = ()
@@ -218,7 +225,8 @@ class PickBatch:
         return bool(self._missing[point] > 0 and self._room[self._links.cells[point]] > 0)
 
     def _count_as_held(self, point: int) -> None:
-        # At once, long before any draft comes: without this all picks of a round would name the same points.
+        # At once, long before any draft comes: without this all picks in flight would name the same points.
+        self._in_flight[point] += 1
         if self._missing[point] > 0:
             self._room[self._links.cells[point]] -= 1
         self._missing[point] -= 1
@@ -231,6 +239,13 @@ class PickBatch:
         for seed in links.seeds_of_point[start]:
             yield from links.points_of_seed[seed].tolist()
             yield from self._some_of(links.points_in_passage[int(links.passages[seed])])
+
+    def _close_points(self, start: int) -> Int64Array:
+        """Some of the points that name the same entities, and those of the same passages."""
+        links = self._links
+        named = [links.points_of_entity[entity][:LINKS_CONSIDERED] for entity in links.entities_of_point[start]]
+        shown = [links.points_in_passage[int(links.passages[seed])] for seed in links.seeds_of_point[start]]
+        return np.unique(np.concatenate([*named, *shown]))
 
     def _document_points(self, start: int) -> Iterator[int]:
         """Wanted points of the same documents: once most is held, a passage has too little left for a draft."""
@@ -278,35 +293,46 @@ def steer_picks(
     yields: PointYields,
     links: SeedLinks,
     *,
-    picks: int,
+    in_flight: Sequence[Pick],
     drafts: int,
     points: int = POINTS_ASKED,
     random_seed: int,
-    round_number: int,
-) -> list[Pick]:
-    """At most `picks` picks, in proportion to the deficit of the points they are about, by how well those yield.
+    part: int,
+) -> Iterator[Pick]:
+    """Picks in proportion to the deficit of the points they are about, by how well those yield, while any is wanted.
 
-    What one pick is to use counts as held for the next, so that a batch does not overshoot. `drafts` are asked for in
-    one pick, each to rest on `points` knowledge points. `random_seed` and `round_number`, from 1, key every choice.
+    What one pick is to use counts as held for the next, and so does what those in flight are to use. `drafts` are
+    asked for in one pick, each to rest on `points` knowledge points. `random_seed` and `part`, from 1, key every
+    choice.
     """
-    rng = keyed_generator(random_seed, "steer", round_number)
-    batch = PickBatch.of_deficit(
-        deficit, yields, links, drafts=drafts, points=points, round_number=round_number, rng=rng
-    )
+    rng = keyed_generator(random_seed, "steer", part)
+    first = yields.picks + len(in_flight)
+    maker = PickMaker(
+        links, deficit.missing, deficit.room, yields.started,
+        in_flight=in_flight, drafts=drafts, points=points, first=first, rng=rng,
+    )  # fmt: skip
+    weights = start_weights(deficit, yields)
+    for start in wanted_starts(weights, maker, links, rng):
+        yield maker.make_pick(start)
+
+
+def wanted_starts(
+    weights: Float64Array, maker: PickMaker, links: SeedLinks, rng: np.random.Generator
+) -> Iterator[int]:
+    """Points to start from by their weights, some at a time, as long as the maker of picks wants any of them."""
     # Points in the order of their cells, so that systematic sampling spreads the starts over the cells as evenly as
     # over the points.
     order = np.argsort(links.cells, kind="stable")
-    weights = start_weights(deficit, yields)[order]
-    for _ in range(PASSES):
-        shares = _sample_systematically(weights * batch.is_wanted(order), picks - len(batch.picks), rng)
-        # In an order of chance, for a batch may be full before all were taken.
-        for start in order[rng.permutation(np.flatnonzero(shares))].tolist():
-            # An earlier pick of this batch may have asked for it meanwhile.
-            if len(batch.picks) < picks and batch.is_wanted(np.array([start])).all():
-                batch.add_pick(start)
-        if len(batch.picks) >= picks:
-            break
-    return batch.picks
+    while (wanted := weights[order] * maker.is_wanted(order)).any():
+        shares = _sample_systematically(wanted, min(STARTS_DRAWN, int(np.count_nonzero(wanted))), rng)
+        # In an order of chance, for a part may end before all were taken.
+        drawn = order[rng.permutation(np.flatnonzero(shares))]
+        # Short ones wait, unless most are: what is in flight leaves little then, and all that is drawn may be taken.
+        short = np.array([maker.is_short(start) for start in drawn.tolist()])
+        for start in (drawn if short.mean() > MOST_SHORT else drawn[~short]).tolist():
+            # A pick before it may have asked for it meanwhile.
+            if maker.is_wanted(np.array([start])).all():
+                yield start
 
 
 def start_weights(deficit: Deficit, yields: PointYields) -> Float64Array:
@@ -323,22 +349,24 @@ def scatter_picks(
     yields: PointYields,
     *,
     n_cells: int,
-    picks: int,
+    in_flight: Sequence[Pick],
     drafts: int,
     points: int = POINTS_ASKED,
     random_seed: int,
-    round_number: int,
-) -> list[Pick]:
-    """Picks from seeds drawn evenly, whatever the pool holds: the blind run's."""
-    rng = keyed_generator(random_seed, "scatter", round_number)
+    part: int,
+) -> Iterator[Pick]:
+    """Picks from seeds drawn evenly, whatever the pool holds, without end: the blind run's."""
+    rng = keyed_generator(random_seed, "scatter", part)
     # Every point counts as wanted for ever, so that a blind pick is made as a steered one is, but for where it starts.
     missing, room = np.full(len(links.cells), np.inf), np.full(n_cells, np.inf)
-    batch = PickBatch(
-        links, missing, room, yields.started, drafts=drafts, points=points, round_number=round_number, rng=rng
-    )
-    for seed in rng.integers(0, len(links.points_of_seed), picks).tolist():
-        batch.add_pick(int(rng.choice(links.points_of_seed[seed])), seeds=[seed])
-    return batch.picks
+    first = yields.picks + len(in_flight)
+    maker = PickMaker(
+        links, missing, room, yields.started,
+        in_flight=in_flight, drafts=drafts, points=points, first=first, rng=rng,
+    )  # fmt: skip
+    while True:
+        seed = int(rng.integers(0, len(links.points_of_seed)))
+        yield maker.make_pick(int(rng.choice(links.points_of_seed[seed])), seeds=[seed])
 
 
 def _sample_systematically(weights: Float64Array, picks: int, rng: np.random.Generator) -> Int64Array:

@@ -15,22 +15,22 @@ FEWEST_PICKS_COMPARED = 64
 """Picks in such a window at least: a few say nothing."""
 
 
-class FinishedRound(NamedTuple):
-    """The loop after a round: picks asked for by then, and exposures of the order filled before it."""
+class FinishedPart(NamedTuple):
+    """The loop after a part: picks asked for by then, and exposures of the order filled before it."""
 
     picks: int
     filled_before: int
 
 
 def stop_reason(
-    deficit: Deficit, *, samples: int, most: int | None, history: Sequence[FinishedRound] = ()
+    deficit: Deficit, *, samples: int, most: int | None, history: Sequence[FinishedPart] = ()
 ) -> str | None:
     """Why the loop ends now, or None if it goes on.
 
     `covered`: 98 % of the order that can be reached is filled and the pool is as near to the target as independent
     draws from it would be, or nothing that can be reached is missing. `budget`: the pool has `most` samples.
     `unreachable`: what is missing was asked for in vain. `no_gain`: the last picks filled less than 2 % of what the
-    first ones did. `history` is the loop after each round so far, oldest first.
+    first ones did. `history` is the loop after each part so far, oldest first.
     """
     enough = deficit.filled >= ENOUGH_FILLED * deficit.order
     if enough and samples and (deficit.gap.kl <= deficit.gap.floor or not deficit.reachable):
@@ -42,9 +42,9 @@ def stop_reason(
     return "no_gain" if _has_stalled(history, deficit.filled) else None
 
 
-def _has_stalled(history: Sequence[FinishedRound], filled: int) -> bool:
+def _has_stalled(history: Sequence[FinishedPart], filled: int) -> bool:
     """Whether the last picks filled next to nothing, measured by what the first ones filled."""
-    # Rounds as points of a curve of exposures filled over picks, the first at no picks at all.
+    # Parts as points of a curve of exposures filled over picks, the first at no picks at all.
     picks = [0, *(past.picks for past in history)]
     curve = [*(past.filled_before for past in history), filled]
     window = max(WINDOW * picks[-1], FEWEST_PICKS_COMPARED)

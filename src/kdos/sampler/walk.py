@@ -5,8 +5,9 @@ leads, so that one call sees several seeds that are linked. How LinkSyn samples 
 public; this is our design (docs/graph.md).
 """
 
-import math
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 
@@ -22,10 +23,12 @@ from kdos.graph import (
 )
 from kdos.sampler.feedback import Deficit
 from kdos.sampler.links import SeedLinks
-from kdos.sampler.steer import POINTS_ASKED, Pick, PickBatch, PointYields, start_weights
+from kdos.sampler.steer import POINTS_ASKED, Pick, PickMaker, PointYields, start_weights, wanted_starts
 
 PATH_POINTS = 4
 """Knowledge points on a path: it passes up to three seeds, as many as a steered group has."""
+PATHS_DRAWN = 64
+"""Paths that are drawn together: what those of one draw ask for counts as held for the next."""
 
 
 @dataclass(frozen=True)
@@ -48,37 +51,39 @@ def walk_picks(
     links: SeedLinks,
     seed_graph: SeedGraph,
     *,
-    picks: int,
+    in_flight: Sequence[Pick],
     drafts: int,
     points: int = POINTS_ASKED,
     random_seed: int,
-    round_number: int,
-    steered: list[Pick] | None = None,
-) -> list[Pick]:
-    """At most `picks` picks, a path each: its seeds, and its knowledge points to be used by the first draft.
+    part: int,
+    from_steer: bool = False,
+) -> Iterator[Pick]:
+    """A path for each pick: its seeds, and its knowledge points to be used by the first draft; while any is wanted.
 
-    The deficit of the knowledge points is the target that the visits of the paths are to meet; arguments not named
-    here are those of ``kdos.sampler.steer_picks``. `steered` are picks at whose points the paths begin, instead of
-    where the deficit is largest.
+    The deficit of the knowledge points is the target that the visits of the paths are to meet; with `from_steer`
+    paths begin where steering would, instead of where their own law leads. Arguments not named here are those of
+    ``kdos.sampler.steer_picks``.
     """
+    rng = keyed_generator(random_seed, "walk", part)
+    first = yields.picks + len(in_flight)
+    maker = PickMaker(
+        links, deficit.missing, deficit.room, yields.started,
+        in_flight=in_flight, drafts=drafts, points=points, first=first, rng=rng,
+    )  # fmt: skip
     weights = start_weights(deficit, yields)
-    count = min(picks, math.ceil(weights.sum())) if steered is None else len(steered)
-    if not count or not weights.any():
-        return steered or []
-    paths = sample_paths(
-        seed_graph.routes,
-        as_target(weights),
-        count=count,
-        length=PATH_POINTS,
-        random_seed=random_seed,
-        # Paths are numbered over the whole run, so that each has its own key for chance.
-        first=yields.picks,
-        starts=None if steered is None else np.array([pick.use[0][0] for pick in steered], np.int32),
-    )
-    rng = keyed_generator(random_seed, "walk", round_number)
-    batch = PickBatch.of_deficit(
-        deficit, yields, links, drafts=drafts, points=points, round_number=round_number, rng=rng
-    )
-    for path in linked_seeds(paths, seed_graph.incidence):
-        batch.add_pick(int(path.kps[0]), path=path.kps, seeds=tuple(dict.fromkeys(path.samples)))
-    return batch.picks
+    steered = wanted_starts(weights, maker, links, rng)
+    while (wanted := weights * maker.is_wanted(np.arange(len(weights)))).any():
+        starts = np.array(list(islice(steered, PATHS_DRAWN)), np.int32) if from_steer else None
+        paths = sample_paths(
+            seed_graph.routes,
+            as_target(wanted),
+            count=PATHS_DRAWN if starts is None else len(starts),
+            length=PATH_POINTS,
+            random_seed=random_seed,
+            # Paths are numbered over the whole run, so that each has its own key for chance.
+            first=first,
+            starts=starts,
+        )
+        first += len(paths.kps)
+        for path in linked_seeds(paths, seed_graph.incidence):
+            yield maker.make_pick(int(path.kps[0]), path=path.kps, seeds=tuple(dict.fromkeys(path.samples)))

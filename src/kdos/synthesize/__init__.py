@@ -1,11 +1,12 @@
 """Seeds and a target in; samples that meet it, and a verdict on every draft, out."""
 
 from kdos.synthesize.context import Library, SynthesisContext
-from kdos.synthesize.loop import LoopState, LoopSteps, Round, RoundOutcome, run_rounds
-from kdos.synthesize.record import ROUND_SCHEMAS, SAMPLE_SCHEMA, read_round_outcome, round_tables
-from kdos.synthesize.steps import loop_steps, measure_state
+from kdos.synthesize.loop import LoopState, LoopSteps, Outlook, Part, PartOutcome, PickWindow, run_loop
+from kdos.synthesize.record import PART_SCHEMAS, SAMPLE_SCHEMA, part_tables, read_part_outcome, read_picks
+from kdos.synthesize.steps import look_ahead, loop_steps, measure_state
 
 __all__ = [
-    "ROUND_SCHEMAS", "SAMPLE_SCHEMA", "Library", "LoopState", "LoopSteps", "Round", "RoundOutcome", "SynthesisContext",
-    "loop_steps", "measure_state", "read_round_outcome", "round_tables", "run_rounds",
+    "PART_SCHEMAS", "SAMPLE_SCHEMA", "Library", "LoopState", "LoopSteps", "Outlook", "Part", "PartOutcome",
+    "PickWindow", "SynthesisContext", "look_ahead", "loop_steps", "measure_state", "part_tables",
+    "read_part_outcome", "read_picks", "run_loop",
 ]  # fmt: skip

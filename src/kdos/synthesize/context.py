@@ -16,7 +16,6 @@ from kdos.pool import Draft, Extraction, Inventory, Passage, Refusal, Seed, colu
 from kdos.pool.sentences import is_mostly_unspaced
 from kdos.pool.wording import fact_number, normalise_text
 from kdos.sampler import Order, SeedGraph, SeedLinks, build_seed_graph, link_seeds
-from kdos.tasks import Ask
 
 LONGEST_ENTITY = 8
 """Words of the longest topic entity that is looked for in knowledge points: names are shorter, titles may not be."""
@@ -29,7 +28,7 @@ RECORDS_CACHED = 16_384
 class Library:
     """Row i of `extractions` belongs to row i of `seeds`; passages are found by their id.
 
-    Records that were read lately are remembered: a round comes back to each several times.
+    Records that were read lately are remembered: a pick comes back to each several times.
     """
 
     def __init__(self, *, seeds: pa.Table, extractions: pa.Table, passages: pa.Table) -> None:
@@ -102,9 +101,9 @@ class SynthesisContext:
     """All that synthesis works with, made once for a run.
 
     `order` says what is wanted, of which cells and knowledge points. `inventory`, `known` and `shapes` grow with the
-    pool: knowledge points with their cells, questions, and shapes of logic. `ask` sends requests to
-    a model, `embed_texts` gives vectors of shape (n_texts, embedding_dim). `benchmarks` are the
-    questions nobody may train on; `refuse_paraphrases` looks for them in other words.
+    pool: knowledge points with their cells, questions, and shapes of logic. `embed_texts` gives vectors of shape
+    (n_texts, embedding_dim). `benchmarks` are the questions nobody may train on; `refuse_paraphrases` looks for them
+    in other words.
     """
 
     config: Config
@@ -114,7 +113,6 @@ class SynthesisContext:
     links: SeedLinks
     inventory: Inventory
     known: KnownQuestions
-    ask: Ask
     embed_texts: Callable[[Sequence[str]], Float32Array]
     shapes: ShapeCounts = field(default_factory=ShapeCounts)
     benchmarks: BenchmarkIndex | None = None

@@ -1,11 +1,13 @@
-"""From picks to candidates: write, check for nothing, judge, and see what each draft really holds.
+"""From a pick to candidates: write, check for nothing, review, and see what each draft really holds.
 
-A stage asks for all of its candidates at once; a candidate that has fallen is carried along with its refusal, so that
-drafts in are candidates out. One that fell for a fault of its writing is written once more, with the reason, and goes
-the same way as a candidate of its own; after that it is abandoned (KDoS, synthesis prompt: regenerate, then abandon).
+A pick's way is a generator that yields requests and is sent their replies; a candidate that has fallen is carried
+along with its refusal, so that drafts in are candidates out. One that fell for a fault of its writing is written once
+more, with the reason, and goes the same way as a candidate of its own; after that it is abandoned (KDoS, synthesis
+prompt: regenerate, then abandon). What it looks at beside its replies was known when its part began, so that the
+time at which they come shapes nothing.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TypedDict
 
@@ -18,28 +20,32 @@ from kdos.checks import (
     is_rewritable,
     locate_answer_evidence,
 )
-from kdos.checks.judging import ReviewCase, review_cases
+from kdos.checks.judging import check_attempts_agree, combine_judgements
 from kdos.logic import Logic, find_answering_point, parse, shape_of_logic
 from kdos.pool import ErrorClass, Extraction, Passage, Refusal
 from kdos.sampler import Pick
 from kdos.synthesize.context import SynthesisContext
-from kdos.synthesize.loop import Candidate
+from kdos.synthesize.deciding import decide_place
+from kdos.synthesize.loop import Candidate, DraftedPick, Outlook
+from kdos.synthesize.window import PickWork
 from kdos.tasks import (
-    Ask,
     Group,
     Reply,
     Request,
+    ask_answer,
     ask_drafts,
     ask_extraction,
+    ask_judgement,
     ask_redraft,
+    ask_review,
     match_use_group,
+    read_answer,
     read_drafts,
     read_extraction,
+    read_judgement,
+    read_review,
     retry_group,
 )
-
-RefuseUnwanted = Callable[[Candidate], Candidate]
-"""Refuses a candidate where the pool has no place for what it claims to hold."""
 
 
 class GroupSources(TypedDict):
@@ -49,80 +55,56 @@ class GroupSources(TypedDict):
     passages: list[Passage]
 
 
-def draft_candidates(
-    picks: Sequence[Pick], context: SynthesisContext, *, refuse_unwanted: RefuseUnwanted
-) -> tuple[list[Candidate], list[Refusal]]:
-    """The candidates that picks lead to, in the order of the picks, and the calls that failed."""
-    candidates, failed = _request_drafts(picks, context)
-    candidates = _examine_candidates(candidates, context, refuse_unwanted)
+def draft_pick(pick: Pick, outlook: Outlook, context: SynthesisContext) -> PickWork[DraftedPick]:
+    """The candidates that a pick leads to, and the calls without any."""
+    group = _prompt_group(pick, context)
+    (reply,) = yield [ask_drafts(group, **_group_sources(pick, group, context))]
+    found = _read_candidates(pick, pick.use, group, reply)
+    if isinstance(found, Refusal):
+        return DraftedPick((), [found])
+    candidates = yield from _examine_candidates(found, outlook, context)
     if not context.settings.mend:
-        return candidates, failed
+        return DraftedPick(candidates)
     # The first draft keeps its place and its refusal: both tries are counted, and both have a
-    # verdict. Second tries stand after all first ones, as if a pick had led to one draft more.
-    candidates, redrafted, failed_again = _request_redrafts(candidates, context)
-    redrafted = _examine_candidates(redrafted, context, refuse_unwanted)
-    return [*candidates, *redrafted], [*failed, *failed_again]
+    # verdict. Second tries stand after all first ones, as if the pick had led to one draft more.
+    candidates = [replace(c, again=c.refusal is not None and is_rewritable(c.refusal)) for c in candidates]
+    redrafted, failed = yield from _write_again([c for c in candidates if c.again], group, context)
+    redrafted = yield from _examine_candidates(redrafted, outlook, context)
+    return DraftedPick([*candidates, *redrafted], failed)
 
 
-def _examine_candidates(
-    candidates: Sequence[Candidate], context: SynthesisContext, refuse_unwanted: RefuseUnwanted
-) -> list[Candidate]:
-    # The cheapest look comes first, so that each next one is paid only for what passed all before it: checks in memory
-    # cost nothing, a benchmark's wording one vector a draft, a judge or an unseen attempt a request each. The fresh
-    # reading comes last: what it finds is what the pool will hold, and of a draft that fell nothing is held.
-    checked = _check_candidates(candidates, context, refuse_unwanted)
-    reviewed = _review_candidates(_check_paraphrases(checked, context), context)
-    return _reextract_candidates(reviewed, context)
-
-
-def _request_drafts(picks: Sequence[Pick], context: SynthesisContext) -> tuple[list[Candidate], list[Refusal]]:
-    """The drafts that picks lead to, and a refusal for each call without a readable one."""
-    groups = [(pick, _prompt_group(pick, context)) for pick in picks]
-    requests = (ask_drafts(group, **_group_sources(pick, group, context)) for pick, group in groups)
-    asked = ((pick, pick.use, group) for pick, group in groups)
-    return _read_candidates(asked, _replies_by_id(context.ask, requests))
-
-
-def _request_redrafts(
-    candidates: Sequence[Candidate], context: SynthesisContext
-) -> tuple[list[Candidate], list[Candidate], list[Refusal]]:
-    """The candidates, those asked again marked; the new ones; and the calls without any."""
-    marked = [replace(c, again=c.refusal is not None and is_rewritable(c.refusal)) for c in candidates]
-    asked = [(c, _prompt_group(c.pick, context)) for c in marked if c.again]
-    requests = (
+def _write_again(
+    fallen: Sequence[Candidate], group: Group, context: SynthesisContext
+) -> PickWork[tuple[list[Candidate], list[Refusal]]]:
+    """The new drafts for those that fell, and the calls without any."""
+    requests = [
         ask_redraft(group, c.draft, c.refusal, **_group_sources(c.pick, group, context))
-        for c, group in asked
+        for c in fallen
         if c.refusal is not None
-    )
-    replies = _replies_by_id(context.ask, requests)
+    ]
+    replies = yield requests
     # One failed draft was shown, so one is taken, whatever else the reply may hold.
-    retried = [(c.pick, (c.use,), retry_group(group, c.draft)) for c, group in asked]
-    return marked, *_read_candidates(retried, replies, most=1)
+    found = [
+        _read_candidates(c.pick, (c.use,), retry_group(group, c.draft), reply, most=1)
+        for c, reply in zip(fallen, replies, strict=True)
+    ]
+    drafts = [candidate for each in found if not isinstance(each, Refusal) for candidate in each]
+    return drafts, [each for each in found if isinstance(each, Refusal)]
 
 
 def _read_candidates(
-    groups: Iterable[tuple[Pick, Sequence[tuple[int, ...]], Group]],
-    replies: Mapping[str, Reply],
-    *,
-    most: int | None = None,
-) -> tuple[list[Candidate], list[Refusal]]:
-    """The candidates in the replies, at most `most` of each; replies without one are refusals.
+    pick: Pick, use: Sequence[tuple[int, ...]], group: Group, reply: Reply, *, most: int | None = None
+) -> list[Candidate] | Refusal:
+    """The candidates in a reply, at most `most`; a refusal where there is none.
 
-    Each pick comes with the knowledge points that its drafts were to use, by their rows, as its group has them.
+    `use` are the knowledge points that its drafts were to use, by their rows, as the group has them.
     """
-    candidates: list[Candidate] = []
-    failed: list[Refusal] = []
-    for pick, use, group in groups:
-        drafts = read_drafts(replies[f"synthesize/{group.id}"], group)
-        if isinstance(drafts, Refusal):
-            failed.append(drafts)
-        elif not drafts:
-            failed.append(Refusal("no_draft", ErrorClass.KNOWLEDGE_GAP, group.id))
-        else:
-            uses = [use[match_use_group(draft, group)] for draft in drafts]
-            found = zip(drafts[:most], uses, strict=False)
-            candidates += [Candidate(draft=draft, pick=pick, use=rows) for draft, rows in found]
-    return candidates, failed
+    drafts = read_drafts(reply, group)
+    if isinstance(drafts, Refusal):
+        return drafts
+    if not drafts:
+        return Refusal("no_draft", ErrorClass.KNOWLEDGE_GAP, group.id)
+    return [Candidate(draft, pick, use=use[match_use_group(draft, group)]) for draft in drafts[:most]]
 
 
 def _prompt_group(pick: Pick, context: SynthesisContext) -> Group:
@@ -146,12 +128,20 @@ def _group_sources(pick: Pick, group: Group, context: SynthesisContext) -> Group
     }
 
 
-def _check_candidates(
-    candidates: Sequence[Candidate], context: SynthesisContext, refuse_unwanted: RefuseUnwanted
-) -> list[Candidate]:
+def _examine_candidates(
+    candidates: Sequence[Candidate], outlook: Outlook, context: SynthesisContext
+) -> PickWork[list[Candidate]]:
+    # The cheapest look comes first, so that each next one is paid only for what passed all before it: checks in memory
+    # cost nothing, drafts that passed share one review, and no unseen attempt is paid for what a judge refused. What
+    # the fresh reading finds is what the pool will hold.
+    reviewed = yield from _review_candidates(_check_candidates(candidates, outlook, context), context)
+    return (yield from _answer_unseen(reviewed, context)) if context.settings.attempts else reviewed
+
+
+def _check_candidates(candidates: Sequence[Candidate], outlook: Outlook, context: SynthesisContext) -> list[Candidate]:
     """The candidates after every check that costs nothing."""
     cases = [_draft_in_context(candidate, context) for candidate in candidates]
-    refusals = check_drafts(cases, known=context.known, benchmarks=context.benchmarks)
+    refusals = check_drafts(cases, known=context.known, among=outlook.known, benchmarks=context.benchmarks)
     checked: list[Candidate] = []
     for candidate, case, refusal in zip(candidates, cases, refusals, strict=True):
         draft = candidate.draft
@@ -159,8 +149,20 @@ def _check_candidates(
         # writing it anew would cure. The points are those that it claims; nobody read it yet.
         place = locate_answer_evidence(draft.evidence, draft.answer, case.passages)
         sound = replace(candidate, refusal=refusal, place=place)
-        checked.append(sound if refusal else refuse_unwanted(sound))
+        checked.append(sound if refusal else _refuse_claimed(sound, outlook, context))
     return checked
+
+
+def _refuse_claimed(candidate: Candidate, outlook: Outlook, context: SynthesisContext) -> Candidate:
+    """The candidate, refused if it would not stay by what it claims to hold; not if one of its points is new."""
+    # Asked before a judge is paid. The pool only grows, so what it had no need of when the part began it has none of
+    # when the draft is decided.
+    draft, inventory = candidate.draft, context.inventory
+    if not inventory.knows_all(draft.knowledge_points, among=len(outlook.counts.cells)):
+        return candidate
+    claimed = replace(candidate, points=inventory.rows(draft.knowledge_points))
+    refusal, gain = decide_place(claimed, outlook.counts, outlook.deficit, context.settings)
+    return candidate if refusal is None else replace(candidate, refusal=refusal, gain=gain)
 
 
 def _draft_in_context(candidate: Candidate, context: SynthesisContext) -> DraftInContext:
@@ -170,44 +172,52 @@ def _draft_in_context(candidate: Candidate, context: SynthesisContext) -> DraftI
     return DraftInContext(candidate.draft, answers, passages, seeds, seeds[0].lang)
 
 
-def _check_paraphrases(candidates: Sequence[Candidate], context: SynthesisContext) -> Sequence[Candidate]:
-    """The candidates after a look for benchmark questions in other words, all at once."""
-    if context.refuse_paraphrases is None:
-        return candidates
-    # One call for all drafts: an embedder takes many texts at once.
-    sound = [candidate.draft for candidate in candidates if candidate.refusal is None]
-    found = dict(zip((d.id for d in sound), context.refuse_paraphrases(sound), strict=True))
-    return [replace(c, refusal=c.refusal or found.get(c.draft.id)) for c in candidates]
+def _review_candidates(candidates: Sequence[Candidate], context: SynthesisContext) -> PickWork[list[Candidate]]:
+    """The candidates after judges, with what a fresh reading finds in those that pass; dissent of judges is kept."""
+    sound = [c for c in candidates if c.refusal is None]
+    if not sound:
+        return list(candidates)
+    if not context.settings.judges:
+        replies = yield [_extraction_request(c, context) for c in sound]
+        reviewed = [_read_anew(c, read_extraction(reply)) for c, reply in zip(sound, replies, strict=True)]
+    else:
+        reviewed = yield from _judge_and_read(sound, context)
+    found = {c.draft.id: c for c in reviewed}
+    return [found.get(c.draft.id, c) for c in candidates]
 
 
-def _review_candidates(candidates: Sequence[Candidate], context: SynthesisContext) -> Sequence[Candidate]:
-    """The candidates after judges and then unseen attempts; dissent among judges is kept."""
-    # Two passes, so that no attempt is paid for what a judge refused.
-    for judges, attempts in ((context.settings.judges, 0), (0, context.settings.attempts)):
-        cases = [(each, _review_case(each, context)) for each in candidates]
-        pairs = review_cases(cases, judges=judges, attempts=attempts, ask=context.ask)
-        candidates = [
-            replace(c, refusal=c.refusal or review.refusal, passed=review.passed or c.passed) for c, review in pairs
-        ]
-    return candidates
+def _judge_and_read(sound: Sequence[Candidate], context: SynthesisContext) -> PickWork[list[Candidate]]:
+    """The candidates of one pick after the first judge, who reads them anew in the same call, and all others."""
+    drafts, passages, more = [c.draft for c in sound], _passages_of(sound[0], context), context.settings.judges - 1
+    review = ask_review(drafts, passages=passages, name=drafts[0].id)
+    others = [ask_judgement(draft, passages=passages, judge=n + 1) for draft in drafts for n in range(more)]
+    first, *later = yield [review, *others]
+    judged: list[Candidate] = []
+    for place, (candidate, found) in enumerate(zip(sound, read_review(first, drafts), strict=True)):
+        others_found = [read_judgement(reply) for reply in later[place * more : (place + 1) * more]]
+        judgement = found if isinstance(found, Refusal) else found.judgement
+        ruling = combine_judgements([judgement, *others_found], passages=passages)
+        candidate = replace(candidate, refusal=ruling.refusal, passed=ruling.passed)
+        extraction = found if isinstance(found, Refusal) else found.extraction
+        judged.append(candidate if candidate.refusal else _read_anew(candidate, extraction))
+    return judged
 
 
-def _review_case(candidate: Candidate, context: SynthesisContext) -> ReviewCase | None:
-    if candidate.refusal is not None:
-        return None
-    case = _draft_in_context(candidate, context)
-    return ReviewCase(case.draft, case.answers, list(case.passages.values()))
+def _answer_unseen(candidates: Sequence[Candidate], context: SynthesisContext) -> PickWork[list[Candidate]]:
+    """The candidates after attempts to answer their questions that did not see our answers."""
+    attempts = context.settings.attempts
+    sound = [c for c in candidates if c.refusal is None]
+    replies = yield [
+        ask_answer(c.draft, passages=_passages_of(c, context), attempt=n) for c in sound for n in range(attempts)
+    ]
+    refusals: dict[str, Refusal | None] = {}
+    for place, c in enumerate(sound):
+        answers = [read_answer(reply) for reply in replies[place * attempts : (place + 1) * attempts]]
+        refusals[c.draft.id] = check_attempts_agree(_draft_in_context(c, context).answers, answers)
+    return [replace(c, refusal=c.refusal or refusals.get(c.draft.id)) for c in candidates]
 
 
-def _reextract_candidates(candidates: Sequence[Candidate], context: SynthesisContext) -> list[Candidate]:
-    """The candidates with the knowledge points that a fresh reading finds in them."""
-    requests = (_extraction_request(c, context) for c in candidates if c.refusal is None)
-    replies = _replies_by_id(context.ask, requests)
-    return [c if c.refusal is not None else _read_anew(c, replies[f"extract/{c.draft.id}"]) for c in candidates]
-
-
-def _read_anew(candidate: Candidate, reply: Reply) -> Candidate:
-    extraction = read_extraction(reply)
+def _read_anew(candidate: Candidate, extraction: Extraction | Refusal) -> Candidate:
     if isinstance(extraction, Refusal):
         return replace(candidate, refusal=extraction)
     # The draft that its writer described has passed; the one that was read may not be the same:
@@ -224,16 +234,15 @@ def _read_anew(candidate: Candidate, reply: Reply) -> Candidate:
 
 
 def _extraction_request(candidate: Candidate, context: SynthesisContext) -> Request:
-    draft, seeds = candidate.draft, map(context.library.seed, candidate.pick.seeds)
+    draft = candidate.draft
     return ask_extraction(
         draft.id,
         question=draft.question,
         answer=draft.answer,
-        passages=context.library.passages_of(seeds),
+        passages=_passages_of(candidate, context),
         claimed=draft.knowledge_points,
     )
 
 
-def _replies_by_id(ask: Ask, requests: Iterable[Request]) -> dict[str, Reply]:
-    # Replies come as they are ready: the order of the requests has to be found again.
-    return {reply.request.id: reply for reply in ask(requests)}
+def _passages_of(candidate: Candidate, context: SynthesisContext) -> list[Passage]:
+    return context.library.passages_of(map(context.library.seed, candidate.pick.seeds))

@@ -1,16 +1,22 @@
 """The loop: measure, compare, steer, draft, accept, extend, until one stop holds.
 
 The KDoS paper has a three-stage feedback that iterates until the pool meets the target (Fig. 2); its steps are not
-public, and these are our design. The loop touches nothing but its steps, so that an ablation replaces one of them.
+public, and these are our design. Picks are in flight together, a window of them, and are decided in their order: pick
+t is chosen from the state after the picks before it were decided that were not in flight, so that neither time nor
+the order of replies shapes the pool. Every so many decided picks are a part, and with each what is wanted is measured
+anew. The loop touches nothing but its steps, so that an ablation replaces one of them.
 """
 
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from kdos.arrays import Int32Array
 from kdos.checks import AnswerSpan
+from kdos.errors import BudgetSpentError
 from kdos.pool import Draft, Extraction, Pool, Refusal, Verdict
-from kdos.sampler import Deficit, FinishedRound, Pick, PointYields
+from kdos.sampler import Deficit, FinishedPart, Pick, PointYields, RunningCounts, may_start, window_size
+from kdos.synthesize.window import PickWork, Window
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +47,16 @@ class Candidate:
 
 
 @dataclass(frozen=True, slots=True)
-class RoundOutcome:
-    """What of a round counts for the next ones.
+class DraftedPick:
+    """What a pick led to: its candidates, and a refusal for each call without any."""
+
+    candidates: Sequence[Candidate]
+    failed: Sequence[Refusal] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PartOutcome:
+    """What of a part counts for the next ones.
 
     `asked` holds the groups of knowledge points that each pick was to use, `samples` the knowledge points of each
     accepted sample, `answering` the one that its answer rests on and `sources` the place of its pick in `asked`.
@@ -54,15 +68,20 @@ class RoundOutcome:
     sources: Sequence[int]
 
 
-@dataclass(frozen=True, slots=True)
-class Round:
-    """One round: what was asked, which calls failed, what came and what became of it."""
+@dataclass(slots=True)
+class Part:
+    """One part: the picks that were chosen and those that were decided, what came and what became of it.
+
+    `is_cut` says that the budget ended it before its time.
+    """
 
     number: int
-    picks: Sequence[Pick]
-    failed: Sequence[Refusal]
-    candidates: Sequence[Candidate]
-    verdicts: Sequence[Verdict]
+    chosen: list[Pick] = field(default_factory=list[Pick])
+    picks: list[Pick] = field(default_factory=list[Pick])
+    failed: list[Refusal] = field(default_factory=list[Refusal])
+    candidates: list[Candidate] = field(default_factory=list[Candidate])
+    verdicts: list[Verdict] = field(default_factory=list[Verdict])
+    is_cut: bool = False
 
     @property
     def calls(self) -> int:
@@ -76,11 +95,11 @@ class Round:
         return [candidate for candidate, verdict in pairs if verdict.refusal is None]
 
     @property
-    def outcome(self) -> RoundOutcome:
-        """What of it counts for the next rounds."""
-        # No more than `read_round_outcome` can tell from the round's tables.
+    def outcome(self) -> PartOutcome:
+        """What of it counts for the next parts."""
+        # No more than `read_part_outcome` can tell from the part's tables.
         places = {pick.id: place for place, pick in enumerate(self.picks)}
-        return RoundOutcome(
+        return PartOutcome(
             asked=[pick.use for pick in self.picks],
             samples=[candidate.points for candidate in self.accepted],
             answering=[candidate.answering for candidate in self.accepted],
@@ -99,61 +118,136 @@ class Round:
 
 @dataclass(frozen=True, slots=True)
 class LoopState:
-    """All that a round hands to the next: the pool, what picks brought, and each round before."""
+    """All that a part hands to the next beside the picks in flight: pool, what picks brought, each part before."""
 
     pool: Pool
     yields: PointYields
-    rounds: int = 0
-    history: tuple[FinishedRound, ...] = ()
+    parts: int = 0
+    history: tuple[FinishedPart, ...] = ()
 
     @classmethod
     def begin(cls, *, n_cells: int, n_points: int) -> "LoopState":
-        """The state before the first round: an empty pool, nothing asked."""
+        """The state before the first part: an empty pool, nothing asked."""
         return cls(Pool.empty(n_cells=n_cells, n_points=n_points), PointYields.nothing_asked(n_points))
 
-    def extend(self, outcome: RoundOutcome, *, cells: Int32Array, filled: int) -> "LoopState":
-        """The state once a round is over; `cells` is the inventory's, `filled` what of the order was held before."""
-        # Every part of the state is a sum over rounds: replaying the outcomes of those on disk, in
-        # order, gives the state that a killed run had, and so the same rounds after it.
+    def extend(self, outcome: PartOutcome, *, cells: Int32Array, filled: int) -> "LoopState":
+        """The state once a part is over; `cells` is the inventory's, `filled` what of the order was held before."""
+        # Every part of the state is a sum over parts: replaying the outcomes of those on disk, in
+        # order, gives the state that a killed run had, and so the same parts after it.
         pool = self.pool.extend(outcome.samples, cells, answering=outcome.answering)
         yields = self.yields.extend(outcome.asked, outcome.samples, outcome.sources)
-        past = FinishedRound(yields.picks, filled)
-        return LoopState(pool, yields, rounds=self.rounds + 1, history=(*self.history, past))
+        past = FinishedPart(yields.picks, filled)
+        return LoopState(pool, yields, parts=self.parts + 1, history=(*self.history, past))
+
+
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """What was known when a part began: its picks are chosen, and their drafts looked at, by no more than this.
+
+    `known` questions were known, and so many knowledge points as `counts` has; `still` picks seemed to be needed, of
+    which `size` make the part.
+    """
+
+    state: LoopState
+    deficit: Deficit
+    counts: RunningCounts
+    known: int
+    still: float
+    size: int
+    asks: int
+
+
+class Acceptance(Protocol):
+    """Decides the drafts of a part, pick by pick, in order."""
+
+    @property
+    def is_full(self) -> bool:
+        """Whether the pool holds as many samples as it may."""
+        ...
+
+    def decide(self, drafted: DraftedPick) -> tuple[Sequence[Candidate], list[Verdict]]:
+        """The candidates with what was found of them, and a verdict for each."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
 class LoopSteps:
-    """What the loop does in a round; replace one to see what it is worth.
+    """What the loop does; replace one to see what it is worth.
 
-    `cells_of_points` gives the cell of every knowledge point that is known by now: drafting adds new ones.
+    `cells_of_points` gives the cell of every knowledge point that is known by now: drafting adds new ones. `window`
+    is the most picks in flight.
     """
 
     measure: Callable[[LoopState], Deficit]
     stop: Callable[[LoopState, Deficit], str | None]
-    steer: Callable[[LoopState, Deficit], list[Pick]]
-    draft: Callable[[Sequence[Pick], LoopState, Deficit], tuple[list[Candidate], list[Refusal]]]
-    accept: Callable[[Sequence[Candidate], LoopState, Deficit], list[Verdict]]
+    look_ahead: Callable[[LoopState, Deficit], Outlook]
+    steer: Callable[[Outlook, Sequence[Pick]], Iterator[Pick]]
+    draft: Callable[[Pick, Outlook], PickWork[DraftedPick]]
+    accept: Callable[[Outlook], Acceptance]
     cells_of_points: Callable[[], Int32Array]
+    window: int
 
 
-def run_rounds(state: LoopState, steps: LoopSteps) -> Generator[tuple[Round, LoopState, Deficit], None, str]:
-    """Round after round, each with the state and the deficit after it; returns why it stopped.
+PickWindow = Window[Pick, DraftedPick]
+"""The picks in flight."""
 
-    The generator touches no disk: its caller writes each round before it asks for the next, so
-    that a run killed at any moment goes on from its last whole round.
+
+def run_loop(
+    state: LoopState, steps: LoopSteps, in_flight: PickWindow
+) -> Generator[tuple[Part, LoopState, Deficit], None, str]:
+    """Part after part, each with the state and the deficit after it; returns why it stopped.
+
+    `in_flight` holds what a run that was killed had in flight. The generator touches no disk: its caller writes each
+    part before it asks for the next, so that a run killed at any moment goes on from its last whole part.
+
+    Raises:
+        BudgetSpentError: A cap on calls, tokens, money or time is reached; the part so far was given before.
     """
     deficit = steps.measure(state)
-    # Whether to stop is asked before anything is spent: a run that was killed after its last round
-    # ends here, for the reason that it would have had.
-    while (reason := steps.stop(state, deficit)) is None:
-        # One deficit serves the whole round: what is asked together cannot know what came beside
-        # it. Accepting alone counts on, draft by draft, so that a round does not overfill a cell.
-        picks = steps.steer(state, deficit)
-        candidates, failed = steps.draft(picks, state, deficit)
-        verdicts = steps.accept(candidates, state, deficit)
+    # Whether to stop is asked before anything is spent: a run that was killed after its last part
+    # ends here, for the reason that it would have had. What is in flight then is paid for, and decided.
+    while (reason := steps.stop(state, deficit)) is None or (reason != "budget" and len(in_flight)):
+        outlook = steps.look_ahead(state, deficit)
+        # Made for the part: what failed, and what drafts hold beside what they were asked for, is seen with the next.
+        picks = steps.steer(outlook, in_flight.items) if reason is None else iter(())
+        part, spent = _run_part(outlook, steps, picks, in_flight)
         # Only what drafts really hold counts from here on, never what they were asked for.
-        finished = Round(state.rounds + 1, picks, failed, candidates, verdicts)
-        state = state.extend(finished.outcome, cells=steps.cells_of_points(), filled=deficit.filled)
+        state = state.extend(part.outcome, cells=steps.cells_of_points(), filled=deficit.filled)
         deficit = steps.measure(state)
-        yield finished, state, deficit
+        if part.picks:
+            yield part, state, deficit
+        if spent is not None:
+            raise spent
+        if not part.picks:
+            return "unreachable"
     return reason
+
+
+def _run_part(
+    outlook: Outlook, steps: LoopSteps, picks: Iterator[Pick], in_flight: PickWindow
+) -> tuple[Part, BudgetSpentError | None]:
+    """Decide the picks of one part, in order, and choose as many as the window takes after each."""
+    part, acceptance = Part(outlook.state.parts + 1), steps.accept(outlook)
+    pick: Pick | None = None
+    while len(part.picks) < outlook.size and not acceptance.is_full:
+        still = outlook.still - len(part.picks)
+        room = window_size(steps.window, still=still)
+        while len(in_flight) < room and (pick := pick or next(picks, None)) is not None:
+            if not may_start(pick.is_short, in_flight=len(in_flight), still=still):
+                break
+            in_flight.start(pick, steps.draft(pick, outlook))
+            part.chosen.append(pick)
+            pick = None
+        if not len(in_flight):
+            break
+        try:
+            decided, drafted = in_flight.finish_oldest()
+            candidates, verdicts = acceptance.decide(drafted)
+        except BudgetSpentError as spent:
+            part.is_cut = True
+            return part, spent
+        part.picks.append(decided)
+        part.failed += drafted.failed
+        part.candidates += candidates
+        part.verdicts += verdicts
+    return part, None

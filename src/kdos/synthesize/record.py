@@ -1,4 +1,4 @@
-"""A round as tables, and what the next rounds need of it back from them."""
+"""A part as tables, and what the next parts need of it back from them."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -7,8 +7,9 @@ import numpy as np
 import pyarrow as pa
 
 from kdos.pool import Inventory, Sample, Verdict, column_values, record_fields
+from kdos.sampler import Pick
 from kdos.synthesize.context import Library
-from kdos.synthesize.loop import Candidate, Round, RoundOutcome
+from kdos.synthesize.loop import Candidate, Part, PartOutcome
 
 EVIDENCE_TYPE = pa.list_(pa.struct([("passage", pa.string()), ("quote", pa.string())]))
 SAMPLE_SCHEMA = pa.schema(
@@ -33,7 +34,7 @@ SAMPLE_SCHEMA = pa.schema(
         ("cells", pa.list_(pa.int32())),
         ("engine", pa.string()),
         ("prompt_hash", pa.string()),
-        ("round", pa.int32()),
+        ("part", pa.int32()),
     ]
 )
 VERDICT_SCHEMA = pa.schema(
@@ -52,9 +53,21 @@ VERDICT_SCHEMA = pa.schema(
         ("passed", pa.map_(pa.string(), pa.float32())),
     ]
 )
-PICK_SCHEMA = pa.schema([("id", pa.string()), ("cell", pa.int32()), ("use", pa.list_(pa.list_(pa.int64())))])
+ROWS_TYPE = pa.list_(pa.int64())
+PICK_SCHEMA = pa.schema(
+    [
+        ("id", pa.string()),
+        ("cell", pa.int32()),
+        ("seeds", ROWS_TYPE),
+        ("use", pa.list_(ROWS_TYPE)),
+        ("avoid", ROWS_TYPE),
+        ("variant", pa.int64()),
+        ("is_short", pa.bool_()),
+    ]
+)
+"""The picks that were chosen in a part; those of a run so far that are not decided are its last ones."""
 NEW_POINT_SCHEMA = pa.schema([("text", pa.string()), ("cell", pa.int32()), ("point", pa.list_(pa.float32()))])
-ROUND_SCHEMAS: Mapping[str, pa.Schema] = {
+PART_SCHEMAS: Mapping[str, pa.Schema] = {
     "samples": SAMPLE_SCHEMA,
     "verdicts": VERDICT_SCHEMA,
     "picks": PICK_SCHEMA,
@@ -62,30 +75,29 @@ ROUND_SCHEMAS: Mapping[str, pa.Schema] = {
 }
 
 
-def round_tables(
-    finished: Round, *, library: Library, inventory: Inventory, known: int, engine: str, prompt: str
+def part_tables(
+    part: Part, *, library: Library, inventory: Inventory, known: int, engine: str, prompt: str
 ) -> dict[str, pa.Table]:
-    """The round's tables by name; `known` is how many knowledge points there were before it."""
+    """The part's tables by name; `known` is how many knowledge points there were before it."""
     fresh = zip(inventory.texts[known:], inventory.cells[known:], inventory.points[known:], strict=True)
     rows: dict[str, Sequence[dict[str, Any]]] = {
         "samples": [
-            _sample_row(candidate, finished.number, library, inventory, engine, prompt)
-            for candidate in finished.accepted
+            _sample_row(candidate, part.number, library, inventory, engine, prompt) for candidate in part.accepted
         ],
         "verdicts": [
             _verdict_row(candidate, verdict, library)
-            for candidate, verdict in zip(finished.candidates, finished.verdicts, strict=True)
+            for candidate, verdict in zip(part.candidates, part.verdicts, strict=True)
         ],
-        "picks": [{"id": pick.id, "cell": pick.cell, "use": pick.use} for pick in finished.picks],
+        "picks": [record_fields(pick) for pick in part.chosen],
         "new_knowledge_points": [
             {"text": text, "cell": int(cell), "point": point.tolist()} for text, cell, point in fresh
         ],
     }
-    return {name: pa.Table.from_pylist(rows[name], schema) for name, schema in ROUND_SCHEMAS.items()}
+    return {name: pa.Table.from_pylist(rows[name], schema) for name, schema in PART_SCHEMAS.items()}
 
 
 def _sample_row(
-    candidate: Candidate, round_number: int, library: Library, inventory: Inventory, engine: str, prompt: str
+    candidate: Candidate, part: int, library: Library, inventory: Inventory, engine: str, prompt: str
 ) -> dict[str, Any]:
     """The sample that an accepted candidate becomes."""
     draft, extraction, place = candidate.draft, candidate.extraction, candidate.place
@@ -113,7 +125,7 @@ def _sample_row(
         cells=tuple(inventory.cells[list(candidate.points)].tolist()),
         engine=engine,
         prompt_hash=prompt,
-        round=round_number,
+        part=part,
     )
     return record_fields(sample) | {"evidence": [record_fields(quote) for quote in sample.evidence]}
 
@@ -136,8 +148,24 @@ def _verdict_row(candidate: Candidate, verdict: Verdict, library: Library) -> di
     }
 
 
-def read_round_outcome(tables: Mapping[str, pa.Table], inventory: Inventory) -> RoundOutcome:
-    """What later rounds need of a round; its new knowledge points join the inventory."""
+def read_picks(table: pa.Table) -> list[Pick]:
+    """The picks that a part chose."""
+    return [
+        Pick(
+            row["id"],
+            row["cell"],
+            tuple(row["seeds"]),
+            use=tuple(map(tuple, row["use"])),
+            avoid=tuple(row["avoid"]),
+            variant=row["variant"],
+            is_short=row["is_short"],
+        )
+        for row in table.to_pylist()
+    ]
+
+
+def read_part_outcome(tables: Mapping[str, pa.Table], picks: Sequence[Pick], inventory: Inventory) -> PartOutcome:
+    """What later parts need of a part that decided `picks`; its new knowledge points join the inventory."""
     fresh = tables["new_knowledge_points"]
     if fresh.num_rows:
         inventory.append_new(
@@ -145,13 +173,13 @@ def read_round_outcome(tables: Mapping[str, pa.Table], inventory: Inventory) -> 
             points=np.array(column_values(fresh, "point"), np.float32),
             cells=fresh["cell"].to_numpy().astype(np.int32),
         )
-    # Rows of the inventory are not on disk: rounds are read in order, each new text takes the row
+    # Rows of the inventory are not on disk: parts are read in order, each new text takes the row
     # that it had, and texts are looked up again.
-    picks, samples = tables["picks"], tables["samples"]
-    places = {name: place for place, name in enumerate(column_values(picks, "id"))}
+    samples = tables["samples"]
+    places = {pick.id: place for place, pick in enumerate(picks)}
     answering = [inventory.rows([text] if text else []) for text in column_values(samples, "answering_point")]
-    return RoundOutcome(
-        asked=[tuple(map(tuple, use)) for use in column_values(picks, "use")],
+    return PartOutcome(
+        asked=[pick.use for pick in picks],
         samples=[inventory.rows(texts) for texts in column_values(samples, "knowledge_points")],
         answering=[rows[0] if rows else None for rows in answering],
         sources=[places[name.partition("/")[0]] for name in column_values(samples, "id")],

@@ -62,7 +62,7 @@ def read_knowledge(run: Path, *, most: int, random_seed: int) -> RunKnowledge:
     and at random those past `most`.
     """
     folder = RunFolder(run)
-    samples = [one.samples for one in folder.blind.complete_rounds()]
+    samples = [one.samples for one in folder.blind.complete_parts()]
     if not folder.knowledge_points.is_file() or not samples:
         raise InputError(f"RUN must be the folder of a finished `kdos demo`. {run} is none.")
     folder.refuse_damage()

@@ -1,7 +1,7 @@
-"""The loop on disk: every round is a folder, and finished rounds are read, not repeated.
+"""The loop on disk: every part is a folder, and finished parts are read, not repeated.
 
-A round is the unit of resuming. What a killed process leaves of the round that it was in are
-replies in the ledger: the round is begun again, alike, and those replies are not paid twice.
+A part is the unit of resuming. What a killed process leaves of the part that it was in, and of the picks in flight
+then, are replies in the ledger: these picks are begun again, alike, and those replies are not paid twice.
 """
 
 import math
@@ -14,23 +14,27 @@ from kdos.artifacts import RunFolder
 from kdos.checks import KnownQuestions, count_refusal_reasons
 from kdos.config import Config
 from kdos.density import Space, cell_log_density, effective_cells
-from kdos.llm import BudgetSpentError
+from kdos.errors import BudgetSpentError
 from kdos.pool import Pool, column_values
 from kdos.report import LivePage
 from kdos.run.prepare import LoopInputs, index_benchmarks, paraphrase_check, read_benchmark_questions
 from kdos.run.target import plan_order, warn_of_few_points, write_target_tables
-from kdos.sampler import Deficit
+from kdos.sampler import Deficit, Pick
 from kdos.synthesize import (
-    ROUND_SCHEMAS,
+    PART_SCHEMAS,
     LoopState,
-    Round,
+    LoopSteps,
+    Outlook,
+    Part,
+    PickWindow,
     SynthesisContext,
     loop_steps,
-    read_round_outcome,
-    round_tables,
-    run_rounds,
+    part_tables,
+    read_part_outcome,
+    read_picks,
+    run_loop,
 )
-from kdos.tasks import SYNTHESIZE_PROMPT, Ask
+from kdos.tasks import SYNTHESIZE_PROMPT, OpenExchange
 from kdos.terminal import Progress, print_status
 
 
@@ -49,38 +53,38 @@ def synthesize_pool(
     folder: RunFolder,
     inputs: LoopInputs,
     *,
-    ask: Ask,
+    open_exchange: OpenExchange,
     engine: str,
     progress: Progress,
     page: LivePage | None = None,
 ) -> SynthesisResult:
-    """Run the loop until it stops; each round is on disk, and on the page, before the next."""
-    context = _synthesis_context(config, inputs, ask)
+    """Run the loop until it stops; each part is on disk, and on the page, before the next."""
+    context = _synthesis_context(config, inputs)
     warn_of_few_points(context)
-    state = _restore_state(folder, context)
     steps = loop_steps(context)
-    deficit = steps.measure(state)
-    # Written before the first round too, for the report and `kdos target` look at a run under way.
-    write_target_tables(folder, context, deficit)
-    rounds = run_rounds(state, steps)
-    with progress.stage("synthesize", total=context.order.samples):
+    with open_exchange() as exchange, progress.stage("synthesize", total=context.order.samples):
+        in_flight = PickWindow(exchange)
+        state = _restore_loop(folder, context, steps, in_flight)
+        deficit = steps.measure(state)
+        # Written before the first part too, for the report and `kdos target` look at a run under way.
+        write_target_tables(folder, context, deficit)
+        parts = run_loop(state, steps, in_flight)
         while True:
-            # Before the round, for its record: what it adds to the inventory starts at `known`, and
+            # Before the part, for its record: what it adds to the inventory starts at `known`, and
             # a resumed run replays what was filled before it, which the stopping rule looks at.
             known, filled, begun = len(context.inventory), deficit.filled, monotonic()
             try:
-                finished, state, deficit = next(rounds)
+                part, state, deficit = next(parts)
             except StopIteration as stop:
+                folder.drop_parts_after(state.parts)
                 return SynthesisResult(state, deficit, context, stop_reason=stop.value)
             except BudgetSpentError as spent:
-                # The round that was being drafted is dropped, for it has no verdicts yet: with a
-                # larger budget it is begun again, and what was paid for comes from the ledger.
                 print_status(f"{spent}")
                 return SynthesisResult(state, deficit, context, stop_reason="budget")
-            facts = _round_facts(finished, state, deficit, context)
+            facts = _part_facts(part, state, deficit, context)
             facts |= {"filled_before": filled, "seconds": round(monotonic() - begun, 3)}
-            tables = round_tables(
-                finished,
+            tables = part_tables(
+                part,
                 library=context.library,
                 inventory=context.inventory,
                 known=known,
@@ -88,15 +92,15 @@ def synthesize_pool(
                 prompt=SYNTHESIZE_PROMPT.hash,
             )
             # Whole, before the next is asked for: the folder takes its name when all of it is on
-            # disk, so every folder that is found is a finished round, and none has a gap before it.
-            folder.round_folder(finished.number).write(facts, tables, seal=folder.seal)
+            # disk, so every folder that is found is a finished part, and none has a gap before it.
+            folder.part_folder(part.number).write(facts, tables, seal=folder.seal)
             progress.update(state.pool.samples, _progress_note(facts))
             if page:
                 page.refresh()
 
 
-def _synthesis_context(config: Config, inputs: LoopInputs, ask: Ask) -> SynthesisContext:
-    """What the loop works with before its first round."""
+def _synthesis_context(config: Config, inputs: LoopInputs) -> SynthesisContext:
+    """What the loop works with before its first part."""
     space, inventory = inputs.space, inputs.inventory
     links = inputs.library.seed_links(inventory)
     questions, embedder = read_benchmark_questions(config.benchmarks), inputs.embedder
@@ -108,44 +112,62 @@ def _synthesis_context(config: Config, inputs: LoopInputs, ask: Ask) -> Synthesi
         links=links,
         inventory=inventory,
         known=KnownQuestions(),
-        ask=ask,
         embed_texts=embedder.embed,
         benchmarks=index_benchmarks(questions),
         refuse_paraphrases=paraphrase_check(questions, embedder),
     )
 
 
-def _restore_state(folder: RunFolder, context: SynthesisContext) -> LoopState:
-    """The state that finished rounds left; their questions and knowledge points are known again."""
-    # Replayed round by round, not summed up: new knowledge points take their rows in the order in
+def _restore_loop(folder: RunFolder, context: SynthesisContext, steps: LoopSteps, in_flight: PickWindow) -> LoopState:
+    """The state that finished parts left, and the picks in flight after them begun anew.
+
+    Their questions and knowledge points are known again. A part that the budget cut short is made again, for what was
+    in flight then was not decided.
+    """
+    # Replayed part by part, not summed up: new knowledge points take their rows in the order in
     # which they came, and the stopping rule looks at what was filled before each. No
-    # draft is checked or judged again: what a round accepted stands in its table of samples.
-    n_cells, n_points = context.space.n_cells, len(context.inventory)
-    state = LoopState.begin(n_cells=n_cells, n_points=n_points)
-    rounds = {name: folder.read_rounds(name) for name in ROUND_SCHEMAS}
-    for number, facts in enumerate(folder.read_round_facts()):
-        tables = {name: rounds[name][number] for name in ROUND_SCHEMAS}
-        outcome = read_round_outcome(tables, context.inventory)
+    # draft is checked or judged again: what a part accepted stands in its table of samples.
+    state = LoopState.begin(n_cells=context.space.n_cells, n_points=len(context.inventory))
+    whole = [facts for facts in folder.read_part_facts() if not facts["is_cut"]]
+    tables = {name: folder.read_parts(name)[: len(whole)] for name in PART_SCHEMAS}
+    chosen = [read_picks(table) for table in tables["picks"]]
+    decided = sum(facts["picks"] for facts in whole)
+    undecided: list[tuple[Pick, Outlook]] = []
+    waiting: list[Pick] = []
+    begun = 0
+    for number, facts in enumerate(whole):
+        begun += len(chosen[number])
+        # An outlook costs a measurement: it is made where a pick that was chosen by it is still in flight.
+        if (late := begun - max(decided, begun - len(chosen[number]))) > 0:
+            outlook = steps.look_ahead(state, steps.measure(state))
+            undecided += [(pick, outlook) for pick in chosen[number][-late:]]
+        waiting += chosen[number]
+        picks, waiting = waiting[: facts["picks"]], waiting[facts["picks"] :]
+        of_part = {name: tables[name][number] for name in PART_SCHEMAS}
+        outcome = read_part_outcome(of_part, picks, context.inventory)
         state = state.extend(outcome, cells=context.inventory.cells, filled=facts["filled_before"])
-        for row in tables["samples"].select(["question", "answer", "id"]).to_pylist():
+        for row in of_part["samples"].select(["question", "answer", "id"]).to_pylist():
             context.known.add_question(row["question"], [row["answer"]], name=row["id"])
-        context.shapes.add_shapes(column_values(tables["samples"], "shape"))
+        context.shapes.add_shapes(column_values(of_part["samples"], "shape"))
+    for pick, outlook in undecided:
+        in_flight.start(pick, steps.draft(pick, outlook))
     return state
 
 
-def _round_facts(finished: Round, state: LoopState, deficit: Deficit, context: SynthesisContext) -> dict[str, Any]:
-    """What ``round.json`` says: the round's counts, and the pool and its gap after it."""
-    failed = Counter(refusal.reason for refusal in finished.failed)
-    refusals = [verdict.refusal for verdict in finished.verdicts if verdict.refusal]
+def _part_facts(part: Part, state: LoopState, deficit: Deficit, context: SynthesisContext) -> dict[str, Any]:
+    """What ``part.json`` says: the part's counts, and the pool and its gap after it."""
+    failed = Counter(refusal.reason for refusal in part.failed)
+    refusals = [verdict.refusal for verdict in part.verdicts if verdict.refusal]
     classes = Counter(refusal.error_class.value for refusal in refusals)
-    adherence = finished.adherence
+    adherence = part.adherence
     return {
-        "round": finished.number,
-        "picks": len(finished.picks),
-        "calls": finished.calls,
+        "part": part.number,
+        "is_cut": part.is_cut,
+        "picks": len(part.picks),
+        "calls": part.calls,
         "failed": dict(sorted(failed.items())),
-        "drafts": len(finished.candidates),
-        "accepted": len(finished.accepted),
+        "drafts": len(part.candidates),
+        "accepted": len(part.accepted),
         "refused": count_refusal_reasons(refusals),
         "classes": dict(sorted(classes.items(), key=lambda item: (-item[1], item[0]))),
         "read": len(adherence),
@@ -175,7 +197,7 @@ def pool_log10_density(pool: Pool, space: Space) -> float | None:
 
 def _progress_note(facts: dict[str, Any]) -> str:
     rate = facts["accepted"] / facts["drafts"] if facts["drafts"] else 0.0
-    return f"round {facts['round']}, {rate:.0%} accepted, {facts['distinct']:,} knowledge points"
+    return f"part {facts['part']}, {rate:.0%} accepted, {facts['distinct']:,} knowledge points"
 
 
 def finite_or_none(value: float) -> float | None:

@@ -1,9 +1,13 @@
-"""The rounds of a run: counted, shown, and ended for a reason."""
+"""The parts of a run: counted, shown, and ended for a reason."""
 
 import json
+import random
+from contextlib import contextmanager, nullcontext
 
-from run_corpus import config_of, rows_of, samples_of
+import pytest
+from run_corpus import config_of, dataset_hash, rows_of, samples_of
 
+from kdos.artifacts import RunFolder
 from kdos.chance import keyed_generator
 from kdos.commands.serve_rules import PROMPTS
 from kdos.config import read_config
@@ -11,7 +15,8 @@ from kdos.llm import ScriptedEngine
 from kdos.llm.mock_server import MockServer, serve_app
 from kdos.report import page as report_page
 from kdos.report import write_report
-from kdos.run import run_config
+from kdos.rules import RulesEngine
+from kdos.run import pipeline, run_config
 from kdos.run.results import explain_failure
 
 
@@ -57,9 +62,9 @@ def test_the_page_follows_the_run(corpus, tmp_path, monkeypatch):
     monkeypatch.setattr(report_page, "REFRESH_SECONDS", 0)
     monkeypatch.setattr(report_page, "MAX_WRITING_SHARE", float("inf"))
     summary = run_config(read_config(config_of(corpus)), tmp_path / "run")
-    assert len(pages) == summary["rounds"] + 1
+    assert len(pages) == summary["parts"] + 1
     assert "The run is preparing" in pages[0]
-    assert "samples after round 1." in pages[1]
+    assert "samples after part 1." in pages[1]
     assert all('http-equiv="refresh"' in page for page in pages)
     assert 'http-equiv="refresh"' not in (tmp_path / "run" / "report" / "index.html").read_text()
 
@@ -109,3 +114,67 @@ def test_a_model_that_leaves_drafts_out_is_a_failure_only_where_it_leaves_out_al
     assert "brought no draft" in explain_failure(summary | {"samples": 0})
     unreadable = {"calls": calls | {"refused": {"unreadable": 8}}, "drafts": {"in": 4, "out": 3}}
     assert "could not be used" in explain_failure(summary | {"stages": unreadable})
+
+
+class ShuffledEngine(RulesEngine):
+    """Answers whatever is out in an order of chance, some late, some twice."""
+
+    def __init__(self, random_seed):
+        self.rng = random.Random(random_seed)
+
+    @contextmanager
+    def open_exchange(self, store):
+        self.store, self.out, self.given = store, [], []
+        yield self
+
+    @property
+    def room(self):
+        return max(0, self.rng.randrange(1, 40) - len(self.out))
+
+    def submit(self, requests):
+        self.out += requests
+
+    def receive(self):
+        if not self.out:
+            return []
+        self.rng.shuffle(self.out)
+        size = self.rng.randrange(1, len(self.out) + 1)
+        now, self.out = self.out[:size], self.out[size:]
+        replies = list(self.complete(now))
+        self.store(replies)
+        again = self.rng.sample(self.given, min(2, len(self.given)))
+        self.given += replies
+        return replies + again
+
+
+@pytest.mark.parametrize("random_seed", range(3))
+def test_no_order_of_replies_changes_a_byte(finished, corpus, tmp_path, monkeypatch, random_seed):
+    folder, summary = finished
+    monkeypatch.setattr(pipeline, "open_engine", lambda _: nullcontext(ShuffledEngine(random_seed)))
+    again = run_config(read_config(config_of(corpus)), tmp_path / "run")
+    assert dataset_hash(tmp_path / "run") == dataset_hash(folder)
+    assert again["refused"] == summary["refused"]
+    parts = [path.name for path in sorted((folder / "synthesize").glob("part-*"))]
+    assert [path.name for path in sorted((tmp_path / "run" / "synthesize").glob("part-*"))] == parts
+
+
+def test_a_budget_that_ends_it_keeps_what_was_decided_and_a_larger_one_goes_on_alike(finished, corpus, tmp_path):
+    folder, summary = finished
+    cut = run_config(read_config(config_of(corpus, budget={"samples": 120, "calls": 170})), tmp_path / "run")
+    assert cut["stop_reason"] == "budget"
+    assert 0 < cut["samples"] < summary["samples"]
+    assert len(samples_of(tmp_path / "run")) == cut["samples"]
+    facts = [json.loads(path.read_text()) for path in sorted((tmp_path / "run").glob("synthesize/*/part.json"))]
+    assert [each["is_cut"] for each in facts] == [False] * (len(facts) - 1) + [True]
+    whole = run_config(read_config(config_of(corpus)), tmp_path / "run")
+    assert dataset_hash(tmp_path / "run") == dataset_hash(folder)
+    assert whole["llm_calls"] == summary["llm_calls"], "nothing is asked twice"
+
+
+def test_a_window_is_kept_whatever_the_concurrency_of_a_later_call(corpus, tmp_path):
+    engine = {"kind": "http", "url": "http://127.0.0.1:9/v1", "model": "m", "concurrency": 512}
+    few, many = (read_config(config_of(corpus, engine=engine | {"concurrency": n})) for n in (8, 512))
+    assert (few.window, many.window) == (1024, 4096)
+    folder = RunFolder(tmp_path)
+    folder.write_config(folder.settle_window(many), {})
+    assert folder.settle_window(few).window == 4096
