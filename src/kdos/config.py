@@ -195,6 +195,8 @@ class Config:
     about, chosen as the target wants them; without it, all that the source holds.
     `benchmarks` are files of questions that nobody may train on, or names that `kdos evaluate`
     knows: no sample is one of theirs.
+    `prompts` is a folder with the user's versions of prompts, `examples` a file of samples that the drafter is shown,
+    `seeds` a file of questions that are seeds beside those found in the source.
     `picker` says where drafts start: at knowledge points that are missing (`steer`), on paths through linked seeds
     (`walk`), on paths that begin where steering would (`walk-from-steer`), or anywhere (`scatter`). `disciplines`
     gives domains of the source their share of the target; the others keep their proportions in what is left.
@@ -207,6 +209,9 @@ class Config:
     exposures: int = 1
     facts: int | None = None
     benchmarks: list[str] = field(default_factory=list[str])
+    prompts: str | None = None
+    examples: str | None = None
+    seeds: str | None = None
     picker: Literal["steer", "walk", "walk-from-steer", "scatter"] = "steer"
     budget: BudgetConfig = field(default_factory=BudgetConfig)
     space: SpaceConfig = field(default_factory=SpaceConfig)

@@ -53,7 +53,7 @@ COLUMN_MEANINGS = {
     "seeds": "the seed questions it was made from",
     "cells": "the cells of the space that its knowledge points fall in",
     "engine": "the model that wrote it",
-    "prompt_hash": "the prompt that it was asked with",
+    "prompt_hash": "the wording of all prompts that the run asked with, and of the samples that it showed",
     "part": "the part of the loop in which it was accepted",
 }
 

@@ -203,23 +203,23 @@ class MockServer:
     def _ask_engine(self, chat: Mapping[str, Any]) -> str:
         """The engine's reply to the request that a chat stands for.
 
-        Its task is known by the prompt's text. Its inputs are the JSON block of the next message;
-        where the answer is plain text, the last message is the question.
+        Its task is known by the form of the answer, however the prompt is worded. Its inputs are the JSON block of the
+        next message; where the answer is plain text, the last message is the question.
         """
         contents = [str(message["content"]) for message in chat["messages"]]
-        prompts = [prompt for prompt in self.prompts if contents[:1] and prompt.text in contents[0]]
-        if not prompts:
+        prompt = next((one for one in self.prompts if contents and _prompt_mark(one) in contents[0]), None)
+        if prompt is None:
             return UNKNOWN_ANSWER
-        *_, merged = contents[0].partition(prompts[0].instructions)  # where the prompt is part of the user's message
+        *_, merged = contents[0].partition(_prompt_mark(prompt))  # where the prompt is part of the user's message
         inputs = [merged.strip(), *contents[1:]] if merged.strip() else contents[1:]
         block = INPUT_BLOCK.match(inputs[0]) if inputs else None
-        if not prompts[0].schema:
+        if not prompt.schema:
             inputs = {"question": inputs[-1]}
         elif block:
             inputs = orjson.loads(block.group(1))
         else:
             return UNKNOWN_ANSWER
-        (reply,) = self.engine.complete([Request(id="", prompt=prompts[0], inputs=inputs)])
+        (reply,) = self.engine.complete([Request(id="", prompt=prompt, inputs=inputs)])
         return reply.text
 
     def _build_failure(self, status: int) -> web.Response:
@@ -312,6 +312,11 @@ class MockServer:
         name = f"file-{len(self._files) + 1}"
         self._files[name] = raw
         return name
+
+
+def _prompt_mark(prompt: Prompt) -> str:
+    """What of a prompt stands in every chat with it, however it is worded."""
+    return prompt.answer_form or prompt.text
 
 
 def _build_completion(chat: Mapping[str, Any], text: str, *, cut: bool, request_bytes: int) -> dict[str, Any]:

@@ -47,6 +47,8 @@ FIELD_ALIASES: Mapping[str, Sequence[str]] = {
     "topic_entities": ("topic_entities",),
     "logic": ("logic",),
     "distractors": ("distractors",),
+    "evidence": ("evidence",),
+    "document": ("document", "document_id"),
 }
 """The lower-case names that each part of a row goes by, the likeliest first (our choice, after the
 data sets we have seen). Every command looks fields up here."""

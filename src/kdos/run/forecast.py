@@ -267,9 +267,11 @@ def _prepare_loads(size: SourceSize, rehearsal: Rehearsal, seeding: list[tuple[R
     ours, theirs = _count_seeds_of_both(seeding)
     extract = loads.get(EXTRACT_PROMPT.task)
     if extract and (ours or not seeding):
-        found[EXTRACT_PROMPT.task] = extract.scaled(_seed_ratio(seeding) / rehearsal.share)
+        times = _seed_ratio(seeding) / rehearsal.share + size.own_seeds / extract.calls
+        found[EXTRACT_PROMPT.task] = extract.scaled(times)
     else:
-        found[EXTRACT_PROMPT.task] = TaskLoad(size.passages * (theirs / len(seeding) if theirs else TYPICAL_SEEDS))
+        each = theirs / len(seeding) if theirs else TYPICAL_SEEDS
+        found[EXTRACT_PROMPT.task] = TaskLoad(size.passages * each + size.own_seeds)
     return found
 
 

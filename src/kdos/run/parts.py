@@ -34,7 +34,7 @@ from kdos.synthesize import (
     read_picks,
     run_loop,
 )
-from kdos.tasks import SYNTHESIZE_PROMPT, OpenExchange
+from kdos.tasks import OpenExchange
 from kdos.terminal import Progress, print_status
 
 
@@ -55,10 +55,14 @@ def synthesize_pool(
     *,
     open_exchange: OpenExchange,
     engine: str,
+    prompts: str,
     progress: Progress,
     page: LivePage | None = None,
 ) -> SynthesisResult:
-    """Run the loop until it stops; each part is on disk, and on the page, before the next."""
+    """Run the loop until it stops; each part is on disk, and on the page, before the next.
+
+    `engine` and `prompts` say of each sample who was asked, and in what wording.
+    """
     context = _synthesis_context(config, inputs)
     warn_of_few_points(context)
     steps = loop_steps(context)
@@ -84,12 +88,7 @@ def synthesize_pool(
             facts = _part_facts(part, state, deficit, context)
             facts |= {"filled_before": filled, "seconds": round(monotonic() - begun, 3)}
             tables = part_tables(
-                part,
-                library=context.library,
-                inventory=context.inventory,
-                known=known,
-                engine=engine,
-                prompt=SYNTHESIZE_PROMPT.hash,
+                part, library=context.library, inventory=context.inventory, known=known, engine=engine, prompts=prompts
             )
             # Whole, before the next is asked for: the folder takes its name when all of it is on
             # disk, so every folder that is found is a finished part, and none has a gap before it.

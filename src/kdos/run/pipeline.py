@@ -18,12 +18,16 @@ from kdos.report import LivePage, write_report
 from kdos.rules import RulesEngine
 from kdos.run.parts import synthesize_pool
 from kdos.run.prepare import prepare_inputs
+from kdos.run.prompts import resolve_prompts
 from kdos.run.provenance import describe_inputs
 from kdos.run.results import StagesDone, summarise_run, write_pool_points, write_results
 from kdos.run.target import read_weighted_questions
 from kdos.runner import ProcessPoolEngine
+from kdos.seed import read_own_questions
 from kdos.store import write_json
 from kdos.targets import demand_file
+from kdos.tasks import ask_through
+from kdos.tasks.prompt_set import PromptSet
 from kdos.terminal import Progress
 
 
@@ -34,7 +38,8 @@ def run_config(config: Config, path: Path, *, cache: Path | None = None, read: I
     read, as that of the configuration: they may lie in a new run's folder, as may those that the configuration names.
 
     Raises:
-        InputError: The source, or the file of a demand target, cannot be read, or the folder is somebody else's.
+        InputError: The source, the file of a demand target, or a user's prompts, samples or seeds cannot be used, or
+            the folder is somebody else's.
         ConfigError: The folder holds a run with another configuration, or one that was made from something else.
         DamageError: A file of the run is not as it was written.
         StoreError: Another process is working in it.
@@ -43,6 +48,7 @@ def run_config(config: Config, path: Path, *, cache: Path | None = None, read: I
     config = RunFolder(path).settle_window(config)
     if (demand := demand_file(config.target)) is not None:
         read_weighted_questions(Path(demand))
+    prompts = _read_own_words(config)
     own = [*read, *_named_paths(config)]
     if cache is not None:
         cache = check_output_file(cache, "--cache", inputs=own, is_shared=True)
@@ -54,25 +60,33 @@ def run_config(config: Config, path: Path, *, cache: Path | None = None, read: I
             return finished
         page = LivePage(folder.path)
         page.refresh()
-        done = _run_stages(config, folder, folder, cache=cache, page=page)
+        done = _run_stages(config, folder, folder, prompts=prompts, cache=cache, page=page)
         summary = write_results(folder, done, seconds=monotonic() - begun, provenance=provenance)
         write_report(folder.path)
         return summary
 
 
+def _read_own_words(config: Config) -> PromptSet:
+    """The prompts of a run; what the user wrote of prompts, samples and seeds is found sound first, and small."""
+    read_own_questions(config.seeds)
+    return resolve_prompts(config)
+
+
 def _named_paths(config: Config) -> list[str | None]:
     """What a configuration names that may lie on this disk."""
-    return [config.source.path, demand_file(config.target), *config.benchmarks]
+    own = [config.prompts, config.examples, config.seeds]
+    return [config.source.path, demand_file(config.target), *config.benchmarks, *own]
 
 
 def check_run_folder(config: Config, path: Path, *, read: Iterable[Path] = ()) -> RunFolder:
     """The folder that `run_config` would be given, with nothing written: raises what it would raise of it.
 
     Raises:
-        InputError: The folder is somebody else's.
+        InputError: The folder is somebody else's, or a user's prompts, samples or seeds cannot be used.
         ConfigError: The folder holds a run with another configuration, or one that was made from something else.
         DamageError: A file of the run is not as it was written.
     """
+    _read_own_words(config)
     folder = RunFolder(check_folder_of_kind(path, RUN, inputs=[*read, *_named_paths(config)]))
     config = folder.settle_window(config)
     folder.refuse_damage()
@@ -99,6 +113,7 @@ def run_blind(config: Config, path: Path) -> dict[str, Any]:
     """Beside the run in `path`, the same without feedback, from its seeds and in its space."""
     begun = monotonic()
     config = RunFolder(path).blind.settle_window(config)
+    prompts = _read_own_words(config)
     with _claim_run(path, _named_paths(config)) as folder:
         blind = folder.blind
         made_from = describe_inputs(config)
@@ -107,7 +122,7 @@ def run_blind(config: Config, path: Path) -> dict[str, Any]:
         provenance = blind.provenance(config, made_from)
         if (finished := blind.finished_summary(provenance)) is not None:
             return finished
-        done = _run_stages(config, folder, blind)
+        done = _run_stages(config, folder, blind, prompts=prompts)
         # Both runs share one ledger, which has counted the calls of the first one too.
         calls = done.spending.calls - folder.read_summary()["llm_calls"]
         done = replace(done, spending=replace(done.spending, calls=calls))
@@ -119,7 +134,13 @@ def run_blind(config: Config, path: Path) -> dict[str, Any]:
 
 
 def _run_stages(
-    config: Config, folder: RunFolder, parts: RunFolder, *, cache: Path | None = None, page: LivePage | None = None
+    config: Config,
+    folder: RunFolder,
+    parts: RunFolder,
+    *,
+    prompts: PromptSet,
+    cache: Path | None = None,
+    page: LivePage | None = None,
 ) -> StagesDone:
     """Seeds, space and ledger of `folder`, then the loop, whose parts `parts` keeps."""
     caps = config.budget
@@ -132,10 +153,18 @@ def _run_stages(
     ):
         folder.note_ledger()
         progress = _MeteredProgress(engine)
-        inputs = prepare_inputs(config, folder, ask=partial(ledger.ask, engine), embedder=embedder, progress=progress)
-        open_exchange = partial(ledger.open_exchange, engine)
+        open_exchange = prompts.word_exchange(partial(ledger.open_exchange, engine))
+        ask = partial(ask_through, open_exchange)
+        inputs = prepare_inputs(config, folder, ask=ask, embedder=embedder, progress=progress)
         result = synthesize_pool(
-            config, parts, inputs, open_exchange=open_exchange, engine=engine.name, progress=progress, page=page
+            config,
+            parts,
+            inputs,
+            open_exchange=open_exchange,
+            engine=engine.name,
+            prompts=prompts.hash,
+            progress=progress,
+            page=page,
         )
         return StagesDone(inputs, result, ledger.spending, progress.busy)
 

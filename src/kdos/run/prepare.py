@@ -6,6 +6,7 @@ Each stage is done once: where its files lie in the run's folder, they are read.
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -25,7 +26,7 @@ from kdos.extract import extract_seeds, extraction_table, merge_paraphrases, mer
 from kdos.pool import Draft, Extraction, Inventory, Refusal, Seed, Tally, column_values, group_paraphrases
 from kdos.sampler import check_disciplines
 from kdos.scoring import BenchmarkQuestion
-from kdos.seed import DOCUMENTS, PASSAGES, SEEDS, gather_seeds
+from kdos.seed import DOCUMENTS, PASSAGES, SEEDS, gather_seeds, read_own_questions
 from kdos.seed.questions import open_questions
 from kdos.seed.sources import open_source
 from kdos.store import (
@@ -105,15 +106,17 @@ def check_source_domains(config: Config) -> None:
     """Raise a ConfigError where a discipline is no domain of the source: said before anything is asked or paid."""
     if config.disciplines:
         records = open_questions(config.source) if config.source.kind == "qa" else open_source(config.source)
+        records = chain(records, read_own_questions(config.seeds, lang=config.source.lang))
         check_disciplines(config.disciplines, {record.domain for record in records if not isinstance(record, Refusal)})
 
 
 def _write_seeds(config: Config, folder: RunFolder, ask: Ask, progress: Progress) -> None:
     """Stream the source into the seed folder; whole or not at all."""
     per_passage, size = config.seed.per_passage, config.seed.passage_chars
+    own = read_own_questions(config.seeds, lang=config.source.lang)
     tallies, examples = {"document": Tally(), "seed": Tally()}, dict[str, str]()
     with atomic_folder(folder.seed, seal=folder.seal) as aside, open_parquet_writers(aside, SEED_TABLES) as write:
-        for batch in gather_seeds(config.source, ask=ask, per_passage=per_passage, size=size):
+        for batch in gather_seeds(config.source, ask=ask, per_passage=per_passage, size=size, own=own):
             for name in SEED_TABLES:
                 write(name, getattr(batch, name))
             tallies["document"].accepted += batch.documents.num_rows

@@ -9,14 +9,12 @@ from kdos.checksums import hash_file
 from kdos.config import Config
 from kdos.rows import uncompressed_suffix, walk_files
 from kdos.rows.files import TABLE_SUFFIXES
+from kdos.run.prompts import prompt_paths
 from kdos.seed.sources import DUMP_SUFFIXES, TEXT_SUFFIXES
 from kdos.targets import demand_file
-from kdos.tasks import SYNTHESIZE_PROMPT, json_digest
-from kdos.tasks.extract import EXTRACT_PROMPT, SEED_PROMPT
-from kdos.tasks.judge import ANSWER_PROMPT, JUDGE_PROMPT
+from kdos.tasks.prompt_set import PromptSet
 from kdos.version import __version__
 
-PROMPTS = (SEED_PROMPT, EXTRACT_PROMPT, SYNTHESIZE_PROMPT, JUDGE_PROMPT, ANSWER_PROMPT)
 HUB_SUFFIXES = (".arrow",)
 SHOWN_DIGITS = 16
 """Hexadecimal digits of a fingerprint."""
@@ -28,8 +26,8 @@ def describe_inputs(config: Config) -> dict[str, str]:
     Files are known by their content, not by their dates: one that was only copied or touched has not changed. What
     lies on somebody else's server (`hf:` data sets, models) has no fingerprint here.
     """
-    prompts = json_digest([prompt.hash for prompt in PROMPTS])[:SHOWN_DIGITS]
-    found = {"kdos": __version__, "prompts": prompts}
+    # Our own wording: a user's files have lines of their own, by which a changed one is named.
+    found = {"kdos": __version__, "prompts": PromptSet.resolve().hash}
     if config.source.kind == "pydocs":
         found["python"] = platform.python_version()
     return found | describe_input_files(config)
@@ -42,6 +40,9 @@ def name_input_paths(config: Config) -> dict[str, str]:
         named["target"] = demand
     if ":" in config.embed:
         named["embed"] = config.embed.partition(":")[2]
+    if config.prompts:
+        named |= {f"prompts: {path.name}": str(path) for path in prompt_paths(Path(config.prompts))}
+    named |= {"examples": config.examples or "", "seeds": config.seeds or ""}
     return {name: path for name, path in named.items() if path}
 
 

@@ -26,11 +26,14 @@ from kdos.pool import Document, Passage, Seed
 from kdos.rules import RulesEngine
 from kdos.run.parts import synthesize_pool
 from kdos.run.prepare import check_source_domains, prepare_inputs
+from kdos.run.prompts import resolve_prompts
+from kdos.seed import read_own_questions
 from kdos.seed.passages import cut_passages
 from kdos.seed.questions import open_questions
 from kdos.seed.sources import open_source
-from kdos.tasks import Reply, Request, ask_seeds
+from kdos.tasks import Reply, Request, ask_seeds, ask_through
 from kdos.tasks.extract import SEED_PROMPT
+from kdos.tasks.prompt_set import PromptSet
 from kdos.terminal import Progress
 
 REHEARSED_PASSAGES = 600
@@ -49,7 +52,10 @@ MAX_COUNTED_PASSAGES = 1_000_000
 
 @dataclass(slots=True)
 class SourceSize:
-    """What a source comes to; `windows` is the piece to rehearse: all of a small one, or drawn evenly."""
+    """What a source comes to; `windows` is the piece to rehearse: all of a small one, or drawn evenly.
+
+    `own_seeds` are those that the user gives beside it; the rehearsal goes without them.
+    """
 
     documents: int = 0
     passages: int = 0
@@ -57,6 +63,7 @@ class SourceSize:
     request_bytes: int = 0
     windows: list[Document] = field(default_factory=list[Document])
     window_passages: int = 0
+    own_seeds: int = 0
     counted_whole: bool = True
 
 
@@ -135,7 +142,8 @@ def measure_source(config: Config) -> SourceSize:
         InputError: The source cannot be read, or holds no document.
         ConfigError: Its kind or a field of it is wrong.
     """
-    size = SourceSize()
+    own = read_own_questions(config.seeds)
+    size, prompts = SourceSize(own_seeds=sum(isinstance(one, Seed) for one in own)), resolve_prompts(config)
     if config.source.kind == "qa":
         for record in open_questions(config.source):
             size.seeds_given += isinstance(record, Seed)
@@ -143,7 +151,7 @@ def measure_source(config: Config) -> SourceSize:
         return size
     # The windows of least key: the same whatever comes after them, and as likely from any place.
     drawn: list[tuple[float, int, Document, int]] = []
-    for number, (document, passages) in enumerate(_windows_of_source(config, size)):
+    for number, (document, passages) in enumerate(_windows_of_source(config, size, prompts)):
         key = keyed_generator(config.random_seed, "window", document.id, passages[0].start).random()
         text = document.text[passages[0].start : passages[-1].end]
         heapq.heappush(drawn, (-key, number, replace(document, text=text), len(passages)))
@@ -170,7 +178,9 @@ def _join_neighbours(drawn: Iterable[tuple[float, int, Document, int]]) -> list[
     return [replace(window, id=f"{number}/{window.id}") for number, window in enumerate(joined)]
 
 
-def _windows_of_source(config: Config, size: SourceSize) -> Iterator[tuple[Document, list[Passage]]]:
+def _windows_of_source(
+    config: Config, size: SourceSize, prompts: PromptSet
+) -> Iterator[tuple[Document, list[Passage]]]:
     """Each document's passages, some at a time; counts them on the way."""
     for document in open_source(config.source):
         if not isinstance(document, Document):
@@ -179,7 +189,7 @@ def _windows_of_source(config: Config, size: SourceSize) -> Iterator[tuple[Docum
         passages = list(cut_passages(document, size=config.seed.passage_chars))
         size.passages += len(passages)
         asked = (ask_seeds(passage, per_passage=config.seed.per_passage) for passage in passages)
-        size.request_bytes += sum(map(message_bytes, asked))
+        size.request_bytes += sum(map(message_bytes, map(prompts.word_request, asked)))
         for start in range(0, len(passages), WINDOW_PASSAGES):
             yield document, passages[start : start + WINDOW_PASSAGES]
 
@@ -191,15 +201,17 @@ def rehearse_run(config: Config, size: SourceSize, folder: Path) -> Rehearsal:
         UsageError: The configuration asks for what the source does not allow, as the run would find.
     """
     check_source_domains(config)
+    prompts = resolve_prompts(config)
     share, rehearsed = _rehearsal_config(config, size, folder)
     engine = _RecordingEngine(config.random_seed)
     run, points, samples, content = RunFolder(folder / "rehearsal"), 0, 0, math.inf
     run.path.mkdir(parents=True)
     clock = [monotonic()]
     with Ledger(run.ledger) as ledger, open_embedder(rehearsed, ledger) as embedder:
+        open_exchange = prompts.word_exchange(partial(ledger.open_exchange, engine))
         run.write_config(rehearsed, {})
         try:
-            ask = partial(ledger.ask, engine)
+            ask = partial(ask_through, open_exchange)
             inputs = prepare_inputs(rehearsed, run, ask=ask, embedder=embedder, progress=Progress())
         except (EmptyRunError, UsageError) as error:
             if isinstance(error, UsageError) and share == 1 and config.engine.kind == "rules":
@@ -213,8 +225,9 @@ def rehearse_run(config: Config, size: SourceSize, folder: Path) -> Rehearsal:
                 rehearsed,
                 run,
                 inputs,
-                open_exchange=partial(ledger.open_exchange, engine),
+                open_exchange=open_exchange,
                 engine=engine.name,
+                prompts=prompts.hash,
                 progress=Progress(),
             )
             samples, deficit = result.state.pool.samples, result.deficit
@@ -240,7 +253,7 @@ def _rehearsal_config(config: Config, size: SourceSize, folder: Path) -> tuple[f
     budget = replace(config.budget, samples=min(wanted, REHEARSED_SAMPLES, cap or wanted))
     # A server's embedder would cost money, and of the two that need nothing `static` is the one that is like it.
     embed = "static" if config.embed.startswith("endpoint:") else config.embed
-    rehearsed = replace(config, source=source, budget=budget, embed=embed)
+    rehearsed = replace(config, source=source, budget=budget, embed=embed, seeds=None)
     if share == 1:
         return share, rehearsed
     # A piece has fewer knowledge points, so fewer cells, and may lack a discipline.

@@ -1,5 +1,6 @@
 """A source in; documents, passages and seed questions out, as batches of tables."""
 
+from kdos.seed.own_questions import read_own_questions
 from kdos.seed.passages import cut_passages
 from kdos.seed.questions import open_questions
 from kdos.seed.seeding import DOCUMENTS, PASSAGES, SEEDS, gather_seeds, make_seeds
@@ -7,4 +8,5 @@ from kdos.seed.sources import open_source
 
 __all__ = [
     "DOCUMENTS", "PASSAGES", "SEEDS", "cut_passages", "gather_seeds", "make_seeds", "open_questions", "open_source",
+    "read_own_questions",
 ]  # fmt: skip

@@ -16,12 +16,17 @@ _PARTS = ("question", "answers", "passage", "id", "title", "domain")
 _QuestionRow = Mapping[str, Any]
 
 
-def open_questions(settings: SourceConfig) -> Iterator[Document | Passage | Seed | Refusal]:
-    """The seeds of a table of questions, each after its passage where that is new."""
+def open_questions(
+    settings: SourceConfig, *, name_documents: bool = False
+) -> Iterator[Document | Passage | Seed | Refusal]:
+    """The seeds of a table of questions, each after its passage where that is new.
+
+    Where its rows may `name_documents` of another source, a seed without a passage carries that name.
+    """
     say_what_is_left_out(settings)
     known: set[str] = set()
     seeds = refused = 0
-    for row in _read_question_rows(settings):
+    for row in _read_question_rows(settings, (*_PARTS, "document") if name_documents else _PARTS):
         for record in _row_to_records(row, settings, known):
             seeds += isinstance(record, Seed)
             refused += isinstance(record, Refusal)
@@ -33,8 +38,8 @@ def open_questions(settings: SourceConfig) -> Iterator[Document | Passage | Seed
         raise InputError.at(settings.path, message)
 
 
-def _choose_question_fields(settings: SourceConfig, names: Sequence[str]) -> dict[str, str]:
-    fields = choose_fields(settings, names, _PARTS)
+def _choose_question_fields(settings: SourceConfig, names: Sequence[str], wanted: Sequence[str]) -> dict[str, str]:
+    fields = choose_fields(settings, names, wanted)
     for part in ("question", "answers"):
         if part not in fields:
             message = f"no field holds the {part}. There are: {', '.join(names)}. Set source.{part}"
@@ -42,10 +47,10 @@ def _choose_question_fields(settings: SourceConfig, names: Sequence[str]) -> dic
     return fields
 
 
-def _read_question_rows(settings: SourceConfig) -> Iterator[_QuestionRow]:
+def _read_question_rows(settings: SourceConfig, wanted: Sequence[str]) -> Iterator[_QuestionRow]:
     """Each question's parts by name, and under ``where`` the place it stands in."""
     root = Path(settings.path)
-    fields = _choose_question_fields(settings, list_table_fields(root))
+    fields = _choose_question_fields(settings, list_table_fields(root), wanted)
     others = {field for part, field in fields.items() if part in ("question", "passage", "answers")}
     labels = set(fields.values()) - others
     for rows in read_table_rows(root, columns=list(dict.fromkeys(fields.values())), labels=labels):
@@ -123,7 +128,7 @@ def _row_to_seed(
         question=row["question"],
         answers=answers,
         passage=f"{document.id}#0" if document else "",
-        document=document.id if document else "",
+        document=document.id if document else row.get("document") or "",
         domain=row.get("domain") or "",
         lang=lang,
         start=start,

@@ -8,6 +8,7 @@ import pyarrow as pa
 
 from kdos.config import SourceConfig
 from kdos.pool import Document, Passage, Refusal, Seed, record_fields
+from kdos.seed.own_questions import SeedRecord, join_own_questions
 from kdos.seed.passages import PASSAGE_SIZE, cut_passages
 from kdos.seed.questions import open_questions
 from kdos.seed.sources import open_source
@@ -27,7 +28,6 @@ REFUSALS = pa.schema([(name, pa.string()) for name in ("stage", "reason", "error
 
 SEED_BATCH_ROWS = 8192
 """Rows of a batch's longest table: roughly what a shard of the run holds."""
-SeedRecord = Document | Passage | Seed | Refusal
 _SeedRows = dict[type[SeedRecord], list[tuple[object, ...]]]
 
 
@@ -57,9 +57,16 @@ def make_seeds(
 
     The batches are the same whatever the order of the replies.
     """
+    asked = _ask_for_seeds(documents, ask=ask, per_passage=per_passage, size=size, window=window)
+    return batch_seed_records(asked, batch_rows=batch_rows)
+
+
+def _ask_for_seeds(
+    documents: Iterable[Document | Refusal], *, ask: Ask, per_passage: int, size: int, window: int = ORDER_WINDOW
+) -> Iterator[tuple[str, SeedRecord]]:
+    """Every document with its passages and what was made of them, each with its stage."""
     steps = pair_replies_in_order(_requests_by_document(documents, per_passage, size), ask=ask, window=window)
-    grown = chain.from_iterable(_records_of_step(step, reply) for step, reply in steps)
-    return batch_seed_records(grown, batch_rows=batch_rows)
+    return chain.from_iterable(_records_of_step(step, reply) for step, reply in steps)
 
 
 def _records_of_step(step: Document | Passage | Refusal, reply: Reply | None) -> Iterator[tuple[str, SeedRecord]]:
@@ -81,12 +88,17 @@ def _requests_by_document(
 
 
 def gather_seeds(
-    settings: SourceConfig, *, ask: Ask, per_passage: int, size: int = PASSAGE_SIZE
+    settings: SourceConfig, *, ask: Ask, per_passage: int, size: int = PASSAGE_SIZE, own: Sequence[SeedRecord] = ()
 ) -> Iterator[SeedBatch]:
-    """All seeds of a source: those given (kind `qa`), or those asked for, passage by passage."""
+    """All seeds of a source: those given (kind `qa`), or those asked for, passage by passage.
+
+    After them come the user's own, as `read_own_questions` gave them.
+    """
     if settings.kind == "qa":
-        return batch_seed_records(("seed", record) for record in open_questions(settings))
-    return make_seeds(open_source(settings), ask=ask, per_passage=per_passage, size=size)
+        records = (("seed", record) for record in open_questions(settings))
+    else:
+        records = _ask_for_seeds(open_source(settings), ask=ask, per_passage=per_passage, size=size)
+    return batch_seed_records(join_own_questions(records, own))
 
 
 def batch_seed_records(

@@ -87,7 +87,7 @@ def choose_fields(settings: SourceConfig, names: Sequence[str], parts: Iterable[
 
     Parts that no field holds are left out, and `lang` where the settings give the language.
     """
-    fields = {part: getattr(settings, part) or resolve_field(part, names) for part in parts}
+    fields = {part: getattr(settings, part, "") or resolve_field(part, names) for part in parts}
     fields["lang"] = "" if settings.lang else resolve_field("lang", names)
     return {part: field for part, field in fields.items() if field}
 

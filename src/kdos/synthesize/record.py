@@ -76,13 +76,13 @@ PART_SCHEMAS: Mapping[str, pa.Schema] = {
 
 
 def part_tables(
-    part: Part, *, library: Library, inventory: Inventory, known: int, engine: str, prompt: str
+    part: Part, *, library: Library, inventory: Inventory, known: int, engine: str, prompts: str
 ) -> dict[str, pa.Table]:
     """The part's tables by name; `known` is how many knowledge points there were before it."""
     fresh = zip(inventory.texts[known:], inventory.cells[known:], inventory.points[known:], strict=True)
     rows: dict[str, Sequence[dict[str, Any]]] = {
         "samples": [
-            _sample_row(candidate, part.number, library, inventory, engine, prompt) for candidate in part.accepted
+            _sample_row(candidate, part.number, library, inventory, engine, prompts) for candidate in part.accepted
         ],
         "verdicts": [
             _verdict_row(candidate, verdict, library)
@@ -97,7 +97,7 @@ def part_tables(
 
 
 def _sample_row(
-    candidate: Candidate, part: int, library: Library, inventory: Inventory, engine: str, prompt: str
+    candidate: Candidate, part: int, library: Library, inventory: Inventory, engine: str, prompts: str
 ) -> dict[str, Any]:
     """The sample that an accepted candidate becomes."""
     draft, extraction, place = candidate.draft, candidate.extraction, candidate.place
@@ -124,7 +124,7 @@ def _sample_row(
         seeds=tuple(seed.id for seed in seeds),
         cells=tuple(inventory.cells[list(candidate.points)].tolist()),
         engine=engine,
-        prompt_hash=prompt,
+        prompt_hash=prompts,
         part=part,
     )
     return record_fields(sample) | {"evidence": [record_fields(quote) for quote in sample.evidence]}

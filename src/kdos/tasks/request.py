@@ -32,17 +32,16 @@ class Prompt:
 
     @cached_property
     def instructions(self) -> str:
-        """The text with the form of the answer: a server that forces a schema does not show it.
+        """The text with the form of the answer: a server that forces a schema does not show it."""
+        return f"{self.text}\n\n{self.answer_form}" if self.schema else self.text
 
-        Without a schema the answer is plain text.
-        """
+    @cached_property
+    def answer_form(self) -> str:
+        """The form of the answer in words; without a schema the answer is plain text, and this empty."""
         if not self.schema:
-            return self.text
+            return ""
         schema = orjson.dumps(self.schema).decode()
-        return (
-            f"{self.text}\n\nAnswer with one JSON object and nothing else. "
-            f"It fits this JSON schema:\n\n```json\n{schema}\n```"
-        )
+        return f"Answer with one JSON object and nothing else. It fits this JSON schema:\n\n```json\n{schema}\n```"
 
     @cached_property
     def forced_schema(self) -> dict[str, Any]:
