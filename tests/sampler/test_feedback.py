@@ -1,7 +1,6 @@
 """The deficit of every knowledge point, and which drafts stay."""
 
 import math
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,18 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kdos.pool import Pool
-from kdos.sampler import (
-    Order,
-    RunningCounts,
-    decide_draft,
-    link_seeds,
-    may_start,
-    measure_deficit,
-    part_size,
-    picks_needed,
-    samples_needed,
-    window_size,
-)
+from kdos.sampler import Order, RunningCounts, decide_draft, link_seeds, measure_deficit
 
 N_POINTS, N_CELLS = 12, 3
 CELLS = (np.arange(N_POINTS) % N_CELLS).astype(np.int32)
@@ -159,39 +147,3 @@ def test_counts_grow_with_what_is_accepted():
     assert counts.exposures[[0, 3, 4, 5]].tolist() == [2, 1, 1, 1]
     assert counts.answered.tolist() == [int(k == 3) for k in range(N_POINTS)]
     assert now.exposures.sum() == 0, "the pool itself is as it was"
-
-
-def test_what_is_needed_follows_the_content_up_to_the_cap():
-    held = pool([1] * 6 + [0] * 6, samples=2)
-    found = measure_deficit(held, order(), NOTHING, LINKS)
-    assert 1 <= samples_needed(held, found, most=None) <= 3
-    assert samples_needed(held, found, most=3) == 1
-    assert samples_needed(replace(held, samples=9), found, most=9) == 0
-
-
-def test_parts_begin_small_and_end_small():
-    assert part_size(asked=0, still=3000) == 16
-    assert part_size(asked=600, still=2400) > 100
-    assert part_size(asked=3000, still=6) == 16
-
-
-def test_picks_needed_follow_what_picks_bring():
-    assert picks_needed(samples=0, asked=0, needed=1600, drafts=2) == pytest.approx(1000)
-    assert picks_needed(samples=1000, asked=1000, needed=1000, drafts=2) == pytest.approx(960, rel=0.05)
-    assert picks_needed(samples=0, asked=500, needed=100, drafts=2) > 1000, "none came"
-    assert picks_needed(samples=10, asked=10, needed=0, drafts=2) == 0
-
-
-@given(st.integers(1, 1024), st.floats(0, 1e6))
-def test_no_more_is_in_flight_than_needed_and_never_nothing(window, still):
-    size = window_size(window, still=still)
-    assert 1 <= size <= window
-    assert size <= max(1, still + 1)
-    assert size >= min(window / 2, still) or still < 1
-
-
-def test_a_short_pick_waits_for_those_in_flight():
-    assert may_start(False, in_flight=1000, still=10)
-    assert not may_start(True, in_flight=20, still=640)
-    assert may_start(True, in_flight=19, still=640)
-    assert may_start(True, in_flight=3, still=0)

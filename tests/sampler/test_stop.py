@@ -52,7 +52,7 @@ def test_nothing_left_to_reach_ends_it():
 
 def curve(*filled, step=64):
     """The loop after rounds of `step` picks, with what was filled before each."""
-    return [FinishedPart(step * number, before) for number, before in enumerate(filled, start=1)]
+    return [FinishedPart(step * number, before, 0) for number, before in enumerate(filled, start=1)]
 
 
 @pytest.mark.parametrize(

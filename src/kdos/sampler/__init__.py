@@ -1,20 +1,9 @@
 """The feedback: what is wanted and held in; where to draft, what to keep and when to stop out."""
 
 from kdos.sampler.disciplines import check_disciplines, discipline_target
-from kdos.sampler.feedback import (
-    POINTS_PER_SAMPLE,
-    Deficit,
-    Order,
-    RunningCounts,
-    decide_draft,
-    may_start,
-    measure_deficit,
-    part_size,
-    picks_needed,
-    samples_needed,
-    window_size,
-)
+from kdos.sampler.feedback import POINTS_PER_SAMPLE, Deficit, Order, RunningCounts, decide_draft, measure_deficit
 from kdos.sampler.links import SeedLinks, link_seeds
+from kdos.sampler.pace import FinishedPart, may_start, part_size, picks_needed, window_size
 from kdos.sampler.steer import (
     MOST_POINTS_USED,
     Pick,
@@ -24,12 +13,12 @@ from kdos.sampler.steer import (
     steer_picks,
     unreachable_points,
 )
-from kdos.sampler.stop import FinishedPart, stop_reason
+from kdos.sampler.stop import stop_reason
 from kdos.sampler.walk import SeedGraph, build_seed_graph, walk_picks
 
 __all__ = [
     "MOST_POINTS_USED", "POINTS_PER_SAMPLE", "Deficit", "FinishedPart", "Order", "Pick", "PointYields",
     "RunningCounts", "SeedGraph", "SeedLinks", "build_seed_graph", "check_disciplines", "decide_draft",
     "discipline_target", "link_seeds", "may_start", "measure_deficit", "part_size", "picks_needed", "points_to_ask",
-    "samples_needed", "scatter_picks", "steer_picks", "stop_reason", "unreachable_points", "walk_picks", "window_size",
+    "scatter_picks", "steer_picks", "stop_reason", "unreachable_points", "walk_picks", "window_size",
 ]  # fmt: skip

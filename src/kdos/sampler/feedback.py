@@ -20,23 +20,11 @@ POINTS_PER_SAMPLE = 4.0
 HEADROOM = 0.05
 """Room in the quotas beyond the wanted pool: the last drafts, of several knowledge points each,
 find no place where every cell is full to the last one. It costs a KL of about 0.001."""
-SAMPLES_PER_DRAFT = 0.8
-"""The share of drafts taken to be accepted, before any was."""
-FEWEST_PARTS = 16
-"""Parts that a run takes at least: with each, what is wanted is planned anew."""
-FEWEST_PICKS = 16
-"""Picks of a part at least: a part is planned, written and shown."""
 LEAST_WANTED = 0.5
 """Share of the knowledge points of a draft that must have a deficit."""
 MOST_SURPLUS = 1
 """Exposures beyond the wanted ones that count against a draft: the next repeat of a point that is held a hundred times
 too often is as useless as the second, and must not outweigh three points that nobody holds."""
-SHARE_IN_FLIGHT = 0.5
-"""Share of the picks still needed that may be in flight: the others know what came of these."""
-LEAST_WINDOW = 0.5
-"""Share of the window that stays in flight as long as so many picks are needed: with fewer, servers would wait."""
-SHORT_SHARE, FEWEST_SHORT = 1 / 32, 4
-"""Share of the picks still needed, and their number, below which what is in flight does not put off a short pick."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,46 +137,6 @@ def _unreachable_mass(pool: Pool, order: Order, eligible: BoolArray, links: Seed
     whole = _plan_quotas(pool, order, supply)
     each = whole.quotas / np.maximum(supply, 1)
     return float(each[links.cells[given_up]].sum() / max(whole.order, 1))
-
-
-def picks_needed(*, samples: int, asked: int, needed: int, drafts: int) -> float:
-    """Picks that still seem to be needed for `needed` more samples, where `asked` picks brought `samples` so far."""
-    # Samples a pick brings, with one part's worth of picks at the expected rate as a prior.
-    expected = SAMPLES_PER_DRAFT * drafts
-    prior = (samples + needed) / FEWEST_PARTS / expected
-    each = (samples + prior * expected) / (asked + prior) if prior else expected
-    return needed / max(each, 0.01)
-
-
-def part_size(*, asked: int, still: float) -> int:
-    """Picks of the next part, of which `asked` were decided before it and `still` seem to be needed.
-
-    Few at first, when nothing is known yet of what drafts are like, and few at last.
-    """
-    most = (asked + still) / FEWEST_PARTS
-    return math.ceil(max(FEWEST_PICKS, min(asked, SHARE_IN_FLIGHT * still, most)))
-
-
-def window_size(window: int, *, still: float) -> int:
-    """Picks that may be in flight of `window`, where `still` more seem to be needed: never more than these.
-
-    A pick that is chosen does not know what those in flight will bring; so at most a share of what is needed is, and
-    at the end as few as servers can do with.
-    """
-    still = max(still, 1.0)
-    return math.ceil(min(window, still, max(SHARE_IN_FLIGHT * still, LEAST_WINDOW * window)))
-
-
-def may_start(pick_is_short: bool, *, in_flight: int, still: float) -> bool:
-    """Whether a pick is not better put off until some of those in flight are decided; `still` seem to be needed."""
-    return not pick_is_short or in_flight < max(FEWEST_SHORT, SHORT_SHARE * still)
-
-
-def samples_needed(pool: Pool, deficit: Deficit, *, most: int | None) -> int:
-    """Samples that still seem to be needed: up to the cap, or until the deficit is filled at the rate so far."""
-    left = deficit.order - deficit.filled
-    by_content = math.ceil(left / max(exposures_each(pool, deficit), 0.1))
-    return by_content if most is None else min(max(most - pool.samples, 0), max(by_content, 1))
 
 
 def exposures_each(pool: Pool, deficit: Deficit, *, prior: float = POINTS_PER_SAMPLE) -> float:

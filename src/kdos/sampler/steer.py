@@ -18,10 +18,14 @@ POINTS_ASKED = 4
 """Knowledge points that a draft is asked to rest on: the middle; the most where samples are scarce."""
 ADHERENCE_EXPECTED = 0.75
 """Share of the points asked for that a draft is taken to hold, before any was seen."""
+PRIOR_ASKS = 64
+"""Points asked for that count as seen, at the expected rate, before any was."""
 MOST_SEEDS = 3
 """Seeds in a group: what they and their passages say is in the prompt."""
 LINKS_CONSIDERED = 48
 """Points that name an entity which are looked at for one draft: a module's name stands in thousands."""
+FEWEST_CLOSE = 0.6
+"""Share of the points close to a start that must be left of those wanted but for picks in flight; else it is short."""
 MOST_SHORT = 0.5
 """Share of the starting points drawn that may be short of wanted points before such are taken."""
 STARTS_DRAWN = 256
@@ -69,6 +73,12 @@ class PointYields:
             gained=self.gained + _count_points(gained, n_points),
             picks=self.picks + len(asked),
         )
+
+    @property
+    def per_ask(self) -> float:
+        """How often a point that was asked for came, a share in (0, 1], with some asks at the expected rate."""
+        expected = ADHERENCE_EXPECTED * PRIOR_ASKS
+        return float(min(1.0, (self.gained.sum() + expected) / (self.asked.sum() + PRIOR_ASKS)))
 
     @property
     def in_vain(self) -> Int64Array:
@@ -132,9 +142,11 @@ class PickMaker:
         drafts: int,
         points: int,
         first: int,
+        expected: float,
         rng: np.random.Generator,
     ) -> None:
         self._links = links
+        self._expected = expected
         self._missing = missing.astype(np.float64)
         self._room = room.astype(np.float64)
         self._started = started.copy()
@@ -142,7 +154,7 @@ class PickMaker:
         self._points = points
         self._number = first
         self._rng = rng
-        self._in_flight = np.zeros(len(links.cells), np.int64)
+        self._wanted_but_for_flight = self.is_wanted(np.arange(len(links.cells)))
         for pick in in_flight:
             for group in pick.use:
                 self._started[group[0]] += 1
@@ -155,10 +167,9 @@ class PickMaker:
 
     def is_short(self, start: int) -> bool:
         """Whether too few points close to this one are wanted for its drafts, while picks in flight use others."""
-        linked = self._close_points(start)
-        wanted = self.is_wanted(linked)
-        enough = np.count_nonzero(wanted) >= self._drafts * self._points
-        return not enough and bool((self._in_flight[linked[~wanted]] > 0).any())
+        close = self._close_points(start)
+        enough = min(self._drafts * self._points, int(np.count_nonzero(self._wanted_but_for_flight[close])))
+        return np.count_nonzero(self.is_wanted(close)) < FEWEST_CLOSE * enough
 
     def make_pick(self, start: int, *, path: Sequence[int] = (), seeds: Sequence[int] = ()) -> Pick:
         """A pick about a point and those linked to it that are wanted; `path` and its `seeds` may be given."""
@@ -226,9 +237,8 @@ class PickMaker:
 
     def _count_as_held(self, point: int) -> None:
         # At once, long before any draft comes: without this all picks in flight would name the same points.
-        self._in_flight[point] += 1
         if self._missing[point] > 0:
-            self._room[self._links.cells[point]] -= 1
+            self._room[self._links.cells[point]] -= self._expected
         self._missing[point] -= 1
 
     def _linked_points(self, start: int) -> Iterator[int]:
@@ -309,7 +319,7 @@ def steer_picks(
     first = yields.picks + len(in_flight)
     maker = PickMaker(
         links, deficit.missing, deficit.room, yields.started,
-        in_flight=in_flight, drafts=drafts, points=points, first=first, rng=rng,
+        in_flight=in_flight, drafts=drafts, points=points, first=first, expected=yields.per_ask, rng=rng,
     )  # fmt: skip
     weights = start_weights(deficit, yields)
     for start in wanted_starts(weights, maker, links, rng):
@@ -362,7 +372,7 @@ def scatter_picks(
     first = yields.picks + len(in_flight)
     maker = PickMaker(
         links, missing, room, yields.started,
-        in_flight=in_flight, drafts=drafts, points=points, first=first, rng=rng,
+        in_flight=in_flight, drafts=drafts, points=points, first=first, expected=yields.per_ask, rng=rng,
     )  # fmt: skip
     while True:
         seed = int(rng.integers(0, len(links.points_of_seed)))

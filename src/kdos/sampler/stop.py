@@ -1,9 +1,9 @@
 """When to stop, and for which reason (our design)."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 from kdos.sampler.feedback import Deficit
+from kdos.sampler.pace import FinishedPart
 
 ENOUGH_FILLED = 0.98
 """The share of the order at which it counts as covered: the last few exposures cost as much as all before."""
@@ -13,13 +13,6 @@ WINDOW = 0.1
 """Of all picks so far, how many are the first and how many the last ones that `LEAST_GAIN` compares."""
 FEWEST_PICKS_COMPARED = 64
 """Picks in such a window at least: a few say nothing."""
-
-
-class FinishedPart(NamedTuple):
-    """The loop after a part: picks asked for by then, and exposures of the order filled before it."""
-
-    picks: int
-    filled_before: int
 
 
 def stop_reason(

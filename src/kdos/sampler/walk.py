@@ -68,7 +68,7 @@ def walk_picks(
     first = yields.picks + len(in_flight)
     maker = PickMaker(
         links, deficit.missing, deficit.room, yields.started,
-        in_flight=in_flight, drafts=drafts, points=points, first=first, rng=rng,
+        in_flight=in_flight, drafts=drafts, points=points, first=first, expected=yields.per_ask, rng=rng,
     )  # fmt: skip
     weights = start_weights(deficit, yields)
     steered = wanted_starts(weights, maker, links, rng)

@@ -136,7 +136,7 @@ class LoopState:
         # order, gives the state that a killed run had, and so the same parts after it.
         pool = self.pool.extend(outcome.samples, cells, answering=outcome.answering)
         yields = self.yields.extend(outcome.asked, outcome.samples, outcome.sources)
-        past = FinishedPart(yields.picks, filled)
+        past = FinishedPart(yields.picks, filled, pool.samples)
         return LoopState(pool, yields, parts=self.parts + 1, history=(*self.history, past))
 
 

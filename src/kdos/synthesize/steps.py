@@ -11,7 +11,6 @@ from kdos.sampler import (
     part_size,
     picks_needed,
     points_to_ask,
-    samples_needed,
     scatter_picks,
     steer_picks,
     stop_reason,
@@ -49,10 +48,7 @@ def look_ahead(state: LoopState, deficit: Deficit, context: SynthesisContext) ->
     """What is known as a part begins: the state, what else is known by now, and how much still seems to be needed."""
     pool, asked = state.pool, state.yields.picks
     still = picks_needed(
-        samples=pool.samples,
-        asked=asked,
-        needed=samples_needed(pool, deficit, most=context.order.samples),
-        drafts=context.settings.drafts_per_call,
+        pool, deficit, most=context.order.samples, drafts=context.settings.drafts_per_call, history=state.history
     )
     return Outlook(
         state,
