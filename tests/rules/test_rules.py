@@ -17,7 +17,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kdos.checks import DraftInContext, KnownQuestions, answer_aliases, check_drafts
+from kdos.checks import DraftInContext, KnownQuestions, answer_aliases, check_drafts, combine_judgements
 from kdos.checks.answers import find_leaked_answer
 from kdos.llm import Engine
 from kdos.logic import Fault, find_faults, parse
@@ -347,6 +347,20 @@ def drawn(points: tuple[str, ...], end: str) -> str:
     return "\n".join(["graph TD", *boxes])
 
 
+@pytest.mark.parametrize(
+    ("question", "alone"),
+    [
+        ("This is known of Paris: “He is a prince”. To whom is Paris married?", True),
+        ("It is known that Paris is a prince. To whom is Paris married?", True),
+        ("This prince is married to whom?", False),
+        ("To whom is the prince of this passage married?", False),
+    ],
+)
+def test_the_judge_tells_what_points_at_the_passage(question: str, alone: bool) -> None:
+    bare = Draft("d", question, "Helen of Troy", (), (), "", (), ())
+    assert judged(bare, passage("Paris is married to Helen of Troy.", title="Paris"))["not_self_contained"] is alone
+
+
 def test_the_judge_sees_that_a_question_has_two_answers() -> None:
     text = "Paris is married to Helen of Troy.\nParis is married to Oenone the nymph."
     points = ("Paris is married to Helen of Troy.",)
@@ -360,6 +374,18 @@ def test_the_judge_takes_a_question_with_nothing_but_its_answer() -> None:
     bare = Draft("d", "To whom is Paris married?", "Helen of Troy", (), (), "", (), ())
     assert all(judged(bare, passage(text, title="Paris")).values())
     assert not judged(bare, passage("Paris is a prince.", title="Paris"))["supported"]
+
+
+def test_the_judge_quotes_the_words_around_the_answer() -> None:
+    text = (
+        "In the tale that Homer tells, the young prince Paris is married to Helen of Troy, who left Sparta with him."
+    )
+    points = (text,)
+    draft = Draft("d", "To whom is Paris married?", "Helen of Troy", (), points, "", (), ())
+    judgement = read_judgement(next(ENGINE.complete([ask_judgement(draft, passages=[passage(text)])])))
+    assert not isinstance(judgement, Refusal)
+    assert judgement.quotes["supported"] == "Paris is married to Helen of Troy, who left Sparta with"
+    assert combine_judgements([judgement], passages=[passage(text)], names=["supported"]).refusal is None
 
 
 def test_triples_are_facts_in_running_text() -> None:

@@ -32,12 +32,17 @@ from kdos.scoring import attempts_answer, is_correct_answer
 from kdos.tasks import QUOTED_CRITERIA, Grade, Reply, Request
 from kdos.tasks.review import ANSWER_NAME
 
-RULES_VERSION = "3"
+RULES_VERSION = "4"
 """Changes whenever any reply may change: it is part of the ledger's keys."""
-# "the passage says", or a pronoun at the start: only with the passage at hand can that be answered.
+# "the passage says", or a pronoun at the start: only with the passage at hand can that be answered. "It is known
+# that …" and "This is known of Normandy: …" point at what follows, not at the passage.
 POINTS_AT_TEXT = re.compile(
-    r"\b(?:this|the) (?:passage|text|paragraph|excerpt)\b|^(?:he|she|it(?! is)|they|this|these)\b", re.IGNORECASE
+    r"\b(?:this|the) (?:passage|text|paragraph|excerpt)\b"
+    r"|^(?:he|she|it(?! is)|they|this(?! is known of)|these)\b",
+    re.IGNORECASE,
 )
+QUOTED_WORDS = 5
+"""Words that a judge quotes before the answer, and after it, what touches it counting as one."""
 QUOTATION = re.compile(r"“[^“”]*”|\"[^\"]*\"")
 
 
@@ -94,7 +99,8 @@ def _judge_draft(inputs: Inputs) -> dict[str, Any]:
     question, answer, passages = inputs["question"], inputs["answer"], inputs["passages"]
     points: list[str] = inputs["knowledge_points"]
     # Without knowledge points the answer itself is what the passages have to say.
-    quotes = [_find_quote(text, passages) for text in (points or [answer])]
+    found = (_find_quote(text, passages) for text in (points or [answer]))
+    quotes = [_shorten_quote(quote, answer) for quote in found]
     proof = next((quote for quote in quotes if answer in quote), "")
     words = spaced_words(answer)
     entailed = not points or any(answer in p or words in spaced_words(p) for p in points)
@@ -157,6 +163,14 @@ def _find_quote(point: str, passages: Passages) -> str:
             if point.startswith(lead) and point.removeprefix(lead) in passage["text"]:
                 return point.removeprefix(lead)
     return ""
+
+
+def _shorten_quote(quote: str, answer: str) -> str:
+    """The words of a quote around the answer; all of one that does not hold it."""
+    if not answer or answer not in quote:
+        return quote
+    before, found, after = quote.partition(answer)
+    return " ".join(before.split(" ")[-QUOTED_WORDS:]) + found + " ".join(after.split(" ")[:QUOTED_WORDS])
 
 
 def _is_ambiguous(points: Sequence[str], answer: str, index: FactIndex) -> bool:
