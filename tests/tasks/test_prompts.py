@@ -1,19 +1,29 @@
 """Every requirement that the paper's prompts make stands in ours, where the model will read it."""
 
 import re
+from dataclasses import replace
+from itertools import takewhile
 
 import orjson
 import pytest
 
-from kdos.checks import DraftInContext, KnownQuestions, check_drafts, check_logic, combine_judgements
-from kdos.logic import parse
+from kdos.checks import (
+    DraftInContext,
+    KnownQuestions,
+    check_drafts,
+    check_knowledge_points,
+    check_logic,
+    combine_judgements,
+)
+from kdos.logic import fill_in_texts, parse
 from kdos.pool import Draft, Extraction, Passage, Seed
 from kdos.tasks import Group, Reply, ask_drafts, ask_review, read_drafts, read_extraction, read_judgement, read_review
 from kdos.tasks.extract import EXTRACT_PROMPT, SEED_PROMPT, read_seeds
-from kdos.tasks.judge import JUDGE_PROMPT
+from kdos.tasks.judge import GRADE_PROMPT, JUDGE_PROMPT
+from kdos.tasks.reading import schema_problem
 from kdos.tasks.request import Request
 from kdos.tasks.review import REVIEW_PROMPT
-from kdos.tasks.synthesize import SYNTHESIZE_PROMPT
+from kdos.tasks.synthesize import SYNTHESIZE_PROMPT, given_names
 
 PROMPTS = (SEED_PROMPT, EXTRACT_PROMPT, SYNTHESIZE_PROMPT, JUDGE_PROMPT, REVIEW_PROMPT)
 REQUIREMENTS = {
@@ -24,7 +34,6 @@ REQUIREMENTS = {
     "extract: graph for relations": (EXTRACT_PROMPT, r"`graph TD` or `graph LR` where entities are rel"),
     "extract: mindmap for hierarchy": (EXTRACT_PROMPT, r"`mindmap` where parts belong to a whole"),
     "extract: overlap can be measured": (EXTRACT_PROMPT, r"same shape.*overlap between questions"),
-    "extract: JSON out": (EXTRACT_PROMPT, r"one JSON object and nothing else"),
     "extract: claimed wording is kept": (EXTRACT_PROMPT, r"claimed.*letter for letter"),
     "synthesise: instance-based": (SYNTHESIZE_PROMPT, r"Instance-based, always"),
     "synthesise: which instances": (SYNTHESIZE_PROMPT, r"people, events, places, organisations.*dates"),
@@ -39,16 +48,17 @@ REQUIREMENTS = {
     "synthesise: not mechanical, no contradiction": (SYNTHESIZE_PROMPT, r"mechanically, nothing contradi"),
     "synthesise: distractors make it harder": (SYNTHESIZE_PROMPT, r"Really harder through distractors"),
     "synthesise: distractors from the sources": (SYNTHESIZE_PROMPT, r"from the seeds' knowledge points"),
-    "synthesise: 3 to 5 knowledge points": (SYNTHESIZE_PROMPT, r"Knowledge points\.\*\* 3 to 5"),
+    "synthesise: 3 to 5 knowledge points": (SYNTHESIZE_PROMPT, r"Knowledge points\. 3 to 5"),
     "synthesise: complete logic": (SYNTHESIZE_PROMPT, r"complete Mermaid diagram"),
     "synthesise: logic names every point": (SYNTHESIZE_PROMPT, r"every knowledge point is a node"),
     "synthesise: expansion before combination": (SYNTHESIZE_PROMPT, r"Step 1, expand.*Step 2, combine"),
     "synthesise: regenerate on failure": (SYNTHESIZE_PROMPT, r"Write a question that fails anew"),
     "synthesise: abandon after repeated failure": (SYNTHESIZE_PROMPT, r"fails again and again, abandon"),
     "synthesise: use and avoid": (SYNTHESIZE_PROMPT, r"`use`.*`avoid`"),
+    "synthesise: given wording is kept": (SYNTHESIZE_PROMPT, r"given is listed by its name alone"),
     "synthesise: evidence": (SYNTHESIZE_PROMPT, r"a quote from it, word for word"),
     "synthesise: source's language": (SYNTHESIZE_PROMPT, r"in the `language` of the passages"),
-    "synthesise: difficulty": (SYNTHESIZE_PROMPT, r"`difficulty` is given.*`D1`.*`D5`"),
+    "synthesise: difficulty": (SYNTHESIZE_PROMPT, r"`difficulty` is given, meet it"),
     "synthesise: mend a refused draft": (SYNTHESIZE_PROMPT, r"`failed` is given"),
     "judge: the rubric needs passages": (JUDGE_PROMPT, r"passages are the only source"),
     "judge: supported": (JUDGE_PROMPT, r"`supported`: the passages state"),
@@ -65,13 +75,15 @@ REQUIREMENTS = {
 REQUIREMENTS |= {
     name.replace(task, "review"): (REVIEW_PROMPT, phrase)
     for task, shared in {
-        "extract": ["topic entity", "all helpful", "sentences", "flowchart", "graph", "mindmap", "overlap", "JSON"],
+        "extract": ["topic entity", "all helpful", "sentences", "mindmap", "overlap"],
         "judge": ["rubric", "supported", "true", "entailed", "logic valid", "distractors", "evidence", "instruction"],
     }.items()
     for name, (_, phrase) in REQUIREMENTS.items()
     if name.startswith(task) and any(word in name for word in shared)
 }
 REQUIREMENTS |= {
+    "review: flowchart for steps": (REVIEW_PROMPT, r"`flowchart TD\|LR` where one step"),
+    "review: graph for relations": (REVIEW_PROMPT, r"`graph TD\|LR` where entities are rel"),
     "review: claimed wording is kept": (REVIEW_PROMPT, r"its name alone, which keeps its wording letter for letter"),
     "review: what is not used is left out": (REVIEW_PROMPT, r"leave out one that is not used; write out one that is"),
     "review: source's language": (REVIEW_PROMPT, r"what the passages say, in their language"),
@@ -118,12 +130,18 @@ def answered(prompt, wanted):
 
 def test_the_example_draft_passes_every_free_check():
     given, wanted = examples(SYNTHESIZE_PROMPT)
+    texts, passages = given_names(given).texts, shelf(given)
     seed = Seed("s", given["seeds"][0]["question"], ("1799",), "p7", "p7", "history")
-    group = Group("g", (seed,), tuple(map(tuple, given["use"])), (), drafts=1)
-    (draft,) = read_drafts(answered(SYNTHESIZE_PROMPT, wanted), group)
-    passages = {passage.id: passage for passage in shelf(given)}
-    context = DraftInContext(draft, [draft.answer], passages, [seed])
+    use, avoid = (tuple(texts[name] for name in names) for names in (given["use"][0], given["avoid"]))
+    held = tuple(given["seeds"][0]["knowledge_points"].values())
+    group = Group("g", (seed,), (use,), avoid, drafts=1)
+    request = ask_drafts(group, extractions={"s": Extraction((), held, "")}, passages=passages)
+    assert request.inputs == given  # what the example shows is what is asked
+    assert list(request.inputs) == list(given)
+    (draft,) = read_drafts(Reply(request, text=orjson.dumps(wanted).decode()), group)
+    context = DraftInContext(draft, [draft.answer], {passage.id: passage for passage in passages}, [seed])
     assert check_drafts([context], known=KnownQuestions()) == [None]
+    assert draft.knowledge_points[1:] == (use[1], use[0])
 
 
 def test_the_example_extraction_and_seeds_and_judgement_can_be_read():
@@ -138,41 +156,89 @@ def test_the_example_extraction_and_seeds_and_judgement_can_be_read():
     assert combine_judgements([judgement], passages=shelf(given)).refusal.reason == "not_supported"
 
 
-def test_the_example_reviews_can_be_read():
+def test_the_example_review_can_be_read():
     given, wanted = examples(REVIEW_PROMPT)
     drafts = [
-        Draft("g", d["question"], d["answer"], (), tuple(d["knowledge_points"].values()), d["logic"], (), ())
+        Draft(
+            id=d["draft"],
+            question=d["question"],
+            answer=d["answer"],
+            topic_entities=(),
+            knowledge_points=tuple(given["knowledge_points"][name] for name in d["knowledge_points"]),
+            logic=fill_in_texts(d["logic"], given["knowledge_points"] | {"ANSWER": d["answer"]}),
+            distractors=d["distractors"],
+            evidence=(),
+        )
         for d in given["drafts"]
     ]
-    first, second = read_review(answered(REVIEW_PROMPT, wanted), drafts)
     passages = shelf(given)
-    assert combine_judgements([first.judgement], passages=passages).refusal.reason == "not_supported"
-    assert combine_judgements([second.judgement], passages=passages).refusal is None
-    found = second.extraction
-    held = Draft("g", drafts[1].question, "British Museum", (), found.knowledge_points, found.logic, (), ())
+    request = ask_review(drafts, passages=passages, name="g")
+    assert request.inputs == given  # what the example shows is what is asked
+    assert list(request.inputs) == list(given)
+    (review,) = read_review(Reply(request, text=orjson.dumps(wanted).decode()), drafts)
+    # A claim that the passages do not state, and that leads nowhere: it is refused, and left out of the reading.
+    assert combine_judgements([review.judgement], passages=passages).refusal.reason == "not_knowledge_points_true"
+    found = review.extraction
+    held = replace(drafts[0], knowledge_points=found.knowledge_points, logic=found.logic)
     assert check_logic(held, parse(found.logic)) is None
-    assert found.knowledge_points[0] == drafts[1].knowledge_points[0]
+    assert check_knowledge_points(held) is None
+    assert set(drafts[0].knowledge_points) - set(found.knowledge_points) == {given["knowledge_points"]["KP2"]}
     assert len(found.knowledge_points) == 3
-    # What the example shows is what is asked: the same names, in the same places.
-    assert [d["draft"] for d in ask_review(drafts, passages=passages, name="g").inputs["drafts"]] == ["d1", "d2"]
-    assert given["drafts"][0].keys() == ask_review(drafts, passages=passages, name="g").inputs["drafts"][0].keys()
 
 
 def test_the_rendered_request_holds_prompt_and_inputs():
     seed = Seed("s", "Who?", ("X",), "p", "d", "history", lang="de")
-    group = Group(
-        "g", (seed,), (("Use this.", "And this."), ("This too.",)), ("Avoid this.",), drafts=2, difficulty="D4"
-    )
+    use = (("Use this.", "And this."), ("This too.",))
+    group = Group("g", (seed,), use, ("Avoid this.", "K."), drafts=2, difficulty="D4")
     passage = Passage("p", "d", "T", "", "de", 0, 4, "Text")
     extractions = {"s": Extraction(("T",), ("K.",), "")}
     system, user = ask_drafts(group, extractions=extractions, passages=[passage]).messages
     assert system["content"].startswith(SYNTHESIZE_PROMPT.text.rstrip())
     block = orjson.loads(user["content"].removeprefix("```json\n").removesuffix("\n```"))
-    assert block["use"] == [["Use this.", "And this."], ["This too."]]
-    assert block["avoid"] == ["Avoid this."]
-    assert (block["drafts"], block["language"], block["difficulty"]) == (2, "de", "D4")
-    assert block["seeds"][0]["knowledge_points"] == ["K."]
+    named = given_names(block).texts
+    assert list(named.values()) == ["K.", "Use this.", "And this.", "This too."]
+    assert [tuple(named[name] for name in names) for names in block["use"]] == list(use)
+    assert [named[name] for name in block["avoid"]] == ["K."]
+    assert (block["drafts"], block["language"]) == (2, "de")
+    assert re.fullmatch(r"D4: three facts .* clues that name nothing directly", block["difficulty"])
+    assert list(block["seeds"][0]["knowledge_points"].values()) == ["K."]
     assert block["passages"] == [{"id": "p", "title": "T", "text": "Text"}]
+    # What requests from the same seeds share comes first, and what differs last.
+    assert list(block)[:3] == ["passages", "seeds", "knowledge_points"]
+
+
+@pytest.mark.parametrize("prompt", PROMPTS, ids=lambda prompt: prompt.task)
+def test_an_example_shows_the_form_of_the_reply_and_the_schema_is_not_repeated(prompt):
+    _, wanted = examples(prompt)
+    assert schema_problem(wanted, prompt.schema) == ""
+    assert prompt.instructions == f"{prompt.text}\n\n{prompt.answer_form}"
+    assert re.fullmatch(r"Answer with one JSON object and nothing else. Its fields: [\w`, ]+\.", prompt.answer_form)
+
+
+@pytest.mark.parametrize(
+    "text", ["Grade it.", 'Grade it.\n\n```json\n{"question": "?", "answer": "x"}\n```', "```json\n{"]
+)
+def test_without_an_example_of_a_reply_the_schema_shows_its_form(text):
+    schema = orjson.dumps(GRADE_PROMPT.schema).decode()
+    assert replace(GRADE_PROMPT, text=text).answer_form.endswith(f"```json\n{schema}\n```")
+
+
+def test_the_form_of_the_answer_tells_the_tasks_apart():
+    assert len({prompt.answer_form for prompt in [*PROMPTS, GRADE_PROMPT]}) == len(PROMPTS) + 1
+
+
+def test_what_requests_share_stands_first_byte_by_byte():
+    """A server that keeps what it has read need not read again what begins alike."""
+    seed, passage = Seed("s", "Who?", ("X",), "p", "d", "history"), Passage("p", "d", "T", "", "en", 0, 4, "Text")
+    groups = [Group(str(n), (seed,), ((f"Use {n}.",),), (), drafts=1, variant=n) for n in range(2)]
+    sources = {"extractions": {"s": Extraction(("T",), ("K.",), "")}, "passages": [passage]}
+    (system, user), (same, other) = (ask_drafts(group, **sources).messages for group in groups)
+    assert system == same
+    # Passages and seeds are shared, on one line; then comes what one call alone is to use.
+    both = zip(user["content"], other["content"], strict=True)
+    shared = "".join(one for one, _ in takewhile(lambda pair: pair[0] == pair[1], both))
+    assert shared.startswith('```json\n{"passages":[{"id":"p","title":"T","text":"Text"}],"seeds":[{"question":"Who?"')
+    assert shared.endswith('"knowledge_points":{"KP2":"Use ')
 
 
 def test_the_hash_changes_with_the_wording():

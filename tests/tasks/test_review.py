@@ -48,11 +48,12 @@ def test_drafts_share_the_passages_and_their_points_go_by_names():
     assert request.id == "review/r1/g"
     assert [shown["draft"] for shown in request.inputs["drafts"]] == ["d1", "d2"]
     shown = request.inputs["drafts"][0]
-    assert shown["knowledge_points"] == {"KP1": POINTS[0], "KP2": POINTS[1]}
-    assert shown["logic"] == "flowchart TD\n    KP1 --> KP2\n    KP2 --> ANSWER"
-    assert request.messages[1]["content"].count(POINTS[0]) == 3  # in the passage, and once for each draft
+    assert request.inputs["knowledge_points"] == {"KP1": POINTS[0], "KP2": POINTS[1]}
+    assert shown["knowledge_points"] == ["KP1", "KP2"]
+    assert shown["logic"] == "flowchart TD\nKP1 --> KP2\nKP2 --> ANSWER"
+    assert request.messages[1]["content"].count(POINTS[0]) == 2  # in the passage, and once by its name
     # What the drafts share comes first, so that two requests about the same passages begin alike.
-    assert list(request.inputs) == ["passages", "drafts"]
+    assert list(request.inputs) == ["passages", "knowledge_points", "drafts"]
 
 
 def test_names_are_read_as_the_texts_that_they_stand_for():
@@ -207,10 +208,9 @@ def test_a_shown_logic_reads_back_as_the_drafts_own(labels):
     nodes = "\n".join(f'    n{number}["{label}"]' for number, label in enumerate(labels))
     edges = "\n".join(f"    n{number} --> n{number + 1}" for number in range(len(labels) - 1))
     own = f"graph TD\n{nodes}\n{edges}"
-    request = ask_review([draft(logic=own)], passages=PASSAGES, name="g")
-    shown = request.inputs["drafts"][0]
-    (found,) = review(part("d1", logic=shown["logic"]), drafts=[draft(logic=own)])
-    texts = shown["knowledge_points"] | {"ANSWER": "British Museum"}
+    inputs = ask_review([draft(logic=own)], passages=PASSAGES, name="g").inputs
+    (found,) = review(part("d1", logic=inputs["drafts"][0]["logic"]), drafts=[draft(logic=own)])
+    texts = inputs["knowledge_points"] | {"ANSWER": "British Museum"}
     read = parse(found.extraction.logic)
     assert [node.label for node in read.nodes] == [texts.get(label, label) for label in labels]
     assert len(read.edges) == len(labels) - 1

@@ -12,7 +12,7 @@ from kdos.llm.limits import MAX_WAIT_SECONDS
 from kdos.llm.reply_reader import Completion
 from kdos.tasks import Request, Usage
 
-PROTOCOL_VERSION = 1
+PROTOCOL_VERSION = 2
 """Changes whenever the same request is put to a model in other words; part of fingerprints."""
 
 TOKENS_PER_PRICE = 1_000_000

@@ -162,7 +162,7 @@ def abbreviate_texts(text: str, texts: Mapping[str, str]) -> str:
     lines = [f"{mention_node(e.source)} {_write_arrow(e)} {mention_node(e.target)}" for e in logic.edges]
     linked = {name for edge in logic.edges for name in (edge.source, edge.target)}
     lines += [mention_node(node.id) for node in logic.nodes if node.id not in linked]
-    return "\n    ".join([f"{logic.kind} TD", *lines])
+    return "\n".join([f"{logic.kind} TD", *lines])
 
 
 def _write_mindmap(logic: Logic, short: Mapping[str, str] | None = None) -> str:

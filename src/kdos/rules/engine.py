@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 
 from kdos.checks.answers import find_leaked_answer
-from kdos.logic import Fault, abbreviate_texts, fill_in_texts, find_faults, parse
+from kdos.logic import Fault, find_faults, parse
 from kdos.pool.wording import normalise_text
 from kdos.rules.drafting import (
     FactDrafter,
@@ -30,7 +30,8 @@ from kdos.rules.passage_index import (
 )
 from kdos.scoring import attempts_answer, is_correct_answer
 from kdos.tasks import QUOTED_CRITERIA, Grade, Reply, Request
-from kdos.tasks.review import ANSWER_NAME
+from kdos.tasks.point_names import PointNames
+from kdos.tasks.synthesize import given_names
 
 RULES_VERSION = "4"
 """Changes whenever any reply may change: it is part of the ledger's keys."""
@@ -78,12 +79,23 @@ def _extract_points(inputs: Inputs) -> dict[str, Any]:
 
 
 def _write_drafts(inputs: Inputs) -> dict[str, Any]:
+    names = given_names(inputs)
+    seeds = [{**seed, "knowledge_points": list(seed["knowledge_points"].values())} for seed in inputs["seeds"]]
+    use, avoid = map(names.spell_points, inputs["use"]), names.spell_points(inputs["avoid"])
+    spelled = {**inputs, "seeds": seeds, "use": list(use), "avoid": avoid}
     # Statements are read only where facts do not speak for the passages.
     facts = index_facts(inputs["passages"])
     if facts.items:
-        return {"drafts": FactDrafter(inputs, facts).write_drafts()}
-    statements = index_statements(inputs["passages"])
-    return {"drafts": StatementDrafter(inputs, statements).write_drafts()}
+        drafts = FactDrafter(spelled, facts).write_drafts()
+    else:
+        drafts = StatementDrafter(spelled, index_statements(inputs["passages"])).write_drafts()
+    return {"drafts": [_name_points(draft, names) for draft in drafts]}
+
+
+def _name_points(found: Inputs, names: PointNames, answer: str = "") -> dict[str, Any]:
+    """A draft or an extraction with the names of its knowledge points; an extraction's answer is given."""
+    logic = names.name_logic(found["logic"], answer or found["answer"])
+    return {**found, "knowledge_points": names.name_points(found["knowledge_points"]), "logic": logic}
 
 
 def _grade_answer(inputs: Inputs) -> dict[str, Any]:
@@ -123,25 +135,22 @@ def _judge_draft(inputs: Inputs) -> dict[str, Any]:
 
 
 def _review_drafts(inputs: Inputs) -> dict[str, Any]:
-    return {"reviews": [_review_draft(draft, inputs["passages"]) for draft in inputs["drafts"]]}
+    names = PointNames(inputs["knowledge_points"])
+    return {"reviews": [_review_draft(draft, inputs["passages"], names) for draft in inputs["drafts"]]}
 
 
-def _review_draft(draft: Inputs, passages: Passages) -> dict[str, Any]:
-    """What judge and extraction say of a draft, with the names that its knowledge points go by."""
-    claimed: dict[str, str] = draft["knowledge_points"]
-    texts = claimed | {ANSWER_NAME: draft["answer"]}
-    logic, points = fill_in_texts(draft["logic"], texts), list(claimed.values())
+def _review_draft(draft: Inputs, passages: Passages, names: PointNames) -> dict[str, Any]:
+    """What judge and extraction say of a draft."""
+    answer = draft["answer"]
+    logic, points = names.spell_logic(draft["logic"], answer), names.spell_points(draft["knowledge_points"])
     judged = _judge_draft({**draft, "knowledge_points": points, "logic": logic, "passages": passages})
     criteria = judged.pop("criteria")
     found = _extract_points({**draft, "claimed": points, "passages": passages})
-    names = {point: name for name, point in reversed(list(claimed.items()))}
     return {
         "draft": draft["draft"],
         **judged,
         **{name: each if name in QUOTED_CRITERIA else each["ok"] for name, each in criteria.items()},
-        "topic_entities": found["topic_entities"],
-        "knowledge_points": [names.get(point, point) for point in found["knowledge_points"]],
-        "logic": abbreviate_texts(found["logic"], texts),
+        **_name_points(found, names, answer),
     }
 
 

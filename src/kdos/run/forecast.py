@@ -23,8 +23,8 @@ from kdos.tasks.extract import EXTRACT_PROMPT, SEED_PROMPT, SEED_SCHEMA
 from kdos.tasks.reading import read_value
 from kdos.tasks.synthesize import SYNTHESIZE_SCHEMA
 
-TYPICAL_LOOP = {"synthesize": (0.6, 4_000, 1_100), "judge": (1.1, 2_700, 200), "extract": (1.1, 1_700, 330)}
-"""Calls a sample, tokens of a prompt and of a reply, of the loop's tasks: the built-in engine's on SQuAD's articles.
+TYPICAL_LOOP = {"synthesize": (0.7, 2_700, 530), "review": (0.7, 2_600, 370)}
+"""Calls a sample, tokens of a prompt and of a reply, of the loop's tasks: the built-in engine's on Wikipedia's pages.
 For sources that it cannot read."""
 TYPICAL_TOKENS = (0, 900, 200)
 """The same of the tasks before the loop, whose calls are counted."""

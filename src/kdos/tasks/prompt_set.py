@@ -24,8 +24,10 @@ RUN_PROMPTS: Mapping[str, Prompt] = {
 TASK_INPUTS: Mapping[str, tuple[str, ...]] = {
     "seed": ("title", "passage", "language", "per_passage"),
     "extract": ("question", "answer", "claimed", "passages"),
-    "synthesize": ("seeds", "passages", "use", "avoid", "domain", "language", "drafts", "variant"),
-    "review": ("passages", "drafts"),
+    "synthesize": (
+        *("passages", "seeds", "knowledge_points", "domain", "language", "use", "avoid", "drafts", "variant"),
+    ),
+    "review": ("passages", "knowledge_points", "drafts"),
     "judge": ("question", "answer", "knowledge_points", "logic", "distractors", "passages"),
     "answer": ("question", "passages"),
 }

@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import islice
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar, cast
 
 import orjson
 
@@ -37,11 +37,17 @@ class Prompt:
 
     @cached_property
     def answer_form(self) -> str:
-        """The form of the answer in words; without a schema the answer is plain text, and this empty."""
+        """The form of the answer in words; without a schema the answer is plain text, and this empty.
+
+        Where the text shows a reply, the schema would say the same once more: then its fields are named alone.
+        """
         if not self.schema:
             return ""
-        schema = orjson.dumps(self.schema).decode()
-        return f"Answer with one JSON object and nothing else. It fits this JSON schema:\n\n```json\n{schema}\n```"
+        only = "Answer with one JSON object and nothing else."
+        blocks = self.text.split("```")[1::2]
+        if any(block.startswith("json\n") and _has_fields(block[5:], self.schema) for block in blocks):
+            return f"{only} Its fields: {', '.join(f'`{name}`' for name in self.schema['properties'])}."
+        return f"{only} It fits this JSON schema:\n\n```json\n{orjson.dumps(self.schema).decode()}\n```"
 
     @cached_property
     def forced_schema(self) -> dict[str, Any]:
@@ -89,7 +95,7 @@ class Request:
     @property
     def messages(self) -> list[dict[str, str]]:
         """The chat that is sent: the prompt, the inputs as one JSON block, and what went wrong."""
-        block = orjson.dumps(self.inputs, option=orjson.OPT_INDENT_2).decode()
+        block = orjson.dumps(self.inputs).decode()
         chat = [
             {"role": "system", "content": self.prompt.instructions},
             {"role": "user", "content": f"```json\n{block}\n```"},
@@ -144,6 +150,15 @@ class Reply:
     latency: float = 0.0
     attempts: int = 1
     will_retry: bool = False
+
+
+def _has_fields(block: str, schema: Mapping[str, Any]) -> bool:
+    """Whether a block of JSON is an object with just the fields that a schema has, as an example of a reply is."""
+    try:
+        value = orjson.loads(block)
+    except orjson.JSONDecodeError:
+        return False
+    return isinstance(value, dict) and cast("dict[str, Any]", value).keys() == schema["properties"].keys()
 
 
 def _drop_text_lengths(schema: Mapping[str, Any]) -> dict[str, Any]:

@@ -2,11 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from itertools import chain
+from typing import Any
 
 from kdos.pool import Draft, Evidence, Extraction, Passage, Refusal, Seed
 from kdos.pool.wording import fact_key
+from kdos.tasks.point_names import PointNames
 from kdos.tasks.prompt import TEXT, a_list, an_object, list_passages, load_prompt
-from kdos.tasks.reading import read_reply
+from kdos.tasks.reading import read_reply, unreadable_refusal
 from kdos.tasks.request import Reply, Request
 
 DRAFT_SCHEMA = an_object(
@@ -19,6 +22,14 @@ DRAFT_SCHEMA = an_object(
     evidence=a_list(an_object(passage=TEXT, quote=TEXT), minItems=1),
 )
 SYNTHESIZE_SCHEMA = an_object(drafts=a_list(DRAFT_SCHEMA))
+DIFFICULTIES = {
+    "D1": "one fact settles it",
+    "D2": "two facts settle it",
+    "D3": "three facts have to be joined",
+    "D4": "three facts have to be joined, with clues that name nothing directly",
+    "D5": "three facts have to be joined, with clues that name nothing directly, and the distractors fit all but one",
+}
+"""What each level asks of a question; said with the level, so that requests without one do not pay for it."""
 SYNTHESIZE_PROMPT = load_prompt("synthesize", SYNTHESIZE_SCHEMA)
 
 
@@ -29,7 +40,7 @@ class Group:
     `use` holds a list for each draft, the knowledge point that the draft is to be about first: it should hold the
     answer. So there are `drafts` of them, or none where the choice is left to the model.
     `variant` counts the calls that started from the same seeds, so that no two are the same.
-    `difficulty` is D1 to D5, or empty where any will do.
+    `difficulty` is a name in `DIFFICULTIES`, or empty where any will do.
     """
 
     id: str
@@ -43,27 +54,38 @@ class Group:
 
 def ask_drafts(group: Group, *, extractions: Mapping[str, Extraction], passages: Sequence[Passage]) -> Request:
     """Ask for `group.drafts` drafts; `extractions` holds each seed's by its id."""
+    held = [extractions[seed.id].knowledge_points for seed in group.seeds]
+    names = PointNames.of_points(chain(*held, *group.use))
+    left = dict(names.texts)
+    # What requests from the same seeds share comes first, so that a server need not read it again.
     inputs = {
+        "passages": list_passages(passages),
         "seeds": [
             {
                 "question": seed.question,
                 "answer": seed.answers[0],
-                "passage": seed.passage,
-                "knowledge_points": list(extractions[seed.id].knowledge_points),
+                "knowledge_points": {name: left.pop(name) for name in names.name_points(points) if name in left},
             }
-            for seed in group.seeds
+            for seed, points in zip(group.seeds, held, strict=True)
         ],
-        "passages": list_passages(passages),
-        "use": [list(points) for points in group.use],
-        "avoid": list(group.avoid),
+        "knowledge_points": left,
         "domain": group.seeds[0].domain,
         "language": group.seeds[0].lang,
+        "use": [names.name_points(points) for points in group.use],
+        # Those of the seeds alone. Others of the passages would have to be written out, which brought nothing.
+        "avoid": [name for name in names.name_points(group.avoid) if name in names.texts],
         "drafts": group.drafts,
         "variant": group.variant,
     }
     if group.difficulty:
-        inputs["difficulty"] = group.difficulty
+        inputs["difficulty"] = f"{group.difficulty}: {DIFFICULTIES[group.difficulty]}"
     return Request(id=f"synthesize/{group.id}", prompt=SYNTHESIZE_PROMPT, inputs=inputs)
+
+
+def given_names(inputs: Mapping[str, Any]) -> PointNames:
+    """The names in the inputs of a request for drafts: those of each seed's knowledge points, and of others."""
+    parts = [seed["knowledge_points"] for seed in inputs["seeds"]]
+    return PointNames({name: text for part in (*parts, inputs["knowledge_points"]) for name, text in part.items()})
 
 
 def match_use_group(draft: Draft, group: Group) -> int:
@@ -88,7 +110,10 @@ def ask_redraft(
 ) -> Request:
     """Ask for a refused draft anew, with the reason; its group is `retry_group(group, draft)`."""
     request = ask_drafts(retry_group(group, draft), extractions=extractions, passages=passages)
+    names = given_names(request.inputs)
     written = {name: value for name, value in asdict(draft).items() if name != "id"}
+    written["knowledge_points"] = names.name_points(draft.knowledge_points)
+    written["logic"] = names.name_logic(draft.logic, draft.answer)
     failed = {"draft": written, "reason": refusal.reason, "detail": refusal.detail}
     return replace(request, inputs={**request.inputs, "failed": failed})
 
@@ -98,16 +123,20 @@ def read_drafts(reply: Reply, group: Group) -> list[Draft] | Refusal:
     value = read_reply(reply, SYNTHESIZE_SCHEMA)
     if isinstance(value, Refusal):
         return value
-    return [
-        Draft(
-            id=f"{group.id}/{number}",
-            question=item["question"],
-            answer=item["answer"],
-            topic_entities=tuple(item["topic_entities"]),
-            knowledge_points=tuple(item["knowledge_points"]),
-            logic=item["logic"],
-            distractors=tuple(item["distractors"]),
-            evidence=tuple(Evidence(e["passage"], e["quote"]) for e in item["evidence"]),
-        )
-        for number, item in enumerate(value["drafts"])
-    ]
+    names = given_names(reply.request.inputs)
+    drafts = [_read_draft(item, f"{group.id}/{number}", names) for number, item in enumerate(value["drafts"])]
+    unknown = next(filter(None, (names.unknown_name(draft.knowledge_points, draft.logic) for draft in drafts)), "")
+    return unreadable_refusal(f"no knowledge point has the name {unknown}") if unknown else drafts
+
+
+def _read_draft(item: Mapping[str, Any], name: str, names: PointNames) -> Draft:
+    return Draft(
+        id=name,
+        question=item["question"],
+        answer=item["answer"],
+        topic_entities=tuple(item["topic_entities"]),
+        knowledge_points=names.spell_points(item["knowledge_points"]),
+        logic=names.spell_logic(item["logic"], item["answer"]),
+        distractors=tuple(item["distractors"]),
+        evidence=tuple(Evidence(e["passage"], e["quote"]) for e in item["evidence"]),
+    )
