@@ -24,8 +24,10 @@ MOST_SEEDS = 3
 """Seeds in a group: what they and their passages say is in the prompt."""
 LINKS_CONSIDERED = 48
 """Points that name an entity which are looked at for one draft: a module's name stands in thousands."""
-FEWEST_CLOSE = 0.6
+FEWEST_CLOSE = 0.7
 """Share of the points close to a start that must be left of those wanted but for picks in flight; else it is short."""
+FEWEST_LACKING = 3
+"""Points that must be lacking for it: for fewer, waiting is not worth while."""
 MOST_SHORT = 0.5
 """Share of the starting points drawn that may be short of wanted points before such are taken."""
 STARTS_DRAWN = 256
@@ -169,7 +171,8 @@ class PickMaker:
         """Whether too few points close to this one are wanted for its drafts, while picks in flight use others."""
         close = self._close_points(start)
         enough = min(self._drafts * self._points, int(np.count_nonzero(self._wanted_but_for_flight[close])))
-        return np.count_nonzero(self.is_wanted(close)) < FEWEST_CLOSE * enough
+        left = np.count_nonzero(self.is_wanted(close))
+        return left < FEWEST_CLOSE * enough and enough - left >= FEWEST_LACKING
 
     def make_pick(self, start: int, *, path: Sequence[int] = (), seeds: Sequence[int] = ()) -> Pick:
         """A pick about a point and those linked to it that are wanted; `path` and its `seeds` may be given."""
