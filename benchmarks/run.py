@@ -39,6 +39,7 @@ CALLS = {
     "graph_walks": ["--data DATA"],
     "kill_resume": ["--kills 20"],
     "llm_crash": ["--kills 30 --out RESULTS/llm_crash.json"],
+    "llm_endpoints": ["--out RESULTS/llm_endpoints.json"],
     "llm_faults": ["--rows 10000 --out RESULTS/llm_faults.json"],
     "llm_reading": ["--data DATA/json --seconds 60"],
     "llm_throughput": [
@@ -78,6 +79,7 @@ QUICK = {
     "graph_walks": "--graphs zipf --paths 2000",
     "kill_resume": "--kills 1 --longest 5",
     "llm_crash": "--kills 2 --rows 400",
+    "llm_endpoints": "--rows 600",
     "llm_faults": "--rows 300",
     "llm_reading": "--data DATA/json --seconds 2",
     "llm_throughput": "--rows 100 --concurrency 16 --repeats 1",

@@ -31,6 +31,7 @@ from kdos.tasks import json_digest
 FREE_KEYS = (
     "workers",
     "engine.url",
+    "engine.urls",
     "engine.embed_url",
     "engine.key_env",
     "engine.concurrency",

@@ -83,6 +83,7 @@ class PriceConfig:
 class EngineConfig:
     """Who answers. `key_env` names the environment variable that holds the key.
 
+    `urls`, in place of `url`, are servers of one model that share the requests; `concurrency` is that of each.
     `batch` sends batch files; `embed_url` is the server of `embed: endpoint:MODEL` where it is not
     `url`; `extra` goes into every request as it is, and a name whose value is null is not sent.
     What a server refuses is found out; it can be said beforehand: `form` of the answers, `omit` names of
@@ -108,6 +109,17 @@ class EngineConfig:
     key_header: str = ""
     headers: dict[str, Any] = field(default_factory=dict[str, Any])
     query: dict[str, Any] = field(default_factory=dict[str, Any])
+    urls: list[str] = field(default_factory=list[str])
+
+    @property
+    def addresses(self) -> list[str]:
+        """Where the servers are: `urls`, or `url` alone."""
+        return self.urls or [self.url]
+
+    @property
+    def total_concurrency(self) -> int:
+        """The most requests in flight, of all servers together."""
+        return self.concurrency * len(self.addresses)
 
     def __post_init__(self) -> None:
         for name, values in (("headers", self.headers), ("query", self.query)):
@@ -126,6 +138,7 @@ class EngineConfig:
         for key, url in (("url", self.url), ("embed_url", self.embed_url)):
             if url:
                 check_server_url(url, where=f"engine.{key}")
+        self._check_urls()
         if self.key_env is not None and self.key_env and not VARIABLE_NAME.fullmatch(self.key_env):
             raise ConfigError(
                 "engine.key_env must be the name of an environment variable, as in OPENAI_API_KEY, not the key. "
@@ -135,6 +148,20 @@ class EngineConfig:
             raise ConfigError(
                 f"engine.extra must hold no key: it is written into the run. `{name}` looks like one. "
                 "Name the variable that holds the key instead (key_env)."
+            )
+
+    def _check_urls(self) -> None:
+        """Raise `ConfigError` unless `urls` are different addresses, and nothing else is set that needs one server."""
+        for number, url in enumerate(self.urls):
+            check_server_url(url, where=f"engine.urls[{number}]")
+        if self.url and self.urls:
+            raise ConfigError("`engine` must have `url` or `urls`, not both. Put all addresses into `urls`.")
+        if len({url.rstrip("/") for url in self.urls}) < len(self.urls):
+            raise ConfigError("engine.urls must be different addresses. One of them stands there twice. Take it out.")
+        if self.batch and len(self.urls) > 1:
+            raise ConfigError(
+                f"engine.batch must have one server, for a batch goes to one. engine.urls has {len(self.urls)}. "
+                "Give one of them as engine.url, or leave engine.batch out."
             )
 
 
@@ -228,7 +255,7 @@ class Config:
             return self.synthesize.window
         if self.engine.batch:
             return BATCH_WINDOW
-        return max(LEAST_DEFAULT_WINDOW, WINDOW_OF_CONCURRENCY * self.engine.concurrency)
+        return max(LEAST_DEFAULT_WINDOW, WINDOW_OF_CONCURRENCY * self.engine.total_concurrency)
 
     def to_dict(self) -> dict[str, Any]:
         """The configuration with every default written out."""
@@ -288,10 +315,10 @@ def read_config(value: object) -> Config:
         )
     _check_target_name(config.target)
     _check_disciplines(config.disciplines)
-    if config.engine.kind == "http" and not (config.engine.url and config.engine.model):
+    if config.engine.kind == "http" and not (config.engine.addresses[0] and config.engine.model):
         raise ConfigError(
-            "`engine` of kind http needs `url` and `model`, "
-            "as in {kind: http, url: http://127.0.0.1:8000/v1, model: NAME}."
+            "`engine` of kind http needs `url` and `model`, as in {kind: http, url: http://127.0.0.1:8000/v1, "
+            "model: NAME}; or `urls`, where there are several servers."
         )
     return config
 

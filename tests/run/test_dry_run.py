@@ -61,6 +61,14 @@ def test_of_a_model_nothing_is_asked_and_what_is_guessed_is_said(corpus, tmp_pat
     assert foretell_run(replace(read_config(config), engine=without), tmp_path / "run").cost_usd is None
 
 
+def test_a_dry_run_names_each_server(corpus, tmp_path, capsys):
+    urls = ["http://127.0.0.1:9/v1", "http://127.0.0.1:10/v1"]
+    engine = {"kind": "http", "urls": urls, "model": "m"}
+    code, shown = command(run_corpus.config_of(corpus, engine=engine), tmp_path, capsys, "--dry-run")
+    assert code == 0
+    assert f"m at {urls[0]}, {urls[1]}" in shown.err
+
+
 def test_a_dry_run_of_what_nothing_is_made_of_says_so(tmp_path, capsys):
     (source := tmp_path / "empty.jsonl").write_text('{"id": "a", "text": "Nothing. At all."}\n')
     code, shown = command(run_corpus.config_of(source), tmp_path, capsys, "--dry-run")

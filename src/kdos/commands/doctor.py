@@ -13,7 +13,7 @@ from kdos.commands.arguments import input_path, output_path
 from kdos.config import Config
 from kdos.errors import KdosError
 from kdos.llm import HttpEngine
-from kdos.llm.doctor import HealthCheck, diagnose_endpoint
+from kdos.llm.doctor import HealthCheck, diagnose_endpoints
 from kdos.pool import record_fields
 from kdos.run import check_run_folder, inspect_run
 from kdos.run.forecast import FORECAST_HEADINGS, Forecast, advise_on_forecast, forecast_run, tabulate_forecast
@@ -86,7 +86,7 @@ def run_checks(config: Config, size: SourceSize, out: Path, forecasts: list[Fore
     forecast = forecast_run(config, size, rehearsal)
     disk = check_disk(forecast.samples, forecast.calls, out)
     if config.engine.kind == "http":
-        checks = list(diagnose_endpoint(config.engine, calls=forecast.calls))
+        checks = list(diagnose_endpoints(config.engine, calls=forecast.calls))
         yield from checks
         if all(check.ok for check in checks):
             # Not in batch files, which take their time; what they cost is reckoned.

@@ -52,6 +52,8 @@ def show_forecast(config: Config, forecast: Forecast) -> int:
     """What the run comes to, as a table for the eye and as JSON."""
     title = "a dry run: no model was asked, nothing was written"
     print_table(title, FORECAST_HEADINGS, tabulate_forecast(forecast), left=True)
+    if config.engine.kind == "http":
+        print_status(f"{config.engine.model} at {', '.join(config.engine.addresses)}")
     if advice := advise_on_forecast(config, forecast):
         print_status(advice)
     print_json({"dry_run": True, **record_fields(forecast)})

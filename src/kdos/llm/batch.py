@@ -11,7 +11,7 @@ import aiohttp
 import orjson
 
 from kdos.errors import DamageError, EngineError
-from kdos.llm.dispatcher import DispatcherState, refusal_error
+from kdos.llm.endpoint import Endpoint, refusal_error
 from kdos.llm.engine import (
     ChargeAttempt,
     ClosingContext,
@@ -129,7 +129,7 @@ class BatchDispatcher(ClosingContext):
     answer whatever request they belong to, so what is asked next need not be what was asked then.
     """
 
-    state: DispatcherState
+    endpoint: Endpoint
     store: StoreReplies
     charge: ChargeAttempt = charge_nothing
     deadline: float = float("inf")
@@ -183,7 +183,7 @@ class BatchDispatcher(ClosingContext):
 
     def _submit_batch(self, requests: list[Request]) -> None:
         """Send a batch, known to the ledger from before it can cost anything."""
-        profile, server_state = self.state.profile.to_text(), self.state.server_state
+        profile, server_state = self.endpoint.profile.to_text(), self.endpoint.server_state
         keys = sorted(request.key for request in requests)
         name = f"{BATCH_PREFIX}{json_digest([profile, keys])[:32]}"
         batch = SubmittedBatch("", self._upload_file(requests), profile, tuple(key[:KEY_CHARS] for key in keys))
@@ -205,7 +205,7 @@ class BatchDispatcher(ClosingContext):
         return self._ask_patiently("POST", "files", _read_id, make_data=make_form)
 
     def _batch_row(self, request: Request) -> bytes:
-        profile = self.state.profile
+        profile = self.endpoint.profile
         body = orjson.Fragment(profile.build_body(request, profile.plan_for(request)))
         row = {"custom_id": request.key, "method": "POST", "url": COMPLETIONS_PATH, "body": body}
         return orjson.dumps(row)
@@ -217,7 +217,7 @@ class BatchDispatcher(ClosingContext):
         """
         batch = {"input_file_id": file_id, "endpoint": COMPLETIONS_PATH, "completion_window": "24h"}
         data = orjson.dumps(batch | {"metadata": {"kdos": name}})
-        client, problem = self.state.client, ""
+        client, problem = self.endpoint.client, ""
         for attempt in range(1, POLLING.max_attempts + 1):
             try:
                 response = client.call_server("POST", "batches", data=data)
@@ -235,7 +235,7 @@ class BatchDispatcher(ClosingContext):
 
     def _find_batch(self, name: str, file_id: str) -> BatchState | None:
         """The batch of this name among those that the server lists; None if it is not there."""
-        client = self.state.client
+        client = self.endpoint.client
         response = self._ask_patiently("GET", f"batches?limit={LISTED_BATCHES}", _read_listing, allow=UNLISTED_STATUS)
         if response is None:
             LOG.warning(
@@ -251,7 +251,7 @@ class BatchDispatcher(ClosingContext):
 
     def _collect_batches(self) -> None:
         """Wait for every batch that the ledger knows of, and hold its rows."""
-        server_state = self.state.server_state
+        server_state = self.endpoint.server_state
         for name in [name for name in server_state if name.startswith(BATCH_PREFIX)]:
             if name in self.held.batches:
                 continue
@@ -269,7 +269,7 @@ class BatchDispatcher(ClosingContext):
     def _hold_rows(self, name: str, batch: SubmittedBatch) -> None:
         """Hold the rows of a batch that has ended: the first of each request that is an answer, else the first."""
         known, missing, unreadable = set(batch.keys), set(batch.keys), 0
-        profile = ServerProfile(self.state.config)
+        profile = ServerProfile(self.endpoint.config)
         profile.read_text(batch.profile)
         for row in self._read_rows(batch.id):
             if row is None or (known and row.custom_id[:KEY_CHARS] not in known):
@@ -298,9 +298,7 @@ class BatchDispatcher(ClosingContext):
             path = f"files/{file_id}/content"
             raw = self._ask_patiently("GET", path, bytes, allow=GONE_STATUS, limit=MAX_FILE_BYTES)
             if raw is None:
-                LOG.warning(
-                    "%s has no file %s any more; what was in it is asked again", self.state.client.root, file_id
-                )
+                LOG.warning("%s has no file %s any more; what was in it is asked again", self.endpoint.root, file_id)
                 break
             rows = list(read_batch_rows(raw))
             if _count_readable(rows) > _count_readable(best):
@@ -311,7 +309,7 @@ class BatchDispatcher(ClosingContext):
 
     def _wait_for_batch(self, batch_id: str) -> BatchState | None:
         """Look at the batch until it has ended; None where the server knows it no more."""
-        root, began, looks = self.state.client.root, time.monotonic(), 0
+        root, began, looks = self.endpoint.root, time.monotonic(), 0
         while True:
             batch = self._ask_patiently("GET", f"batches/{batch_id}", read_batch_state, allow=GONE_STATUS)
             if batch is None:
@@ -345,14 +343,14 @@ class BatchDispatcher(ClosingContext):
 
     def _read_row(self, request: Request, held: HeldRow | None) -> Reply:
         """The reply in a row; one that is to be asked again where that may help."""
-        state = self.state
+        endpoint = self.endpoint
         size = sum(len(message["content"]) for message in request.messages)
         unreadable = partial(
             Reply,
             request,
             transient=True,
             will_retry=True,
-            usage=_at_batch_price(state.estimate_usage(request_bytes=size)),
+            usage=_at_batch_price(endpoint.estimate_usage(request_bytes=size)),
         )
         if held is None and request.key[:KEY_CHARS] in self.held.unreadable:
             self.held.unreadable.discard(request.key[:KEY_CHARS])
@@ -367,8 +365,8 @@ class BatchDispatcher(ClosingContext):
         if status == 200:
             try:
                 answer = completion_of(row.body)
-                state.learn_answer(request, plan, None)
-                reply = state.build_reply(request, answer, request_bytes=size)
+                endpoint.learn_answer(request, plan, None)
+                reply = endpoint.build_reply(request, answer, request_bytes=size)
                 return replace(reply, usage=_at_batch_price(reply.usage))
             except ServerFaultError as error:
                 status, problem = error.status, str(error)
@@ -382,22 +380,22 @@ class BatchDispatcher(ClosingContext):
 
     def _ask_otherwise(self, request: Request, held: HeldRow, refused: Refused) -> bool:
         """Whether the next batch, perhaps of another run, is to ask otherwise for what a row was refused for."""
-        state, plan = self.state, held.profile.plan_for(request)
-        if state.profile.plan_for(request) != plan:
+        endpoint, plan = self.endpoint, held.profile.plan_for(request)
+        if endpoint.profile.plan_for(request) != plan:
             return True  # another row has said so
-        if not state.profile.unconfirmed_parts(request, plan):
+        if not endpoint.profile.unconfirmed_parts(request, plan):
             return False
-        trial = state.profile.try_otherwise(request, plan, refused, None)
+        trial = endpoint.profile.try_otherwise(request, plan, refused, None)
         if trial is not None:
-            state.announce_change(request, state.profile.adopt(request, trial.plan, instead_of=plan), trial)
-            state.save_findings()
+            endpoint.announce_change(request, endpoint.profile.adopt(request, trial.plan, instead_of=plan), trial)
+            endpoint.save_findings()
         return trial is not None
 
     def _forget_batches(self) -> None:
         """Forget the batches that were read and of whose rows none is left: their replies are stored."""
         left = {held.batch for held in self.held.rows.values()}
         for name in [name for name in self.held.batches if name not in left]:
-            self.state.server_state.pop(name, None)
+            self.endpoint.server_state.pop(name, None)
             self.held.batches.discard(name)
 
     # -- the server
@@ -416,7 +414,7 @@ class BatchDispatcher(ClosingContext):
 
         Waits for a server that is away for a while, or sends what cannot be read.
         """
-        client, began, asked, attempts = self.state.client, time.monotonic(), 0.0, 0
+        client, began, asked, attempts = self.endpoint.client, time.monotonic(), 0.0, 0
         while True:
             headers = None
             try:
@@ -448,14 +446,14 @@ class BatchDispatcher(ClosingContext):
     def _checked_body(self, response: HttpResponse) -> bytes:
         """The body of a reply, or an error with the server's own message."""
         if response.status in NO_BATCHES_STATUS:
-            client = self.state.client
+            client = self.endpoint.client
             raise EngineError(
                 f"{client.root} must have /files and /batches, which engine.batch needs. It answered "
                 f"{response.status}: {client.server_message(response.body)}. "
                 "Leave engine.batch out, or give a server that has them."
             )
         if response.status != 200:
-            raise refusal_error(self.state, response)
+            raise refusal_error(self.endpoint, response)
         return response.body
 
 

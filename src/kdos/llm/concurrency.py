@@ -27,6 +27,8 @@ COLLAPSED_THROUGHPUT_SHARE = 0.7  # of the best throughput
 BEST_THROUGHPUT_DECAY = 0.98  # an epoch: a server that became slower is not throttled for ever
 
 FAILURES_UNTIL_DOWN = 3  # failures to connect in a row, with no success between
+# Of a server beside others: one that fails a request in three by chance fails so many once in 10^8.
+FAILURES_UNTIL_LEFT_OUT = 16  # in a row, with no answer between
 FIRST_PROBE_DELAY, MAX_PROBE_DELAY = 0.5, 30.0  # seconds between probes of a server that is down
 
 
@@ -36,7 +38,8 @@ class AIMDController:
 
     `has_answered`: until the first answer one request goes ahead and finds out what the server can
     do. `paused_until`: nothing starts before. `down_since`: the server answers nobody since then,
-    and one request at a time probes it.
+    and one request at a time probes it. `failures` counts those since its last answer. `asked_until`:
+    it asked one request to wait so long, which others need not.
     """
 
     max_concurrency: int
@@ -44,9 +47,11 @@ class AIMDController:
     in_flight: int = 0
     has_answered: bool = False
     paused_until: float = 0.0
+    asked_until: float = 0.0
     down_since: float | None = None
     probe_delay: float = FIRST_PROBE_DELAY
     connection_failures: int = 0
+    failures: int = 0
     last_answer_at: float = float("-inf")
     _latencies: list[float] = field(default_factory=list[float])
     _rejections: int = 0
@@ -59,16 +64,24 @@ class AIMDController:
 
     def free_slots(self, now: float) -> int:
         """How many requests may start now."""
-        if now < self.paused_until:
-            return 0
+        return 0 if now < self.paused_until else max(0, self.slots - self.in_flight)
+
+    @property
+    def slots(self) -> int:
+        """How many requests may be in flight."""
         probing = self.down_since is not None or not self.has_answered
-        allowed = 1 if probing else max(1, int(self.limit))
-        return max(0, allowed - self.in_flight)
+        return 1 if probing else max(1, int(self.limit))
+
+    @property
+    def load(self) -> float:
+        """The share of its slots that is taken."""
+        return self.in_flight / self.slots
 
     def record_answer(self, latency: float, now: float) -> bool:
         """Count an answer; gives whether the server was down and is back."""
         back, self.down_since = self.down_since is not None, None
         self.connection_failures, self.probe_delay, self.has_answered = 0, FIRST_PROBE_DELAY, True
+        self.failures = 0
         self.last_answer_at = now
         self._latencies.append(latency)
         self._close_finished_epoch(now)
@@ -83,17 +96,21 @@ class AIMDController:
     def record_connection_failure(self, now: float) -> bool:
         """Count a failure to connect; gives whether the server has just gone down."""
         self.connection_failures += 1
-        if self.down_since is not None:
-            if now >= self.paused_until:  # a probe, not one of those that were in flight
-                self.paused_until = now + self.probe_delay
-                self.probe_delay = min(MAX_PROBE_DELAY, 2 * self.probe_delay)
-            return False
-        return self.connection_failures >= FAILURES_UNTIL_DOWN and self.mark_down(now)
+        is_down = self.down_since is not None or self.connection_failures >= FAILURES_UNTIL_DOWN
+        return is_down and self.mark_down(now)
+
+    def record_failure(self, now: float) -> bool:
+        """Count a request that the server failed; gives whether it has just become one that fails all it is sent."""
+        self.failures += 1
+        is_down = self.down_since is not None or self.failures >= FAILURES_UNTIL_LEFT_OUT
+        return is_down and self.mark_down(now)
 
     def mark_down(self, now: float) -> bool:
-        """Probe the server from now on, for it answers nobody; gives whether that is new."""
+        """Probe the server from now on, ever more rarely, for it answers nobody; gives whether that is new."""
         new, self.down_since = self.down_since is None, self.down_since or now
-        self.paused_until = max(self.paused_until, now + self.probe_delay)
+        if new or now >= self.paused_until:  # a probe failed, not one of those that were in flight
+            self.paused_until = max(self.paused_until, now + self.probe_delay)
+            self.probe_delay = min(MAX_PROBE_DELAY, 2 * self.probe_delay)
         return new
 
     def apply_rate_limits(self, limits: dict[str, RateLimit], now: float) -> None:

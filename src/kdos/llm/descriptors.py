@@ -16,21 +16,21 @@ RESERVED_DESCRIPTORS = 32
 OPEN_DESCRIPTORS = Path("/dev/fd")
 
 
-def fit_concurrency(wanted: int) -> int:
-    """As many requests in flight as there are file descriptors for, at most `wanted`; fewer are said.
+def fit_concurrency(wanted: int, *, servers: int = 1) -> int:
+    """As many requests in flight at each server as there are file descriptors for, at most `wanted`; fewer are said.
 
     The process's own limit is raised first, as far as it may be.
 
     Raises:
         ConfigError: There is none left for a single connection.
     """
-    allowed = _raise_descriptor_limit(wanted)
+    allowed = _raise_descriptor_limit(wanted * servers) // servers
     if allowed >= wanted:
         return wanted
     if allowed < 1:
         raise ConfigError(
             "A process must be able to open more files than this one (`ulimit -n`): none is left for a connection. "
-            f"Allow {RESERVED_DESCRIPTORS + wanted} more."
+            f"Allow {RESERVED_DESCRIPTORS + wanted * servers} more."
         )
     LOG.warning(
         "engine.concurrency is %d, but this process may open only so many files (`ulimit -n`); %d in flight instead",

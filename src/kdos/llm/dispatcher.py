@@ -17,15 +17,23 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator, MutableMapping
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from itertools import count
+from itertools import count, islice
+from typing import NamedTuple
 
 from kdos.chance import keyed_generator
-from kdos.config import EngineConfig
 from kdos.errors import EngineError
-from kdos.llm.concurrency import AIMDController, BusyMeter
+from kdos.llm.endpoint import (
+    Endpoint,
+    foreign_server_error,
+    long_silence_error,
+    refusal_error,
+    unreachable_error,
+    words_of,
+)
+from kdos.llm.endpoint_pool import EndpointPool
 from kdos.llm.engine import (
     ChargeAttempt,
     ClosingContext,
@@ -35,20 +43,12 @@ from kdos.llm.engine import (
     charge_nothing,
 )
 from kdos.llm.limits import MALFORMED_ATTEMPTS, MAX_DOWN_SECONDS, MAX_REPLY_BYTES, MAX_STREAM_BYTES
-from kdos.llm.protocol import (
-    REQUEST_FAULT_STATUS,
-    RetryPolicy,
-    estimate_tokens,
-    is_retryable,
-    measure_usage,
-    price_tokens,
-    read_rate_limits,
-)
-from kdos.llm.reply_reader import Completion, ProtocolError, ServerFaultError, read_completion, read_error_message
-from kdos.llm.server_profile import FINDINGS_PREFIX, MAX_READ_CHARS, BodyPlan, Refused, ServerProfile, Trial
+from kdos.llm.protocol import REQUEST_FAULT_STATUS, RetryPolicy, is_retryable, read_rate_limits, read_retry_after
+from kdos.llm.reply_reader import Completion, ProtocolError, ServerFaultError, read_completion
+from kdos.llm.server_profile import MAX_READ_CHARS, BodyPlan, Refused, Trial
 from kdos.llm.transport import (
+    EventLoopThread,
     ExchangeError,
-    HttpClient,
     HttpResponse,
     RequestTimeoutError,
     ServerUnreachableError,
@@ -69,99 +69,47 @@ STORE_EVERY_SECONDS = 0.1
 STORE_SOON_SECONDS = 0.01
 NO_USAGE = Usage()
 CLOCK_CHECK_SECONDS = 0.5  # a waiting caller looks at the deadline this often
-
-
-@dataclass(slots=True, eq=False)
-class DispatcherState:
-    """What all dispatchers of an engine share. `profile` decides how the server is asked."""
-
-    config: EngineConfig
-    client: HttpClient
-    controller: AIMDController
-    server_state: MutableMapping[str, str]
-    profile: ServerProfile = field(init=False)
-    busy: BusyMeter = field(default_factory=BusyMeter)
-    odd_usage_said: bool = False
-
-    def __post_init__(self) -> None:
-        self.profile = ServerProfile(self.config)
-
-    def use_server_state(self, server_state: MutableMapping[str, str]) -> None:
-        """Begin with what earlier runs found out about the server."""
-        self.server_state = server_state
-        if self.profile.confirmed:
-            self.save_findings()
-        elif found := server_state.get(self.findings_name):
-            self.profile.read_text(found)
-            self.client.key_header = self.client.key_header or self.profile.key_header
-
-    @property
-    def findings_name(self) -> str:
-        """Where the ledger keeps what was found out: by server, for another one may stand at another address."""
-        return f"{FINDINGS_PREFIX}{self.client.root}"
-
-    def save_findings(self) -> None:
-        """Put what was found out into the ledger."""
-        self.profile.key_header = self.client.key_header
-        self.server_state[self.findings_name] = self.profile.to_text()
-        self.profile.is_saved = True
-
-    def learn_answer(self, request: Request, plan: BodyPlan, trial: Trial | None) -> None:
-        """Note that a request put so was answered; say what is done otherwise from now on."""
-        self.announce_change(request, self.profile.learn_answer(request, plan, trial), trial)
-        if not self.profile.is_saved:
-            self.save_findings()
-
-    def announce_change(self, request: Request, change: str, trial: Trial | None) -> None:
-        """Say what is done otherwise from now on, if anything, and what the server said."""
-        if change and trial:
-            words = trial.refused.words
-            LOG.warning(
-                "%s refused a request for %s (HTTP %s); kdos %s", self.client.root, request.task, words, change
-            )
-
-    def build_reply(self, request: Request, answer: Completion, *, request_bytes: int) -> Reply:
-        """The reply that a completion is."""
-        if answer.odd_usage and not self.odd_usage_said:
-            self.odd_usage_said = True
-            LOG.warning("%s counts tokens in a way that cannot be; they are estimated from texts", self.client.root)
-        # Once more: the pieces of a stream or of a list of parts, each too short to be known for part of a secret, may
-        # be one where they are joined.
-        scrub = self.client.scrub_text
-        return Reply(
-            request,
-            text=scrub(answer.text),
-            reasoning=scrub(answer.reasoning),
-            finish=scrub(answer.finish),
-            usage=measure_usage(answer, request_bytes, self.config.prices),
-        )
-
-    def estimate_usage(self, *, request_bytes: int, reply_bytes: int = 0) -> Usage:
-        """What an attempt may have cost whose answer did not come, or cannot be read."""
-        return price_tokens(self.config.prices, estimate_tokens(request_bytes), estimate_tokens(reply_bytes))
+SCANNED_REQUESTS = 64
+"""At the front of the queue, among which one is looked for that ranks a free server first: our choice."""
+ServerPart = tuple[str, str]
+"""A part of a request's body, by the name that `ServerProfile` gives it, after the address of the server."""
 
 
 @dataclass(slots=True, eq=False)
 class PendingRequest:
     """One request on its way; `plan` is how the last attempt put it, `trial` how else a refused one is put.
 
-    `explores` are the parts of this attempt that the server was never seen to take.
+    `ranked` are the servers, those first that it should go to; `endpoint` is that of the last attempt, `failed_at` the
+    one that failed it last. `explores` are the parts of this attempt that its server was never seen to take.
     """
 
     request: Request
+    ranked: Sequence[Endpoint]
+    endpoint: Endpoint = field(init=False)
+    failed_at: Endpoint | None = None
     attempts: int = 0
     body_bytes: int = 0
     plan: BodyPlan = field(default_factory=BodyPlan)
     trial: Trial | None = None
-    explores: frozenset[str] = frozenset()
+    explores: frozenset[ServerPart] = frozenset()
     first_sent_at: float = 0.0
+
+
+class Start(NamedTuple):
+    """A request that may be sent, to which server and how."""
+
+    pending: PendingRequest
+    endpoint: Endpoint
+    trial: Trial | None
+    plan: BodyPlan
+    explores: frozenset[ServerPart]
 
 
 @dataclass(slots=True, eq=False)
 class RequestDispatcher(ClosingContext):
     """One exchange; `deadline` is a time of `time.monotonic`."""
 
-    state: DispatcherState
+    pool: EndpointPool
     store: StoreReplies
     charge: ChargeAttempt = charge_nothing
     deadline: float = float("inf")
@@ -171,10 +119,9 @@ class RequestDispatcher(ClosingContext):
     began_at: float = 0.0  # when the first request was submitted
     # touched by the loop's thread alone
     queue: deque[PendingRequest] = field(default_factory=deque[PendingRequest])
-    parked: deque[PendingRequest] = field(default_factory=deque[PendingRequest])
-    exploring: set[str] = field(default_factory=set[str])
+    exploring: set[ServerPart] = field(default_factory=set[ServerPart])
     delayed: list[tuple[float, int, PendingRequest]] = field(default_factory=list[tuple[float, int, PendingRequest]])
-    tasks: set[asyncio.Task[None]] = field(default_factory=set[asyncio.Task[None]])
+    tasks: dict[asyncio.Task[None], Start] = field(default_factory=dict[asyncio.Task[None], Start])
     unstored: list[Reply] = field(default_factory=list[Reply])
     urgent: asyncio.Event = field(default_factory=asyncio.Event)
     storing_task: asyncio.Task[None] | None = None
@@ -193,19 +140,19 @@ class RequestDispatcher(ClosingContext):
 
     @property
     def room(self) -> int:
-        """How many more requests are wanted; none until the queue is half empty, for each hand-over wakes the loop."""
-        # As many wait in the queue as are in flight, so that a slow source leaves no slot empty, and memory does not
-        # grow with an endless source.
-        most = self.state.controller.max_concurrency
-        free = 2 * most - (self.submitted - self.finished)
+        """How many more requests are wanted; none for a few slots, for each hand-over wakes the loop."""
+        # Twice as many wait in the queue as are in flight: a fast server answers those while replies gather for a
+        # commit. Memory does not grow with an endless source.
+        most = self.pool.max_concurrency
+        free = 3 * most - (self.submitted - self.finished)
         return free if 2 * free >= most and not self.passed_cap and self.failure is None else 0
 
     def submit(self, requests: Iterable[Request]) -> None:
         """Send requests, as there are slots for them."""
-        pending = [PendingRequest(request) for request in requests]
+        pending = [PendingRequest(request, self.pool.rank(request)) for request in requests]
         self.began_at = self.began_at or time.monotonic()
         self.submitted += len(pending)
-        self.state.client.loop_thread.call_soon(self._enqueue_requests, pending)
+        self.loop_thread.call_soon(self._enqueue_requests, pending)
 
     def receive(self) -> list[Reply]:
         """The replies that are stored, at least one; none where nothing is out."""
@@ -223,15 +170,19 @@ class RequestDispatcher(ClosingContext):
 
     def close(self) -> None:
         """Cancel what is in flight; what has come is stored."""
-        loop_thread = self.state.client.loop_thread
-        if self.given + self.dropped < self.submitted and not loop_thread.loop.is_closed():
-            loop_thread.run_coroutine(self._cancel_requests())
+        if self.given + self.dropped < self.submitted and not self.loop_thread.loop.is_closed():
+            self.loop_thread.run_coroutine(self._cancel_requests())
+
+    @property
+    def loop_thread(self) -> EventLoopThread:
+        """The thread that all servers share."""
+        return self.pool.endpoints[0].client.loop_thread
 
     def _raise_failure(self) -> None:
         """Raise what ended the exchange, when everything that came is stored and given."""
         if self.failure and not (self.tasks or self.unstored or self.storing_task or self.stored):
             raise self.failure
-        if self.state.client.loop_thread.loop.is_closed():
+        if self.loop_thread.loop.is_closed():
             raise EngineError("The engine must stay open until every reply has come.")
 
     def _wait_for_change(self) -> None:
@@ -240,7 +191,7 @@ class RequestDispatcher(ClosingContext):
             if not self.stored:
                 self.changed.wait(CLOCK_CHECK_SECONDS)
         if time.monotonic() > self.deadline:
-            self.state.client.loop_thread.call_soon(self._stop_with_error, OutOfTimeError())
+            self.loop_thread.call_soon(self._stop_with_error, OutOfTimeError())
 
     # -- on the loop's thread
 
@@ -258,59 +209,90 @@ class RequestDispatcher(ClosingContext):
 
     def _start_requests(self) -> None:
         """Start what may start now; look again when the next may."""
-        controller, now = self.state.controller, time.monotonic()
+        now = time.monotonic()
         while self.delayed and self.delayed[0][0] <= now:
             # To the front: a retry goes before requests that were never sent, so that replies
             # come roughly in the order of their requests.
-            self.queue.appendleft(heapq.heappop(self.delayed)[2])
-        slots = controller.free_slots(now) if self.failure is None else 0
-        while slots and (pending := self._next_startable()):
-            slots -= 1
-            controller.in_flight += 1
-            self.state.busy.change(1, now)
-            task = asyncio.create_task(self._attempt_request(pending))
-            self.tasks.add(task)
-            task.add_done_callback(self._finish_attempt)
+            self._put_first(heapq.heappop(self.delayed)[2])
+        while self.failure is None and (start := self._take_next(now)):
+            self._start_request(start, now)
         if self._queue_runs_low:
             self.urgent.set()
         self._schedule_next_start(now)
 
+    def _take_next(self, now: float) -> Start | None:
+        """Out of the queue, the next request that may start: the first whose own server is free, else the first."""
+        free = self.pool.open_endpoints(now)
+        other: tuple[int, Start] | None = None
+        for place, pending in enumerate(islice(self.queue, SCANNED_REQUESTS) if free else ()):
+            for endpoint, is_its_own in self._choices(pending, free):
+                if other and not is_its_own:
+                    break
+                if start := self._plan_start(pending, endpoint):
+                    if is_its_own:
+                        del self.queue[place]
+                        return start
+                    other = place, start
+        if other is None:
+            return None
+        del self.queue[other[0]]
+        return other[1]
+
+    def _choices(self, pending: PendingRequest, free: Sequence[Endpoint]) -> Iterable[tuple[Endpoint, bool]]:
+        """Where a request may go; what a server refused is asked in another way of the same server."""
+        if len(self.pool.endpoints) == 1:
+            return ((free[0], True),)
+        if pending.trial and not (pending.trial.is_over or pending.endpoint.is_down):
+            return ((pending.endpoint, True),) if pending.endpoint in free else ()
+        return self.pool.choices(pending.ranked, free, pending.failed_at)
+
+    def _plan_start(self, pending: PendingRequest, endpoint: Endpoint) -> Start | None:
+        """How a request is put to a server; None where it would ask for what another one is just finding out."""
+        profile, request = endpoint.profile, pending.request
+        trial = pending.trial if pending.trial and pending.endpoint is endpoint else None
+        plan = trial.plan if trial else profile.plan_for(request)
+        plans = {plan, trial.first} if trial else {plan}
+        unknown = {(endpoint.root, name) for each in plans for name in profile.unconfirmed_parts(request, each)}
+        if not unknown.isdisjoint(self.exploring):
+            return None
+        return Start(pending, endpoint, trial, plan, frozenset(unknown))
+
+    def _start_request(self, start: Start, now: float) -> None:
+        """Send a request, on a task of its own."""
+        pending = start.pending
+        self.exploring |= start.explores
+        pending.endpoint, pending.trial, pending.plan = start.endpoint, start.trial, start.plan
+        pending.explores = start.explores
+        start.endpoint.controller.in_flight += 1
+        self.pool.busy.change(1, now)
+        task = asyncio.create_task(self._attempt_request(pending))
+        self.tasks[task] = start
+        task.add_done_callback(self._finish_attempt)
+
+    def _put_first(self, pending: PendingRequest) -> None:
+        """Put a request back into the queue, where it waits for nobody who waits for what it finds out."""
+        self._end_exploring(pending)
+        self.queue.appendleft(pending)
+
+    def _end_exploring(self, pending: PendingRequest) -> None:
+        """What a request was to find out is known, or is for another one."""
+        self.exploring -= pending.explores
+        pending.explores = frozenset()
+
     @property
     def _queue_runs_low(self) -> bool:
         """Whether the caller is to send more: before the queue is empty, for making requests takes time."""
-        return 2 * len(self.queue) < self.state.controller.max_concurrency
-
-    def _next_startable(self) -> PendingRequest | None:
-        """The next request that may start; those that ask for what another one is just finding out are parked."""
-        profile = self.state.profile
-        while self.queue:
-            pending = self.queue.popleft()
-            self.exploring -= pending.explores
-            pending.plan = pending.trial.plan if pending.trial else profile.plan_for(pending.request)
-            plans = {pending.plan, pending.trial.first} if pending.trial else {pending.plan}
-            unknown = set[str]().union(*(profile.unconfirmed_parts(pending.request, plan) for plan in plans))
-            if unknown.isdisjoint(self.exploring):
-                pending.explores = frozenset(unknown)
-                self.exploring |= unknown
-                return pending
-            self.parked.append(pending)
-        return None
-
-    def _end_exploring(self, pending: PendingRequest) -> None:
-        """What a request was to find out is known, or is for another one: those that waited for it may start."""
-        if pending.explores:
-            self.exploring -= pending.explores
-            self.queue.extendleft(reversed(self.parked))
-            self.parked.clear()
+        return 2 * len(self.queue) < self.pool.max_concurrency
 
     def _schedule_next_start(self, now: float) -> None:
-        """Start again when the controller's pause ends or a delayed request is due."""
+        """Start again when a server's pause ends or a delayed request is due."""
         if self.timer is not None:
             self.timer.cancel()
             self.timer = None
         times = [self.delayed[0][0]] if self.delayed else []
-        if self.queue and self.state.controller.paused_until > now:
-            times.append(self.state.controller.paused_until)
+        if self.queue:
+            pauses = (endpoint.controller.paused_until for endpoint in self.pool.endpoints)
+            times += [until for until in pauses if until > now]
         if times and self.failure is None:
             loop = asyncio.get_running_loop()
             # A millisecond late: a timer that fires early would find nothing due.
@@ -318,35 +300,40 @@ class RequestDispatcher(ClosingContext):
 
     async def _attempt_request(self, pending: PendingRequest) -> None:
         """Send one request once."""
-        state = self.state
+        endpoint = pending.endpoint
         pending.attempts += 1
         started = time.monotonic()
         pending.first_sent_at = started if pending.attempts == 1 else pending.first_sent_at
-        body = state.profile.build_body(pending.request, pending.plan)
+        body = endpoint.profile.build_body(pending.request, pending.plan)
         pending.body_bytes = len(body)
-        streams = pending.plan.stream or state.config.extra.get("stream")
+        streams = pending.plan.stream or endpoint.config.extra.get("stream")
         limit = MAX_STREAM_BYTES if streams else MAX_REPLY_BYTES
         try:
-            response = await state.client.send_request("POST", "chat/completions", data=body, max_bytes=limit)
+            response = await endpoint.client.send_request("POST", "chat/completions", data=body, max_bytes=limit)
         except ServerUnreachableError as error:
             self._handle_unreachable(pending, error)
         except UnreadableBodyError as error:
             self._handle_unreadable(pending, str(error))
         except ExchangeError as error:
             if isinstance(error, RequestTimeoutError):
-                state.controller.record_rejection(time.monotonic())
-            self._schedule_retry(pending, str(error), usage=state.estimate_usage(request_bytes=len(body)))
+                endpoint.controller.record_rejection(time.monotonic())
+            self._schedule_retry(pending, str(error), usage=self._estimate_usage(pending))
         else:
             self._handle_response(pending, response, time.monotonic() - started)
 
     def _finish_attempt(self, task: asyncio.Task[None]) -> None:
         """Free the slot of an attempt; an error of ours in it ends everything."""
-        self.state.controller.in_flight -= 1
-        self.state.busy.change(-1, time.monotonic())
-        self.tasks.discard(task)
+        # Not the request's endpoint: it may be on its way to another by now.
+        start = self.tasks.pop(task)
+        start.endpoint.controller.in_flight -= 1
+        self.pool.busy.change(-1, time.monotonic())
         if not self.tasks:
             self.urgent.set()
-        if not task.cancelled() and (error := task.exception()):
+        if task.cancelled():
+            if self.failure is None:  # its server is down
+                usage = self._estimate_usage(start.pending)
+                self._schedule_retry(start.pending, "the server went down", usage=usage)
+        elif error := task.exception():
             self._stop_with_error(error)
         self._start_requests()
         if self.failure:
@@ -354,11 +341,11 @@ class RequestDispatcher(ClosingContext):
 
     def _handle_response(self, pending: PendingRequest, response: HttpResponse, latency: float) -> None:
         """What a whole reply of the server means for its request."""
-        controller, now = self.state.controller, time.monotonic()
+        endpoint, now = pending.endpoint, time.monotonic()
         if limits := read_rate_limits(response.headers, now=time.time()):
-            controller.apply_rate_limits(limits, now)
-            if controller.paused_until > now:
-                self.state.client.announce_wait(controller.paused_until - now)
+            endpoint.controller.apply_rate_limits(limits, now)
+            if endpoint.controller.paused_until > now:
+                endpoint.client.announce_wait(endpoint.controller.paused_until - now)
         if not 200 <= response.status < 300:
             self._handle_failure(pending, response)
             return
@@ -374,56 +361,69 @@ class RequestDispatcher(ClosingContext):
 
     def _handle_answer(self, pending: PendingRequest, answer: Completion, latency: float) -> None:
         """The request has its answer."""
-        state = self.state
-        state.learn_answer(pending.request, pending.plan, pending.trial)
-        reply = state.build_reply(pending.request, answer, request_bytes=pending.body_bytes)
-        if state.controller.record_answer(latency, time.monotonic()):
-            LOG.warning("%s answers again", state.client.root)
+        endpoint = pending.endpoint
+        endpoint.learn_answer(pending.request, pending.plan, pending.trial)
+        reply = endpoint.build_reply(pending.request, answer, request_bytes=pending.body_bytes)
+        if endpoint.controller.record_answer(latency, time.monotonic()):
+            LOG.warning("%s answers again", endpoint.root)
         self._finish_request(pending, replace(reply, latency=latency, attempts=pending.attempts))
 
     def _handle_failure(self, pending: PendingRequest, response: HttpResponse) -> None:
-        """The server does not answer: another way of asking, another time, or never."""
-        state, status = self.state, response.status
+        """The server does not answer: another way of asking, another time or server, or never."""
+        endpoint, status = pending.endpoint, response.status
         # OpenAI sends 429 for an empty account too; waiting does not fill it.
         if status == 429 and b"insufficient_quota" in response.body:
-            self._stop_with_error(refusal_error(state, response))
+            self._give_up_server(pending, refusal_error(endpoint, response))
             return
         if status in {429, 503}:
-            state.controller.record_rejection(time.monotonic())
+            endpoint.controller.record_rejection(time.monotonic())
         if self._try_otherwise(pending, response):
             return
         if is_retryable(status):
-            self._schedule_retry(pending, f"HTTP {_words_of(response)}", response=response)
-        elif status in REQUEST_FAULT_STATUS and state.controller.has_answered:
+            self._schedule_retry(pending, f"HTTP {words_of(response)}", response=response)
+        elif status in REQUEST_FAULT_STATUS and endpoint.controller.has_answered:
             # What was said of other ways of asking is beside the point.
-            said = pending.trial.refused.words if pending.trial else _words_of(response)
-            self._finish_request(pending, Reply(pending.request, error=f"HTTP {said}", attempts=pending.attempts))
+            self._refuse_request(pending, pending.trial.refused.words if pending.trial else words_of(response))
         else:
-            self._stop_with_error(refusal_error(state, response, pending.trial))
+            self._give_up_server(pending, refusal_error(endpoint, response, pending.trial))
+
+    def _refuse_request(self, pending: PendingRequest, words: str) -> None:
+        """A server refuses one request: so does another, or the fault is the server's."""
+        endpoint, problem = pending.endpoint, f"HTTP {words}"
+        if pending.failed_at in {None, endpoint} and self.pool.has_others(endpoint):
+            self._count_failure(endpoint, problem)
+            if self._charge_attempt(pending, problem, NO_USAGE):
+                self._ask_another(pending)
+        else:
+            self._finish_request(pending, Reply(pending.request, error=problem, attempts=pending.attempts))
+
+    def _ask_another(self, pending: PendingRequest) -> None:
+        """Send a request that its server failed to another one, if there is one."""
+        pending.failed_at = pending.endpoint
+        self._put_first(pending)
+
+    def _count_failure(self, endpoint: Endpoint, problem: str) -> None:
+        """Leave a server out that fails whatever it is sent, where there are others."""
+        if self.pool.has_others(endpoint) and endpoint.controller.record_failure(time.monotonic()):
+            self._leave_out(endpoint, problem)
 
     def _handle_unreadable(self, pending: PendingRequest, problem: str, *, reply_bytes: int = 0) -> None:
         """A reply came that is no completion: this request is tried again, a few times."""
-        state = self.state
-        usage = state.estimate_usage(request_bytes=pending.body_bytes, reply_bytes=reply_bytes)
+        usage = self._estimate_usage(pending, reply_bytes=reply_bytes)
         if pending.attempts < MALFORMED_ATTEMPTS:
             self._schedule_retry(pending, problem, usage=usage)
-        elif state.controller.has_answered:
+        elif pending.endpoint.controller.has_answered:
             self._fail_request(pending, f"{problem}, after {pending.attempts} attempts", usage)
         else:
-            self._stop_with_error(
-                EngineError(
-                    f"{state.client.root} must be an OpenAI-compatible server; {problem} instead of a "
-                    "chat completion. Check engine.url: most end in /v1."
-                )
-            )
+            self._give_up_server(pending, foreign_server_error(pending.endpoint, problem))
 
     def _try_otherwise(self, pending: PendingRequest, response: HttpResponse) -> bool:
         """Put a refused request in another way, if one may help; an attempt that was refused costs nothing."""
-        state = self.state
+        endpoint = pending.endpoint
         message = response.body[:MAX_READ_CHARS].decode(errors="replace")
-        words = _words_of(response)
-        refused = Refused(response.status, message, words, pending.attempts, state.controller.has_answered)
-        trial = state.profile.try_otherwise(pending.request, pending.plan, refused, pending.trial)
+        words, has_answered = words_of(response), endpoint.controller.has_answered
+        refused = Refused(response.status, message, words, pending.attempts, has_answered)
+        trial = endpoint.profile.try_otherwise(pending.request, pending.plan, refused, pending.trial)
         if trial is None:
             return False
         pending.trial = trial
@@ -433,39 +433,48 @@ class RequestDispatcher(ClosingContext):
             self._schedule_retry(pending, problem, response=response)
         elif self._charge_attempt(pending, problem, NO_USAGE):
             pending.attempts -= 1
-            self.queue.appendleft(pending)
+            self._put_first(pending)
         return True
 
     def _handle_unreachable(self, pending: PendingRequest, error: ServerUnreachableError) -> None:
-        """No connection: fatal where it never can be, else a pause until the server is back."""
-        state, now = self.state, time.monotonic()
-        first_contact = not state.controller.has_answered
-        went_down = state.controller.record_connection_failure(now)
+        """No connection: the others go on, or all wait until a server is back; fatal where it never can be."""
+        endpoint, now = pending.endpoint, time.monotonic()
+        if self.pool.has_others(endpoint) and error.permanent:
+            went_down = endpoint.controller.mark_down(now)
+        else:
+            went_down = endpoint.controller.record_connection_failure(now)
         too_long = now - self.began_at > FIRST_CONTACT_SECONDS
-        if first_contact and (error.permanent or too_long):
-            self._stop_with_error(_unreachable_server_error(state, str(error)))
+        if not self.pool.has_answered and not self.pool.has_others(endpoint) and (error.permanent or too_long):
+            self._stop_with_error(unreachable_error(endpoint, str(error)))
             return
         if went_down:
-            self._log_server_down(str(error))
-        self._stop_if_down_long(str(error))
+            self._leave_out(endpoint, str(error))
+            self._cancel_attempts(endpoint)
+        self._stop_if_down_long(endpoint, str(error))
         pending.attempts -= 1  # nothing reached the server
-        self.queue.appendleft(pending)
-        if state.controller.down_since is None:
-            state.controller.paused_until = now + RETRY.first_delay
+        self._ask_another(pending)
+        if not endpoint.is_down:
+            endpoint.controller.paused_until = now + RETRY.first_delay
 
     def _schedule_retry(
         self, pending: PendingRequest, problem: str, *, response: HttpResponse | None = None, usage: Usage = NO_USAGE
     ) -> None:
         """Try the request again after a while, unless it was tried often enough; `usage` is what it may have cost."""
-        answered = self.state.controller.has_answered
-        if pending.attempts >= (RETRY.max_attempts if answered else FIRST_ATTEMPTS):
+        endpoint, now = pending.endpoint, time.monotonic()
+        if response is None or response.status != 429:  # who is busy is not down
+            self._count_failure(endpoint, problem)
+        pending.failed_at = endpoint
+        if pending.attempts >= (RETRY.max_attempts if self.pool.has_answered else FIRST_ATTEMPTS):
             self._give_up_request(pending, f"{problem}, after {pending.attempts} attempts", usage)
             return
         if self._charge_attempt(pending, problem, usage):
             chance = keyed_generator(pending.attempts, pending.request.id).random()
-            headers = response.headers if response else None
-            delay = self.state.client.delay_before_retry(RETRY, pending.attempts, headers=headers, chance=chance)
-            heapq.heappush(self.delayed, (time.monotonic() + delay, next(self._order), pending))
+            headers = response.headers if response else {}
+            endpoint.controller.asked_until = now + read_retry_after(headers, now=time.time())
+            # What a server asks for is about itself: another one takes the request sooner.
+            headers = None if self.pool.has_willing_others(endpoint, now) else headers
+            delay = endpoint.client.delay_before_retry(RETRY, pending.attempts, headers=headers, chance=chance)
+            heapq.heappush(self.delayed, (now + delay, next(self._order), pending))
 
     def _charge_attempt(self, pending: PendingRequest, problem: str, usage: Usage) -> bool:
         """Count and store an attempt that failed; whether there may be another."""
@@ -477,39 +486,59 @@ class RequestDispatcher(ClosingContext):
         self._store_soon(replace(attempt, attempts=pending.attempts))
         return not cap
 
+    def _estimate_usage(self, pending: PendingRequest, *, reply_bytes: int = 0) -> Usage:
+        return pending.endpoint.estimate_usage(request_bytes=pending.body_bytes, reply_bytes=reply_bytes)
+
     def _give_up_request(self, pending: PendingRequest, problem: str, usage: Usage) -> None:
-        """The request fails, unless the server answered nobody meanwhile: then it is down."""
-        controller, now = self.state.controller, time.monotonic()
-        if not controller.has_answered:
-            self._stop_with_error(_unreachable_server_error(self.state, problem))
-        elif controller.last_answer_at >= pending.first_sent_at:
+        """The request fails, unless nobody was answered meanwhile: then its server is down."""
+        endpoint = pending.endpoint
+        if not self.pool.has_answered:
+            self._stop_with_error(unreachable_error(endpoint, problem))
+        elif self.pool.last_answer_at >= pending.first_sent_at:
             self._fail_request(pending, problem, usage)
         elif self._charge_attempt(pending, problem, usage):
-            if controller.mark_down(now):
-                self._log_server_down(problem)
-            self._stop_if_down_long(problem)
+            if endpoint.controller.mark_down(time.monotonic()):
+                self._leave_out(endpoint, problem)
+            self._stop_if_down_long(endpoint, problem)
             pending.attempts = 0
+            self._end_exploring(pending)
             self.queue.append(pending)
 
     def _fail_request(self, pending: PendingRequest, problem: str, usage: Usage) -> None:
         reply = Reply(pending.request, error=problem, transient=True, attempts=pending.attempts, usage=usage)
         self._finish_request(pending, reply)
 
-    def _stop_if_down_long(self, problem: str) -> None:
-        """End the run where the server has answered nobody for long: the same command goes on."""
-        down_since = self.state.controller.down_since
-        if down_since is not None and time.monotonic() - down_since > MAX_DOWN_SECONDS:
-            root, minutes = self.state.client.root, MAX_DOWN_SECONDS / 60
-            self._stop_with_error(
-                EngineError(
-                    f"{root} must be reachable. It has answered nothing for {minutes:.0f} minutes ({problem}). "
-                    "The same command goes on once it is back."
-                )
-            )
+    def _give_up_server(self, pending: PendingRequest, error: EngineError) -> None:
+        """A server will not work for us: it is left out, unless no other is left."""
+        endpoint = pending.endpoint
+        if not self.pool.has_others(endpoint):
+            self._stop_with_error(error)
+            return
+        if endpoint.controller.mark_down(time.monotonic()):
+            self._leave_out(endpoint, str(error))
+        if self._charge_attempt(pending, str(error), NO_USAGE):
+            pending.attempts = 0
+            self._ask_another(pending)
 
-    def _log_server_down(self, why: str) -> None:
-        root = self.state.client.root
-        LOG.warning("%s does not answer (%s); waiting until it is back", root, why)
+    def _leave_out(self, endpoint: Endpoint, why: str) -> None:
+        """Say that a server is down; what waits goes to the others, if there are any."""
+        if self.pool.has_others(endpoint):
+            LOG.warning("%s is left out (%s); the others go on without it", endpoint.root, why)
+        else:
+            LOG.warning("%s does not answer (%s); waiting until it is back", endpoint.root, why)
+
+    def _cancel_attempts(self, endpoint: Endpoint) -> None:
+        """Ask others what is in flight at a server that is gone: without a word, it would be waited for in vain."""
+        if self.pool.has_others(endpoint):
+            for task, start in self.tasks.items():
+                if start.endpoint is endpoint and task is not asyncio.current_task():
+                    task.cancel()
+
+    def _stop_if_down_long(self, endpoint: Endpoint, problem: str) -> None:
+        """End the run where no server has answered for long: the same command goes on."""
+        since = [each.controller.down_since for each in self.pool.endpoints]
+        if all(down is not None and time.monotonic() - down > MAX_DOWN_SECONDS for down in since):
+            self._stop_with_error(long_silence_error(endpoint, problem))
 
     def _finish_request(self, pending: PendingRequest, reply: Reply) -> None:
         """A reply is there; it is stored before the caller gets it."""
@@ -525,7 +554,7 @@ class RequestDispatcher(ClosingContext):
     async def _store_replies(self) -> None:
         """Store what arrives, many at once, on the storage thread: a commit waits for the disk."""
         loop = asyncio.get_running_loop()
-        executor = self.state.client.loop_thread.storage_executor
+        executor = self.loop_thread.storage_executor
         try:
             while self.unstored:
                 replies, self.unstored = self.unstored, []
@@ -552,7 +581,7 @@ class RequestDispatcher(ClosingContext):
     async def _cancel_requests(self) -> None:
         """The caller has left: cancel what is in flight, store what has come."""
         self.failure = self.failure or GeneratorExit()
-        for task in list(self.tasks):
+        for task in self.tasks:
             task.cancel()
         await asyncio.gather(*self.tasks, return_exceptions=True)
         if self.timer is not None:
@@ -568,30 +597,3 @@ class RequestDispatcher(ClosingContext):
     def _notify_caller(self) -> None:
         with self.changed:
             self.changed.notify()
-
-
-def refusal_error(state: DispatcherState, response: HttpResponse, trial: Trial | None = None) -> EngineError:
-    """The error for a server that refuses to work for us, in whatever way it was asked in a trial."""
-    root, model, status = state.client.root, state.config.model, response.status
-    said = trial.refused.words if trial else _words_of(response)
-    status = trial.refused.status if trial else status
-    hints = {
-        401: "Check the key that engine.key_env names, and engine.key_header.",
-        402: "Check the account's balance.",
-        403: "Check what the key may do.",
-        404: f"Check engine.url, and engine.model ({model}).",
-        429: "Check the account's balance.",
-    }
-    hint = hints.get(status, "Run `kdos doctor` on this configuration.")
-    if 300 <= status < 400:
-        hint = "Set engine.url to where it is now."
-    return EngineError(f"{root} must take our requests. It answered {said}. {hint}")
-
-
-def _words_of(response: HttpResponse) -> str:
-    """The status of a reply that is no answer, and the server's own message."""
-    return f"{response.status}: {read_error_message(response.body)}"
-
-
-def _unreachable_server_error(state: DispatcherState, what: str) -> EngineError:
-    return EngineError(f"{state.client.root} must be reachable. {what}. Check engine.url, and that the server runs.")

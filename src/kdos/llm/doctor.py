@@ -4,7 +4,7 @@ import difflib
 import math
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import median
 
 from kdos.config import EngineConfig
@@ -36,8 +36,16 @@ class HealthCheck:
     advice: str = ""
 
 
+def diagnose_endpoints(config: EngineConfig, *, calls: int) -> Iterator[HealthCheck]:
+    """Every check of each server, named where there are several; `calls` are those of the run, which they share."""
+    urls = config.addresses
+    for url in urls:
+        for check in diagnose_endpoint(replace(config, url=url, urls=[]), calls=math.ceil(calls / len(urls))):
+            yield replace(check, name=f"{check.name} of {url}") if len(urls) > 1 else check
+
+
 def diagnose_endpoint(config: EngineConfig, *, calls: int) -> Iterator[HealthCheck]:
-    """Every check in turn; ends early where the rest cannot be looked at. `calls` are those of the run.
+    """Every check in turn; ends early where the rest cannot be looked at. `calls` are those that it is to answer.
 
     It asks up to `MAX_PROBES` + 1 small questions, which cost what they cost.
     """

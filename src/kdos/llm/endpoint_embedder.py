@@ -257,14 +257,14 @@ def open_embedder(config: Config, ledger: Ledger | None = None) -> Generator[Emb
 
 
 def _open_endpoint_embedder(embed: str, engine: EngineConfig, ledger: Ledger | None) -> EndpointEmbedder:
-    model, url = embed.removeprefix(ENDPOINT_PREFIX), engine.embed_url or engine.url
+    model, url = embed.removeprefix(ENDPOINT_PREFIX), engine.embed_url or engine.addresses[0]
     if not model or not url:
         raise ConfigError(
             "`embed: endpoint:MODEL` needs a model and the server's address, in engine.embed_url "
             f"or engine.url. Got embed {embed!r} and url {url!r}."
         )
     # Another server's prices are not known. An embedder costs less than a prompt: a cap is reached too early at most.
-    same_server = find_api_root(url) == find_api_root(engine.url)
+    same_server = find_api_root(url) in map(find_api_root, engine.addresses)
     prices = engine.prices if same_server else None
     return EndpointEmbedder(
         url, model, timeout=engine.timeout, ledger=ledger, prices=prices, access=find_access(engine)

@@ -80,7 +80,8 @@ def measure_usage(answer: Completion, request_bytes: int, prices: PriceConfig | 
         prompt = estimate_tokens(request_bytes)
     if not completion:
         completion = estimate_tokens(len(answer.text.encode(errors="replace")) + len(answer.reasoning))
-    return replace(price_tokens(prices, prompt, completion), cached_tokens=answer.cached_tokens)
+    usage = price_tokens(prices, prompt, completion)
+    return replace(usage, cached_tokens=answer.cached_tokens) if answer.cached_tokens else usage
 
 
 def estimate_tokens(n_bytes: int) -> int:

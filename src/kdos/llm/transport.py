@@ -211,13 +211,21 @@ class NoSuchServerError(ServerUnreachableError):
 
 
 class HttpClient:
-    """A connection pool to one endpoint, with a loop thread of its own. Close it when done.
+    """A connection pool to one endpoint, on a loop thread of its own unless it is given one. Close it when done.
 
     Raises:
         ConfigError: The proxy that the environment names cannot be used.
     """
 
-    def __init__(self, url: str, *, access: Access, timeout: float, name: str = "kdos-llm") -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        access: Access,
+        timeout: float,
+        name: str = "kdos-llm",
+        loop_thread: EventLoopThread | None = None,
+    ) -> None:
         self.root = find_api_root(url)
         self.key_header = access.key_header
         self._access = access
@@ -226,7 +234,8 @@ class HttpClient:
         self._proxy = find_proxy(self.root)
         self._scrubber = Scrubber((access.key.secret, *access.secrets, self._proxy.password))
         self.scrub_text = self._scrubber.scrub_text
-        self.loop_thread = EventLoopThread(name)
+        self.loop_thread = loop_thread or EventLoopThread(name)
+        self._owns_loop = loop_thread is None
         self._timeout = timeout
         self._session: aiohttp.ClientSession | None = None
         self._wait_said_until = 0.0
@@ -335,10 +344,11 @@ class HttpClient:
         return read_error_message(body)
 
     def close(self) -> None:
-        """Close the connections and end the loop thread."""
+        """Close the connections and end the loop thread, if it is its own."""
         if not self.loop_thread.loop.is_closed():
             self.loop_thread.run_coroutine(self._close_session())
-            self.loop_thread.close()
+            if self._owns_loop:
+                self.loop_thread.close()
 
     def _open_session(self) -> aiohttp.ClientSession:
         # Made on first use, since aiohttp binds a session to the loop that runs it.

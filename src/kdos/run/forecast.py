@@ -162,7 +162,7 @@ def _expect_seconds(
     latencies = [reply.latency for reply in answered]
     if not latencies:
         return None
-    return expected_seconds(calls, latency=median(latencies), concurrency=config.engine.concurrency)
+    return expected_seconds(calls, latency=median(latencies), concurrency=config.engine.total_concurrency)
 
 
 def _name_bases(config: Config, *, asked: bool, knows_points: bool) -> dict[str, Basis]:
