@@ -172,7 +172,7 @@ class PickMaker:
         close = self._close_points(start)
         enough = min(self._drafts * self._points, int(np.count_nonzero(self._wanted_but_for_flight[close])))
         left = np.count_nonzero(self.is_wanted(close))
-        return left < FEWEST_CLOSE * enough and enough - left >= FEWEST_LACKING
+        return bool(left < FEWEST_CLOSE * enough and enough - left >= FEWEST_LACKING)
 
     def make_pick(self, start: int, *, path: Sequence[int] = (), seeds: Sequence[int] = ()) -> Pick:
         """A pick about a point and those linked to it that are wanted; `path` and its `seeds` may be given."""
