@@ -53,6 +53,7 @@ CALLS = {
     "pool_recall": ["runs/pools"],
     "reading_speed": ["--data DATA"],
     "report_map": ["RUN"],
+    "sample_cost": ["--data DATA --drafts 1 2 3 4 --out RESULTS/sample_cost.json"],
     "checks_contamination": [
         "--data DATA --out RESULTS/checks_contamination.json",
         "--data DATA --embed minilm --out RESULTS/checks_contamination_minilm.json",
@@ -87,6 +88,7 @@ QUICK = {
     "loop_busy": "--data DATA --samples 20 --concurrency 64 --sigma 0.7 --scale 0.01",
     "loop_simulator": "points --points 2000 --seeds 1",
     "report_map": "RUN --points 1000",
+    "sample_cost": "--data DATA --samples 20 --pages 5",
     "checks_fuzz": "--seconds 2",
     "checks_merging": "--data DATA --embed static",
     "checks_speed": "--drafts 256",
