@@ -1,7 +1,7 @@
 """How much of the concurrency a run keeps in flight on a server whose replies take lognormal times.
 
     python benchmarks/loop_busy.py [--samples 1000] [--concurrency 64] [--sigma 0.7] [--data DATA] [--scale 1]
-                                   [--before SRC] [--out FILE]
+                                   [--before SRC] [--log FILE] [--out FILE]
 
 `kdos run` through HTTP, in a process of its own, on prose (SQuAD's articles and passages of Wikipedia; without DATA,
 the documentation of Python's library). Its server is `serve-rules` behind `delaying_proxy.py`: median 1.5 s times
@@ -106,6 +106,8 @@ def measure(case: Case, args: argparse.Namespace, folder: Path) -> dict[str, Any
         seconds, spent = time.monotonic() - began, resource.getrusage(resource.RUSAGE_CHILDREN)
         with urlopen(f"{url}/log") as response:
             log = json.load(response)
+    if args.log:
+        args.log.write_text("".join(json.dumps(one) + "\n" for one in log))
     summary = json.loads((folder / "run" / "summary.json").read_text())
     return {
         **case._asdict(), "tree": "before" if args.before else "now", "scale": args.scale, "servers": args.servers,
@@ -196,6 +198,7 @@ def main() -> None:
     parser.add_argument("--scale", type=float, default=1.0, help="of all delays; 0 shows what the server can do")
     parser.add_argument("--servers", type=int, default=2, help="processes of serve-rules behind the proxy")
     parser.add_argument("--before", type=Path, metavar="SRC", help="the `src` of another version")
+    parser.add_argument("--log", type=Path, help="write what the proxy saw of each request, JSONL")
     parser.add_argument("--out", type=Path)
     args = parser.parse_args()
     for case in choose_cases(args) or parser.error("no case has these figures; give all three to make one"):

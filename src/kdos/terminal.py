@@ -1,8 +1,9 @@
 """The terminal: results on stdout, everything for the eye on stderr; foreign text moves nothing there."""
 
 import sys
-from collections.abc import Generator, Iterable, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
+from time import monotonic
 from typing import Any
 
 import orjson
@@ -23,6 +24,8 @@ from kdos.printable import ascii_json, printable_line, replace_surrogates
 
 MOST_CELL_CHARS = 200
 """Characters of a table's cell."""
+LINE_SECONDS = 60.0
+"""Between two lines about a stage in a file or a pipe: some hundred for a run of hours."""
 _console = Console(stderr=True, highlight=False, emoji=False)
 
 
@@ -58,9 +61,10 @@ def _cell(text: str) -> Text:
 
 
 class Progress:
-    """Stages with a bar, a rate and a note, on stderr; silent when that is no terminal."""
+    """Stages with a bar, a rate and a note, on stderr; where that is no terminal, a line now and then."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, clock: Callable[[], float] = monotonic) -> None:
+        self._clock = clock
         self._bars = Bars(
             SpinnerColumn(),
             TextColumn("{task.description:<10}", markup=False),
@@ -77,6 +81,8 @@ class Progress:
     def stage(self, name: str, *, total: int | None = None) -> Generator[None]:
         """A stage that goes on while the block runs; `total` where it is known."""
         self._task = self._bars.add_task(printable_line(name), total=total, note="")
+        self._name, self._of_total = name, "" if total is None else f" of {total:,}"
+        self._line_due = self._clock() + LINE_SECONDS
         with self._bars:
             yield
             self._bars.update(self._task, total=self._bars.tasks[self._task].completed or 1)
@@ -84,3 +90,6 @@ class Progress:
     def update(self, done: int, note: str = "") -> None:
         """How far the stage is, and a note beside it."""
         self._bars.update(self._task, completed=done, note=printable_line(note, most=MOST_CELL_CHARS))
+        if self._bars.disable and (now := self._clock()) >= self._line_due:
+            self._line_due = now + LINE_SECONDS
+            print_status("; ".join(filter(None, [f"{self._name}: {done:,}{self._of_total}", note])))

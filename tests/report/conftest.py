@@ -4,7 +4,7 @@ import math
 import shutil
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ import pytest
 
 from kdos.arrays import Float64Array
 from kdos.chance import keyed_generator
+from kdos.cost import Cost
 from kdos.density import Reference, Space, fit_space, measure_health
 from kdos.pool import ErrorClass
 from kdos.report.saved_run import SavedRun, read_saved_run
@@ -279,7 +280,11 @@ class Loop:
             "failed": {},
             "unreachable_mass": 0.01,
             "seconds": 0.5,
+            "needed": (self.wanted - self.held) // 2,
+            "spent": asdict(Cost(50 + 2 * number, 1_000 + 900.0 * number, 100.0 * number, 0.01 * number)),
         }
+        if number == 1:
+            record["spent_before"] = asdict(Cost(50, 1_000, 0, 0.0))
         write_json(at / "part.json", record)
         return record
 

@@ -1,4 +1,5 @@
 import dataclasses
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -7,7 +8,7 @@ from kdos.pool import ErrorClass
 from kdos.report import tables
 from kdos.report.charts import build_coverage_chart, build_kl_chart
 from kdos.report.page import render_page
-from kdos.report.saved_run import SavedRun, read_saved_run
+from kdos.report.saved_run import LoopRecord, SavedRun, read_saved_run
 from kdos.report.tables import CLASS_MEANINGS, OUTCOME_NAMES, find_outcome_key, format_share
 
 
@@ -60,14 +61,37 @@ def test_the_stages_of_the_run_balance(run: SavedRun) -> None:
     assert [stage.unaccounted_rows for stage in stages] == [0, 0]
 
 
-def test_costs_are_given_in_all_and_for_a_sample() -> None:
-    summary = {"samples": 4, "llm_calls": 10, "cost_usd": 0.5, "usage": {"prompt_tokens": 1000}}
-    assert tables.tabulate_costs(summary) == [
-        ("calls to the model", "10", "2.5"),
-        ("prompt tokens", "1,000", "250"),
-        ("cost in USD", "0.5", "0.125"),
+def test_costs_of_a_finished_run_are_given_in_all_and_for_a_sample(run: SavedRun) -> None:
+    summary = {
+        "samples": 4,
+        "llm_calls": 10,
+        "cost_usd": 0.5,
+        "usage": {"prompt_tokens": 1000, "completion_tokens": 90},
+    }
+    none = LoopRecord([], Counter(), run.loop.points_by_cell, {}, None, None)
+    assert tables.tabulate_costs(dataclasses.replace(run, summary=summary, loop=none)) == [
+        ("calls to the model", "10", "–", "2.5"),
+        ("prompt tokens", "1,000", "–", "250"),
+        ("completion tokens", "90", "–", "22.5"),
+        ("cost in USD", "0.50", "–", "0.12"),
     ]
-    assert tables.tabulate_costs(None) == []
+    assert tables.tabulate_costs(dataclasses.replace(run, summary=None, loop=none)) == []
+
+
+def test_costs_of_a_run_under_way_are_given_so_far_a_sample_and_to_come(run: SavedRun) -> None:
+    parts = run.loop.parts[:2]
+    held, times = parts[1]["samples"], parts[1]["needed"] / parts[1]["picks"]
+    going = dataclasses.replace(run, summary=None, loop=dataclasses.replace(run.loop, parts=parts))
+    each = (4 / held, 1_800 / held, 200 / held, 0.02 / held)
+    rows = tables.tabulate_costs(going)
+    assert [row[0] for row in rows] == list(tables.COST_NAMES.values())[:4]
+    assert [row[1] for row in rows] == ["54", "2,800", "200", "0.020"]
+    assert [float(row[2].replace(",", "")) for row in rows] == [pytest.approx(n, rel=0.05) for n in each]
+    left = (2 * times, 900 * times, 100 * times, 0.01 * times)
+    assert [float(row[3].replace(",", "")) for row in rows] == [pytest.approx(n, rel=0.05) for n in left]
+    said = tables.build_headline(going).sentence
+    assert f"{round(2_000 / held)} tokens and " in said
+    assert "; 3,000 tokens and 0.020 USD spent; about " in said
 
 
 def test_the_headline_says_what_the_run_came_to(run: SavedRun) -> None:

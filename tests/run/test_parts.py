@@ -11,6 +11,7 @@ from kdos.artifacts import RunFolder
 from kdos.chance import keyed_generator
 from kdos.commands.serve_rules import PROMPTS
 from kdos.config import read_config
+from kdos.cost import Cost
 from kdos.llm import ScriptedEngine
 from kdos.llm.mock_server import MockServer, serve_app
 from kdos.report import page as report_page
@@ -178,3 +179,37 @@ def test_a_window_is_kept_whatever_the_concurrency_of_a_later_call(corpus, tmp_p
     folder = RunFolder(tmp_path)
     folder.write_config(folder.settle_window(many), {})
     assert folder.settle_window(few).window == 4096
+
+
+def priced(url):
+    prices = {"prompt": 0.3, "completion": 1.2}
+    return {"kind": "http", "url": url, "model": "m", "prices": prices}
+
+
+def test_a_run_says_what_it_spent_and_what_a_sample_costs(corpus, tmp_path):
+    server = MockServer(RulesEngine(), PROMPTS)
+    with serve_app(server.build_app()) as url:
+        config = read_config(config_of(corpus, engine=priced(url)))
+        summary = run_config(config, tmp_path / "run")
+    facts = RunFolder(tmp_path / "run").read_part_facts()
+    before = Cost(**facts[0]["spent_before"])
+    assert all("spent_before" not in each for each in facts[1:])
+    # Before the loop a request goes out for each passage, and one for each seed.
+    assert before.calls == asked_before_the_loop(tmp_path / "run")
+    in_all = Cost(summary["llm_calls"], **tokens_of(summary), usd=summary["cost_usd"], seconds=None)
+    for name in ("calls", "prompt_tokens", "completion_tokens", "usd"):
+        of_loop = getattr(in_all, name) - getattr(before, name)
+        assert summary["a_sample"][name] == pytest.approx(of_loop / summary["samples"])
+        spent = [each["spent"][name] for each in facts]
+        assert spent == sorted(spent)
+        assert 0 < spent[-1] <= getattr(in_all, name) * (1 + 1e-9)
+    assert facts[0]["needed"] > facts[-1]["needed"]
+
+
+def tokens_of(summary):
+    return {name: summary["usage"][name] for name in ("prompt_tokens", "completion_tokens")}
+
+
+def asked_before_the_loop(folder):
+    stages = json.loads((folder / "summary.json").read_text())["stages"]
+    return len(rows_of(folder / "seed" / "passages.parquet")) + stages["extract"]["in"]

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from statistics import median
 
 from kdos.config import EngineConfig
+from kdos.cost import format_duration
 from kdos.errors import ConfigError, KdosError
 from kdos.llm.http import HttpEngine
 from kdos.llm.reply_reader import name_missing_answer, read_model_names
@@ -160,10 +161,3 @@ def _check_speed(replies: list[Reply], *, seconds: float, config: EngineConfig, 
 def expected_seconds(calls: int, *, latency: float, concurrency: int) -> float:
     """How long so many calls of `latency` seconds take with `concurrency` of them in flight."""
     return calls * latency / concurrency
-
-
-def format_duration(seconds: float) -> str:
-    """So many seconds in hours or minutes, or as they are where they are few."""
-    if seconds >= 3600:
-        return f"{seconds / 3600:,.1f} hours"
-    return f"{math.ceil(seconds / 60)} minutes" if seconds >= 120 else f"{math.ceil(seconds)} seconds"

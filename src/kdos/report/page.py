@@ -114,7 +114,7 @@ def render_page(run: SavedRun) -> str:
         points=pack_map_layers(layers),
         examples=samples.build_shown_samples(run),
         balance=tables.tabulate_stages(run.summary),
-        costs=tables.tabulate_costs(run.summary),
+        costs=tables.tabulate_costs(run),
         style=style,
         script=script,
         library=library,

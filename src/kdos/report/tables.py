@@ -4,13 +4,14 @@ Also what the page calls things, and how it writes numbers.
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import yaml
 
+from kdos.cost import Cost, describe_costs, format_usd, look_at_costs
 from kdos.pool import ErrorClass, column_values
 from kdos.report.charts import FULLNESS_EDGES, MET_RANGE, compute_fullness_shares
 from kdos.report.saved_run import LoopRecord, RandomRows, SavedRun
@@ -46,6 +47,19 @@ STOP_REASON_TEXTS = {
     "no_gain": "the last picks brought next to nothing",
     "unreachable": "what is missing was asked for in vain",
 }
+
+UNKNOWN = "–"
+"""Stands for a number that nothing says."""
+WHOLE_FROM = 100
+"""From here on the fraction of an amount says nothing."""
+COST_NAMES = {
+    "calls": "calls to the model",
+    "prompt_tokens": "prompt tokens",
+    "completion_tokens": "completion tokens",
+    "usd": "cost in USD",
+    "seconds": "seconds",
+}
+"""The amounts of a cost, and what they are called."""
 
 CELLS_SHOWN = 6
 POINTS_SHOWN = 3
@@ -91,7 +105,9 @@ def _compose_headline(run: SavedRun, last: Mapping[str, Any] | None) -> str:
     if run.summary is None:
         if last is None:
             return "The run is preparing: no part of the synthesis is complete yet."
-        return f"The run is going on: {last['samples']:,} samples after part {last['part']}."
+        costs = look_at_costs(run.loop.parts)
+        told = f" {text[0].upper()}{text[1:]}." if costs and (text := describe_costs(costs)) else ""
+        return f"The run is going on: {last['samples']:,} samples after part {last['part']}.{told}"
     reason = str(run.summary["stop_reason"])
     return (
         f"{run.summary['samples']:,} samples in {len(run.loop.parts)} parts, steered to the "
@@ -339,25 +355,39 @@ def tabulate_stages(summary: Mapping[str, Any] | None) -> list[StageBalance]:
     ]
 
 
-def tabulate_costs(summary: Mapping[str, Any] | None) -> list[tuple[str, str, str]]:
-    """Rows of (measure, in all, for each sample that was accepted)."""
-    if not summary:
+def tabulate_costs(run: SavedRun) -> list[tuple[str, str, str, str]]:
+    """Rows of (measure, in all so far, for each sample in the loop, and in all for a sample or still to come)."""
+    costs = look_at_costs(run.loop.parts)
+    each = costs.a_sample if costs else None
+    if run.summary:
+        # What was in flight at the end is paid for, and in no part.
+        each = Cost(**run.summary["a_sample"]) if run.summary.get("a_sample") else each
+        whole = _read_whole_cost(run.summary)
+        last = whole.times(1 / max(run.summary["samples"], 1))
+    elif costs:
+        whole, last = costs.spent, costs.to_come
+    else:
         return []
+    columns = (whole, each, last)
+    rows = [(name, *(_format_amount(cost, key) for cost in columns)) for key, name in COST_NAMES.items()]
+    return [(name, total, each, left) for name, total, each, left in rows if total != UNKNOWN]
+
+
+def _read_whole_cost(summary: Mapping[str, Any]) -> Cost:
+    """What a run that has ended came to."""
     usage = summary.get("usage") or {}
-    amounts: Sequence[tuple[str, float | None]] = (
-        ("calls to the model", summary.get("llm_calls")),
-        ("prompt tokens", usage.get("prompt_tokens")),
-        ("completion tokens", usage.get("completion_tokens")),
-        ("cost in USD", summary.get("cost_usd")),
-        ("drafts", summary.get("drafts")),
-        ("seconds", summary.get("seconds")),
-    )
-    samples = max(summary["samples"], 1)
-    return [
-        (name, format_number(amount), format_number(float(amount) / samples))
-        for name, amount in amounts
-        if amount is not None
-    ]
+    prompt, completion = usage.get("prompt_tokens", 0), usage.get("completion_tokens", 0)
+    return Cost(summary.get("llm_calls", 0), prompt, completion, summary.get("cost_usd"), summary.get("seconds"))
+
+
+def _format_amount(cost: Cost | None, key: str) -> str:
+    """One amount of a cost: money in cents, counts in full where they are whole."""
+    amount: float | None = None if cost is None else getattr(cost, key)
+    if amount is None:
+        return UNKNOWN
+    if key == "usd":
+        return format_usd(amount)
+    return format_number(amount if amount % 1 and amount < WHOLE_FROM else round(amount))
 
 
 # Words and numbers as the page writes them
@@ -373,7 +403,7 @@ def find_outcome_key(error_class: str | None) -> str:
 def format_number(value: float | None) -> str:
     """A number to read: counts in full, measurements to three significant digits."""
     if value is None:
-        return "–"
+        return UNKNOWN
     if isinstance(value, int):
         return f"{value:,}"
     return f"{value:.3g}"

@@ -12,9 +12,10 @@ from tempfile import TemporaryDirectory
 from typing import Literal
 
 from kdos.config import Config
+from kdos.cost import Cost, format_duration, format_usd
 from kdos.llm import Engine
 from kdos.llm.batch import BATCH_PRICE_FACTOR
-from kdos.llm.doctor import expected_seconds, format_duration
+from kdos.llm.doctor import expected_seconds
 from kdos.llm.protocol import TYPICAL_BYTES_PER_TOKEN
 from kdos.run.pipeline import check_run_folder
 from kdos.run.rehearsal import Rehearsal, SourceSize, TaskLoad, measure_source, message_bytes, rehearse_run
@@ -42,6 +43,8 @@ FIGURE_NAMES = {
     "completion_tokens": "reply tokens",
     "cost_usd": "cost, USD",
     "seconds": "time",
+    "tokens_per_sample": "tokens a sample, in the loop",
+    "usd_per_sample": "USD a sample, in the loop",
 }
 """What the figures of a forecast are called."""
 FORECAST_HEADINGS = ("", "about", "how that is known")
@@ -56,6 +59,7 @@ through a piece of the run; the built-in engine stood in for a model; or nothing
 class Forecast:
     """What a run reads, makes and spends: tokens, USD, seconds; None where nothing says. `basis` has each figure's.
 
+    What is spent for each sample is the loop's: seeds and extraction are paid for once.
     `rehearsed_share` of the source was gone through, in (0, 1]. `probes` are the calls to the run's engine that it
     took to know. Unless `counted_whole`, the source is larger and every figure is of what was counted.
     """
@@ -69,6 +73,8 @@ class Forecast:
     completion_tokens: int
     cost_usd: float | None
     seconds: float | None
+    tokens_per_sample: int | None
+    usd_per_sample: float | None
     rehearsed_share: float
     probes: int
     counted_whole: bool
@@ -102,22 +108,24 @@ def forecast_run(config: Config, size: SourceSize, rehearsal: Rehearsal, engine:
     if not rehearsal.samples and _writes_nothing(config, pairs.get(SYNTHESIZE_PROMPT.task, [])):
         # The engine too writes nothing of it: then the run ends as the rehearsal did.
         loads, samples = _scale_loop(rehearsal, 1 / rehearsal.share), 0
+    a_sample = _cost_a_sample(config, _price_loads(config, loads, pairs), samples)
     for task, load in _prepare_loads(size, rehearsal, pairs.get(SEED_PROMPT.task, [])).items():
         loads[task] = _add_loads(loads[task], load) if task in loads else load
-    calls = round(sum(load.calls for load in loads.values()))
-    prompt, completion = _count_tokens(config, loads, pairs)
+    cost = _price_loads(config, loads, pairs)
     points = rehearsal.points * _seed_ratio(pairs.get(SEED_PROMPT.task, [])) / rehearsal.share
-    seconds = _expect_seconds(config, rehearsal, samples, calls, answered.values())
+    seconds = _expect_seconds(config, rehearsal, samples, round(cost.calls), answered.values())
     return Forecast(
         documents=size.documents,
         passages=size.passages,
         knowledge_points=round(points) or None,
         samples=samples,
-        calls=calls,
-        prompt_tokens=prompt,
-        completion_tokens=completion,
-        cost_usd=_list_price(config, prompt, completion),
+        calls=round(cost.calls),
+        prompt_tokens=round(cost.prompt_tokens),
+        completion_tokens=round(cost.completion_tokens),
+        cost_usd=cost.usd,
         seconds=seconds,
+        tokens_per_sample=round(a_sample.tokens) if a_sample else None,
+        usd_per_sample=a_sample.usd if a_sample else None,
         rehearsed_share=rehearsal.share,
         probes=len(asked),
         counted_whole=size.counted_whole,
@@ -132,20 +140,25 @@ def _writes_nothing(config: Config, drafting: Sequence[tuple[Reply, Reply]]) -> 
     return bool(drafting) and not any(_count_drafts(theirs) for _, theirs in drafting)
 
 
-def _count_tokens(
+def _price_loads(
     config: Config, loads: Mapping[str, TaskLoad], pairs: Mapping[str, list[tuple[Reply, Reply]]]
-) -> tuple[int, int]:
-    """Tokens of prompts and of replies; the built-in engine needs none."""
+) -> Cost:
+    """What is asked and paid for; the built-in engine needs no tokens."""
+    calls = sum(load.calls for load in loads.values())
     if config.engine.kind == "rules":
-        return 0, 0
-    tokens = [_price_load(task, load, pairs.get(task, [])) for task, load in loads.items()]
-    return round(sum(prompt for prompt, _ in tokens)), round(sum(completion for _, completion in tokens))
+        return Cost(calls, usd=0.0)
+    tokens = [_count_tokens(task, load, pairs.get(task, [])) for task, load in loads.items()]
+    prompt, completion = round(sum(prompt for prompt, _ in tokens)), round(sum(completion for _, completion in tokens))
+    return Cost(calls, prompt, completion, usd=_list_price(config, prompt, completion))
+
+
+def _cost_a_sample(config: Config, loop: Cost, samples: int) -> Cost | None:
+    """What the loop spends for each sample; None where it makes none, or needs no tokens."""
+    return loop.times(1 / samples) if samples and config.engine.kind != "rules" else None
 
 
 def _list_price(config: Config, prompt: float, completion: float) -> float | None:
     """What so many tokens cost, in USD; None where no price is known."""
-    if config.engine.kind == "rules":
-        return 0.0
     if (prices := config.engine.prices) is None:
         return None
     discount = BATCH_PRICE_FACTOR if config.engine.batch else 1.0
@@ -180,6 +193,8 @@ def _name_bases(config: Config, *, asked: bool, knows_points: bool) -> dict[str,
         "completion_tokens": spent,
         "cost_usd": spent if rules or config.engine.prices else "unknown",
         "seconds": "unknown" if seen == "guessed" else seen,
+        "tokens_per_sample": seen,
+        "usd_per_sample": seen if config.engine.prices else "unknown",
     }
 
 
@@ -204,6 +219,10 @@ def tabulate_forecast(forecast: Forecast) -> list[tuple[str, str, str]]:
         "cost_usd": "-" if usd is None else f"{usd:,.2f}",
         "seconds": "-" if seconds is None else format_duration(seconds),
     }
+    if forecast.tokens_per_sample is not None:
+        shown["tokens_per_sample"] = f"{forecast.tokens_per_sample:,}"
+    if forecast.usd_per_sample is not None:
+        shown["usd_per_sample"] = format_usd(forecast.usd_per_sample)
     notes = {key: meanings[forecast.basis[key]] for key in shown}
     if not forecast.counted_whole:
         notes["documents"] = notes["passages"] = "the source is larger: counted so far"
@@ -301,7 +320,7 @@ def _add_loads(one: TaskLoad, other: TaskLoad) -> TaskLoad:
     return TaskLoad(*added)
 
 
-def _price_load(task: str, load: TaskLoad, pairs: list[tuple[Reply, Reply]]) -> tuple[float, float]:
+def _count_tokens(task: str, load: TaskLoad, pairs: list[tuple[Reply, Reply]]) -> tuple[float, float]:
     """Tokens of prompts and replies: by their bytes, as the engine counted them for the requests it was asked."""
     _, typical_prompt, typical_reply = TYPICAL_LOOP.get(task, TYPICAL_TOKENS)
     if not load.request_bytes:

@@ -6,20 +6,22 @@ then, are replies in the ledger: these picks are begun again, alike, and those r
 
 import math
 from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from time import monotonic
 from typing import Any
 
 from kdos.artifacts import RunFolder
 from kdos.checks import KnownQuestions, count_refusal_reasons
 from kdos.config import Config
+from kdos.cost import Cost, describe_costs, look_at_costs
 from kdos.density import Space, cell_log_density, effective_cells
 from kdos.errors import BudgetSpentError
 from kdos.pool import Pool, column_values
 from kdos.report import LivePage
 from kdos.run.prepare import LoopInputs, index_benchmarks, paraphrase_check, read_benchmark_questions
 from kdos.run.target import plan_order, warn_of_few_points, write_target_tables
-from kdos.sampler import Deficit, Pick
+from kdos.sampler import Deficit, Pick, picks_needed
 from kdos.synthesize import (
     PART_SCHEMAS,
     LoopState,
@@ -56,12 +58,14 @@ def synthesize_pool(
     open_exchange: OpenExchange,
     engine: str,
     prompts: str,
+    read_cost: Callable[[], Cost],
     progress: Progress,
     page: LivePage | None = None,
 ) -> SynthesisResult:
     """Run the loop until it stops; each part is on disk, and on the page, before the next.
 
-    `engine` and `prompts` say of each sample who was asked, and in what wording.
+    `engine` and `prompts` say of each sample who was asked, and in what wording; `read_cost` tells what the run has
+    spent so far.
     """
     context = _synthesis_context(config, inputs)
     warn_of_few_points(context)
@@ -73,6 +77,9 @@ def synthesize_pool(
         # Written before the first part too, for the report and `kdos target` look at a run under way.
         write_target_tables(folder, context, deficit)
         parts = run_loop(state, steps, in_flight)
+        # What the loop spent counts from its first part: a resumed run has that on disk.
+        so_far = folder.read_part_facts()[: state.parts]
+        before = {} if so_far else {"spent_before": asdict(read_cost())}
         while True:
             # Before the part, for its record: what it adds to the inventory starts at `known`, and
             # a resumed run replays what was filled before it, which the stopping rule looks at.
@@ -87,13 +94,15 @@ def synthesize_pool(
                 return SynthesisResult(state, deficit, context, stop_reason="budget")
             facts = _part_facts(part, state, deficit, context)
             facts |= {"filled_before": filled, "seconds": round(monotonic() - begun, 3)}
+            facts |= {"spent": asdict(read_cost())} | before
+            so_far, before = [*so_far, facts], {}
             tables = part_tables(
                 part, library=context.library, inventory=context.inventory, known=known, engine=engine, prompts=prompts
             )
             # Whole, before the next is asked for: the folder takes its name when all of it is on
             # disk, so every folder that is found is a finished part, and none has a gap before it.
             folder.part_folder(part.number).write(facts, tables, seal=folder.seal)
-            progress.update(state.pool.samples, _progress_note(facts))
+            progress.update(state.pool.samples, _progress_note(so_far))
             if page:
                 page.refresh()
 
@@ -183,6 +192,13 @@ def _part_facts(part: Part, state: LoopState, deficit: Deficit, context: Synthes
         "effective_cells": effective_cells(state.pool.counts) if state.pool.samples else 0.0,
         "effective_shapes": context.shapes.effective_number(),
         "unreachable_mass": deficit.unreachable_mass,
+        "needed": picks_needed(
+            state.pool,
+            deficit,
+            most=context.order.samples,
+            drafts=context.settings.drafts_per_call,
+            history=state.history,
+        ),
     }
 
 
@@ -194,9 +210,12 @@ def pool_log10_density(pool: Pool, space: Space) -> float | None:
     return float(share @ cell_log_density(pool.counts, space.log_volumes)) / math.log(10)
 
 
-def _progress_note(facts: dict[str, Any]) -> str:
+def _progress_note(parts: Sequence[Mapping[str, Any]]) -> str:
+    """What the last part came to, and what a sample costs and the rest will cost; not what was spent."""
+    facts, costs = parts[-1], look_at_costs(parts)
     rate = facts["accepted"] / facts["drafts"] if facts["drafts"] else 0.0
-    return f"part {facts['part']}, {rate:.0%} accepted, {facts['distinct']:,} knowledge points"
+    note = f"part {facts['part']}, {rate:.0%} accepted, {facts['distinct']:,} knowledge points"
+    return "; ".join(filter(None, [note, describe_costs(costs, spent=False) if costs else ""]))
 
 
 def finite_or_none(value: float) -> float | None:

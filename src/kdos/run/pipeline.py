@@ -1,6 +1,6 @@
 """The verbs in order, and what the run came to."""
 
-from collections.abc import Generator, Iterable
+from collections.abc import Callable, Generator, Iterable
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from functools import partial
@@ -10,6 +10,7 @@ from typing import Any
 
 from kdos.artifacts import RunFolder
 from kdos.config import Config
+from kdos.cost import Cost, CostOutlook, describe_costs
 from kdos.llm import Budget, Engine, HttpEngine, Ledger
 from kdos.llm.endpoint_embedder import open_embedder
 from kdos.llm.reply_store import holds_paid_replies
@@ -29,6 +30,9 @@ from kdos.targets import demand_file
 from kdos.tasks import ask_through
 from kdos.tasks.prompt_set import PromptSet
 from kdos.terminal import Progress
+
+SPENDING_SECONDS = 1.0
+"""Between two looks at what was spent: the ledger is asked, which stores replies meanwhile."""
 
 
 def run_config(config: Config, path: Path, *, cache: Path | None = None, read: Iterable[Path] = ()) -> dict[str, Any]:
@@ -152,7 +156,8 @@ def _run_stages(
         open_embedder(config, ledger) as embedder,
     ):
         folder.note_ledger()
-        progress = _MeteredProgress(engine)
+        read_cost = partial(_cost_so_far, config, ledger)
+        progress = _MeteredProgress(engine, read_cost)
         open_exchange = prompts.word_exchange(partial(ledger.open_exchange, engine))
         ask = partial(ask_through, open_exchange)
         inputs = prepare_inputs(config, folder, ask=ask, embedder=embedder, progress=progress)
@@ -163,19 +168,38 @@ def _run_stages(
             open_exchange=open_exchange,
             engine=engine.name,
             prompts=prompts.hash,
+            read_cost=read_cost,
             progress=progress,
             page=page,
         )
-        return StagesDone(inputs, result, ledger.spending, progress.busy)
+        return StagesDone(inputs, result, ledger.spending, read_cost(), progress.busy)
+
+
+def _cost_so_far(config: Config, ledger: Ledger) -> Cost:
+    """What the ledger's runs have spent; no money where nothing says what a token costs."""
+    spent = ledger.spending
+    priced = config.engine.kind == "rules" or config.engine.prices is not None
+    return Cost(spent.calls, spent.prompt_tokens, spent.completion_tokens, spent.cost_usd if priced else None)
 
 
 class _MeteredProgress(Progress):
-    """Progress that notes how busy each stage keeps the model's server: a share of the concurrency, in [0, 1]."""
+    """Progress that tells what was spent, and notes how busy each stage keeps the model's server.
 
-    def __init__(self, engine: Engine) -> None:
+    `busy` is a share of the concurrency, in [0, 1], by stage.
+    """
+
+    def __init__(self, engine: Engine, read_cost: Callable[[], Cost]) -> None:
         super().__init__()
-        self._engine = engine
+        self._engine, self._read_cost = engine, read_cost
+        self._spent, self._due = "", 0.0
         self.busy: dict[str, float] = {}
+
+    def update(self, done: int, note: str = "") -> None:
+        """How far the stage is, a note, and what was spent so far."""
+        if (now := monotonic()) >= self._due:
+            self._due = now + SPENDING_SECONDS
+            self._spent = describe_costs(CostOutlook(self._read_cost()))
+        super().update(done, "; ".join(filter(None, [note, self._spent])))
 
     @contextmanager
     def stage(self, name: str, *, total: int | None = None) -> Generator[None]:

@@ -19,6 +19,7 @@ import orjson
 from kdos.artifacts import RunFolder
 from kdos.chance import keyed_generator
 from kdos.config import Config, SourceConfig, SpaceConfig
+from kdos.cost import Cost
 from kdos.errors import EmptyRunError, UsageError
 from kdos.llm import Ledger
 from kdos.llm.endpoint_embedder import open_embedder
@@ -228,6 +229,7 @@ def rehearse_run(config: Config, size: SourceSize, folder: Path) -> Rehearsal:
                 open_exchange=open_exchange,
                 engine=engine.name,
                 prompts=prompts.hash,
+                read_cost=Cost,
                 progress=Progress(),
             )
             samples, deficit = result.state.pool.samples, result.deficit

@@ -3,7 +3,7 @@
 import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,7 @@ import pyarrow as pa
 from kdos.arrays import BoolArray, Float32Array, Float64Array, Int64Array
 from kdos.artifacts import RunFolder
 from kdos.checks import BenchmarkIndex
+from kdos.cost import Cost, cost_a_sample
 from kdos.density import measure_density
 from kdos.export import read_card, write_dataset
 from kdos.llm import Spending
@@ -88,11 +89,15 @@ def describe_result(summary: Mapping[str, Any]) -> str:
 
 @dataclass(frozen=True)
 class StagesDone:
-    """What the stages of a run came to; `busy` is the mean share of the server's concurrency in flight, by stage."""
+    """What the stages of a run came to; `busy` is the mean share of the server's concurrency in flight, by stage.
+
+    `cost` is what the ledger has seen spent, by a blind run's ledger that of the run beside it too.
+    """
 
     inputs: LoopInputs
     result: SynthesisResult
     spending: Spending
+    cost: Cost
     busy: Mapping[str, float]
 
 
@@ -152,6 +157,7 @@ def summarise_run(
         "picker": config.picker,
         "space": inputs.space.fingerprint,
         "cells": inputs.space.n_cells,
+        "a_sample": asdict(each) if (each := cost_a_sample(parts, done.cost)) else None,
         "usage": {
             "prompt_tokens": spending.prompt_tokens,
             "completion_tokens": spending.completion_tokens,
