@@ -86,10 +86,12 @@ def test_what_a_server_had_read_before_is_counted(usage: dict[str, Any], cached:
 
 
 def test_the_most_is_more_than_what_a_request_comes_to() -> None:
-    most = bound_usage(REQUEST, max_tokens=100, prices=PriceConfig(1.0, 2.0))
+    most = bound_usage(REQUEST, request_bytes=0, max_tokens=100, prices=PriceConfig(1.0, 2.0))
     assert most.prompt_tokens >= len(REQUEST.messages[0]["content"]) / 4
     assert most.completion_tokens == 100
     assert most.cost_usd > 0
+    unread = bound_usage(REQUEST, request_bytes=100_000, max_tokens=100, prices=None)
+    assert unread.prompt_tokens == 25_000
 
 
 @pytest.mark.parametrize(

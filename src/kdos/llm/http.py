@@ -69,12 +69,18 @@ class HttpEngine(ClosingContext):
 
     def bound_request_usage(self, request: Request) -> Usage:
         """The most that a request can come to."""
-        return bound_usage(request, max_tokens=self.config.max_tokens, prices=self.config.prices)
+        profile, config = self._profile, self.config
+        size = len(profile.build_body(request, profile.plan_for(request)))
+        return bound_usage(request, request_bytes=size, max_tokens=config.max_tokens, prices=config.prices)
 
     def asked_form(self, request: Request) -> ResponseFormat:
         """How the server is asked for the JSON of this request, as far as was found out."""
-        profile = self._pool.endpoints[0].profile if self._pool.endpoints else ServerProfile(self.config)
-        return profile.plan_for(request).form
+        return self._profile.plan_for(request).form
+
+    @property
+    def _profile(self) -> ServerProfile:
+        """What was found out about the first server."""
+        return self._pool.endpoints[0].profile if self._pool.endpoints else ServerProfile(self.config)
 
     def complete(self, requests: Iterable[Request]) -> Iterator[Reply]:
         """One reply for each request, in the order in which they come."""

@@ -89,11 +89,12 @@ def estimate_tokens(n_bytes: int) -> int:
     return -(-n_bytes // TYPICAL_BYTES_PER_TOKEN)
 
 
-def bound_usage(request: Request, *, max_tokens: int, prices: PriceConfig | None) -> Usage:
-    """The most that a request can come to; used to stay under a cap."""
+def bound_usage(request: Request, *, request_bytes: int, max_tokens: int, prices: PriceConfig | None) -> Usage:
+    """The most that a request can come to; used to stay under a cap. `request_bytes` is how long its body is."""
     chat = sum(len(message["content"].encode(errors="replace")) for message in request.messages)
-    completion = max_tokens * request.max_tokens_factor
-    return price_tokens(prices, chat // MIN_BYTES_PER_TOKEN, completion)
+    # An attempt whose answer cannot be read is reckoned by its body, which has a schema beside the chat.
+    prompt = max(chat // MIN_BYTES_PER_TOKEN, estimate_tokens(request_bytes))
+    return price_tokens(prices, prompt, max_tokens * request.max_tokens_factor)
 
 
 def read_retry_after(headers: Mapping[str, str], *, now: float) -> float:
