@@ -54,13 +54,14 @@ def kill_after_parts(monkeypatch: pytest.MonkeyPatch, count: int) -> None:
 
 
 def test_a_raised_budget_that_was_killed_goes_on_to_the_bigger_pool(
-    home: Path, copy: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    home: Path, copy: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("kdos.sampler.pace.FEWEST_PICKS", 2)  # so that there are parts to die between
     shutil.copytree(copy, tmp_path / "whole")
     assert run(tmp_path / "whole", home, budget={"samples": 24}) == 0
     for count in (0, 1):
-        with pytest.MonkeyPatch.context() as monkeypatch:
-            kill_after_parts(monkeypatch, count)
+        with pytest.MonkeyPatch.context() as dying:
+            kill_after_parts(dying, count)
             assert run(copy, home, budget={"samples": 24}) == 130
         assert RunFolder(copy / "run").current_summary() is None
         assert main(["export", str(copy / "run"), "--format", "text", "--out", str(tmp_path / f"out-{count}")]) == 2
