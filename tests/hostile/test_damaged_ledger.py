@@ -95,15 +95,19 @@ def test_damage_is_counted_in_replies_that_nobody_asks_for(written: Path, tmp_pa
     store.close()
 
 
-def test_changed_totals_are_noticed_before_they_are_counted_on(written: Path, tmp_path: Path) -> None:
-    path = tmp_path / "ledger.sqlite"
-    shutil.copy(written, path)
+def refuses_halved_totals(path: Path) -> None:
     connection = sqlite3.connect(path)
     connection.execute("UPDATE spending SET cost_usd = cost_usd / 2")
     connection.commit()
     connection.close()
     with pytest.raises(DamageError, match=r"ledger\.sqlite must be a ledger of kdos, as it was written"):
         Ledger(path)
+
+
+def test_changed_totals_are_noticed_before_they_are_counted_on(written: Path, tmp_path: Path) -> None:
+    path = tmp_path / "ledger.sqlite"
+    shutil.copy(written, path)
+    refuses_halved_totals(path)
 
 
 def older_ledger(written: Path, tmp_path: Path, version: int) -> Path:
@@ -140,9 +144,4 @@ def test_a_ledger_of_an_older_format_keeps_what_was_paid_for(written: Path, tmp_
 
 def test_totals_that_were_damaged_in_an_older_format_are_still_noticed(written: Path, tmp_path: Path) -> None:
     path = older_ledger(written, tmp_path, 3)
-    connection = sqlite3.connect(path)
-    connection.execute("UPDATE spending SET cost_usd = cost_usd / 2")
-    connection.commit()
-    connection.close()
-    with pytest.raises(DamageError, match=r"ledger\.sqlite must be a ledger of kdos, as it was written"):
-        Ledger(path)
+    refuses_halved_totals(path)

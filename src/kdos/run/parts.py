@@ -8,6 +8,7 @@ import math
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from itertools import chain, islice
 from time import monotonic
 from typing import Any
 
@@ -140,19 +141,14 @@ def _restore_loop(folder: RunFolder, context: SynthesisContext, steps: LoopSteps
     tables = {name: folder.read_parts(name)[: len(whole)] for name in PART_SCHEMAS}
     chosen = [read_picks(table) for table in tables["picks"]]
     decided = sum(facts["picks"] for facts in whole)
-    undecided: list[tuple[Pick, Outlook]] = []
-    waiting: list[Pick] = []
-    begun = 0
+    in_order, undecided = chain.from_iterable(chosen), list[tuple[Pick, Outlook]]()
     for number, facts in enumerate(whole):
-        begun += len(chosen[number])
         # An outlook costs a measurement: it is made where a pick that was chosen by it is still in flight.
-        if (late := begun - max(decided, begun - len(chosen[number]))) > 0:
+        if late := [pick for pick in chosen[number] if pick.number >= decided]:
             outlook = steps.look_ahead(state, steps.measure(state))
-            undecided += [(pick, outlook) for pick in chosen[number][-late:]]
-        waiting += chosen[number]
-        picks, waiting = waiting[: facts["picks"]], waiting[facts["picks"] :]
+            undecided += [(pick, outlook) for pick in late]
         of_part = {name: tables[name][number] for name in PART_SCHEMAS}
-        outcome = read_part_outcome(of_part, picks, context.inventory)
+        outcome = read_part_outcome(of_part, list(islice(in_order, facts["picks"])), context.inventory)
         state = state.extend(outcome, cells=context.inventory.cells, filled=facts["filled_before"])
         for row in of_part["samples"].select(["question", "answer", "id"]).to_pylist():
             context.known.add_question(row["question"], [row["answer"]], name=row["id"])

@@ -1,6 +1,6 @@
 """Where the next drafts start: knowledge points by their deficit, others that are linked to them (our design)."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -124,13 +124,18 @@ class Pick:
     variant: int
     is_short: bool
 
+    @property
+    def number(self) -> int:
+        """Its place among all picks of the run, from 0."""
+        return int(self.id)
+
 
 class PickMaker:
     """Makes the picks of a part: what one is to use counts as held for the next, and so does what is in flight.
 
     `missing`, shape (n_points,), is how often each knowledge point may still appear and `room`, shape (n_cells,), how
-    many exposures its cell still wants. `started` counts earlier drafts about each point; `drafts` are asked for in
-    one pick, each to rest on `points` knowledge points. Picks are numbered over the whole run, from `first`.
+    many exposures its cell still wants. `yields` are of the picks that are decided; `drafts` are asked for in one
+    pick, each to rest on `points` knowledge points. Picks are numbered over the whole run.
     """
 
     def __init__(
@@ -138,23 +143,21 @@ class PickMaker:
         links: SeedLinks,
         missing: AnyArray,
         room: AnyArray,
-        started: Int64Array,
+        yields: PointYields,
         *,
-        in_flight: Iterable[Pick],
+        in_flight: Sequence[Pick],
         drafts: int,
         points: int,
-        first: int,
-        expected: float,
         rng: np.random.Generator,
     ) -> None:
         self._links = links
-        self._expected = expected
+        self._expected = yields.per_ask
         self._missing = missing.astype(np.float64)
         self._room = room.astype(np.float64)
-        self._started = started.copy()
+        self._started = yields.started.copy()
         self._drafts = drafts
         self._points = points
-        self._number = first
+        self._number = yields.picks + len(in_flight)
         self._rng = rng
         self._wanted_but_for_flight = self.is_wanted(np.arange(len(links.cells)))
         for pick in in_flight:
@@ -319,11 +322,9 @@ def steer_picks(
     choice.
     """
     rng = keyed_generator(random_seed, "steer", part)
-    first = yields.picks + len(in_flight)
     maker = PickMaker(
-        links, deficit.missing, deficit.room, yields.started,
-        in_flight=in_flight, drafts=drafts, points=points, first=first, expected=yields.per_ask, rng=rng,
-    )  # fmt: skip
+        links, deficit.missing, deficit.room, yields, in_flight=in_flight, drafts=drafts, points=points, rng=rng
+    )
     weights = start_weights(deficit, yields)
     for start in wanted_starts(weights, maker, links, rng):
         yield maker.make_pick(start)
@@ -372,11 +373,7 @@ def scatter_picks(
     rng = keyed_generator(random_seed, "scatter", part)
     # Every point counts as wanted for ever, so that a blind pick is made as a steered one is, but for where it starts.
     missing, room = np.full(len(links.cells), np.inf), np.full(n_cells, np.inf)
-    first = yields.picks + len(in_flight)
-    maker = PickMaker(
-        links, missing, room, yields.started,
-        in_flight=in_flight, drafts=drafts, points=points, first=first, expected=yields.per_ask, rng=rng,
-    )  # fmt: skip
+    maker = PickMaker(links, missing, room, yields, in_flight=in_flight, drafts=drafts, points=points, rng=rng)
     while True:
         seed = int(rng.integers(0, len(links.points_of_seed)))
         yield maker.make_pick(int(rng.choice(links.points_of_seed[seed])), seeds=[seed])

@@ -65,12 +65,10 @@ def walk_picks(
     ``kdos.sampler.steer_picks``.
     """
     rng = keyed_generator(random_seed, "walk", part)
-    first = yields.picks + len(in_flight)
     maker = PickMaker(
-        links, deficit.missing, deficit.room, yields.started,
-        in_flight=in_flight, drafts=drafts, points=points, first=first, expected=yields.per_ask, rng=rng,
-    )  # fmt: skip
-    weights = start_weights(deficit, yields)
+        links, deficit.missing, deficit.room, yields, in_flight=in_flight, drafts=drafts, points=points, rng=rng
+    )
+    weights, first = start_weights(deficit, yields), yields.picks + len(in_flight)
     steered = wanted_starts(weights, maker, links, rng)
     while (wanted := weights * maker.is_wanted(np.arange(len(weights)))).any():
         starts = np.array(list(islice(steered, PATHS_DRAWN)), np.int32) if from_steer else None
