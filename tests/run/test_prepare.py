@@ -5,7 +5,8 @@ import json
 import numpy as np
 import pytest
 import yaml
-from run_corpus import config_of, samples_of
+from aiohttp import web
+from run_corpus import config_of, dataset_hash, samples_of
 
 from kdos.api import load_config, run
 from kdos.cli import main
@@ -19,6 +20,7 @@ from kdos.rules import RulesEngine
 from kdos.run import run_config
 from kdos.scoring import BenchmarkQuestion
 from kdos.store import read_arrays
+from kdos.synthesize.window import Window
 
 
 def test_an_endpoint_may_embed(corpus, tmp_path):
@@ -31,6 +33,37 @@ def test_an_endpoint_may_embed(corpus, tmp_path):
     assert summary["samples"] > 100
     assert read_arrays(folder / "space")[0]["embedder"] == "endpoint:hashed"
     assert places.cells.shape == (1,)
+
+
+def test_texts_of_picks_that_wait_are_embedded_in_one_request(corpus, tmp_path, monkeypatch):
+    questions = {"id": "1", "question": "When was the bridge of Faro opened to all?", "answers": ["1752"]}
+    benchmark = tmp_path / "benchmark.jsonl"
+    benchmark.write_text(json.dumps(questions) + "\n")
+
+    def run(name):
+        """The dataset's hash, how many requests for vectors came, and all texts of them."""
+        asked = []
+
+        @web.middleware
+        async def note_texts(request, handler):
+            if request.path.endswith("/embeddings"):
+                asked.append((await request.json())["input"])
+            return await handler(request)
+
+        app = MockServer(RulesEngine(), PROMPTS).build_app()
+        app.middlewares.append(note_texts)
+        with serve_app(app) as url:
+            engine = {"kind": "http", "url": url, "model": "rules"}
+            changes = {"embed": "endpoint:hashed", "engine": engine, "benchmarks": [str(benchmark)]}
+            run_config(read_config(config_of(corpus, **changes)), tmp_path / name)
+        return dataset_hash(tmp_path / name), len(asked), sorted(text for texts in asked for text in texts)
+
+    together = run("together")
+    monkeypatch.setattr(Window, "finished", lambda self: iter(()))
+    alone = run("alone")
+    assert together[0] == alone[0]
+    assert together[1] < alone[1] / 2
+    assert len(set(together[2])) == len(together[2]), "nothing is asked twice"
 
 
 def test_the_health_of_the_space_is_kept_with_it(finished):

@@ -72,6 +72,17 @@ def test_the_oldest_work_is_asked_first_when_there_is_room():
     assert exchange.sent == ["0/0/0", "0/1/0", "1/0/0", "1/1/0", "2/0/0", "2/1/0"]
 
 
+def test_what_is_finished_and_waits_for_older_work_can_be_looked_at():
+    exchange = ScriptedExchange(lambda n: n - 1)  # the newest first
+    window = Window(exchange)
+    for number in range(4):
+        window.start(number, work(number, [1]))
+    assert list(window.finished()) == []
+    assert window.finish_oldest() == (0, ["0/0/0"])
+    assert list(window.finished()) == [["1/0/0"], ["2/0/0"], ["3/0/0"]]
+    assert [window.finish_oldest()[0] for _ in range(3)] == [1, 2, 3]
+
+
 def test_a_reply_that_never_comes_is_an_error_that_names_it():
     exchange = ScriptedExchange(lambda _: 0)
     window = Window(exchange)

@@ -18,6 +18,7 @@ from kdos.config import Config
 from kdos.cost import Cost, describe_costs, look_at_costs
 from kdos.density import Space, cell_log_density, effective_cells
 from kdos.errors import BudgetSpentError
+from kdos.llm.endpoint_embedder import EndpointEmbedder
 from kdos.pool import Pool, column_values
 from kdos.report import LivePage
 from kdos.run.prepare import LoopInputs, index_benchmarks, paraphrase_check, read_benchmark_questions
@@ -124,6 +125,7 @@ def _synthesis_context(config: Config, inputs: LoopInputs) -> SynthesisContext:
         embed_texts=embedder.embed,
         benchmarks=index_benchmarks(questions),
         refuse_paraphrases=paraphrase_check(questions, embedder),
+        embed_ahead=embedder.embed if isinstance(embedder, EndpointEmbedder) else None,
     )
 
 

@@ -103,7 +103,8 @@ class SynthesisContext:
     `order` says what is wanted, of which cells and knowledge points. `inventory`, `known` and `shapes` grow with the
     pool: knowledge points with their cells, questions, and shapes of logic. `embed_texts` gives vectors of shape
     (n_texts, embedding_dim). `benchmarks` are the questions nobody may train on; `refuse_paraphrases` looks for them
-    in other words.
+    in other words. `embed_ahead`, where vectors come from a server and are kept, asks it for those of many texts
+    before each is needed.
     """
 
     config: Config
@@ -117,6 +118,7 @@ class SynthesisContext:
     shapes: ShapeCounts = field(default_factory=ShapeCounts)
     benchmarks: BenchmarkIndex | None = None
     refuse_paraphrases: Callable[[Sequence[Draft]], list[Refusal | None]] | None = None
+    embed_ahead: Callable[[Sequence[str]], object] | None = None
 
     @property
     def settings(self) -> SynthesizeConfig:

@@ -1,6 +1,6 @@
 """What becomes of drafts: a verdict for each, in the order of their picks, and the pool's counts as they grow."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from kdos.checks import check_logic_shape, check_near_duplicate
@@ -22,6 +22,7 @@ class PartAcceptance:
         pool, self._deficit, self._context = outlook.state.pool, outlook.deficit, context
         self._counts = RunningCounts(pool, outlook.deficit, context.inventory.cells)
         self._samples = pool.samples
+        self._embedded_ahead: set[str] = set()
 
     @property
     def is_full(self) -> bool:
@@ -29,18 +30,38 @@ class PartAcceptance:
         most = self._context.order.samples
         return most is not None and self._samples >= most
 
-    def decide(self, drafted: DraftedPick) -> tuple[Sequence[Candidate], list[Verdict]]:
+    def decide(
+        self, drafted: DraftedPick, *, soon: Iterable[DraftedPick]
+    ) -> tuple[Sequence[Candidate], list[Verdict]]:
         """The candidates with their knowledge points, new ones added to the inventory, and a verdict for each."""
         context = self._context
+        self._embed_ahead(drafted, soon)
         refused = _refuse_paraphrases(drafted.candidates, context)
         # New points join the inventory though their draft may be refused yet: what it knows is a place for each text,
-        # and the pool counts exposures apart. An embedder takes many texts at once.
-        held = [c.extraction.knowledge_points if c.extraction and not c.refusal else () for c in refused]
+        # and the pool counts exposures apart.
+        held = [_held_points(candidate) for candidate in refused]
         if context.inventory.add_unknown((text for texts in held for text in texts), context.locate_texts):
             self._counts.see_points(context.inventory.cells)
         pairs = zip(refused, held, strict=True)
         candidates = [_locate_points(c, texts, context) if texts else c for c, texts in pairs]
         return candidates, [self._decide_candidate(candidate) for candidate in candidates]
+
+    def _embed_ahead(self, drafted: DraftedPick, soon: Iterable[DraftedPick]) -> None:
+        """Where vectors come from a server, ask it together for those of this pick and of those decided soon."""
+        embed_ahead, ahead = self._context.embed_ahead, self._embedded_ahead
+        if embed_ahead is None or ahead.issuperset(self._texts_to_embed(drafted)):
+            return
+        texts = dict.fromkeys(text for each in (drafted, *soon) for text in self._texts_to_embed(each))
+        embed_ahead([text for text in texts if text not in ahead])
+        ahead.update(texts)
+
+    def _texts_to_embed(self, drafted: DraftedPick) -> list[str]:
+        """What of a pick has to be embedded when it is decided: new knowledge points, and questions to compare."""
+        inventory = self._context.inventory
+        sound = [candidate for candidate in drafted.candidates if candidate.refusal is None]
+        points = [text for each in sound for text in _held_points(each)]
+        new = [text for text in points if not inventory.knows_all([text], among=len(inventory))]
+        return new + [each.draft.question for each in sound if self._context.refuse_paraphrases]
 
     def _decide_candidate(self, candidate: Candidate) -> Verdict:
         context, draft, gain = self._context, candidate.draft, candidate.gain
@@ -75,6 +96,11 @@ def decide_place(
     )
     refusal = None if found.accepted else Refusal(found.reason, ErrorClass.DISTRIBUTION)
     return refusal, found.gain
+
+
+def _held_points(candidate: Candidate) -> tuple[str, ...]:
+    """The knowledge points that a fresh reading found in a candidate that still stands."""
+    return candidate.extraction.knowledge_points if candidate.extraction and not candidate.refusal else ()
 
 
 def _locate_points(candidate: Candidate, texts: Sequence[str], context: SynthesisContext) -> Candidate:

@@ -7,7 +7,7 @@ the order of replies shapes the pool. Every so many decided picks are a part, an
 anew. The loop touches nothing but its steps, so that an ablation replaces one of them.
 """
 
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -165,8 +165,10 @@ class Acceptance(Protocol):
         """Whether the pool holds as many samples as it may."""
         ...
 
-    def decide(self, drafted: DraftedPick) -> tuple[Sequence[Candidate], list[Verdict]]:
-        """The candidates with what was found of them, and a verdict for each."""
+    def decide(
+        self, drafted: DraftedPick, *, soon: Iterable[DraftedPick]
+    ) -> tuple[Sequence[Candidate], list[Verdict]]:
+        """The candidates with what was found of them, and a verdict for each; `soon` come next, and change none."""
         ...
 
 
@@ -242,7 +244,7 @@ def _run_part(
             break
         try:
             decided, drafted = in_flight.finish_oldest()
-            candidates, verdicts = acceptance.decide(drafted)
+            candidates, verdicts = acceptance.decide(drafted, soon=in_flight.finished())
         except BudgetSpentError as spent:
             part.is_cut = True
             return part, spent

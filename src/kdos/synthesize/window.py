@@ -5,7 +5,7 @@ be played with a list; what is asked first when the model has room is the work t
 """
 
 from collections import deque
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 from heapq import heappop, heappush
 from typing import Generic, TypeVar
@@ -51,6 +51,10 @@ class Window(Generic[Item, Result]):
     def items(self) -> list[Item]:
         """What the work in flight is about, the first started first."""
         return [slot.item for slot in self._slots]
+
+    def finished(self) -> Iterator[Result]:
+        """What work in flight came to that only waits for the work before it, the first started first."""
+        return (slot.result for slot in self._slots if slot.result is not None)
 
     def start(self, item: Item, work: PickWork[Result]) -> None:
         """Begin a piece of work."""
