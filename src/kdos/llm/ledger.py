@@ -32,6 +32,7 @@ from kdos.llm.engine import (
     OutOfTimeError,
     RemoteEngine,
 )
+from kdos.llm.garbage import rare_collections
 from kdos.llm.inline_exchange import InlineExchange
 from kdos.llm.limits import MAX_FAILED_TEXT_CHARS
 from kdos.llm.reply_reader import name_missing_answer
@@ -204,7 +205,7 @@ class _LedgerExchange:
     def opened(self) -> Generator[Exchange]:
         """This exchange, while that with the engine is open."""
         try:
-            with self.open_engine() as self.exchange:
+            with rare_collections, self.open_engine() as self.exchange:
                 yield self
         finally:
             self.release_unanswered()
