@@ -27,6 +27,8 @@ FREE_LOOKS = 4096
 
 # Each marks one character by its code; the lookbehind keeps a run of backslashes from being read from each of them.
 BACKSLASH_ESCAPE = re.compile(rb"(?<!\\)\\++(?:(?:u\{0{0,6}|[uU]0{2,6}|x)([2-7][0-9a-fA-F])\}?|([01][0-7]{2}))")
+CODE_MARK = re.compile(rb"\\[uUx01]")
+"""In every such escape with a code: in replies of JSON mostly none is, and looking for it takes a tenth as long."""
 PERCENT_ESCAPE = re.compile(rb"%([2-7][0-9a-fA-F])")
 HTML_ESCAPE = re.compile(rb"&#(?:[xX]0{0,4}([2-7][0-9a-fA-F])|0{0,4}(\d{2,3}));?+")
 HTML_NAMES = {b"&amp;": b"&", b"&quot;": b'"', b"&apos;": b"'", b"&lt;": b"<", b"&gt;": b">"}
@@ -160,7 +162,8 @@ def _decode_escapes(raw: bytes) -> bytes:
     for _ in range(ESCAPES_IN_ESCAPES):
         before = raw
         # One that marks nothing by a code stands before a character that is what it is.
-        raw = BACKSLASH_ESCAPE.sub(_decode_backslash, raw).replace(b"\\", b"")
+        raw = BACKSLASH_ESCAPE.sub(_decode_backslash, raw) if CODE_MARK.search(raw) else raw
+        raw = raw.replace(b"\\", b"")
         raw = PERCENT_ESCAPE.sub(lambda found: _from_hex(found.group(1)), raw)
         if b"&" in raw:
             for name, character in HTML_NAMES.items():
