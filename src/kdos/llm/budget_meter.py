@@ -62,8 +62,8 @@ class BudgetMeter:
 
     def _release(self, keys: Iterable[bytes]) -> None:
         for key in keys:
-            most = self._in_flight.pop(key, NO_USAGE)
-            self._reserved += Usage(-most.prompt_tokens, -most.completion_tokens, -most.cost_usd)
+            if most := self._in_flight.pop(key, None):
+                self._reserved += Usage(-most.prompt_tokens, -most.completion_tokens, -most.cost_usd)
         if not self._in_flight:
             self._reserved = NO_USAGE  # rounding does not add up
 

@@ -73,8 +73,10 @@ class Endpoint:
             words = trial.refused.words
             LOG.warning("%s refused a request for %s (HTTP %s); kdos %s", self.root, request.task, words, change)
 
-    def build_reply(self, request: Request, answer: Completion, *, request_bytes: int) -> Reply:
-        """The reply that a completion is."""
+    def build_reply(
+        self, request: Request, answer: Completion, *, request_bytes: int, latency: float = 0.0, attempts: int = 1
+    ) -> Reply:
+        """The reply that a completion is; `latency` is in seconds."""
         if answer.odd_usage and not self.odd_usage_said:
             self.odd_usage_said = True
             LOG.warning("%s counts tokens in a way that cannot be; they are estimated from texts", self.root)
@@ -87,6 +89,8 @@ class Endpoint:
             reasoning=scrub(answer.reasoning),
             finish=scrub(answer.finish),
             usage=measure_usage(answer, request_bytes, self.config.prices),
+            latency=latency,
+            attempts=attempts,
         )
 
     def estimate_usage(self, *, request_bytes: int, reply_bytes: int = 0) -> Usage:

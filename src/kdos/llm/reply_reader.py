@@ -9,7 +9,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 import orjson
@@ -68,8 +68,7 @@ class ServerFaultError(ProtocolError):
         self.status = status
 
 
-@dataclass(frozen=True, slots=True)
-class Completion:
+class Completion(NamedTuple):
     """What a server answered: the text, the reasoning before it, why it stopped, tokens.
 
     A count of tokens is None where the server did not say it; `odd_usage` if it said what cannot be. `cached_tokens`
@@ -170,19 +169,27 @@ def completion_of(value: Any) -> Completion:
     except (KeyError, IndexError, TypeError, AttributeError) as error:
         _raise_fault(value, FAULT_KEYS)
         raise ProtocolError(f"it sent {describe_value(value)}") from error
-    _raise_fault(value, ("error",))
-    _raise_fault(choice, ("error",))
+    for place in (value, choice):
+        if place.get("error"):
+            _raise_fault(place, ("error",))
     finish = read_label(choice.get("finish_reason"), "stop")
     if finish in BROKEN_FINISH:
         raise ServerFaultError(UNKNOWN_FAULT_STATUS, f"the answer ended as {finish}")
-    apart = (_join_texts(message.get(name)) for name in REASONING_FIELDS)
-    reasoning = next(filter(None, apart), "") or _join_texts(content, reasoning=True)
+    reasoning = _read_reasoning(message, content)
     text, thoughts = separate_reasoning(text)
     if not text.strip() and message.get("tool_calls"):
         finish = "tool_calls"
     prompt, completion, odd, cached = _read_usage(value.get("usage"))
     reasoning = make_storable(reasoning or thoughts)
     return Completion(make_storable(text), reasoning, finish, prompt, completion, odd, cached)
+
+
+def _read_reasoning(message: dict[str, Any], content: object) -> str:
+    """What the model thought, in a field of its own or in parts of the content."""
+    for name in REASONING_FIELDS:
+        if name in message and (reasoning := _join_texts(message[name])):
+            return reasoning
+    return "" if type(content) is str else _join_texts(content, reasoning=True)
 
 
 def _read_usage(counts: Any) -> tuple[int | None, int | None, bool, int]:
@@ -193,11 +200,16 @@ def _read_usage(counts: Any) -> tuple[int | None, int | None, bool, int]:
     odd = (counts is not None and counts is not usage) or (
         (prompt is None and said[0] is not None) or (completion is None and said[1] is not None)
     )
+    return prompt, completion, odd, min(_read_cached_tokens(usage), prompt or 0)
+
+
+def _read_cached_tokens(usage: dict[str, Any]) -> int:
     details = usage.get("prompt_tokens_details")
-    places = (details if isinstance(details, dict) else {}, usage)
-    said_cached = (read_token_count(place.get(name)) for place in places for name in CACHED_TOKENS_FIELDS)
-    cached = min(next(filter(None, said_cached), 0), prompt or 0)
-    return prompt, completion, odd, cached
+    for place in (details, usage) if isinstance(details, dict) else (usage,):
+        for name in CACHED_TOKENS_FIELDS:
+            if name in place and (cached := read_token_count(place[name])):
+                return cached
+    return 0
 
 
 def _read_content(message: dict[str, Any], content: object) -> str:
@@ -303,7 +315,8 @@ def read_label(value: object, otherwise: str) -> str:
     """A short name such as a finish reason on one line; `otherwise` where it is none."""
     if not isinstance(value, str) or not value:
         return otherwise
-    return "".join(char if char.isprintable() else "�" for char in value[:MAX_LABEL_CHARS])
+    label = value[:MAX_LABEL_CHARS]
+    return label if label.isprintable() else "".join(char if char.isprintable() else "�" for char in label)
 
 
 def make_storable(text: str) -> str:

@@ -184,8 +184,10 @@ class ServerProfile:
     failures: Counter[str] = field(default_factory=Counter[str])
     failures_pass: bool = False
     is_saved: bool = False
-    _parts: dict[tuple[str, tuple[str, ...], BodyPlan], Mapping[Part, str]] = field(
-        default_factory=dict[tuple[str, tuple[str, ...], BodyPlan], Mapping[Part, str]]
+    _unsent: frozenset[str] = field(init=False)
+    _bounds_answers: bool = field(init=False)
+    _parts: dict[tuple[str, tuple[str, ...]], tuple[BodyPlan, Mapping[Part, str]]] = field(
+        default_factory=dict[tuple[str, tuple[str, ...]], tuple[BodyPlan, Mapping[Part, str]]]
     )
 
     def __post_init__(self) -> None:
@@ -194,6 +196,8 @@ class ServerProfile:
         limit = config.max_tokens_field or LIMIT_FIELDS[0]
         limit = "" if limit in config.omit else limit
         self.plan = BodyPlan(ResponseFormat(form), limit, frozenset(config.omit))
+        self._unsent = frozenset(name for name, value in config.extra.items() if value is None)
+        self._bounds_answers = any(config.extra.get(name) for name in LIMIT_FIELDS)
 
     # -- what is sent
 
@@ -213,23 +217,26 @@ class ServerProfile:
         config, extra = self.config, self.config.extra
         body: dict[str, Any] = {"model": config.model, "temperature": config.temperature, **extra}
         body["messages"] = request.messages if plan.system_role else join_system_role(request.messages)
-        if plan.limit_field and not any(extra.get(name) for name in LIMIT_FIELDS):
+        if plan.limit_field and not self._bounds_answers:
             body[plan.limit_field] = config.max_tokens * request.max_tokens_factor
         if plan.stream:
             body |= {"stream": True, "stream_options": {"include_usage": True}}
         body |= request.params
         if request.prompt.schema and "response_format" not in extra:
             body |= _form_fields(plan.form, request)
-        unsent = plan.omit | {name for name, value in extra.items() if value is None}
-        return orjson.dumps({name: value for name, value in body.items() if name not in unsent})
+        for name in plan.omit | self._unsent:
+            body.pop(name, None)
+        return orjson.dumps(body)
 
     def changeable_parts(self, request: Request, plan: BodyPlan) -> Mapping[Part, str]:
         """The parts of this body that can be sent otherwise, each with the name under which it is confirmed."""
-        # Kept: all requests of a prompt are alike, and working it out takes as long as writing the body.
-        key = (request.prompt.hash, tuple(request.params), plan)
-        if key not in self._parts:
-            self._parts[key] = self._find_changeable_parts(request, plan)
-        return self._parts[key]
+        # Kept: all requests of a prompt are alike, and working it out takes as long as writing the body. Not by plan,
+        # whose hash takes half as long: it seldom changes.
+        key = (request.prompt.hash, tuple(request.params))
+        kept = self._parts.get(key)
+        if kept is None or not (kept[0] is plan or kept[0] == plan):
+            kept = self._parts[key] = plan, self._find_changeable_parts(request, plan)
+        return kept[1]
 
     def _find_changeable_parts(self, request: Request, plan: BodyPlan) -> dict[Part, str]:
         sent = {"temperature": "", **request.params}
@@ -238,7 +245,7 @@ class ServerProfile:
         parts = {part: str(part) for part in Part if part in sent and part not in plan.omit}
         if request.prompt.schema and plan.form.weaker and "response_format" not in self.config.extra:
             parts[Part.FORM] = f"form/{request.prompt.hash}/{plan.form}"
-        if plan.limit_field and not any(self.config.extra.get(name) for name in LIMIT_FIELDS):
+        if plan.limit_field and not self._bounds_answers:
             parts[Part.LIMIT] = plan.limit_field
         parts |= {} if plan.stream else {Part.STREAM: "whole"}
         parts |= {Part.SYSTEM: "system"} if plan.system_role else {}
@@ -246,7 +253,7 @@ class ServerProfile:
 
     def unconfirmed_parts(self, request: Request, plan: BodyPlan) -> set[str]:
         """What of this body the server was never seen to take."""
-        return {name for name in self.changeable_parts(request, plan).values() if name not in self.confirmed}
+        return set(self.changeable_parts(request, plan).values()) - self.confirmed
 
     # -- what is learned
 

@@ -16,7 +16,7 @@ from collections.abc import Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 from urllib.parse import unquote, urlencode, urlsplit
 from urllib.request import getproxies_environment, proxy_bypass
 
@@ -173,8 +173,7 @@ def find_access(config: EngineConfig) -> Access:
     return Access(find_api_key(config.key_env), config.key_header, headers, query, tuple(secrets))
 
 
-@dataclass(frozen=True, slots=True)
-class HttpResponse:
+class HttpResponse(NamedTuple):
     """A reply of the server: its status, headers (any case) and body, the body without the key.
 
     Headers are read for numbers alone; none is ever shown or kept, but for where a server has moved to.

@@ -154,7 +154,7 @@ def schema_problem(value: Any, schema: Mapping[str, Any]) -> str:
     Raises:
         ValueError: The schema has a keyword that is not checked here: none is ever passed over.
     """
-    if type(value) is str and value and schema == TEXT:
+    if type(value) is str and value and (schema is TEXT or schema == TEXT):
         return ""  # most values are such texts: one look each
     if not schema.keys() <= KNOWN_KEYWORDS:
         unknown = sorted(schema.keys() - KNOWN_KEYWORDS)
