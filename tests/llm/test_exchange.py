@@ -1,6 +1,7 @@
 """Requests out while replies come in: through the ledger, with every kind of engine."""
 
 import asyncio
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, closing
@@ -14,7 +15,8 @@ from kdos.config import PriceConfig
 from kdos.errors import EngineError
 from kdos.llm import Budget, BudgetSpentError, Engine, HttpEngine, Ledger, ScriptedEngine
 from kdos.llm.batch import POLLING
-from kdos.llm.engine import StoreReplies
+from kdos.llm.dispatcher import RequestDispatcher
+from kdos.llm.engine import StoreReplies, store_nothing
 from kdos.llm.mock_server import InjectedFaults, MockServer, serve_app
 from kdos.pool import Passage
 from kdos.rules import RulesEngine
@@ -138,6 +140,31 @@ def test_requests_reach_a_server_while_earlier_ones_are_in_flight(
         exchange.submit([ask_for(2)])
         assert {reply.request.id for reply in drain(exchange)} == {"seed/1", "seed/2"}
         assert exchange.receive() == []
+
+
+def test_a_loop_that_is_busy_is_told_once_of_all_that_is_submitted(
+    start: Start, connect: Connect, ask_for: Ask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server, url = start()
+    with connect(url).open_exchange(store_nothing) as exchange:
+        assert isinstance(exchange, RequestDispatcher)
+        busy, told = threading.Event(), list[str]()
+        tell = exchange.loop_thread.call_soon
+
+        def note(function: Callable[..., object], *arguments: object) -> None:
+            told.append(function.__name__)
+            tell(function, *arguments)
+
+        tell(busy.wait, 60.0)
+        monkeypatch.setattr(exchange.loop_thread, "call_soon", note)
+        for number in range(20):
+            exchange.submit([ask_for(number)])
+        assert told == ["_enqueue_requests"]
+        busy.set()
+        assert len(drain(exchange)) == 20
+        exchange.submit([ask_for(20)])
+        assert [reply.request.id for reply in drain(exchange)] == ["seed/20"]
+    assert server.stats.requests == 21
 
 
 def test_what_is_stored_is_given_at_once_and_asked_of_nobody(start: Start, connect: Connect, ask_for: Ask) -> None:

@@ -3,8 +3,8 @@
 One `RequestDispatcher` is one exchange. Two threads share it. The caller's thread submits requests
 and receives replies. Everything below "on the loop's thread" runs on the event loop of the client's
 `EventLoopThread` and needs no lock, since one loop runs one callback at a time. Requests cross over
-as whole lists by `call_soon`; replies cross back in the deque `stored`, and the condition `changed`
-wakes the caller.
+in the deque `arriving`, of which the loop is told by `call_soon`; replies cross back in the deque
+`stored`, and the condition `changed` wakes the caller.
 
 A request's way: `_enqueue_requests` → `queue` → `_start_requests` → `_attempt_request` → one of
 `_handle_answer`, `_handle_failure`, `_handle_unreachable`, `_schedule_retry` (→ `delayed` →
@@ -73,6 +73,8 @@ SCANNED_REQUESTS = 64
 """At the front of the queue, among which one is looked for that ranks a free server first: our choice."""
 ServerPart = tuple[str, str]
 """A part of a request's body, by the name that `ServerProfile` gives it, after the address of the server."""
+NOTHING: frozenset[ServerPart] = frozenset()
+ANY_PLAN = BodyPlan()
 
 
 @dataclass(slots=True, eq=False)
@@ -89,9 +91,9 @@ class PendingRequest:
     failed_at: Endpoint | None = None
     attempts: int = 0
     body_bytes: int = 0
-    plan: BodyPlan = field(default_factory=BodyPlan)
+    plan: BodyPlan = ANY_PLAN
     trial: Trial | None = None
-    explores: frozenset[ServerPart] = frozenset()
+    explores: frozenset[ServerPart] = NOTHING
     first_sent_at: float = 0.0
 
 
@@ -126,8 +128,10 @@ class RequestDispatcher(ClosingContext):
     urgent: asyncio.Event = field(default_factory=asyncio.Event)
     storing_task: asyncio.Task[None] | None = None
     timer: asyncio.TimerHandle | None = None
-    # shared: written by the loop's thread, read by the caller's
+    # shared: what one thread writes and the other reads
     changed: threading.Condition = field(default_factory=threading.Condition)
+    arriving: deque[PendingRequest] = field(default_factory=deque[PendingRequest])
+    enqueue_is_due: bool = False  # the loop was told of those and has not taken them yet
     stored: deque[Reply] = field(default_factory=deque[Reply])
     finished: int = 0
     dropped: int = 0  # requests that the budget had no other attempt for
@@ -152,7 +156,10 @@ class RequestDispatcher(ClosingContext):
         pending = [PendingRequest(request, self.pool.rank(request)) for request in requests]
         self.began_at = self.began_at or time.monotonic()
         self.submitted += len(pending)
-        self.loop_thread.call_soon(self._enqueue_requests, pending)
+        self.arriving.extend(pending)
+        if not self.enqueue_is_due:  # one call takes all that come until it runs: each wakes the loop
+            self.enqueue_is_due = True
+            self.loop_thread.call_soon(self._enqueue_requests)
 
     def receive(self) -> list[Reply]:
         """The replies that are stored, at least one; none where nothing is out."""
@@ -195,7 +202,9 @@ class RequestDispatcher(ClosingContext):
 
     # -- on the loop's thread
 
-    def _enqueue_requests(self, pending: list[PendingRequest]) -> None:
+    def _enqueue_requests(self) -> None:
+        self.enqueue_is_due = False  # before they are taken: what comes later calls again
+        pending = [self.arriving.popleft() for _ in range(len(self.arriving))]
         if self.passed_cap:
             self._drop_requests(len(pending))
             return
@@ -251,11 +260,11 @@ class RequestDispatcher(ClosingContext):
         profile, request = endpoint.profile, pending.request
         trial = pending.trial if pending.trial and pending.endpoint is endpoint else None
         plan = trial.plan if trial else profile.plan_for(request)
-        plans = {plan, trial.first} if trial else {plan}
-        unknown = {(endpoint.root, name) for each in plans for name in profile.unconfirmed_parts(request, each)}
-        if not unknown.isdisjoint(self.exploring):
-            return None
-        return Start(pending, endpoint, trial, plan, frozenset(unknown))
+        unknown = profile.unconfirmed_parts(request, plan)
+        if trial:
+            unknown |= profile.unconfirmed_parts(request, trial.first)
+        explores = frozenset((endpoint.root, name) for name in unknown) if unknown else NOTHING
+        return Start(pending, endpoint, trial, plan, explores) if explores.isdisjoint(self.exploring) else None
 
     def _start_request(self, start: Start, now: float) -> None:
         """Send a request, on a task of its own."""
@@ -277,7 +286,7 @@ class RequestDispatcher(ClosingContext):
     def _end_exploring(self, pending: PendingRequest) -> None:
         """What a request was to find out is known, or is for another one."""
         self.exploring -= pending.explores
-        pending.explores = frozenset()
+        pending.explores = NOTHING
 
     @property
     def _queue_runs_low(self) -> bool:
@@ -363,10 +372,12 @@ class RequestDispatcher(ClosingContext):
         """The request has its answer."""
         endpoint = pending.endpoint
         endpoint.learn_answer(pending.request, pending.plan, pending.trial)
-        reply = endpoint.build_reply(pending.request, answer, request_bytes=pending.body_bytes)
+        reply = endpoint.build_reply(
+            pending.request, answer, request_bytes=pending.body_bytes, latency=latency, attempts=pending.attempts
+        )
         if endpoint.controller.record_answer(latency, time.monotonic()):
             LOG.warning("%s answers again", endpoint.root)
-        self._finish_request(pending, replace(reply, latency=latency, attempts=pending.attempts))
+        self._finish_request(pending, reply)
 
     def _handle_failure(self, pending: PendingRequest, response: HttpResponse) -> None:
         """The server does not answer: another way of asking, another time or server, or never."""
