@@ -4,7 +4,7 @@ One prompt a row, an answer of about 300 tokens of JSON with six fields, read, c
 item and written to disk, from a server that answers after 50 ms (`llm_server.py`). Each system runs
 in a process of its own, with the Python given for it; imports are not counted.
 
-    python benchmarks/llm_throughput.py --rows 2000 10000 --concurrency 64 256 \
+    python benchmarks/llm_throughput.py --rows 2000 4000 10000 --concurrency 64 256 \
         --python curator=venvs/curator/bin/python --python distilabel=venvs/distilabel/bin/python
     python benchmarks/llm_throughput.py --memory
 

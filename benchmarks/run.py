@@ -43,8 +43,7 @@ CALLS = {
     "llm_faults": ["--rows 10000 --out RESULTS/llm_faults.json"],
     "llm_reading": ["--data DATA/json --seconds 60"],
     "llm_throughput": [
-        "--rows 2000 --out RESULTS/llm_throughput_2000.json",
-        "--rows 10000 --repeats 1 --out RESULTS/llm_throughput_10000.json",
+        "--rows 2000 4000 10000 --repeats 5 --out RESULTS/llm_throughput.json",
         "--memory --out RESULTS/llm_memory.json",
     ],
     "loop_busy": ["--data DATA --out RESULTS/loop_busy.json"],
