@@ -137,4 +137,5 @@ def _definite_phrases(text: str, *, chinese: bool) -> tuple[str, ...]:
 
 def _stands_in(name: str, text: str) -> bool:
     """Is the name in the text, in its own letters, and not the second half of "Hadrian's Wall"?"""
-    return re.search(rf"(?<!\w)(?<!['’]s ){re.escape(name)}(?!\w)", text) is not None
+    # Most names are not: to compile a pattern for each is what would take the time.
+    return name in text and re.search(rf"(?<!\w)(?<!['’]s ){re.escape(name)}(?!\w)", text) is not None
