@@ -212,3 +212,40 @@ def test_a_pick_is_short_where_those_in_flight_use_what_it_would_join():
     # Held for good, they will not come back: nothing is gained by waiting.
     held = [int(k % 8 < 7) for k in range(N_POINTS)]
     assert not any(pick.is_short for pick in steered(wants(held), picks=1))
+
+
+def world_of(passages, cells):
+    n_points = sum(map(len, passages))
+    return link_seeds(
+        passages,
+        cells=np.array(cells, np.int32),
+        keys=np.arange(n_points, dtype=np.uint64),
+        documents=np.arange(len(passages), dtype=np.int32),
+        passages=np.arange(len(passages), dtype=np.int32),
+        entities_of_point=[np.array([k]) for k in range(n_points)],
+    )
+
+
+def picks_from(world, held, room):
+    order = Order(np.log(np.full(len(room), 1 / len(room))), 3, np.ones(len(held), bool), None)
+    counts = np.bincount(world.cells, weights=held, minlength=len(room)).astype(np.int64)
+    pool = Pool(int(sum(held)) // 4, counts, np.array(held), np.zeros(len(held), np.int64))
+    deficit = measure_deficit(pool, order, np.zeros(len(held), bool), world)
+    nothing = PointYields.nothing_asked(len(held))
+    deficit = replace(deficit, room=np.array(room))
+    return list(steer_picks(deficit, nothing, world, in_flight=(), drafts=1, random_seed=1, part=1))
+
+
+def test_a_group_is_not_filled_up_with_what_would_crowd_its_cell():
+    # Points 2 to 5 lie in a cell that is full, and only 4 and 5 are held.
+    picks = picks_from(world_of([np.arange(6)], [0, 0, 1, 1, 1, 1]), [0, 0, 0, 0, 3, 3], room=[6, 0])
+    assert set(picks[0].use[0]) in ({0, 1, 4}, {0, 1, 5})
+
+
+def test_points_that_no_draft_could_rest_on_are_started_from_last():
+    # Points 0 to 3 share a passage; 4 and 5 have one each to themselves.
+    world = world_of([np.arange(4), np.array([4]), np.array([5])], [0] * 6)
+    starts = [pick.use[0][0] for pick in picks_from(world, [0] * 6, room=[18])]
+    assert {4, 5} <= set(starts)
+    alone = [start >= 4 for start in starts]
+    assert alone == sorted(alone)

@@ -177,6 +177,16 @@ class PickMaker:
         left = np.count_nonzero(self.is_wanted(close))
         return bool(left < FEWEST_CLOSE * enough and enough - left >= FEWEST_LACKING)
 
+    def can_rest(self, start: int) -> bool:
+        """Whether a draft about this point finds enough others to rest on; else it would hold anything, or nothing."""
+        links, close = self._links, self._close_points(start)
+        if np.count_nonzero(self._is_harmless(close)) >= FEWEST_POINTS_USED:
+            return True
+        documents = np.unique(links.documents[links.seeds_of_point[start]]).tolist()
+        written = np.concatenate([links.points_in_document[document] for document in documents])
+        found = np.union1d(close[self._is_harmless(close)], written[self.is_wanted(written)])
+        return len(found) >= FEWEST_POINTS_USED
+
     def make_pick(self, start: int, *, path: Sequence[int] = (), seeds: Sequence[int] = ()) -> Pick:
         """A pick about a point and those linked to it that are wanted; `path` and its `seeds` may be given."""
         links = self._links
@@ -232,7 +242,8 @@ class PickMaker:
             if point in taken or point in group:
                 continue
             if not self._wants(point):
-                spare.append(point)
+                if self._is_harmless(np.array([point])).all():
+                    spare.append(point)
             elif self._show_passage(point, seeds):
                 group.append(point)
                 self._count_as_held(point)
@@ -240,6 +251,10 @@ class PickMaker:
 
     def _wants(self, point: int) -> bool:
         return bool(self._missing[point] > 0 and self._room[self._links.cells[point]] > 0)
+
+    def _is_harmless(self, points: Int64Array) -> BoolArray:
+        # One that is missing where its cell has no room would have the draft refused.
+        return (self._missing[points] <= 0) | (self._room[self._links.cells[points]] > 0)
 
     def _count_as_held(self, point: int) -> None:
         # At once, long before any draft comes: without this all picks in flight would name the same points.
@@ -340,13 +355,19 @@ def wanted_starts(
     while (wanted := weights[order] * maker.is_wanted(order)).any():
         shares = _sample_systematically(wanted, min(STARTS_DRAWN, int(np.count_nonzero(wanted))), rng)
         # In an order of chance, for a part may end before all were taken.
-        drawn = order[rng.permutation(np.flatnonzero(shares))]
-        # Short ones wait, unless most are: what is in flight leaves little then, and all that is drawn may be taken.
-        short = np.array([maker.is_short(start) for start in drawn.tolist()])
-        for start in (drawn if short.mean() > MOST_SHORT else drawn[~short]).tolist():
-            # A pick before it may have asked for it meanwhile.
-            if maker.is_wanted(np.array([start])).all():
+        drawn = order[rng.permutation(np.flatnonzero(shares))].tolist()
+        # Those about which no draft could be written come last.
+        drawn = [start for start in drawn if maker.can_rest(start)] or drawn
+        short: list[int] = []
+        for start in drawn:
+            # A pick before it may have asked for it meanwhile, or for most of what is close to it.
+            if maker.is_short(start):
+                short.append(start)
+            elif maker.is_wanted(np.array([start])).all():
                 yield start
+        # Short ones wait, unless most are: what is in flight leaves little then, and all that is drawn may be taken.
+        if len(short) > MOST_SHORT * len(drawn):
+            yield from (start for start in short if maker.is_wanted(np.array([start])).all())
 
 
 def start_weights(deficit: Deficit, yields: PointYields) -> Float64Array:
