@@ -1,6 +1,7 @@
 """The deficit of every knowledge point, and which drafts stay."""
 
 import math
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -8,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kdos.pool import Pool
-from kdos.sampler import Order, RunningCounts, decide_draft, link_seeds, measure_deficit
+from kdos.sampler import Order, RunningCounts, cell_limits, decide_draft, link_seeds, measure_deficit
 
 N_POINTS, N_CELLS = 12, 3
 CELLS = (np.arange(N_POINTS) % N_CELLS).astype(np.int32)
@@ -72,9 +73,8 @@ def decide(points, held, *, rule="pace", times=1, samples=None, slack=0.2, answe
         answering=answering,
         offered=range(N_POINTS) if offered is None else offered,
         counts=counts,
-        quotas=found.cells.quotas,
+        limits=cell_limits(found, slack),
         rule=rule,
-        slack=slack,
     )
 
 
@@ -125,11 +125,23 @@ def test_a_cell_takes_no_more_than_its_quota_and_the_slack():
     assert full.reason == "crowded"
 
 
+def test_a_cell_may_go_beyond_its_quota_by_what_chance_would_do_and_no_further():
+    quotas = np.array([4, 100, 10_000])
+    for filled, slack, limits in [
+        (0, 0.2, [4, 120, 12_000]),
+        (10_104, 0.2, [4, 105, 10_050]),
+        (10_104, 0.01, [4, 101, 10_050]),
+        (10_104, 0.0, quotas),
+    ]:
+        found = SimpleNamespace(cells=SimpleNamespace(quotas=quotas), filled=filled, order=10_104)
+        assert (cell_limits(found, slack) == limits).all()
+
+
 def test_a_point_that_the_source_does_not_hold_may_join_once_while_its_cell_has_room():
     now = pool([0] * N_POINTS)
     found = measure_deficit(now, order(), NOTHING, LINKS)
     cells = np.append(CELLS, np.int32(0))
-    given = {"answering": None, "offered": [], "quotas": found.cells.quotas, "rule": "strict", "slack": 0.0}
+    given = {"answering": None, "offered": [], "limits": found.cells.quotas, "rule": "strict"}
     counts = RunningCounts(now, found, cells)
     assert decide_draft([0, 1, N_POINTS], counts=counts, **given).accepted
     counts.add_sample([0, 1, N_POINTS], None)

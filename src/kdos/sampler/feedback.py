@@ -22,6 +22,8 @@ HEADROOM = 0.05
 find no place where every cell is full to the last one. It costs a KL of about 0.001."""
 LEAST_WANTED = 0.5
 """Share of the knowledge points of a draft that must have a deficit."""
+CHANCE = 0.5
+"""Standard deviations of a random sample of the target that a cell may go beyond its quota at the end."""
 MOST_SURPLUS = 1
 """Exposures beyond the wanted ones that count against a draft: the next repeat of a point that is held a hundred times
 too often is as useless as the second, and must not outweigh three points that nobody holds."""
@@ -187,6 +189,19 @@ class RunningCounts:
             self.answered[answering] += 1
 
 
+def cell_limits(deficit: Deficit, slack: float) -> Float64Array:
+    """Exposures that each cell may hold, shape (n_cells,): its quota and a slack, which falls as the pool fills.
+
+    It falls from `slack`, a share, to what chance would do to a random sample of the target if that is less: to meet a
+    quota of ten to the last exposure, one draft after another is refused.
+    """
+    quotas = deficit.cells.quotas
+    falling = slack * max(0.0, 1 - deficit.filled / max(deficit.order, 1))
+    chance = np.minimum(slack * quotas, CHANCE * np.sqrt(quotas))
+    limits: Float64Array = np.floor(quotas + np.maximum(falling * quotas, chance))
+    return limits
+
+
 @dataclass(frozen=True, slots=True)
 class AcceptDecision:
     """`gain` is the mean log deficit (nats) of the draft's knowledge points; `reason` is "" if it stays."""
@@ -206,24 +221,23 @@ def decide_draft(
     answering: int | None,
     offered: Sequence[int],
     counts: RunningCounts,
-    quotas: Int64Array,
+    limits: Float64Array,
     rule: str,
-    slack: float,
 ) -> AcceptDecision:
     """Whether a draft that holds `points` stays.
 
     `pace` (default): its gain, the mean over its points of log(m_k + 1/2) - log(min(n_k, m_k + 1) + 1/2), is above
     zero; at least half of the points have a deficit, or all that its pick could offer is there; no cell goes beyond
-    (1 + slack) times its quota; and the point that the answer rests on (`answering`) was not asked for as often
-    already as it may appear. `strict`: every point has a deficit. `all`: always.
+    its limit; and the point that the answer rests on (`answering`) was not asked for as often already as it may
+    appear. `strict`: every point has a deficit. `all`: always.
 
-    `offered` are the points that the pick asked to use, `counts` what the pool holds by now, `quotas`, shape
-    (n_cells,), what cells may hold; `slack` is a share. A point with no room left in its cell has no deficit.
+    `offered` are the points that the pick asked to use, `counts` what the pool holds by now, `limits`, shape
+    (n_cells,), what cells may hold (`cell_limits`). A point with no room left in its cell has no deficit.
     """
     rows = list(points)
     missing = np.array([counts.missing(point) for point in rows], bool)
     filling = counts.would_fill(rows)
-    room = _find_room(rows, filling, counts, np.floor((1 + slack) * quotas))
+    room = _find_room(rows, filling, counts, limits)
     held = counts.exposures[rows]
     # Where a point's cell is full, what the pool holds of it is all that is wanted of it.
     most = np.where(room, counts.most[rows], np.minimum(counts.most[rows], held))

@@ -3,10 +3,11 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
+from kdos.arrays import Float64Array
 from kdos.checks import check_logic_shape, check_near_duplicate
 from kdos.config import SynthesizeConfig
 from kdos.pool import ErrorClass, Refusal, Verdict
-from kdos.sampler import Deficit, RunningCounts, decide_draft
+from kdos.sampler import RunningCounts, decide_draft
 from kdos.synthesize.context import SynthesisContext
 from kdos.synthesize.loop import Candidate, DraftedPick, Outlook
 
@@ -14,12 +15,12 @@ from kdos.synthesize.loop import Candidate, DraftedPick, Outlook
 class PartAcceptance:
     """The acceptance of one part: counts grow with every accepted draft, so that a part cannot overfill what it fills.
 
-    The slack is that of the part's begin. Those that stay join the questions that are known, and the knowledge points
-    that a fresh reading found the inventory.
+    What cells may hold is that of the part's begin. Those that stay join the questions that are known, and the
+    knowledge points that a fresh reading found the inventory.
     """
 
     def __init__(self, outlook: Outlook, context: SynthesisContext) -> None:
-        pool, self._deficit, self._context = outlook.state.pool, outlook.deficit, context
+        pool, self._limits, self._context = outlook.state.pool, outlook.limits, context
         self._counts = RunningCounts(pool, outlook.deficit, context.inventory.cells)
         self._samples = pool.samples
         self._embedded_ahead: set[str] = set()
@@ -71,7 +72,7 @@ class PartAcceptance:
             refusal = Refusal("pool_full", ErrorClass.DISTRIBUTION)
         # The deficit comes last: it is no fault of the draft, and its reason must not hide one.
         if refusal is None:
-            refusal, gain = decide_place(candidate, self._counts, self._deficit, context.settings)
+            refusal, gain = decide_place(candidate, self._counts, self._limits, context.settings)
         if refusal is None:
             self._samples += 1
             context.known.add_question(draft.question, [draft.answer], name=draft.id)
@@ -82,17 +83,16 @@ class PartAcceptance:
 
 
 def decide_place(
-    candidate: Candidate, counts: RunningCounts, deficit: Deficit, settings: SynthesizeConfig
+    candidate: Candidate, counts: RunningCounts, limits: Float64Array, settings: SynthesizeConfig
 ) -> tuple[Refusal | None, float]:
-    """Why the pool has no place for a candidate, or None; and its gain, nats."""
+    """Why the pool has no place for a candidate, or None; and its gain, nats. `limits` are those of the cells."""
     found = decide_draft(
         candidate.points,
         answering=candidate.answering,
         offered=candidate.use,
         counts=counts,
-        quotas=deficit.cells.quotas,
+        limits=limits,
         rule=settings.accept,
-        slack=settings.slack * max(0.0, 1 - deficit.filled / max(deficit.order, 1)),
     )
     refusal = None if found.accepted else Refusal(found.reason, ErrorClass.DISTRIBUTION)
     return refusal, found.gain

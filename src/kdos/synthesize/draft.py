@@ -161,7 +161,7 @@ def _refuse_claimed(candidate: Candidate, outlook: Outlook, context: SynthesisCo
     if not inventory.knows_all(draft.knowledge_points, among=len(outlook.counts.cells)):
         return candidate
     claimed = replace(candidate, points=inventory.rows(draft.knowledge_points))
-    refusal, gain = decide_place(claimed, outlook.counts, outlook.deficit, context.settings)
+    refusal, gain = decide_place(claimed, outlook.counts, outlook.limits, context.settings)
     return candidate if refusal is None else replace(candidate, refusal=refusal, gain=gain)
 
 

@@ -11,11 +11,11 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Se
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from kdos.arrays import Int32Array
+from kdos.arrays import Float64Array, Int32Array
 from kdos.checks import AnswerSpan
 from kdos.errors import BudgetSpentError
 from kdos.pool import Draft, Extraction, Pool, Refusal, Verdict
-from kdos.sampler import Deficit, FinishedPart, Pick, PointYields, RunningCounts, may_start, window_size
+from kdos.sampler import Deficit, FinishedPart, Pace, Pick, PointYields, RunningCounts
 from kdos.synthesize.window import PickWork, Window
 
 
@@ -144,16 +144,16 @@ class LoopState:
 class Outlook:
     """What was known when a part began: its picks are chosen, and their drafts looked at, by no more than this.
 
-    `known` questions were known, and so many knowledge points as `counts` has; `still` picks seemed to be needed, of
-    which `size` make the part.
+    `known` questions were known, and so many knowledge points as `counts` has; `limits`, shape (n_cells,), is what
+    cells may hold, and a draft is to rest on `asks` points.
     """
 
     state: LoopState
     deficit: Deficit
     counts: RunningCounts
+    limits: Float64Array
     known: int
-    still: float
-    size: int
+    pace: Pace
     asks: int
 
 
@@ -176,8 +176,7 @@ class Acceptance(Protocol):
 class LoopSteps:
     """What the loop does; replace one to see what it is worth.
 
-    `cells_of_points` gives the cell of every knowledge point that is known by now: drafting adds new ones. `window`
-    is the most picks in flight.
+    `cells_of_points` gives the cell of every knowledge point that is known by now: drafting adds new ones.
     """
 
     measure: Callable[[LoopState], Deficit]
@@ -187,7 +186,6 @@ class LoopSteps:
     draft: Callable[[Pick, Outlook], PickWork[DraftedPick]]
     accept: Callable[[Outlook], Acceptance]
     cells_of_points: Callable[[], Int32Array]
-    window: int
 
 
 PickWindow = Window[Pick, DraftedPick]
@@ -230,12 +228,11 @@ def _run_part(
 ) -> tuple[Part, BudgetSpentError | None]:
     """Decide the picks of one part, in order, and choose as many as the window takes after each."""
     part, acceptance = Part(outlook.state.parts + 1), steps.accept(outlook)
-    pick: Pick | None = None
-    while len(part.picks) < outlook.size and not acceptance.is_full:
-        still = outlook.still - len(part.picks)
-        room = window_size(steps.window, still=still)
+    pace, pick = outlook.pace, None
+    while len(part.picks) < pace.size and not acceptance.is_full:
+        room = pace.room(len(part.picks))
         while len(in_flight) < room and (pick := pick or next(picks, None)) is not None:
-            if not may_start(pick.is_short, in_flight=len(in_flight), still=still):
+            if not pace.may_start(pick.is_short, in_flight=len(in_flight), decided=len(part.picks)):
                 break
             in_flight.start(pick, steps.draft(pick, outlook))
             part.chosen.append(pick)

@@ -7,9 +7,9 @@ from kdos.sampler import (
     Deficit,
     Pick,
     RunningCounts,
+    cell_limits,
     measure_deficit,
-    part_size,
-    picks_needed,
+    plan_pace,
     points_to_ask,
     scatter_picks,
     steer_picks,
@@ -35,7 +35,6 @@ def loop_steps(context: SynthesisContext) -> LoopSteps:
         draft=lambda pick, outlook: draft_pick(pick, outlook, context),
         accept=lambda outlook: PartAcceptance(outlook, context),
         cells_of_points=lambda: context.inventory.cells,
-        window=context.config.window,
     )
 
 
@@ -45,19 +44,25 @@ def measure_state(state: LoopState, context: SynthesisContext) -> Deficit:
 
 
 def look_ahead(state: LoopState, deficit: Deficit, context: SynthesisContext) -> Outlook:
-    """What is known as a part begins: the state, what else is known by now, and how much still seems to be needed."""
-    pool, asked = state.pool, state.yields.picks
-    still = picks_needed(
-        pool, deficit, most=context.order.samples, drafts=context.settings.drafts_per_call, history=state.history
+    """What is known as a part begins: the state, what else is known by now, and how fast to go on."""
+    pool, most = state.pool, context.order.samples
+    pace = plan_pace(
+        pool,
+        deficit,
+        state.yields,
+        window=context.config.window,
+        most=most,
+        drafts=context.settings.drafts_per_call,
+        history=state.history,
     )
     return Outlook(
         state,
         deficit,
         counts=RunningCounts(pool, deficit, context.inventory.cells),
+        limits=cell_limits(deficit, context.settings.slack),
         known=len(context.known),
-        still=still,
-        size=part_size(asked=asked, still=still),
-        asks=points_to_ask(pool, deficit, state.yields, most=context.order.samples),
+        pace=pace,
+        asks=points_to_ask(pool, deficit, state.yields, most=most),
     )
 
 
