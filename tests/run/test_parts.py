@@ -104,6 +104,7 @@ def test_a_model_that_writes_nonsense_ends_the_run_with_every_reply_counted(tmp_
     assert summary["samples"] == 0
     assert summary["stop_reason"] in {"no_gain", "unreachable"}
     assert summary["llm_calls"] == server.stats.requests
+    assert summary["quotes"]["in"] == summary["quotes"]["refused"]["evidence_not_in_passage"] > 0
     for name, stage in summary["stages"].items():
         assert stage["in"] == stage["out"] + sum(stage["refused"].values()), name
 

@@ -2,13 +2,17 @@
 
 import json
 from collections import Counter
+from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from run_corpus import config_of, rows_of, samples_of
 
+from kdos.chance import keyed_generator
 from kdos.cli import main
-from kdos.run import explain_stop
+from kdos.rules import RulesEngine
+from kdos.run import explain_quotes, explain_stop, pipeline
 
 
 def test_novel_knowledge_points_are_counted_apart(finished):
@@ -102,3 +106,57 @@ def test_the_terminal_of_a_run_says_why_it_stopped(corpus, tmp_path, capsys):
     summary = json.loads(shown.out.splitlines()[-1])
     assert f"\n{explain_stop(summary)}\n" in shown.err
     assert summary["stop_reason"] == "budget"
+
+
+class InventingEngine(RulesEngine):
+    """The rules with quotes that stand nowhere, in a share of the replies that quote."""
+
+    def __init__(self, share):
+        self.share = share
+
+    def complete(self, requests):
+        for reply in super().complete(requests):
+            if reply.request.task in {"seed", "synthesize"} and self._invents(reply.request):
+                reply = replace(reply, text=reply.text.replace('"quote":"', '"quote":"Nobody said: '))
+            yield reply
+
+    def _invents(self, request):
+        return keyed_generator(0, request.key).random() < self.share
+
+
+def test_a_model_that_makes_up_its_quotes_is_told_in_one_line(corpus, tmp_path, capsys, monkeypatch):
+    own = tmp_path / "own.jsonl"
+    given = {"question": "When was the library of Faro opened?", "answers": ["1759"], "document": "faro"}
+    own.write_text(json.dumps(given) + "\n")
+    monkeypatch.setattr(pipeline, "open_engine", lambda _: nullcontext(InventingEngine(0.4)))
+    config = config_of(corpus, budget={"samples": 20}, seeds=str(own))
+    (path := tmp_path / "c.yaml").write_text(json.dumps(config))
+    assert main(["run", str(path), "--out", str(tmp_path / "run")]) == 0
+    shown = capsys.readouterr()
+    summary = json.loads(shown.out.splitlines()[-1])
+    seeds, drafts, quotes = summary["stages"]["seed"], summary["stages"]["drafts"], summary["quotes"]
+    absent = seeds["refused"]["evidence_not_in_passage"] + drafts["refused"]["evidence_not_in_passage"]
+    assert quotes["refused"] == {"evidence_not_in_passage": absent}
+    assert quotes["in"] == quotes["out"] + absent
+    assert quotes["in"] == seeds["in"] - 1 + drafts["in"], "the user's question quotes nothing"
+    share = f"{100 * absent / quotes['in']:.0f} %"
+    line = f"the model makes things up: {share} of the {quotes['in']} quotes in its seed questions and drafts do not"
+    assert [each for each in shown.err.splitlines() if "makes things up" in each] == [explain_quotes(summary)]
+    assert explain_quotes(summary).startswith(line)
+
+
+def test_a_model_that_quotes_word_for_word_is_told_nothing(finished):
+    _, summary = finished
+    assert summary["quotes"]["in"] == summary["quotes"]["out"] > 100
+    assert explain_quotes(summary) == ""
+
+
+def test_a_model_whose_seed_questions_quote_nothing_that_is_there_ends_with_one_line(
+    corpus, tmp_path, capsys, monkeypatch
+):
+    monkeypatch.setattr(pipeline, "open_engine", lambda _: nullcontext(InventingEngine(1)))
+    (path := tmp_path / "c.yaml").write_text(json.dumps(config_of(corpus)))
+    assert main(["run", str(path), "--out", str(tmp_path / "run")]) == 1
+    said = capsys.readouterr().err.splitlines()[-1]
+    assert "100% of" in said
+    assert "questions quote what their passage does not say, as in 'lisbon#0: Nobody said: " in said

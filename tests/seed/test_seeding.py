@@ -63,7 +63,7 @@ def test_every_document_passage_and_seed_is_there_or_refused():
     counts = Counter((row["stage"], row["reason"]) for row in found["refusals"])
     assert counts["document", "no_text"] == 4
     asked = 2 * len(found["passages"])
-    assert len(found["seeds"]) + counts["seed", "answer_not_found"] == asked
+    assert len(found["seeds"]) + counts["seed", "answer_not_in_evidence"] == asked
 
 
 def test_batches_are_the_same_whatever_the_order_of_replies():

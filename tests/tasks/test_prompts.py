@@ -156,6 +156,22 @@ def test_the_example_extraction_and_seeds_and_judgement_can_be_read():
     assert combine_judgements([judgement], passages=shelf(given)).refusal.reason == "not_supported"
 
 
+def test_a_seeds_quote_may_differ_in_spaces_and_quotation_marks_and_in_nothing_else():
+    text = "The Stone was found\nat Rashid\nin 1799. It’s in the “British Museum”."
+    passage = Passage("p", "d", "", "", "en", 100, 100 + len(text), text)
+    pairs = [
+        ("Rashid in 1799", "The Stone was found at Rashid in 1799."),
+        ('the "British Museum"', 'It\'s in the "British Museum".'),
+        ("1801", "The Stone was found at Rashid in 1801."),
+        ("London", 'It\'s in the "British Museum".'),
+    ]
+    wanted = {"seeds": [{"question": "Which?", "answer": answer, "quote": quote} for answer, quote in pairs]}
+    seeds, refused = read_seeds(answered(SEED_PROMPT, wanted), passage)
+    assert [seed.answers for seed in seeds] == [("Rashid in 1799",), ("the “British Museum”",)]
+    assert [text[seed.start - 100 : seed.end - 100] for seed in seeds] == ["Rashid\nin 1799", "the “British Museum”"]
+    assert [one.reason for one in refused] == ["evidence_not_in_passage", "answer_not_in_evidence"]
+
+
 def test_the_example_review_can_be_read():
     given, wanted = examples(REVIEW_PROMPT)
     drafts = [

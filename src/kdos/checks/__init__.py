@@ -1,6 +1,6 @@
 """What becomes of a draft: drafts in; refusals, each with a reason and a class, out."""
 
-from kdos.checks.answers import AnswerSpan, locate_answer_evidence
+from kdos.checks.answers import AnswerSpan, is_quoted, locate_answer_evidence
 from kdos.checks.draft_checks import (
     DraftInContext,
     answer_aliases,
@@ -26,6 +26,6 @@ __all__ = [
     "answer_aliases", "check_answer_not_leaked", "check_attempts_agree", "check_concrete_instances", "check_drafts",
     "check_knowledge_points", "check_language", "check_lengths", "check_logic", "check_logic_shape",
     "check_near_duplicate", "check_not_multiple_choice", "check_uncontaminated", "combine_judgements",
-    "count_error_classes", "count_refusal_reasons", "find_first_refusals", "find_paraphrases", "is_rewritable",
-    "locate_answer_evidence", "make_refusal",
+    "count_error_classes", "count_refusal_reasons", "find_first_refusals", "find_paraphrases", "is_quoted",
+    "is_rewritable", "locate_answer_evidence", "make_refusal",
 ]  # fmt: skip

@@ -4,10 +4,10 @@ import re
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 
 from kdos.checks.sentence_checks import has_unspaced_letter
 from kdos.pool import Evidence, Passage
+from kdos.pool.quotes import find_quote_span
 from kdos.pool.wording import normalise_text
 
 _MONTH_NAMES = "january february march april may june july august september october november december"
@@ -55,12 +55,6 @@ _ARTICLE = re.compile(r"^(?:the|a|an) (?=.)")
 # Each word is bounded: "A'A'A'…" has a word's beginning at every other character.
 _CAPITALISED = re.compile(r"\b[A-Z][\w'’]{0,80}+(?:[ -](?:of|the|and|for|de|du|des|la)?[ -]?[A-Z][\w'’]{0,80}+)+")
 _INITIALS = re.compile(r"\b[A-Z][A-Z.&]{1,9}\b\.?")
-_LOOSE = {
-    letter: f"[{alike}]"
-    for letters, alike in (("'’‘", "'’‘ʼ"), ('"“”', '"“”„'), ("-–—", "-‐-―−"))
-    for letter in letters
-}
-"""Quotation marks and dashes, each with the expression that takes its like."""
 
 
 def canonicalise_text(text: str) -> str:
@@ -189,19 +183,10 @@ class AnswerSpan:
     end: int
 
 
-def find_quote_span(quote: str, text: str) -> tuple[int, int] | None:
-    """Where the quote stands in the text: start and end, or None.
-
-    Word for word; only the width of spaces and the shape of quotes and dashes may differ.
-    """
-    quote = quote.strip()
-    if not quote:
-        return None
-    start = text.find(quote)
-    if start >= 0:
-        return start, start + len(quote)
-    found = _loose_quote_pattern(quote).search(text)
-    return found.span() if found else None
+def is_quoted(piece: Evidence, passages: Mapping[str, Passage]) -> bool:
+    """Whether a quote stands in the passage that it names."""
+    passage = passages.get(piece.passage)
+    return passage is not None and find_quote_span(piece.quote, passage.text) is not None
 
 
 def locate_answer_evidence(
@@ -229,10 +214,3 @@ def find_answer_span(answer: str, text: str) -> tuple[int, int] | None:
         if start >= 0 and len(searched) == len(text):
             return start, start + len(answer)
     return find_quote_span(answer, text) if " " in answer else None
-
-
-@lru_cache(maxsize=4096)
-def _loose_quote_pattern(quote: str) -> re.Pattern[str]:
-    """The quote as a pattern that lets spaces, quotation marks and dashes differ."""
-    words = ["".join(_LOOSE.get(letter, re.escape(letter)) for letter in w) for w in quote.split()]
-    return re.compile(r"\s+".join(words))

@@ -11,7 +11,7 @@ from functools import lru_cache
 from itertools import chain, combinations
 from typing import TypeVar
 
-from kdos.checks.answers import find_leaked_answer, find_quote_span, locate_answer_evidence
+from kdos.checks.answers import find_leaked_answer, is_quoted, locate_answer_evidence
 from kdos.checks.known_questions import (
     BenchmarkIndex,
     KnownQuestions,
@@ -255,8 +255,7 @@ def check_evidence(draft: Draft, passages: Mapping[str, Passage]) -> Refusal | N
     if not draft.evidence:
         return make_refusal("no_evidence")
     for piece in draft.evidence:
-        passage = passages.get(piece.passage)
-        if passage is None or find_quote_span(piece.quote, passage.text) is None:
+        if not is_quoted(piece, passages):
             return make_refusal("evidence_not_in_passage", f"{piece.passage}: {piece.quote}")
     if locate_answer_evidence(draft.evidence, draft.answer, passages) is None:
         return make_refusal("answer_not_in_evidence", draft.answer)

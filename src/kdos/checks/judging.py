@@ -9,9 +9,10 @@ from dataclasses import dataclass, field, replace
 from itertools import groupby
 from typing import TypeVar
 
-from kdos.checks.answers import canonicalise_text, find_quote_span, occurs_as_words
+from kdos.checks.answers import canonicalise_text, occurs_as_words
 from kdos.checks.refusals import make_refusal
 from kdos.pool import Draft, Passage, Refusal
+from kdos.pool.quotes import find_quote_span
 from kdos.tasks import (
     CHECKS,
     CRITERIA,

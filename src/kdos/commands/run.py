@@ -8,7 +8,7 @@ from kdos.api.runs import override_config
 from kdos.commands.arguments import input_path, output_path, whole_number
 from kdos.config import Config
 from kdos.pool import record_fields
-from kdos.run import describe_result, explain_failure, explain_stop, run_config
+from kdos.run import describe_result, explain_failure, explain_quotes, explain_stop, run_config
 from kdos.run.forecast import FORECAST_HEADINGS, Forecast, advise_on_forecast, foretell_run, tabulate_forecast
 from kdos.terminal import print_json, print_status, print_table
 
@@ -39,6 +39,8 @@ def main(args: argparse.Namespace) -> int:
     failure = explain_failure(summary)
     print_status(describe_result(summary))
     print_status(explain_stop(summary))
+    if invented := explain_quotes(summary):
+        print_status(invented)
     if not failure:
         print_status(f"dataset: {out / 'dataset'}")
     print_status(f"report:  {out / 'report' / 'index.html'}")

@@ -13,19 +13,20 @@ from time import monotonic
 from typing import Any
 
 from kdos.artifacts import RunFolder
-from kdos.checks import KnownQuestions, count_refusal_reasons
+from kdos.checks import KnownQuestions, count_refusal_reasons, is_quoted
 from kdos.config import Config
 from kdos.cost import Cost, describe_costs, look_at_costs
 from kdos.density import Space, cell_log_density, effective_cells
 from kdos.errors import BudgetSpentError
 from kdos.llm.endpoint_embedder import EndpointEmbedder
-from kdos.pool import Pool, column_values
+from kdos.pool import Pool, Tally, column_values
 from kdos.report import LivePage
 from kdos.run.prepare import LoopInputs, index_benchmarks, paraphrase_check, read_benchmark_questions
 from kdos.run.target import plan_order, warn_of_few_points, write_target_tables
 from kdos.sampler import Deficit, Pick, picks_needed
 from kdos.synthesize import (
     PART_SCHEMAS,
+    Library,
     LoopState,
     LoopSteps,
     Outlook,
@@ -176,6 +177,7 @@ def _part_facts(part: Part, state: LoopState, deficit: Deficit, context: Synthes
         "accepted": len(part.accepted),
         "refused": count_refusal_reasons(refusals),
         "classes": dict(sorted(classes.items(), key=lambda item: (-item[1], item[0]))),
+        "quotes": _tally_quotes(part, context.library).as_json(),
         "read": len(adherence),
         "adherence": sum(adherence) / len(adherence) if adherence else None,
         "samples": state.pool.samples,
@@ -198,6 +200,18 @@ def _part_facts(part: Part, state: LoopState, deficit: Deficit, context: Synthes
             history=state.history,
         ),
     }
+
+
+def _tally_quotes(part: Part, library: Library) -> Tally:
+    """The quotes of the part's drafts, and how many do not stand in the passage that they name."""
+    quotes = Tally()
+    for candidate in part.candidates:
+        seeds = map(library.seed, candidate.pick.seeds)
+        passages = {passage.id: passage for passage in library.passages_of(seeds)}
+        found = sum(is_quoted(piece, passages) for piece in candidate.draft.evidence)
+        quotes.accepted += found
+        quotes.refused["evidence_not_in_passage"] += len(candidate.draft.evidence) - found
+    return quotes
 
 
 def pool_log10_density(pool: Pool, space: Space) -> float | None:

@@ -4,6 +4,7 @@ Each stage is done once: where its files lie in the run's folder, they are read.
 """
 
 import math
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
@@ -27,6 +28,7 @@ from kdos.pool import Draft, Extraction, Inventory, Refusal, Seed, Tally, column
 from kdos.sampler import check_disciplines
 from kdos.scoring import BenchmarkQuestion
 from kdos.seed import DOCUMENTS, PASSAGES, SEEDS, gather_seeds, read_own_questions
+from kdos.seed.own_questions import ID_PREFIX
 from kdos.seed.questions import open_questions
 from kdos.seed.sources import open_source
 from kdos.store import (
@@ -44,14 +46,21 @@ from kdos.tasks import Ask
 from kdos.terminal import Progress, print_status
 
 EXAMPLE_CHARS = 120
-REPLY_FAULTS = {"unreadable": "not the JSON that was asked for", "no_reply": "failures"}
+REPLY_FAULTS = {
+    "unreadable": "replies were not the JSON that was asked for",
+    "no_reply": "replies were failures",
+    "evidence_not_in_passage": "questions quote what their passage does not say",
+}
 """Reasons that speak against the model or its server, not against the source."""
 SEED_TABLES = {"documents": DOCUMENTS, "passages": PASSAGES, "seeds": SEEDS}
 
 
 @dataclass(frozen=True)
 class LoopInputs:
-    """All that the loop starts from, and what the stages before it came to, by name."""
+    """All that the loop starts from, and what the stages before it came to, by name.
+
+    `seed_quotes` are those that the model gave with its seed questions.
+    """
 
     library: Library
     inventory: Inventory
@@ -59,6 +68,7 @@ class LoopInputs:
     embedder: Embedder
     reference: pa.Table
     stages: dict[str, Any]
+    seed_quotes: Tally
 
 
 def prepare_inputs(
@@ -86,6 +96,7 @@ def prepare_inputs(
         embedder=embedder,
         reference=reference,
         stages=stages,
+        seed_quotes=_tally_seed_quotes(config, seeds, stages["seed"]["refused"]),
     )
 
 
@@ -100,6 +111,15 @@ def _ensure_seeds(
     stages = read_json_file(folder.seed_tallies)
     seeds, passages = read_parquet(folder.seeds), read_parquet(folder.passages)
     return seeds, passages, stages
+
+
+def _tally_seed_quotes(config: Config, seeds: pa.Table, refused: Mapping[str, int]) -> Tally:
+    """The quotes of seed questions, and how many do not stand in their passage; a question that was given has none."""
+    if config.source.kind == "qa":
+        return Tally()
+    given = sum(name.startswith(ID_PREFIX) for name in column_values(seeds, "id"))
+    found = seeds.num_rows - given + refused.get("answer_not_in_evidence", 0)
+    return Tally(found, Counter(evidence_not_in_passage=refused.get("evidence_not_in_passage", 0)))
 
 
 def check_source_domains(config: Config) -> None:
@@ -184,7 +204,7 @@ def _empty_stage_error(wanted: str, tally: Tally, examples: Mapping[str, str]) -
     total, example = sum(refused.values()), " ".join(examples.get(reason, "").split())[:EXAMPLE_CHARS]
     if reason in REPLY_FAULTS:
         return EmptyRunError(
-            f"the model must answer with at least one {wanted}. {count / total:.0%} of {total:,} replies were "
+            f"the model must answer with at least one {wanted}. {count / total:.0%} of {total:,} "
             f"{REPLY_FAULTS[reason]}, as in {example!r}. Try another engine.model, or "
             "`kdos doctor` on the configuration."
         )

@@ -34,6 +34,10 @@ MOST_REFUSED_REPLIES = 0.5
 """The share of replies to calls for drafts that may be refused: past it, chance did not do it (our design)."""
 
 
+MOST_ABSENT_QUOTES = 0.1
+"""The share of quotes that may be absent from their passage: slips of a model that copies stay below (our design)."""
+
+
 def explain_failure(summary: Mapping[str, Any]) -> str:
     """Why a run that has ended is no success, and what to do; empty where it is one.
 
@@ -70,6 +74,17 @@ def explain_stop(summary: Mapping[str, Any]) -> str:
         if (fallen := stage["in"] - stage["out"]) > MOST_REFUSED_REPLIES * stage["in"]:
             parts.append(f"{fallen:,} of {stage['in']:,} {what} ({_name_reasons(stage['refused'])})")
     return "; ".join(parts)
+
+
+def explain_quotes(summary: Mapping[str, Any]) -> str:
+    """What is wrong with a model that makes up what it should copy, in one line; empty where it does not."""
+    asked, found = summary["quotes"]["in"], summary["quotes"]["out"]
+    if asked - found <= MOST_ABSENT_QUOTES * asked:
+        return ""
+    return (
+        f"the model makes things up: {format_share((asked - found) / asked)} of the {asked:,} quotes in its seed "
+        "questions and drafts do not stand in their passage. Try another engine.model."
+    )
 
 
 def _name_reasons(refused: Mapping[str, int]) -> str:
@@ -167,6 +182,7 @@ def summarise_run(
         "busy_by_stage": dict(done.busy),
         "reference": _reference_facts(inputs.reference),
         "stages": stages,
+        "quotes": _tally_quotes(inputs.seed_quotes, parts).as_json(),
         "made_from": dict(provenance),
     }
 
@@ -186,6 +202,15 @@ def _tally_parts(parts: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
         drafts.accepted += facts["accepted"]
         drafts.refused.update(facts["refused"])
     return {"calls": calls.as_json(), "drafts": drafts.as_json()}
+
+
+def _tally_quotes(of_seeds: Tally, parts: Iterable[Mapping[str, Any]]) -> Tally:
+    """All quotes that the model gave in seed questions and drafts, and how many do not stand in their passage."""
+    quotes = Tally(of_seeds.accepted, Counter(of_seeds.refused))
+    for facts in parts:
+        quotes.accepted += facts["quotes"]["out"]
+        quotes.refused.update(facts["quotes"]["refused"])
+    return quotes
 
 
 def _mean_adherence(parts: Sequence[Mapping[str, Any]]) -> float | None:

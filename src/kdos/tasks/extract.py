@@ -1,8 +1,9 @@
 """What is taken out of text: a passage's seed questions, and the knowledge points of a question."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from kdos.pool import ErrorClass, Extraction, Passage, Refusal, Seed
+from kdos.pool.quotes import find_quote_span
 from kdos.tasks.prompt import TEXT, a_list, an_object, list_passages, load_prompt
 from kdos.tasks.reading import read_reply
 from kdos.tasks.request import Reply, Request
@@ -20,34 +21,34 @@ def ask_seeds(passage: Passage, *, per_passage: int) -> Request:
 
 
 def read_seeds(reply: Reply, passage: Passage) -> tuple[list[Seed], list[Refusal]]:
-    """The seeds whose answer stands in the passage, and what is wrong with the others."""
+    """The seeds whose quote stands in the passage and holds the answer, and what is wrong with the others."""
     value = read_reply(reply, SEED_SCHEMA)
     if isinstance(value, Refusal):
         return [], [value]
-    seeds: list[Seed] = []
-    refusals: list[Refusal] = []
-    for number, item in enumerate(value["seeds"]):
-        answer, quote = item["answer"], item["quote"]
-        at, inside = passage.text.find(quote), quote.find(answer)  # word for word
-        if at < 0 or inside < 0:
-            detail = f"{answer!r} is not in the quoted sentence of {passage.id}"
-            refusals.append(Refusal("answer_not_found", ErrorClass.ANSWER, detail))
-            continue
-        start = passage.start + at + inside
-        seeds.append(
-            Seed(
-                id=f"{passage.id}/{number}",
-                question=item["question"],
-                answers=(answer,),
-                passage=passage.id,
-                document=passage.document,
-                domain=passage.domain,
-                lang=passage.lang,
-                start=start,
-                end=start + len(answer),
-            )
-        )
-    return seeds, refusals
+    read = [_read_seed(item, f"{passage.id}/{number}", passage) for number, item in enumerate(value["seeds"])]
+    return [one for one in read if isinstance(one, Seed)], [one for one in read if isinstance(one, Refusal)]
+
+
+def _read_seed(item: Mapping[str, str], name: str, passage: Passage) -> Seed | Refusal:
+    quoted = find_quote_span(item["quote"], passage.text)
+    if quoted is None:
+        return Refusal("evidence_not_in_passage", ErrorClass.ANSWER, f"{passage.id}: {item['quote']}")
+    sentence = passage.text[slice(*quoted)]
+    answer = find_quote_span(item["answer"], sentence)
+    if answer is None:
+        return Refusal("answer_not_in_evidence", ErrorClass.ANSWER, f"{passage.id}: {item['answer']}")
+    start, end = (passage.start + quoted[0] + at for at in answer)
+    return Seed(
+        id=name,
+        question=item["question"],
+        answers=(" ".join(sentence[slice(*answer)].split()),),
+        passage=passage.id,
+        document=passage.document,
+        domain=passage.domain,
+        lang=passage.lang,
+        start=start,
+        end=end,
+    )
 
 
 def ask_extraction(
