@@ -18,7 +18,7 @@ from kdos.checks import (
 from kdos.logic import fill_in_texts, parse
 from kdos.pool import Draft, Extraction, Passage, Seed
 from kdos.tasks import Group, Reply, ask_drafts, ask_review, read_drafts, read_extraction, read_judgement, read_review
-from kdos.tasks.extract import EXTRACT_PROMPT, SEED_PROMPT, read_seeds
+from kdos.tasks.extract import EXTRACT_PROMPT, SEED_PROMPT, ask_seeds, read_seeds
 from kdos.tasks.judge import GRADE_PROMPT, JUDGE_PROMPT
 from kdos.tasks.reading import schema_problem
 from kdos.tasks.request import Request
@@ -149,7 +149,8 @@ def test_the_example_extraction_and_seeds_and_judgement_can_be_read():
     assert len(read_extraction(answered(EXTRACT_PROMPT, wanted)).knowledge_points) == 3
     given, wanted = examples(SEED_PROMPT)
     passage = Passage("p", "d", given["title"], "", "en", 0, 99, given["passage"])
-    seeds, refused = read_seeds(answered(SEED_PROMPT, wanted), passage)
+    reply = Reply(ask_seeds(passage, per_passage=2), text=orjson.dumps(wanted).decode())
+    seeds, refused = read_seeds(reply, passage)
     assert (len(seeds), refused) == (2, [])
     given, wanted = examples(JUDGE_PROMPT)
     judgement = read_judgement(answered(JUDGE_PROMPT, wanted))
@@ -166,10 +167,23 @@ def test_a_seeds_quote_may_differ_in_spaces_and_quotation_marks_and_in_nothing_e
         ("London", 'It\'s in the "British Museum".'),
     ]
     wanted = {"seeds": [{"question": "Which?", "answer": answer, "quote": quote} for answer, quote in pairs]}
-    seeds, refused = read_seeds(answered(SEED_PROMPT, wanted), passage)
+    reply = Reply(ask_seeds(passage, per_passage=4), text=orjson.dumps(wanted).decode())
+    seeds, refused = read_seeds(reply, passage)
     assert [seed.answers for seed in seeds] == [("Rashid in 1799",), ("the “British Museum”",)]
     assert [text[seed.start - 100 : seed.end - 100] for seed in seeds] == ["Rashid\nin 1799", "the “British Museum”"]
     assert [one.reason for one in refused] == ["evidence_not_in_passage", "answer_not_in_evidence"]
+
+
+def test_no_more_seeds_are_taken_than_were_asked_for():
+    passage = Passage("p", "d", "", "", "en", 0, 21, "The Stone weighs 762.")
+    items = [
+        {"question": f"What is number {n}?", "answer": answer, "quote": "The Stone weighs 762."}
+        for n, answer in enumerate(["763", "762", "Stone", "weighs"])
+    ]
+    reply = Reply(ask_seeds(passage, per_passage=2), text=orjson.dumps({"seeds": items}).decode())
+    seeds, refused = read_seeds(reply, passage)
+    assert [seed.id for seed in seeds] == ["p/1", "p/2"]
+    assert [one.reason for one in refused] == ["answer_not_in_evidence", "more_than_asked"]
 
 
 def test_the_example_review_can_be_read():

@@ -118,7 +118,7 @@ def _tally_seed_quotes(config: Config, seeds: pa.Table, refused: Mapping[str, in
     if config.source.kind == "qa":
         return Tally()
     given = sum(name.startswith(ID_PREFIX) for name in column_values(seeds, "id"))
-    found = seeds.num_rows - given + refused.get("answer_not_in_evidence", 0)
+    found = seeds.num_rows - given + refused.get("answer_not_in_evidence", 0) + refused.get("more_than_asked", 0)
     return Tally(found, Counter(evidence_not_in_passage=refused.get("evidence_not_in_passage", 0)))
 
 

@@ -21,12 +21,17 @@ def ask_seeds(passage: Passage, *, per_passage: int) -> Request:
 
 
 def read_seeds(reply: Reply, passage: Passage) -> tuple[list[Seed], list[Refusal]]:
-    """The seeds whose quote stands in the passage and holds the answer, and what is wrong with the others."""
+    """The seeds whose quote stands in the passage and holds the answer, and what is wrong with the others.
+
+    Each of them costs an extraction: those beyond what was asked for are refused.
+    """
     value = read_reply(reply, SEED_SCHEMA)
     if isinstance(value, Refusal):
         return [], [value]
     read = [_read_seed(item, f"{passage.id}/{number}", passage) for number, item in enumerate(value["seeds"])]
-    return [one for one in read if isinstance(one, Seed)], [one for one in read if isinstance(one, Refusal)]
+    seeds, most = [one for one in read if isinstance(one, Seed)], reply.request.inputs["per_passage"]
+    more = [Refusal("more_than_asked", ErrorClass.FORMAT_MISMATCH, seed.question) for seed in seeds[most:]]
+    return seeds[:most], [one for one in read if isinstance(one, Refusal)] + more
 
 
 def _read_seed(item: Mapping[str, str], name: str, passage: Passage) -> Seed | Refusal:
