@@ -5,7 +5,7 @@
 # survive the checks; that every reply is read, kept or refused for its reason is what is shown.
 #
 #   runs/llama_cpp.sh build     compile the server (many minutes; goes on where it stopped)
-#   runs/llama_cpp.sh           start the server, run kdos through it (some ten minutes on two cores)
+#   runs/llama_cpp.sh           start the server, run kdos through it (half an hour on two busy cores)
 #
 # SOURCE is another source than this Python's documentation, as in '{kind: text, path: articles.jsonl}', SEEDS a
 # table of questions on it. They stand beside those of the model, which finds hardly one that its passage answers.
