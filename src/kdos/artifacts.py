@@ -166,7 +166,7 @@ class RunFolder:
         return [each for each in map(PartFolder, self._part_paths()) if each.facts.exists()]
 
     def drop_parts_after(self, number: int) -> None:
-        """Remove the parts after one: such as the budget had cut short, where a larger one did not come to them."""
+        """Remove the parts after one: such as the budget had cut short, where another one did not come to them."""
         for path in self._part_paths():
             if int(path.name[5:]) > number:
                 shutil.rmtree(path)

@@ -19,6 +19,7 @@ from kdos.report import write_report
 from kdos.rules import RulesEngine
 from kdos.run import pipeline, run_config
 from kdos.run.results import explain_failure
+from kdos.tasks import Reply
 
 
 def test_it_fills_the_pool_and_says_why_it_stopped(finished):
@@ -171,6 +172,35 @@ def test_a_budget_that_ends_it_keeps_what_was_decided_and_a_larger_one_goes_on_a
     whole = run_config(read_config(config_of(corpus)), tmp_path / "run")
     assert dataset_hash(tmp_path / "run") == dataset_hash(folder)
     assert whole["llm_calls"] == summary["llm_calls"], "nothing is asked twice"
+
+
+class LeavingEngine(RulesEngine):
+    """Leaves one call for drafts without an answer, which may come another day."""
+
+    def __init__(self, left):
+        self.left = left
+
+    def complete(self, requests):
+        for request in requests:
+            if request.id == self.left:
+                yield Reply(request, error="busy", transient=True)
+            else:
+                yield from super().complete([request])
+
+
+@pytest.mark.parametrize(("left", "cut"), [("synthesize/00000003", [False, True]), ("synthesize/00000016", [False])])
+def test_a_budget_that_is_spent_again_keeps_what_can_be_decided_anew(corpus, tmp_path, monkeypatch, left, cut):
+    # The call that was left is made again: where it is of the part that was cut, no budget is left for it.
+    monkeypatch.setattr(pipeline, "open_engine", lambda _: nullcontext(LeavingEngine(left)))
+    before, after = (
+        run_config(read_config(config_of(corpus, budget={"samples": 120, "calls": calls})), tmp_path / "run")
+        for calls in (180, 175)
+    )
+    assert [each["is_cut"] for each in RunFolder(tmp_path / "run").read_part_facts()] == cut
+    assert after["samples"] == len(samples_of(tmp_path / "run"))
+    assert (after["samples"] == before["samples"]) == cut[-1]
+    for name, stage in after["stages"].items():
+        assert stage["in"] == stage["out"] + sum(stage["refused"].values()), name
 
 
 def test_a_window_is_kept_whatever_the_concurrency_of_a_later_call(corpus, tmp_path):

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kdos.errors import EngineError
+from kdos.errors import BudgetSpentError, EngineError
 from kdos.synthesize.window import Window
 from kdos.tasks import SYNTHESIZE_PROMPT, Reply, Request
 
@@ -99,3 +99,36 @@ def test_a_reply_that_comes_twice_counts_once():
     again = list(exchange.out)
     exchange.out[1:1] = again[:1]
     assert window.finish_oldest() == (0, wanted(0, [2, 1]))
+
+
+class SpentExchange(ScriptedExchange):
+    """Answers what is `kept` alone: the budget is spent, and whatever else is sent closes it for more."""
+
+    def __init__(self, kept):
+        super().__init__(lambda _: 0)
+        self.kept, self.ready = kept, []
+
+    def submit(self, requests):
+        for request in requests:
+            self.sent.append(request.id)
+            if request.id in self.kept:
+                self.ready.append(Reply(request, text=request.id))
+            else:
+                self.room = 0
+
+    def receive(self):
+        if not self.ready:
+            raise BudgetSpentError("spent")
+        replies, self.ready = self.ready, []
+        return replies
+
+
+def test_what_is_kept_is_given_though_the_budget_is_spent():
+    exchange = SpentExchange({"0/0/0", "0/1/0", "1/0/0"})
+    window = Window(exchange)
+    for number in range(3):
+        window.start(number, work(number, [1, 1]))
+    assert window.finish_oldest() == (0, ["0/0/0", "0/1/0"])
+    with pytest.raises(BudgetSpentError):
+        window.finish_oldest()
+    assert exchange.sent == ["0/0/0", "1/0/0", "2/0/0", "0/1/0", "1/1/0"]

@@ -89,12 +89,12 @@ def synthesize_pool(
             known, filled, begun = len(context.inventory), deficit.filled, monotonic()
             try:
                 part, state, deficit = next(parts)
-            except StopIteration as stop:
+            except (StopIteration, BudgetSpentError) as end:
                 folder.drop_parts_after(state.parts)
-                return SynthesisResult(state, deficit, context, stop_reason=stop.value)
-            except BudgetSpentError as spent:
-                print_status(f"{spent}")
-                return SynthesisResult(state, deficit, context, stop_reason="budget")
+                if isinstance(end, BudgetSpentError):
+                    print_status(f"{end}")
+                reason = "budget" if isinstance(end, BudgetSpentError) else end.value
+                return SynthesisResult(state, deficit, context, stop_reason=reason)
             facts = _part_facts(part, state, deficit, context)
             facts |= {"filled_before": filled, "seconds": round(monotonic() - begun, 3)}
             facts |= {"spent": asdict(read_cost())} | before

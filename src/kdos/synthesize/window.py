@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from heapq import heappop, heappush
 from typing import Generic, TypeVar
 
-from kdos.errors import EngineError
+from kdos.errors import BudgetSpentError, EngineError
 from kdos.tasks import Exchange, Reply, Request
 
 Item = TypeVar("Item")
@@ -74,7 +74,7 @@ class Window(Generic[Item, Result]):
         oldest = self._slots[0]
         while not oldest.is_finished:
             self._send()
-            replies = self._exchange.receive()
+            replies = self._receive(oldest)
             if not replies:
                 raise EngineError(f"an engine must answer every request. No reply to {oldest.asked[0].id}.")
             for reply in replies:
@@ -88,6 +88,18 @@ class Window(Generic[Item, Result]):
         while self._unsent and (room := self._exchange.room) > 0:
             count = min(room, len(self._unsent))
             self._exchange.submit([heappop(self._unsent)[2] for _ in range(count)])
+
+    def _receive(self, oldest: _Slot[Item, Result]) -> Sequence[Reply]:
+        try:
+            return self._exchange.receive()
+        except BudgetSpentError:
+            # There is no room once a cap holds anything back, but what is kept costs nothing: a run that a spent
+            # budget ends again must come as far as it did before.
+            unsent = [heappop(self._unsent)[2] for _ in range(sum(each[0] == oldest.number for each in self._unsent))]
+            if not unsent:
+                raise
+        self._exchange.submit(unsent)
+        return self._exchange.receive()
 
     def _deliver(self, reply: Reply) -> None:
         slot = self._asked_by.pop(reply.request.id, None)
