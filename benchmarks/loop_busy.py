@@ -3,8 +3,8 @@
     python benchmarks/loop_busy.py [--samples 1000] [--concurrency 64] [--sigma 0.7] [--data DATA] [--scale 1]
                                    [--before SRC] [--log FILE] [--out FILE]
 
-`kdos run` through HTTP, in a process of its own, on prose (SQuAD's articles and passages of Wikipedia; without DATA,
-the documentation of Python's library). Its server is `serve-rules` behind `delaying_proxy.py`: median 1.5 s times
+`kdos run` through HTTP, in a process of its own, on a dump of Wikipedia (without DATA, and for more samples than it
+holds, on the documentation of Python's library). Its server is `serve-rules` behind `delaying_proxy.py`: median 1.5 s times
 `--scale`. `busy` is the mean share of the concurrency in flight at the proxy, of each stage from its first request to
 its last reply; the loop begins with the first request for drafts, and all that comes after belongs to it. `wall_ratio`
 is the stage's time over (the sum of its delays / concurrency), what it would take without a gap. `late` is the share
@@ -14,7 +14,6 @@ Adds to FILE, in place of the same case of the same tree there.
 """
 
 import argparse
-import gzip
 import json
 import os
 import resource
@@ -32,10 +31,9 @@ from urllib.request import urlopen
 HERE = Path(__file__).resolve()
 MEDIAN = 1.5
 """Seconds until a chat reply, as measured on servers of models of some ten billion parameters."""
-ARTICLES = ("squad_articles", "squadshifts_new_wiki_articles")
-PASSAGES = "wiki_passages"
+DUMP = Path("corpora", "enwiki_sample.xml.bz2")
 EXPOSURES = 3
-"""So that the prose is enough for the cap: what ends the run is then the number of samples alone."""
+"""So that the source is enough for the cap: what ends the run is then the number of samples alone."""
 
 
 class Case(NamedTuple):
@@ -47,24 +45,11 @@ class Case(NamedTuple):
 CASES = (Case(1_000, 64, 0.7), Case(5_000, 64, 0.7), Case(5_000, 64, 1.2), Case(5_000, 256, 0.7))
 
 
-def write_prose(data: Path | None, samples: int, file: Path) -> dict[str, Any]:
+def choose_source(data: Path | None, samples: int) -> dict[str, Any]:
     """A source that holds more than `samples`, as a configuration names it."""
-    if data is None:
+    if data is None or samples > CASES[0].samples:
         return {"kind": "pydocs"}
-    with file.open("w", encoding="utf-8") as out:
-        for name in ARTICLES:
-            for row in read_gzipped(data / "corpora" / f"{name}.jsonl.gz"):
-                text = "\n\n".join(paragraph["text"] for paragraph in row["paragraphs"])
-                out.write(json.dumps({"id": row["id"], "title": row["title"], "text": text}) + "\n")
-        if samples > CASES[0].samples:
-            for row in read_gzipped(data / "corpora" / f"{PASSAGES}.jsonl.gz"):
-                out.write(json.dumps({name: row[name] for name in ("id", "title", "text")}) + "\n")
-    return {"kind": "text", "path": str(file)}
-
-
-def read_gzipped(path: Path) -> Iterator[dict[str, Any]]:
-    with gzip.open(path, "rt", encoding="utf-8") as lines:
-        yield from map(json.loads, lines)
+    return {"kind": "wikipedia", "path": str(data / DUMP)}
 
 
 @contextmanager
@@ -86,6 +71,7 @@ def environment(src: Path) -> dict[str, str]:
 def measure(case: Case, args: argparse.Namespace, folder: Path) -> dict[str, Any]:
     """Run one case and say how busy it kept the server."""
     src = args.before or HERE.parents[1] / "src"
+    source = choose_source(args.data, case.samples)
     kdos = [sys.executable, "-m", "kdos"]
     with ExitStack() as stack:
         serve = [*kdos, "serve-rules", "--port", "0"]
@@ -94,7 +80,7 @@ def measure(case: Case, args: argparse.Namespace, folder: Path) -> dict[str, Any
         proxy += ["--median", str(MEDIAN * args.scale), "--sigma", str(case.sigma)]
         url = stack.enter_context(started(proxy, HERE.parents[1] / "src"))
         config = {
-            "source": write_prose(args.data, case.samples, folder / "prose.jsonl"),
+            "source": source,
             "engine": {"kind": "http", "url": f"{url}/v1", "model": "rules", "concurrency": case.concurrency},
             "budget": {"samples": case.samples},
             "exposures": EXPOSURES,
@@ -111,7 +97,7 @@ def measure(case: Case, args: argparse.Namespace, folder: Path) -> dict[str, Any
     summary = json.loads((folder / "run" / "summary.json").read_text())
     return {
         **case._asdict(), "tree": "before" if args.before else "now", "scale": args.scale, "servers": args.servers,
-        "source": "prose" if args.data else "pydocs", "made": summary["samples"],
+        "source": source["kind"], "made": summary["samples"],
         "stop_reason": summary["stop_reason"], "coverage": round(summary["coverage"], 4),
         "busy_of_summary": summary.get("busy"),
         "calls_per_sample": round(summary["llm_calls"] / summary["samples"], 2),
@@ -181,7 +167,7 @@ def choose_cases(args: argparse.Namespace) -> list[Case]:
 def keep(result: dict[str, Any], file: Path) -> None:
     """Write a result among those of a file, in place of the same case's of the same tree."""
     known = json.loads(file.read_text())["results"] if file.exists() else []
-    case = (*Case._fields, "tree")
+    case = (*Case._fields, "tree", "source")
     known = [one for one in known if any(one[name] != result[name] for name in case)]
     found = sorted([*known, result], key=lambda one: tuple(one[name] for name in case))
     file.write_text(
