@@ -19,7 +19,7 @@ from kdos.llm.mock_server import MockServer, serve_app
 from kdos.rules import RulesEngine
 from kdos.run import run_config
 from kdos.scoring import BenchmarkQuestion
-from kdos.store import read_arrays
+from kdos.store import read_arrays, read_parquet
 from kdos.synthesize.window import Window
 
 
@@ -81,6 +81,15 @@ def test_cells_that_the_source_is_too_small_for_are_cut_and_said(corpus, tmp_pat
     said = capsys.readouterr().err
     assert f"k is {points - 1}, not 900: {points} distinct points have no more neighbours; there are" in said
     assert summary["samples"] > 100
+
+
+def test_a_space_may_have_one_dimension(corpus, tmp_path):
+    changes = {"embed": "lexical", "space": {"dim": 1}, "budget": {"samples": 4}}
+    assert run_config(read_config(config_of(corpus, **changes)), tmp_path / "run")["samples"] == 4
+    for place in ("extract", "synthesize"):
+        points = read_parquet(tmp_path / "run" / place / "knowledge_points.parquet")
+        assert set(points["y"].to_pylist()) == {0}
+        assert len(set(points["x"].to_pylist())) > 1
 
 
 @pytest.mark.parametrize("embed", ["static", "lexical"])

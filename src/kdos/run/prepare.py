@@ -259,11 +259,17 @@ def _ensure_space(
                 points.append_column("cell", pa.array(reference.cells, pa.int32()))
                 .append_column("log10_density", pa.array(reference.log_density / math.log(10)))
                 .append_column("novel", pa.array(reference.radius > space.novel_radius))
-                .append_column("x", pa.array(reference.points[:, 0]))
-                .append_column("y", pa.array(reference.points[:, 1]))
             )
+            for name, column in place_columns(reference.points).items():
+                table = table.append_column(name, column)
             write_parquet(folder.knowledge_points, table, table.schema, seal=folder.seal)
     return folder.read_space(), read_parquet(folder.knowledge_points)
+
+
+def place_columns(points: Float32Array) -> dict[str, pa.Array]:
+    """Where points of shape (n_points, dim) are drawn: their first two coordinates, none in a space of one as 0."""
+    y = points[:, 1] if points.shape[1] > 1 else np.zeros(len(points), np.float32)
+    return {"x": pa.array(points[:, 0]), "y": pa.array(y)}
 
 
 def _require_enough_points(points: pa.Table) -> None:

@@ -19,7 +19,7 @@ from kdos.llm import Spending
 from kdos.pool import Pool, Tally, column_values
 from kdos.report import STOP_REASON_TEXTS, format_share
 from kdos.run.parts import SynthesisResult, finite_or_none, pool_log10_density
-from kdos.run.prepare import LoopInputs
+from kdos.run.prepare import LoopInputs, place_columns
 from kdos.run.target import write_target_tables
 from kdos.sampler import Deficit
 from kdos.store import write_json, write_parquet
@@ -262,8 +262,7 @@ def write_pool_points(folder: RunFolder, inputs: LoopInputs, result: SynthesisRe
             "cell": pa.array(inventory.cells[held], pa.int32()),
             "log10_density": pa.array(log10),
             "novel": pa.array(novel),
-            "x": pa.array(inventory.points[held, 0]),
-            "y": pa.array(inventory.points[held, 1]),
+            **place_columns(inventory.points[held]),
             "exposures": pa.array(exposures[held]),
         }
     )
