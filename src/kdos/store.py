@@ -8,7 +8,8 @@ import shutil
 from collections.abc import Callable, Generator, Iterable, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO
+from types import SimpleNamespace
+from typing import Any, BinaryIO, cast
 
 import numpy as np
 import orjson
@@ -220,7 +221,9 @@ def write_arrays(
     with atomic_folder(folder, seal=seal) as aside:
         for name, array in arrays.items():
             with atomic_file(aside / f"{name}.npy") as file:
-                np.save(file, array, allow_pickle=False)
+                # By its `write` alone: into a file that it knows as one, NumPy writes by itself, and where the disk
+                # is full it does not say so (its OSError has no number).
+                np.save(cast("BinaryIO", SimpleNamespace(write=file.write)), array, allow_pickle=False)
         write_json(aside / f"{folder.name}.json", header)
 
 

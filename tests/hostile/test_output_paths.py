@@ -3,16 +3,20 @@
 import csv
 import json
 import os
+import resource
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pyarrow.parquet as pq
 import pytest
 from hostile_folders import build_hostile_folder, compare_trees, snapshot_tree
 
 from kdos.cli import main
+from kdos.errors import StoreError
+from kdos.store import write_arrays
 
 TOO_LONG = "x" * 300
 FILE_OUTPUTS = {
@@ -281,6 +285,17 @@ def test_a_full_disk_is_one_line_and_nothing_half_written(room: int, words: list
     changed = compare_trees(before, snapshot_tree(Path()), allowed_new=["new"])
     assert changed == []
     assert not list(Path().rglob("*.kdos-part"))
+
+
+def test_an_array_that_finds_no_room_says_so(tmp_path: Path) -> None:
+    soft, most = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (40_000, most))
+    try:
+        with pytest.raises(StoreError, match="space must find room on its disk"):
+            write_arrays(tmp_path / "space", {}, {"points": np.zeros(20_000)})
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, most))
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_full_stdout_is_one_line() -> None:
