@@ -261,15 +261,14 @@ def _ensure_space(
                 .append_column("novel", pa.array(reference.radius > space.novel_radius))
             )
             for name, column in place_columns(reference.points).items():
-                table = table.append_column(name, column)
+                table = table.append_column(name, pa.array(column))
             write_parquet(folder.knowledge_points, table, table.schema, seal=folder.seal)
     return folder.read_space(), read_parquet(folder.knowledge_points)
 
 
-def place_columns(points: Float32Array) -> dict[str, pa.Array]:
-    """Where points of shape (n_points, dim) are drawn: their first two coordinates, none in a space of one as 0."""
-    y = points[:, 1] if points.shape[1] > 1 else np.zeros(len(points), np.float32)
-    return {"x": pa.array(points[:, 0]), "y": pa.array(y)}
+def place_columns(points: Float32Array) -> dict[str, Float32Array]:
+    """Where points of shape (n_points, dim) are drawn: their first two coordinates, 0 for one that they lack."""
+    return {"x": points[:, 0], "y": points[:, 1] if points.shape[1] > 1 else np.zeros(len(points), np.float32)}
 
 
 def _require_enough_points(points: pa.Table) -> None:

@@ -262,7 +262,7 @@ def write_pool_points(folder: RunFolder, inputs: LoopInputs, result: SynthesisRe
             "cell": pa.array(inventory.cells[held], pa.int32()),
             "log10_density": pa.array(log10),
             "novel": pa.array(novel),
-            **place_columns(inventory.points[held]),
+            **{name: pa.array(column) for name, column in place_columns(inventory.points[held]).items()},
             "exposures": pa.array(exposures[held]),
         }
     )
