@@ -292,10 +292,10 @@ def test_an_array_that_finds_no_room_says_so(tmp_path: Path) -> None:
     resource.setrlimit(resource.RLIMIT_FSIZE, (40_000, most))
     try:
         with pytest.raises(StoreError, match="space must find room on its disk"):
-            write_arrays(tmp_path / "space", {}, {"points": np.zeros(20_000)})
+            write_arrays(tmp_path / "full" / "space", {}, {"points": np.zeros(20_000)})
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, most))
-    assert list(tmp_path.iterdir()) == []
+    assert list((tmp_path / "full").iterdir()) == []
 
 
 def test_a_full_stdout_is_one_line() -> None:
