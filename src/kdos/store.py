@@ -220,7 +220,7 @@ def write_arrays(
     """Write a folder of ``.npy`` arrays with a JSON header, whole or not at all."""
     with atomic_folder(folder, seal=seal) as aside:
         for name, array in arrays.items():
-            with atomic_file(aside / f"{name}.npy") as file:
+            with (aside / f"{name}.npy").open("xb") as file:
                 # By its `write` alone: into a file that it knows as one, NumPy writes by itself, and where the disk
                 # is full it does not say so (its OSError has no number).
                 np.save(cast("BinaryIO", SimpleNamespace(write=file.write)), array, allow_pickle=False)
