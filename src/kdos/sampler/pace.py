@@ -31,7 +31,7 @@ UNASKED_SHARE, LEAST_UNSEEN_WINDOW = 0.025, 1 / 8
 whatever they bring."""
 UNASKED_EXPECTED = 0.5
 """Points of the source that a draft is taken to hold beside those that it is asked for, before any was seen."""
-SPARE_SHARE, MOST_SPARE_WINDOW = 0.05, 1 / 16
+SPARE_SHARE, MOST_SPARE_WINDOW = 0.025, 1 / 16
 """Picks in flight beyond those needed, as a share of all of the run and, at most, of the window: the last that are
 needed come late or bring less, and servers would wait for them."""
 SHORT_SHARE, FEWEST_SHORT = 1 / 16, 4
