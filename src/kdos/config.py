@@ -6,7 +6,7 @@ import re
 import sys
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 from urllib.parse import urlsplit
@@ -287,6 +287,15 @@ POSITIVE_KEYS = (
     "synthesize.window",
     "engine.concurrency",
 )
+NON_NEGATIVE_KEYS = (
+    "budget.calls",
+    "budget.tokens",
+    "budget.usd",
+    "budget.seconds",
+    "synthesize.slack",
+    "synthesize.judges",
+    "synthesize.attempts",
+)
 
 
 def read_config(value: object) -> Config:
@@ -296,18 +305,11 @@ def read_config(value: object) -> Config:
         ConfigError: An unknown key, a missing one, or a value of the wrong type or range.
     """
     config = _read_dataclass(Config, value, at="")
-    resolved = config.to_dict()
-    for key in POSITIVE_KEYS:
-        number: Any = resolved
-        for part in key.split("."):
-            number = number[part]
-        if number is not None and number < 1:
-            raise ConfigError(f"`{key}` must be at least 1. Got {number}.")
+    _check_least(config.to_dict(), POSITIVE_KEYS, least=1)
+    _check_least(config.to_dict(), NON_NEGATIVE_KEYS, least=0)
     if config.exposures > MOST_EXPOSURES:
         raise ConfigError(f"`exposures` must be at most {MOST_EXPOSURES:,}. Got {config.exposures}.")
     settings = config.synthesize
-    if settings.judges < 0 or settings.attempts < 0:
-        raise ConfigError("`synthesize.judges` and `synthesize.attempts` must not be negative.")
     if settings.attempts and config.engine.kind == "rules":
         raise ConfigError(
             "`synthesize.attempts` must have a model to answer: rules knows what it asked. "
@@ -332,6 +334,16 @@ def _name_of_secret(values: Mapping[str, Any]) -> str | None:
         elif isinstance(value, str) and (SECRET_NAME.fullmatch(name) or KEY_IN_TEXT.search(value)):
             return name
     return None
+
+
+def _check_least(resolved: Mapping[str, Any], keys: Sequence[str], *, least: int) -> None:
+    for key in keys:
+        number: Any = resolved
+        for part in key.split("."):
+            number = number[part]
+        # What is no number is less than nothing.
+        if number is not None and not number >= least:
+            raise ConfigError(f"`{key}` must be at least {least}. Got {number}.")
 
 
 def _check_sent_values(values: Mapping[str, Any], *, where: str) -> None:
