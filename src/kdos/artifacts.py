@@ -167,9 +167,10 @@ class RunFolder:
 
     def drop_parts_after(self, number: int) -> None:
         """Remove the parts after one: such as the budget had cut short, where another one did not come to them."""
-        for path in self._part_paths():
-            if int(path.name[5:]) > number:
-                shutil.rmtree(path)
+        for part in self.complete_parts():
+            # A folder of that name without a part in it is not ours, nor is one that a link leads to.
+            if int(part.path.name[5:]) > number and not part.path.is_symlink():
+                shutil.rmtree(part.path)
 
     def _part_paths(self) -> list[Path]:
         found = [path for path in self.path.glob("synthesize/*") if _PART_NAME.fullmatch(path.name)]

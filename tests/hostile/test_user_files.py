@@ -196,3 +196,22 @@ def test_the_names_of_a_run_are_all_known_to_the_gate() -> None:
     paths = [part for part in parts if isinstance(part, Path) and part != Path("x")]
     assert paths
     assert {path.relative_to("x").parts[0] for path in paths} <= RUN.made
+
+
+def test_only_parts_are_dropped_never_a_folder_of_that_name_or_what_a_link_leads_to(tmp_path):
+    folder = RunFolder(tmp_path / "run")
+    for number in (1, 2, 3):
+        path = folder.part_folder(number).path
+        path.mkdir(parents=True)
+        (path / "part.json").write_text("{}")
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "part.json").write_text("{}")
+    folder.part_folder(4).path.symlink_to(elsewhere)
+    mine = folder.part_folder(9).path
+    mine.mkdir()
+    (mine / "notes.txt").write_text("mine")
+    folder.drop_parts_after(1)
+    assert [part.path.name for part in folder.complete_parts()] == ["part-00001", "part-00004"]
+    assert (mine / "notes.txt").read_text() == "mine"
+    assert (elsewhere / "part.json").exists()
