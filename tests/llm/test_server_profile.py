@@ -160,6 +160,22 @@ def test_a_schema_is_refused_for_one_prompt_alone_and_late(status: int, message:
     assert profile.plan_for(REQUEST).form is ResponseFormat.SCHEMA
 
 
+def test_a_prompt_waits_for_its_first_answer_until_two_others_had_theirs() -> None:
+    third = Request("third", Prompt("extract", "Extract.", an_object(point=TEXT)), {})
+
+    def is_open(profile: ServerProfile) -> bool:
+        return any(name.startswith("form/") for name in profile.unconfirmed_parts(third, profile.plan_for(third)))
+
+    profile = profile_of()
+    for request in (REQUEST, JUDGE):
+        assert is_open(profile)
+        ask(profile, request, lambda _: None)
+    assert not is_open(profile)
+    # One that refuses a schema of several, or may have, is asked by one request first, as before.
+    ask(profile, REQUEST, refuse("response_format"))
+    assert is_open(profile)
+
+
 def test_a_schema_that_was_taken_may_be_refused_later() -> None:
     profile = profile_of()
     assert ask(profile, REQUEST, lambda _: None) == (1, None)

@@ -34,6 +34,7 @@ FAILING_STATUS = frozenset({500, 503})
 FAILURES_UNTIL_DOUBT = 2  # in a row, until a failure that does not pass is put down to the form
 MANY_FAILURES_UNTIL_DOUBT = 4  # where the form was taken before, or failures have passed before
 FIRST_FAILURES_UNTIL_DOUBT = 3  # of a server that has answered nothing: it may still be loading its model
+PROMPTS_UNTIL_TRUST = 2  # so many asked for in a form and answered: it is taken for all
 SCHEMAS_UNTIL_DEFAULT = 2  # so many refused, and none taken: no schema is tried any more
 MAX_READ_CHARS = 4096  # of a refusal, in which names of parameters are looked for
 TOO_LONG = re.compile(r"context|too long|too large|length|exceed", re.IGNORECASE)
@@ -252,8 +253,17 @@ class ServerProfile:
         return {part: parts[part] for part in Part if part in parts and part not in self.config.extra}
 
     def unconfirmed_parts(self, request: Request, plan: BodyPlan) -> set[str]:
-        """What of this body the server was never seen to take."""
-        return set(self.changeable_parts(request, plan).values()) - self.confirmed
+        """What of this body the server was never seen to take, nor is likely to."""
+        parts = self.changeable_parts(request, plan)
+        unknown = set(parts.values()) - self.confirmed
+        # To wait for the first answer of each prompt leaves a server idle that takes them all: a form that it has
+        # taken for several prompts, and refused for none, is asked for at once. Should it be refused now, that costs
+        # a refusal for each request that is out.
+        return unknown - {parts.get(Part.FORM)} if unknown and self._takes_form(plan.form) else unknown
+
+    def _takes_form(self, form: ResponseFormat) -> bool:
+        taken = list(self.forms.values())
+        return len(taken) >= PROMPTS_UNTIL_TRUST and set(taken) == {form} and not self.suspected
 
     # -- what is learned
 
