@@ -51,8 +51,19 @@ def test_single_refusals_are_noise() -> None:
     assert controller.limit == 64
 
 
+def test_replies_that_few_were_asked_for_say_nothing_of_the_server() -> None:
+    # The end of one stage and the begin of the next: few in flight, the slow ones, and then a pause.
+    controller = proven(64)
+    controller.in_flight = 64
+    now = feed(controller, epochs=5, latency=0.1, away=0.0)
+    controller.in_flight = 10
+    feed(controller, epochs=5, latency=1.0, away=0.0, start=now)
+    assert controller.limit == 64
+
+
 def test_slower_replies_with_less_done_lower_the_limit() -> None:
     controller = proven(64)
+    controller.in_flight = 64
     now = feed(controller, epochs=5, latency=0.1, away=0.0)
     feed(controller, epochs=5, latency=1.0, away=0.0, start=now)
     assert controller.limit < 64

@@ -24,6 +24,7 @@ MIN_EPOCH_REPLIES = 16  # a median of fewer latencies says little
 # has in flight; latency alone would throttle it.
 QUEUEING_LATENCY_RATIO = 2.0  # to the lowest median latency so far
 COLLAPSED_THROUGHPUT_SHARE = 0.7  # of the best throughput
+LEAST_DEMAND_SHARE = 0.7  # of the limit: with fewer in flight, who asks is slow, not the server
 BEST_THROUGHPUT_DECAY = 0.98  # an epoch: a server that became slower is not throttled for ever
 
 FAILURES_UNTIL_DOWN = 3  # failures to connect in a row, with no success between
@@ -58,6 +59,7 @@ class AIMDController:
     _epoch_start: float | None = None
     _lowest_latency: float = float("inf")
     _best_throughput: float = 0.0
+    _fewest_in_flight: float = float("inf")
 
     def __post_init__(self) -> None:
         self.limit = float(self.max_concurrency)
@@ -84,6 +86,7 @@ class AIMDController:
         self.failures = 0
         self.last_answer_at = now
         self._latencies.append(latency)
+        self._fewest_in_flight = min(self._fewest_in_flight, self.in_flight)
         self._close_finished_epoch(now)
         return back
 
@@ -129,7 +132,7 @@ class AIMDController:
         took = max(now - self._epoch_start, 1e-6)
         self.limit = min(float(self.max_concurrency), max(1.0, self._next_limit(count, took)))
         self._latencies.clear()
-        self._rejections, self._epoch_start = 0, now
+        self._rejections, self._epoch_start, self._fewest_in_flight = 0, now, float("inf")
 
     def _next_limit(self, count: int, took: float) -> float:
         """The limit after an epoch of `count` requests in `took` seconds."""
@@ -140,6 +143,7 @@ class AIMDController:
         queueing = (
             latency > QUEUEING_LATENCY_RATIO * self._lowest_latency
             and throughput < COLLAPSED_THROUGHPUT_SHARE * self._best_throughput
+            and self._fewest_in_flight >= LEAST_DEMAND_SHARE * self.limit
         )
         self._lowest_latency = min(self._lowest_latency, latency)
         self._best_throughput = max(self._best_throughput * BEST_THROUGHPUT_DECAY, throughput)
