@@ -241,15 +241,17 @@ class PickMaker:
         while len(group) < most and (point := next(points, None)) is not None:
             if point in taken or point in group:
                 continue
-            if not self._wants(point):
-                if self._is_harmless(np.array([point])).all():
+            if not self.wants(point):
+                # One that is missing where its cell has no room would have the draft refused.
+                if self._missing[point] <= 0:
                     spare.append(point)
             elif self._show_passage(point, seeds):
                 group.append(point)
                 self._count_as_held(point)
         return spare
 
-    def _wants(self, point: int) -> bool:
+    def wants(self, point: int) -> bool:
+        """`is_wanted`, of one point."""
         return bool(self._missing[point] > 0 and self._room[self._links.cells[point]] > 0)
 
     def _is_harmless(self, points: Int64Array) -> BoolArray:
@@ -363,11 +365,11 @@ def wanted_starts(
             # A pick before it may have asked for it meanwhile, or for most of what is close to it.
             if maker.is_short(start):
                 short.append(start)
-            elif maker.is_wanted(np.array([start])).all():
+            elif maker.wants(start):
                 yield start
         # Short ones wait, unless most are: what is in flight leaves little then, and all that is drawn may be taken.
         if len(short) > MOST_SHORT * len(drawn):
-            yield from (start for start in short if maker.is_wanted(np.array([start])).all())
+            yield from (start for start in short if maker.wants(start))
 
 
 def start_weights(deficit: Deficit, yields: PointYields) -> Float64Array:
