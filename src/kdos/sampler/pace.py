@@ -16,7 +16,7 @@ PRIOR_PICKS = 4
 """Picks that count as seen, at the expected rates, before any was."""
 FEWEST_PARTS = 16
 """Parts that a run takes at least: with each, what is wanted is planned anew."""
-FEWEST_PICKS = 16
+FEWEST_PICKS = 8
 """Picks of a part at least: a part is planned, written and shown."""
 RECENT_PICKS, RECENT_SHARE = 64, 0.2
 """Picks, and their share of all, by which the next ones are judged: the fuller the pool, the less a pick brings."""
@@ -31,7 +31,7 @@ UNASKED_SHARE, LEAST_UNSEEN_WINDOW = 0.025, 1 / 8
 whatever they bring."""
 UNASKED_EXPECTED = 0.5
 """Points of the source that a draft is taken to hold beside those that it is asked for, before any was seen."""
-SPARE_SHARE, MOST_SPARE_WINDOW = 0.025, 1 / 16
+SPARE_SHARE, MOST_SPARE_WINDOW = 0.04, 1 / 16
 """Picks in flight beyond those needed, as a share of all of the run and, at most, of the window: the last that are
 needed come late or bring less, and servers would wait for them."""
 SHORT_SHARE, FEWEST_SHORT = 1 / 16, 4
