@@ -11,14 +11,22 @@ from kdos.errors import InputError
 from kdos.run import read_run_deficit, run_config
 
 
-def test_what_is_missing_is_named_with_examples(finished):
-    folder, summary = finished
+@pytest.fixture(scope="module")
+def unfinished(corpus, tmp_path_factory):
+    """A run that ended before its order was filled."""
+    folder = tmp_path_factory.mktemp("runs") / "unfinished"
+    return folder, run_config(read_config(config_of(corpus, budget={"samples": 120, "calls": 180})), folder)
+
+
+def test_what_is_missing_is_named_with_examples(unfinished):
+    folder, summary = unfinished
     found = read_run_deficit(folder, examples=2)
     target = {row["cell"]: row for row in rows_of(folder / "target.parquet")}
     points = rows_of(folder / "extract" / "knowledge_points.parquet")
     assert (found.samples, found.wanted) == (summary["samples"], 120)
     assert found.gap.kl == pytest.approx(summary["kl"])
     assert [cell.missing for cell in found.cells] == sorted((cell.missing for cell in found.cells), reverse=True)
+    assert found.cells
     for cell in found.cells:
         assert cell.missing == cell.quota - cell.held > 0
         assert cell.share == target[cell.cell]["q"]
@@ -35,8 +43,8 @@ def test_a_folder_without_a_run_lacks_a_clear_line(tmp_path, capsys):
     assert "holds no run.yaml" in capsys.readouterr().err
 
 
-def test_the_target_command_shows_cells_and_their_knowledge_points(finished, capsys):
-    folder, _ = finished
+def test_the_target_command_shows_cells_and_their_knowledge_points(unfinished, capsys):
+    folder, _ = unfinished
     assert main(["target", str(folder), "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
     assert found["missing"] == sum(cell["missing"] for cell in found["cells"])

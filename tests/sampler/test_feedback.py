@@ -125,12 +125,12 @@ def test_a_cell_takes_no_more_than_its_quota_and_the_slack():
     assert full.reason == "crowded"
 
 
-def test_a_cell_may_go_beyond_its_quota_by_what_chance_would_do_and_no_further():
+def test_a_cell_may_go_beyond_its_quota_by_a_draft_or_what_chance_would_do_and_no_further():
     quotas = np.array([4, 100, 10_000])
     for filled, slack, limits in [
-        (0, 0.2, [4, 120, 12_000]),
-        (10_104, 0.2, [4, 105, 10_050]),
-        (10_104, 0.01, [4, 101, 10_050]),
+        (0, 0.2, [8, 120, 12_000]),
+        (10_104, 0.2, [8, 105, 10_050]),
+        (10_104, 0.01, [8, 104, 10_050]),
         (10_104, 0.0, quotas),
     ]:
         found = SimpleNamespace(cells=SimpleNamespace(quotas=quotas), filled=filled, order=10_104)

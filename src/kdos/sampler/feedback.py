@@ -193,12 +193,14 @@ def cell_limits(deficit: Deficit, slack: float) -> Float64Array:
     """Exposures that each cell may hold, shape (n_cells,): its quota and a slack, which falls as the pool fills.
 
     It falls from `slack`, a share, to what chance would do to a random sample of the target if that is less: to meet a
-    quota of ten to the last exposure, one draft after another is refused.
+    quota of ten to the last exposure, one draft after another is refused. But for a slack of 0 it is never less than
+    the points of a draft, which often lie in one cell: in a cell of three, none would find room.
     """
     quotas = deficit.cells.quotas
     falling = slack * max(0.0, 1 - deficit.filled / max(deficit.order, 1))
     chance = np.minimum(slack * quotas, CHANCE * np.sqrt(quotas))
-    limits: Float64Array = np.floor(quotas + np.maximum(falling * quotas, chance))
+    one_draft = POINTS_PER_SAMPLE if slack else 0.0
+    limits: Float64Array = np.floor(quotas + np.maximum(np.maximum(falling * quotas, chance), one_draft))
     return limits
 
 
