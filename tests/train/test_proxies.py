@@ -4,7 +4,7 @@ import pytest
 pytest.importorskip("torch")
 
 from kdos.train import TrainingSpec, Trial, evaluate_proxy, made_up_world, run_trials, shuffled_epochs, train_proxies
-from kdos.train.experiment import training_spec
+from kdos.train.experiment import plan_trial
 from kdos.train.facts import held_out_wordings
 from kdos.train.proxies import scheduled_wordings
 
@@ -54,10 +54,10 @@ def test_exposures_differ_by_one_at_most() -> None:
 @pytest.mark.parametrize("share", [0.0, 0.25])
 def test_a_share_of_the_presentations_shows_base_facts(share: float) -> None:
     trial = Trial(16, 2000, 50, 0, arm="mixed", base=30, share=share)
-    one, taught, base = training_spec(trial)
+    spec = plan_trial(trial)
 
-    assert np.isin(one.schedule[-1], base).mean() == share
-    assert np.isin(one.schedule[-1], taught).mean() == 1 - share
+    assert np.isin(spec.training.schedule[-1], spec.base).mean() == share
+    assert np.isin(spec.training.schedule[-1], spec.taught).mean() == 1 - share
 
 
 def test_continued_training_forgets_without_replay() -> None:

@@ -18,13 +18,16 @@ from kdos.terminal import print_json, print_status
 from kdos.train import (
     CHOICE_OPTIONS,
     MODELS_PER_GROUP,
+    REPLAY_SHARES,
     SUBJECTS,
+    TRIAL_ARMS,
     ContinuedTraining,
     ExperimentDesign,
     FactRecall,
     Lab,
     MeasuredRow,
     PretrainedModel,
+    TrialArm,
     Triple,
     run_design,
 )
@@ -64,6 +67,16 @@ def _add_proxy_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--seeds", type=whole_number(1), default=SEEDS, help=f"runs each (default: {SEEDS})")
     parser.add_argument("--subjects", type=whole_number(1), default=SUBJECTS, help="names of the made-up world")
+    parser.add_argument(
+        "--arms",
+        default=TRIAL_ARMS[0],
+        help=f"of {','.join(TRIAL_ARMS)}: facts alone, between base facts, after them (default: {TRIAL_ARMS[0]})",
+    )
+    parser.add_argument(
+        "--shares",
+        default=",".join(f"{share:g}" for share in REPLAY_SHARES),
+        help="shares of presentations that show base facts (default: %(default)s)",
+    )
     parser.add_argument(
         "--together",
         type=whole_number(1),
@@ -118,6 +131,8 @@ def _read_design(args: argparse.Namespace) -> ExperimentDesign:
         seeds=args.seeds,
         subjects=args.subjects,
         together=args.together,
+        arms=_parse_arms(args.arms),
+        shares=_parse_shares(args.shares),
     )
 
 
@@ -132,10 +147,30 @@ def parse_widths(text: str) -> tuple[int, ...]:
     return widths
 
 
+def _parse_arms(text: str) -> tuple[TrialArm, ...]:
+    """The arms in a list like ``scratch,continued``, in the order in which they are measured."""
+    named = text.split(",")
+    if len(named) > len(set(named)) or not set(named) <= set(TRIAL_ARMS):
+        raise UsageError(f"--arms must name some of {','.join(TRIAL_ARMS)}, each once. Got {text!r}.")
+    return tuple(arm for arm in TRIAL_ARMS if arm in named)
+
+
+def _parse_shares(text: str) -> tuple[float, ...]:
+    """The shares in a list like ``0,0.1,0.4``."""
+    try:
+        shares = tuple(float(part) for part in text.split(","))
+    except ValueError:
+        shares = ()
+    if not shares or list(shares) != sorted(set(shares)) or not 0 <= shares[0] <= shares[-1] < 1:
+        raise UsageError(f"--shares must be numbers in [0, 1) like 0,0.1,0.4, smallest first. Got {text!r}.")
+    return shares
+
+
 def write_measurements(path: Path, rows: Sequence[MeasuredRow]) -> None:
-    """Write rows of measurements as CSV."""
+    """Write rows of measurements as CSV; a column that a row lacks is empty there."""
     text = io.StringIO()
-    writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
+    columns = dict.fromkeys(name for row in rows for name in row)
+    writer = csv.DictWriter(text, list(columns), lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
     with atomic_file(path) as file:

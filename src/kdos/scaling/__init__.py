@@ -11,9 +11,21 @@ from kdos.scaling.collapse import (
 )
 from kdos.scaling.law import FittedForm, HeldOutCell, Law, fit_law, hold_out_largest, predict_collapse
 from kdos.scaling.plan import FACTS_PER_SAMPLE, REPLAY_SHARE, TOKENS_PER_FACT, InfusionPlan, plan_infusion
+from kdos.scaling.retention import (
+    KEPT,
+    Crossing,
+    ReplayShare,
+    Retention,
+    RetentionRuns,
+    ShareRelation,
+    measure_retention,
+    predict_replay_share,
+)
 
 __all__ = [
-    "FACTS_PER_SAMPLE", "REPLAY_SHARE", "TOKENS_PER_FACT", "Collapse", "ExperimentCell", "FittedForm", "HeldOutCell",
-    "InfusionPlan", "IntervalEstimate", "Law", "find_collapses", "fit_law", "fit_reduced_curve", "hold_out_largest",
-    "mean_recall_by_count", "next_fact_count", "plan_infusion", "predict_collapse",
+    "FACTS_PER_SAMPLE", "KEPT", "REPLAY_SHARE", "TOKENS_PER_FACT", "Collapse", "Crossing", "ExperimentCell",
+    "FittedForm", "HeldOutCell", "InfusionPlan", "IntervalEstimate", "Law", "ReplayShare", "Retention",
+    "RetentionRuns", "ShareRelation", "find_collapses", "fit_law", "fit_reduced_curve", "hold_out_largest",
+    "mean_recall_by_count", "measure_retention", "next_fact_count", "plan_infusion", "predict_collapse",
+    "predict_replay_share",
 ]  # fmt: skip

@@ -1,7 +1,16 @@
 """Facts in; what small models of them remember, out."""
 
 from kdos.train.continued import ContinuedTraining, PretrainedModel
-from kdos.train.experiment import ExperimentDesign, Trial, cells_from_rows, run_design, run_trials
+from kdos.train.experiment import (
+    REPLAY_SHARES,
+    TRIAL_ARMS,
+    ExperimentDesign,
+    Trial,
+    TrialArm,
+    cells_from_rows,
+    run_design,
+    run_trials,
+)
 from kdos.train.facts import SUBJECTS, VALUES, Triple, fact_tokens, made_up_world
 from kdos.train.proxies import (
     CHOICE_OPTIONS,
@@ -18,8 +27,8 @@ from kdos.train.proxies import (
 from kdos.train.sweep import Sweep, run_sweep
 
 __all__ = [
-    "CHOICE_OPTIONS", "FACTS_PER_STEP", "MODELS_PER_GROUP", "SUBJECTS", "VALUES", "ContinuedTraining",
-    "ExperimentDesign", "FactRecall", "Lab", "MeasuredRow", "PretrainedModel", "Sweep", "TrainingSpec", "Trial",
-    "Triple", "cells_from_rows", "evaluate_proxy", "fact_tokens", "made_up_world", "run_design", "run_sweep",
-    "run_trials", "shuffled_epochs", "train_proxies",
+    "CHOICE_OPTIONS", "FACTS_PER_STEP", "MODELS_PER_GROUP", "REPLAY_SHARES", "SUBJECTS", "TRIAL_ARMS", "VALUES",
+    "ContinuedTraining", "ExperimentDesign", "FactRecall", "Lab", "MeasuredRow", "PretrainedModel", "Sweep",
+    "TrainingSpec", "Trial", "TrialArm", "Triple", "cells_from_rows", "evaluate_proxy", "fact_tokens",
+    "made_up_world", "run_design", "run_sweep", "run_trials", "shuffled_epochs", "train_proxies",
 ]  # fmt: skip
