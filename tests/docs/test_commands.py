@@ -235,7 +235,7 @@ def write_measurements(path: Path) -> None:
     for params, shown in product((6144, 13_824, 24_576, 55_296), (96_000, 192_000)):
         k50 = 1400 * (params / 6144) ** 0.6 * (shown / 192_000) ** 0.4
         for facts in (round(k50 / 4 * 2 ** (step / 2)) for step in range(7)):
-            recall = recall_curve(np.log(facts), np.log(k50), np.array(0.25), values=64)
+            recall = recall_curve(np.log(facts), np.log(k50), np.array(0.25), floor=1 / 64)
             rows += [f"{params},{shown},{facts},{float(recall):.4f},{seed}" for seed in (0, 1)]
     path.parent.mkdir()
     path.write_text("\n".join(rows) + "\n", "utf-8")

@@ -10,7 +10,7 @@ import numpy as np
 import yaml
 
 from kdos.api import load_config
-from kdos.arrays import Float64Array
+from kdos.arrays import Float64Array, Int64Array
 from kdos.chance import keyed_generator
 from kdos.commands.arguments import input_name, input_path, output_path, whole_number
 from kdos.errors import InputError, StoreError, UsageError
@@ -18,7 +18,9 @@ from kdos.outputs import check_output_file
 from kdos.rows import Rows, read_table_rows
 from kdos.scaling import (
     FACTS_PER_SAMPLE,
+    LEAST_EXPOSURES,
     REPLAY_SHARE,
+    SAME_FACTOR,
     TOKENS_PER_FACT,
     Collapse,
     ExperimentCell,
@@ -27,6 +29,7 @@ from kdos.scaling import (
     InfusionPlan,
     IntervalEstimate,
     Law,
+    cells_above_capacity,
     find_collapses,
     fit_law,
     fit_reduced_curve,
@@ -58,6 +61,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=PROXY_VALUES,
         help=f"how many answers a fact's answer is one of (default: {PROXY_VALUES})",
     )
+    fit.add_argument("--bits", type=float, help="bits that a fact takes (default: log2 of --values)")
+    fit.add_argument(
+        "--floor", type=float, help="recall before a fact was taught (default: seen at many facts, if so)"
+    )
     fit.add_argument("--random-seed", type=int, default=0, help="of the intervals")
     fit.add_argument("--json", action="store_true", help="nothing for the eye on stderr")
     fit.set_defaults(act=_fit_command)
@@ -87,8 +94,20 @@ def _add_plan_arguments(parser: argparse.ArgumentParser) -> None:
         default=REPLAY_SHARE,
         help=f"share of tokens for what the model knew before (default: {REPLAY_SHARE})",
     )
+    parser.add_argument(
+        "--least-exposures",
+        type=float,
+        default=LEAST_EXPOSURES,
+        help=f"no fact is shown less often in training (default: {LEAST_EXPOSURES}, the fewest measured)",
+    )
+    parser.add_argument("--bits", type=float, help="bits that a fact of the corpus takes (default: the law's)")
     parser.add_argument("--config", type=input_path, metavar="RUN.yaml", help="a run to plan for")
-    parser.add_argument("--out", type=output_path, metavar="OUT.yaml", help="write that run with the plan's budget")
+    parser.add_argument(
+        "--out",
+        type=output_path,
+        metavar="OUT.yaml",
+        help="write that run with the plan's facts, exposures and samples",
+    )
     parser.add_argument("--json", action="store_true", help="nothing for the eye on stderr")
     parser.set_defaults(act=_plan_command)
 
@@ -100,19 +119,21 @@ def main(args: argparse.Namespace) -> None:
 
 def _fit_command(args: argparse.Namespace) -> None:
     """Find each cell's collapse and the law behind them."""
+    _check_fit(args)
     if args.out:
         check_output_file(args.out, "--out", (".json",), inputs=[args.file])
-    read = _read_cells(args.file)
-    cells = [cell for cell in read if next_fact_count(cell, values=args.values) is None]
-    left_out = [_measurement_advice(cell, args.values) for cell in read if cell not in cells]
+    cells, left_out = _collapsing_cells(_read_cells(args.file), args)
     if not cells:
         raise UsageError(f"{args.file} must hold cells that show their collapse. {left_out[0]}")
+    if not args.json:
+        for text in left_out:
+            print_status(f"left out: {text}")
     rng = keyed_generator(args.random_seed, "scaling fit")
-    collapses = find_collapses(cells, values=args.values, rng=rng)
-    law = fit_law(collapses, values=args.values)
-    held = hold_out_largest(collapses, values=args.values) if args.holdout_largest else []
-    summary = _summarise_fit(law, collapses, held) | {"left_out": left_out}
-    r2, rmse = fit_reduced_curve(cells, collapses, values=args.values)
+    collapses = find_collapses(cells, values=args.values, rng=rng, floor=args.floor)
+    law = fit_law(collapses, values=args.values, bits_per_fact=args.bits)
+    held = hold_out_largest(collapses, values=args.values, bits_per_fact=args.bits) if args.holdout_largest else []
+    summary = _summarise_fit(law, collapses, held) | {"left_out": left_out, "notes": _note_limits(law, collapses)}
+    r2, rmse = fit_reduced_curve(cells, collapses)
     summary |= {"one_curve": {"r2": r2, "rmse": rmse}}
     if args.out:
         write_json(args.out, asdict(law))
@@ -121,47 +142,82 @@ def _fit_command(args: argparse.Namespace) -> None:
     print_json(summary)
 
 
+def _collapsing_cells(
+    read: Sequence[ExperimentCell], args: argparse.Namespace
+) -> tuple[list[ExperimentCell], list[str]]:
+    """The cells that show their whole fall, and what each of the others is short of."""
+    shown, left_out = _shown_cells(read)
+    lacking = [next_fact_count(cell, values=args.values, floor=args.floor) for cell in shown]
+    pairs = list(zip(shown, lacking, strict=True))
+    advice = [_measurement_advice(cell, count) for cell, count in pairs if count is not None]
+    return [cell for cell, count in pairs if count is None], advice + left_out
+
+
+def _check_fit(args: argparse.Namespace) -> None:
+    if args.floor is not None and not 0 <= args.floor < 1:
+        raise UsageError(f"--floor must be in [0, 1). Got {args.floor}.")
+    _check_positive(args, ("bits",))
+
+
 def _plan_command(args: argparse.Namespace) -> None:
     """Say what to teach, and write the run that makes the data for it."""
     _check_plan(args)
     if args.out:
         check_output_file(args.out, "--out", (".yaml", ".yml"), inputs=(args.law, args.config))
     config = load_config(args.config) if args.config else None
+    law = _read_law(args.law)
     plan = plan_infusion(
-        _read_law(args.law),
+        law if args.bits is None else replace(law, bits_per_fact=args.bits),
         params=args.params,
         tokens=args.tokens,
         available=args.facts,
         tokens_per_fact=args.tokens_per_fact,
         facts_per_sample=args.facts_per_sample,
         replay_share=args.replay_share,
+        least_exposures=args.least_exposures,
     )
+    written = _run_settings(plan)
     if config:
-        budget = replace(config.budget, samples=plan.samples)
-        text = yaml.safe_dump(replace(config, budget=budget).to_dict(), sort_keys=False)
+        budget = replace(config.budget, **written["budget"])
+        planned = replace(config, facts=written["facts"], exposures=written["exposures"], budget=budget)
+        text = yaml.safe_dump(planned.to_dict(), sort_keys=False)
         with atomic_file(args.out) as file:
             file.write(text.encode())
     if not args.json:
         _show_plan(plan)
-    print_json(asdict(plan) | {"budget": {"samples": plan.samples}})
+    factors = {"params": plan.prediction.size_factor, "presentations": plan.prediction.budget_factor}
+    print_json({"extrapolation": factors} | asdict(plan) | {"config": written})
+
+
+def _run_settings(plan: InfusionPlan) -> dict[str, Any]:
+    """What a run's configuration takes of a plan: `exposures` there are those in the dataset, not in training."""
+    return {"facts": plan.taught, "exposures": plan.dataset_exposures, "budget": {"samples": plan.samples}}
 
 
 def _check_plan(args: argparse.Namespace) -> None:
-    for name in ("params", "tokens", "facts", "tokens_per_fact", "facts_per_sample"):
-        value = getattr(args, name)
-        if value is not None and not 0 < value < np.inf:
-            raise UsageError(f"--{name.replace('_', '-')} must be more than 0. Got {value}.")
+    names = ("params", "tokens", "facts", "tokens_per_fact", "facts_per_sample", "least_exposures", "bits")
+    _check_positive(args, names)
+    if args.least_exposures < 1:
+        raise UsageError(f"--least-exposures must be at least 1. Got {args.least_exposures}.")
     if not 0 <= args.replay_share < 1:
         raise UsageError(f"--replay-share must be in [0, 1). Got {args.replay_share}.")
     if (args.config is None) != (args.out is None):
         raise UsageError("--config and --out go together: a run, and where the planned one goes.")
 
 
+def _check_positive(args: argparse.Namespace, names: Sequence[str]) -> None:
+    for name in names:
+        value = getattr(args, name)
+        if value is not None and not 0 < value < np.inf:
+            raise UsageError(f"--{name.replace('_', '-')} must be more than 0. Got {value}.")
+
+
 def _read_law(path: Path) -> Law:
     try:
         value = read_json_file(path)
         value["fits"] = tuple(
-            FittedForm(fit["form"], np.array(fit["parameters"]), np.array(fit["draws"])) for fit in value["fits"]
+            FittedForm(fit["form"], np.array(fit["parameters"]), np.array(fit["draws"]), fit["averaged"])
+            for fit in value["fits"]
         )
         value.update({name: tuple(value[name]) for name in ("sizes", "budgets")})
         value.update(peak_ratio=IntervalEstimate(**value["peak_ratio"]))
@@ -177,11 +233,44 @@ def _read_cells(path: str) -> list[ExperimentCell]:
         np.concatenate([_number_column(rows, name) for rows in batches]) for name in MEASUREMENT_COLUMNS
     )
     whole = np.stack([params, presentations, facts, seeds], axis=1).astype(np.int64)
+    whole[:, 1] = _merge_budgets(whole[:, 0], whole[:, 1])
     places, cell = np.unique(whole[:, :2], axis=0, return_inverse=True)
     return [
         ExperimentCell(int(size), int(budget), whole[cell == n, 2], recall[cell == n], whole[cell == n, 3])
         for n, (size, budget) in enumerate(places)
     ]
+
+
+def _merge_budgets(params: Int64Array, presentations: Int64Array) -> Int64Array:
+    """Budgets of one size that differ by whole epochs only, as one: the highest within `SAME_FACTOR` of it."""
+    merged = presentations.copy()
+    for size in np.unique(params):
+        left = params == size
+        while left.any():
+            highest = presentations[left].max()
+            same = left & (presentations * SAME_FACTOR >= highest)
+            merged[same] = highest
+            left &= ~same
+    return merged
+
+
+def _shown_cells(cells: Sequence[ExperimentCell]) -> tuple[list[ExperimentCell], list[str]]:
+    """The cells without runs that teach more facts than they show anything, and a line for each that had such runs."""
+    kept: list[ExperimentCell] = []
+    told: list[str] = []
+    for cell in cells:
+        shown = cell.facts <= cell.presentations
+        if not shown.all():
+            told.append(
+                f"With {cell.params:,} parameters, {(~shown).sum():,} runs teach more facts than their "
+                f"{cell.presentations:,} presentations: at fewer than one exposure there is no recall of what was "
+                "taught. Measure more presentations next."
+            )
+        if shown.any():
+            kept.append(
+                replace(cell, facts=cell.facts[shown], recall=cell.recall[shown], random_seed=cell.random_seed[shown])
+            )
+    return kept, told
 
 
 def _number_column(rows: Rows, name: str) -> Float64Array:
@@ -205,20 +294,41 @@ def _is_possible_value(name: str, value: float) -> bool:
     return value == np.floor(value) and (name == "random_seed" or value >= 1)
 
 
-def _measurement_advice(cell: ExperimentCell, values: int) -> str:
-    """What a cell that does not show its collapse is short of."""
+def _measurement_advice(cell: ExperimentCell, lacking: int) -> str:
+    """What a cell that does not show its collapse is short of: `lacking` facts, or presentations to show them in."""
     facts, recall = mean_recall_by_count(cell)
+    advice = f"Measure {lacking:,} facts next."
+    if lacking > cell.presentations:
+        advice = f"It shows no more than {cell.presentations:,} facts once each: measure more presentations next."
     return (
         f"With {cell.params:,} parameters and {cell.presentations:,} presentations, recall goes "
-        f"from {recall[0]:.2f} at {facts[0]:,} facts to {recall[-1]:.2f} at {facts[-1]:,}. "
-        f"Measure {next_fact_count(cell, values=values):,} facts next."
+        f"from {recall[0]:.2f} at {facts[0]:,} facts to {recall[-1]:.2f} at {facts[-1]:,}. {advice}"
     )
+
+
+def _note_limits(law: Law, collapses: Sequence[Collapse]) -> list[str]:
+    """What the measurements do not let the law say, a line each."""
+    notes: list[str] = []
+    if not law.freedom:
+        notes.append("every cell has one random seed: no intervals. Measure each cell with another seed.")
+    if law.residual is None:
+        notes.append("not testable: sizes left out can be foretold from 3 sizes on. Measure twice the largest next.")
+    if law.budgets[1] <= law.budgets[0] * SAME_FACTOR:
+        notes.append("one budget: what presentations do was not measured. Measure one size at half and at twice that.")
+    if above := cells_above_capacity(collapses, law):
+        cells = ", ".join(f"{one.params:,} at {one.presentations:,}" for one in above)
+        notes.append(
+            f"{len(above)} cells ({cells}) hold more bits a parameter than models are known to at so many exposures, "
+            f"with {law.bits_per_fact:.1f} bits a fact: the bits are wrong (--bits), or the bound is not theirs. "
+            f"Nothing is capped below the {law.measured_bits:.1f} that they held."
+        )
+    return notes
 
 
 def _summarise_fit(law: Law, collapses: Sequence[Collapse], held: Sequence[HeldOutCell]) -> dict[str, Any]:
     """A fit in numbers; counts are of distinct facts."""
     return {
-        "forms": {fit.form: fit.parameters for fit in law.fits},
+        "forms": {fit.form: fit.parameters for fit in law.fits if fit.averaged},
         "left_out_error": law.errors,
         "residual": law.residual,
         "peak_ratio": asdict(law.peak_ratio),
@@ -229,29 +339,49 @@ def _summarise_fit(law: Law, collapses: Sequence[Collapse], held: Sequence[HeldO
 
 def _show_plan(plan: InfusionPlan) -> None:
     best, prediction = plan.facts, plan.prediction
+    print_status(_describe_extrapolation(plan))
     print_status(
-        f"best: {best.value:,.0f} distinct facts (90 % between {best.low:,.0f} and "
-        f"{best.high:,.0f}); the model collapses at {prediction.k50.value:,.0f}."
+        f"best: {best.value:,.0f} distinct facts ({_describe_bounds(best)}); the model collapses at "
+        f"{prediction.k50.value:,.0f}."
     )
     print_status(
-        f"teach {plan.taught:,} facts {plan.exposures:,.1f} times each: {plan.samples:,} samples "
-        f"with each fact in {plan.wordings}, {plan.epochs:,.1f} epochs, {plan.tokens:,.0f} tokens, "
+        f"teach {plan.taught:,} facts {plan.exposures:,.1f} times each in training: {plan.samples:,} samples "
+        f"with each fact in {plan.dataset_exposures}, {plan.epochs:,.1f} epochs, {plan.tokens:,.0f} tokens, "
         f"{plan.replay_share:.0%} of them replay."
     )
+    if plan.bounded_by_exposures:
+        print_status(
+            f"the law promises more facts than can be shown {plan.least_exposures:,.0f} times each: that fewer "
+            "exposures do was never measured (--least-exposures)."
+        )
     if plan.available is not None and plan.available > plan.taught:
         print_status(
             f"the corpus holds {plan.available:,}: select {plan.taught / plan.available:.1%} of "
             "them (kdos select), do not show all of them less often."
         )
-    beyond = max(prediction.size_factor, prediction.budget_factor)
-    if beyond > 1:
-        print_status(
-            f"warning: this lies beyond the measurements, {prediction.size_factor:,.1f} times in "
-            f"parameters and {prediction.budget_factor:,.1f} times in presentations. Measure "
-            "larger models before you spend on it."
-        )
     if prediction.capped:
-        print_status(f"the law promised more than 2 bits a parameter: capped at {prediction.capacity:,.0f} facts.")
+        print_status(
+            f"the law promised more bits than the parameters hold: capped at {prediction.capacity:,.0f} facts."
+        )
+
+
+def _describe_extrapolation(plan: InfusionPlan) -> str:
+    """How far beyond the measurements the plan lies: the first line, for it says what the others are worth."""
+    prediction = plan.prediction
+    far = (
+        f"{prediction.size_factor:,.1f} times in parameters and {prediction.budget_factor:,.1f} times in presentations"
+    )
+    if prediction.is_order_of_magnitude:
+        return f"extrapolated {far}: an order of magnitude, no more. Measure larger models before you spend on it."
+    if prediction.factor > 1:
+        return f"extrapolated {far}. Measure larger models before you spend on it."
+    return f"extrapolated {far}: within what was measured."
+
+
+def _describe_bounds(found: IntervalEstimate) -> str:
+    if found.low is None or found.high is None:
+        return "no interval: one random seed"
+    return f"90 % between {found.low:,.0f} and {found.high:,.0f}"
 
 
 def _show_fit(summary: dict[str, Any]) -> None:
@@ -260,20 +390,23 @@ def _show_fit(summary: dict[str, Any]) -> None:
         k50, onset = cell["k50"], cell["onset"]
         print_status(
             f"{cell['params']:>10,}  {cell['presentations']:>13,}  {k50['value']:>7,.0f} "
-            f"({k50['low']:,.0f} to {k50['high']:,.0f})  {cell['peak']['value']:>7,.0f}  "
+            f"({_describe_range(k50)})  {cell['peak']['value']:>7,.0f}  "
             + ("no break" if onset is None else f"{onset:>7,.0f}")
         )
-    for text in summary["left_out"]:
-        print_status(f"left out: {text}")
+    for text in summary["notes"]:
+        print_status(f"note: {text}")
     for form, parameters in summary["forms"].items():
         print_status(f"law: {form} ({', '.join(f'{value:.3f}' for value in parameters)})")
-    print_status(f"error at sizes left out: {summary['residual']:.1%}")
+    residual = summary["residual"]
+    print_status(f"error at sizes left out: {'not testable' if residual is None else f'{residual:.1%}'}")
     curve = summary["one_curve"]
     print_status(f"one curve in K/K50: R² {curve['r2']:.3f}, rmse {curve['rmse']:.3f}")
     for one in summary["holdout"]:
-        bounds = one["predicted"]
         print_status(
-            f"held out {one['params']:,} at {one['presentations']:,}: foretold "
-            f"{bounds['value']:,.0f} ({bounds['low']:,.0f} to {bounds['high']:,.0f}), measured "
-            f"{one['measured']:,.0f}: {one['error']:+.1%}"
+            f"held out {one['params']:,} at {one['presentations']:,}: foretold {one['predicted']['value']:,.0f} "
+            f"({_describe_range(one['predicted'])}), measured {one['measured']:,.0f}: {one['error']:+.1%}"
         )
+
+
+def _describe_range(interval: dict[str, Any]) -> str:
+    return "no interval" if interval["low"] is None else f"{interval['low']:,.0f} to {interval['high']:,.0f}"

@@ -9,8 +9,25 @@ from kdos.scaling.collapse import (
     mean_recall_by_count,
     next_fact_count,
 )
-from kdos.scaling.law import FittedForm, HeldOutCell, Law, fit_law, hold_out_largest, predict_collapse
-from kdos.scaling.plan import FACTS_PER_SAMPLE, REPLAY_SHARE, TOKENS_PER_FACT, InfusionPlan, plan_infusion
+from kdos.scaling.law import (
+    SAME_FACTOR,
+    FittedForm,
+    HeldOutCell,
+    Law,
+    capacity_bits,
+    cells_above_capacity,
+    fit_law,
+    hold_out_largest,
+    predict_collapse,
+)
+from kdos.scaling.plan import (
+    FACTS_PER_SAMPLE,
+    LEAST_EXPOSURES,
+    REPLAY_SHARE,
+    TOKENS_PER_FACT,
+    InfusionPlan,
+    plan_infusion,
+)
 from kdos.scaling.retention import (
     KEPT,
     Crossing,
@@ -23,9 +40,9 @@ from kdos.scaling.retention import (
 )
 
 __all__ = [
-    "FACTS_PER_SAMPLE", "KEPT", "REPLAY_SHARE", "TOKENS_PER_FACT", "Collapse", "Crossing", "ExperimentCell",
-    "FittedForm", "HeldOutCell", "InfusionPlan", "IntervalEstimate", "Law", "ReplayShare", "Retention",
-    "RetentionRuns", "ShareRelation", "find_collapses", "fit_law", "fit_reduced_curve", "hold_out_largest",
-    "mean_recall_by_count", "measure_retention", "next_fact_count", "plan_infusion", "predict_collapse",
-    "predict_replay_share",
+    "FACTS_PER_SAMPLE", "KEPT", "LEAST_EXPOSURES", "REPLAY_SHARE", "SAME_FACTOR", "TOKENS_PER_FACT", "Collapse",
+    "Crossing", "ExperimentCell", "FittedForm", "HeldOutCell", "InfusionPlan", "IntervalEstimate", "Law",
+    "ReplayShare", "Retention", "RetentionRuns", "ShareRelation", "capacity_bits", "cells_above_capacity",
+    "find_collapses", "fit_law", "fit_reduced_curve", "hold_out_largest", "mean_recall_by_count",
+    "measure_retention", "next_fact_count", "plan_infusion", "predict_collapse", "predict_replay_share",
 ]  # fmt: skip
