@@ -150,10 +150,9 @@ def test_a_planted_relation_is_found_and_foretells_the_largest_size() -> None:
     assert found.relation.residual < found.one_share_error
     assert len(found.held_out) == 3
     assert all(one.inside for one in found.held_out)
-    share = predict_replay_share(found.relation, params=1e6, load=0.7)
-    assert share.low < law_share(0.7, 1_000_000) < share.high
-    assert share.size_factor == pytest.approx(1e6 / 55_296)
-    assert share.load_factor == 1
+    share = predict_replay_share(found.relation, params=30_000, load=0.7)
+    assert share.low < law_share(0.7, 30_000) < share.high
+    assert (share.size_factor, share.load_factor) == (1, 1)
 
 
 def test_a_share_that_is_the_same_everywhere_carries_no_relation() -> None:
@@ -180,13 +179,22 @@ def test_what_is_lacking_for_a_relation_is_named(
     assert reason in str(found.reason)
 
 
-def test_a_share_stays_a_share_at_any_distance() -> None:
-    relation = ShareRelation(
-        (-1.2, 0.9, 0.5), ((0.01, 0.0, 0.0), (0.0, 0.01, 0.0), (0.0, 0.0, 0.01)), 0.2, 9, SIZES[::3], (0.08, 0.75)
-    )
-    share = predict_replay_share(relation, params=7e9, load=1.5)
-    assert 0 < share.low < share.value < share.high < 1
-    assert share.load_factor == 2
+RELATION = ShareRelation(
+    (-1.2, 0.9, -0.2), ((0.01, 0.0, 0.0), (0.0, 0.01, 0.0), (0.0, 0.0, 0.01)), 0.2, 9, (6144, 55_296), (0.08, 0.75)
+)
+
+
+@pytest.mark.parametrize(("params", "nearest"), [(7e9, 55_296), (55_296, 55_296), (1000, 1000)])
+def test_beyond_the_sizes_measured_a_share_does_not_fall(params: float, nearest: int) -> None:
+    share = predict_replay_share(RELATION, params=params, load=0.7)
+
+    assert share.value == pytest.approx(law_share(0.7, nearest))
+    assert 0 < share.low <= law_share(0.7, int(params)) <= share.value < share.high < 1
+    assert share.size_factor == pytest.approx(max(1, params / 55_296, 6144 / params))
+
+
+def test_a_load_beyond_those_measured_is_told() -> None:
+    assert predict_replay_share(RELATION, params=1e4, load=1.5).load_factor == 2
 
 
 def test_a_base_that_was_never_held_is_known() -> None:

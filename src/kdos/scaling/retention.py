@@ -319,16 +319,23 @@ def _fit_log_odds(terms: Float64Array, low: Float64Array, high: Float64Array) ->
 
 
 def _left_out_error(needed: Sequence[NeededShare], low: Float64Array, high: Float64Array, *, terms: int) -> float:
-    """The root mean square error in log odds of each size foretold by the others, with the first terms alone."""
+    """The root mean square error in log odds of each size foretold by the others, with the first terms alone.
+
+    With two sizes one alone would have to foretell the other, and what size does is not seen in one: there the error
+    of the fit itself stands in.
+    """
     design = _relation_terms(needed)[:, :terms]
     params = np.array([one.params for one in needed])
-    misses: list[Float64Array] = []
-    for size in np.unique(params):
-        out = params == size
-        theta = _fit_log_odds(design[~out], low[:1, ~out], high[:1, ~out])
-        found = theta @ design[out].T
-        misses.append((found - np.clip(found, low[:1, out], high[:1, out]))[0])
-    return float(np.sqrt(np.mean(np.concatenate(misses) ** 2)))
+    sizes = np.unique(params)
+    squares = np.zeros(len(needed))
+    for size in sizes:
+        out = params == size if len(sizes) > 2 else np.full(len(needed), fill_value=True)
+        seen = ~out if len(sizes) > 2 else out
+        theta = _fit_log_odds(design[seen], low[:1, seen], high[:1, seen])
+        found = (theta @ design[out].T)[0]
+        squares[out] = (found - np.clip(found, low[0, out], high[0, out])) ** 2
+    freedom = len(needed) if len(sizes) > 2 else max(1, len(needed) - terms)
+    return float(np.sqrt(squares.sum() / freedom))
 
 
 @dataclass(frozen=True, slots=True)
@@ -346,26 +353,37 @@ class ReplayShare:
 
 
 def predict_replay_share(relation: ShareRelation, *, params: float, load: float) -> ReplayShare:
-    """The share that keeps `KEPT` of the base, for a model of `params` parameters taught `load` times its K50."""
-    at = np.array([1.0, np.log(load), np.log(params / REFERENCE_PARAMS)])
-    log_odds = float(at @ np.array(relation.parameters))
-    fitted = float(np.sqrt(max(0.0, at @ np.array(relation.covariance) @ at)))
-    reach = max(fitted, relation.residual) * interval_quantile(relation.freedom)
-    value, low, high = (float(expit(log_odds + step)) for step in (0, -reach, reach))
+    """The share that keeps `KEPT` of the base, for a model of `params` parameters taught `load` times its K50.
+
+    Beyond the sizes measured it does not go below that of the nearest one: that ever larger models need ever less
+    replay was not seen, and too little costs what a model knew. `low` follows the relation.
+    """
+    nearest = float(np.clip(params, *relation.sizes))
+    found = np.array([_predict_log_odds(relation, size, load) for size in (params, nearest)])
+    low, value, high = expit(found.T)
     sizes, loads = (
         max(1.0, asked / most, least / asked)
         for asked, (least, most) in ((params, relation.sizes), (load, relation.loads))
     )
-    return ReplayShare(value, low, high, sizes, loads)
+    return ReplayShare(float(value.max()), float(low.min()), float(high.max()), sizes, loads)
+
+
+def _predict_log_odds(relation: ShareRelation, params: float, load: float) -> tuple[float, float, float]:
+    """The log odds of a share between the bounds of its interval."""
+    at = np.array([1.0, np.log(load), np.log(params / REFERENCE_PARAMS)])
+    log_odds = float(at @ np.array(relation.parameters))
+    fitted = float(np.sqrt(max(0.0, at @ np.array(relation.covariance) @ at)))
+    reach = max(fitted, relation.residual) * interval_quantile(relation.freedom)
+    return log_odds - reach, log_odds, log_odds + reach
 
 
 def _hold_out(relation: ShareRelation, cell: NeededShare) -> HeldOutShare:
-    found = predict_replay_share(relation, params=cell.params, load=cell.load or np.nan)
     at = cell.share
+    low, value, high = map(float, expit(_predict_log_odds(relation, cell.params, cell.load or np.nan)))
     # Where the share measured is only known to lie beyond those tried, so must a part of the interval.
     agrees = {
-        None: at.value is not None and found.low <= at.value <= found.high,
-        "above": found.high >= at.most,
-        "below": found.low <= at.least,
+        None: at.value is not None and low <= at.value <= high,
+        "above": high >= at.most,
+        "below": low <= at.least,
     }
-    return HeldOutShare(cell.params, cell.facts, at, found.value, found.low, found.high, agrees[at.beyond])
+    return HeldOutShare(cell.params, cell.facts, at, value, low, high, agrees[at.beyond])
