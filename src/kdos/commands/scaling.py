@@ -1,7 +1,7 @@
 """`kdos scaling fit|plan`: how much a model of some size can be taught."""
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -10,14 +10,14 @@ import numpy as np
 import yaml
 
 from kdos.api import load_config
-from kdos.arrays import Float64Array, Int64Array
 from kdos.chance import keyed_generator
 from kdos.commands.arguments import input_name, input_path, output_path, whole_number
+from kdos.commands.measurements import MEASUREMENT_COLUMNS, read_cells, read_retention_runs
 from kdos.errors import InputError, StoreError, UsageError
 from kdos.outputs import check_output_file
-from kdos.rows import Rows, read_table_rows
 from kdos.scaling import (
     FACTS_PER_SAMPLE,
+    KEPT,
     LEAST_EXPOSURES,
     REPLAY_SHARE,
     SAME_FACTOR,
@@ -35,13 +35,13 @@ from kdos.scaling import (
     fit_reduced_curve,
     hold_out_largest,
     mean_recall_by_count,
+    measure_retention,
     next_fact_count,
     plan_infusion,
 )
 from kdos.store import atomic_file, read_json_file, write_json
 from kdos.terminal import print_json, print_status
 
-MEASUREMENT_COLUMNS = ("params", "presentations", "facts", "recall", "random_seed")
 PROXY_VALUES = 64
 """Answers that a fact's answer is one of, in the proxy lab."""
 
@@ -122,7 +122,7 @@ def _fit_command(args: argparse.Namespace) -> None:
     _check_fit(args)
     if args.out:
         check_output_file(args.out, "--out", (".json",), inputs=[args.file])
-    cells, left_out = _collapsing_cells(_read_cells(args.file), args)
+    cells, left_out = _collapsing_cells(read_cells(args.file), args)
     if not cells:
         raise UsageError(f"{args.file} must hold cells that show their collapse. {left_out[0]}")
     if not args.json:
@@ -135,10 +135,14 @@ def _fit_command(args: argparse.Namespace) -> None:
     summary = _summarise_fit(law, collapses, held) | {"left_out": left_out, "notes": _note_limits(law, collapses)}
     r2, rmse = fit_reduced_curve(cells, collapses)
     summary |= {"one_curve": {"r2": r2, "rmse": rmse}}
+    measured = {(one.params, one.presentations): one.k50.value for one in collapses}
+    retention = _fit_retention(args.file, measured, random_seed=args.random_seed)
+    summary |= {"retention": retention}
     if args.out:
-        write_json(args.out, asdict(law))
+        write_json(args.out, asdict(law) | {"retention": retention})
     if not args.json:
         _show_fit(summary)
+        _show_retention(retention)
     print_json(summary)
 
 
@@ -215,6 +219,7 @@ def _check_positive(args: argparse.Namespace, names: Sequence[str]) -> None:
 def _read_law(path: Path) -> Law:
     try:
         value = read_json_file(path)
+        value.pop("retention", None)
         value["fits"] = tuple(
             FittedForm(fit["form"], np.array(fit["parameters"]), np.array(fit["draws"]), fit["averaged"])
             for fit in value["fits"]
@@ -224,34 +229,6 @@ def _read_law(path: Path) -> Law:
         return Law(**value)
     except (StoreError, KeyError, IndexError, TypeError) as error:
         raise InputError.at(path, "must be a law. Write it with kdos scaling fit --out") from error
-
-
-def _read_cells(path: str) -> list[ExperimentCell]:
-    """The runs of a table of measurements, one cell for each size and budget."""
-    batches = list(read_table_rows(path, columns=MEASUREMENT_COLUMNS))
-    params, presentations, facts, recall, seeds = (
-        np.concatenate([_number_column(rows, name) for rows in batches]) for name in MEASUREMENT_COLUMNS
-    )
-    whole = np.stack([params, presentations, facts, seeds], axis=1).astype(np.int64)
-    whole[:, 1] = _merge_budgets(whole[:, 0], whole[:, 1])
-    places, cell = np.unique(whole[:, :2], axis=0, return_inverse=True)
-    return [
-        ExperimentCell(int(size), int(budget), whole[cell == n, 2], recall[cell == n], whole[cell == n, 3])
-        for n, (size, budget) in enumerate(places)
-    ]
-
-
-def _merge_budgets(params: Int64Array, presentations: Int64Array) -> Int64Array:
-    """Budgets of one size that differ by whole epochs only, as one: the highest within `SAME_FACTOR` of it."""
-    merged = presentations.copy()
-    for size in np.unique(params):
-        left = params == size
-        while left.any():
-            highest = presentations[left].max()
-            same = left & (presentations * SAME_FACTOR >= highest)
-            merged[same] = highest
-            left &= ~same
-    return merged
 
 
 def _shown_cells(cells: Sequence[ExperimentCell]) -> tuple[list[ExperimentCell], list[str]]:
@@ -273,25 +250,22 @@ def _shown_cells(cells: Sequence[ExperimentCell]) -> tuple[list[ExperimentCell],
     return kept, told
 
 
-def _number_column(rows: Rows, name: str) -> Float64Array:
-    found: list[float] = []
-    for row, text in enumerate(rows.label_column(name).to_pylist()):
-        try:
-            value = float(text or "nan")
-        except ValueError:
-            value = np.nan
-        if not _is_possible_value(name, value):
-            wanted = "a share in [0, 1]" if name == "recall" else "a whole number"
-            least = "" if name in ("recall", "random_seed") else " of at least 1"
-            raise rows.row_error(row, f"must be {wanted}{least}. Got {text!r}. Measure this run again", field=name)
-        found.append(value)
-    return np.array(found)
-
-
-def _is_possible_value(name: str, value: float) -> bool:
-    if name == "recall":
-        return 0 <= value <= 1
-    return value == np.floor(value) and (name == "random_seed" or value >= 1)
+def _fit_retention(path: str, k50: Mapping[tuple[int, int], float], *, random_seed: int) -> dict[str, Any]:
+    """What each arm with a base keeps, by its name; K50 by parameters and presentations."""
+    found: dict[str, Any] = {}
+    for arm, runs in read_retention_runs(path).items():
+        held = [one for one in runs if one.was_held]
+        left_out = [
+            f"With {one.params:,} parameters, {one.before.mean():.2f} of {one.base:,} base facts were held before. "
+            "Measure a smaller base, or more presentations."
+            for one in runs
+            if not one.was_held
+        ]
+        found[arm] = {"kept": KEPT, "left_out": left_out}
+        if held:
+            rng = keyed_generator(random_seed, "retention", arm)
+            found[arm] |= asdict(measure_retention(held, k50=k50, rng=rng))
+    return found
 
 
 def _measurement_advice(cell: ExperimentCell, lacking: int) -> str:
@@ -410,3 +384,51 @@ def _show_fit(summary: dict[str, Any]) -> None:
 
 def _describe_range(interval: dict[str, Any]) -> str:
     return "no interval" if interval["low"] is None else f"{interval['low']:,.0f} to {interval['high']:,.0f}"
+
+
+def _show_retention(retention: Mapping[str, Any]) -> None:
+    for arm, found in retention.items():
+        print_status(f"{arm}: replay share that keeps {KEPT:.0%} of the base")
+        for text in found["left_out"]:
+            print_status(f"left out: {text}")
+        for one in found.get("needed", ()):
+            load = "" if one["load"] is None else f" ({one['load']:.2f} of K50)"
+            print_status(
+                f"{one['params']:>10,}  {one['presentations']:>13,}  {one['facts']:,} facts{load} "
+                f"beside {one['base']:,}: {_describe_crossing(one['share'], '.3f')}"
+            )
+        for one in found.get("onsets", ()):
+            print_status(
+                f"{one['params']:>10,}  {one['presentations']:>13,}  loss at a share of {one['share']:g} "
+                f"from {_describe_crossing(one['facts'], ',.0f')} facts on"
+            )
+        if "needed" in found:
+            _show_relation(found)
+
+
+def _show_relation(found: Mapping[str, Any]) -> None:
+    relation = found["relation"]
+    if relation is None:
+        print_status(f"no relation of the share to facts and size: {found['reason']}")
+        return
+    level, facts, size = relation["parameters"]
+    print_status(
+        f"log odds of the share: {level:.2f} {facts:+.2f} log(K/K50) {size:+.2f} log(N/10,000); error at sizes left "
+        f"out {relation['residual']:.2f}, of one share for all {found['one_share_error']:.2f}"
+    )
+    for one in found["held_out"]:
+        print_status(
+            f"held out {one['params']:,} with {one['facts']:,} facts: foretold {one['predicted']:.3f} "
+            f"({one['low']:.3f} to {one['high']:.3f}), measured {_describe_crossing(one['measured'], '.3f')}"
+        )
+
+
+def _describe_crossing(found: Mapping[str, Any], form: str) -> str:
+    """A figure with its interval; where it was not found, the bound that it lies beyond."""
+    if found["beyond"]:
+        return f"more than {found['most']:g}" if found["beyond"] == "above" else f"at most {found['least']:g}"
+    if found["low"] is None and found["high"] is None:
+        return f"{found['value']:{form}}"
+    low = f"under {found['least']:g}" if found["low"] is None else f"{found['low']:{form}}"
+    high = f"over {found['most']:g}" if found["high"] is None else f"{found['high']:{form}}"
+    return f"{found['value']:{form}} ({low} to {high})"
