@@ -104,3 +104,46 @@ def test_a_bad_row_is_named(row: str, message: str, tmp_path: Path, capsys: pyte
 def test_a_collapse_needs_runs_from_scratch(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["scaling", "fit", write(tmp_path / "arms.csv", retention_rows("mixed"))]) == 2
     assert "must hold runs of the arm scratch" in " ".join(capsys.readouterr().err.split())
+
+
+def plan(law: Path, *flags: str, capsys: pytest.CaptureFixture[str]) -> tuple[dict, str]:
+    capsys.readouterr()
+    assert main(["scaling", "plan", "--law", str(law), "--params", "30000", "--tokens", "2e6", *flags]) == 0
+    printed = capsys.readouterr()
+    return json.loads(printed.out), " ".join(printed.err.split())
+
+
+def test_a_plan_takes_its_replay_share_from_what_was_measured(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = [*scratch_rows(), *retention_rows("continued"), *retention_rows("mixed")]
+    law = tmp_path / "law.json"
+    fit(write(tmp_path / "arms.csv", rows), "--out", str(law), capsys=capsys)
+    found, shown = plan(law, capsys=capsys)
+    load = json.loads(law.read_bytes())["peak_ratio"]["value"]
+
+    wanted = expit(-1.2 + 0.9 * np.log(load))
+    assert found["replay_share"] == found["replay"]["share"] == pytest.approx(wanted, rel=0.1)
+    assert found["replay"]["low"] < wanted < found["replay"]["high"]
+    assert f"replay: {found['replay_share']:.1%}" in shown
+    assert "by the arm continued, within the sizes measured" in shown
+
+    _, far = plan(law, "--params", "7e9", "--tokens", "1e9", capsys=capsys)
+    assert f"extrapolated {7e9 / SIZES[-1]:,.1f} times in parameters" in far.split("replay:")[-1]
+    asked, shown = plan(law, "--replay-share", "0.3", capsys=capsys)
+    assert asked["replay_share"] == 0.3
+    assert "replay: 30.0%, as asked for" in shown
+
+
+def test_a_plan_without_measured_retention_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    law = tmp_path / "law.json"
+    fit(write(tmp_path / "old.csv", scratch_rows(ends=""), header=PLAIN), "--out", str(law), capsys=capsys)
+    found, shown = plan(law, capsys=capsys)
+
+    assert found["replay"] == {"share": 0.1, "from": "default"}
+    assert "replay: 10% is a default. The law holds no measured retention" in shown
+
+    broken = json.loads(law.read_bytes()) | {"retention": {"continued": {"relation": {"slope": 1}}}}
+    law.write_text(json.dumps(broken))
+    assert main(["scaling", "plan", "--law", str(law), "--params", "30000", "--tokens", "2e6"]) == 2
+    assert "law.json: must be a law" in " ".join(capsys.readouterr().err.split())

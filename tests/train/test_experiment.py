@@ -7,6 +7,7 @@ import pytest
 pytest.importorskip("torch")
 
 from kdos.cli import main
+from kdos.outputs import check_output_file
 from kdos.train import Trial, run_trials
 from kdos.train.experiment import plan_trial
 
@@ -37,10 +38,15 @@ def test_a_model_keeps_more_of_its_base_the_more_of_it_is_replayed(tmp_path: Pat
     assert (tmp_path / "lab" / "measurements.csv").read_bytes() == measured
 
 
-def test_the_standard_experiment_measures_the_arm_from_scratch_alone(tmp_path: Path) -> None:
+def test_the_standard_experiment_measures_the_arm_from_scratch_alone(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     rows = measure(tmp_path / "lab", "--points", "1", "--seeds", "1", "--presentations", "640")
     assert {row["arm"] for row in rows} == {"scratch"}
     assert list(rows[0])[-3:] == ["arm", "share", "base_recall"]
+    # What it says to do next can be done: a training's folder takes nothing but its own files.
+    law = capsys.readouterr().err.split("--out ")[1].strip()
+    check_output_file(tmp_path / law, "--out", (".json",), inputs=[])
 
 
 @pytest.mark.parametrize("arm", ["mixed", "continued"])

@@ -29,6 +29,7 @@ from kdos.scaling import (
     InfusionPlan,
     IntervalEstimate,
     Law,
+    ShareRelation,
     cells_above_capacity,
     find_collapses,
     fit_law,
@@ -38,10 +39,13 @@ from kdos.scaling import (
     measure_retention,
     next_fact_count,
     plan_infusion,
+    predict_replay_share,
 )
 from kdos.store import atomic_file, read_json_file, write_json
 from kdos.terminal import print_json, print_status
 
+RETENTION_ARM = "continued"
+"""The arm that a plan's replay share is from: a model that knows something is taught."""
 PROXY_VALUES = 64
 """Answers that a fact's answer is one of, in the proxy lab."""
 
@@ -91,8 +95,8 @@ def _add_plan_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--replay-share",
         type=float,
-        default=REPLAY_SHARE,
-        help=f"share of tokens for what the model knew before (default: {REPLAY_SHARE})",
+        help="share of tokens for what the model knew before (default: what was measured to keep 95 %% of it; "
+        f"{REPLAY_SHARE} where the law holds no such measurement)",
     )
     parser.add_argument(
         "--least-exposures",
@@ -170,6 +174,7 @@ def _plan_command(args: argparse.Namespace) -> None:
         check_output_file(args.out, "--out", (".yaml", ".yml"), inputs=(args.law, args.config))
     config = load_config(args.config) if args.config else None
     law = _read_law(args.law)
+    replay = _choose_replay(args, law)
     plan = plan_infusion(
         law if args.bits is None else replace(law, bits_per_fact=args.bits),
         params=args.params,
@@ -177,7 +182,7 @@ def _plan_command(args: argparse.Namespace) -> None:
         available=args.facts,
         tokens_per_fact=args.tokens_per_fact,
         facts_per_sample=args.facts_per_sample,
-        replay_share=args.replay_share,
+        replay_share=replay["share"],
         least_exposures=args.least_exposures,
     )
     written = _run_settings(plan)
@@ -189,8 +194,50 @@ def _plan_command(args: argparse.Namespace) -> None:
             file.write(text.encode())
     if not args.json:
         _show_plan(plan)
+        print_status(_describe_replay(replay))
     factors = {"params": plan.prediction.size_factor, "presentations": plan.prediction.budget_factor}
-    print_json({"extrapolation": factors} | asdict(plan) | {"config": written})
+    print_json({"extrapolation": factors} | asdict(plan) | {"replay": replay, "config": written})
+
+
+def _choose_replay(args: argparse.Namespace, law: Law) -> dict[str, Any]:
+    """The replay share of a plan, with its interval if it was measured, and where it comes `from`."""
+    if args.replay_share is not None:
+        return {"share": args.replay_share, "from": "--replay-share"}
+    relation = _read_relation(args.law)
+    if relation is None:
+        return {"share": REPLAY_SHARE, "from": "default"}
+    found = predict_replay_share(relation, params=args.params, load=law.peak_ratio.value)
+    factors = {"params": found.size_factor, "load": found.load_factor}
+    return {"share": found.value, "from": RETENTION_ARM, "low": found.low, "high": found.high} | {
+        "beyond": factors,
+        "bases": relation.bases,
+    }
+
+
+def _describe_replay(replay: Mapping[str, Any]) -> str:
+    if replay["from"] == "--replay-share":
+        return f"replay: {replay['share']:.1%}, as asked for."
+    if replay["from"] == "default":
+        return (
+            f"replay: {replay['share']:.0%} is a default. The law holds no measured retention: kdos train --proxy "
+            f"--arms scratch,{RETENTION_ARM}."
+        )
+    beyond = replay["beyond"]["params"]
+    far = f"extrapolated {beyond:,.1f} times in parameters" if beyond > 1 else "within the sizes measured"
+    least, most = replay["bases"]
+    return (
+        f"replay: {replay['share']:.1%} (90 % between {replay['low']:.1%} and {replay['high']:.1%}) keeps {KEPT:.0%} "
+        f"of a base that is {least:.2f} to {most:.2f} of K50, by the arm {replay['from']}, {far}."
+    )
+
+
+def _read_relation(path: Path) -> ShareRelation | None:
+    """The relation by which a law's measurements tell the replay share; None where it holds none."""
+    try:
+        value = read_json_file(path).get("retention", {}).get(RETENTION_ARM, {}).get("relation")
+        return None if value is None else ShareRelation(**value)
+    except (StoreError, AttributeError, TypeError) as error:
+        raise InputError.at(path, "must be a law. Write it with kdos scaling fit --out") from error
 
 
 def _run_settings(plan: InfusionPlan) -> dict[str, Any]:
@@ -203,7 +250,7 @@ def _check_plan(args: argparse.Namespace) -> None:
     _check_positive(args, names)
     if args.least_exposures < 1:
         raise UsageError(f"--least-exposures must be at least 1. Got {args.least_exposures}.")
-    if not 0 <= args.replay_share < 1:
+    if args.replay_share is not None and not 0 <= args.replay_share < 1:
         raise UsageError(f"--replay-share must be in [0, 1). Got {args.replay_share}.")
     if (args.config is None) != (args.out is None):
         raise UsageError("--config and --out go together: a run, and where the planned one goes.")
@@ -397,7 +444,7 @@ def _show_retention(retention: Mapping[str, Any]) -> None:
                 f"{one['params']:>10,}  {one['presentations']:>13,}  {one['facts']:,} facts{load} "
                 f"beside {one['base']:,}: {_describe_crossing(one['share'], '.3f')}"
             )
-        for one in found.get("onsets", ()):
+        for one in (one for one in found.get("onsets", ()) if not one["facts"]["beyond"]):
             print_status(
                 f"{one['params']:>10,}  {one['presentations']:>13,}  loss at a share of {one['share']:g} "
                 f"from {_describe_crossing(one['facts'], ',.0f')} facts on"
@@ -426,9 +473,9 @@ def _show_relation(found: Mapping[str, Any]) -> None:
 def _describe_crossing(found: Mapping[str, Any], form: str) -> str:
     """A figure with its interval; where it was not found, the bound that it lies beyond."""
     if found["beyond"]:
-        return f"more than {found['most']:g}" if found["beyond"] == "above" else f"at most {found['least']:g}"
+        return f"more than {found['most']:,g}" if found["beyond"] == "above" else f"at most {found['least']:,g}"
     if found["low"] is None and found["high"] is None:
         return f"{found['value']:{form}}"
-    low = f"under {found['least']:g}" if found["low"] is None else f"{found['low']:{form}}"
-    high = f"over {found['most']:g}" if found["high"] is None else f"{found['high']:{form}}"
+    low = f"under {found['least']:,g}" if found["low"] is None else f"{found['low']:{form}}"
+    high = f"over {found['most']:,g}" if found["high"] is None else f"{found['high']:{form}}"
     return f"{found['value']:{form}} ({low} to {high})"

@@ -117,7 +117,7 @@ def _run_proxy_design(args: argparse.Namespace) -> None:
     path = args.out / MEASUREMENTS
     write_measurements(path, rows)
     print_status(f"measurements: {path}")
-    print_status(f"next: kdos scaling fit {path} --holdout-largest --out {args.out / 'law.json'}")
+    print_status(f"next: kdos scaling fit {path} --holdout-largest --out law.json")
     print_json({"runs": len(rows), "core_seconds": cost, "measurements": str(path)})
 
 

@@ -101,7 +101,7 @@ class ShareRelation:
     """The log odds of the needed share: `parameters` (c, a, b) and their `covariance`, shape (3, 3).
 
     `residual` is the root mean square error in log odds at sizes left out, and `freedom` the degrees of freedom of
-    the interval. `sizes` and `loads` are the ranges measured.
+    the interval. `sizes`, `loads` (K/K50) and `bases` (base facts over K50) are the ranges measured.
     """
 
     parameters: tuple[float, float, float]
@@ -110,6 +110,7 @@ class ShareRelation:
     freedom: int
     sizes: tuple[int, int]
     loads: tuple[float, float]
+    bases: tuple[float, float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,6 +268,8 @@ def _lacking_for_relation(needed: Sequence[NeededShare], sizes: Sequence[int]) -
     """Why no relation can be tested; None where one can."""
     if any(one.load is None for one in needed):
         return "K50 was not measured from scratch at every size and budget"
+    if any(one.seeds < 2 for one in needed):
+        return "2 random seeds are needed at every size"
     if len(sizes) < 3:
         return f"3 sizes are needed, and there are {len(sizes)}"
     smaller = [one for one in needed if one.params < sizes[-1] and one.share.value is not None]
@@ -286,6 +289,7 @@ def _log_odds_bounds(needed: Sequence[NeededShare], drawn: Float64Array) -> tupl
 def _fit_relation(needed: Sequence[NeededShare], low: Float64Array, high: Float64Array) -> ShareRelation:
     theta = _fit_log_odds(_relation_terms(needed), low, high)
     loads = [one.load for one in needed if one.load is not None]
+    bases = [load * one.base / one.facts for load, one in zip(loads, needed, strict=True)]
     sizes = [one.params for one in needed]
     return ShareRelation(
         (float(theta[0, 0]), float(theta[0, 1]), float(theta[0, 2])),
@@ -294,6 +298,7 @@ def _fit_relation(needed: Sequence[NeededShare], low: Float64Array, high: Float6
         freedom=sum(seeds - 1 for seeds in {one.params: one.seeds for one in needed}.values()),
         sizes=(min(sizes), max(sizes)),
         loads=(min(loads), max(loads)),
+        bases=(min(bases), max(bases)),
     )
 
 
