@@ -90,6 +90,7 @@ QUICK = {
     "loop_simulator": "points --points 2000 --seeds 1",
     "report_map": "RUN --points 1000",
     "sample_cost": "--data DATA --samples 20 --pages 5",
+    "scaling_coverage": "--draws 4 two_sizes between",
     "checks_fuzz": "--seconds 2",
     "checks_merging": "--data DATA --embed static",
     "checks_speed": "--drafts 256",

@@ -219,7 +219,7 @@ class Config:
     """A whole run. `target` is the dial; the rest has defaults that are meant to be left alone.
 
     `exposures` is how often a knowledge point may usefully appear. `facts` is how many knowledge points the run is
-    about, chosen as the target wants them; without it, all that the source holds.
+    about, chosen as the target wants them, whole passages first; without it, all that the source holds.
     `benchmarks` are files of questions that nobody may train on, or names that `kdos evaluate`
     knows: no sample is one of theirs.
     `prompts` is a folder with the user's versions of prompts, `examples` a file of samples that the drafter is shown,

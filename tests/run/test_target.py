@@ -2,6 +2,7 @@
 
 import json
 
+import numpy as np
 import pytest
 from run_corpus import PLACES, config_of, rows_of, samples_of
 
@@ -9,6 +10,9 @@ from kdos.cli import main
 from kdos.config import read_config
 from kdos.errors import InputError
 from kdos.run import read_run_deficit, run_config
+from kdos.run.target import passage_keys
+from kdos.sampler import link_seeds
+from kdos.targets import choose_facts
 
 
 @pytest.fixture(scope="module")
@@ -70,6 +74,27 @@ def test_every_missing_knowledge_point_is_named_with_its_passages(corpus, tmp_pa
     assert sum(each["reachable"] for each in named) == found["missing"]
     assert main(["target", str(tmp_path / "run"), "--examples", "0", "--json"]) == 0
     assert not any(cell["examples"] for cell in json.loads(capsys.readouterr().out)["cells"])
+
+
+def test_few_facts_are_chosen_in_whole_passages():
+    """Chosen one by one, 59 of 120 knowledge points came for 40: each draft links points of one passage."""
+    keys = np.random.default_rng(0).permutation(60).astype(np.uint64)
+    passages = np.arange(20, dtype=np.int32)
+    links = link_seeds(
+        [np.arange(3 * one, 3 * one + 3) for one in passages],
+        cells=np.tile(np.arange(3, dtype=np.int32), 20),
+        keys=keys,
+        documents=passages,
+        passages=passages,
+    )
+
+    def chosen_of_passages(by):
+        return choose_facts(np.log(np.full(3, 1 / 3)), links.cells, facts=24, keys=by).reshape(20, 3).sum(axis=1)
+
+    found = chosen_of_passages(passage_keys(links))
+    assert sorted(found) == [0] * 12 + [3] * 8
+    assert set(chosen_of_passages(keys)) == {0, 1, 2, 3}
+    assert found[keys.reshape(20, 3).min(axis=1).argmin()] == 3
 
 
 def test_what_was_asked_for_in_vain_is_named_apart_in_the_terminal_and_by_machine(tmp_path, capsys):

@@ -2,9 +2,12 @@ import json
 from pathlib import Path
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 
+from kdos.api import load_config
 from kdos.cli import main
+from kdos.config import BudgetConfig
 from kdos.scaling.collapse import recall_curve
 
 COMMITTED = Path(__file__).parents[2] / "benchmarks/results/infusion_measurements.csv"
@@ -192,6 +195,46 @@ def test_a_plan_for_seven_billion_parameters(file: Path, tmp_path: Path, capsys:
 
 def plan_sizes(law: str) -> list[int]:
     return json.loads(Path(law).read_bytes())["sizes"]
+
+
+def test_from_measurements_by_law_and_plan_to_a_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The law sets how many facts, the run makes them: no others, none more often than the dataset is to hold it."""
+    law = str(tmp_path / "law.json")
+    fit(write(tmp_path / "runs.csv", budgets(6144, 13_824, 24_576)), "--out", law, "--json", capsys=capsys)
+    articles = write_articles(tmp_path / "articles.jsonl", count=30)
+    config, planned = tmp_path / "run.yaml", tmp_path / "planned.yaml"
+    config.write_text(f"source: {{kind: text, path: {articles}}}\nbudget: {{calls: 500}}\n")
+    flags = ["--law", law, "--params", "6144", "--tokens", "58000"]
+    assert main(["scaling", "plan", *flags, "--config", str(config), "--out", str(planned)]) == 0
+    plan = json.loads(capsys.readouterr().out)
+    run = load_config(planned)
+
+    assert plan["taught"] == 40
+    assert plan["exposures"] >= plan["least_exposures"] == 50
+    assert plan["dataset_exposures"] * plan["epochs"] == pytest.approx(plan["exposures"])
+    assert (run.facts, run.exposures) == (plan["taught"], plan["dataset_exposures"]) == (40, 3)
+    assert run.budget == BudgetConfig(samples=plan["samples"], calls=500)
+
+    assert main(["run", str(planned), "--out", str(tmp_path / "run")]) == 0
+    summary = json.loads(capsys.readouterr().out)
+    held = pq.read_table(tmp_path / "run" / "synthesize" / "knowledge_points.parquet").to_pylist()
+    shown = [point["exposures"] for point in held if not point["novel"]]
+    assert summary["samples"] <= plan["samples"]
+    assert summary["reference"]["knowledge_points"] == 90
+    assert 30 <= len(shown) <= 40 * 1.1, "a sample may bring along a point that nobody asked for (slack)"
+    assert max(shown) <= 3
+
+
+def write_articles(path: Path, *, count: int) -> Path:
+    """Articles of three facts each."""
+    texts = (
+        f"Moor Town {n} was founded by Ada Moor in {1700 + n}. The bridge of Moor Town {n} was opened in {1800 + n}. "
+        f"Some {200 + n} people built the harbour of Moor Town {n}."
+        for n in range(count)
+    )
+    rows = [json.dumps({"id": str(n), "title": f"Moor Town {n}", "text": text}) for n, text in enumerate(texts)]
+    path.write_text("\n".join(rows))
+    return path
 
 
 def test_flags_of_a_plan(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -40,6 +40,7 @@ from kdos.scaling import (
     next_fact_count,
     plan_infusion,
     predict_replay_share,
+    shown_runs,
 )
 from kdos.store import atomic_file, read_json_file, write_json
 from kdos.terminal import print_json, print_status
@@ -283,17 +284,16 @@ def _shown_cells(cells: Sequence[ExperimentCell]) -> tuple[list[ExperimentCell],
     kept: list[ExperimentCell] = []
     told: list[str] = []
     for cell in cells:
-        shown = cell.facts <= cell.presentations
-        if not shown.all():
+        shown = shown_runs(cell)
+        lost = len(cell.facts) - (len(shown.facts) if shown else 0)
+        if lost:
             told.append(
-                f"With {cell.params:,} parameters, {(~shown).sum():,} runs teach more facts than their "
+                f"With {cell.params:,} parameters, {lost:,} runs teach more facts than their "
                 f"{cell.presentations:,} presentations: at fewer than one exposure there is no recall of what was "
                 "taught. Measure more presentations next."
             )
-        if shown.any():
-            kept.append(
-                replace(cell, facts=cell.facts[shown], recall=cell.recall[shown], random_seed=cell.random_seed[shown])
-            )
+        if shown:
+            kept.append(shown)
     return kept, told
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from kdos.arrays import BoolArray, Float64Array, Int64Array, IntegerArray
+from kdos.arrays import BoolArray, Float64Array, Int64Array, IntegerArray, UInt64Array
 from kdos.artifacts import RunFolder
 from kdos.config import Config
 from kdos.embed import embed_in_blocks
@@ -103,8 +103,24 @@ def plan_order(config: Config, inputs: LoopInputs, links: SeedLinks) -> Order:
     facts, n_points = config.facts, len(links.cells)
     if facts is not None and facts > n_points:
         print_status(f"`facts` asks for {facts:,} knowledge points; the source holds {n_points:,}: all are taken")
-    chosen = choose_facts(log_q, links.cells, facts=n_points if facts is None else facts, keys=links.keys)
+    keys = passage_keys(links)
+    chosen = choose_facts(log_q, links.cells, facts=n_points if facts is None else facts, keys=keys)
     return Order(log_q, config.exposures, chosen, config.budget.samples)
+
+
+def passage_keys(links: SeedLinks) -> UInt64Array:
+    """Keys that choose whole passages, as far as the cells allow, shape (n_points,); by texts alone, as `links.keys`.
+
+    A draft links points of one passage. Where few of them are chosen, each draft brings others along: of 120 points
+    with `facts` 40, 59 to 91 were in the pool.
+    """
+    first = links.keys.copy()
+    for points in links.points_in_passage:
+        if len(points):
+            first[points] = np.minimum(first[points], links.keys[points].min())
+    keys = np.empty(len(first), np.uint64)
+    keys[np.lexsort((links.keys, first))] = np.arange(len(first), dtype=np.uint64)
+    return keys
 
 
 def cell_target(config: Config, inputs: LoopInputs, links: SeedLinks) -> Float64Array:

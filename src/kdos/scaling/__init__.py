@@ -8,6 +8,7 @@ from kdos.scaling.collapse import (
     fit_reduced_curve,
     mean_recall_by_count,
     next_fact_count,
+    shown_runs,
 )
 from kdos.scaling.law import (
     SAME_FACTOR,
@@ -45,4 +46,5 @@ __all__ = [
     "ReplayShare", "Retention", "RetentionRuns", "ShareRelation", "capacity_bits", "cells_above_capacity",
     "find_collapses", "fit_law", "fit_reduced_curve", "hold_out_largest", "mean_recall_by_count",
     "measure_retention", "next_fact_count", "plan_infusion", "predict_collapse", "predict_replay_share",
+    "shown_runs",
 ]  # fmt: skip

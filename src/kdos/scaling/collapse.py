@@ -6,7 +6,7 @@ the **onset**, where the count of facts recalled stops growing with the facts sh
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.stats import t as student
@@ -89,6 +89,14 @@ class Collapse:
     floor: float
     draws: Float64Array
     seeds: int
+
+
+def shown_runs(cell: ExperimentCell) -> ExperimentCell | None:
+    """The runs of a cell that show each fact at least once, None without one: the others cannot have taught them."""
+    shown = cell.facts <= cell.presentations
+    if not shown.any():
+        return None
+    return replace(cell, facts=cell.facts[shown], recall=cell.recall[shown], random_seed=cell.random_seed[shown])
 
 
 def next_fact_count(cell: ExperimentCell, *, values: int, floor: float | None = None) -> int | None:
@@ -311,18 +319,15 @@ def _find_onset(cell: ExperimentCell, floor: float, *, values: int) -> float | N
     # y - x = c before the bend and c + d (x - bend) after it; BIC = n log(RSS/n) + p log n, and the
     # bent line has two parameters more (d and where it bends).
     bends = np.linspace(x[0], x[-1], 200)[1:-1]
-    fits = [_fit_bent_line(x, y, bend) for bend in bends]
-    best = int(np.argmin([loss for loss, _ in fits]))
-    loss, slope = fits[best]
-    gain = len(x) * np.log(max(straight, 1e-12) / max(loss, 1e-12)) - 2 * np.log(len(x))
-    return float(np.exp(bends[best])) if gain >= LEAST_BIC_GAIN and slope <= 0 else None
-
-
-def _fit_bent_line(x: Float64Array, y: Float64Array, bend: float) -> tuple[float, float]:
-    after = np.maximum(x - bend, 0)
-    design = np.stack([np.ones_like(x), after], axis=1)
-    level, change = np.linalg.lstsq(design, y - x, rcond=None)[0]
-    return float(((y - x - design @ (level, change)) ** 2).sum()), 1 + float(change)
+    # Least squares of each bend in one go: centred, only the change of slope is left to fit.
+    after = np.maximum(x - bends[:, None], 0)
+    after -= after.mean(axis=1, keepdims=True)
+    drop = y - x - (y - x).mean()
+    change = (after @ drop) / np.maximum((after**2).sum(axis=1), 1e-12)
+    losses = ((drop - change[:, None] * after) ** 2).sum(axis=1)
+    best = int(np.argmin(losses))
+    gain = len(x) * np.log(max(straight, 1e-12) / max(losses[best], 1e-12)) - 2 * np.log(len(x))
+    return float(np.exp(bends[best])) if gain >= LEAST_BIC_GAIN and 1 + change[best] <= 0 else None
 
 
 def interval_quantile(freedom: int) -> float:
@@ -360,6 +365,8 @@ def interval_between(log_value: float, bounds: tuple[float, float] | None, *, mo
 MAX_STEPS = 60
 # Gain of loss, relative, below which a step changes nothing.
 LOSS_TOLERANCE = 1e-7
+# Step in every parameter below which a fit stays where it is.
+SMALLEST_STEP = 1e-4
 # Step of the difference quotients.
 DIFFERENCE_STEP = 1e-5
 Residuals = Callable[[Float64Array], Float64Array]
@@ -390,9 +397,9 @@ def minimise_soft_l1(residuals: Residuals, weights: Float64Array, starts: Float6
         theta = np.where(better[:, None], theta + step, theta)
         loss = np.where(better, tried, loss)
         damping = np.clip(np.where(better, damping / 4, damping * 4), 1e-9, 1e9)
-        # All problems go on until the last is done: each must have taken a step that gained
-        # nothing, or be damped so hard that no step will.
-        if settled and (better | (damping > 1e3)).all():
+        # All problems go on until the last is done: each must have taken a step that gained nothing, or be where no
+        # step leads anywhere.
+        if settled and (better | (np.abs(step).max(axis=1) < SMALLEST_STEP) | (damping > 1e3)).all():
             break
     return theta
 
