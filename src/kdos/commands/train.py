@@ -47,7 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     what.add_argument("--proxy", action="store_true", help="small decoders, on made-up facts")
     what.add_argument("--model", type=input_name, metavar="NAME", help="a causal model: a folder or name")
     parser.add_argument("--out", type=output_path, required=True, metavar="DIR", help="where results go")
-    parser.add_argument("--random-seed", type=int, default=0, help="of a model's course")
+    parser.add_argument("--random-seed", type=whole_number(), default=0, help="another is another experiment")
     _add_proxy_arguments(parser)
     _add_model_arguments(parser)
 
@@ -129,6 +129,7 @@ def _read_design(args: argparse.Namespace) -> ExperimentDesign:
         budgets=(args.presentations // 2, args.presentations * 2),
         points=args.points,
         seeds=args.seeds,
+        random_seed=args.random_seed,
         subjects=args.subjects,
         together=args.together,
         arms=_parse_arms(args.arms),
@@ -138,13 +139,18 @@ def _read_design(args: argparse.Namespace) -> ExperimentDesign:
 
 def parse_widths(text: str) -> tuple[int, ...]:
     """The widths in a list like ``16,24,32``."""
+    return parse_numbers(text, "--widths")
+
+
+def parse_numbers(text: str, option: str) -> tuple[int, ...]:
+    """The numbers in a list like ``16,24,32``: whole, at least 1, smallest first, each once."""
     try:
-        widths = tuple(int(part) for part in text.split(","))
+        numbers = tuple(int(part) for part in text.split(","))
     except ValueError:
-        widths = ()
-    if not widths or min(widths) < 1 or list(widths) != sorted(set(widths)):
-        raise UsageError(f"--widths must be numbers like {PROXY_WIDTHS}, smallest first. Got {text!r}.")
-    return widths
+        numbers = ()
+    if not numbers or min(numbers) < 1 or list(numbers) != sorted(set(numbers)):
+        raise UsageError(f"{option} must be numbers like {PROXY_WIDTHS}, smallest first. Got {text!r}.")
+    return numbers
 
 
 def _parse_arms(text: str) -> tuple[TrialArm, ...]:

@@ -62,6 +62,12 @@ class ExperimentDesign:
     together: int = MODELS_PER_GROUP
     arms: tuple[TrialArm, ...] = ("scratch",)
     shares: tuple[float, ...] = REPLAY_SHARES
+    random_seed: int = 0
+
+    @property
+    def trial_seeds(self) -> range:
+        """The random seeds of the runs: of another experiment, others."""
+        return range(self.random_seed * self.seeds, (self.random_seed + 1) * self.seeds)
 
 
 def run_design(design: ExperimentDesign, lab: Lab) -> list[MeasuredRow]:
@@ -108,7 +114,7 @@ def _measure_cell(
         trials = [
             Trial(width, presentations, min(count, most), seed, subjects=design.subjects)
             for count in facts
-            for seed in range(design.seeds)
+            for seed in design.trial_seeds
         ]
         starts = range(0, len(trials), design.together)
         groups = [tuple(trials[low : low + design.together]) for low in starts]
@@ -136,7 +142,7 @@ def _measure_retention(
             for count in facts
             for share in shares
         )
-        for seed in range(design.seeds)
+        for seed in design.trial_seeds
     ]
     name = f"{arm}-width-{width}-presentations-{design.presentations}"
     return [row for part in lab.measure_groups(run_trials, groups, name=name) for row in part]
