@@ -50,8 +50,8 @@ CALLS = {
     "loop_virtual_time": ["--data DATA --out RESULTS/loop_virtual_time.json"],
     "loop_simulator": ["points", "large", "window"],
     "pickers": ["--data DATA --out RESULTS/pickers.json"],
-    "pool_recall": ["runs/pools"],
     "reading_speed": ["--data DATA"],
+    "scaling_holdout": ["runs/experiments"],
     "report_map": ["RUN"],
     "sample_cost": ["--data DATA --drafts 1 2 3 4 --out RESULTS/sample_cost.json"],
     "checks_contamination": [
@@ -99,7 +99,7 @@ QUICK = {
 """The small form of those that have one."""
 
 PACKAGES = {
-    "evaluate_harness": "lm_eval", "llm_reading": "json_repair", "pool_recall": "torch", "train_throughput": "torch",
+    "evaluate_harness": "lm_eval", "llm_reading": "json_repair", "scaling_holdout": "torch", "train_throughput": "torch",
 }  # fmt: skip
 """What a script cannot do without, beyond kdos itself; other peers are left out where absent."""
 

@@ -417,8 +417,25 @@ class RunFolder:
 
     def _chain(self) -> list[Path]:
         """What is made once, each of what stands before it."""
-        prepared = [self.seed, self.extractions, self.extraction_tally, self.embedder, self.space, self.reference]
-        return [*prepared, self.knowledge_points, *self._part_paths()]
+        return [*self._prepared(), *self._part_paths()]
+
+    def _prepared(self) -> list[Path]:
+        """What comes before the loop."""
+        extracted = [self.extractions, self.extraction_tally]
+        return [self.seed, *extracted, self.embedder, self.space, self.reference, self.knowledge_points]
+
+    def copy_prepared(self, other: "RunFolder") -> None:
+        """Take over what comes before the loop from a run of which it is all the same; what is there stays."""
+        for theirs, ours in zip(other._prepared(), self._prepared(), strict=True):
+            if ours.exists() or not theirs.exists():
+                continue
+            if theirs.is_dir():
+                with atomic_folder(ours, seal=self.seal) as aside:
+                    shutil.copytree(theirs, aside, dirs_exist_ok=True)
+            else:
+                ours.parent.mkdir(exist_ok=True)
+                with atomic_file(ours, seal=self.seal) as file, theirs.open("rb") as source:
+                    shutil.copyfileobj(source, file)
 
     def _written_chain(self, states: Mapping[str, Any]) -> list[Path]:
         """The chain with the parts that were written, be they there or not."""

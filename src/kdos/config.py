@@ -167,11 +167,16 @@ class EngineConfig:
 
 @dataclass(frozen=True, slots=True)
 class SpaceConfig:
-    """The space that density is measured in (`docs/density.md`); few knowledge points get fewer cells and less k."""
+    """The space that density is measured in (`docs/density.md`); few knowledge points get fewer cells and less k.
+
+    `placebo` has the source's knowledge points change places at random once they are measured: what a run gains then
+    owes nothing to where knowledge lies (`kdos sweep` compares with it).
+    """
 
     dim: int = 64
     cells: int | None = None
     k: int = 10
+    placebo: bool = False
 
 
 @dataclass(frozen=True, slots=True)

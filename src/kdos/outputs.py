@@ -34,10 +34,14 @@ _FINGERPRINT = re.compile(rb"^fingerprint: \S", re.MULTILINE)
 
 @dataclass(frozen=True)
 class FolderKind:
-    """A kind of folder that a command makes: its name with its article, and what stands at its top by name."""
+    """A kind of folder that a command makes: its name with its article, and what stands at its top by name.
+
+    `runs` is the one of these in which runs lie, where there is one.
+    """
 
     name: str
     made: frozenset[str]
+    runs: str = ""
 
     def marks(self, folder: Path) -> bool:
         """Whether the folder bears this kind's mark."""
@@ -53,8 +57,8 @@ class FolderKind:
         return self.name.encode() + b"\n"
 
 
-def _kind(name: str, *made: str) -> FolderKind:
-    return FolderKind(name, frozenset({*made, LOCK_NAME, MARK_NAME}))
+def _kind(name: str, *made: str, runs: str = "") -> FolderKind:
+    return FolderKind(name, frozenset({*made, LOCK_NAME, MARK_NAME}), runs)
 
 
 RUN = _kind(
@@ -66,7 +70,11 @@ RUN = _kind(
 EVALUATION = _kind("an evaluation", "scores.jsonl", "summary.json", "cells.parquet", *LEDGER_NAMES)
 VERIFICATION = _kind("a verification", "verdicts.parquet", "summary.json", *LEDGER_NAMES)
 TRAINING = _kind("a training", "cells", "measurements.csv", "model", "memory.json")
-SWEEP = _kind("a sweep", "models", "sweep.json", "sweep.png")
+SWEEP = _kind(
+    "a sweep",
+    *("pools", "exposures", "models", "sweep.json", "sweep.png", "sweep-words.json", "sweep-words.png"),
+    runs="pools",
+)
 FOLDER_KINDS = (RUN, EVALUATION, VERIFICATION, TRAINING, SWEEP)
 
 
@@ -194,7 +202,7 @@ def _refuse_inside_made(real: Path, shown: Path, option: str) -> None:
     """Refuse a place inside the folder of a run, or inside another that kdos made, under whatever name."""
     for folder in real.parents:
         kind = next((kind for kind in FOLDER_KINDS if kind.marks(folder)), None)
-        if kind:
+        if kind and not (kind.runs and real.parent == folder / kind.runs):
             raise UsageError(f"{option} must not lie inside {kind.name}. {shown} is in {folder}. Name another.")
 
 

@@ -174,7 +174,7 @@ def _plan_command(args: argparse.Namespace) -> None:
     if args.out:
         check_output_file(args.out, "--out", (".yaml", ".yml"), inputs=(args.law, args.config))
     config = load_config(args.config) if args.config else None
-    law = _read_law(args.law)
+    law = read_law(args.law)
     replay = _choose_replay(args, law)
     plan = plan_infusion(
         law if args.bits is None else replace(law, bits_per_fact=args.bits),
@@ -264,7 +264,8 @@ def _check_positive(args: argparse.Namespace, names: Sequence[str]) -> None:
             raise UsageError(f"--{name.replace('_', '-')} must be more than 0. Got {value}.")
 
 
-def _read_law(path: Path) -> Law:
+def read_law(path: Path) -> Law:
+    """The law that `kdos scaling fit --out` wrote."""
     try:
         value = read_json_file(path)
         value.pop("retention", None)

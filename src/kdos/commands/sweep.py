@@ -1,4 +1,4 @@
-"""`kdos sweep RUN --out DIR`: which density of its knowledge teaches small models most."""
+"""`kdos sweep RUN --out DIR`: what small models know after the pools of a run, beside those of simpler rules."""
 
 import argparse
 import os
@@ -8,98 +8,151 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
+from kdos.artifacts import RunFolder
 from kdos.commands.arguments import input_path, output_path, whole_number
-from kdos.commands.train import parse_widths
+from kdos.commands.scaling import read_law
+from kdos.commands.train import parse_numbers, parse_widths
 from kdos.outputs import SWEEP, claim_folder
+from kdos.run.sweep_pools import PoolPlan, PoolSize, make_pools, read_arms, size_pools
+from kdos.scaling import plan_infusion
 from kdos.store import atomic_file, write_json
-from kdos.targets import TARGET_EXPONENTS
+from kdos.targets import check_target
 from kdos.terminal import print_json, print_status
-from kdos.train import Lab, Sweep, run_sweep
+from kdos.train import BLIND_ARM, Lab, Setting, Sweep, Universe, count_parameters, read_universe, run_sweep
 
-ARMS = ("blind", *TARGET_EXPONENTS, "waterfill")
-REFERENCE_MARKERS = {"blind": "X", "waterfill": "s"}
-SWEEP_WIDTHS = "16,32,48"
-PRESENTATIONS, SEEDS, FACTS = 192_000, 3, 4000
+TARGETS, EXPOSURES = "natural,sqrt,uniform", "1,2,4"
+WIDTHS, PRESENTATIONS = "24,32,48", "24000,96000,192000"
+POOLS, FACTS = 4, 2000
+MARKERS = {"loop": "o", BLIND_ARM: "X", "greedy-cover": "s", "placebo": "D", "oracle": "*"}
+"""How the arms stand in the picture; the others are dots."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of the command."""
-    parser.add_argument("run", type=input_path, metavar="RUN", help="the folder of a finished demo")
-    parser.add_argument("--out", type=output_path, required=True, metavar="DIR", help="resumes from here")
-    parser.add_argument("--arms", default=",".join(ARMS), help=f"blind, or targets (default: {','.join(ARMS)})")
-    parser.add_argument("--widths", default=SWEEP_WIDTHS, help=f"model widths (default: {SWEEP_WIDTHS})")
+    parser.add_argument("run", type=input_path, metavar="RUN", help="the folder of a finished run; it is left alone")
+    parser.add_argument("--out", type=output_path, required=True, metavar="DIR", help="pools and models; resumes")
+    parser.add_argument("--targets", default=TARGETS, help=f"of loops beside the run's own (default: {TARGETS})")
+    parser.add_argument("--exposures", default=EXPOSURES, help=f"of these loops (default: {EXPOSURES})")
+    parser.add_argument("--pools", type=whole_number(1), default=POOLS, help=f"of each kind (default: {POOLS})")
+    parser.add_argument("--samples", type=whole_number(1), help="of a pool (default: three fifths of the source)")
+    parser.add_argument("--widths", default=WIDTHS, help=f"of models (default: {WIDTHS})")
     parser.add_argument(
         "--presentations",
-        type=whole_number(1),
         default=PRESENTATIONS,
         help=f"facts shown to each model, repeats counted (default: {PRESENTATIONS})",
     )
-    parser.add_argument("--seeds", type=whole_number(1), default=SEEDS, help=f"runs each (default: {SEEDS})")
     parser.add_argument(
-        "--facts", type=whole_number(1), default=FACTS, help=f"facts of the universe (default: {FACTS})"
+        "--facts", type=whole_number(1), default=FACTS, help=f"that models are asked for (default: {FACTS})"
     )
+    parser.add_argument(
+        "--names", choices=("digits", "words"), default="digits", help="how models see a fact's subject"
+    )
+    parser.add_argument("--law", type=input_path, metavar="LAW.json", help="adds loops of as many facts as it advises")
     parser.add_argument("--random-seed", type=int, default=0)
     parser.add_argument("--workers", type=whole_number(1), default=os.cpu_count() or 1, help="processes")
+    parser.add_argument("--json", action="store_true", help="nothing for the eye on stderr")
 
 
 def main(args: argparse.Namespace) -> None:
-    """Train, compare, draw; the last line on stdout is the table as JSON."""
+    """Make pools, train, compare, draw; the last line on stdout is the table as JSON."""
     sweep = Sweep(
         args.run,
-        arms=tuple(args.arms.split(",")),
         widths=parse_widths(args.widths),
-        presentations=args.presentations,
-        seeds=args.seeds,
+        presentations=parse_numbers(args.presentations, "--presentations"),
         facts=args.facts,
+        names=args.names,
         random_seed=args.random_seed,
     )
-    with claim_folder(args.out, SWEEP, inputs=[args.run]):
+    targets = tuple(filter(None, args.targets.split(",")))
+    for target in targets:
+        check_target(target)
+    RunFolder(args.run).require_config()
+    universe = read_universe(args.run, most=sweep.facts, random_seed=sweep.random_seed)
+    size = size_pools(args.run, samples=args.samples)
+    plan = PoolPlan(
+        args.run,
+        targets=targets,
+        exposures=parse_numbers(args.exposures, "--exposures"),
+        pools=args.pools,
+        samples=size.samples,
+        facts=_advised_facts(args.law, sweep, universe, size) if args.law else {},
+    )
+    with claim_folder(args.out, SWEEP, inputs=[args.run, args.law]):
+        make_pools(plan, args.out / "pools", workers=args.workers)
+        arms = read_arms(plan, args.out / "pools", universe, random_seed=sweep.random_seed)
         with closing(Lab(args.out / "models", workers=args.workers)) as lab:
-            table = run_sweep(sweep, lab) | {"core_seconds": round(lab.core_seconds)}
-        write_json(args.out / "sweep.json", table)
-        _draw_sweep(table, args.out / "sweep.png")
-    _show_sweep(table)
+            table = run_sweep(sweep, universe, arms, lab, folder=args.out / "exposures")
+            table |= {"samples": plan.samples, "core_seconds": round(lab.core_seconds)}
+        name = "sweep" if sweep.names == "digits" else f"sweep-{sweep.names}"
+        write_json(args.out / f"{name}.json", table)
+        _draw_sweep(table, args.out / f"{name}.png")
+    if not args.json:
+        _show_sweep(table)
     print_json(table)
 
 
-def _draw_sweep(table: dict[str, Any], path: Path) -> None:
-    """Recall and loss against the density of the pool: a line of targets for each size.
+def _advised_facts(path: Path, sweep: Sweep, universe: Universe, size: PoolSize) -> dict[Setting, int]:
+    """Knowledge points of the source that the law would teach, at each setting at which a pool can hold more of them.
 
-    `blind` and `waterfill` are no steps of the dial and stand beside the line.
+    A law counts the facts that a model is shown; where these are a sample of the source's, the source has more in
+    proportion.
     """
+    law = read_law(path)
+    found: dict[Setting, int] = {}
+    for setting in sweep.settings:
+        # In presentations, none of them replay: a token shows a fact.
+        plan = plan_infusion(
+            law,
+            params=count_parameters(setting.width),
+            tokens=setting.presentations,
+            tokens_per_fact=1,
+            replay_share=0,
+        )
+        facts = round(plan.taught * universe.source_points / len(universe.triples))
+        if facts < size.exposures:
+            found[setting] = max(1, facts)
+    return found
+
+
+def _draw_sweep(table: dict[str, Any], path: Path) -> None:
+    """Recall against what a pool shows and against its density, at the richest budget: a colour for each size."""
+    richest = max(row["presentations"] for row in table["arms"])
+    rows = [row for row in table["arms"] if row["presentations"] == richest]
     figure = Figure(figsize=(11, 4.5), layout="constrained")
-    panels = figure.subplots(1, 2)
-    for size in table["sizes"]:
-        rows = {row["arm"]: row for row in size["arms"]}
-        dial = sorted((rows[a] for a in rows if a in TARGET_EXPONENTS), key=lambda r: r["log10_density"])
-        for axes, key in zip(panels, ("paraphrase_recall", "loss"), strict=True):
-            (line,) = axes.plot(
-                [row["log10_density"] for row in dial], [row[key] for row in dial], "o-", label=f"{size['params']:,}"
-            )
-            for arm, mark in REFERENCE_MARKERS.items():
-                if arm in rows:
-                    place = rows[arm]["log10_density"], rows[arm][key]
-                    axes.plot(*place, mark, color=line.get_color(), fillstyle="none")
-    for axes, label in zip(panels, ("recall of paraphrases", "loss, nats a value"), strict=True):
-        axes.set(xlabel="mean log10 density of the pool", ylabel=label)
-        for arm, mark in REFERENCE_MARKERS.items():
-            axes.plot([], [], mark, color="grey", fillstyle="none", label=arm)
-        axes.legend(title="parameters")
+    panels = figure.subplots(1, 2, sharey=True)
+    for place, size in enumerate(sorted({row["params"] for row in rows})):
+        for axes, key in zip(panels, ("coverage", "log10_density"), strict=True):
+            for row in (row for row in rows if row["params"] == size):
+                axes.plot(row[key], row["recall"], MARKERS.get(row["arm"], "."), color=f"C{place}", fillstyle="none")
+        panels[0].plot([], [], "o", color=f"C{place}", label=f"{size:,} parameters")
+    for arm, mark in MARKERS.items():
+        panels[1].plot([], [], mark, color="grey", fillstyle="none", label=arm)
+    panels[1].plot([], [], ".", color="grey", label="other targets and exposures; blind-dedup")
+    panels[0].set(xlabel="share of the facts that the pool shows", ylabel="recall of paraphrases, all facts")
+    panels[1].set(xlabel="mean log10 density of what it shows")
+    for axes in panels:
+        axes.legend(fontsize="small")
     with atomic_file(path) as file:
         figure.savefig(file, format="png", dpi=150, metadata={"Software": None})
 
 
 def _show_sweep(table: dict[str, Any]) -> None:
-    print_status(f"{table['facts']:,} facts, {table['presentations']:,} presentations to each model")
-    for size in table["sizes"]:
-        print_status(f"{size['params']:,} parameters, best on the search split: {size['best']}")
-        for row in size["arms"]:
-            against = ""
-            if "against_blind" in row:
-                low, high = row["against_blind_interval"]
-                against = f"  {row['against_blind']:+.3f} against blind ({low:+.3f} to {high:+.3f})"
-            print_status(
-                f"  {row['arm']:<13} log10 density {row['log10_density']:+.2f}  shown "
-                f"{row['shown_share']:.0%}  recall {row['paraphrase_recall']:.3f}  "
-                f"loss {row['loss']:.2f}{against}"
-            )
+    print_status(f"{table['facts']:,} facts, names in {table['names']}; recall of paraphrases over all of them")
+    for row in table["arms"]:
+        against = f"  {row['minus_blind']:+.3f} against {BLIND_ARM}" if "minus_blind" in row else ""
+        print_status(
+            f"{row['params']:>9,} parameters {row['presentations']:>9,} shown  {row['arm']:<24} covers "
+            f"{row['coverage']:.0%}  log10 density {row['log10_density']:+.2f}  recall {row['recall']:.3f}{against}"
+        )
+    for one in table["comparisons"]:
+        low, high = one["holm_interval"]
+        print_status(
+            f"{one['comparison']}: {one['params']:,} parameters, {one['presentations']:,} shown: "
+            f"{one['difference']:+.3f} ({low:+.3f} to {high:+.3f}, corrected for the comparisons)"
+        )
+    for one in table["density"]:
+        explained = one["explained"]
+        print_status(
+            f"{one['params']:,} parameters, over {one['decades']:.1f} decades of density: R² of coverage "
+            f"{explained['r2_coverage'][0]:.3f}, of log10 density {explained['r2_log10_density'][0]:.3f}"
+        )

@@ -1,6 +1,6 @@
 """Make a space from a reference pool, and measure that pool in it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -46,6 +46,13 @@ class Reference:
     log_density: Float64Array
     radius: Float64Array
     counts: Int64Array
+
+    def take(self, rows: Int64Array) -> "Reference":
+        """The reference whose row i is what row `rows[i]` was, a permutation: each point in another's place."""
+        return replace(
+            self, points=self.points[rows], cells=self.cells[rows], log_density=self.log_density[rows],
+            radius=self.radius[rows],
+        )  # fmt: skip
 
     def distinct_points(self) -> PointSet:
         """The distinct points and their cells."""

@@ -35,11 +35,19 @@ SPENDING_SECONDS = 1.0
 """Between two looks at what was spent: the ledger is asked, which stores replies meanwhile."""
 
 
-def run_config(config: Config, path: Path, *, cache: Path | None = None, read: Iterable[Path] = ()) -> dict[str, Any]:
+def run_config(
+    config: Config,
+    path: Path,
+    *,
+    cache: Path | None = None,
+    read: Iterable[Path] = (),
+    prepared: RunFolder | None = None,
+) -> dict[str, Any]:
     """Do what is not done yet of the run in `path`; returns its summary.
 
     `cache` is a ledger that several runs share: what it holds is not asked again. `read` are files that the caller
     read, as that of the configuration: they may lie in a new run's folder, as may those that the configuration names.
+    `prepared` is a run that differs in its loop alone: its seeds, knowledge points and space are taken over.
 
     Raises:
         InputError: The source, the file of a demand target, or a user's prompts, samples or seeds cannot be used, or
@@ -62,6 +70,8 @@ def run_config(config: Config, path: Path, *, cache: Path | None = None, read: I
         provenance = folder.provenance(config, made_from)
         if (finished := folder.finished_summary(provenance)) is not None:
             return finished
+        if prepared:
+            folder.copy_prepared(prepared)
         page = LivePage(folder.path)
         page.refresh()
         done = _run_stages(config, folder, folder, prompts=prompts, cache=cache, page=page)

@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 
 from kdos.arrays import Float32Array, Int64Array
 from kdos.artifacts import RunFolder
+from kdos.chance import keyed_generator
 from kdos.checks import AnsweredQuestion, BenchmarkIndex, find_paraphrases, make_refusal
 from kdos.checks.draft_checks import MIN_KNOWLEDGE_POINTS
 from kdos.config import Config
@@ -246,6 +247,9 @@ def _ensure_space(
                 k=config.space.k,
                 random_seed=config.random_seed,
             )
+            if config.space.placebo:
+                turn = keyed_generator(config.random_seed, "placebo").permutation(points.num_rows)
+                reference = reference.take(turn)
             health = measure_health(texts, space.project(wordings), space, facts=facts, random_seed=config.random_seed)
             if health and health.groups_wordings:
                 print_status(health.sentence)

@@ -2,7 +2,14 @@
 
 from kdos.scoring.answer_matching import is_correct_answer
 from kdos.scoring.gold_patterns import SlowPatternError, compile_gold_pattern
-from kdos.scoring.intervals import bootstrap_mean, compare_paired_scores, macro_mean
+from kdos.scoring.intervals import (
+    PoolComparison,
+    bootstrap_mean,
+    compare_paired_scores,
+    compare_pools,
+    holm_levels,
+    macro_mean,
+)
 from kdos.scoring.scores import (
     AnswerScores,
     BenchmarkQuestion,
@@ -15,7 +22,7 @@ from kdos.scoring.scores import (
 )
 
 __all__ = [
-    "AnswerScores", "BenchmarkQuestion", "SlowPatternError", "attempts_answer", "bootstrap_mean",
-    "compare_paired_scores", "compile_gold_pattern", "contains_gold_answer", "exact_match", "harness_match",
-    "is_correct_answer", "macro_mean", "score_answer", "token_f1",
+    "AnswerScores", "BenchmarkQuestion", "PoolComparison", "SlowPatternError", "attempts_answer", "bootstrap_mean",
+    "compare_paired_scores", "compare_pools", "compile_gold_pattern", "contains_gold_answer", "exact_match",
+    "harness_match", "holm_levels", "is_correct_answer", "macro_mean", "score_answer", "token_f1",
 ]  # fmt: skip

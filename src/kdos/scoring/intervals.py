@@ -91,6 +91,71 @@ def _sign_flip_p_value(differences: Float64Array, rng: np.random.Generator) -> f
     return float(found.pvalue)
 
 
+@dataclass(frozen=True, slots=True)
+class PoolComparison:
+    """The difference of two means over pools and items, its standard error, and how likely by chance.
+
+    `freedom` are the degrees of freedom of Student's t behind `p_value` (two-sided) and `interval_at`.
+    """
+
+    difference: float
+    error: float
+    freedom: int
+
+    @property
+    def p_value(self) -> float:
+        """How likely a difference so large is where there is none."""
+        from scipy.stats import t as student  # slow: see `bootstrap_mean`
+
+        return float(2 * student.sf(abs(self.difference) / max(self.error, 1e-12), self.freedom))
+
+    def interval_at(self, level: float) -> tuple[float, float]:
+        """The bounds between which the difference lies with probability `level`."""
+        from scipy.stats import t as student  # slow: see `bootstrap_mean`
+
+        reach = float(student.ppf((1 + level) / 2, self.freedom)) * self.error
+        return self.difference - reach, self.difference + reach
+
+
+def compare_pools(ours: Float64Array, theirs: Float64Array | None, rng: np.random.Generator) -> PoolComparison:
+    """Compare pools by what was scored with each, shapes (n_pools, n_items) of the same items.
+
+    The pool is the unit, and the items are a sample too: a hierarchical bootstrap draws pools with replacement, then
+    items, the same for both sides. With `theirs` None it is the mean of `ours` against 0. Both sides need two pools.
+    """
+    sides = [ours] if theirs is None else [ours, theirs]
+    items = ours.shape[1]
+    drawn = rng.multinomial(items, np.full(items, 1 / items), RESAMPLES).T / items
+    draws = [_draw_pool_means(side, drawn, rng) for side in sides]
+    means = [float(side.mean()) for side in sides]
+    error = float(np.std(draws[0] if theirs is None else draws[0] - draws[1]))
+    return PoolComparison(means[0] - sum(means[1:]), error, freedom=sum(len(side) - 1 for side in sides))
+
+
+def _draw_pool_means(values: Float64Array, drawn: Float64Array, rng: np.random.Generator) -> Float64Array:
+    """Means of pools and items drawn again, shape (n_draws,); `drawn` are the items' weights, (n_items, n_draws)."""
+    by_pool = values @ drawn
+    mean = by_pool.mean(axis=0)
+    # The spread of n pools drawn with replacement is that of variance (n - 1)/n: too little where there are few.
+    spread = (by_pool - mean) * np.sqrt(len(values) / (len(values) - 1))
+    chosen = rng.integers(0, len(values), by_pool.shape)
+    return mean + np.take_along_axis(spread, chosen, axis=0).mean(axis=0)
+
+
+def holm_levels(p_values: Sequence[float], *, level: float = LEVEL) -> tuple[list[float], list[float]]:
+    """Holm's (1979) adjusted p-values of a family of tests, and the level of each one's interval.
+
+    A test is told from chance at 1 - `level` where its adjusted p-value is below that.
+    """
+    count = len(p_values)
+    adjusted, levels, highest = [1.0] * count, [level] * count, 0.0
+    for rank, place in enumerate(np.argsort(p_values, kind="stable").tolist()):
+        highest = max(highest, min(1.0, (count - rank) * p_values[place]))
+        adjusted[place] = highest
+        levels[place] = 1 - (1 - level) / (count - rank)
+    return adjusted, levels
+
+
 def macro_mean(values: Float64Array, groups: Sequence[str]) -> float:
     """The mean over groups of each group's mean, so that every group counts the same."""
     _, group = np.unique(np.asarray(groups), return_inverse=True)

@@ -1,16 +1,20 @@
-"""Facts as a proxy model meets them: a subject, a relation, a value, and four ways to say it.
+"""Facts as a proxy model meets them: a subject, a relation, an answer, and four ways to say it.
 
-Names are spelled in digits, so that no entity has an embedding of its own to keep facts in. A
-fact is shown in three of the four wordings; the fourth, made of words that the other facts are
-shown in, is its held-out paraphrase. The value stands last in every wording.
+Names are spelled in digits, so that no entity has an embedding of its own to keep facts in, or in pieces of their
+words, so that kin look alike. A fact is shown in three of the four wordings; the fourth, made of words that the other
+facts are shown in, is its held-out paraphrase. The answer stands last in every wording and is named token by token:
+each of its tokens is asked for in a text of its own that gives those before it.
 """
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
+from tokenizers import Tokenizer
+from tokenizers.models import BPE
+from tokenizers.pre_tokenizers import ByteLevel
+from tokenizers.trainers import BpeTrainer
 
 from kdos.arrays import Int16Array, Int64Array
 from kdos.chance import keyed_generator
@@ -25,6 +29,9 @@ WORDINGS = (
     ("as", "{relation}", ",", "{subject}", "has", "{value}"),
 )
 WORDING_WORDS = sorted({word for wording in WORDINGS for word in wording if not word.startswith("{")})
+MOST_PIECES, LONGEST_NAME = 512, 16
+"""Tokens of the tokenizer for names in words, and pieces of a name."""
+Naming = Literal["digits", "words"]
 # A made-up world, if nothing else is said: 32,768 facts of 6 bits each.
 SUBJECTS, RELATIONS, VALUES = 4096, 8, 64
 
@@ -41,64 +48,129 @@ class Triple(NamedTuple):
 class FactWorld:
     """Facts in numbers; row i of every array is fact i.
 
-    `subject` holds digits of base `DIGIT_BASE`, shape (n_facts, n_digits); `relation` and `value`
-    have shape (n_facts,) and count up to `relations` and `values`.
+    `subject` holds tokens below `subject_tokens`, shape (n_facts, n_tokens); `relation` and `value` have shape
+    (n_facts,) and count up to `relations` and `values`. A value is named by so many tokens as `answer_tokens` says.
     """
 
     subject: Int64Array
+    subject_tokens: int
     relation: Int64Array
     value: Int64Array
     relations: int
     values: int
+    answer_tokens: int = 1
+
+    @property
+    def answers(self) -> Int64Array:
+        """The tokens that name each value, shape (values, answer_tokens)."""
+        numbers = np.arange(self.values)
+        return numbers[:, None] if self.answer_tokens == 1 else _name_digits(numbers, places=self.answer_tokens)
+
+    @property
+    def answer_vocabulary(self) -> int:
+        """Tokens that answers are made of; they come first in the vocabulary."""
+        return self.values if self.answer_tokens == 1 else DIGIT_BASE * self.answer_tokens
 
     @property
     def vocabulary(self) -> int:
-        """Tokens there are: values first, then relations, words, and the digits by place."""
-        return self.values + self.relations + len(WORDING_WORDS) + DIGIT_BASE * self.subject.shape[1]
+        """Tokens there are: of answers, relations, words and subjects, and one for what of an answer is yet unsaid."""
+        unsaid = self.answer_tokens > 1
+        return self.answer_vocabulary + self.relations + len(WORDING_WORDS) + self.subject_tokens + unsaid
 
 
 def made_up_world(random_seed: int, *, subjects: int = SUBJECTS) -> FactWorld:
-    """Every subject with every relation, and values drawn at random."""
+    """Every subject with every relation, and values drawn at random, each of them a token."""
     subject, relation = np.divmod(np.arange(subjects * RELATIONS), RELATIONS)
     value = keyed_generator(random_seed, "world").integers(0, VALUES, len(subject))
-    return FactWorld(_name_digits(subject), relation, value, RELATIONS, VALUES)
+    return FactWorld(*_digit_names(subject), relation=relation, value=value, relations=RELATIONS, values=VALUES)
 
 
-def world_from_triples(triples: Sequence[Triple]) -> FactWorld:
-    """The world of some facts; names are numbered in their order, so that kin look alike."""
+def world_from_triples(triples: Sequence[Triple], *, names: Naming = "digits") -> FactWorld:
+    """The world of some facts, whose answers are named by two tokens or more.
+
+    With ``digits``, names are numbered in their order, so that kin look alike; with ``words``, a subject is the pieces
+    of its words (`spell_names`).
+    """
     subject, relation, value = (np.unique(column, return_inverse=True) for column in zip(*triples, strict=True))
-    return FactWorld(_name_digits(subject[1]), relation[1], value[1], len(relation[0]), len(value[0]))
+    spelled, tokens = _digit_names(subject[1]) if names == "digits" else spell_names(subject[0].tolist(), subject[1])
+    values = len(value[0])
+    return FactWorld(
+        spelled,
+        tokens,
+        relation=relation[1],
+        value=value[1],
+        relations=len(relation[0]),
+        values=values,
+        answer_tokens=_name_digits(np.array([values - 1])).shape[1],
+    )
 
 
-def with_common_values(triples: Sequence[Triple], most: int) -> list[Triple]:
-    """The facts whose value is among the `most` most frequent ones."""
-    counts = Counter(triple.value for triple in triples).items()
-    ranked = sorted(counts, key=lambda item: (-item[1], item[0]))
-    kept = {value for value, _ in ranked[:most]}
-    return [triple for triple in triples if triple.value in kept]
+def _digit_names(numbers: Int64Array) -> tuple[Int64Array, int]:
+    """Names of numbers in tokens, shape (n, n_digits), and how many tokens there are: a digit differs by its place."""
+    digits = _name_digits(numbers)
+    return digits, DIGIT_BASE * digits.shape[1]
 
 
-def _name_digits(numbers: Int64Array) -> Int64Array:
-    """Numbers in base `DIGIT_BASE`, two digits or more, shape (n, n_digits)."""
-    places = 2
+def _name_digits(numbers: Int64Array, *, places: int = 2) -> Int64Array:
+    """Numbers in base `DIGIT_BASE`, `places` digits or more, each moved to its place's tokens; shape (n, n_digits)."""
     while DIGIT_BASE**places <= numbers.max(initial=0):
         places += 1
-    return numbers[:, None] // DIGIT_BASE ** np.arange(places - 1, -1, -1) % DIGIT_BASE
+    digits = numbers[:, None] // DIGIT_BASE ** np.arange(places - 1, -1, -1) % DIGIT_BASE
+    return digits + DIGIT_BASE * np.arange(places)
+
+
+def spell_names(names: Sequence[str], chosen: Int64Array) -> tuple[Int64Array, int]:
+    """The chosen names in pieces of words, shape (n, n_tokens), and how many tokens there are.
+
+    Pieces are a byte-level BPE's of `MOST_PIECES` tokens that is fitted to the names; short names are filled up in
+    front, of long ones the last `LONGEST_NAME` pieces are kept.
+    """
+    tokenizer = Tokenizer(BPE())
+    tokenizer.pre_tokenizer = ByteLevel(add_prefix_space=False)
+    trainer = BpeTrainer(vocab_size=MOST_PIECES, special_tokens=["<pad>"], show_progress=False)
+    tokenizer.train_from_iterator(names, trainer)
+    pieces = [one.ids[-LONGEST_NAME:] for one in tokenizer.encode_batch(list(names))]
+    longest = max(map(len, pieces))
+    table = np.array([[0] * (longest - len(ids)) + ids for ids in pieces])
+    return table[chosen], tokenizer.get_vocab_size()
 
 
 def fact_tokens(world: FactWorld) -> Int16Array:
-    """Every fact in every wording, shape (n_facts, 4, n_tokens); the last token is the value."""
-    word = {text: world.values + world.relations + place for place, text in enumerate(WORDING_WORDS)}
-    places = world.subject.shape[1]
-    first = world.values + world.relations + len(WORDING_WORDS)
-    named = first + DIGIT_BASE * np.arange(places) + world.subject
-    slots = {"{subject}": named, "{relation}": world.values + world.relation[:, None], "{value}": world.value[:, None]}
-    count = len(world.value)
-    said = [
-        np.hstack([slots.get(part, np.full((count, 1), word.get(part, 0))) for part in wording])
-        for wording in WORDINGS
-    ]
-    return np.stack(said, axis=1).astype(np.int16)
+    """Every fact in every wording, one text for each token of its answer.
+
+    Shape (n_facts, 4 * answer_tokens, n_tokens): texts of one wording stand together, and the last token of each is
+    what is asked for. Before it stand the answer's tokens so far.
+    """
+    word = {text: world.answer_vocabulary + world.relations + place for place, text in enumerate(WORDING_WORDS)}
+    first = world.answer_vocabulary + world.relations + len(WORDING_WORDS)
+    answers = world.answers[world.value]
+    count = len(answers)
+    texts: list[Int64Array] = []
+    for wording in WORDINGS:
+        for place in range(world.answer_tokens):
+            slots = {
+                "{subject}": first + world.subject,
+                "{relation}": world.answer_vocabulary + world.relation[:, None],
+                "{value}": _answer_so_far(answers, place, unsaid=world.vocabulary - 1),
+            }
+            said = [slots.get(part, np.full((count, 1), word.get(part, 0))) for part in wording]
+            texts.append(np.hstack(said))
+    return np.stack(texts, axis=1).astype(np.int16)
+
+
+def _answer_so_far(answers: Int64Array, place: int, *, unsaid: int) -> Int64Array:
+    """The tokens of each answer before `place`, as many in front that say nothing as make all equally long, and it."""
+    count, places = answers.shape
+    front = np.full((count, places - 1 - place), unsaid)
+    return np.hstack([front, answers[:, : place + 1]])
+
+
+def with_one_answer(triples: Sequence[Triple]) -> list[Triple]:
+    """The facts whose subject and relation have no other value: of the others, no answer is the right one."""
+    values: dict[tuple[str, str], set[str]] = {}
+    for triple in triples:
+        values.setdefault((triple.subject, triple.relation), set()).add(triple.value)
+    return [triple for triple in triples if len(values[triple.subject, triple.relation]) == 1]
 
 
 def held_out_wordings(count: int) -> Int64Array:

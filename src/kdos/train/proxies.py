@@ -6,7 +6,7 @@ The lab spreads groups of models over processes and keeps what they measured on 
 import multiprocessing
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from time import process_time
 from typing import Any, TypeVar
@@ -63,13 +63,14 @@ class FactRecall:
 def train_proxies(specs: Sequence[TrainingSpec], *, width: int, rates: Sequence[float] = (1.0,)) -> Ensemble:
     """Train a model of one width for each spec, all at once; a phase for each rate."""
     texts = np.stack([fact_tokens(spec.world) for spec in specs])
+    tokens = specs[0].world.answer_tokens
     ensemble = Ensemble(
         [spec.key for spec in specs], width=width, vocabulary=specs[0].world.vocabulary, length=texts.shape[-1]
     )
     for phase, rate in enumerate(rates):
-        facts = np.stack([spec.schedule[phase] for spec in specs])
-        wordings = np.stack([scheduled_wordings(spec, phase) for spec in specs])
-        ensemble.train_models(texts, facts, wordings, batch=FACTS_PER_STEP, rate=rate)
+        facts = np.stack([spec.schedule[phase] for spec in specs]).repeat(tokens, axis=1)
+        shown = np.stack([_scheduled_texts(spec, phase) for spec in specs])
+        ensemble.train_models(texts, facts, shown, batch=FACTS_PER_STEP * tokens, rate=rate)
     return ensemble
 
 
@@ -78,6 +79,12 @@ def scheduled_wordings(spec: TrainingSpec, phase: int) -> Int64Array:
     facts = spec.schedule[phase]
     turn = keyed_generator(0, *spec.key, "wordings", phase).integers(1, len(WORDINGS), len(facts))
     return (held_out_wordings(len(spec.world.value))[facts] + turn) % len(WORDINGS)
+
+
+def _scheduled_texts(spec: TrainingSpec, phase: int) -> Int64Array:
+    """The texts of each presentation by their place among the fact's: one for each token of the answer."""
+    tokens = spec.world.answer_tokens
+    return (tokens * scheduled_wordings(spec, phase)[:, None] + np.arange(tokens)).ravel()
 
 
 def shuffled_epochs(facts: Int64Array, presentations: int, rng: np.random.Generator) -> Int64Array:
@@ -101,24 +108,37 @@ def mix_in_replay(
 def evaluate_proxy(ensemble: Ensemble, model: int, spec: TrainingSpec, facts: Int64Array) -> FactRecall:
     """What one model of the ensemble knows of some facts of its world."""
     # Fact i is never shown in wording i mod 4; (i + 1) mod 4 stands for those it was shown in.
-    table = fact_tokens(spec.world)[facts]
-    value = spec.world.value[facts]
-    unseen = held_out_wordings(len(spec.world.value))[facts]
-    rows = np.arange(len(facts))
-    shown = table[rows, (unseen + 1) % len(WORDINGS)]
-    seen = ensemble.value_log_probs(model, shown, values=spec.world.values)
-    other = ensemble.value_log_probs(model, table[rows, unseen], values=spec.world.values)
+    world = spec.world
+    value, unseen = world.value[facts], held_out_wordings(len(world.value))[facts]
+    shown = (unseen + 1) % len(WORDINGS)
+    exact, nats = _probe_answers(ensemble, model, world, facts, shown)
+    paraphrase, paraphrase_nats = _probe_answers(ensemble, model, world, facts, unseen)
     rng = keyed_generator(0, *spec.key, "choices")
     # Distractors are other values at random: an offset from 1 to n - 1, modulo n, is never 0.
-    step = rng.integers(1, spec.world.values, (len(facts), CHOICE_OPTIONS - 1))
-    rivals = np.take_along_axis(seen, (value[:, None] + step) % spec.world.values, axis=1)
-    return FactRecall(
-        exact=seen.argmax(axis=1) == value,
-        paraphrase=other.argmax(axis=1) == value,
-        choice=seen[rows, value] > rivals.max(axis=1),
-        nats=-seen[rows, value].astype(np.float64),
-        paraphrase_nats=-other[rows, value].astype(np.float64),
-    )
+    step = rng.integers(1, world.values, (len(facts), CHOICE_OPTIONS - 1))
+    best = np.full(len(facts), np.inf)
+    for rival in ((value[:, None] + step) % world.values).T:
+        values = world.value.copy()
+        values[facts] = rival
+        best = np.minimum(best, _probe_answers(ensemble, model, replace(world, value=values), facts, shown)[1])
+    return FactRecall(exact, paraphrase, nats < best, nats, paraphrase_nats)
+
+
+def _probe_answers(
+    ensemble: Ensemble, model: int, world: FactWorld, facts: Int64Array, wordings: Int64Array
+) -> tuple[BoolArray, Float64Array]:
+    """Whether a model's first choice is each token of the answer, and how unexpected the answer is, in nats.
+
+    Each token is asked for after the right ones before it: where all are first choices, so is the answer.
+    """
+    table, rows = fact_tokens(world)[facts], np.arange(len(facts))
+    right, nats = np.ones(len(facts), bool), np.zeros(len(facts))
+    for place in range(world.answer_tokens):
+        texts = table[rows, world.answer_tokens * wordings + place]
+        known = ensemble.value_log_probs(model, texts, values=world.answer_vocabulary)
+        right &= known.argmax(axis=1) == texts[:, -1]
+        nats -= known[rows, texts[:, -1]]
+    return right, nats
 
 
 class Lab:

@@ -1,268 +1,333 @@
-"""The density sweep: the same knowledge at several densities, equal tokens, several sizes."""
+"""The sweep: what small models know after pools that were really made, at equal presentations (our design).
 
-from collections import Counter
-from collections.abc import Iterable, Sequence
+The pool is the unit: each arm has several, drawn with random seeds of their own, and a model for each width and budget
+is trained on every one of them. All facts of the universe are asked for, in the wording that was held out, whether the
+pool shows them or not. Comparisons are named before anything is trained and corrected together (Holm 1979).
+"""
+
+import hashlib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import chain
+from itertools import product
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from kdos.arrays import BoolArray, Float64Array, Int64Array
-from kdos.artifacts import RunFolder
 from kdos.chance import keyed_generator
-from kdos.errors import InputError
-from kdos.pool import column_values
-from kdos.rules import read_fact
-from kdos.scoring import bootstrap_mean, compare_paired_scores
-from kdos.store import read_parquet
-from kdos.targets import read_target, water_filled_quotas
+from kdos.scoring import compare_pools, holm_levels
+from kdos.scoring.intervals import LEVEL, RESAMPLES
+from kdos.store import read_arrays, write_arrays
 from kdos.train.ensemble import count_parameters
-from kdos.train.facts import Triple, with_common_values, world_from_triples
-from kdos.train.proxies import (
-    MODELS_PER_GROUP,
-    Lab,
-    MeasuredRow,
-    TrainingSpec,
-    evaluate_proxy,
-    shuffled_epochs,
-    train_proxies,
-)
+from kdos.train.facts import Naming, world_from_triples
+from kdos.train.pools import COVERAGES, Universe, deal_by_density, mean_log10_density, read_universe
+from kdos.train.proxies import Lab, MeasuredRow, TrainingSpec, evaluate_proxy, shuffled_epochs, train_proxies
 
-# What is kept of each fact: asked in a wording it was shown in, in one it was not, and how
-# unexpected the value was there.
-KEPT_PROBES = ("exact", "paraphrase", "paraphrase_nats")
-# Answers that the models know; facts with a rarer one are left out and counted.
-MOST_VALUES = 256
-# The arm that is the pool of a run without feedback.
-BLIND_ARM = "blind"
+LOOP_ARM, FACTS_ARM, PLACEBO_ARM, ORACLE_ARM = "loop", "loop-facts", "placebo", "oracle"
+BLIND_ARM, DEDUP_ARM, COVER_ARM = "blind", "blind-dedup", "greedy-cover"
+COMPARISONS = ((LOOP_ARM, BLIND_ARM), (LOOP_ARM, COVER_ARM), (LOOP_ARM, PLACEBO_ARM), (FACTS_ARM, BLIND_ARM))
+"""What is compared, in this order; a pair of which an arm is not there is left out."""
+MODELS_OF_COMPARED = 2
+"""Models for each pool of an arm that is compared, and one for those of others: two models of one pool differ."""
 
 
-@dataclass(frozen=True, slots=True)
-class RunKnowledge:
-    """Every fact of a universe; row i of every array, shape (n_facts,), is fact i.
+class Setting(NamedTuple):
+    """A model's width and how many facts it is shown, repeats counted."""
 
-    `cell` is where it lies and `log_volumes`, shape (n_cells,), how much room each cell has, in
-    nats. `blind` counts how often a run without feedback drew it. `left_out` says how many
-    knowledge points are not in the universe, by reason.
-    """
-
-    triples: list[Triple]
-    cell: Int64Array
-    log_volumes: Float64Array
-    blind: Int64Array
-    left_out: dict[str, int]
-
-
-def read_knowledge(run: Path, *, most: int, random_seed: int) -> RunKnowledge:
-    """The facts of a run that has a blind run beside it, as `kdos demo` leaves them.
-
-    Knowledge points of which no relation can be asked for are left out, and so are rare answers,
-    and at random those past `most`.
-    """
-    folder = RunFolder(run)
-    samples = [one.samples for one in folder.blind.complete_parts()]
-    if not folder.knowledge_points.is_file() or not samples:
-        raise InputError(f"RUN must be the folder of a finished `kdos demo`. {run} is none.")
-    folder.refuse_damage()
-    table = read_parquet(folder.knowledge_points, ["text", "cell"])
-    texts: list[str] = column_values(table, "text")
-    read = [askable_triple(text) for text in texts]
-    common = set(with_common_values([one for one in read if one], MOST_VALUES))
-    usable = np.array([row for row, one in enumerate(read) if one in common])
-    kept = np.sort(keyed_generator(random_seed, "knowledge").permutation(usable)[:most])
-    drawn = Counter(kp for path in samples for kp in _sample_sentences(path))
-    unread = sum(one is None for one in read)
-    return RunKnowledge(
-        [one for one in (read[row] for row in kept) if one],
-        cell=table["cell"].to_numpy()[kept].astype(np.int64),
-        log_volumes=folder.read_space().log_volumes,
-        blind=np.array([drawn[texts[row]] for row in kept]),
-        left_out={
-            "not_askable": unread,
-            "rare_answer": len(read) - unread - len(usable),
-            "past_the_number_wanted": len(usable) - len(kept),
-        },
-    )
-
-
-def _sample_sentences(path: Path) -> Iterable[str]:
-    table = read_parquet(path, ["knowledge_points"])
-    return chain.from_iterable(column_values(table, "knowledge_points"))
-
-
-def askable_triple(text: str) -> Triple | None:
-    """The fact that a sentence states, by its first slot that may be asked for."""
-    fact = read_fact(text)
-    if fact is None or not fact.askable:
-        return None
-    slot = fact.askable[0]
-    value = fact.slots[slot]
-    others = [part for name, part in fact.slots.items() if name != slot and part in fact.content]
-    return Triple(" ".join(others), f"{fact.relation.name}: {slot}", value)
-
-
-def pool_for_arm(knowledge: RunKnowledge, arm: str, *, rng: np.random.Generator) -> Int64Array:
-    """How often a pool as large as the blind one holds each fact, shape (n_facts,).
-
-    `arm` is ``blind`` or the name of a target; a cell's quota is dealt out to its facts in turn.
-    """
-    if arm == BLIND_ARM:
-        return knowledge.blind
-    cells = len(knowledge.log_volumes)
-    counts = np.bincount(knowledge.cell, minlength=cells)
-    budget = int(knowledge.blind.sum())
-    log_q = read_target(arm, log_volumes=knowledge.log_volumes, counts=counts, budget=budget)
-    quota = water_filled_quotas(np.where(counts > 0, log_q, -np.inf), budget)
-    # A fact's turn in its cell, from 0, is in the order of a permutation of all facts.
-    place = np.argsort(rng.permutation(len(knowledge.cell)))
-    order = np.lexsort((place, knowledge.cell))
-    ordered = knowledge.cell[order]
-    turn = np.empty(len(order), np.int64)
-    turn[order] = np.arange(len(order)) - np.searchsorted(ordered, ordered)
-    share, rest = np.divmod(quota[knowledge.cell], counts[knowledge.cell])
-    return share + (turn < rest)
-
-
-def log10_density(knowledge: RunKnowledge, pool: Int64Array) -> float:
-    """The mean log10 density of a pool's knowledge points, repeats counted."""
-    counts = np.bincount(knowledge.cell, pool, minlength=len(knowledge.log_volumes))
-    held = counts > 0
-    level = np.log(counts[held] + 0.5) - knowledge.log_volumes[held]
-    return float((counts[held] * level).sum() / counts.sum() / np.log(10))
+    width: int
+    presentations: int
 
 
 @dataclass(frozen=True, slots=True)
 class Sweep:
-    """What is compared: pools drawn for each of `arms`, at `presentations` each, for each width."""
+    """What is trained: models of every width at every budget, on each pool; their universe is `facts` of `run`'s."""
 
     run: Path
-    arms: tuple[str, ...]
     widths: tuple[int, ...]
-    presentations: int
-    seeds: int
+    presentations: tuple[int, ...]
     facts: int
+    names: Naming
     random_seed: int
+
+    @property
+    def settings(self) -> list[Setting]:
+        """Every width at every budget."""
+        return [Setting(*each) for each in product(self.widths, self.presentations)]
+
+
+@dataclass(frozen=True, slots=True)
+class Arm:
+    """Pools of one kind: how often each shows every fact, shape (n_pools, n_facts).
+
+    `only` is the setting that it was made for; None where it is trained at all of them.
+    """
+
+    name: str
+    exposures: Int64Array
+    only: Setting | None = None
+
+    @property
+    def key(self) -> str:
+        """What tells it from all others; within a setting the name does."""
+        return self.name if self.only is None else f"{self.name} {self.only.width} {self.only.presentations}"
 
 
 @dataclass(frozen=True, slots=True)
 class TrainingGroup:
-    """Models of one width to train: an arm and a random seed each."""
+    """Models of one arm at one setting: number `model` of each pool's; `digest` is of what the pools hold.
 
-    sweep: Sweep
-    width: int
-    models: tuple[tuple[str, int], ...]
-
-
-def run_sweep(sweep: Sweep, lab: Lab) -> dict[str, Any]:
-    """Train every model of the sweep; a table for each size, and whether one arm is best in all.
-
-    Raises:
-        UsageError: The run is none, or an arm is neither blind nor a target; nothing is trained.
+    Its ``repr`` names what it measures: nothing in it depends on what else a sweep trains.
     """
-    knowledge = read_knowledge(sweep.run, most=sweep.facts, random_seed=sweep.random_seed)
-    for arm in sweep.arms:
-        pool_for_arm(knowledge, arm, rng=keyed_generator(sweep.random_seed, "sweep", arm))
-    models = [(arm, seed) for arm in sweep.arms for seed in range(sweep.seeds)]
-    groups = [
-        TrainingGroup(sweep, width, tuple(models[low : low + MODELS_PER_GROUP]))
-        for width in sweep.widths
-        for low in range(0, len(models), MODELS_PER_GROUP)
+
+    run: Path
+    facts: int
+    names: Naming
+    random_seed: int
+    setting: Setting
+    arm: str
+    model: int
+    digest: str
+    folder: Path
+
+
+@dataclass(frozen=True, slots=True)
+class DealtArm:
+    """Pools dealt by hand that show `coverage` of the facts once, drawn where `level` says."""
+
+    level: str
+    coverage: float
+    arm: Arm
+
+
+def deal_arms(universe: Universe, *, pools: int, random_seed: int) -> list[DealtArm]:
+    """So many pools for each level of density and each coverage."""
+    dealt = [deal_by_density(universe, keyed_generator(random_seed, "dealt", number)) for number in range(pools)]
+    return [
+        DealtArm(
+            one[0].level,
+            one[0].coverage,
+            Arm(f"{one[0].level} {one[0].coverage:.0%}", np.array([each.shown for each in one]).astype(np.int64)),
+        )
+        for one in zip(*dealt, strict=True)
     ]
-    rows = [row for part in lab.measure_groups(_train_group, groups, name="sweep") for row in part]
-    # Figures are of the facts of the final split; the best arm is chosen on the others.
-    final = keyed_generator(sweep.random_seed, "final split").random(len(knowledge.triples)) < 0.5
-    sizes = [_size_table(rows, width, sweep, knowledge, final) for width in sweep.widths]
-    best = [size["best"] for size in sizes]
+
+
+Known = Mapping[tuple[Setting, str], Float64Array]
+"""What the models of an arm know at a setting: the share of a pool's that recall a fact, shape (n_pools, n_facts)."""
+
+
+def run_sweep(sweep: Sweep, universe: Universe, arms: Sequence[Arm], lab: Lab, *, folder: Path) -> dict[str, Any]:
+    """Train a model for every pool and setting; a row for each arm and setting, and the comparisons.
+
+    Pools dealt by density are trained at the richest budget beside them. `folder` takes what every pool shows.
+    """
+    dealt = deal_arms(universe, pools=len(arms[0].exposures), random_seed=sweep.random_seed)
+    richest = [setting for setting in sweep.settings if setting.presentations == max(sweep.presentations)]
+    compared = [(setting, arm) for setting in sweep.settings for arm in arms if arm.only in (None, setting)]
+    jobs = [*compared, *((setting, one.arm) for setting in richest for one in dealt)]
+    known = _train_models(sweep, jobs, lab, folder=folder)
     return {
-        "facts": len(knowledge.triples),
-        "left_out": knowledge.left_out,
-        "presentations": sweep.presentations,
-        "pool": int(knowledge.blind.sum()),
-        "seeds": sweep.seeds,
-        "recall_of_the_commonest_answer": _commonest_value_recall(knowledge),
-        "sizes": sizes,
-        "best_is_stable": len(set(best)) == 1,
+        "facts": len(universe.triples),
+        "names": sweep.names,
+        "source_points": universe.source_points,
+        "left_out": universe.left_out,
+        "recall_of_the_commonest_answer": _commonest_value_recall(universe),
+        "arms": [_arm_row(sweep, universe, arm, setting, known) for setting, arm in compared],
+        "comparisons": _compare_arms(sweep, known),
+        "density": [_density_table(sweep, universe, dealt, setting, known) for setting in richest],
     }
+
+
+def _train_models(sweep: Sweep, jobs: Sequence[tuple[Setting, Arm]], lab: Lab, *, folder: Path) -> Known:
+    """A model for each pool of each job; what they know by setting and arm."""
+    pools = {arm.key: arm.exposures for _, arm in jobs}
+    write_arrays(folder, {"arms": list(pools)}, {f"arm-{place}": each for place, each in enumerate(pools.values())})
+    compared = {name for pair in COMPARISONS for name in pair}
+    numbered = [
+        (setting, arm, model)
+        for setting, arm in jobs
+        for model in range(MODELS_OF_COMPARED if arm.name in compared else 1)
+    ]
+    groups = [
+        TrainingGroup(
+            sweep.run,
+            sweep.facts,
+            sweep.names,
+            sweep.random_seed,
+            setting,
+            arm.key,
+            model,
+            digest=hashlib.sha256(arm.exposures.tobytes()).hexdigest(),
+            folder=folder,
+        )
+        for setting, arm, model in numbered
+    ]
+    parts = lab.measure_groups(_train_group, groups, name=f"sweep-{sweep.names}")
+    found: dict[tuple[Setting, str], list[Float64Array]] = {}
+    for (setting, arm, _), part in zip(numbered, parts, strict=True):
+        found.setdefault((setting, arm.name), []).append(np.array([row["known"] for row in part], np.float64))
+    return {key: np.mean(models, axis=0) for key, models in found.items()}
 
 
 def _train_group(group: TrainingGroup) -> list[MeasuredRow]:
-    sweep = group.sweep
-    knowledge = read_knowledge(sweep.run, most=sweep.facts, random_seed=sweep.random_seed)
-    world, everything = world_from_triples(knowledge.triples), np.arange(len(knowledge.triples))
-    specs = [
-        TrainingSpec(("sweep", seed, arm, group.width), world, (_pool_schedule(sweep, knowledge, arm, seed),))
-        for arm, seed in group.models
-    ]
-    ensemble = train_proxies(specs, width=group.width)
-    rows: list[MeasuredRow] = []
-    for place, (spec, (arm, seed)) in enumerate(zip(specs, group.models, strict=True)):
-        memory = evaluate_proxy(ensemble, place, spec, everything)
-        row: MeasuredRow = {"width": group.width, "arm": arm, "seed": seed}
-        row |= {name: getattr(memory, name).astype(float).round(4) for name in KEPT_PROBES}
-        rows.append(row)
+    setting = group.setting
+    universe = read_universe(group.run, most=group.facts, random_seed=group.random_seed)
+    world = world_from_triples(universe.triples, names=group.names)
+    header, arrays = read_arrays(group.folder)
+    specs: list[TrainingSpec] = []
+    for number, exposures in enumerate(arrays[f"arm-{header['arms'].index(group.arm)}"]):
+        key = ("sweep", group.random_seed, group.arm, number, *setting, *([group.model] if group.model else []))
+        shown = np.repeat(np.arange(len(exposures)), exposures)
+        schedule = shuffled_epochs(shown, setting.presentations, keyed_generator(0, *key, "schedule"))
+        specs.append(TrainingSpec(key, world, (schedule,)))
+    ensemble = train_proxies(specs, width=setting.width)
+    everything = np.arange(len(world.value))
+    known = [evaluate_proxy(ensemble, place, spec, everything).paraphrase for place, spec in enumerate(specs)]
+    return [{"pool": number, "known": each.astype(int)} for number, each in enumerate(known)]
+
+
+def _arm_row(sweep: Sweep, universe: Universe, arm: Arm, setting: Setting, known: Known) -> dict[str, Any]:
+    """What an arm shows and what its models know at one setting, with 95 % intervals where there are two pools."""
+    rng = keyed_generator(sweep.random_seed, "sweep row", arm.name, *setting)
+    recall = known[setting, arm.name]
+    row: dict[str, Any] = {
+        "arm": arm.name,
+        "params": count_parameters(setting.width),
+        **setting._asdict(),
+        "pools": len(recall),
+        "coverage": float((arm.exposures > 0).mean()),
+        "exposures": float(arm.exposures.sum(axis=1).mean()),
+        "log10_density": float(np.mean([mean_log10_density(universe, pool) for pool in arm.exposures])),
+        "recall": float(recall.mean()),
+        "recall_of_shown": _recall_where(recall, arm.exposures > 0),
+        "recall_ci": _interval(recall, None, rng),
+        "by_pool": recall.mean(axis=1).tolist(),
+    }
+    if arm.name != BLIND_ARM and (blind := known.get((setting, BLIND_ARM))) is not None:
+        row["minus_blind"] = float(recall.mean() - blind.mean())
+        row["minus_blind_ci"] = _interval(recall, blind, rng)
+    return row
+
+
+def _interval(ours: Float64Array, theirs: Float64Array | None, rng: np.random.Generator) -> list[float] | None:
+    """The 95 % interval of a mean or a difference; None of a single pool, which says nothing of others."""
+    if len(ours) < 2 or (theirs is not None and len(theirs) < 2):
+        return None
+    return list(compare_pools(ours, theirs, rng).interval_at(LEVEL))
+
+
+def _compare_arms(sweep: Sweep, known: Known) -> list[dict[str, Any]]:
+    """The comparisons named beforehand, corrected together at each setting.
+
+    Of what is claimed of every setting at once no further correction is needed: each of them has to show it.
+    """
+    rows: list[dict[str, Any]] = []
+    for setting in sweep.settings:
+        named = [pair for pair in COMPARISONS if all(len(known.get((setting, arm), ())) > 1 for arm in pair)]
+        found = [
+            compare_pools(
+                known[setting, ours],
+                known[setting, theirs],
+                keyed_generator(sweep.random_seed, "comparison", ours, theirs, *setting),
+            )
+            for ours, theirs in named
+        ]
+        adjusted, levels = holm_levels([one.p_value for one in found])
+        rows += [
+            {
+                "comparison": f"{ours} - {theirs}",
+                "params": count_parameters(setting.width),
+                **setting._asdict(),
+                "difference": one.difference,
+                "interval": list(one.interval_at(LEVEL)),
+                "p_value": one.p_value,
+                "holm_p_value": holm_p,
+                "holm_interval": list(one.interval_at(level)),
+            }
+            for (ours, theirs), one, holm_p, level in zip(named, found, adjusted, levels, strict=True)
+        ]
     return rows
 
 
-def _pool_schedule(sweep: Sweep, knowledge: RunKnowledge, arm: str, seed: int) -> Int64Array:
-    """The facts that a model is shown: a pool, over and over, until the presentations are spent."""
-    rng = keyed_generator(sweep.random_seed, "sweep", arm, seed)
-    pool = pool_for_arm(knowledge, arm, rng=rng)
-    return shuffled_epochs(np.repeat(np.arange(len(pool)), pool), sweep.presentations, rng)
-
-
-def _size_table(
-    rows: Sequence[MeasuredRow], width: int, sweep: Sweep, knowledge: RunKnowledge, final: BoolArray
+def _density_table(
+    sweep: Sweep, universe: Universe, dealt: Sequence[DealtArm], setting: Setting, known: Known
 ) -> dict[str, Any]:
-    """One size: a row for each arm, and the arm that was best on the facts set apart to search."""
-    by_arm: dict[str, dict[str, Float64Array]] = {}
-    for arm in sweep.arms:
-        runs = [row for row in rows if (row["width"], row["arm"]) == (width, arm)]
-        # Each probe has shape (n_seeds, n_facts).
-        by_arm[arm] = {name: np.array([row[name] for row in runs]) for name in KEPT_PROBES}
-    recall = {arm: known["paraphrase"].mean(axis=0) for arm, known in by_arm.items()}
+    """What density explains at equal coverage, and coverage at equal density, over pools dealt by hand."""
+    rng = keyed_generator(sweep.random_seed, "density factor", *setting)
+    recalls = {(one.coverage, one.level): known[setting, one.arm.name] for one in dealt}
+    rows = [
+        {
+            "level": one.level,
+            "coverage": one.coverage,
+            "log10_density": float(np.mean([mean_log10_density(universe, pool) for pool in one.arm.exposures])),
+            "recall": float(recalls[one.coverage, one.level].mean()),
+            "recall_of_shown": _recall_where(recalls[one.coverage, one.level], one.arm.exposures > 0),
+            "by_pool": recalls[one.coverage, one.level].mean(axis=1).tolist(),
+        }
+        for one in dealt
+    ]
+    dense_minus_thin = [
+        {
+            "coverage": coverage,
+            "difference": float(recalls[coverage, "dense"].mean() - recalls[coverage, "thin"].mean()),
+            "interval": _interval(recalls[coverage, "dense"], recalls[coverage, "thin"], rng),
+        }
+        for coverage in COVERAGES
+    ]
+    pools = [(one, pool) for one in dealt for pool in one.arm.exposures]
+    coverage = np.array([(pool > 0).mean() for _, pool in pools])
+    density = np.array([mean_log10_density(universe, pool) for _, pool in pools])
+    recall = np.concatenate([known[setting, one.arm.name].mean(axis=1) for one in dealt])
     return {
-        "params": count_parameters(width),
-        "width": width,
-        "best": max(sweep.arms, key=lambda arm: float(recall[arm][~final].mean())),
-        "arms": [_arm_figures(arm, by_arm, sweep, knowledge, final) for arm in sweep.arms],
+        "params": count_parameters(setting.width),
+        **setting._asdict(),
+        "pools": rows,
+        "dense_minus_thin": dense_minus_thin,
+        "decades": float(density.max() - density.min()),
+        "explained": explain_recall(recall, coverage, density, rng),
     }
 
 
-def _arm_figures(
-    arm: str, by_arm: dict[str, dict[str, Float64Array]], sweep: Sweep, knowledge: RunKnowledge, final: BoolArray
-) -> dict[str, Any]:
-    """An arm in numbers, over the facts of the final split: shown or not, all count."""
-    rng = keyed_generator(sweep.random_seed, "sweep table", arm)
-    pool = pool_for_arm(knowledge, arm, rng=rng)
-    known = {name: values[:, final].mean(axis=0) for name, values in by_arm[arm].items()}
-    recall = bootstrap_mean(known["paraphrase"], rng)
-    row = {
-        "arm": arm,
-        "log10_density": log10_density(knowledge, pool),
-        "shown_share": float((pool > 0).mean()),
-        "exact_recall": float(known["exact"].mean()),
-        "paraphrase_recall": recall.mean,
-        "interval": [recall.low, recall.high],
-        "seeds": by_arm[arm]["paraphrase"][:, final].mean(axis=1).tolist(),
-        "loss": float(known["paraphrase_nats"].mean()),
-    }
-    if arm == BLIND_ARM or BLIND_ARM not in by_arm:
-        return row
-    blind = by_arm[BLIND_ARM]["paraphrase"][:, final].mean(axis=0)
-    against = compare_paired_scores(known["paraphrase"], blind, rng)
-    difference = against.difference
-    return row | {
-        "against_blind": difference.mean,
-        "against_blind_interval": [difference.low, difference.high],
-        "p_value": against.p_value,
-    }
+def _recall_where(known: Float64Array, shown: BoolArray) -> float:
+    return float((known * shown).sum() / shown.sum())
 
 
-def _commonest_value_recall(knowledge: RunKnowledge) -> float:
-    """The recall of a model that knows no fact but each relation's most frequent value."""
-    world = world_from_triples(knowledge.triples)
+def explain_recall(
+    recall: Float64Array, coverage: Float64Array, log10_density: Float64Array, rng: np.random.Generator
+) -> dict[str, list[float]]:
+    """How much of pools' recall coverage and log10 density explain, each shape (n_pools,).
+
+    Of a linear model of both: their slopes, and R² of each alone and of both; what one adds is the difference. Each is
+    a list of the estimate and the bounds of its 95 % interval over pools drawn again.
+    """
+    factors = np.stack([coverage, log10_density], axis=1)
+
+    def fit(rows: Int64Array) -> list[float]:
+        both, slopes = _least_squares(factors[rows], recall[rows])
+        alone = [_least_squares(factors[rows, place, None], recall[rows])[0] for place in range(2)]
+        return [*slopes, *alone, both]
+
+    n = len(recall)
+    draws = np.array([fit(rng.integers(0, n, n)) for _ in range(RESAMPLES)])
+    bounds = np.quantile(draws, [(1 - LEVEL) / 2, (1 + LEVEL) / 2], axis=0)
+    names = ("slope_coverage", "slope_log10_density", "r2_coverage", "r2_log10_density", "r2_both")
+    estimates = fit(np.arange(n))
+    return {name: [value, *map(float, bound)] for name, value, bound in zip(names, estimates, bounds.T, strict=True)}
+
+
+def _least_squares(factors: Float64Array, recall: Float64Array) -> tuple[float, list[float]]:
+    """R² and the slopes of a linear model with a constant, `factors` of shape (n, p)."""
+    off = recall - recall.mean()
+    centred = factors - factors.mean(axis=0)
+    slopes = np.linalg.lstsq(centred, off, rcond=None)[0]
+    left = off - centred @ slopes
+    return 1 - float(left @ left) / max(float(off @ off), 1e-12), slopes.tolist()
+
+
+def _commonest_value_recall(universe: Universe) -> float:
+    """The recall of a model that knows no fact but each relation's most frequent answer."""
+    world = world_from_triples(universe.triples)
     counts = np.zeros((world.relations, world.values))
     np.add.at(counts, (world.relation, world.value), 1)
     return float(counts.max(axis=1).sum() / len(world.value))
