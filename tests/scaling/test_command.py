@@ -204,7 +204,7 @@ def test_from_measurements_by_law_and_plan_to_a_run(tmp_path: Path, capsys: pyte
     articles = write_articles(tmp_path / "articles.jsonl", count=30)
     config, planned = tmp_path / "run.yaml", tmp_path / "planned.yaml"
     config.write_text(f"source: {{kind: text, path: {articles}}}\nbudget: {{calls: 500}}\n")
-    flags = ["--law", law, "--params", "6144", "--tokens", "58000"]
+    flags = ["--law", law, "--params", "6144", "--tokens", "78000"]
     assert main(["scaling", "plan", *flags, "--config", str(config), "--out", str(planned)]) == 0
     plan = json.loads(capsys.readouterr().out)
     run = load_config(planned)
