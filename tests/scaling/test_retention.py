@@ -73,7 +73,7 @@ def test_isotonic_curves_are_those_of_pooling_adjacent_violators(values: list[fl
         ((0.1, 0.5, 0.90, 0.975), 2.0 + (logit(0.95) - logit(0.9)) / (logit(0.975) - logit(0.9))),
         ((0.1, 0.5, 0.90, 0.949), np.inf),
         ((0.95, 0.97, 0.99, 1.0), -np.inf),
-        ((0.96, 0.5, 0.9, 0.95), np.inf),
+        ((0.96, 0.5, 0.9, 0.949), np.inf),
         ((0.1, 0.97, 0.92, 1.02), 1.0),
     ],
 )

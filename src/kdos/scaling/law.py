@@ -266,7 +266,7 @@ def predict_collapse(law: Law, *, params: float, presentations: float) -> Predic
             larger model is asked for.
     """
     size_factor, budget_factor = (
-        _extrapolation_factor(asked, measured)
+        extrapolation_factor(asked, measured)
         for asked, measured in ((params, law.sizes), (presentations, law.budgets))
     )
     if budget_factor > 1 and law.budgets[1] <= law.budgets[0] * SAME_FACTOR:
@@ -301,7 +301,7 @@ def _predict_log_k50(
     if len(law.fits) == 1:
         # The form that could not be fitted bends: outside the sizes measured it lies below the power law, but no
         # further than sizes left out let expect.
-        apart = FORM_GAP * float(np.log(_extrapolation_factor(params, law.sizes)))
+        apart = FORM_GAP * float(np.log(extrapolation_factor(params, law.sizes)))
         apart = apart if law.residual is None else min(apart, 2 * law.residual)
         log_k50 = log_k50 - apart / 2
     if not law.freedom:
@@ -497,6 +497,7 @@ def _listed(sizes: Sequence[int]) -> str:
     return ", ".join(f"{size:,}" for size in sizes)
 
 
-def _extrapolation_factor(value: float, measured: tuple[int, int]) -> float:
+def extrapolation_factor(value: float, measured: tuple[float, float]) -> float:
+    """By how much a value lies beyond the range measured, lowest first; 1 within it, and as near as `SAME_FACTOR`."""
     beyond = max(value / measured[1], measured[0] / value)
     return beyond if beyond > SAME_FACTOR else 1.0

@@ -14,10 +14,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.optimize import isotonic_regression
 from scipy.special import expit, logit
 
 from kdos.arrays import Float64Array, Int64Array
 from kdos.scaling.collapse import BOOTSTRAP_DRAWS, CONFIDENCE_LEVEL, interval_quantile, minimise_soft_l1
+from kdos.scaling.law import REFERENCE_PARAMS, extrapolation_factor
 
 KEPT = 0.95
 """The retention that is asked for."""
@@ -26,7 +28,6 @@ OUTLIER_LOG_ODDS = 0.3
 # Retention is interpolated in log odds, which rise evenly with those of the share; all and nothing are none.
 CLIPPED = (0.01, 0.995)
 RELATION_PARAMETERS = 3
-REFERENCE_PARAMS = 1e4
 # A base that was not held before says nothing of what is lost: least share of it recalled.
 LEAST_RECALL_BEFORE = 0.8
 
@@ -193,19 +194,8 @@ def find_crossings(at: Float64Array, kept: Float64Array) -> Float64Array:
 
 
 def fit_isotonic(values: Float64Array) -> Float64Array:
-    """The rising curves nearest to `values` by least squares, shapes (b, n).
-
-    By the max-min formula of isotonic regression (Barlow and others, 1972): at j, the greatest over i <= j of the
-    least over k >= j of the mean of values i to k.
-    """
-    count = values.shape[1]
-    total = np.concatenate([np.zeros((len(values), 1)), values.cumsum(axis=1)], axis=1)
-    mean = np.full((len(values), count, count), np.inf)
-    for first in range(count):
-        last = np.arange(first, count)
-        mean[:, first, first:] = (total[:, last + 1] - total[:, [first]]) / (last - first + 1)
-    least = np.minimum.accumulate(mean[:, :, ::-1], axis=2)[:, :, ::-1]
-    return np.stack([least[:, : j + 1, j].max(axis=1) for j in range(count)], axis=1)
+    """The rising curves nearest to `values` by least squares (SciPy's), shapes (b, n)."""
+    return np.stack([isotonic_regression(row).x for row in values])
 
 
 def _resample_seeds(runs: RetentionRuns, rng: np.random.Generator, draws: int) -> tuple[Float64Array, Float64Array]:
@@ -366,11 +356,13 @@ def predict_replay_share(relation: ShareRelation, *, params: float, load: float)
     nearest = float(np.clip(params, *relation.sizes))
     found = np.array([_predict_log_odds(relation, size, load) for size in (params, nearest)])
     low, value, high = expit(found.T)
-    sizes, loads = (
-        max(1.0, asked / most, least / asked)
-        for asked, (least, most) in ((params, relation.sizes), (load, relation.loads))
+    return ReplayShare(
+        float(value.max()),
+        float(low.min()),
+        float(high.max()),
+        size_factor=extrapolation_factor(params, relation.sizes),
+        load_factor=extrapolation_factor(load, relation.loads),
     )
-    return ReplayShare(float(value.max()), float(low.min()), float(high.max()), sizes, loads)
 
 
 def _predict_log_odds(relation: ShareRelation, params: float, load: float) -> tuple[float, float, float]:

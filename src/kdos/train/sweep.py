@@ -8,6 +8,7 @@ pool shows them or not. Comparisons are named before anything is trained and cor
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from itertools import product
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -20,7 +21,7 @@ from kdos.scoring import compare_pools, holm_levels
 from kdos.scoring.intervals import LEVEL, RESAMPLES
 from kdos.store import read_arrays, write_arrays
 from kdos.train.ensemble import count_parameters
-from kdos.train.facts import Naming, world_from_triples
+from kdos.train.facts import FactWorld, Naming, world_from_triples
 from kdos.train.pools import COVERAGES, Universe, deal_by_density, mean_log10_density, read_universe
 from kdos.train.proxies import Lab, MeasuredRow, TrainingSpec, evaluate_proxy, shuffled_epochs, train_proxies
 
@@ -172,8 +173,7 @@ def _train_models(sweep: Sweep, jobs: Sequence[tuple[Setting, Arm]], lab: Lab, *
 
 def _train_group(group: TrainingGroup) -> list[MeasuredRow]:
     setting = group.setting
-    universe = read_universe(group.run, most=group.facts, random_seed=group.random_seed)
-    world = world_from_triples(universe.triples, names=group.names)
+    world = _read_world(group.run, group.facts, group.names, group.random_seed)
     header, arrays = read_arrays(group.folder)
     specs: list[TrainingSpec] = []
     for number, exposures in enumerate(arrays[f"arm-{header['arms'].index(group.arm)}"]):
@@ -185,6 +185,12 @@ def _train_group(group: TrainingGroup) -> list[MeasuredRow]:
     everything = np.arange(len(world.value))
     known = [evaluate_proxy(ensemble, place, spec, everything).paraphrase for place, spec in enumerate(specs)]
     return [{"pool": number, "known": each.astype(int)} for number, each in enumerate(known)]
+
+
+@cache
+def _read_world(run: Path, facts: int, names: Naming, random_seed: int) -> FactWorld:
+    """The world of a universe, which a process reads once for all its groups: a second or two each."""
+    return world_from_triples(read_universe(run, most=facts, random_seed=random_seed).triples, names=names)
 
 
 def _arm_row(sweep: Sweep, universe: Universe, arm: Arm, setting: Setting, known: Known) -> dict[str, Any]:
