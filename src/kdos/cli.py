@@ -24,7 +24,7 @@ COMMANDS = {
     "report": "write a run's report page",
     "evaluate": "score a model, or given answers, on a closed-book benchmark",
     "verify": "check and judge any question-answer table, and say what is wrong with it",
-    "sweep": "train small models at several densities of a run's knowledge, and compare",
+    "sweep": "say what small models learn from a run's pools, beside those of simpler rules",
     "train": "teach facts to small models, or to one of yours, and probe what they remember",
     "target": "say what is still missing in a run, cell by cell, with examples",
     "doctor": "check that everything is there that a run will need, and what it will cost",
