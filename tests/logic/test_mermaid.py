@@ -92,6 +92,75 @@ def test_edges_know_their_direction_and_label():
     assert len(logic.nodes) == 8
 
 
+def said(text):
+    """The labels of a diagram, and its edges by them."""
+    logic = parse(text)
+    assert isinstance(logic, Logic), logic
+    label = {node.id: node.label for node in logic.nodes}
+    return list(label.values()), [(label[edge.source], edge.label, label[edge.target]) for edge in logic.edges]
+
+
+@pytest.mark.parametrize(
+    ("attributes", "label"),
+    [
+        ('@{ shape: rect, label: "Ida, \\"the captain\\" {x}" }', 'Ida, "the captain" {x}'),
+        ("@{ shape: rect, label: 'Ida''s mill' }", "Ida's mill"),
+        ("@{ label: Ida's mill, in Essen, shape: rect }", "Ida's mill, in Essen"),
+        ("@{label: Opened: 1884}", "Opened: 1884"),
+        ('@{\n  shape: rect\n  label: "Ida"\n}', "Ida"),
+        ('@{"shape": "rect", "label": "Ida"}', "Ida"),
+        ('["x"]@{ shape: stadium }', "x"),
+        ('(x)@{ label: "Ida" }:::big', "Ida"),
+        ("@{ shape: rect }", "A"),
+    ],
+)
+def test_a_label_may_stand_among_attributes(attributes, label):
+    assert said(f"flowchart TD\nA{attributes} --> B") == ([label, "B"], [(label, "", "B")])
+
+
+def test_attributes_that_do_not_end_are_a_fault():
+    assert isinstance(parse('flowchart TD\nA@{ label: "x" \n'), Fault)
+
+
+def test_the_name_of_an_edge_is_no_node():
+    text = "flowchart TD\nA e1@--> B\nA e-2@==>|so| C\ne1@{ animation: fast }\ne-2@{ curve: linear }\nclass e1 animate"
+    assert said(text) == (["A", "B", "C"], [("A", "", "B"), ("A", "so", "C")])
+
+
+def test_latex_in_a_label_is_no_line_break():
+    text = r'flowchart TD; A["$\nu$ and $\frac{1}{2}$"] --> B["one\ntwo"]' + "\n"
+    assert said(text)[0] == [r"$\nu$ and $\frac{1}{2}$", "one two"]
+
+
+def test_what_stands_before_and_beside_the_statements_is_passed_over():
+    assert said("mermaid\nflowchart TD\naccTitle: x\naccDescr {\n a b c\n}\nA --> B")[0] == ["A", "B"]
+
+
+@pytest.mark.parametrize(
+    ("line", "label"),
+    [
+        ("Ida (captain)", "Ida (captain)"),
+        ("Opened [1884]", "Opened [1884]"),
+        ("C [E]", "C [E]"),
+        ("(a) and (b)", "(a) and (b)"),
+        ("f(x) = g(y)", "f(x) = g(y)"),
+        ("[1] of [2]", "[1] of [2]"),
+        ("A (b) and C (d)", "A (b) and C (d)"),
+        ("Length (412 m) of it", "Length (412 m) of it"),
+        ('id1["Quoted (x)"]', "Quoted (x)"),
+        ('id2 ["Quoted"]', "Quoted"),
+        ("id3 ((round))", "round"),
+        ("id4[Ida [captain]]", "Ida [captain]"),
+        ("Ida:::urgent large", "Ida"),
+        ("- bullet (x)", "bullet (x)"),
+        (")cloud(", "cloud"),
+        ('id5["`two\nlines`"]', "two lines"),
+    ],
+)
+def test_brackets_behind_words_of_a_mindmap_belong_to_them(line, label):
+    assert said(f"mindmap\n  root\n    {line}")[0] == ["root", label]
+
+
 def test_an_edge_of_a_subgraph_is_an_edge_of_all_in_it():
     logic = parse("flowchart TD\nsubgraph clues\nA\nB\nend\nclues --> C\nQ --> clues")
     assert {(edge.source, edge.target) for edge in logic.edges} == {("A", "C"), ("B", "C"), ("Q", "A"), ("Q", "B")}

@@ -22,9 +22,11 @@ BROKEN = Path(__file__).parents[2] / "../shared/data/json/broken_json.jsonl.gz"
 SUITE = Path(__file__).parents[2] / "../shared/data/json/json_test_suite.jsonl.gz"
 ANSWER = an_object(answer=TEXT)
 
+# Without control characters before a letter, which is what a lone backslash reads as (see test_backslashes.py).
+TEXTS = st.text().map(lambda text: re.sub("[\b\f\n\r\t](?=[A-Za-z])", "", text))
 JSON = st.recursive(
-    st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.text(),
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
+    st.none() | st.booleans() | st.integers(-(2**53), 2**53) | TEXTS,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(TEXTS, inner, max_size=4),
     max_leaves=12,
 )
 

@@ -9,6 +9,7 @@ those are read by a single expression, and whatever it does not match takes the 
 import html
 import re
 
+from kdos.latex import COMMAND
 from kdos.logic.diagram import Edge, LogicError, Node, check_size
 
 # Models write typographic dashes too: hyphens to horizontal bar, and the minus sign.
@@ -25,8 +26,15 @@ _USUAL = re.compile(
 )
 _NODE = re.compile(rf'({_NAME})(?:[ \t]*\["([^"\n]*)"\]|[ \t]*\[([^\][(){{}}"“”„\n/\\]+)\])?')
 _QUOTED_NODE = re.compile(r'"([^"\n]+)"')
-_ATTRIBUTES = re.compile(r'@\{(?>[^}\n]*?(?:label:[ \t]*+"([^"\n]*+)"|(?=\})))[^}\n]*+\}')
+# `@{shape: rect, label: "x"}`: pairs on one line or several, each value in either quotes or bare. A comma belongs to a
+# bare value unless a key follows it.
+_KEY = r"[\"']?\w++[\"']?[ \t]*+:"
+_VALUE = rf"\"(?:[^\"\\]|\\.)*+\"|'(?:[^'\n]|'')*+'(?=\s*+[,}}\n])|(?:[^,}}\n\"']|,(?!\s*+{_KEY})|(?<!\s)[\"'])*+"
+_PAIR = re.compile(rf"\s*+[\"']?(\w++)[\"']?[ \t]*+:[ \t]*+({_VALUE})\s*+,?", re.DOTALL)
+_ATTRIBUTES_END = re.compile(r"\s*+\}")
+_NAMED_ATTRIBUTES = re.compile(r"([\w-]++)@(?=\{)")
 _CLASS = re.compile(r":::[\w-]+")
+_DESCRIPTION = re.compile(r"accDescr[ \t]*\{[^}]*+\}")
 # Statements about looks, unless what follows shows that the keyword is the name of a node.
 _STYLING = re.compile(r"(?:style|classDef|class|linkStyle|click|direction|accTitle|accDescr)\b:?[ \t]*(?![-=&<.\[({])")
 _SUBGRAPH = re.compile(rf'subgraph\b[ \t]*+({_NAME})?[ \t]*+(?:\[[ \t]*+"?[^"\]\n]*+"?[ \t]*+\]|"[^"\n]*+"|[^\n;]*+)')
@@ -38,7 +46,7 @@ _SAID = r"(?:\"[^\"\n]*\"|[^\n]{1,200}?)"
 # head, an invisible link, words within a normal, thick or dotted arrow, a line without a head; then
 # words between bars. A head after words has a group of its own: without it the link is a line.
 _LINK = re.compile(
-    rf"""(?:\w++@)?(?P<left><|[ox](?={_DASH}{{2}}))?(?:
+    rf"""(?:(?P<id>[\w-]++)@(?!\{{))?(?P<left><|[ox](?={_DASH}{{2}}))?(?:
       (?P<arrow>{_DASH}{{1,2}}\.+{_DASH}?>|\.+{_DASH}>|{_DASH}+>|=+>|[→⟶⇒➔➜])
     | (?P<cross>{_DASH}{{2,}}[xo](?=[\s|]))
     | (?P<hidden>~{{3,}})
@@ -65,7 +73,7 @@ _SHAPES = tuple(
 _OPENING_QUOTE = re.compile(r'[ \t]*["“”„]`?')
 _CLOSING = {close: re.compile(r'`?["“”]\s*' + re.escape(close)) for _, close in _SHAPES}
 _ARROW = re.compile(rf"(?:{_DASH}|=)>")
-_BREAK = re.compile(r"<br[ \t]*/?>|\\n", re.IGNORECASE)
+_BREAK = re.compile(rf"<br[ \t]*/?>|\\(?!{COMMAND.pattern})n", re.IGNORECASE)
 _TAG = re.compile(r"</?(?:b|i|u|em|strong|sub|sup|span|p|div|code|small|font|center)(?:\s[^<>]*)?>", re.IGNORECASE)
 _CODE = re.compile(r"#(\w+);")
 _IN_QUOTES = re.compile(r"""(["'“”„])(.*)["'“”]""", re.DOTALL)
@@ -82,6 +90,7 @@ class FlowchartReader:
         self.edges: list[Edge] = []
         self.members: dict[str, list[str]] = {}
         self.open_subgraphs: list[str] = []
+        self.edge_names: set[str] = set()
 
     def read_statements(self, position: int) -> tuple[tuple[Node, ...], tuple[Edge, ...]]:
         """Read all statements from `position` on."""
@@ -124,6 +133,10 @@ class FlowchartReader:
                 raise LogicError("`end` closes a subgraph, and none is open", position)
             self.open_subgraphs.pop()
             return found.end()
+        if (found := _NAMED_ATTRIBUTES.match(text, position)) and found[1] in self.edge_names:
+            return _read_attributes(text, found.end())[1]
+        if letter == "a" and (found := _DESCRIPTION.match(text, position)):
+            return found.end()
         if letter in "sclda" and _STYLING.match(text, position):
             return _skip_pattern(_REST_OF_LINE, text, position)
         return self._read_chain(position)
@@ -151,6 +164,7 @@ class FlowchartReader:
 
     def _add_link_edges(self, sources: list[str], targets: list[str], link: re.Match[str]) -> None:
         """Add an edge from each source to each target; a hidden link only places boxes."""
+        self.edge_names.add(link["id"])
         if link["hidden"]:
             return
         spoken = link["piped"] or link["said"] or link["loud"] or link["soft"] or ""
@@ -192,6 +206,9 @@ class FlowchartReader:
         label, end = strip_quotes(plain) if plain else quoted, found.end()
         if label is None:
             label, end = self._read_label(end)
+        if text.startswith("@{", end):
+            attributes, end = _read_attributes(text, end + 1)
+            label = attributes.get("label", label)
         if text.startswith(":::", end):
             end = _skip_pattern(_CLASS, text, end)
         self._remember_node(name, label)
@@ -200,8 +217,9 @@ class FlowchartReader:
     def _read_label(self, position: int) -> tuple[str | None, int]:
         """Read a label in brackets of any shape: what it says (None: no label), where it ends."""
         text = self.text
-        if text.startswith("@{", position) and (found := _ATTRIBUTES.match(text, position)):
-            return found[1], found.end()
+        if text.startswith("@{", position):
+            attributes, end = _read_attributes(text, position + 1)
+            return attributes.get("label"), end
         start = _skip_pattern(_SPACE, text, position)
         # ">" opens a flag ``A>label]`` but is also how an arrow ends.
         if text[start : start + 1] not in tuple("[({") and not _is_flag_label(text, position):
@@ -257,6 +275,26 @@ def _expected_error(expected: str, text: str, position: int) -> LogicError:
     return LogicError(f"{expected}, got {got!r}", position)
 
 
+def _read_attributes(text: str, position: int) -> tuple[dict[str, str], int]:
+    """The pairs within the braces at `position`, and where they end."""
+    pairs: dict[str, str] = {}
+    at = position + 1
+    while found := _PAIR.match(text, at):
+        pairs[found[1]] = _unquote_value(found[2].strip())
+        at = found.end()
+    closing = _ATTRIBUTES_END.match(text, at)
+    if closing is None:
+        raise LogicError("what stands in @{…} must be pairs, and end", position)
+    return pairs, closing.end()
+
+
+def _unquote_value(value: str) -> str:
+    """What a value of YAML says, in the quotes it is in."""
+    if value[:1] == '"' == value[-1:]:
+        return value[1:-1].replace('\\"', '"')
+    return value[1:-1].replace("''", "'") if value[:1] == "'" == value[-1:] else value
+
+
 def _skip_pattern(pattern: re.Pattern[str], text: str, position: int) -> int:
     """Where `pattern` ends if it stands at `position`, else `position`."""
     found = pattern.match(text, position)
@@ -282,7 +320,7 @@ def _find_label_span(text: str, start: int, opening: str, closing: str) -> tuple
     line_end = text.find("\n", start)
     line = text[start : line_end if line_end >= 0 else len(text)]
     if len(closing) == 1:
-        end = _find_balanced_end(line, opening, closing)
+        end = find_balanced_end(line, opening, closing)
     else:
         end = line.find(closing)
         # ``((f(x)))``: of brackets in a row the last ones close the shape.
@@ -291,7 +329,7 @@ def _find_label_span(text: str, start: int, opening: str, closing: str) -> tuple
     return (start, start + end, start + end + len(closing)) if end >= 0 else None
 
 
-def _find_balanced_end(line: str, opening: str, closing: str) -> int:
+def find_balanced_end(line: str, opening: str, closing: str) -> int:
     """Index of the `closing` that matches an `opening` just before the line, or -1."""
     depth = 1
     for index, letter in enumerate(line):

@@ -15,12 +15,12 @@ from kdos.logic.diagram import (
     Node,
     check_size,
 )
-from kdos.logic.flowchart import FlowchartReader, clean_label, strip_quotes
+from kdos.logic.flowchart import FlowchartReader, clean_label, find_balanced_end, strip_quotes
 
 _FENCE = re.compile(r"```[ \t]*+(?:mermaid)?[ \t]*+\n(.*?)(?:```|\Z)", re.DOTALL | re.IGNORECASE)
 _FRONT_MATTER = re.compile(r"\s*---[ \t]*\n.*?\n---[ \t]*(?=\n)", re.DOTALL)
 _HEADER = re.compile(
-    r"(?:\s|;|%%\{(?:(?!\}%%).)*+\}%%|%%[^\n]*+)*+"
+    r"\s*+(?:mermaid[ \t]*+\n)?(?:\s|;|%%\{(?:(?!\}%%).)*+\}%%|%%[^\n]*+)*+"
     r"(?:(flowchart(?:-elk)?|graph)\b(?:[ \t]+(?:TD|TB|BT|RL|LR)\b)?|(mindmap)\b)",
     re.IGNORECASE,
 )
@@ -33,12 +33,15 @@ _INVISIBLE = re.compile("[\u200b\u200c\u200d\u2060\ufeff]")
 _LINE = re.compile(r"[^\n]*")
 _MINDMAP_SKIPPED = re.compile(r"%%|::icon\(|:::")
 _BULLET = re.compile(r"^(?:[-*+•]|\d+[.)])[ \t]+")
-# id((label)) and its kin; the label is the one group that matched.
+# id((label)) and its kin; the label is the one group that matched. A single bracket behind a space is a part of the
+# text, as in "Ida (captain)", unless it is square with quotes in it.
 _SHAPED = re.compile(
-    r"(?:[\w.-]+[ \t]*)?(?:\(\((?P<circle>.*)\)\)|\)\)(?P<bang>.*)\(\(|\)(?P<cloud>.*)\("
-    r"|\{\{(?P<hexagon>.*)\}\}|\[(?P<square>.*)\]|\((?P<round>.*)\))(?::::.*)?",
+    r"(?:[\w.-]+(?:[ \t]*(?=\(\(|\{\{|\)|\[\"))?)?(?:\(\((?P<circle>.*)\)\)|\)\)(?P<bang>.*)\(\(|\)(?P<cloud>.*)\("
+    r"|\{\{(?P<hexagon>.*)\}\}|\[(?P<square>.*)\]|\((?P<round>.*)\))",
     re.DOTALL,
 )
+_MINDMAP_CLASS = re.compile(r"[ \t]*:::[\w -]+$")
+_MARKDOWN_BREAK = re.compile(r"(?<=[\[(]\"`)[^`]{0,2000}(?=`\"[\])])")
 _TAB_WIDTH = 4
 
 
@@ -75,6 +78,7 @@ def _read_mindmap(text: str, position: int) -> tuple[tuple[Node, ...], tuple[Edg
     edges: list[Edge] = []
     # The nodes from the root down to the last line, each with its indentation in columns.
     path: list[tuple[int, str]] = []
+    text = _MARKDOWN_BREAK.sub(lambda label: label[0].replace("\n", " "), text)
     for line in _LINE.finditer(text, position):
         content = line[0].strip()
         if not content or _MINDMAP_SKIPPED.match(content):
@@ -96,10 +100,15 @@ def _read_mindmap(text: str, position: int) -> tuple[tuple[Node, ...], tuple[Edg
 
 def _read_mindmap_label(content: str) -> str:
     """What a line of the tree says, without its bullet and the brackets of its shape."""
-    content = _BULLET.sub("", content, count=1)
+    content = _MINDMAP_CLASS.sub("", _BULLET.sub("", content, count=1))
     shaped = _SHAPED.fullmatch(content)
     said = shaped[shaped.lastgroup] if shaped and shaped.lastgroup else content
-    return clean_label(strip_quotes(said))
+    return clean_label(strip_quotes(said if _is_balanced(said) else content))
+
+
+def _is_balanced(text: str) -> bool:
+    """Whether no bracket closes that was not opened before: in "(a) and (b)" the outer ones are no pair."""
+    return all(find_balanced_end(text, opening, closing) < 0 for opening, closing in ("()", "[]"))
 
 
 def _strip_wrapping(text: str) -> str:

@@ -7,6 +7,7 @@ from typing import Any, cast
 import orjson
 
 from kdos.pool import ErrorClass, Refusal
+from kdos.tasks.backslashes import double_lone_backslashes
 from kdos.tasks.json_repair import MAX_DEPTH, MISSING, UnreadableError, repair_json
 from kdos.tasks.prompt import TEXT, a_list, an_object
 from kdos.tasks.request import Reply
@@ -45,11 +46,12 @@ def read_part(part: Any, schema: Mapping[str, Any]) -> dict[str, Any] | Refusal:
 def read_value(text: str, schema: Mapping[str, Any], *, whole: bool = True) -> Any:
     """The one JSON value in `text` that fits `schema`, or a `Refusal`.
 
-    JSON is taken as it is. What is nearly JSON is repaired where it has one reading
-    (`json_repair.py`). Of several values the one that fits counts, else the list of them all; where
+    JSON is taken as it is, but for backslashes that were meant as signs (`backslashes.py`). What is nearly JSON is
+    repaired where it has one reading (`json_repair.py`). Of several values the one that fits counts, else the list of them all; where
     two different ones fit there is none. Keys that a closed schema does not know are left out. Unless the value has to
     be `whole`, `MISSING` may stand in it where a key has no value.
     """
+    text = double_lone_backslashes(text)
     try:
         value = orjson.loads(text)
     except (orjson.JSONDecodeError, UnicodeEncodeError):
