@@ -17,8 +17,8 @@ _AFTER_R = r"r[a-z]++"  # a carriage return before a small letter is no line end
 _AFTER_T = (
     "theta tau times text textbf textit textrm texttt textsf textsc textup textmd textnormal textcolor textstyle "
     "textsuperscript textsubscript textwidth textheight textdegree textmu tan tanh to top tilde therefore tfrac "
-    "tbinom triangle triangleq triangleleft triangleright trianglelefteq trianglerighteq twoheadrightarrow tag tiny title "
-    "thinspace thicksim thickapprox tabular table toprule today"
+    "tbinom triangle triangleq triangleleft triangleright trianglelefteq trianglerighteq twoheadrightarrow tag tiny "
+    "title thinspace thicksim thickapprox tabular table toprule today"
 )
 _OR_A_WORD = "ne|ni|num|norm|nless|nmid|nparallel|nexists"  # e, i, um, orm, less, mid, parallel, exists
 _SURE = "|".join((_AFTER_N + " " + _AFTER_T).split())

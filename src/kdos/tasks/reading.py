@@ -47,9 +47,9 @@ def read_value(text: str, schema: Mapping[str, Any], *, whole: bool = True) -> A
     """The one JSON value in `text` that fits `schema`, or a `Refusal`.
 
     JSON is taken as it is, but for backslashes that were meant as signs (`backslashes.py`). What is nearly JSON is
-    repaired where it has one reading (`json_repair.py`). Of several values the one that fits counts, else the list of them all; where
-    two different ones fit there is none. Keys that a closed schema does not know are left out. Unless the value has to
-    be `whole`, `MISSING` may stand in it where a key has no value.
+    repaired where it has one reading (`json_repair.py`). Of several values the one that fits
+    counts, else the list of them all; where two different ones fit there is none. Keys that a closed schema does not
+    know are left out. Unless the value has to be `whole`, `MISSING` may stand in it where a key has no value.
     """
     text = double_lone_backslashes(text)
     try:
