@@ -77,6 +77,7 @@ QUICK = {
     "duplicates_peers": "--n 5000 --peers 2000",
     "embedders": "--data DATA --embed static",
     "evaluate_people": "--data DATA",
+    "evaluate_speed": "--rows 200 --repeats 1",
     "graph_walks": "--graphs zipf --paths 2000",
     "kill_resume": "--kills 1 --longest 5",
     "llm_crash": "--kills 2 --rows 400",

@@ -4,6 +4,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 
 from kdos.checks.sentence_checks import has_unspaced_letter
 from kdos.pool import Evidence, Passage
@@ -35,7 +36,7 @@ _TENS = "twenty thirty forty fifty sixty seventy eighty ninety"
 _SMALL = {word: number for number, word in enumerate(_UNITS.split())} | {
     word: 10 * number for number, word in enumerate(_TENS.split(), start=2)
 }
-_LARGE: dict[str, int] = {"hundred": 100, "thousand": 1_000, "million": 10**6, "billion": 10**9}
+_LARGE: dict[str, int] = {"hundred": 100, "thousand": 1_000, "million": 10**6, "billion": 10**9, "trillion": 10**12}
 _ORDINALS = {
     "first": "1st", "second": "2nd", "third": "3rd", "fourth": "4th", "fifth": "5th",
     "sixth": "6th", "seventh": "7th", "eighth": "8th", "ninth": "9th", "tenth": "10th",
@@ -43,11 +44,11 @@ _ORDINALS = {
 _CARDINALS = frozenset([*_SMALL, *_LARGE])
 _CARDINAL = _alternatives_pattern(sorted(_CARDINALS))
 _SPELT = re.compile(rf"\b{_CARDINAL}(?:(?:-| and | ){_CARDINAL})*\b")
-_SCALED = re.compile(r"\b(\d+(?:\.\d+)?)[ -](thousand|million|billion)\b")
+_SCALED = re.compile(r"\b(\d+(?:\.\d+)?)[ -](thousand|million|billion|trillion)\b")
 _ORDINAL = re.compile(rf"\b{_alternatives_pattern(_ORDINALS)}\b")
 # "1,000" and "1 000" but not the comma of "1,00": three digits must follow, and no fourth.
 _GROUPED = re.compile(r"[, \u2009\u202f'](?<=\d.)(?=\d{3}(?!\d))")
-_TRAILING_ZEROS = re.compile(r"(?<=\d)\.0+(?!\d)")
+_TRAILING_ZEROS = re.compile(r"\d(?<![\d.]\d)\d*\.0+(?!\.?\d)")
 _NUMBER_WORDS = frozenset([*_CARDINALS, *_ORDINALS])
 _WORD = re.compile(r"\w+")
 _DIGIT = re.compile(r"\d")
@@ -76,7 +77,7 @@ def canonicalise_text(text: str) -> str:
         text = _DAY_FIRST.sub(lambda d: f"{d[3]}-{MONTHS[d[2]]:02}-{int(d[1]):02}", text)
         text = _MONTH_FIRST.sub(lambda d: f"{d[3]}-{MONTHS[d[1]]:02}-{int(d[2]):02}", text)
     if numbers and ".0" in text:
-        text = _TRAILING_ZEROS.sub("", text)
+        text = _TRAILING_ZEROS.sub(lambda found: found[0].partition(".")[0], text)
     return " ".join(text.split())
 
 
@@ -170,8 +171,9 @@ def _number_words_to_digits(found: re.Match[str]) -> str:
 
 def _scaled_number_to_digits(found: re.Match[str]) -> str:
     """``1.5 million`` in digits."""
-    value = float(found[1]) * _LARGE[found[2]]
-    return str(int(value)) if value.is_integer() else found[0]
+    # As a fraction: 1.1 times a million is no whole number in binary.
+    value = Fraction(found[1]) * _LARGE[found[2]]
+    return str(value.numerator) if value.denominator == 1 else found[0]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,159 +1,189 @@
 """Whether an answer is right: the rule that agrees best with people (our design).
 
-It reads numbers, dates, units, initials, accents and plurals alike, takes longer and shorter forms
-of a name, coarser dates where the question allows it, and numbers within an acceptable range.
-Agreement with people on 2,435 judged answers (benchmarks/results/evaluate_people.json): 90.4 %,
-against 84.7 % for exact match, 86.5 % for containment and 88.1 % for F1 of at least a half.
+It reads numbers, dates, units, initials, accents and plurals alike, takes longer and shorter forms of a name, coarser
+dates where the question allows it, the items of a list in any order, and numbers within an acceptable range. What the
+answer denies it does not say. Agreement with people on 2,435 judged answers (benchmarks/results/evaluate_people.json):
+90.8 %, against 84.7 % for exact match, 86.5 % for containment and 88.1 % for F1 of at least a half.
 """
 
 import re
-import unicodedata
 from collections.abc import Sequence
-from functools import lru_cache
+from functools import cached_property, lru_cache
+from itertools import pairwise
 from typing import NamedTuple
 
-from kdos.checks.answers import MONTHS, canonicalise_text
-from kdos.pool.wording import WIDE_LETTERS
+from kdos.checks.answers import canonicalise_text
+from kdos.scoring.answer_dates import PartialDate, dates_agree, is_about_date, split_off_dates
+from kdos.scoring.answer_words import DENIALS, Words, answer_words, read_answer_words, unify_spelling
+from kdos.scoring.denials import drop_corrected_parts, drop_denied_parts
+from kdos.scoring.long_answers import keep_relevant_sentences, searched_parts
 
-# One spelling a unit, so that "5 kilometres" and "5km" are the same words.
-_UNITS = {
-    form: unit
-    for unit, forms in {
-        "percent": "pct",
-        "m": "metre metres meter meters",
-        "km": "kilometre kilometres kilometer kilometers kms",
-        "cm": "centimetre centimetres centimeter centimeters",
-        "mm": "millimetre millimetres millimeter millimeters",
-        "ft": "foot feet",
-        "mi": "mile miles",
-        "kg": "kilogram kilograms kilo kilos kgs",
-        "g": "gram grams",
-        "lb": "lbs pound pounds",
-        "hp": "horsepower",
-        "s": "sec secs second seconds",
-        "min": "mins minute minutes",
-        "h": "hr hrs hour hours",
-        "usd": "dollar dollars",
-    }.items()
-    for form in forms.split()
-}
-_UNCOUNTED_WORDS = frozenset(["a", "an", "the", "of", "in", "on", "at", "by", "from", "to", "and"])
-_SIGNS = str.maketrans({"%": " percent ", "&": " and ", "°": " degrees ", "\xad": None})
-_DOLLARS = re.compile(r"\$\s?((?:\d[\d.,]*\d|\d)(?: (?:thousand|million|billion|trillion)\b)?)", re.IGNORECASE)
-_ACRONYM_STOP = re.compile(r"['’‘`´]|(?<=\b\w)\.(?=\w\b)|(?<=\b\w)\.(?= ?\w\.)")
-_GROUPED = re.compile(r"\b\d{1,3}(?:, \d{3})+\b")
-_RATIO = re.compile(r"(?<=\d) ?: ?(?=\d)")
-_WORD = re.compile(rf"\d{{4}}-\d\d-\d\d|\d+(?:[.:]\d+)+|[{WIDE_LETTERS}]|[^\W_{WIDE_LETTERS}]+")
-_UNIT_START = re.compile(r"(?<=\d)(?=[a-z]+$)(?!(?:st|nd|rd|th)$)")
-_SINGLE_LETTERS = re.compile(r"\b(?:[a-z] )+[a-z]\b")
 _OTHER_NAME = re.compile(
     r"(?:(?<!\s)\s++)?\((?:also|aka|a\.k\.a\.|or|then|formerly|previously)\b(?P<name>[^()]*)\)", re.IGNORECASE
 )
 _KNOWN_AS = re.compile(r"^\W*(?:kn?own?|called|know)?(?:\s+as)?\s*", re.IGNORECASE)
-_OR = re.compile(r"(?<!\s)\s++or\s+|(?:(?<!\s)\s++)?/\s*")
-_LIST_SIGN = re.compile(r"\band\b|&|;")
+# A slash between numbers is a part or a date.
+_OR = re.compile(r"(?<!\s)\s++or\s+|(?:(?<!\s)\s++)?/(?!(?<=\d/)\s*\d)\s*")
+_AND = re.compile(r"\band\b|;")
+_LIST_PART = re.compile(r",(?:\s*and\b)?|\band\b|;")
+_SHARED_TAIL = re.compile(r"\b(\w+) and (\w+) (\w+)")
 _SHORTER_FORM_SHARE = 1 / 3
 """Share of the gold answer's words that a shorter form of it must hold."""
-# Cut to four letters a month is one here too ("Febr. 1920"), which no canonical date allows for.
-_MONTHS = {form: number for name, number in MONTHS.items() for form in (name, name[:4])}
-_MONTH = rf"(?P<month>{'|'.join(sorted(_MONTHS, key=len, reverse=True))})"
-_DAY = r"(?P<day>\d{1,2})(?:st|nd|rd|th)?"
-# Full dates as `canonicalise_text` writes them, then months and days, then years alone.
-_DATES = tuple(
-    re.compile(pattern)
-    for pattern in (
-        r"\b(?P<year>\d{4})-(?P<month>\d\d)-(?P<day>\d\d)\b",
-        rf"\b{_MONTH}\.?,?(?: of)? (?P<year>[12]\d{{3}})\b",
-        rf"\b{_MONTH}\.? {_DAY}\b",
-        rf"\b{_DAY}(?: of)? {_MONTH}\b",
-        r"(?<![\d.,:$€£-])(?P<year>1\d{3}|20\d\d)(?![.,:%-]?\d|%)",
-    )
-)
-_ABOUT_DATES = re.compile(
-    r"\b(?:in|on|by|since|from|the|of|year|around|about|circa|c|ca|early|late|mid|ad|ce)\b|[\W_]"
-)
-_ASKS_DAY = re.compile(r"\b(?:day|date)\b", re.IGNORECASE)
-_ASKS_MONTH = re.compile(r"\bmonth\b", re.IGNORECASE)
+MIN_LIST_BY_COMMAS = 3
+"""Items that make a list where commas alone part them: "Lisbon, Portugal" is one place."""
+MIN_ACRONYM = 3
+LONG_ANSWER = 200
+"""Characters beyond four times the longest gold answer's: then no form of it is shorter, and it is searched first."""
+_NICKNAMES = {
+    short: full
+    for full, forms in {
+        "alexander": "alex", "andrew": "andy", "anthony": "tony", "barbara": "barb", "benjamin": "ben",
+        "catherine": "cathy", "charles": "charlie chuck", "christopher": "chris", "daniel": "dan danny",
+        "david": "dave davy", "deborah": "debbie", "donald": "don donny", "douglas": "doug", "edward": "ed eddie ted",
+        "elizabeth": "liz beth betty", "frederick": "fred freddie", "gerald": "gerry jerry", "gregory": "greg",
+        "james": "jim jimmy", "jeffrey": "jeff", "jennifer": "jen jenny", "joseph": "joe joey", "joshua": "josh",
+        "katherine": "kathy kate", "kenneth": "ken kenny", "lawrence": "larry", "leonard": "len lenny",
+        "margaret": "maggie peggy", "matthew": "matt", "michael": "mike mick mickey", "nicholas": "nick",
+        "patricia": "pat patty", "peter": "pete", "philip": "phil", "raymond": "ray", "rebecca": "becky",
+        "richard": "rick dick ricky", "robert": "rob bob bobby robbie", "ronald": "ron ronnie", "samuel": "sam sammy",
+        "stephen": "steve", "steven": "steve", "susan": "sue susie", "theodore": "theo", "thomas": "tom tommy",
+        "timothy": "tim", "victoria": "vicky", "walter": "walt", "william": "will bill billy willie",
+    }.items()
+    for short in forms.split()
+}  # fmt: skip
+_YES_NO = frozenset([("yes",), ("no",), ("true",), ("false",)])
+_REGNAL = frozenset("ivx")
+"""Numerals that are letters too, where a name ends with them: Elizabeth I, Malcolm X."""
 _RANGE = re.compile(r"\((?:an )?acceptable range:? (?:is )?(?:anything )?(?:between )?(?P<ends>[^()]*)\)", re.I)
 _BETWEEN = re.compile(r"\band\b|\bto\b|[-–—]")
 _NUMBER = re.compile(r"(?<![\w.])-?\d+(?:\.\d+)?(?::\d\d)?(?:st|nd|rd|th)?(?![\d:])")
-Words = tuple[str, ...]
 
 
-class _PartialDate(NamedTuple):
-    """A date; what it does not say is 0."""
+class _ReadAnswer:
+    """An answer; what it says is read when it is first asked for."""
 
-    year: int = 0
-    month: int = 0
-    day: int = 0
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+    @cached_property
+    def words(self) -> Words:
+        return read_answer_words(self.text)
+
+    @cached_property
+    def dates(self) -> list[PartialDate]:
+        return split_off_dates(self.text)[0]
+
+
+class _Gold(NamedTuple):
+    """One form of a gold answer: its words, its list's items if it is one, its dates if it is nothing else.
+
+    One that `is_literal` denies something or says yes or no: it is looked for in what an answer denies too.
+    """
+
+    text: str
+    words: Words
+    items: tuple[Words, ...]
+    dates: tuple[PartialDate, ...]
+    searched: Words
+    is_literal: bool
+    bounds: tuple[float, float] | None
 
 
 def is_correct_answer(answer: str, golds: Sequence[str], *, question: str) -> bool:
     """Whether the answer says what one of the gold answers says."""
-    return any(_states_gold(answer, form, question) for gold in golds for form in _gold_answer_forms(gold))
+    forms = [form for gold in golds for form in _read_gold(gold)]
+    is_long = len(answer) > LONG_ANSWER + 4 * max((len(form.text) for form in forms), default=0)
+    if is_long and all(form.searched for form in forms):
+        # A correction may stand in a sentence that holds no gold answer, so it is looked for first.
+        corrected = drop_corrected_parts(answer)
+        parts = [form.searched for form in forms]
+        said = keep_relevant_sentences(corrected, parts)
+        answer = said if corrected == answer else keep_relevant_sentences(answer, parts)
+    else:
+        said = drop_corrected_parts(answer)
+    whole, affirmed = _ReadAnswer(answer), _ReadAnswer(drop_denied_parts(said, question))
+    return any(_states_gold(whole if form.is_literal else affirmed, form, question) for form in forms)
 
 
-def _gold_answer_forms(gold: str) -> list[str]:
+@lru_cache(maxsize=1 << 14)
+def _read_gold(gold: str) -> tuple[_Gold, ...]:
     """A gold answer, and its alternatives where it names some: ``A (also known as B)``, ``A or B``.
 
     One with an acceptable range stays whole.
     """
-    if _read_acceptable_range(gold):
-        return [gold]
+    if bounds := _read_acceptable_range(gold):
+        return (_Gold(gold, answer_words(gold), (), (), (), False, bounds),)
     others = [_KNOWN_AS.sub("", found["name"]) for found in _OTHER_NAME.finditer(gold)]
     names = (_OTHER_NAME.sub("", gold), *others)
-    return [form for name in names for form in (name, *_OR.split(name)) if _answer_words(form)]
+    forms = (form for name in names for form in (name, *_OR.split(name)) if answer_words(form))
+    return tuple(_read_gold_form(form) for form in dict.fromkeys(forms))
 
 
-def _states_gold(answer: str, gold: str, question: str) -> bool:
-    if bounds := _read_acceptable_range(gold):
-        return _is_in_range(answer, bounds, question)
-    # From the strictest to the loosest; dates are settled among dates, since a shorter form of a
-    # date is right only where the question asks for no more.
-    ours, needed = _answer_words(answer), _answer_words(gold)
-    if ours == needed or "".join(needed) in ours:
+def _read_gold_form(text: str) -> _Gold:
+    dates, rest = split_off_dates(text)
+    only_dates = tuple(dates) if dates and is_about_date(rest) else ()
+    words = answer_words(text)
+    years = {str(date.year) for date in only_dates}
+    searched = (
+        searched_parts(words) if not only_dates else tuple(years) if len(years) == 1 and "0" not in years else ()
+    )
+    is_literal = words in _YES_NO or not DENIALS.isdisjoint(words)
+    return _Gold(text, words, _list_items(text), only_dates, searched, is_literal, None)
+
+
+def _list_items(text: str) -> tuple[Words, ...]:
+    """The words of each item of a list; none where the text is no list."""
+    plain = unify_spelling(text)
+    items = tuple(filter(None, map(answer_words, filter(str.strip, _LIST_PART.split(plain)))))
+    is_list = len(items) >= (2 if _AND.search(plain) else MIN_LIST_BY_COMMAS)
+    return items if is_list else ()
+
+
+def _states_gold(answer: _ReadAnswer, gold: _Gold, question: str) -> bool:
+    if gold.bounds:
+        return _is_in_range(answer.text, gold.bounds, question)
+    # From the strictest to the loosest; dates are settled among dates, since a shorter form of a date is right only
+    # where the question asks for no more.
+    ours, needed = answer.words, gold.words
+    if needed in _YES_NO:
+        return next((word for word in ours if (word,) in _YES_NO), "") == needed[0]
+    if ours == needed or _joined(needed) in ours:
         return True
-    dates, rest = _split_off_dates(gold)
-    if dates and not _ABOUT_DATES.sub("", rest):
-        found = _split_off_dates(answer)[0]
-        return any(_dates_agree(one, other, question) for one in found for other in dates)
+    if gold.dates:
+        return any(dates_agree(one, other, question) for one in answer.dates for other in gold.dates)
+    if gold.items and _holds_all_items(answer, gold):
+        return True
+    if _middle_names_differ(ours, needed):
+        return False
     pairs = ((ours, needed), (_drop_middle_initials(ours), _drop_middle_initials(needed)))
-    return any(
-        _is_run_of(its, mine) or _is_longer_name(mine, its) or _is_shorter_form(mine, its, gold) for mine, its in pairs
+    return (
+        any(
+            _is_run_of(its, mine) or _is_longer_name(mine, its) or _is_shorter_form(mine, its, gold)
+            for mine, its in pairs
+        )
+        or _is_nicknamed(ours, needed)
+        or _is_acronym(ours, gold.text)
+        or _is_acronym(needed, answer.text)
     )
 
 
-@lru_cache(maxsize=1 << 16)
-def _answer_words(text: str) -> Words:
-    """The words that count, in one form each; small words count where there are no others.
-
-    Numbers are in digits and dates as 1776-07-04 (`checks.answers.canonicalise_text`), units have
-    one name, accents and apostrophes are gone, initials stand together, plurals lose their s. Of
-    Chinese, Japanese and Korean each character is a word.
-    """
-    # Amounts come apart from their unit ("5km"), single letters together ("u s a").
-    words = _UNIT_START.sub(" ", " ".join(_WORD.findall(_unify_spelling(text))))
-    joined = _SINGLE_LETTERS.sub(lambda run: run[0].replace(" ", ""), words)
-    every = [_singular_form(_UNITS.get(word, word)) for word in joined.split()]
-    large = [word for word in every if word not in _UNCOUNTED_WORDS]
-    return tuple(large or every)
+def _joined(words: Words) -> str:
+    """The words as one, as NL-08 is NL08; not where two numbers would run together."""
+    if any(before[-1].isdigit() and after[0].isdigit() for before, after in pairwise(words)):
+        return ""
+    return "".join(words)
 
 
-def _unify_spelling(text: str) -> str:
-    text = _DOLLARS.sub(r"\1 usd", text.translate(_SIGNS))
-    text = _GROUPED.sub(lambda number: number[0].replace(", ", ""), text)
-    return _RATIO.sub(":", _ACRONYM_STOP.sub("", _strip_accents(canonicalise_text(text))))
-
-
-def _strip_accents(text: str) -> str:
-    """The text with every letter bare of its marks."""
-    parts = unicodedata.normalize("NFD", text)
-    return unicodedata.normalize("NFC", "".join(c for c in parts if unicodedata.category(c) != "Mn"))
-
-
-def _singular_form(word: str) -> str:
-    plural = len(word) > 3 and word.isalpha() and word.endswith("s") and not word.endswith("ss")
-    return word[:-1] if plural else word
+def _holds_all_items(answer: _ReadAnswer, gold: _Gold) -> bool:
+    """Whether the answer names each item of the gold list, in any order."""
+    ours = answer.words
+    if len(ours) < sum(map(len, gold.items)):
+        return False
+    if all(_is_run_of(item, ours) for item in gold.items):
+        return True
+    # "Tom and Ann Hill" are Tom Hill and Ann Hill.
+    shared = " ; ".join(f"{one} {tail} ; {other} {tail}" for one, other, tail in _SHARED_TAIL.findall(answer.text))
+    return bool(shared) and all(_is_run_of(item, answer_words(shared)) for item in _spread_tail(gold.items))
 
 
 def _drop_middle_initials(words: Words) -> Words:
@@ -180,42 +210,47 @@ def _is_longer_name(ours: Words, needed: Words) -> bool:
     return 2 <= len(needed) <= len(ours) <= 2 * len(needed) and _is_subsequence(needed, ours)
 
 
-def _is_shorter_form(ours: Words, needed: Words, gold: str) -> bool:
-    """Whether the answer is part of the gold answer that leaves out no number and no list item."""
-    if not ours or len(ours) < _SHORTER_FORM_SHARE * len(needed) or _LIST_SIGN.search(gold):
+def _is_shorter_form(ours: Words, needed: Words, gold: _Gold) -> bool:
+    """Whether the answer is part of the gold answer that leaves out no number, denial or list item."""
+    if not ours or len(ours) < _SHORTER_FORM_SHARE * len(needed) or _AND.search(gold.text) or "&" in gold.text:
         return False
-    # "Apollo" is not "Apollo 11", and one name of a list is not the list.
-    if any(any(c.isdigit() for c in word) for word in set(needed).difference(ours)):
+    # "Apollo" is not "Apollo 11", "guilty" not "not guilty", and one name of a list is not the list.
+    left_out = set(needed).difference(ours)
+    if not DENIALS.isdisjoint(left_out) or needed[-1] in _REGNAL.intersection(left_out):
+        return False
+    if any(c.isdigit() for word in left_out for c in word):
         return False
     return _is_run_of(ours, needed) or (len(ours) > 1 and _is_subsequence(ours, needed))
 
 
-def _split_off_dates(text: str) -> tuple[list[_PartialDate], str]:
-    """Every date in the text, and what is left of its canonical form."""
-    text = canonicalise_text(text)
-    dates: list[_PartialDate] = []
-    for pattern in _DATES:
-        dates += [_make_date(**found.groupdict()) for found in pattern.finditer(text)]
-        text = pattern.sub(" ", text)
-    return dates, text
+def _spread_tail(items: tuple[Words, ...]) -> tuple[Words, ...]:
+    """The items of a list with the last one's last word on those that are a single word."""
+    return tuple((*item, items[-1][-1]) if len(item) == 1 and len(items[-1]) > 1 else item for item in items)
 
 
-def _make_date(*, year: str = "0", month: str = "0", day: str = "0") -> _PartialDate:
-    return _PartialDate(int(year), _MONTHS.get(month) or int(month), int(day))
-
-
-def _dates_agree(ours: _PartialDate, gold: _PartialDate, question: str) -> bool:
-    """Whether a date is the gold one, though it may say more or less.
-
-    Less will do where the year is there and the question asks for neither day nor month.
-    """
-    pairs = ((ours.month, gold.month), (ours.day, gold.day))
-    if ours.year != gold.year or any(mine and its and mine != its for mine, its in pairs):
+def _middle_names_differ(ours: Words, needed: Words) -> bool:
+    """Whether two names differ in the middle alone, so that neither may be the other's short form."""
+    if min(len(ours), len(needed)) < 3 or (ours[0], ours[-1]) != (needed[0], needed[-1]):
         return False
-    day = not gold.year or _ASKS_DAY.search(question)
-    month = day or _ASKS_MONTH.search(question)
-    too_coarse = (gold.month and not ours.month and month) or (gold.day and not ours.day and day)
-    return not too_coarse
+    shorter, longer = sorted((ours[1:-1], needed[1:-1]), key=len)
+    rest = iter(longer)
+    # Initials stand together ("hw"), and one may stand for a name.
+    return not all(any(one.startswith(word) or word.startswith(one) for one in rest) for word in shorter)
+
+
+def _is_nicknamed(ours: Words, needed: Words) -> bool:
+    """Whether two names are one, a usual short form of the first name aside: Bob Dylan, Robert Dylan."""
+    if min(len(ours), len(needed)) < 2 or max(len(ours), len(needed)) > 3 or ours[-1] != needed[-1]:
+        return False
+    one, other = (_NICKNAMES.get(words[0], words[0]) for words in (ours, needed))
+    return one == other and ours[0] != needed[0]
+
+
+def _is_acronym(words: Words, name: str) -> bool:
+    """Whether one word is the initials of the name: NFL of the National Football League."""
+    if len(words) != 1 or len(words[0]) < MIN_ACRONYM:
+        return False
+    return words[0] == "".join(word[0] for word in name.replace("-", " ").split() if word[:1].isupper()).casefold()
 
 
 def _read_acceptable_range(gold: str) -> tuple[float, float] | None:
