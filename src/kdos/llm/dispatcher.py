@@ -128,6 +128,7 @@ class RequestDispatcher(ClosingContext):
     urgent: asyncio.Event = field(default_factory=asyncio.Event)
     storing_task: asyncio.Task[None] | None = None
     timer: asyncio.TimerHandle | None = None
+    start_is_due: bool = False  # at the end of this turn of the loop
     # shared: what one thread writes and the other reads
     changed: threading.Condition = field(default_factory=threading.Condition)
     arriving: deque[PendingRequest] = field(default_factory=deque[PendingRequest])
@@ -209,15 +210,22 @@ class RequestDispatcher(ClosingContext):
             self._drop_requests(len(pending))
             return
         self.queue.extend(pending)
-        self._start_requests()
+        self._start_soon()
 
     def _drop_requests(self, number: int) -> None:
         self.dropped += number
         self.finished += number
         self._notify_caller()
 
+    def _start_soon(self) -> None:
+        """Start requests once all that ends or arrives in this turn of the loop is known: each look takes its time."""
+        if not self.start_is_due:
+            self.start_is_due = True
+            self.loop_thread.loop.call_soon(self._start_requests)
+
     def _start_requests(self) -> None:
         """Start what may start now; look again when the next may."""
+        self.start_is_due = False
         now = time.monotonic()
         while self.delayed and self.delayed[0][0] <= now:
             # To the front: a retry goes before requests that were never sent, so that replies
@@ -344,7 +352,7 @@ class RequestDispatcher(ClosingContext):
                 self._schedule_retry(start.pending, "the server went down", usage=usage)
         elif error := task.exception():
             self._stop_with_error(error)
-        self._start_requests()
+        self._start_soon()
         if self.failure:
             self._notify_caller()
 

@@ -19,8 +19,6 @@ THOUGHT_TAG = re.compile(
     r"|◁(?P<close8>/)?think▷"
 )
 """Where thoughts begin and end, as the models' templates write it; a group that took part is an end."""
-THOUGHT_MARKS = ("<", "[THINK]", "[/THINK]", "◁")
-"""One of these is in every tag. Looking for them takes 1 us in a reply of JSON, the pattern 50."""
 ANSWER_TAG = re.compile(r"<\|(?:(?:begin|end)_of_solution|(?:start|end)_response)\|>", re.IGNORECASE)
 """What some templates put around the answer after the thoughts."""
 CHANNEL, CHANNEL_MESSAGE = "<|channel|>", "<|message|>"
@@ -32,8 +30,9 @@ GLUED_FINAL = "assistantfinal"
 
 def separate_reasoning(text: str) -> tuple[str, str]:
     """The answer and the thoughts in a text; the answer is empty where there are only thoughts."""
+    # One of three marks is in every tag: looking for them takes a hundredth of the pattern's time.
     in_channels = CHANNEL in text or GLUED_CHANNEL.match(text) is not None
-    in_tags = any(mark in text for mark in THOUGHT_MARKS) and THOUGHT_TAG.search(text) is not None
+    in_tags = ("<" in text or "THINK]" in text or "◁" in text) and THOUGHT_TAG.search(text) is not None
     if not (in_channels or in_tags) or _is_json(text):
         return text, ""
     return _read_channels(text) if in_channels else _read_tags(text)

@@ -154,7 +154,8 @@ class KeyBloomFilter:
 
     def may_hold(self, key: bytes) -> bool:
         """Whether the key may have been added."""
-        return all(self._bytes[place >> 3] >> (place & 7) & 1 for place in self._bit_places(key))
+        one, other = self._bit_places(key)
+        return bool(self._bytes[one >> 3] >> (one & 7) & self._bytes[other >> 3] >> (other & 7) & 1)
 
     def _bit_places(self, key: bytes) -> tuple[int, int]:
         # Keys are hashes already: their own bits are as good as two hash functions.

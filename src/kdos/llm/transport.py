@@ -274,16 +274,14 @@ class HttpClient:
         joint = "&" if "?" in path else "?"
         url = f"{self.root}/{path}{joint}{self._query}" if self._query else f"{self.root}/{path}"
         try:
-            async with self._open_session().request(
+            response = await self._open_session().request(
                 method, url, data=data, headers=headers, allow_redirects=False, proxy=self._proxy.address
-            ) as response:
-                body = unpack_body(await _read_bounded(response, max_bytes), response.headers, max_bytes)
-                if 300 <= response.status < 400:  # not followed: the key is for this address alone
-                    target = response.headers.get("Location", "").partition("?")[0]
-                    body = f"it has moved to {target[:MAX_EXCERPT_CHARS]}".encode(errors="replace")
-                return HttpResponse(
-                    response.status, response.headers, self._scrubber.scrub_bytes(_encode_as_utf8(body))
-                )
+            )
+            body = unpack_body(await _read_bounded(response, max_bytes), response.headers, max_bytes)
+            if 300 <= response.status < 400:  # not followed: the key is for this address alone
+                target = response.headers.get("Location", "").partition("?")[0]
+                body = f"it has moved to {target[:MAX_EXCERPT_CHARS]}".encode(errors="replace")
+            return HttpResponse(response.status, response.headers, self._scrubber.scrub_bytes(_encode_as_utf8(body)))
         except ExchangeError:
             raise
         except Exception as error:
@@ -369,15 +367,21 @@ class HttpClient:
 
 
 async def _read_bounded(response: aiohttp.ClientResponse, max_bytes: int) -> bytes:
-    """The body as it travelled; the connection is closed where it is longer than `max_bytes`."""
+    """The body as it travelled; the connection is closed where it is longer than `max_bytes`, or not read to its end.
+
+    At its end aiohttp has released the connection: to leave a context would release it once more.
+    """
     pieces: list[bytes] = []
     size = 0
-    while piece := await response.content.readany():
-        size += len(piece)
-        if size > max_bytes:
-            response.close()
-            raise UnreadableBodyError(f"it sent more than {max_bytes / 2**20:g} MiB")
-        pieces.append(piece)
+    try:
+        while not response.content.at_eof():
+            pieces.append(await response.content.readany())
+            size += len(pieces[-1])
+            if size > max_bytes:
+                raise UnreadableBodyError(f"it sent more than {max_bytes / 2**20:g} MiB")
+    except BaseException:
+        response.close()
+        raise
     return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
 
@@ -400,6 +404,8 @@ def unpack_body(raw: bytes, headers: Mapping[str, str], max_bytes: int) -> bytes
 
 def _encode_as_utf8(body: bytes) -> bytes:
     """A body in UTF-8, in which secrets are looked for; Python's module reads UTF-16 and UTF-32 too."""
+    if body[:2].isascii() and b"\0" not in body[:2]:  # as nearly all do: the rest is not looked at then
+        return body
     encoding = json.detect_encoding(body)
     return body if encoding.startswith("utf-8") else body.decode(encoding, errors="replace").encode(errors="replace")
 
