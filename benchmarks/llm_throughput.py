@@ -77,7 +77,6 @@ def kdos(url, rows, concurrency, folder):
     from kdos.llm import HttpEngine, Ledger
     from kdos.tasks import Prompt, Request
     from kdos.tasks.prompt import TEXT, a_list, an_object
-    from kdos.tasks.reading import read_json
 
     schema = an_object(**dict.fromkeys(TEXTS, TEXT), facts=a_list(TEXT))
     asked = Prompt("write", INSTRUCTIONS, schema)
@@ -89,9 +88,8 @@ def kdos(url, rows, concurrency, folder):
         (folder / "out.jsonl").open("w") as file,
     ):
         for reply in ledger.ask(engine, requests):
-            value = read_json(reply.text, schema)
-            assert value["id"] == reply.request.inputs["item"]
-            file.write(json.dumps(value) + "\n")
+            assert reply.value["id"] == reply.request.inputs["item"]
+            file.write(json.dumps(reply.value) + "\n")
     return clock.read()
 
 

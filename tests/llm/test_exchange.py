@@ -3,10 +3,11 @@
 import asyncio
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, closing
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from aiohttp import web
@@ -22,6 +23,7 @@ from kdos.pool import Passage
 from kdos.rules import RulesEngine
 from kdos.runner import ProcessPoolEngine
 from kdos.tasks import Exchange, Reply, Request, ask_seeds
+from kdos.tasks.reading import read_value
 
 MEMORY = Path(":memory:")
 STEPS = 3
@@ -165,6 +167,23 @@ def test_a_loop_that_is_busy_is_told_once_of_all_that_is_submitted(
         exchange.submit([ask_for(20)])
         assert [reply.request.id for reply in drain(exchange)] == ["seed/20"]
     assert server.stats.requests == 21
+
+
+def test_a_reply_is_read_once_by_the_ledger_and_who_asked(
+    start: Start, connect: Connect, ask_for: Ask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, url = start()
+    read = list[str]()
+
+    def note(text: str, schema: Mapping[str, Any]) -> Any:
+        read.append(text)
+        return read_value(text, schema)
+
+    monkeypatch.setattr("kdos.tasks.request.read_value", note)
+    with Ledger(MEMORY) as ledger:
+        replies = list(ledger.ask(connect(url), map(ask_for, range(5))))
+    assert {reply.value["answer"][0] for reply in replies} == set("01234")
+    assert sorted(read) == sorted(reply.text for reply in replies)
 
 
 def test_what_is_stored_is_given_at_once_and_asked_of_nobody(start: Start, connect: Connect, ask_for: Ask) -> None:

@@ -18,7 +18,6 @@ from kdos.llm.mock_server import MockServer, hash_embedding, serve_app
 from kdos.tasks import Prompt, Reply, Request
 from kdos.tasks.judge import RECALL_PROMPT
 from kdos.tasks.prompt import TEXT, a_list, an_object
-from kdos.tasks.reading import read_json
 
 FIRST = Prompt(task="seed", text="Say the number twice.", schema=an_object(answer=TEXT))
 LATER = Prompt(task="synthesize", text="List the number.", schema=an_object(answers=a_list(TEXT, minItems=1)))
@@ -89,7 +88,7 @@ def check_reply(habit: str, reply: Reply) -> bool:
         assert habit in SOMETIMES | {"reasoning-alone"}, reply.error
         assert any(word in reply.error for word in ("empty", "filter", "tool", "reasoning")), reply.error
         return False
-    assert read_json(reply.text, reply.request.prompt.schema) == right(reply.request)
+    assert reply.value == right(reply.request)
     return True
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from kdos.tasks.backslashes import double_lone_backslashes
 from kdos.tasks.prompt import TEXT, an_object
-from kdos.tasks.reading import read_json
+from kdos.tasks.reading import read_value
 
 ANSWER = an_object(answer=TEXT)
 MEANT_AS_SIGNS = [
@@ -30,24 +30,24 @@ ESCAPES = [
 @pytest.mark.parametrize("sentence", ["It is $%s$ of it.", "It is %s here."])
 def test_a_backslash_that_was_not_doubled_stays_a_sign(sentence: str, said: str) -> None:
     text = sentence % said
-    assert read_json(f'{{"answer": "{text}"}}', ANSWER) == {"answer": text}
-    assert read_json(f"{{'answer': '{text}',}}", ANSWER) == {"answer": text}
-    assert read_json(json.dumps({"answer": text}), ANSWER) == {"answer": text}
+    assert read_value(f'{{"answer": "{text}"}}', ANSWER) == {"answer": text}
+    assert read_value(f"{{'answer': '{text}',}}", ANSWER) == {"answer": text}
+    assert read_value(json.dumps({"answer": text}), ANSWER) == {"answer": text}
 
 
 @pytest.mark.parametrize("said", IN_MATHEMATICS_ALONE)
 def test_a_command_whose_rest_is_a_word_is_one_between_dollar_signs(said: str) -> None:
-    assert read_json(f'{{"answer": "So ${said}$ holds."}}', ANSWER) == {"answer": f"So ${said}$ holds."}
+    assert read_value(f'{{"answer": "So ${said}$ holds."}}', ANSWER) == {"answer": f"So ${said}$ holds."}
 
 
 @pytest.mark.parametrize("text", ESCAPES)
 def test_line_breaks_and_tabs_stay_what_they_are(text: str) -> None:
-    assert read_json(json.dumps({"answer": text}), ANSWER) == {"answer": text}
+    assert read_value(json.dumps({"answer": text}), ANSWER) == {"answer": text}
 
 
 def test_a_line_break_before_a_capital_letter_ends_a_path() -> None:
     text = r'{"answer": "See C:\temp\x\nNext, \alpha.\nThen"}'
-    assert read_json(text, ANSWER) == {"answer": "See C:\\temp\\x\nNext, \\alpha.\nThen"}
+    assert read_value(text, ANSWER) == {"answer": "See C:\\temp\\x\nNext, \\alpha.\nThen"}
 
 
 @pytest.mark.parametrize(

@@ -13,10 +13,10 @@ from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from kdos.pool import ErrorClass, Refusal
-from kdos.tasks import reading
+from kdos.tasks import Prompt, Reply, Request, reading
 from kdos.tasks.json_repair import UnreadableError, _RepairParser, match_end, repair_json
 from kdos.tasks.prompt import TEXT, a_list, an_object
-from kdos.tasks.reading import read_json, read_value
+from kdos.tasks.reading import read_value
 
 BROKEN = Path(__file__).parents[2] / "../shared/data/json/broken_json.jsonl.gz"
 SUITE = Path(__file__).parents[2] / "../shared/data/json/json_test_suite.jsonl.gz"
@@ -75,12 +75,12 @@ REFUSED = {
 
 @pytest.mark.parametrize("text", READ.values(), ids=READ)
 def test_one_reading_is_read(text: str) -> None:
-    assert read_json(text, ANSWER) == {"answer": "Paris"}
+    assert read_value(text, ANSWER) == {"answer": "Paris"}
 
 
 @pytest.mark.parametrize("text", REFUSED.values(), ids=REFUSED)
 def test_none_or_several_readings_are_refused(text: str) -> None:
-    value = read_json(text, ANSWER)
+    value = read_value(text, ANSWER)
     assert isinstance(value, Refusal)
     assert (value.reason, value.error_class) == ("unreadable", ErrorClass.FORMAT_MISMATCH)
     assert value.detail
@@ -101,7 +101,7 @@ def test_none_or_several_readings_are_refused(text: str) -> None:
     ],
 )
 def test_what_is_inside_a_string_stays(text: str, answer: str) -> None:
-    assert read_json(text, ANSWER) == {"answer": answer}
+    assert read_value(text, ANSWER) == {"answer": answer}
 
 
 @given(JSON.filter(lambda value: not isinstance(value, str)))
@@ -165,7 +165,7 @@ def test_space_behind_a_comment_is_looked_at_once() -> None:
 )
 def test_the_refusal_says_what_must_hold_and_where(value: Any, problem: str) -> None:
     schema = an_object(drafts=a_list(an_object(q=TEXT, ok={"type": "boolean"}), minItems=1))
-    refusal = read_json(json.dumps(value), schema)
+    refusal = read_value(json.dumps(value), schema)
     assert isinstance(refusal, Refusal)
     assert problem in refusal.detail
 
@@ -180,14 +180,14 @@ def test_other_keywords() -> None:
         },
         "required": ["level"],
     }
-    assert read_json('{"level": "easy", "year": null, "either": 2.5}', schema)
+    assert read_value('{"level": "easy", "year": null, "either": 2.5}', schema)
     for wrong in ('"level": "medium"', '"level": "easy", "year": true', '"level": "easy", "either": "abc"'):
-        assert isinstance(read_json(f"{{{wrong}}}", schema), Refusal)
+        assert isinstance(read_value(f"{{{wrong}}}", schema), Refusal)
 
 
 def test_a_keyword_that_is_not_checked_is_an_error() -> None:
     with pytest.raises(ValueError, match="pattern"):
-        read_json("{}", {"type": "string", "pattern": "a+"})
+        read_value("{}", {"type": "string", "pattern": "a+"})
 
 
 def test_a_missing_value_is_empty_only_where_the_schema_has_one_empty_value() -> None:
@@ -264,3 +264,11 @@ def test_valid_json_of_the_test_suite_is_read() -> None:
             value = read_value(row["text"], {})
             if row["expectation"] == "valid" and not isinstance(row["value"], str):
                 assert value == row["value"], row["id"]
+
+
+def test_a_reply_without_an_answer_has_its_error_for_a_value() -> None:
+    asked = Request("seed/1", Prompt("seed", "Say it.", ANSWER), {})
+    value = Reply(asked, error="HTTP 500").value
+    assert isinstance(value, Refusal)
+    assert (value.reason, value.detail) == ("no_reply", "HTTP 500")
+    assert Reply(asked, text='{"answer": "Paris"}').value == {"answer": "Paris"}

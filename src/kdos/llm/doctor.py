@@ -16,7 +16,6 @@ from kdos.llm.server_profile import ResponseFormat
 from kdos.llm.transport import ExchangeError, HttpClient, find_access
 from kdos.pool import Passage, Refusal
 from kdos.tasks import Reply, Request, ask_seeds
-from kdos.tasks.reading import read_value
 
 MAX_PROBES = 16
 PROBE_PASSAGE = (
@@ -123,12 +122,11 @@ def _check_structured_output(engine: HttpEngine, reply: Reply) -> HealthCheck:
         if reply.reasoning and not reply.text.strip():
             advice = "Set the server's parser of reasoning to the model's, or switch it or the reasoning off."
         return HealthCheck("structured output", False, problem, advice)
-    value = read_value(reply.text, reply.request.prompt.schema)
     form = engine.asked_form(reply.request)
     thought = ", with its reasoning apart" if reply.reasoning else ""
-    if isinstance(value, Refusal):
+    if isinstance(reply.value, Refusal):
         advice = "Raise engine.max_tokens." if reply.finish == "length" else "Try another model."
-        return HealthCheck("structured output", False, value.detail, advice)
+        return HealthCheck("structured output", False, reply.value.detail, advice)
     if form is ResponseFormat.SCHEMA:
         return HealthCheck("structured output", True, f"by JSON schema{thought}")
     advice = "A server that forces a JSON schema wastes fewer calls."

@@ -39,7 +39,6 @@ from kdos.llm.reply_reader import name_missing_answer
 from kdos.llm.reply_store import KeyedReply, ReplyStore, Spending
 from kdos.pool import Refusal
 from kdos.tasks import Exchange, FailedAttempt, Reply, Request, ask_through
-from kdos.tasks.reading import read_value
 
 CACHE_COPIES_AT_ONCE = 512  # replies out of the cache that are copied into the run's file together
 CUT_OFF_TOKENS_FACTOR = 2  # times the tokens, for a reply that was cut off
@@ -374,10 +373,9 @@ def _retry_request(reply: Reply) -> Request | None:
         return None
     if missing := name_missing_answer(reply):
         return replace(request, failed_attempt=FailedAttempt("", missing))
-    value = read_value(reply.text, request.prompt.schema)
-    if not isinstance(value, Refusal):
+    if not isinstance(reply.value, Refusal):
         return None
-    return replace(request, failed_attempt=FailedAttempt(reply.text[:MAX_FAILED_TEXT_CHARS], value.detail))
+    return replace(request, failed_attempt=FailedAttempt(reply.text[:MAX_FAILED_TEXT_CHARS], reply.value.detail))
 
 
 def _is_cut_off(reply: Reply) -> bool:

@@ -17,12 +17,11 @@ from kdos.llm import Engine
 from kdos.llm.batch import BATCH_PRICE_FACTOR
 from kdos.llm.doctor import expected_seconds
 from kdos.llm.protocol import TYPICAL_BYTES_PER_TOKEN
+from kdos.pool import Refusal
 from kdos.run.pipeline import check_run_folder
 from kdos.run.rehearsal import Rehearsal, SourceSize, TaskLoad, measure_source, message_bytes, rehearse_run
 from kdos.tasks import SYNTHESIZE_PROMPT, Reply
-from kdos.tasks.extract import EXTRACT_PROMPT, SEED_PROMPT, SEED_SCHEMA
-from kdos.tasks.reading import read_value
-from kdos.tasks.synthesize import SYNTHESIZE_SCHEMA
+from kdos.tasks.extract import EXTRACT_PROMPT, SEED_PROMPT
 
 TYPICAL_LOOP = {"synthesize": (0.7, 2_700, 530), "review": (0.7, 2_600, 370)}
 """Calls a sample, tokens of a prompt and of a reply, of the loop's tasks: the built-in engine's on Wikipedia's pages.
@@ -306,13 +305,11 @@ def _seed_ratio(seeding: Sequence[tuple[Reply, Reply]]) -> float:
 
 
 def _count_seeds(reply: Reply) -> int:
-    value = read_value(reply.text, SEED_SCHEMA)
-    return len(value["seeds"]) if isinstance(value, dict) else 0
+    return 0 if isinstance(reply.value, Refusal) else len(reply.value["seeds"])
 
 
 def _count_drafts(reply: Reply) -> int:
-    value = read_value(reply.text, SYNTHESIZE_SCHEMA)
-    return len(value["drafts"]) if isinstance(value, dict) else 0
+    return 0 if isinstance(reply.value, Refusal) else len(reply.value["drafts"])
 
 
 def _add_loads(one: TaskLoad, other: TaskLoad) -> TaskLoad:

@@ -17,18 +17,17 @@ from kdos.tasks.judge import (
     read_judgement,
     read_recall,
 )
+from kdos.tasks.prompt import Prompt, json_digest
 from kdos.tasks.request import (
     ORDER_WINDOW,
     Ask,
     Exchange,
     FailedAttempt,
     OpenExchange,
-    Prompt,
     Reply,
     Request,
     Usage,
     ask_through,
-    json_digest,
     pair_replies_in_order,
 )
 from kdos.tasks.review import Review, ask_review, read_review

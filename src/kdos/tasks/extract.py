@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 from kdos.pool import ErrorClass, Extraction, Passage, Refusal, Seed
 from kdos.pool.quotes import find_quote_span
 from kdos.tasks.prompt import TEXT, a_list, an_object, list_passages, load_prompt
-from kdos.tasks.reading import read_reply
 from kdos.tasks.request import Reply, Request
 
 SEED_SCHEMA = an_object(seeds=a_list(an_object(question=TEXT, answer=TEXT, quote=TEXT)))
@@ -25,7 +24,7 @@ def read_seeds(reply: Reply, passage: Passage) -> tuple[list[Seed], list[Refusal
 
     Each of them costs an extraction: those beyond what was asked for are refused.
     """
-    value = read_reply(reply, SEED_SCHEMA)
+    value = reply.value
     if isinstance(value, Refusal):
         return [], [value]
     read = [_read_seed(item, f"{passage.id}/{number}", passage) for number, item in enumerate(value["seeds"])]
@@ -66,7 +65,7 @@ def ask_extraction(
 
 def read_extraction(reply: Reply) -> Extraction | Refusal:
     """The extraction, or why there is none."""
-    value = read_reply(reply, EXTRACT_SCHEMA)
+    value = reply.value
     if isinstance(value, Refusal):
         return value
     return Extraction(

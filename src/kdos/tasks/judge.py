@@ -10,7 +10,7 @@ from enum import StrEnum
 
 from kdos.pool import Draft, ErrorClass, Passage, Refusal
 from kdos.tasks.prompt import FLAG, an_object, list_passages, load_prompt
-from kdos.tasks.reading import no_reply_refusal, read_json, read_reply
+from kdos.tasks.reading import no_reply_refusal
 from kdos.tasks.request import Reply, Request
 
 CHECKS: dict[str, ErrorClass] = {
@@ -72,7 +72,7 @@ def ask_judgement(draft: Draft, *, passages: Sequence[Passage], judge: int = 0) 
 
 def read_judgement(reply: Reply) -> Judgement | Refusal:
     """The judgement, or why there is none."""
-    value = read_reply(reply, JUDGE_SCHEMA)
+    value = reply.value
     if isinstance(value, Refusal):
         return value
     passed = {name: not value[name] for name in CHECKS}
@@ -90,7 +90,7 @@ def ask_answer(draft: Draft, *, passages: Sequence[Passage], attempt: int) -> Re
 
 def read_answer(reply: Reply) -> str | Refusal:
     """The answer, empty where the model says it does not know; or why there is none."""
-    value = read_reply(reply, ANSWER_SCHEMA)
+    value = reply.value
     return value if isinstance(value, Refusal) else value["answer"]
 
 
@@ -150,7 +150,7 @@ def read_grade(reply: Reply) -> Grade | Refusal:
     """The grade, or why there is none; never a default."""
     if reply.error:
         return no_reply_refusal(reply.error)
-    value = read_json(reply.text, GRADE_SCHEMA)
+    value = reply.value
     said = reply.text if isinstance(value, Refusal) else str(value["grade"])
     word = said.strip(" \n\t.`*\"'").casefold().replace(" ", "_")
     refusal = Refusal("unreadable_grade", ErrorClass.FORMAT_MISMATCH, reply.text[:200])

@@ -1,11 +1,53 @@
 """Prompts (Markdown files beside the code that sends them), JSON schemas, common inputs."""
 
+import hashlib
 from collections.abc import Mapping, Sequence
-from typing import Any
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, cast
+
+import orjson
 
 from kdos.package_data import read_package_text
 from kdos.pool import Passage
-from kdos.tasks.request import Prompt
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """A task's instructions, as Markdown, with the JSON schema of the answer."""
+
+    task: str
+    text: str
+    schema: Mapping[str, Any]
+
+    @cached_property
+    def hash(self) -> str:
+        """16 hexadecimal digits that name this very wording and schema."""
+        return json_digest([self.task, self.text, self.schema])[:16]
+
+    @cached_property
+    def instructions(self) -> str:
+        """The text with the form of the answer: a server that forces a schema does not show it."""
+        return f"{self.text}\n\n{self.answer_form}" if self.schema else self.text
+
+    @cached_property
+    def answer_form(self) -> str:
+        """The form of the answer in words; without a schema the answer is plain text, and this empty.
+
+        Where the text shows a reply, the schema would say the same once more: then its fields are named alone.
+        """
+        if not self.schema:
+            return ""
+        only = "Answer with one JSON object and nothing else."
+        blocks = self.text.split("```")[1::2]
+        if any(block.startswith("json\n") and _has_fields(block[5:], self.schema) for block in blocks):
+            return f"{only} Its fields: {', '.join(f'`{name}`' for name in self.schema['properties'])}."
+        return f"{only} It fits this JSON schema:\n\n```json\n{orjson.dumps(self.schema).decode()}\n```"
+
+    @cached_property
+    def forced_schema(self) -> dict[str, Any]:
+        """The schema without lengths of texts: a server may refuse to force those."""
+        return _drop_text_lengths(self.schema)
 
 
 def load_prompt(task: str, schema: Mapping[str, Any]) -> Prompt:
@@ -31,3 +73,29 @@ def a_list(items: object, **limits: int) -> dict[str, Any]:
 
 TEXT: dict[str, Any] = {"type": "string", "minLength": 1}
 FLAG: dict[str, Any] = {"type": "boolean"}
+
+
+def _has_fields(block: str, schema: Mapping[str, Any]) -> bool:
+    """Whether a block of JSON is an object with just the fields that a schema has, as an example of a reply is."""
+    try:
+        value = orjson.loads(block)
+    except orjson.JSONDecodeError:
+        return False
+    return isinstance(value, dict) and cast("dict[str, Any]", value).keys() == schema["properties"].keys()
+
+
+def _drop_text_lengths(schema: Mapping[str, Any]) -> dict[str, Any]:
+    """A JSON schema without `minLength` and `maxLength`, at any depth."""
+    plain: dict[str, Any] = {}
+    for key, value in schema.items():
+        if key == "properties":
+            plain[key] = {name: _drop_text_lengths(item) for name, item in value.items()}
+        elif key not in {"minLength", "maxLength"}:
+            plain[key] = _drop_text_lengths(value) if key == "items" else value
+    return plain
+
+
+def json_digest(value: object) -> str:
+    """64 hexadecimal digits of the canonical JSON of `value`."""
+    canonical = orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
+    return hashlib.blake2b(canonical, digest_size=32).hexdigest()

@@ -11,8 +11,9 @@ import orjson
 
 from kdos.tasks.extract import EXTRACT_PROMPT, SEED_PROMPT
 from kdos.tasks.judge import ANSWER_PROMPT, JUDGE_PROMPT
+from kdos.tasks.prompt import Prompt, json_digest
 from kdos.tasks.reading import schema_problem
-from kdos.tasks.request import Exchange, OpenExchange, Prompt, Reply, Request, json_digest
+from kdos.tasks.request import Exchange, OpenExchange, Reply, Request
 from kdos.tasks.review import REVIEW_PROMPT
 from kdos.tasks.synthesize import SYNTHESIZE_PROMPT
 

@@ -10,29 +10,11 @@ from kdos.pool import ErrorClass, Refusal
 from kdos.tasks.backslashes import double_lone_backslashes
 from kdos.tasks.json_repair import MAX_DEPTH, MISSING, UnreadableError, repair_json
 from kdos.tasks.prompt import TEXT, a_list, an_object
-from kdos.tasks.request import Reply
 
 
-def read_json(text: str, schema: Mapping[str, Any]) -> dict[str, Any] | Refusal:
-    """The one JSON object in `text` that fits `schema`, or why there is none; never a guess."""
-    value = read_value(text, schema)
-    if isinstance(value, dict | Refusal):
-        return cast("dict[str, Any] | Refusal", value)
-    return unreadable_refusal("the reply must be a JSON object")
-
-
-def read_reply(reply: Reply, schema: Mapping[str, Any]) -> dict[str, Any] | Refusal:
-    """`read_json` of a reply; a request that failed is a refusal too."""
-    if reply.error:
-        return no_reply_refusal(reply.error)
-    return read_json(reply.text, schema)
-
-
-def read_parts(reply: Reply, name: str) -> list[Any] | Refusal:
+def read_parts(text: str, name: str) -> list[Any] | Refusal:
     """The list under `name` in a reply. Its items are left to `read_part`, so that a bad one spoils no other."""
-    if reply.error:
-        return no_reply_refusal(reply.error)
-    value = read_value(reply.text, an_object(**{name: a_list({})}), whole=False)
+    value = read_value(text, an_object(**{name: a_list({})}), whole=False)
     return value if isinstance(value, Refusal) else value[name]
 
 
@@ -44,7 +26,7 @@ def read_part(part: Any, schema: Mapping[str, Any]) -> dict[str, Any] | Refusal:
 
 
 def read_value(text: str, schema: Mapping[str, Any], *, whole: bool = True) -> Any:
-    """The one JSON value in `text` that fits `schema`, or a `Refusal`.
+    """The one JSON value in `text` that fits `schema`, or a `Refusal`; never a guess.
 
     JSON is taken as it is, but for backslashes that were meant as signs (`backslashes.py`). What is nearly JSON is
     repaired where it has one reading (`json_repair.py`). Of several values the one that fits

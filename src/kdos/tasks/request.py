@@ -1,58 +1,21 @@
 """One question to a language model and what came back; replies in the order of their requests."""
 
-import hashlib
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import islice
-from typing import Any, Protocol, TypeVar, cast
+from typing import Any, Protocol, TypeVar
 
 import orjson
 
 from kdos.errors import EngineError
+from kdos.tasks.prompt import Prompt, json_digest
+from kdos.tasks.reading import no_reply_refusal, read_value
 
 NO_ANSWER = "(no answer)"
 """What is shown to a model of an earlier reply that held nothing."""
-
-
-@dataclass(frozen=True)
-class Prompt:
-    """A task's instructions, as Markdown, with the JSON schema of the answer."""
-
-    task: str
-    text: str
-    schema: Mapping[str, Any]
-
-    @cached_property
-    def hash(self) -> str:
-        """16 hexadecimal digits that name this very wording and schema."""
-        return json_digest([self.task, self.text, self.schema])[:16]
-
-    @cached_property
-    def instructions(self) -> str:
-        """The text with the form of the answer: a server that forces a schema does not show it."""
-        return f"{self.text}\n\n{self.answer_form}" if self.schema else self.text
-
-    @cached_property
-    def answer_form(self) -> str:
-        """The form of the answer in words; without a schema the answer is plain text, and this empty.
-
-        Where the text shows a reply, the schema would say the same once more: then its fields are named alone.
-        """
-        if not self.schema:
-            return ""
-        only = "Answer with one JSON object and nothing else."
-        blocks = self.text.split("```")[1::2]
-        if any(block.startswith("json\n") and _has_fields(block[5:], self.schema) for block in blocks):
-            return f"{only} Its fields: {', '.join(f'`{name}`' for name in self.schema['properties'])}."
-        return f"{only} It fits this JSON schema:\n\n```json\n{orjson.dumps(self.schema).decode()}\n```"
-
-    @cached_property
-    def forced_schema(self) -> dict[str, Any]:
-        """The schema without lengths of texts: a server may refuse to force those."""
-        return _drop_text_lengths(self.schema)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +93,7 @@ class Usage:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Reply:
     """What came back for one request: `text`, or an `error` that says why there is none.
 
@@ -151,31 +114,13 @@ class Reply:
     attempts: int = 1
     will_retry: bool = False
 
+    @cached_property
+    def value(self) -> Any:
+        """The JSON value that the prompt asks for, or a `Refusal` that says why there is none.
 
-def _has_fields(block: str, schema: Mapping[str, Any]) -> bool:
-    """Whether a block of JSON is an object with just the fields that a schema has, as an example of a reply is."""
-    try:
-        value = orjson.loads(block)
-    except orjson.JSONDecodeError:
-        return False
-    return isinstance(value, dict) and cast("dict[str, Any]", value).keys() == schema["properties"].keys()
-
-
-def _drop_text_lengths(schema: Mapping[str, Any]) -> dict[str, Any]:
-    """A JSON schema without `minLength` and `maxLength`, at any depth."""
-    plain: dict[str, Any] = {}
-    for key, value in schema.items():
-        if key == "properties":
-            plain[key] = {name: _drop_text_lengths(item) for name, item in value.items()}
-        elif key not in {"minLength", "maxLength"}:
-            plain[key] = _drop_text_lengths(value) if key == "items" else value
-    return plain
-
-
-def json_digest(value: object) -> str:
-    """64 hexadecimal digits of the canonical JSON of `value`."""
-    canonical = orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
-    return hashlib.blake2b(canonical, digest_size=32).hexdigest()
+        It is read once, by who asks first: nobody changes it.
+        """
+        return no_reply_refusal(self.error) if self.error else read_value(self.text, self.request.prompt.schema)
 
 
 class Exchange(Protocol):

@@ -16,7 +16,7 @@ from kdos.tasks.extract import EXTRACT_SCHEMA
 from kdos.tasks.judge import CHECKS, CRITERIA, CRITERION, QUOTED_CRITERIA, Judgement
 from kdos.tasks.point_names import PointNames
 from kdos.tasks.prompt import FLAG, a_list, an_object, list_passages, load_prompt
-from kdos.tasks.reading import read_part, read_parts, unreadable_refusal
+from kdos.tasks.reading import no_reply_refusal, read_part, read_parts, unreadable_refusal
 from kdos.tasks.request import Reply, Request
 
 READING: dict[str, Any] = EXTRACT_SCHEMA["properties"]
@@ -68,7 +68,7 @@ def _show_draft(draft: Draft, name: str, names: PointNames) -> dict[str, Any]:
 
 def read_review(reply: Reply, drafts: Sequence[Draft]) -> list[Review | Refusal]:
     """For each of `drafts` its review, or why there is none: one that cannot be read takes no other with it."""
-    parts = read_parts(reply, "reviews")
+    parts = no_reply_refusal(reply.error) if reply.error else read_parts(reply.text, "reviews")
     if isinstance(parts, Refusal):
         return [parts] * len(drafts)
     names = PointNames(reply.request.inputs["knowledge_points"])

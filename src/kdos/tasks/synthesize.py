@@ -9,7 +9,7 @@ from kdos.pool import Draft, Evidence, Extraction, Passage, Refusal, Seed
 from kdos.pool.wording import fact_key
 from kdos.tasks.point_names import PointNames
 from kdos.tasks.prompt import TEXT, a_list, an_object, list_passages, load_prompt
-from kdos.tasks.reading import read_reply, unreadable_refusal
+from kdos.tasks.reading import unreadable_refusal
 from kdos.tasks.request import Reply, Request
 
 DRAFT_SCHEMA = an_object(
@@ -120,7 +120,7 @@ def ask_redraft(
 
 def read_drafts(reply: Reply, group: Group) -> list[Draft] | Refusal:
     """The drafts, numbered in the order of the reply, or why there are none."""
-    value = read_reply(reply, SYNTHESIZE_SCHEMA)
+    value = reply.value
     if isinstance(value, Refusal):
         return value
     names = given_names(reply.request.inputs)
