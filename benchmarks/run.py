@@ -65,6 +65,7 @@ CALLS = {
         "--data DATA --embed minilm --out RESULTS/checks_merging_minilm.json",
     ],
     "checks_speed": ["--out RESULTS/checks_speed.json"],
+    "verify_accuracy": ["--data DATA"],
     "checks_topic_entities": ["--data DATA --out RESULTS/checks_topic_entities.json"],
 }
 """How each is called for its file in `results/`; those not named here take no arguments."""

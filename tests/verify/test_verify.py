@@ -31,8 +31,8 @@ REASONS = {
     "d": "multiple_choice",
     "e": "answer_directly_in_question",
     "f": "abstract_question",
-    "h": "question_length",
-    "i": "answer_length",
+    "h": "no_question",
+    "i": "no_answer",
 }
 
 
@@ -190,3 +190,42 @@ def test_a_file_that_changes_while_it_is_verified_is_noticed(tmp_path, monkeypat
     with pytest.raises(InputError, match="must stay as it is while it is verified"):
         verification.verify(table, keep=tmp_path / "kept.parquet")
     assert not (tmp_path / "kept.parquet").exists()
+
+
+def test_two_answers_to_one_question_are_both_named(tmp_path, capsys):
+    path, out = tmp_path / "rows.jsonl", tmp_path / "out"
+    rows = [
+        {"id": "a", "question": "Who wrote the play Hamlet?", "answers": ["Shakespeare"]},
+        {"id": "b", "question": "Where does the Eiffel Tower stand?", "answers": ["Paris"]},
+        {"id": "c", "question": "who wrote  the play Hamlet ?", "answers": ["Marlowe"]},
+        {"id": "d", "question": "Who wrote the play Hamlet?", "answers": ["I don't know"]},
+    ]
+    path.write_bytes(b"\n".join(map(orjson.dumps, rows)))
+    run(path, capsys, "--out", out)
+    verdicts = {one["id"]: one for one in pq.read_table(out / "verdicts.parquet").to_pylist()}
+    assert {name: one["reason"] for name, one in verdicts.items()} == {
+        "a": "conflicting_answers", "b": "", "c": "conflicting_answers", "d": "answer_declined",
+    }  # fmt: skip
+    assert verdicts["a"]["detail"] == verdicts["c"]["detail"] == "a: Shakespeare | c: Marlowe"
+
+
+@pytest.mark.parametrize(
+    "answers", [["12", "twelve"], ["Shakespeare", "William Shakespeare"], ["July 4, 1776", "4 July 1776"]]
+)
+def test_one_answer_in_two_forms_is_no_conflict(tmp_path, capsys, answers):
+    path = tmp_path / "rows.jsonl"
+    rows = [{"question": "What was it that the Port Anna Harbour Board chose?", "answers": [one]} for one in answers]
+    path.write_bytes(b"\n".join(map(orjson.dumps, rows)))
+    assert "conflicting_answers" not in run(path, capsys)["by_reason"]
+
+
+def test_an_answer_of_another_question_of_the_passage_is_found(tmp_path, capsys):
+    path = tmp_path / "rows.jsonl"
+    passage = f"{PASSAGE} In spring, 300 boats full of visitors pass by on the river every day."
+    row = {
+        "question": "How many boats pass by on the river in spring?",
+        "answers": ["Gustave Eiffel"],
+        "context": passage,
+    }
+    path.write_bytes(orjson.dumps(row))
+    assert run(path, capsys)["by_reason"] == {"answer_not_asked_for": 1}

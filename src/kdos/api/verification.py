@@ -22,6 +22,7 @@ from kdos.verify import (
     VerdictTally,
     VerifyOptions,
     check_rows,
+    find_conflicts,
     read_question_rows,
     resolve_fields,
     review_rows,
@@ -73,7 +74,9 @@ def verify(
         states = list_file_states(source)
         options = VerifyOptions(resolve_fields(list_table_fields(source), fields or {}), lang)
         _check_arguments(limit, judges, attempts, engine, options)
-        options = VerifyOptions(options.fields, lang, index_benchmarks(read_benchmark_questions(benchmarks)))
+        index = index_benchmarks(read_benchmark_questions(benchmarks))
+        conflicts = find_conflicts(read_question_rows(source, options.fields, limit=limit))
+        options = VerifyOptions(options.fields, lang, index, conflicts)
         tally, shapes = VerdictTally(), ShapeCounts()
         checked = check_rows(read_question_rows(source, options.fields, limit=limit), options, shapes=shapes)
         if judges or attempts:

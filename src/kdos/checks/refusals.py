@@ -10,7 +10,7 @@ _BY_CLASS: dict[ErrorClass, tuple[str, ...]] = {
     ErrorClass.FORMAT_MISMATCH: (
         *("no_reply", "unreadable", "knowledge_points_number", "multiple_choice"),
         *("logic_unreadable", "logic_too_long", "wrong_language"),
-        *("question_length", "answer_length", "knowledge_point_length"),
+        *("question_length", "answer_length", "knowledge_point_length", "no_question", "no_answer"),
     ),
     ErrorClass.QUESTION: (
         *("answer_directly_in_question", "abstract_question", "copied_question", "contaminated"),
@@ -19,6 +19,7 @@ _BY_CLASS: dict[ErrorClass, tuple[str, ...]] = {
     ErrorClass.ANSWER: (
         *("evidence_not_in_passage", "answer_not_in_evidence", "answer_not_found"),
         *("not_supported", "unproven_supported", "not_answered_alike"),
+        *("answer_declined", "answer_vague", "answer_not_asked_for", "conflicting_answers"),
     ),
     ErrorClass.KNOWLEDGE_POINTS: (
         *("knowledge_points_repeated", "knowledge_points_contradict", "abstract_knowledge_point"),

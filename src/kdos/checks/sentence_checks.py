@@ -42,19 +42,119 @@ _ABSTRACT = re.compile(
     r"|\bin general\b|为什么|什么是|谈谈|论述|如何理解|意义是什么",
     re.IGNORECASE,
 )
+_ESSAY = re.compile(
+    r"^(?:explain|describe|discuss|define|compare|summari[sz]e|analy[sz]e|outline|elaborate|write about"
+    r"|tell me about)\b"
+    r"|\bwhat (?:is|are) (?:the )?(?:\w+ )?(?:importance|significance|essence|nature|advantages?|disadvantages?"
+    r"|benefits?|drawbacks?|challenges?|implications?) of \w+(?: \w+)?\W*$"
+    r"|^why (?:is|are) \w+(?: \w+)? important\b|\bin general\W*$|谈谈|论述|如何理解|意义是什么",
+    re.IGNORECASE,
+)
 _LETTER = re.compile(r"[^\W\d_]")
 _SMALL_WORDS = {
-    "en": "the of and in is was what which who to for on by with did how that from were are",
-    "de": "der die das und ist in welche welcher wer von war den dem im wurde eine einem wie auf",
-    "fr": "le la les des du est et quel quelle dans qui une par été pour sur au où combien était",
-    "es": "el la los las del en que qué cuál quién fue una por es con para y año cómo al",
-    "it": "il lo la gli del della è che quale chi nel fu una per di con anno stato sono dove",
-    "pt": "o os as do da em que qual quem foi uma por é com para no na ano dos quando",
-    "nl": "de het een van is in welke wie was en op dat door voor werd met hoe waar",
+    "en": """
+        the of and in is was what which who to for on by with did how that from were are where when why
+        whose whom does do has have had can be been it its at or not many much you your name called
+        about into than as if this these an
+    """,
+    "de": """
+        der die das und ist in welche welcher welches welchem wer von war den dem im wurde eine einem
+        einer ein wie auf wo wann warum was hat für mit nicht zu des zum zur wird sich aus bei nach
+        heißt viele wem wen woher jahr
+    """,
+    "fr": """
+        le la les des du est et quel quelle quels quelles dans qui une un par été pour sur au aux où
+        combien était que quand comment pourquoi a ont ce cette sont avec ne pas de en se son fut il
+        elle année
+    """,
+    "es": """
+        el la los las del en que qué cuál quién fue una un por es con para y año cómo al dónde cuándo
+        cuántos cuántas de se su está son nació era cual quien donde cuando ha sus
+    """,
+    "it": """
+        il lo gli del della dello dei delle è che quale chi nel nella fu una un per di con anno stato
+        stata sono dove quando come quanti quante perché da si la le cosa ha qual al alla
+    """,
+    "pt": """
+        o os as do da dos das em que qual quem foi uma um por é com para no na nos nas ano quando onde
+        como quantos quantas de se são seu sua ao à está nasceu era
+    """,
+    "nl": """
+        de het een van is in welke welk wie was en op dat door voor werd met hoe waar wanneer waarom wat
+        zijn aan te bij naar uit heeft veel er niet om tot jaar
+    """,
+    "sv": """
+        och är i som vem vad var när hur det den en ett på av till för med varför vilken vilket har inte
+        många heter år
+    """,
+    "da": """
+        og er i som hvem hvad hvor hvornår hvordan det den en et på af til for med hvorfor hvilken
+        hvilket har ikke mange hedder blev år
+    """,
+    "no": """
+        og er i som hvem hva hvor når hvordan det den en et på av til for med hvorfor hvilken hvilket
+        har ikke mange heter ble år
+    """,
+    "fi": """
+        ja on kuka mikä missä milloin miten että se oli kuinka miksi mitä minä vuonna joka ei monta
+    """,
+    "pl": """
+        i jest w kto co gdzie kiedy jak że to był była na z do dla ile dlaczego który która którym się
+        nie jaki jaka jakie roku
+    """,
+    "cs": """
+        a je v kdo co kde kdy jak že to byl byla na z do pro kolik proč který která kterém se ne jaký
+        jaká jaké roce rok
+    """,
+    "tr": """
+        ve bir bu kim ne nerede zaman nasıl kaç hangi için ile mi mı midir nedir kimdir olan yılında
+        neden
+    """,
+    "ro": """
+        și este în cine ce unde când cum că a fost pe la din pentru câți câte care de nu un o anul
+    """,
+    "hu": """
+        és a az egy ki mi hol mikor hogyan hogy volt melyik hány miért nem van mennyi évben
+    """,
+    "vi": """
+        là ai gì ở đâu khi nào như thế của và có được trong năm cho những các bao nhiêu
+    """,
+    "id": """
+        dan di yang siapa apa mana kapan bagaimana adalah ini itu dari untuk dengan berapa pada tahun
+        mengapa
+    """,
 }
 _LANGUAGES = {name: frozenset(words.split()) for name, words in _SMALL_WORDS.items()}
+# What a question begins with and no English one does.
+_QUESTION_WORDS = {
+    "de": "wo wer wie wann warum wem wen woher wohin welche welcher welches welchen",
+    "fr": "où qui quel quelle quels quelles combien quand comment pourquoi",
+    "es": "dónde quién quiénes cuándo cuántos cuántas cómo qué cuál",
+    "it": "chi dove quando quanti quante perché quale quali",
+    "pt": "onde quem quantos quantas quando qual quais",
+    "nl": "waar wie wanneer hoe welke welk waarom wat",
+    "sv": "var vem vilken vilket varför hur",
+    "da": "hvem hvor hvornår hvordan hvorfor hvad hvilken hvilket",
+    "no": "hvem hvor hvordan hvorfor hva hvilken hvilket",
+    "fi": "kuka mikä missä milloin miksi mitä minä kuinka monta",
+    "pl": "kto gdzie kiedy dlaczego która który jaki jaka ile",
+    "cs": "kdo kde kdy proč která který jaký jaká kolik",
+    "tr": "kim nerede kaç hangi neden",
+    "ro": "cine unde când câți câte",
+    "hu": "ki hol mikor melyik hány miért mennyi",
+    "vi": "ai",
+    "id": "siapa apa mana kapan bagaimana berapa mengapa",
+}
+_ASKED_IN = {name: frozenset(words.split()) for name, words in _QUESTION_WORDS.items()}
 MIN_LETTERS = 12
 """A shorter text is not told apart (our design)."""
+MIN_WORDS = 3
+"""Words of the shortest text in Latin letters that is told apart."""
+# Names of several words: the small ones among them are of any language.
+_TITLE = re.compile(r"\b[A-Z][\w'.-]*+(?:(?: [a-z]{1,3}){0,2} [A-Z][\w'.-]*+)+")
+_PUNCTUATION = str.maketrans("", "", "¿¡?!,.;:")
+MIN_SCRIPT_LETTERS = 4
+"""Letters of another script that count where the small words of the own language are missing."""
 MIN_SMALL_WORDS = 2
 """Different small words that show a text to be in a language."""
 SCRIPT_SHARE = 0.3
@@ -74,20 +174,28 @@ def is_in_language(text: str, lang: str) -> bool:
 
 def detect_other_language(text: str, lang: str) -> str:
     """The language the text is plainly in, if that is not `lang`; else the empty string."""
-    if is_in_language(text, lang):
-        return ""
-    if text.isascii() and lang == "en":
+    if lang == "en" and text.isascii():
         return _other_latin_language(text, lang)
     letters = len(_LETTER.findall(text))
     if letters < MIN_LETTERS and not (lang == "en" and _HAN.search(text)):
         return ""
-    script = _dominant_script(text, letters)
+    script = _foreign_script(text, lang, letters)
     wanted = _SCRIPT_OF.get(lang, lang)
     if script:
         return "" if script == wanted or (script, wanted) == ("zh", "ja") else script
     if wanted in _SCRIPTS:
-        return "latin"
+        return "" if is_in_language(text, lang) else "latin"
     return _other_latin_language(text, lang)
+
+
+def _foreign_script(text: str, lang: str, letters: int) -> str:
+    """The script other than Latin that the text is in, whatever names in Latin letters it holds, or none."""
+    if lang not in _LANGUAGES:
+        return _dominant_script(text, letters)
+    if len(_LANGUAGES[lang].intersection(text.casefold().split())) > MIN_SMALL_WORDS:
+        return ""
+    found = (name for name, letter in _SCRIPTS.items() if len(letter.findall(text)) >= MIN_SCRIPT_LETTERS)
+    return next(found, "")
 
 
 def _dominant_script(text: str, letters: int) -> str:
@@ -103,15 +211,33 @@ def _other_latin_language(text: str, lang: str) -> str:
     """Another language in Latin letters whose small words are plainly in the lead."""
     if lang not in _LANGUAGES:
         return ""
-    words = text.casefold().split()
-    if len(words) < 4:
+    first, _, rest = text.strip().partition(" ")
+    plain = _TITLE.sub(" ", rest).translate(_PUNCTUATION).split()
+    words = [first.translate(_PUNCTUATION).casefold(), *map(str.casefold, plain)]
+    if len(text.split()) < MIN_WORDS:
         return ""
-    # Three small words and three times as many as of the own language: names and titles bring in
-    # a few foreign ones ("Who wrote Der Zauberberg?").
-    scores = {name: len(small.intersection(words)) for name, small in _LANGUAGES.items()}
-    own = scores.pop(lang)
-    best = max(scores, key=lambda name: scores[name])
-    return best if scores[best] >= max(3, 3 * own) else ""
+    # Names and titles bring in a few foreign words ("Who wrote Der Zauberberg?"): two will do only where there is none
+    # of the own language or the first one asks, else it takes three times as many.
+    # A word of both tells nothing.
+    own_words, held = _LANGUAGES[lang], set(words)
+    others = {name: held & small for name, small in _LANGUAGES.items() if name != lang}
+    asked = next((name for name in others if words[0] in _ASKED_IN.get(name, ()) and words[0] not in own_words), "")
+    best = asked or max(others, key=lambda name: len(others[name] - own_words))
+    foreign, own = len(others[best] - own_words), len(held & own_words - _LANGUAGES[best])
+    if asked and foreign >= own:
+        return asked
+    marked = any(word[0].islower() and not word.isascii() for word in plain)
+    return best if foreign and foreign + marked >= (3 * own if own else MIN_SMALL_WORDS) else ""
+
+
+def is_essay_question(question: str, answer: str) -> bool:
+    """Does the question, by its wording, want an essay and name no instance, as neither does its answer?
+
+    Capitals speak for an instance here; that there are none speaks for nothing.
+    """
+    if not _ESSAY.search(question) or _USUAL_NAME.search(question) or _NAME.search(question):
+        return False
+    return not _names_instance(answer)
 
 
 def is_abstract_sentence(sentence: str, entities: Sequence[str], *, asked_for: str) -> bool:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
+from kdos.checks.abstentions import declines_to_answer
 from kdos.scoring.answer_matching import is_correct_answer
 from kdos.scoring.gold_patterns import finds_gold_pattern
 
@@ -16,27 +17,6 @@ _SIGN_AT_ARTICLE = re.compile(r"[^\w\s](?:(?<=\ba.)|(?<=\ban.)|(?<=\bthe.)|(?=(?
 _PUNCTUATION = str.maketrans("", "", string.punctuation)
 _PUNCTUATION_RUN = re.compile("[!-/:-@\\[-`{-~]+")
 _HARNESS_ARTICLES = re.compile(r"[TtAa](?<!\w.)(?:(?<=[Tt])he|(?<=[Aa])n?) ")
-_NOT = r"(?:do(?:es)? not|did not|don't|doesn't|didn't|can ?not|can't|could not|couldn't)"
-_UNABLE = r"(?:am|is|are|was|were)(?: currently)? (?:unable|not able) to"
-_KNOW = r"(?:know|have|find|provide|verify|determine|recall|access|answer|confirm|locate|see|say)"
-# Only the first sentence is searched, so that an answer followed by a reservation counts as one.
-_SOURCES = r"(?:knowledge base|sources?|context|documents?|information|data|records?|results?)"
-_TELL = r"(?:contain|provide|include|indicate|specify|mention|state|say|show|have)"
-_SAYS_NO = re.compile(
-    rf"\b(?:i|we)(?:'m| am| are)? (?:really |currently |also |still )?{_NOT}"
-    rf"(?: \w+)? {_KNOW}\b"
-    rf"|\b(?:i|we) {_UNABLE}\b|\bi'm (?:unable|not able) to\b"
-    r"|\b(?:i'm|i am|we are|we're) (?:not (?:sure|aware|certain|familiar)|unsure|uncertain)\b"
-    rf"|\b{_SOURCES} {_NOT} {_TELL}\b"
-    r"|\b(?:is|are) not (?:publicly |readily |widely )?(?:available|known|disclosed)\b"
-    r"|\b(?:there is|i have|i found|with) no (?:\w+ ){0,3}(?:information|data|record|mention|way)\b"
-    r"|^(?:it is |it's |that is )?(?:unknown|unclear|not known|n/?a|none given|no answer)\b\W*$"
-    r"|^i (?:have )?no idea\b|^sorry\b"
-    r"|我不知道|不清楚|无法(?:确定|回答|提供|得知)|不知道|没有(?:相关)?信息"
-    r"|не знаю|нет информации|не могу (?:ответить|найти)"
-)
-# Not `kdos.pool.sentences`: the answer is case-folded, and its first stop is all that is asked for.
-_SENTENCE_END = re.compile(r"(?<=[.!?])\s|(?<=[。！？])|\n")
 CACHED_TEXTS = 1 << 10
 
 
@@ -102,8 +82,7 @@ def _score_by_pattern(answer: str, patterns: tuple[str, ...], *, tried: bool) ->
 
 def attempts_answer(answer: str) -> bool:
     """Whether the answer commits itself: its first sentence says anything but that it cannot."""
-    first = _SENTENCE_END.split(answer.strip(), maxsplit=1)[0].casefold().replace("’", "'")
-    return bool(first) and _SAYS_NO.search(first) is None
+    return bool(answer.strip()) and not declines_to_answer(answer)
 
 
 def _normalise_like_squad(text: str) -> str:

@@ -3,6 +3,7 @@
 Rows stream through: each is counted in a tally on its way out, and the error analysis reads that.
 """
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
@@ -11,14 +12,18 @@ from typing import Any
 from kdos.checks import (
     BenchmarkIndex,
     KnownQuestions,
-    check_answer_not_leaked,
-    check_concrete_instances,
+    check_answer_asked_for,
+    check_answer_stated,
+    check_fields_filled,
+    check_given_away,
     check_knowledge_points,
-    check_language,
     check_lengths,
     check_logic,
     check_near_duplicate,
     check_not_multiple_choice,
+    check_row_language,
+    check_single_answer,
+    check_that_it_asks,
     check_uncontaminated,
     count_error_classes,
     count_refusal_reasons,
@@ -27,27 +32,32 @@ from kdos.checks import (
 )
 from kdos.checks.answers import find_answer_span
 from kdos.checks.judging import ReviewCase, review_cases
+from kdos.checks.known_questions import SimilarityThresholds
 from kdos.logic import Logic, ShapeCounts, parse, shape_of_logic
 from kdos.pool import Refusal, Tally
 from kdos.tasks import CHECKS, Ask
+from kdos.verify.conflicts import Conflicts, question_key
 from kdos.verify.rows import CheckedRow, QuestionRow, TableFields
 
+# A draft that comes close to another can be written anew; of a row that somebody wrote only what is said again counts.
+ROW_THRESHOLDS = SimilarityThresholds(same_fact=0.9, same_answer=0.95, answer_unknown=0.95, other_answer=1.0)
 CHECK_BLOCK = 128
 """Rows that are checked together."""
 
 
 @dataclass(frozen=True, slots=True)
 class VerifyOptions:
-    """What the rows are held against: `lang` where no field says it, benchmarks if there are."""
+    """What the rows are held against: `lang` where no field says it, benchmarks if any, `conflicts` of all rows."""
 
     fields: TableFields
     lang: str = ""
     benchmarks: BenchmarkIndex | None = None
+    conflicts: Conflicts = field(default_factory=dict[int, str])
 
 
 def check_rows(items: Iterable[QuestionRow], options: VerifyOptions, *, shapes: ShapeCounts) -> Iterator[CheckedRow]:
     """Each item after the free checks; questions that pass are known to those after them."""
-    known, waiting = KnownQuestions(), iter(items)
+    known, waiting = KnownQuestions(ROW_THRESHOLDS), iter(items)
     while some := list(islice(waiting, CHECK_BLOCK)):
         for item, refusal in zip(some, _check_rows_alone(some, options), strict=True):
             refusal = refusal or check_near_duplicate(item.draft, item.answers, known)
@@ -63,14 +73,18 @@ def _check_rows_alone(items: Sequence[QuestionRow], options: VerifyOptions) -> l
     """The first thing that speaks against each row, other rows aside, or None."""
     fields = options.fields
     checks: list[tuple[bool, Callable[[QuestionRow], Refusal | None]]] = [
+        (True, lambda item: check_fields_filled(item.draft)),
+        (True, lambda item: check_single_answer(item.draft)),
+        (True, lambda item: check_answer_stated(item.draft)),
         (True, lambda item: check_lengths(item.draft)),
         (bool(fields.knowledge_points), lambda item: check_knowledge_points(item.draft)),
         (True, lambda item: check_not_multiple_choice(item.draft)),
-        (True, lambda item: check_answer_not_leaked(item.draft, item.answers)),
-        (True, lambda item: check_concrete_instances(item.draft)),
-        (True, lambda item: check_language(item.draft, options.lang or item.lang)),
+        (True, lambda item: check_given_away(item.draft, item.answers)),
+        (True, lambda item: check_row_language(item.draft, item.answers, options.lang or item.lang)),
+        (True, lambda item: check_that_it_asks(item.draft)),
         (bool(fields.logic), lambda item: check_logic(item.draft, parse(item.draft.logic))),
         (bool(fields.passage), _check_answer_in_passage),
+        (bool(options.conflicts), lambda item: _check_no_conflict(item, options.conflicts)),
         (True, lambda item: check_uncontaminated(item.draft, item.answers, options.benchmarks)),
     ]
     return find_first_refusals(items, [check for allowed, check in checks if allowed])
@@ -81,9 +95,20 @@ def _check_answer_in_passage(item: QuestionRow) -> Refusal | None:
     if item.passage is None:
         return make_refusal("no_evidence")
     text = item.passage.text
-    if any(find_answer_span(answer, text) for answer in item.answers):
-        return None
+    if any(find_answer_span(answer, text) or _stands_in(answer, text) for answer in item.answers):
+        return check_answer_asked_for(item.draft, item.answers, text)
     return make_refusal("answer_not_in_evidence", item.draft.answer)
+
+
+def _stands_in(answer: str, text: str) -> bool:
+    """Does a number stand in the text, if only as part of "11-year"?"""
+    return answer.isdigit() and re.search(rf"(?<![\w.,]){answer}(?!\w)", text) is not None
+
+
+def _check_no_conflict(item: QuestionRow, conflicts: Conflicts) -> Refusal | None:
+    """No other row answers the same question in another way."""
+    both = conflicts.get(question_key(item))
+    return make_refusal("conflicting_answers", both) if both else None
 
 
 def review_rows(checked: Iterable[CheckedRow], *, judges: int, attempts: int, ask: Ask) -> Iterator[CheckedRow]:
