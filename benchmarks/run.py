@@ -37,6 +37,7 @@ CALLS = {
     "evaluate_people": ["--data DATA"],
     "forecast": ["--data DATA --out RESULTS/forecast.json"],
     "graph_walks": ["--data DATA"],
+    "infusion_model": ["runs/infusion_model --data DATA"],
     "kill_resume": ["--kills 20"],
     "llm_crash": ["--kills 30 --out RESULTS/llm_crash.json"],
     "llm_endpoints": ["--out RESULTS/llm_endpoints.json"],
@@ -101,7 +102,8 @@ QUICK = {
 """The small form of those that have one."""
 
 PACKAGES = {
-    "evaluate_harness": "lm_eval", "llm_reading": "json_repair", "scaling_holdout": "torch", "train_throughput": "torch",
+    "evaluate_harness": "lm_eval", "infusion_model": "gguf", "llm_reading": "json_repair", "scaling_holdout": "torch",
+    "train_throughput": "torch",
 }  # fmt: skip
 """What a script cannot do without, beyond kdos itself; other peers are left out where absent."""
 

@@ -7,6 +7,7 @@ A model with a chat template gets chats; one without, as base models are, gets t
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
+from pathlib import Path
 from typing import Any
 
 from kdos.errors import ConfigError
@@ -127,18 +128,23 @@ class CausalModel:
 
 
 def load_pretrained(transformers: Any, name: str, *, dtype: Any, option: str) -> tuple[Any, Any]:
-    """The tokenizer and the model of a name on the hub or a folder.
+    """The tokenizer and the model of a name on the hub, a folder, or a GGUF file, whose weights are unpacked.
 
     Raises:
         ConfigError: It cannot be loaded; `option` names the flag that it came from.
     """
+    where, packed = (str(Path(name).parent), {"gguf_file": Path(name).name}) if name.endswith(".gguf") else (name, {})
     try:
-        tokenizer = transformers.AutoTokenizer.from_pretrained(name)
-        return tokenizer, transformers.AutoModelForCausalLM.from_pretrained(name, dtype=dtype)
-    except (OSError, ValueError) as error:
+        tokenizer = transformers.AutoTokenizer.from_pretrained(where, **packed)
+        model = transformers.AutoModelForCausalLM.from_pretrained(where, dtype=dtype, **packed)
+    except (ImportError, OSError, ValueError) as error:
         raise ConfigError(
             f"{option} must be a causal language model that can be loaded. {name}: {str(error).splitlines()[0]}"
         ) from error
+    if packed:  # else it would not be saved: transformers takes it for packed still
+        model.hf_quantizer, model.is_quantized = None, False
+        del model.config.quantization_config
+    return tokenizer, model
 
 
 def plain_prompt(chat: Chat) -> str:

@@ -73,6 +73,7 @@ TRAINING = _kind("a training", "cells", "measurements.csv", "model", "memory.jso
 SWEEP = _kind(
     "a sweep",
     *("pools", "exposures", "models", "sweep.json", "sweep.png", "sweep-words.json", "sweep-words.png"),
+    *("reading", "sweep-model.json"),
     runs="pools",
 )
 FOLDER_KINDS = (RUN, EVALUATION, VERIFICATION, TRAINING, SWEEP)

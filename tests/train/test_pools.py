@@ -44,7 +44,8 @@ def universe() -> Universe:
 def pool(*points: list[int]) -> PoolSamples:
     return PoolSamples(
         [f"What about {' and '.join(map(str, each))}?" for each in points],
-        [[sentence(number) for number in each] for each in points],
+        answers=["that"] * len(points),
+        points=[[sentence(number) for number in each] for each in points],
         calls=np.arange(1, len(points) + 1),
     )
 

@@ -1,9 +1,23 @@
+import os
+from contextlib import closing
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 pytest.importorskip("torch")
 
-from kdos.train import TrainingSpec, Trial, evaluate_proxy, made_up_world, run_trials, shuffled_epochs, train_proxies
+from kdos.errors import KdosError
+from kdos.train import (
+    Lab,
+    TrainingSpec,
+    Trial,
+    evaluate_proxy,
+    made_up_world,
+    run_trials,
+    shuffled_epochs,
+    train_proxies,
+)
 from kdos.train.experiment import plan_trial
 from kdos.train.facts import held_out_wordings
 from kdos.train.proxies import scheduled_wordings
@@ -66,3 +80,8 @@ def test_continued_training_forgets_without_replay() -> None:
 
     assert lost["base_recall"] < kept["base_recall"]
     assert lost["recall"] > 0.5
+
+
+def test_a_process_that_is_ended_from_outside_is_named(tmp_path: Path) -> None:
+    with closing(Lab(tmp_path, workers=1)) as lab, pytest.raises(KdosError, match="ended from outside"):
+        lab.measure_groups(os._exit, [3], name="dies")

@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from kdos.artifacts import RunFolder
 from kdos.commands.arguments import input_path, output_path, whole_number
 from kdos.commands.scaling import read_law
+from kdos.commands.sweep_model import add_model_arguments, sweep_model
 from kdos.commands.train import parse_numbers, parse_widths
 from kdos.outputs import SWEEP, claim_folder
 from kdos.run.sweep_pools import PoolPlan, PoolSize, make_pools, read_arms, size_pools
@@ -47,6 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--names", choices=("digits", "words"), default="digits", help="how models see a fact's subject"
     )
+    add_model_arguments(parser)
     parser.add_argument("--law", type=input_path, metavar="LAW.json", help="adds loops of as many facts as it advises")
     parser.add_argument("--random-seed", type=int, default=0)
     parser.add_argument("--workers", type=whole_number(1), default=os.cpu_count() or 1, help="processes")
@@ -55,6 +57,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(args: argparse.Namespace) -> None:
     """Make pools, train, compare, draw; the last line on stdout is the table as JSON."""
+    RunFolder(args.run).require_config()
+    print_json(sweep_model(args) if args.model else _sweep_proxies(args))
+
+
+def _sweep_proxies(args: argparse.Namespace) -> dict[str, Any]:
     sweep = Sweep(
         args.run,
         widths=parse_widths(args.widths),
@@ -66,7 +73,6 @@ def main(args: argparse.Namespace) -> None:
     targets = tuple(filter(None, args.targets.split(",")))
     for target in targets:
         check_target(target)
-    RunFolder(args.run).require_config()
     universe = read_universe(args.run, most=sweep.facts, random_seed=sweep.random_seed)
     size = size_pools(args.run, samples=args.samples)
     plan = PoolPlan(
@@ -88,7 +94,7 @@ def main(args: argparse.Namespace) -> None:
         _draw_sweep(table, args.out / f"{name}.png")
     if not args.json:
         _show_sweep(table)
-    print_json(table)
+    return table
 
 
 def _advised_facts(path: Path, sweep: Sweep, universe: Universe, size: PoolSize) -> dict[Setting, int]:

@@ -153,8 +153,8 @@ def _make_pool(config: Config, path: Path, own: Path, takes_over: bool) -> None:
         run_config(config, path, prepared=RunFolder(own) if takes_over else None)
 
 
-def read_arms(plan: PoolPlan, folder: Path, universe: Universe, *, random_seed: int) -> list[Arm]:
-    """What the pools show of a universe, by arm, each cut at as many calls for drafts as the loop's made."""
+def cut_pools(plan: PoolPlan, folder: Path) -> dict[str, list[PoolSamples]]:
+    """The pools of each arm but the oracle, each cut at as many calls for drafts as the loop's made."""
     found: dict[str, list[PoolSamples]] = {}
     for number in range(plan.pools):
         made = {kind: read_pool(_pool(folder, kind, number)) for kind in pool_configs(plan)}
@@ -165,6 +165,12 @@ def read_arms(plan: PoolPlan, folder: Path, universe: Universe, *, random_seed: 
         pools[COVER_ARM] = cover_greedily(drafted, len(pools[BLIND_ARM].questions))
         for kind, pool in pools.items():
             found.setdefault(kind, []).append(pool)
+    return found
+
+
+def read_arms(plan: PoolPlan, folder: Path, universe: Universe, *, random_seed: int) -> list[Arm]:
+    """What the pools show of a universe, by arm."""
+    found = cut_pools(plan, folder)
     shown = {kind: np.stack([count_exposures(universe, pool) for pool in pools]) for kind, pools in found.items()}
     rng = keyed_generator(random_seed, "oracle")
     shown[ORACLE_ARM] = np.stack([deal_without_repeats(pool, rng) for pool in shown[LOOP_ARM]])

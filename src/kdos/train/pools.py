@@ -87,16 +87,22 @@ def askable_triple(text: str) -> Triple | None:
 
 @dataclass(frozen=True, slots=True)
 class PoolSamples:
-    """The samples of a run in their order: question and knowledge points; `calls` for drafts made up to each."""
+    """The samples of a run in their order; `calls` for drafts had been made up to each, shape (n_samples,)."""
 
     questions: list[str]
+    answers: list[str]
     points: list[list[str]]
     calls: Int64Array
 
     def keep(self, rows: Iterable[int]) -> "PoolSamples":
         """Some of the samples, in this order."""
         chosen = list(rows)
-        return PoolSamples([self.questions[r] for r in chosen], [self.points[r] for r in chosen], self.calls[chosen])
+        return PoolSamples(
+            [self.questions[row] for row in chosen],
+            answers=[self.answers[row] for row in chosen],
+            points=[self.points[row] for row in chosen],
+            calls=self.calls[chosen],
+        )
 
     def cut_at(self, calls: int) -> "PoolSamples":
         """The samples that were there when so many calls for drafts had been made."""
@@ -106,7 +112,7 @@ class PoolSamples:
 def read_pool(run: Path) -> PoolSamples:
     """What a run made."""
     folder = RunFolder(run)
-    samples = pa.concat_tables(folder.read_parts("samples", ["id", "question", "knowledge_points"]))
+    samples = pa.concat_tables(folder.read_parts("samples", ["id", "question", "answer", "knowledge_points"]))
     picks = pa.concat_tables(folder.read_parts("picks", ["id"]))
     verdicts = pa.concat_tables(folder.read_parts("verdicts", ["draft", "again"]))
     place = {name: number for number, name in enumerate(column_values(picks, "id"))}
@@ -115,7 +121,8 @@ def read_pool(run: Path) -> PoolSamples:
     for draft, again in zip(column_values(verdicts, "draft"), column_values(verdicts, "again"), strict=True):
         asked[place[_pick_of(draft)]] += again
     calls = np.cumsum(asked)[[place[_pick_of(name)] for name in column_values(samples, "id")]]
-    return PoolSamples(column_values(samples, "question"), column_values(samples, "knowledge_points"), calls)
+    questions, answers, points = (column_values(samples, name) for name in ("question", "answer", "knowledge_points"))
+    return PoolSamples(questions, answers, points, calls)
 
 
 def _pick_of(draft: str) -> str:

@@ -6,6 +6,7 @@ The lab spreads groups of models over processes and keeps what they measured on 
 import multiprocessing
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, replace
 from pathlib import Path
 from time import process_time
@@ -15,6 +16,7 @@ import numpy as np
 
 from kdos.arrays import BoolArray, Float64Array, Int64Array
 from kdos.chance import key_bits, keyed_generator
+from kdos.errors import KdosError
 from kdos.runner import exit_with_parent
 from kdos.store import read_json_file, write_json
 from kdos.terminal import Progress
@@ -159,6 +161,9 @@ class Lab:
         """The rows that `work` gives for each group, in the order of the groups.
 
         A group is known again by its ``repr``, which must hold all that shapes its rows.
+
+        Raises:
+            KdosError: A process was ended from outside.
         """
         paths = [self._folder / f"{name}-{key_bits(0, repr(group)):032x}.json" for group in groups]
         running = {
@@ -168,7 +173,13 @@ class Lab:
         }
         with self._progress.stage(name, total=len(groups)):
             for done, future in enumerate(as_completed(running), len(groups) - len(running) + 1):
-                write_json(running[future], future.result())
+                try:
+                    write_json(running[future], future.result())
+                except BrokenProcessPool as error:
+                    raise KdosError(
+                        "a process that trained was ended from outside, as by a system without memory left. What was "
+                        "done is kept: the same command goes on, if need be with fewer --workers."
+                    ) from error
                 self._progress.update(done)
         found = [read_json_file(path) for path in paths]
         self.core_seconds += sum(part["core_seconds"] for part in found)
