@@ -16,7 +16,7 @@ from kdos.checks.sentence_checks import detect_other_language, is_essay_question
 from kdos.pool import Draft, Refusal
 from kdos.pool.wording import read_sentence_words
 
-_NULLS = frozenset("null nan n/a undefined <na> #n/a - -- – — ? ?? tbd todo [] {} . ...".split())  # noqa: SIM905
+_NULLS = frozenset("null nan n/a undefined <na> #n/a - -- – — ? ?? tbd todo [] {} . ...".split())
 _POINTING_WORDS = """
 that this it they them he him she her these those there something someone somebody somewhere thing things stuff same
 above below former latter as see the passage text a an of in
