@@ -278,7 +278,7 @@ PATTERNS = all_patterns()
 def test_the_patterns_of_every_layer_are_found() -> None:
     assert len(PATTERNS) > 150
     names = {place.rpartition(".")[2] for place in PATTERNS}
-    assert {"FENCE", "_LINK", "TRIPLE_RELATIONS", "_SAYS_NO", "_HEADING"} <= names
+    assert {"FENCE", "_LINK", "TRIPLE_RELATIONS", "_DECLINES", "_HEADING"} <= names
 
 
 @pytest.mark.parametrize(

@@ -49,7 +49,7 @@ _OR_AFTER = re.compile(r"(?: [\w'-]{1,30}){0,4}?,? or\b")
 _LISTED = re.compile(r"\bor\b.{0,80}\?\s*$")
 _JOINING = r"(?: (?:of|the|de|la|du|des|von|van|al|in|and|&|for|at|on))"
 _NAME_GOES_ON = re.compile(rf"(?:['’]s)?{_JOINING}{{0,2}}[ -][\"“'‘(]?(?:[A-ZÀ-Þ]|\d)")
-_NAME_BEGINS = re.compile(rf"(?:[A-ZÀ-Þ][\w'’.&]*|\d+){_JOINING}{{1,2}}[ -][\"“'‘]?$")
+_NAME_BEGINS = re.compile(rf"(?<![\w'’.&])(?:[A-ZÀ-Þ][\w'’.&]*+|\d++){_JOINING}{{1,2}}[ -][\"“'‘]?$")
 _FIRST_WORD = re.compile(r"^\W*\w+\W*$")
 _LONGEST_NAME = 60
 """Characters before an answer that are searched for the beginning of its name."""

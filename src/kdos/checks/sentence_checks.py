@@ -151,7 +151,7 @@ MIN_LETTERS = 12
 MIN_WORDS = 3
 """Words of the shortest text in Latin letters that is told apart."""
 # Names of several words: the small ones among them are of any language.
-_TITLE = re.compile(r"\b[A-Z][\w'.-]*+(?:(?: [a-z]{1,3}){0,2} [A-Z][\w'.-]*+)+")
+_TITLE = re.compile(r"(?<![\w'.-])[A-Z][\w'.-]*+(?:(?: [a-z]{1,3}){0,2} [A-Z][\w'.-]*+)+")
 _PUNCTUATION = str.maketrans("", "", "¿¡?!,.;:")
 MIN_SCRIPT_LETTERS = 4
 """Letters of another script that count where the small words of the own language are missing."""

@@ -40,7 +40,7 @@ _SHAPED = re.compile(
     r"|\{\{(?P<hexagon>.*)\}\}|\[(?P<square>.*)\]|\((?P<round>.*)\))",
     re.DOTALL,
 )
-_MINDMAP_CLASS = re.compile(r"[ \t]*:::[\w -]+$")
+_MINDMAP_CLASS = re.compile(r"(?:(?<![ \t])[ \t]++)?:::[\w -]+$")
 _MARKDOWN_BREAK = re.compile(r"(?<=[\[(]\"`)[^`]{0,2000}(?=`\"[\])])")
 _TAB_WIDTH = 4
 

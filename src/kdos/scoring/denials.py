@@ -51,7 +51,7 @@ _DENIAL = re.compile(
 _ABBREVIATED = r"(?<!\b[A-Z]\.)(?<!\b(?:Dr|Mr|Ms|St)\.)(?<!\bMrs\.)"
 _SENTENCE_END = re.compile(rf"[.!?]{_ABBREVIATED}(?=\s|$)|[;:\n)—]| [–-] ")
 _TURN = re.compile(
-    r",? *\b(?:but|rather|instead|however)\b|,? *\b(?:it|he|she|that|this)(?:'s| is| was| were)\b", re.I
+    r"(?:(?<![ ,]),? *+)?\b(?:(?:but|rather|instead|however)\b|(?:it|he|she|that|this)(?:'s| is| was| were)\b)", re.I
 )
 _NEW_CLAUSE = re.compile(
     r", ?(?:and|so|it|he|she|they|we|i|this|that|there|which|who|in fact|actually|instead|rather"

@@ -18,13 +18,13 @@ _SUSPICIOUS = re.compile(r"\\(?:[bf][A-Za-z]|[nrt][a-z]|[nt][A-Z]|u(?![0-9a-fA-F
 _SIGN_ESCAPE = re.compile(r"(?<!\\)(?:\\\\)*+\\[bf][A-Za-z]")  # where one of them is no control character, none is
 _ESCAPE = re.compile(r"\\(?:u[0-9a-fA-F]{4}|.)", re.DOTALL)
 _LETTERS = re.compile(r"[A-Za-z]+")
-_DIAGRAM = re.compile(r"\s*(?:```+\w*\\n)?\s*(?:flowchart|graph|mindmap)\b")
+_DIAGRAM = re.compile(r"\s*+(?:```+\w*\\n\s*+)?(?:flowchart|graph|mindmap)\b")
 _LINE_BREAK = re.compile(r"\\n(?![a-z])(?!Rightarrow|Leftarrow)")
 _DOUBLED_COMMAND = re.compile(r"\\\\[A-Za-z]")
 # As Pandoc has it: an opening dollar sign stands before what is no space, a closing one after it and before no digit.
 _MATHS = re.compile(
     r"(?<!\\)\$\$(?:[^$]){1,2000}\$\$|(?<![\\$])\$(?![\s$])[^$]{1,500}(?<![\s\\])\$(?!\d)"
-    r"|\\\((?:(?!\\\)).){1,500}\\\)|\\\[(?:(?!\\\]).){1,2000}\\\]",
+    r"|\\\((?:(?!\\[()]).){1,500}\\\)|\\\[(?:(?!\\[][]).){1,2000}\\\]",
     re.DOTALL,
 )
 _OPERANDS = (re.compile(r"(?:^|[\s($=])[A-Za-z0-9]{1,2} ?$"), re.compile(r" ?[A-Za-z0-9]{1,2}(?![A-Za-z0-9])"))
@@ -36,7 +36,7 @@ _PATH = re.compile(
     rf"(?:(?<![A-Za-z0-9])[A-Za-z]:|(?<![\w.])\.{{1,2}}|%\w{{1,40}}%|(?<!\S)~|(?<![\w\\])\\\\[\w.-]+"
     rf"|HKEY_[A-Z_]{{1,20}}|HK[CL][UMR])(?:{_STEP})+"
 )
-_RELATIVE_PATH = re.compile(r"(?<![\w\\}])[A-Za-z_][\w.-]+(?:\\(?!\\)[\w.-]+)+")
+_RELATIVE_PATH = re.compile(r"(?<![\w\\}.-])[A-Za-z_][\w.-]++(?:\\(?!\\)[\w.-]+)+")
 # What shows that such words are a path: a backslash that escapes nothing, or a usual name of a folder.
 _OF_A_PATH = re.compile(r"\\(?:[^\\bfnrtu\s\"'/`]|(?:tests?|tools?|te?mp|templates?|target|node_modules)\b)")
 
