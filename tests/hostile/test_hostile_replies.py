@@ -28,7 +28,7 @@ from hostile_server import (
     dump_loosely,
     set_field,
 )
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from kdos.config import EngineConfig, PriceConfig
@@ -170,6 +170,7 @@ def test_errors_models_and_batches_are_read_whatever_they_hold(place: Any, odd: 
 
 
 @given(st.binary(max_size=200))
+@example(b"data:[DONE]")
 def test_any_bytes_are_read_or_refused(raw: bytes) -> None:
     assert read_error_message(raw).isprintable()
     assert isinstance(list(read_batch_rows(raw)), list)

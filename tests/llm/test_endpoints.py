@@ -287,7 +287,11 @@ def test_what_hangs_at_a_server_that_is_gone_is_asked_of_others(servers: list[Se
         exchange.submit(map(request_for, range(60, 400)))
         receive_until(exchange, given, lambda: len(given) == 400)
     assert not any(reply.error for reply in given)
-    assert total(servers) == Counter(range(400))
+    answered = total(servers)
+    assert answered.keys() == set(range(400))
+    # An answer that was on its way as the server went down is asked of another one, too.
+    assert {number for number, times in answered.items() if times > 1} <= gone.answered.keys()
+    assert answered.total() < 410
 
 
 def test_where_all_are_down_the_run_waits_until_one_is_back(servers: list[Server]) -> None:

@@ -269,6 +269,8 @@ def _join_stream(raw: bytes) -> dict[str, Any]:
             ended |= _add_event(whole, message, parse_json(data))
     if not ended:
         raise ProtocolError("it sent a stream that broke off")
+    if whole == {"choices": [{"message": {}}]}:
+        raise ProtocolError("it sent a stream that ends before it begins")
     return whole
 
 
