@@ -23,7 +23,7 @@ from pathlib import Path
 from density_worlds import write_down
 
 from kdos.chance import keyed_generator
-from kdos.checks.answer_fit import _kind_given
+from kdos.checks.answer_fit import kind_given
 from kdos.logic import ShapeCounts
 from kdos.pool.sentences import split_sentences
 from kdos.verify import VerifyOptions, check_rows, find_conflicts, read_question_rows, resolve_fields
@@ -191,7 +191,7 @@ def is_told_by_wording(row, answer):
     sentences = [one.casefold() for line in row["context"].split("\n") for one in split_sentences(line)]
     own = [text for text in sentences if any(a.casefold().strip(" .,") in text for a in row["answers"])]
     beside = any(answer.casefold().strip(" .,") in text for text in own)
-    return not beside or _kind_given(answer) not in {_kind_given(a) for a in row["answers"]}
+    return not beside or kind_given(answer) not in {kind_given(a) for a in row["answers"]}
 
 
 def judge_sound(rows):

@@ -11,7 +11,7 @@ from itertools import pairwise
 from math import log
 from typing import NamedTuple
 
-from kdos.checks.answers import canonicalise_text
+from kdos.checks.answers import CARDINALS, MONTH_NAMES, MONTHS, canonicalise_text
 from kdos.checks.sentence_checks import has_unspaced_letter
 from kdos.pool.sentences import split_sentences
 from kdos.pool.wording import read_sentence_words, stem_word
@@ -27,24 +27,22 @@ LONGEST_READ = 20_000
 THRESHOLD = 2.1
 """Score from which an answer is another question's: 2 % of sound answers are above it."""
 _WORD = re.compile(r"\w+")
-_NUMBER_WORDS = frozenset(
+_NUMBER_WORDS = CARDINALS.union(
     """
-    zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen
-    seventeen eighteen nineteen twenty thirty forty fifty sixty seventy eighty ninety hundred thousand million
-    billion trillion half quarter third dozen dozens hundreds thousands millions several many few most all none
-    both single double twice once pair couple no majority first second
+    half quarter third dozen dozens hundreds thousands millions several many few most all none both single double twice
+    once pair couple no majority first second
     """.split()
 )
-_TIME_WORDS = frozenset(
+_TIME_WORDS = frozenset(MONTH_NAMES).union(
     """
-    january february march april may june july august september october november december monday tuesday
-    wednesday thursday friday saturday sunday spring summer autumn fall winter century centuries decade decades
-    year years month months day days week weeks morning night midnight noon today before after during until
-    since ago early late mid era period age time times bc ad bce ce daily hour hours minutes
+    monday tuesday wednesday thursday friday saturday sunday spring summer autumn fall winter century centuries
+    decade decades year years month months day days week weeks morning night midnight noon today before after
+    during until since ago early late mid era period age time times bc ad bce ce daily hour hours minutes
     """.split()
 )
+_HOW_MUCH = r"\bhow (?:many|much|long|old|tall|far|deep|high|large|big|fast|often|wide|heavy)\b"
 _ASKS_NUMBER = re.compile(
-    r"\bhow (?:many|much|long|old|tall|far|deep|high|large|big|fast|often|wide|heavy)\b|\bwhat (?:is|was|were) the "
+    rf"{_HOW_MUCH}|\bwhat (?:is|was|were) the "
     r"(?:number|population|percentage|amount|length|height|cost|price|rate|size|area|average|distance|temperature|speed"
     r"|total)\b|\bwhat (?:percentage|percent|number|amount|proportion|fraction|portion)\b"
 )
@@ -56,7 +54,7 @@ _ASKS_PLACE = re.compile(
 )
 _ASKS_WAY = re.compile(r"\b(?:why|how)\b")
 _SPEAKS_OF_NUMBER = re.compile(
-    r"\bhow (?:many|much|long|old|tall|far|deep|high|large|big|fast|often|wide|heavy)\b|\b(?:number|percentage|percent"
+    rf"{_HOW_MUCH}|\b(?:number|percentage|percent"
     r"|amount|population|proportion|fraction|length|height|cost|price|rate|size|area|average|distance|temperature|speed"
     r"|total|score|age|figure|budget|income|value|record|salary|share|weight|depth|width|ratio|frequency|capacity"
     r"|attendance|density|version|code|channel|route|range|time|measure\w*|quantity|duration|sum|mass|voltage|pressure"
@@ -66,12 +64,10 @@ _SPEAKS_OF_TIME = re.compile(
     r"\bwhen\b|\b(?:year|date|day|month|century|decade|years|period|era|time|age|season|long|recent|last|first)\b"
 )
 _MONEY = re.compile(r"[$£€¥]|\b(?:dollars?|euros?|pounds?|usd)\b")
-_DATED = re.compile(
-    r"1\d{3}|20\d\d|centur|january|february|march|april|may|june|july|august|september|october|november|december"
-)
+_DATED = re.compile(rf"1\d{{3}}|20\d\d|centur|{'|'.join(MONTH_NAMES)}")
 _DATE = re.compile(
-    r"(?:(?:in|on|by|from|to|until|since|the|early|late|mid|about|around|circa|c|between|and|of|january|february|march"
-    r"|april|may|june|july|august|september|october|november|december|jan|feb|mar|apr|jun|jul|aug|sep|oct|nov|dec"
+    r"(?:(?:in|on|by|from|to|until|since|the|early|late|mid|about|around|circa|c|between|and|of"
+    rf"|{'|'.join(form for form in MONTHS if form != 'sept')}"
     r"|\d{4}-\d\d-\d\d|1\d{3}s?|20\d\ds?|\d{1,2}(?:st|nd|rd|th)?|century|centuries|bc|ad|bce|ce)(?:[\s,.'’–-]++|$))++"
 )
 _NAME_WORD = re.compile(r"\b[A-Z][a-z]+")
@@ -190,7 +186,7 @@ def _kind_asked(question: str) -> str:
     return next((kind for kind, asks in kinds.items() if asks.search(plain)), "thing")
 
 
-def _kind_given(answer: str) -> str:
+def kind_given(answer: str) -> str:
     """The kind of answer that is given: money, percent, date, number or other."""
     plain = canonicalise_text(answer)
     if _MONEY.search(plain):
@@ -209,7 +205,7 @@ def _kind_given(answer: str) -> str:
 def _is_another_kind(question: str, answers: Sequence[str]) -> bool:
     """Is the answer of a kind that the question's words rule out: a name for how many, a date for who?"""
     plain, asked = question.lower(), _kind_asked(question)
-    given = {_kind_given(answer) for answer in answers}
+    given = {kind_given(answer) for answer in answers}
     speaks_of_time = _SPEAKS_OF_TIME.search(plain) is not None
     if asked == "number":
         return not any(map(_holds_amount, answers)) or (given == {"date"} and not speaks_of_time)

@@ -11,9 +11,9 @@ from kdos.pool import Evidence, Passage
 from kdos.pool.quotes import find_quote_span
 from kdos.pool.wording import normalise_text
 
-_MONTH_NAMES = "january february march april may june july august september october november december"
+MONTH_NAMES = tuple("january february march april may june july august september october november december".split())
 MONTHS: dict[str, int] = {
-    form: number for number, name in enumerate(_MONTH_NAMES.split(), start=1) for form in (name, name[:3])
+    form: number for number, name in enumerate(MONTH_NAMES, start=1) for form in (name, name[:3])
 } | {"sept": 9}
 """Each name of a month, whole or cut to three letters, with the month's number."""
 
@@ -41,15 +41,15 @@ _ORDINALS = {
     "first": "1st", "second": "2nd", "third": "3rd", "fourth": "4th", "fifth": "5th",
     "sixth": "6th", "seventh": "7th", "eighth": "8th", "ninth": "9th", "tenth": "10th",
 }  # fmt: skip
-_CARDINALS = frozenset([*_SMALL, *_LARGE])
-_CARDINAL = _alternatives_pattern(sorted(_CARDINALS))
+CARDINALS = frozenset([*_SMALL, *_LARGE])
+_CARDINAL = _alternatives_pattern(sorted(CARDINALS))
 _SPELT = re.compile(rf"\b{_CARDINAL}(?:(?:-| and | ){_CARDINAL})*\b")
 _SCALED = re.compile(r"\b(\d+(?:\.\d+)?)[ -](thousand|million|billion|trillion)\b")
 _ORDINAL = re.compile(rf"\b{_alternatives_pattern(_ORDINALS)}\b")
 # "1,000" and "1 000" but not the comma of "1,00": three digits must follow, and no fourth.
 _GROUPED = re.compile(r"[, \u2009\u202f'](?<=\d.)(?=\d{3}(?!\d))")
 _TRAILING_ZEROS = re.compile(r"\d(?<![\d.]\d)\d*\.0+(?!\.?\d)")
-_NUMBER_WORDS = frozenset([*_CARDINALS, *_ORDINALS])
+_NUMBER_WORDS = frozenset([*CARDINALS, *_ORDINALS])
 _WORD = re.compile(r"\w+")
 _DIGIT = re.compile(r"\d")
 _ARTICLE = re.compile(r"^(?:the|a|an) (?=.)")
@@ -69,7 +69,7 @@ def canonicalise_text(text: str) -> str:
         text = _GROUPED.sub("", text)
         if not _LARGE.keys().isdisjoint(words):
             text = _SCALED.sub(_scaled_number_to_digits, text)
-    if not _CARDINALS.isdisjoint(words):
+    if not CARDINALS.isdisjoint(words):
         text = _SPELT.sub(_number_words_to_digits, text)
     if not _ORDINALS.keys().isdisjoint(words):
         text = _ORDINAL.sub(lambda found: _ORDINALS[found[0]], text)

@@ -20,13 +20,11 @@ from kdos.artifacts import RunFolder
 from kdos.chance import keyed_generator
 from kdos.errors import InputError
 from kdos.pool import column_values
-from kdos.scoring import compare_pools, holm_levels
-from kdos.scoring.intervals import LEVEL
 from kdos.store import read_json_file, read_parquet, write_json
 from kdos.train.pools import LEAST_FACTS, PoolSamples
 from kdos.train.pretrained import PretrainedReader, Prompt, TextCourse
 from kdos.train.proxies import Lab, MeasuredRow
-from kdos.train.sweep import BLIND_ARM, COMPARISONS, COVER_ARM, LOOP_ARM, PLACEBO_ARM
+from kdos.train.sweep import BLIND_ARM, COVER_ARM, LOOP_ARM, PLACEBO_ARM, compare_named_arms, recall_interval
 
 ARMS = (LOOP_ARM, BLIND_ARM, COVER_ARM, PLACEBO_ARM)
 KNOWN_FACTS = 200
@@ -248,7 +246,9 @@ def run_pretrained_sweep(
             | {"held_out_nats": float(np.mean([one["held_out_nats"] for one in found])) if held_out else None}
             for arm, found in read.items()
         ],
-        "comparisons": _compare(reading, recalls),
+        "comparisons": compare_named_arms(
+            recalls, lambda ours, theirs: keyed_generator(reading.random_seed, "reading", ours, theirs)
+        ),
     }
 
 
@@ -319,30 +319,8 @@ def _arm_row(
         "recall_of_unseen": float(recall[~shown].mean()) if not shown.all() else None,
         "by_popularity": [float(recall[:, deciles == decile].mean()) for decile in range(DECILES)],
         "by_pool": recall.mean(axis=1).tolist(),
+        "recall_ci": recall_interval(recall, None, rng),
     }
-    if len(recall) > 1:
-        row["recall_ci"] = list(compare_pools(recall, None, rng).interval_at(LEVEL))
     if arm != BLIND_ARM and blind is not None:
         row["minus_blind"] = float(recall.mean() - blind.mean())
     return row
-
-
-def _compare(reading: Reading, recalls: Mapping[str, Float64Array]) -> list[dict[str, Any]]:
-    """The comparisons named beforehand, corrected together (Holm 1979)."""
-    named = [pair for pair in COMPARISONS if all(len(recalls.get(arm, ())) > 1 for arm in pair)]
-    found = [
-        compare_pools(recalls[ours], recalls[theirs], keyed_generator(reading.random_seed, "reading", ours, theirs))
-        for ours, theirs in named
-    ]
-    adjusted, levels = holm_levels([one.p_value for one in found])
-    return [
-        {
-            "comparison": f"{ours} - {theirs}",
-            "difference": one.difference,
-            "interval": list(one.interval_at(LEVEL)),
-            "p_value": one.p_value,
-            "holm_p_value": holm_p,
-            "holm_interval": list(one.interval_at(level)),
-        }
-        for (ours, theirs), one, holm_p, level in zip(named, found, adjusted, levels, strict=True)
-    ]

@@ -6,7 +6,7 @@ pool shows them or not. Comparisons are named before anything is trained and cor
 """
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import product
@@ -207,16 +207,16 @@ def _arm_row(sweep: Sweep, universe: Universe, arm: Arm, setting: Setting, known
         "log10_density": float(np.mean([mean_log10_density(universe, pool) for pool in arm.exposures])),
         "recall": float(recall.mean()),
         "recall_of_shown": _recall_where(recall, arm.exposures > 0),
-        "recall_ci": _interval(recall, None, rng),
+        "recall_ci": recall_interval(recall, None, rng),
         "by_pool": recall.mean(axis=1).tolist(),
     }
     if arm.name != BLIND_ARM and (blind := known.get((setting, BLIND_ARM))) is not None:
         row["minus_blind"] = float(recall.mean() - blind.mean())
-        row["minus_blind_ci"] = _interval(recall, blind, rng)
+        row["minus_blind_ci"] = recall_interval(recall, blind, rng)
     return row
 
 
-def _interval(ours: Float64Array, theirs: Float64Array | None, rng: np.random.Generator) -> list[float] | None:
+def recall_interval(ours: Float64Array, theirs: Float64Array | None, rng: np.random.Generator) -> list[float] | None:
     """The 95 % interval of a mean or a difference; None of a single pool, which says nothing of others."""
     if len(ours) < 2 or (theirs is not None and len(theirs) < 2):
         return None
@@ -228,32 +228,37 @@ def _compare_arms(sweep: Sweep, known: Known) -> list[dict[str, Any]]:
 
     Of what is claimed of every setting at once no further correction is needed: each of them has to show it.
     """
-    rows: list[dict[str, Any]] = []
-    for setting in sweep.settings:
-        named = [pair for pair in COMPARISONS if all(len(known.get((setting, arm), ())) > 1 for arm in pair)]
-        found = [
-            compare_pools(
-                known[setting, ours],
-                known[setting, theirs],
-                keyed_generator(sweep.random_seed, "comparison", ours, theirs, *setting),
-            )
-            for ours, theirs in named
-        ]
-        adjusted, levels = holm_levels([one.p_value for one in found])
-        rows += [
-            {
-                "comparison": f"{ours} - {theirs}",
-                "params": count_parameters(setting.width),
-                **setting._asdict(),
-                "difference": one.difference,
-                "interval": list(one.interval_at(LEVEL)),
-                "p_value": one.p_value,
-                "holm_p_value": holm_p,
-                "holm_interval": list(one.interval_at(level)),
-            }
-            for (ours, theirs), one, holm_p, level in zip(named, found, adjusted, levels, strict=True)
-        ]
-    return rows
+    return [
+        {"params": count_parameters(setting.width), **setting._asdict(), **row}
+        for setting in sweep.settings
+        for row in compare_named_arms(
+            {arm: recall for (where, arm), recall in known.items() if where == setting},
+            lambda ours, theirs, at=setting: keyed_generator(sweep.random_seed, "comparison", ours, theirs, *at),
+        )
+    ]
+
+
+def compare_named_arms(
+    recalls: Mapping[str, Float64Array], make_rng: Callable[[str, str], np.random.Generator]
+) -> list[dict[str, Any]]:
+    """The comparisons named beforehand of which both arms have two pools, corrected together (Holm 1979).
+
+    `recalls` has shape (n_pools, n_facts) for each arm; `make_rng` gives the generator of a pair.
+    """
+    named = [pair for pair in COMPARISONS if all(len(recalls.get(arm, ())) > 1 for arm in pair)]
+    found = [compare_pools(recalls[ours], recalls[theirs], make_rng(ours, theirs)) for ours, theirs in named]
+    adjusted, levels = holm_levels([one.p_value for one in found])
+    return [
+        {
+            "comparison": f"{ours} - {theirs}",
+            "difference": one.difference,
+            "interval": list(one.interval_at(LEVEL)),
+            "p_value": one.p_value,
+            "holm_p_value": holm_p,
+            "holm_interval": list(one.interval_at(level)),
+        }
+        for (ours, theirs), one, holm_p, level in zip(named, found, adjusted, levels, strict=True)
+    ]
 
 
 def _density_table(
@@ -277,7 +282,7 @@ def _density_table(
         {
             "coverage": coverage,
             "difference": float(recalls[coverage, "dense"].mean() - recalls[coverage, "thin"].mean()),
-            "interval": _interval(recalls[coverage, "dense"], recalls[coverage, "thin"], rng),
+            "interval": recall_interval(recalls[coverage, "dense"], recalls[coverage, "thin"], rng),
         }
         for coverage in COVERAGES
     ]
