@@ -127,13 +127,13 @@ UNLINKED = frozenset({"file", "image", "category", "datei"})
         ("List:\n* one\n* two\n** three\nAfter.", "List:\none\ntwo\nthree\nAfter."),
         ("[http://x.org The site], [http://y.org].", "The site,."),
         ("Tom &amp; Jerry&nbsp;2 &ndash; A<br />B", "Tom & Jerry 2 – A B"),
-        ("Area {{convert|5,500|km2|sqmi}}, {{lang|fr|Alger}}.", "Area 5,500 km2, Alger."),
+        ("Area {{convert|5,500|km2|sqmi}}, {{lang|fr|Alger}}.", "Area 5,500 km², Alger."),
         ("{{formatnum:2381741}} people", "2381741 people"),
-        ("Algeria ({{lang-ar|x}}; {{IPA|y}}) is ( {{a}}, big).", "Algeria is (big)."),
+        ("Algeria ({{lang-ar|x}}; {{IPA|y}}) is ( {{cn}}, big).", "Algeria (x) is (big)."),
         ("__NOTOC__A {{unclosed [[File:x.jpg|thumb|y", "A {{unclosed"),
         ("{{nowrap|1 {{nowrap|2}} [[three|3]]}}", "1 2 3"),
-        ("<math>x^2</math><gallery>a.jpg</gallery><code>y</code>Z", "Z"),
-        ("<span style='x'>inside</span> <s>gone</s>", "inside gone"),
+        ("It is <math>x^2</math> here. Z.<gallery>a.jpg</gallery>", "Z."),
+        ("<span style='x'>inside</span> <s>gone</s>", "inside"),
     ],
 )
 def test_wikitext_becomes_prose(wikitext, text):

@@ -13,27 +13,24 @@ from typing import Any, NoReturn
 from xml.parsers import expat
 
 from kdos.errors import InputError, UsageError
+from kdos.pool.sentences import is_mostly_unspaced, split_sentences
 from kdos.rows import open_decompressed
 from kdos.rows.limits import MAX_MARK_DEPTH, MAX_TEXT_CHARS, MAX_UNCLOSED_MARKS, MAX_UNCLOSED_WORK, MAX_XML_DEPTH
 from kdos.seed.wikitext_marks import count_marks, strip_marks
+from kdos.seed.wikitext_templates import UNKNOWN, Template, lowered, raised, show_template
 
 BLOCK_BYTES = 1 << 20  # read at a time
 FILE_NAMESPACE = "6"
 CATEGORY_NAMESPACE = "14"
 DROPPED_TAGS = frozenset(
     (
-        "ref", "references", "table", "gallery", "math", "ce", "chem", "timeline", "code", "pre",
-        "source", "syntaxhighlight", "style", "script", "imagemap", "score", "graph", "mapframe",
-        "maplink", "hiero", "templatestyles",
+        "ref", "references", "table", "gallery", "timeline", "pre", "style", "script", "imagemap", "graph", "mapframe",
+        "maplink", "templatestyles", "s", "del", "strike",
     )
 )  # fmt: skip
-SHOWN_TEMPLATES = {
-    "convert": "1 2", "cvt": "1 2", "lang": "2", "langx": "2", "transl": "2",
-    "transliteration": "2", "nowrap": "1", "nobold": "1", "circa": "1", "c.": "1", "as of": "1",
-    "val": "1", "abbr": "1", "ill": "1",
-}  # fmt: skip
-"""Templates that stand for words of the sentence, and which arguments hold them. Ours; all other
-templates are dropped."""
+FORMULA_TAGS = frozenset(("math", "ce", "chem", "hiero", "score", "code", "source", "syntaxhighlight"))
+"""Tags whose content belongs to a sentence, and cannot be read as text."""
+FORMATTED_NUMBER = re.compile(r"[-−+]?[\d.,]+")
 FORMATNUM = "formatnum:"
 """The parser function for numbers: its argument is part of its name."""
 END_SECTIONS = frozenset(
@@ -49,15 +46,23 @@ ITEM_MARK = "\x00"
 _HEADING = re.compile(r"^(?P<level>={1,6})(?P<title>.+?)(?P=level)[ \t]*$", re.MULTILINE)
 _INTERLANGUAGE = re.compile(r"[a-z]{2,3}(-[a-z-]+)?")
 _UNPARSED_MARKUP = re.compile(
-    r"__[A-Z]+__|<ref[^<>]*/>|<ref[^<>]*>[^<>]*</ref>|</?[a-z][^<>]*>|\{\{[^{}]*\}\}"
+    r"__[A-Z]+__|<ref[^<>]*/>|<ref[^<>]*>[^<>]*</ref>|</?[a-z][^<>]*>"
     r"|\[\[[a-z]+:[^\n]*|'{2,}|^ *[{|!][^\n]*$",
     re.MULTILINE | re.IGNORECASE,
 )
 """Markup that the parser left as text, because it is unbalanced on the page."""
+_UNPARSED_TEMPLATE = re.compile(r"\{\{[^{}]*\}\}")
+_UNKNOWN_BRACKET = re.compile(rf"\s*\([^()\n]*{UNKNOWN}[^()\n]*\)")
+"""Brackets that hold what is not understood: without them the sentence says less, and nothing else."""
+_UNKNOWN_NOTE = re.compile(rf"(?<=[.!?]){UNKNOWN}+(?=\s|\Z)")
+"""What is not understood and stands behind a sentence: a note."""
+_UNSPACED_STOP = re.compile(r"(?<=[。！？])")
+_ANY_STOP = re.compile(r"(?<=[.!?؟])\s+")
 _SPACES = re.compile(r"[^\S\n]+")
 # A template within brackets leaves "(; )" or "( ; text)" when it goes.
 _EMPTY_BRACKETS = re.compile(r"\(\s*+(?:[;,:]\s*+)?\)")
 _BRACKET_AFTER_GAP = re.compile(r"\(\s*+(?:[;,:]\s++)?")
+_GAP_BEFORE_BRACKET = re.compile(r"(?<![;,:\s])(?:\s*+[;,:])++\s*+\)")
 _SPACE_BEFORE_STOP = re.compile(r" (?=[,.;:)\n])")
 _GAP = re.compile(r"\s{2,}")
 _BROKEN_LINE = re.compile(r"^([^\x00\n].*) ?\n(?=[^\x00\n])", re.MULTILINE)
@@ -188,8 +193,9 @@ class _DumpParser:
 def clean_wikitext(wikitext: str, *, unlinked: frozenset[str]) -> str:
     """The prose of a page. `unlinked` are the namespaces, in lower case, whose links are no text.
 
-    Out go templates (but for a few that stand for words), tables, references, files, categories,
-    comments, formulas and sections of links; a heading becomes a paragraph break. A section with more that nothing
+    Templates become the words that they stand for; a sentence that holds one which is not known, or a formula, goes
+    with it, so that no number is lost out of one. Out go tables, references, files, categories, comments and sections
+    of links; a heading becomes a paragraph break. A section with more that nothing
     closes than the parser reads in good time, or that is nested deeper than it can hold, loses its marks only.
     """
     sections = (_render_section(part, unlinked) for part in _split_sections(wikitext))
@@ -234,10 +240,13 @@ def _load_mwparserfromhell() -> Any:
 
 
 def _render_nodes(nodes: Iterable[Any], unlinked: frozenset[str]) -> str:
-    return "".join(_render_node(node, unlinked) for node in nodes)
+    shown = ""
+    for node in nodes:
+        shown += _render_node(node, unlinked, before=shown[-1:])
+    return shown
 
 
-def _render_node(node: Any, unlinked: frozenset[str]) -> str:
+def _render_node(node: Any, unlinked: frozenset[str], *, before: str) -> str:
     # By name: the library is an optional extra, its classes are not imported here.
     match type(node).__name__:
         case "Text":
@@ -249,9 +258,11 @@ def _render_node(node: Any, unlinked: frozenset[str]) -> str:
         case "HTMLEntity":
             return node.normalize() or ""
         case "Tag":
-            return _render_tag(node, unlinked)
+            return _render_tag(node, unlinked, before=before)
         case "Template":
             return _render_template(node, unlinked)
+        case "Argument":
+            return UNKNOWN
         case _:
             return ""
 
@@ -267,35 +278,65 @@ def _render_link(node: Any, unlinked: frozenset[str]) -> str:
     return _render_nodes(node.text.nodes, unlinked) if node.text is not None else title.lstrip(":")
 
 
-def _render_tag(node: Any, unlinked: frozenset[str]) -> str:
+def _render_tag(node: Any, unlinked: frozenset[str], *, before: str) -> str:
     name = str(node.tag).strip().lower()
     if name in ("li", "dt", "dd") and node.wiki_markup:
         return ITEM_MARK
     if name == "br":
         return "\n"
+    if name in FORMULA_TAGS:
+        return UNKNOWN
     if name in DROPPED_TAGS or node.contents is None:
         return ""
-    return _render_nodes(node.contents.nodes, unlinked)
+    shown = _render_nodes(node.contents.nodes, unlinked)
+    return raised(shown, before) if name == "sup" else lowered(shown, before) if name == "sub" else shown
 
 
 def _render_template(node: Any, unlinked: frozenset[str]) -> str:
-    name = str(node.name).strip().lower()
+    name = " ".join(_render_nodes(node.name.nodes, unlinked).replace("_", " ").lower().split())
     if name.startswith(FORMATNUM):
-        return name.removeprefix(FORMATNUM)
-    wanted = SHOWN_TEMPLATES.get(name, "").split()
-    values = [node.get(name).value for name in wanted if node.has(name)]
-    return " ".join(_render_nodes(value.nodes, unlinked).strip() for value in values)
+        number = name.removeprefix(FORMATNUM).strip()
+        return number if FORMATTED_NUMBER.fullmatch(number) else UNKNOWN
+    values = [(parameter, _render_nodes(parameter.value.nodes, unlinked).strip()) for parameter in node.params]
+    given = tuple(value for parameter, value in values if not parameter.showkey)
+    named = {str(parameter.name).strip(): value for parameter, value in values if parameter.showkey and value}
+    while "1" in named and not given:  # {{lang|1=de|2=Wien}}
+        numbers = sorted(int(key) for key in named if key.isdigit())
+        given = tuple(named.pop(str(number)) for number in numbers)
+    return show_template(Template(name, given, named))
 
 
 def _tidy_clean_text(text: str) -> str:
     """Single spaces, no brackets that lost their content; a line for each paragraph and item."""
     # Entities first: what they stand for may be markup that was escaped, or a space.
-    text = _SPACES.sub(" ", _UNPARSED_MARKUP.sub("", unescape(text)))
-    text = _BRACKET_AFTER_GAP.sub("(", _EMPTY_BRACKETS.sub("", text))
+    text = _UNPARSED_MARKUP.sub("", _UNPARSED_TEMPLATE.sub(UNKNOWN, unescape(text)))
+    text = _SPACES.sub(" ", _UNKNOWN_NOTE.sub("", _UNKNOWN_BRACKET.sub("", text)))
+    text = _GAP_BEFORE_BRACKET.sub(")", _BRACKET_AFTER_GAP.sub("(", _EMPTY_BRACKETS.sub("", text)))
     text = _SPACE_BEFORE_STOP.sub("", _SPACES.sub(" ", text))
     text = "\n".join(_strip_line(line) for line in text.split("\n"))
     text = _BROKEN_LINE.sub(r"\1 ", _GAP.sub(_shorten_gap, text))
-    return text.replace(ITEM_MARK, "").strip()
+    text = "\n".join(kept for line in text.split("\n") if (kept := _without_unknown(line)) or not line)
+    return _GAP.sub(_shorten_gap, text.replace(ITEM_MARK, "")).strip()
+
+
+def _without_unknown(line: str) -> str:
+    """A line without the sentences that hold what is not understood."""
+    if UNKNOWN not in line:
+        return line
+    mark = ITEM_MARK if line.startswith(ITEM_MARK) else ""
+    kept = " ".join(sentence for sentence in _sentences_of_line(line) if UNKNOWN not in sentence)
+    return mark + kept.removeprefix(mark) if kept else ""
+
+
+def _sentences_of_line(line: str) -> list[str]:
+    if is_mostly_unspaced(line):
+        return [part for part in _UNSPACED_STOP.split(line) if part]
+    if not any(letter.isascii() and letter.isalpha() for letter in line):
+        return _ANY_STOP.split(line)
+    sentences = split_sentences(line)
+    # A line that ends with an abbreviation ends with a sentence too.
+    rest = line[line.rfind(sentences[-1]) + len(sentences[-1]) :].strip() if sentences else line
+    return [*sentences, rest] if rest else sentences
 
 
 def _shorten_gap(gap: re.Match[str]) -> str:
@@ -306,4 +347,6 @@ def _shorten_gap(gap: re.Match[str]) -> str:
 def _strip_line(line: str) -> str:
     """A line without white space at its ends; empty where only the mark of an item is left."""
     words = line.replace(ITEM_MARK, "").strip()
+    if not words.strip(UNKNOWN + " .,;:"):
+        return ""  # a template that stands by itself
     return ITEM_MARK + words if words and ITEM_MARK in line else words

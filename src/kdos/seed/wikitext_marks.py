@@ -4,6 +4,8 @@ import re
 from collections import Counter
 from typing import NamedTuple
 
+from kdos.seed.wikitext_templates import UNKNOWN
+
 CLOSING_MARKS = {"{{": "}}", "{{{": "}}}", "[[": "]]", "{|": "|}", "[": "]", "<!--": "-->"}
 TAG_END = ">"
 UNPAIRED_TAGS = frozenset({"br", "wbr", "hr", "img", "meta", "link", "li", "dt", "dd", "tr", "td", "th"})
@@ -12,6 +14,7 @@ _MARK = re.compile(
 )
 _LINK = re.compile(r"\[\[(?:[^\[\]|\n]*+\|)*+([^\[\]|\n]*+)\]\]")
 _TEMPLATE_OR_TAG = re.compile(r"\{\{[^{}]*+\}\}|<!--|-->|</?[a-z][^<>]*+>", re.IGNORECASE)
+_RAISED = re.compile(r"<sup[^<>]{0,200}>", re.IGNORECASE)
 _LEFT_OVER = re.compile(r"\{{2,}|\}{2,}|\[\[|\]\]|\{\||\|\}|'{2,}|</?[a-z]\w*+", re.IGNORECASE)
 
 
@@ -72,4 +75,5 @@ def count_marks(wikitext: str) -> MarkCounts:
 
 def strip_marks(wikitext: str) -> str:
     """The text between the marks, read without regard to what they enclose: links by what they show."""
-    return _LEFT_OVER.sub("", _TEMPLATE_OR_TAG.sub("", _LINK.sub(r"\1", wikitext)))
+    linked = _RAISED.sub("^", _LINK.sub(r"\1", wikitext))
+    return _LEFT_OVER.sub("", _TEMPLATE_OR_TAG.sub(lambda mark: UNKNOWN if mark[0][0] == "{" else "", linked))
