@@ -6,6 +6,7 @@ import pytest
 
 from kdos.errors import InputError, UsageError
 from kdos.evaluate import evaluation_files, open_benchmark
+from kdos.rows import read_answers
 from kdos.scoring import BenchmarkQuestion
 
 LAYOUTS = {
@@ -53,7 +54,7 @@ def test_published_layouts_give_the_same_question(tmp_path, name):
 
 def test_freebase_answers_may_hold_brackets_and_quotes():
     value = r'(list (description "A (b)") (description C) (description "D \"e\""))'
-    assert evaluation_files.read_gold_answers(value) == ("A (b)", "C", r'D "e"')
+    assert read_answers(value) == ("A (b)", "C", r'D "e"')
 
 
 def test_entity_questions_are_a_folder_of_relations(tmp_path):

@@ -123,7 +123,7 @@ def test_wrong_flags_are_named(samples: Path, flags: list[str], says: str) -> No
         ('{"knowledge_points": "one text"}', "line 1, field knowledge_points: must be a list"),
         ('{"knowledge_points": [{"text": "x"}]}', "must be a list"),
         ('{"knowledge_points": [[["x"]]]}', "must be a list"),
-        ('{"facts": ["x"]}', "no such field. There are: facts"),
+        ('{"facts": ["x"]}', "There are: facts. Name one with --field"),
         ('{"knowledge_points": []}', "must hold knowledge points"),
         ('{"knowledge_points": ["x"', "line 1"),
     ],

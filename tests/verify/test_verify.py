@@ -160,7 +160,7 @@ def test_judges_and_attempts_decide_about_what_passed_before(table):
         return {**dict.fromkeys(CHECKS, False), "criteria": criteria}
 
     engine = ScriptedEngine(answer)
-    fields = resolve_fields(["id", "question", "answers", "context"], {})
+    fields = resolve_fields(table, {})
     checked = check_rows(read_question_rows(table, fields), VerifyOptions(fields), shapes=ShapeCounts())
     tally = VerdictTally()
     ruled = list(tally.tally_rows(review_rows(checked, judges=2, attempts=3, ask=engine.complete)))

@@ -1,5 +1,6 @@
 """Datasets from Python: measure one, look at it, compare it, and choose rows of it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -23,7 +24,7 @@ from kdos.density.picture import draw_density_map
 from kdos.errors import UsageError
 from kdos.outputs import TABLE_SUFFIXES, check_output_file
 from kdos.pool.duplicates import NEAR_DUPLICATE_JACCARD
-from kdos.rows import write_rows
+from kdos.rows import InputPath, SeveralPaths, write_rows
 from kdos.rows.dataset import Dataset, open_dataset, wrap_dataset
 from kdos.select import (
     Candidates,
@@ -93,9 +94,13 @@ def select(
 
 def read_any_dataset(data: Any, field: str | None) -> Dataset:
     """The dataset at a path, or in memory."""
-    if isinstance(data, str | Path):
-        return open_dataset(str(data), field)
+    if isinstance(data, str | Path | SeveralPaths):
+        return open_dataset(data if isinstance(data, SeveralPaths) else str(data), field)
     return wrap_dataset(data, field)
+
+
+def _input_paths(path: InputPath) -> Sequence[str | Path]:
+    return path.parts if isinstance(path, SeveralPaths) else [path]
 
 
 @dataclass(frozen=True)
@@ -135,7 +140,8 @@ class DatasetDensity:
     def summary(self) -> dict[str, Any]:
         """What ``kdos density --json`` says."""
         found = density_summary(self.dataset.fitted, self.densities, random_seed=self.random_seed)
-        return found | {"health": self.health.as_json() if self.health else None}
+        health = self.health.as_json() if self.health else None
+        return found | {"field": self.dataset.dataset.field or None, "health": health}
 
     def thin(self, count: int = SHOWN_ROWS) -> list[CellView]:
         """The cells of lowest density that hold a row."""
@@ -200,7 +206,7 @@ class DatasetDensity:
         Raises:
             UsageError: The path is an input, or cannot be written.
         """
-        out = check_output_file(path, "path", TABLE_SUFFIXES, inputs=[self.dataset.dataset.path])
+        out = check_output_file(path, "path", TABLE_SUFFIXES, inputs=_input_paths(self.dataset.dataset.path))
         empty = self.cells < 0
         table = pa.table(
             {
@@ -270,6 +276,7 @@ class ChosenRows:
             "skipped": int((~usable).sum()),
             "repeated": int(usable.sum()) - len(self.candidates.rows),
             "cells": dataset.space.n_cells,
+            "field": dataset.dataset.field or None,
             "target": self.target,
             "kl": found.kl,
             "tv": found.tv,
@@ -282,7 +289,7 @@ class ChosenRows:
         return ChosenRows(self.density, self.candidates, budget, target, cap)
 
     def table(self) -> pa.Table:
-        """The chosen rows as they were, then their `cell` (`kdos_cell` where they have such a column)."""
+        """The chosen rows as they were, then their `cell`; without it where they have such a column."""
         return read_chosen_rows(self.density.dataset.dataset, self.selection)
 
     def save(self, path: str | Path) -> int:
@@ -292,7 +299,7 @@ class ChosenRows:
             UsageError: The path is an input, or cannot be written.
         """
         dataset = self.density.dataset.dataset
-        out = check_output_file(path, "path", TABLE_SUFFIXES, inputs=[dataset.path])
+        out = check_output_file(path, "path", TABLE_SUFFIXES, inputs=_input_paths(dataset.path))
         return write_selection(dataset, self.selection, out)
 
     def _repr_html_(self) -> str:

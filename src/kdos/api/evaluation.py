@@ -16,6 +16,7 @@ from kdos.evaluate import (
     ScoredAnswer,
     compare_evaluations,
     draw_examples,
+    find_benchmark_fields,
     grade_answers,
     measure_losses,
     open_benchmark,
@@ -105,6 +106,7 @@ def evaluate(
         scored = _score_questions(questions, answerer, shown, folder)
         rows = [one.as_row() | (places.as_row(n) if places else {}) for n, one in enumerate(scored)]
         summary = summarise_evaluation(scored, random_seed=random_seed)
+        summary["fields"] = find_benchmark_fields(benchmark)
         if against:
             ours = {str(row["id"]): row for row in rows}
             summary["against"] = compare_evaluations(ours, theirs, random_seed=random_seed)

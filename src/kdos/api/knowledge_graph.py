@@ -24,7 +24,7 @@ from kdos.graph import (
     sample_paths,
 )
 from kdos.outputs import TABLE_SUFFIXES, check_output_file
-from kdos.rows import Rows, read_table_rows, write_rows
+from kdos.rows import Rows, SeveralPaths, find_table_fields, list_table_fields, read_table_rows, write_rows
 
 PATHS_SCHEMA = pa.schema(
     [("kps", pa.list_(pa.large_string())), ("samples", pa.list_(pa.int64())), ("value", pa.float64())]
@@ -35,17 +35,25 @@ NAMED_AT_MOST = 20
 """Disciplines that a message names."""
 
 
-def graph(path: str | Path, *, field: str = "knowledge_points", discipline: str | None = None) -> "KnowledgeGraph":
+def graph(
+    path: str | Path | SeveralPaths, *, field: str | None = None, discipline: str | None = None
+) -> "KnowledgeGraph":
     """How the knowledge points of a dataset are linked by the samples that hold them.
 
     Args:
         path: A table, or a folder of tables.
-        field: The field with each sample's list of knowledge points.
+        field: The field with each sample's list of knowledge points; that of a usual name by default.
         discipline: A field that names each sample's discipline, for quotas on paths.
 
     Raises:
         InputError: The table cannot be read, or holds no knowledge point.
     """
+    if field is None:
+        field = find_table_fields(path, ["knowledge_points"]).get("knowledge_points")
+        if field is None:
+            known = ", ".join(list_table_fields(path)) or "none"
+            message = f"must hold a list of knowledge points in each row. There are: {known}. Name one with --field"
+            raise InputError.at(str(path), message)
     builder = IncidenceBuilder()
     labels: dict[str | None, int] = {}
     disciplines: list[int] = []
@@ -57,9 +65,9 @@ def graph(path: str | Path, *, field: str = "knowledge_points", discipline: str 
             disciplines += [labels.setdefault(name, len(labels)) for name in names]
     incidence, names = builder.build()
     if not incidence.n_kps:
-        raise InputError.at(path, "must hold knowledge points in some row. Got none", field=field)
+        raise InputError.at(str(path), "must hold knowledge points in some row. Got none", field=field)
     shown = ["" if label is None else label for label in labels]
-    return KnowledgeGraph(incidence, names, np.array(disciplines, np.int64), shown)
+    return KnowledgeGraph(incidence, names, np.array(disciplines, np.int64), shown, field)
 
 
 def _knowledge_point_lists(rows: Rows, field: str) -> "pa.ListArray[Any]":
@@ -82,13 +90,14 @@ class KnowledgeGraph:
     """The graph of a dataset.
 
     `names`, shape (n_kps,), are the knowledge points. `disciplines`, shape (n_samples,), index
-    `labels`; both are empty where no field names disciplines.
+    `labels`; both are empty where no field names disciplines. `field` is where the knowledge points were read.
     """
 
     incidence: Incidence
     names: "pa.Array[Any]"
     disciplines: Int64Array
     labels: list[str]
+    field: str
 
     def __repr__(self) -> str:
         found = self.structure
@@ -100,7 +109,7 @@ class KnowledgeGraph:
     @cached_property
     def structure(self) -> dict[str, Any]:
         """What ``kdos graph --json`` says: sizes, components, degrees, coverage."""
-        return asdict(measure_structure(self.incidence))
+        return asdict(measure_structure(self.incidence)) | {"field": self.field}
 
     def sample_paths(
         self,

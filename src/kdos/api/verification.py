@@ -13,7 +13,7 @@ from kdos.llm import Ledger
 from kdos.llm.reply_store import holds_paid_replies
 from kdos.logic import ShapeCounts
 from kdos.outputs import TABLE_SUFFIXES, VERIFICATION, check_output_file, claim_folder
-from kdos.rows import list_file_states, list_table_fields
+from kdos.rows import SeveralPaths, asks_for_articles, list_file_states
 from kdos.run import index_benchmarks, open_engine, read_benchmark_questions
 from kdos.store import write_json
 from kdos.terminal import Progress
@@ -36,7 +36,7 @@ LEDGER_NAME = "ledger.sqlite"
 
 
 def verify(
-    path: str | Path,
+    path: str | Path | SeveralPaths,
     *,
     fields: Mapping[str, str] | None = None,
     lang: str = "",
@@ -65,14 +65,14 @@ def verify(
     Raises:
         UsageError: No field holds the question or the answers, or an argument makes no sense.
     """
-    source = Path(path)
-    inputs = (path, *benchmarks)
+    source = path if isinstance(path, SeveralPaths) else Path(path)
+    inputs = (*(path.parts if isinstance(path, SeveralPaths) else (path,)), *benchmarks)
     with _claim_if_given(out, inputs) as folder:
         if keep is not None:
             keep = check_output_file(keep, "--keep", TABLE_SUFFIXES, inputs=inputs)
         engine = engine or EngineConfig()
         states = list_file_states(source)
-        options = VerifyOptions(resolve_fields(list_table_fields(source), fields or {}), lang)
+        options = VerifyOptions(resolve_fields(source, fields or {}), lang)
         _check_arguments(limit, judges, attempts, engine, options)
         index = index_benchmarks(read_benchmark_questions(benchmarks))
         conflicts = find_conflicts(read_question_rows(source, options.fields, limit=limit))
@@ -87,9 +87,10 @@ def verify(
                 deque(counted, maxlen=0)
             else:
                 write_verdicts(folder / "verdicts.parquet", counted)
-        summary: dict[str, Any] = summarise_verdicts(tally, shapes)
+        summary: dict[str, Any] = summarise_verdicts(tally, shapes) | {"fields": options.fields.named}
         if keep is not None:
-            write_accepted_rows(source, Path(keep), tally.accepted, states=states)
+            articles = asks_for_articles(options.fields.columns)
+            write_accepted_rows(source, Path(keep), tally.accepted, states=states, articles=articles)
         if folder is not None:
             write_json(folder / "summary.json", summary)
         return summary
@@ -121,7 +122,12 @@ def _check_arguments(
 
 
 def _review_rows(
-    checked: Iterable[CheckedRow], judges: int, attempts: int, engine: EngineConfig, source: Path, out: Path | None
+    checked: Iterable[CheckedRow],
+    judges: int,
+    attempts: int,
+    engine: EngineConfig,
+    source: Path | SeveralPaths,
+    out: Path | None,
 ) -> Iterator[CheckedRow]:
     """The items after judges and unseen attempts; replies are kept where a folder is given."""
     config = Config(SourceConfig("qa", str(source)), engine)

@@ -4,11 +4,14 @@ import argparse
 import math
 import os
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from kdos.errors import UsageError
 from kdos.outputs import expand_path
+from kdos.rows import SeveralPaths
+from kdos.rows.fields import JOIN
+from kdos.rows.standard_input import spool_standard_input
 
 MOST_WHOLE = 2**63 - 1
 SHOWN_CHARS = 40
@@ -24,6 +27,8 @@ def output_path(text: str) -> Path:
 
 def input_name(text: str) -> str:
     """A path to read, or a name of something that is on no disk: not empty, and not longer than paths can be."""
+    if text == "-":
+        return str(spool_standard_input())
     if not text or "\0" in text:
         raise argparse.ArgumentTypeError(f"it must be a path or a name. Got {text!r}.")
     try:
@@ -37,6 +42,23 @@ def input_name(text: str) -> str:
         reason = getattr(error, "strerror", None) or str(error)
         raise argparse.ArgumentTypeError(f"it must be a path that can be read. {text}: {reason}.") from error
     return text
+
+
+def add_input_files(parser: argparse.ArgumentParser, what: str) -> None:
+    """The argument FILE, which may be given several times, be a pattern, or ``-`` for standard input."""
+    parser.add_argument(
+        "file", type=input_name, nargs="+", metavar="FILE", help=f"{what}; several, or a pattern; - for standard input"
+    )
+
+
+def joined_paths(names: Sequence[str]) -> str | SeveralPaths:
+    """Several files as one table."""
+    return names[0] if len(names) == 1 else SeveralPaths(tuple(names))
+
+
+def joined_fields(names: Sequence[str] | None) -> str | None:
+    """Several fields as one text, a blank line between them."""
+    return JOIN.join(names) if names else None
 
 
 def input_path(text: str) -> Path:

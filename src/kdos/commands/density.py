@@ -7,7 +7,7 @@ from typing import Any
 import matplotlib
 
 from kdos.api import DatasetDensity, density
-from kdos.commands.arguments import input_name, output_path, whole_number
+from kdos.commands.arguments import add_input_files, input_name, joined_fields, joined_paths, output_path, whole_number
 from kdos.density import CellView
 from kdos.outputs import PICTURE_SUFFIXES, TABLE_SUFFIXES, check_output_file
 from kdos.store import atomic_file
@@ -21,7 +21,7 @@ EXAMPLE_CHARS = 90
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of the command."""
-    parser.add_argument("file", type=input_name, metavar="FILE", help="a table, a folder, hf:NAME or a .npy")
+    add_input_files(parser, "a table, a folder, hf:NAME or a .npy")
     parser.add_argument(
         "--points", type=output_path, metavar="OUT", help="write each row's density and cell: .parquet, .jsonl or .csv"
     )
@@ -36,7 +36,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def add_measuring_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments that say how a dataset is measured."""
-    parser.add_argument("--field", help="the field with the text or vector (default: the likeliest)")
+    parser.add_argument(
+        "--field",
+        action="append",
+        help="the field with the text or vector (default: the likeliest); given again, the texts are joined",
+    )
     parser.add_argument(
         "--embed", default="static", help="static, lexical, minilm, model2vec:NAME or sentence-transformers:NAME"
     )
@@ -57,8 +61,8 @@ def add_measuring_arguments(parser: argparse.ArgumentParser) -> None:
 def measure(args: argparse.Namespace) -> DatasetDensity:
     """The dataset that the arguments of `add_measuring_arguments` name, measured as they say."""
     return density(
-        args.file,
-        field=args.field,
+        joined_paths(args.file),
+        field=joined_fields(args.field),
         embed=args.embed,
         dim=args.dim,
         normalize=args.normalize,
@@ -70,7 +74,7 @@ def measure(args: argparse.Namespace) -> DatasetDensity:
 
 def main(args: argparse.Namespace) -> None:
     """Measure, then write what was asked for."""
-    inputs = (args.file, args.compare)
+    inputs = (*args.file, args.compare)
     if args.points is not None:
         check_output_file(args.points, "--points", TABLE_SUFFIXES, inputs=inputs)
     if args.picture is not None:
@@ -78,7 +82,7 @@ def main(args: argparse.Namespace) -> None:
     measured = measure(args)
     summary = dict(measured.summary)
     if args.compare is not None:
-        summary["compare"] = measured.compare(args.compare, field=args.field)
+        summary["compare"] = measured.compare(args.compare, field=joined_fields(args.field))
     if args.points is not None:
         measured.save_points(args.points)
     if args.picture is not None:
@@ -101,6 +105,7 @@ def save_picture(figure: Any, path: Path) -> None:
 def show_measurement(summary: dict[str, Any], thin: list[CellView], crowded: list[CellView]) -> None:
     """The measurement for the eye, on stderr."""
     low, high = summary["log10_density_ci"]
+    print_status(f"field: {summary['field'] or 'none, the rows are vectors'}")
     print_status(
         f"{summary['n']:,} rows, {summary['distinct']:,} distinct, {summary['skipped']:,} empty; "
         f"{summary['dim']} dimensions, {summary['intrinsic_dim']:.1f} intrinsic."

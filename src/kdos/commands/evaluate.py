@@ -100,6 +100,8 @@ def read_server(args: argparse.Namespace, url: str, model: str, key: str) -> Eng
 def show_scores(summary: Mapping[str, Any]) -> None:
     """The scores with their intervals, on stderr."""
     print_status(f"{summary['questions']} questions, {summary['answered']} scored")
+    if summary["fields"]:
+        print_status("fields: " + ", ".join(f"{part} = {field}" for part, field in summary["fields"].items()))
     for reason, count in summary["unscored_reasons"].items():
         print_status(f"  {count} unscored: {reason}")
     for name in METRICS:

@@ -6,7 +6,7 @@ from typing import Any
 
 from kdos.api import graph
 from kdos.api.knowledge_graph import NAMED_AT_MOST
-from kdos.commands.arguments import input_name, output_path, whole_number
+from kdos.commands.arguments import add_input_files, joined_paths, output_path, whole_number
 from kdos.errors import UsageError
 from kdos.outputs import TABLE_SUFFIXES, check_output_file
 from kdos.terminal import print_json, print_status
@@ -17,11 +17,10 @@ BROKEN_COMPONENT_SHARE = 0.5
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of the command."""
-    parser.add_argument("file", type=input_name, metavar="FILE", help="a table or folder of tables")
+    add_input_files(parser, "a table or folder of tables")
     parser.add_argument(
         "--field",
-        default="knowledge_points",
-        help="the field with each sample's list of knowledge points (default: knowledge_points)",
+        help="the field with each sample's list of knowledge points (default: knowledge_points, or the likeliest)",
     )
     parser.add_argument("--paths", type=whole_number(1), metavar="N", help="sample so many paths")
     parser.add_argument("--length", type=whole_number(1), default=3, metavar="L", help="KPs in a path")
@@ -51,8 +50,8 @@ def main(args: argparse.Namespace) -> None:
     if args.boost and args.discipline is None:
         raise UsageError("--boost needs --discipline: the field that names each discipline.")
     if args.out is not None:
-        check_output_file(args.out, "--out", TABLE_SUFFIXES, inputs=[args.file])
-    found = graph(args.file, field=args.field, discipline=args.discipline)
+        check_output_file(args.out, "--out", TABLE_SUFFIXES, inputs=args.file)
+    found = graph(joined_paths(args.file), field=args.field, discipline=args.discipline)
     summary = dict(found.structure)
     if args.paths is not None and args.out is not None:
         sampled = found.sample_paths(

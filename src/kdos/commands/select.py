@@ -2,7 +2,7 @@
 
 import argparse
 
-from kdos.commands.arguments import input_name, number, output_path, whole_number
+from kdos.commands.arguments import add_input_files, number, output_path, whole_number
 from kdos.commands.density import add_measuring_arguments, measure
 from kdos.outputs import TABLE_SUFFIXES, check_output_file
 from kdos.pool.duplicates import NEAR_DUPLICATE_JACCARD
@@ -13,7 +13,7 @@ from kdos.terminal import print_json, print_status
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of the command."""
-    parser.add_argument("file", type=input_name, metavar="FILE", help="a table, a folder, hf:NAME or a .npy")
+    add_input_files(parser, "a table, a folder, hf:NAME or a .npy")
     parser.add_argument("--budget", type=whole_number(1), required=True, metavar="N", help="rows to keep")
     parser.add_argument(
         "--target",
@@ -37,7 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(args: argparse.Namespace) -> None:
     """Write the chosen rows; what they are stands on stdout."""
-    check_output_file(args.out, "--out", TABLE_SUFFIXES, inputs=(args.file, demand_file(args.target)))
+    check_output_file(args.out, "--out", TABLE_SUFFIXES, inputs=(*args.file, demand_file(args.target)))
     chosen = measure(args).select(
         args.budget,
         args.target,
@@ -53,7 +53,7 @@ def main(args: argparse.Namespace) -> None:
         print_json(summary)
     else:
         print_status(
-            f"{summary['selected']:,} of {summary['rows']:,} rows to {args.out}: "
+            f"{summary['field'] or 'vectors'}: {summary['selected']:,} of {summary['rows']:,} rows to {args.out}: "
             f"{summary['kl']:.4f} nats from the target {args.target}, the least possible "
             f"{summary['kl_optimum']:.4f}; {summary['repeated']:,} repeated, "
             f"{summary['skipped']:,} empty."

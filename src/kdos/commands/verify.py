@@ -4,7 +4,7 @@ import argparse
 from typing import Any
 
 from kdos.api import verify
-from kdos.commands.arguments import input_name, input_path, output_path, whole_number
+from kdos.commands.arguments import add_input_files, input_name, joined_paths, output_path, whole_number
 from kdos.config import EngineConfig
 from kdos.errors import UsageError
 from kdos.terminal import print_json, print_status, print_table
@@ -14,7 +14,7 @@ PARTS = ("question", "answers", "passage", "knowledge_points", "logic", "topic_e
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of the command."""
-    parser.add_argument("file", type=input_path, metavar="FILE", help="a table, or a folder of tables")
+    add_input_files(parser, "a table, or a folder of tables")
     for part in PARTS:
         flag = part.replace("_", "-")
         parser.add_argument(f"--{flag}", metavar="FIELD", help=f"the field with the {part}")
@@ -55,7 +55,7 @@ def main(args: argparse.Namespace) -> None:
         concurrency=args.concurrency,
     )
     summary = verify(
-        args.file,
+        joined_paths(args.file),
         fields={part: getattr(args, part) for part in PARTS if getattr(args, part)},
         lang=args.lang,
         limit=args.limit,
@@ -74,6 +74,7 @@ def show_summary(summary: dict[str, Any], *, as_json: bool) -> None:
     if as_json:
         print_json(summary)
         return
+    print_status("fields: " + ", ".join(f"{part} = {field}" for part, field in summary["fields"].items()))
     reasons = [(reason, f"{count:,}") for reason, count in summary["by_reason"].items()]
     print_table("refused", ("reason", "rows"), reasons)
     print_status(f"{summary['accepted']:,} of {summary['rows']:,} rows accepted")

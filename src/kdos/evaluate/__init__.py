@@ -3,6 +3,7 @@
 from kdos.evaluate.evaluation_files import (
     BENCHMARKS,
     LEDGER_FILE,
+    find_benchmark_fields,
     open_benchmark,
     read_evaluation,
     read_given_answers,
@@ -24,7 +25,8 @@ from kdos.evaluate.scored_answers import (
 
 __all__ = [
     "BENCHMARKS", "LEDGER_FILE", "METRICS", "FewShotExample", "ScoredAnswer", "compare_evaluations", "draw_examples",
-    "grade_answers", "measure_losses", "open_benchmark", "place_questions", "read_evaluation", "read_given_answers",
+    "find_benchmark_fields", "grade_answers", "measure_losses", "open_benchmark", "place_questions",
+    "read_evaluation", "read_given_answers",
     "score_given_answers", "score_model_answers", "summarise_by_density", "summarise_evaluation", "tabulate_by_cell",
     "write_evaluation",
 ]  # fmt: skip

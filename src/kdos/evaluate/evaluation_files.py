@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -15,12 +15,16 @@ from kdos.errors import InputError, UsageError
 from kdos.rows import (
     Record,
     candidate_fields,
+    find_fields,
+    find_table_fields,
     label_text,
     list_table_files,
+    read_answers,
     read_hub_records,
     read_records,
     record_error,
     row_unit,
+    value_at_path,
 )
 from kdos.scoring import BenchmarkQuestion, compile_gold_pattern
 from kdos.store import atomic_file, write_json, write_parquet
@@ -46,12 +50,10 @@ BENCHMARKS = {
 """EntityQuestions is on no open hub: its authors' folder, a file a relation, is read instead."""
 ANSWER_PARTS = ("answers", "answer_patterns")
 QUESTION_PARTS = ("id", "question", *ANSWER_PARTS, "group", "benchmark")
-TRIVIA_PARTS = ("value", "aliases", "Value", "Aliases")
 SCORES_FILE = "scores.jsonl"
 SUMMARY_FILE = "summary.json"
 CELLS_FILE = "cells.parquet"
 LEDGER_FILE = "ledger.sqlite"
-_FREEBASE = re.compile(r'\(description (?:"((?:[^"\\]|\\.)*)"|([^()]*))\)')
 _RELATION = re.compile(r"P\d+(?=\.\w+\.json)")
 
 
@@ -63,6 +65,12 @@ class RowSource:
     unit: str
     benchmark: str
     group: str = ""
+    fields: Mapping[str, str] = field(default_factory=dict[str, str])
+
+
+def find_benchmark_fields(name: str) -> dict[str, str]:
+    """The field of each part of a benchmark's questions; none for a benchmark that is on no disk."""
+    return find_table_fields(Path(name), QUESTION_PARTS) if Path(name).exists() else {}
 
 
 def open_benchmark(name: str, *, limit: int = 0) -> list[BenchmarkQuestion]:
@@ -85,7 +93,8 @@ def _benchmark_rows(name: str) -> Iterator[tuple[RowSource, Record]]:
         benchmark = path.name.partition(".")[0]
         for file in list_table_files(path):
             relation = _RELATION.match(file.name)
-            source = RowSource(file, row_unit(file), benchmark, relation[0] if relation else "")
+            fields = find_table_fields(file, QUESTION_PARTS)
+            source = RowSource(file, row_unit(file), benchmark, relation[0] if relation else "", fields)
             yield from ((source, record) for record in read_records(file))
     elif name in BENCHMARKS:
         where = BENCHMARKS[name]
@@ -99,10 +108,10 @@ def _benchmark_rows(name: str) -> Iterator[tuple[RowSource, Record]]:
 
 def _checked_questions(rows: Iterable[tuple[RowSource, Record]]) -> Iterator[BenchmarkQuestion]:
     for source, record in rows:
-        question = read_question_row(record.row)
+        question = read_question_row(record.row, source.fields)
         if not question.question.strip():
             raise _row_error(source, record, "question", "must be text")
-        if not any(candidate_fields(part, list(record.row)) for part in ANSWER_PARTS):
+        if not any(source.fields.get(part) or candidate_fields(part, list(record.row)) for part in ANSWER_PARTS):
             raise _row_error(source, record, "answers", "no such field")
         _check_patterns(question.patterns, source, record)
         # Files of one relation each count their rows anew.
@@ -115,22 +124,24 @@ def _checked_questions(rows: Iterable[tuple[RowSource, Record]]) -> Iterator[Ben
         )
 
 
-def read_question_row(row: Mapping[str, Any]) -> BenchmarkQuestion:
-    """A row of any published layout; what it does not hold is empty."""
-    parts = {part: _first_value(row, part) for part in QUESTION_PARTS}
+def read_question_row(row: Mapping[str, Any], fields: Mapping[str, str] | None = None) -> BenchmarkQuestion:
+    """A row of any published layout, its `fields` those of its table where that is known; what is missing is empty."""
+    fields = fields or find_fields([row], QUESTION_PARTS)
+    parts = {part: _first_value(row, part, fields) for part in QUESTION_PARTS}
     name, text = parts["id"], parts["question"]
     return BenchmarkQuestion(
         id="" if name is None else label_text(name),
         question=text if isinstance(text, str) else "",
-        answers=read_gold_answers(parts["answers"]),
-        patterns=read_gold_answers(parts["answer_patterns"]),
+        answers=read_answers(parts["answers"]),
+        patterns=read_answers(parts["answer_patterns"]),
         benchmark=str(parts["benchmark"] or ""),
         group=str(parts["group"] or ""),
     )
 
 
-def _first_value(row: Mapping[str, Any], part: str) -> Any:
-    found = (row[name] for name in candidate_fields(part, list(row)))
+def _first_value(row: Mapping[str, Any], part: str, fields: Mapping[str, str]) -> Any:
+    names = dict.fromkeys([*filter(None, [fields.get(part)]), *candidate_fields(part, list(row))])
+    found = (value_at_path(row, name) for name in names)
     return next((value for value in found if value not in (None, "")), None)
 
 
@@ -146,26 +157,6 @@ def _check_patterns(patterns: Iterable[str], source: RowSource, record: Record) 
 def _row_error(source: RowSource, record: Record, field: str, message: str) -> InputError:
     got = f"{message}. There are: {', '.join(record.row)}"
     return record_error(source.place, got, position=record.position, unit=source.unit, field=field)
-
-
-def read_gold_answers(value: Any) -> tuple[str, ...]:
-    """The answers in any published form: a text, a list, TriviaQA's struct, Freebase's list."""
-    match value:
-        case None:
-            found: list[Any] = []
-        case dict():
-            found = [each for part in TRIVIA_PARTS for each in read_gold_answers(value.get(part))]
-        case list():
-            found = value
-        case str() if value.startswith("(list (description"):
-            descriptions = _FREEBASE.findall(value)
-            found = [quoted.replace('\\"', '"') or bare for quoted, bare in descriptions]
-        case str() if value.startswith('["'):
-            found = orjson.loads(value)
-        case _:
-            found = [value]
-    texts = (str(answer).strip() for answer in found if answer is not None)
-    return tuple(dict.fromkeys(text for text in texts if text))
 
 
 def read_given_answers(path: Path) -> dict[str, str | None]:

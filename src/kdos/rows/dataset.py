@@ -1,6 +1,6 @@
 """Any dataset as a stream of texts or vectors: a table, a folder, a hub data set, a ``.npy``."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,8 +10,20 @@ import pyarrow as pa
 
 from kdos.arrays import BoolArray, Float32Array, FloatingArray
 from kdos.errors import InputError, UsageError
-from kdos.rows.fields import resolve_field
-from kdos.rows.table import Rows, list_hub_fields, list_table_fields, number_rows, read_hub_rows, read_table_rows
+from kdos.rows.fields import field_roots, list_field_paths, value_at_path
+from kdos.rows.files import InputPath, SeveralPaths
+from kdos.rows.json_columns import column_of_values
+from kdos.rows.layouts import find_fields
+from kdos.rows.table import (
+    SAMPLED_ROWS,
+    Rows,
+    asks_for_articles,
+    number_rows,
+    read_first_hub_rows,
+    read_first_rows,
+    read_hub_rows,
+    read_table_rows,
+)
 
 HUB_PREFIX = "hf:"
 """What the name of a Hugging Face data set begins with here: ``hf:owner/name:split``."""
@@ -45,7 +57,7 @@ class Dataset:
     `table` is the table itself where the rows are in memory; `path` is then only a name for it.
     """
 
-    path: str
+    path: str | SeveralPaths
     field: str
     table: pa.Table | None = None
 
@@ -54,13 +66,20 @@ class Dataset:
         """Whether it is a ``.npy`` of vectors."""
         return not self.field
 
-    def read_batches(self, *, every_column: bool = False) -> Iterator[DatasetBatch]:
-        """The rows in order; with `every_column` the whole of each row, else the field alone."""
+    def read_batches(self) -> Iterator[DatasetBatch]:
+        """What is measured of the rows, in order."""
         if self.holds_vectors:
-            yield from _vector_batches(open_vectors(self.path))
+            yield from _vector_batches(open_vectors(str(self.path)))
             return
-        for rows in self._rows(None if every_column else [self.field]):
+        for rows in self._rows([self.field]):
             yield _table_batch(rows, self.field)
+
+    def read_whole_rows(self) -> Iterator[pa.RecordBatch]:
+        """The same rows with all their columns, as they were."""
+        if self.holds_vectors:
+            yield from (batch.table for batch in self.read_batches())
+            return
+        yield from (rows.batch for rows in self._rows(None))
 
     def read_field(self, field: str) -> Iterator[Rows]:
         """The rows with another field of theirs."""
@@ -68,31 +87,42 @@ class Dataset:
 
     def _rows(self, columns: Sequence[str] | None) -> Iterator[Rows]:
         if self.table is not None:
-            table = self.table if columns is None else self.table.select(list(columns))
-            batches = table.combine_chunks().to_batches(DATASET_BATCH_ROWS)
-            return number_rows(batches, self.path)
-        if self.path.startswith(HUB_PREFIX):
+            batches = self.table.combine_chunks().to_batches(DATASET_BATCH_ROWS)
+            chosen = batches if columns is None else (_select_fields(batch, columns) for batch in batches)
+            return number_rows(chosen, str(self.path))
+        if isinstance(self.path, str) and self.path.startswith(HUB_PREFIX):
             name, split = _hub_name(self.path)
             return read_hub_rows(name, split=split, columns=columns, batch_size=DATASET_BATCH_ROWS)
-        return read_table_rows(self.path, columns=columns, batch_size=DATASET_BATCH_ROWS)
+        articles = asks_for_articles([self.field])
+        return read_table_rows(self.path, columns=columns, batch_size=DATASET_BATCH_ROWS, articles=articles)
 
 
-def open_dataset(path: str, field: str | None = None) -> Dataset:
+def _select_fields(batch: pa.RecordBatch, fields: Sequence[str]) -> pa.RecordBatch:
+    """The columns of these fields; one that is no column by itself is made row by row."""
+    if set(fields) <= set(batch.schema.names):
+        return batch.select(list(fields))
+    roots = [root for field in fields for root in field_roots(field, batch.schema.names)]
+    rows = batch.select(list(dict.fromkeys(roots))).to_pylist()
+    found = [column_of_values([value_at_path(row, field) for row in rows], field) for field in fields]
+    return pa.RecordBatch.from_arrays([column for _, column in found], schema=pa.schema([one for one, _ in found]))
+
+
+def open_dataset(path: str | SeveralPaths, field: str | None = None) -> Dataset:
     """The dataset at a path; where no field is named, the likeliest one is taken.
 
     Raises:
         InputError: Nothing is there, or no field says by its name that it holds the text.
     """
-    if path.endswith(".npy"):
+    if str(path).endswith(".npy"):
         if field is not None:
             raise UsageError(f"a .npy file has no fields. Got --field {field}. Leave it out.")
         return Dataset(path, "")
     if field is None:
-        names = _list_fields(path)
-        field = resolve_field("text", names)
+        rows = _first_rows(path)
+        field = find_fields(rows, ["text"]).get("text", "")
         if not field:
-            known = ", ".join(names)
-            raise InputError.at(path, f"name the field with --field. There are: {known}")
+            known = ", ".join(list_field_paths(rows)) or "none"
+            raise InputError.at(str(path), f"name the field with --field. There are: {known}")
     return Dataset(path, field)
 
 
@@ -114,18 +144,18 @@ def wrap_dataset(data: Any, field: str | None = None) -> Dataset:
     except (TypeError, ValueError, pa.ArrowException) as error:
         message = f"must be texts, vectors or a table. Got {type(data).__name__}"
         raise InputError.at(IN_MEMORY_NAME, message) from error
-    field = field or resolve_field("text", table.column_names)
-    if field not in table.column_names:
+    field = field or find_fields(table.slice(0, SAMPLED_ROWS).to_pylist(), ["text"]).get("text", "")
+    if not field or not set(field_roots(field, table.column_names)) <= set(table.column_names):
         known = ", ".join(table.column_names)
         raise InputError.at(IN_MEMORY_NAME, f"name its text field. There are: {known}", field=field)
     return Dataset(IN_MEMORY_NAME, field, table)
 
 
-def _list_fields(path: str) -> list[str]:
-    if not path.startswith(HUB_PREFIX):
-        return list_table_fields(path)
+def _first_rows(path: InputPath) -> list[Mapping[str, Any]]:
+    if not isinstance(path, str) or not path.startswith(HUB_PREFIX):
+        return read_first_rows(path)
     name, split = _hub_name(path)
-    return list_hub_fields(name, split=split)
+    return read_first_hub_rows(name, split=split)
 
 
 def _hub_name(path: str) -> tuple[str, str]:

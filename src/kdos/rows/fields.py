@@ -1,8 +1,33 @@
-"""Which field of a row holds what, by name; a dot goes into a struct, and a list item by item."""
+"""What stands at a field of a row, and which of its fields goes by which name.
 
-from collections.abc import Iterable, Mapping, Sequence
+A field is a name, or says where to go: ``meta.title`` into a struct (of a list, item by item),
+``messages[user][0].content`` to the first turn of the user, ``choices[answer]`` to the choice that the field `answer`
+numbers, letters or labels, ``(A, B, C)[answer]`` to the column that it names, and ``instruction + input`` joins texts
+by a blank line. A row's own field of exactly that name comes first.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cache
 from typing import Any
 
+from kdos.rows.labels import label_text
+
+PARAGRAPH_BREAK = "\n\n"
+JOIN = " + "
+FROM_ONE = "-1"
+ROLES: Mapping[str, frozenset[str]] = {
+    "user": frozenset(("user", "human", "prompter", "instruction", "student", "customer")),
+    "assistant": frozenset(("assistant", "gpt", "chatgpt", "bing", "bard", "bot", "model", "teacher", "agent")),
+    "system": frozenset(("system", "developer")),
+}
+"""Whose turn it is, by what the formats of conversations call it: OpenAI, ShareGPT, OASST, Gemini."""
+_COLUMNS = re.compile(r"\(([^()]+)\)\[([^\[\]]+)\]$")
+_ROOT = re.compile(r"[^.\[\]]+")
+_STEP = re.compile(r"([^.\[\]]+)|\[([^\[\]]+)\]")
+_BRACKET = re.compile(r"\[([^\[\]]+)\]")
+_PLACE = re.compile(r"-?\d+")
+_LAST_NUMBER = re.compile(r"\d+$")
 FIELD_ALIASES: Mapping[str, Sequence[str]] = {
     "text": (
         "text",
@@ -15,6 +40,7 @@ FIELD_ALIASES: Mapping[str, Sequence[str]] = {
         "passage",
         "paragraph",
         "body",
+        "context",
     ),
     "question": (
         "question",
@@ -66,11 +92,124 @@ def resolve_field(part: str, names: Sequence[str]) -> str:
 
 
 def value_at_path(row: Mapping[str, Any], field: str) -> Any:
-    """What stands at `field`, which may be a dotted path; None where it leads nowhere.
+    """What stands at `field` of a row; None where it leads nowhere."""
+    if field in row:
+        return row[field]
+    steps = read_field(field)
+    if len(steps) == 1:
+        return steps[0](row)
+    texts = [label_text(value) for step in steps for value in _as_list(step(row))]
+    return PARAGRAPH_BREAK.join(text for text in texts if text.strip()) or None
 
-    A list on the way gives the list of what stands in its items.
-    """
-    return row[field] if field in row else _follow_path(row, field.split("."))
+
+@cache
+def read_field(field: str) -> tuple[Callable[[Mapping[str, Any]], Any], ...]:
+    """The parts of a field that are joined, each as the way to its value."""
+    return tuple(_read_way(part) for part in field.split(JOIN))
+
+
+def field_roots(field: str, names: Iterable[str]) -> list[str]:
+    """The names of a row's own fields that are needed for a field."""
+    if field in names:
+        return [field]
+    found: list[str] = []
+    for part in field.split(JOIN):
+        columns = _COLUMNS.match(part)
+        found += columns[1].split(", ") if columns else _ROOT.findall(part)[:1]
+        found += _chosen_by(part)
+    return list(dict.fromkeys(found))
+
+
+def _chosen_by(part: str) -> list[str]:
+    keys = (bracket.removesuffix(FROM_ONE) for bracket in _BRACKET.findall(part))
+    return [key for key in keys if key and not _PLACE.fullmatch(key) and not set(key.split(",")) <= set(ROLES)]
+
+
+def _read_way(part: str) -> Callable[[Mapping[str, Any]], Any]:
+    if "[" not in part:
+        path = part.split(".")
+        return lambda row: _follow_path(row, path)
+    columns = _COLUMNS.match(part)
+    if columns:
+        names, key = columns[1].split(", "), columns[2]
+        return lambda row: _choose({name: row.get(name) for name in names}, key, row)
+    steps = _STEP.findall(part)
+    return lambda row: _follow_steps(row, steps, row)
+
+
+def _follow_steps(value: Any, steps: Sequence[tuple[str, str]], row: Mapping[str, Any]) -> Any:
+    labels: Any = None
+    for name, bracket in steps:
+        if name:
+            labels = value.get("label") if isinstance(value, Mapping) else None
+            value = _follow_path(value, [name])
+        elif _PLACE.fullmatch(bracket):
+            value = _item_at(_as_list(value), int(bracket))
+        elif set(bracket.split(",")) <= set(ROLES):
+            value = [turn for turn in _as_list(value) if role_of_turn(turn) in bracket.split(",")]
+        else:
+            value = _choose(value, bracket, row, labels=labels)
+    return value
+
+
+def _choose(choices: Any, bracket: str, row: Mapping[str, Any], *, labels: Any = None) -> Any:
+    """The choice that a row's field tells by its number (from 0, or from 1), letter, label, name or text."""
+    base = 1 if bracket.endswith(FROM_ONE) else 0
+    key = value_at_path(row, bracket.removesuffix(FROM_ONE))
+    if isinstance(key, list):
+        return [_choose_one(choices, one, base, labels) for one in key]
+    return _choose_one(choices, key, base, labels)
+
+
+def _choose_one(choices: Any, key: Any, base: int, labels: Any) -> Any:
+    if key is None or isinstance(key, bool | Mapping):
+        return None
+    told = label_text(key).strip().strip("().")
+    if isinstance(choices, Mapping):
+        names = list(choices)
+        place = _place_of_name(names, told)
+        return choices[names[place]] if place is not None else _item_at(list(choices.values()), _number(told, base))
+    items = _as_list(choices)
+    if isinstance(labels, list) and told in map(str, labels):
+        return _item_at(items, list(map(str, labels)).index(told))
+    if told in items:
+        return told
+    return _item_at(items, _number(told, base))
+
+
+def _place_of_name(names: Sequence[str], told: str) -> int | None:
+    """Which of the columns `told` names: ``B`` of A, B or option_a, option_b; ``2`` of option1, option2."""
+    for place, name in enumerate(names):
+        if (
+            told.lower() in {name.lower(), name.lower().rpartition("_")[2]}
+            or _LAST_NUMBER.sub("", name) + told == name
+        ):
+            return place
+    return None
+
+
+def _number(told: str, base: int) -> int:
+    """The place that a number or a letter tells; -1 where it tells none."""
+    if told.isascii() and told.isdigit():
+        return int(told) - base if int(told) >= base else -1
+    return ord(told.upper()) - ord("A") if len(told) == 1 and told.isascii() and told.isalpha() else -1
+
+
+def _item_at(items: Sequence[Any], place: int) -> Any:
+    """An item by its place; a place of -1 is the last only where the list is one of turns."""
+    if place < 0 and items and role_of_turn(items[-1]) is None:
+        return None
+    return items[place] if -len(items) <= place < len(items) else None
+
+
+def role_of_turn(turn: Any) -> str | None:
+    """Whose turn of a conversation it is: user, assistant or another; None where it is no turn."""
+    if not isinstance(turn, Mapping):
+        return None
+    said = turn.get("role", turn.get("from", turn.get("speaker")))
+    if not isinstance(said, str):
+        return None
+    return next((role for role, names in ROLES.items() if said.lower() in names), said.lower())
 
 
 def _follow_path(value: Any, path: Sequence[str]) -> Any:

@@ -7,7 +7,9 @@ import os
 import zlib
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import partial
+from glob import glob
 from io import BufferedReader, RawIOBase
 from pathlib import Path
 from typing import IO, NamedTuple, cast
@@ -18,17 +20,36 @@ from kdos.errors import InputError
 from kdos.outputs import MARK_NAME, RUN_CONFIG, names_made_in
 from kdos.rows.limits import MAX_DOCUMENT_BYTES, MAX_LINE_BYTES
 
-TABLE_SUFFIXES = (".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".parquet")
+JSON_SUFFIXES = (".jsonl", ".ndjson", ".jsonlines", ".jl", ".json")
+DELIMITED_SUFFIXES = (".csv", ".tsv", ".tab")
+COLUMNAR_SUFFIXES = (".parquet", ".arrow", ".feather")
+TABLE_SUFFIXES = (*JSON_SUFFIXES, *DELIMITED_SUFFIXES, *COLUMNAR_SUFFIXES)
+SIDE_FILES = frozenset(("dataset_info.json", "dataset_infos.json", "dataset_dict.json", "state.json", "config.json"))
+"""What stands beside the rows in folders that `datasets`, its hub and LLaMA-Factory make."""
 COMPRESSIONS = (".gz", ".bz2", ".xz", ".zst")
 _DAMAGE = (EOFError, OSError, zlib.error, lzma.LZMAError, pa.ArrowException)
 
 
-def list_table_files(path: Path) -> list[Path]:
-    """The table files at `path`: the file itself, or all those below a folder, sorted."""
-    return list_files(path, TABLE_SUFFIXES)
+@dataclass(frozen=True, slots=True)
+class SeveralPaths:
+    """Several files, folders or patterns that are read as one table, in their order."""
+
+    parts: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return ", ".join(self.parts)
 
 
-def list_file_states(path: Path) -> list[tuple[str, int, int, int, int]]:
+InputPath = Path | str | SeveralPaths
+
+
+def list_table_files(path: InputPath) -> list[Path]:
+    """The table files at `path`, each once: the file itself, or those below a folder or that fit a pattern, sorted."""
+    parts = path.parts if isinstance(path, SeveralPaths) else (path,)
+    return list(dict.fromkeys(file for part in parts for file in list_files(Path(part), TABLE_SUFFIXES)))
+
+
+def list_file_states(path: InputPath) -> list[tuple[str, int, int, int, int]]:
     """Each table file at `path` with its inode, bytes and times: another list where one was written to meanwhile."""
     stats = [(str(file), file.stat()) for file in list_table_files(path)]
     return [(name, one.st_ino, one.st_size, one.st_mtime_ns, one.st_ctime_ns) for name, one in stats]
@@ -37,19 +58,30 @@ def list_file_states(path: Path) -> list[tuple[str, int, int, int, int]]:
 def list_files(path: Path, suffixes: Sequence[str]) -> list[Path]:
     """The file at `path`, or those below it with one of the suffixes, sorted; no hidden ones, and none of a run's own.
 
-    A compression's suffix may follow.
+    A compression's suffix may follow. `path` may be a pattern of files and folders: ``data/**/*.jsonl``.
     """
     if not path.exists():
+        if matches := _match_pattern(path):
+            return list(dict.fromkeys(file for match in matches for file in list_files(match, suffixes)))
         raise InputError.at(path, "no such file or directory. Check the path")
     single = path.is_file()
     below = [path] if single else walk_files(path)
     shown = [file for file in below if file.is_file() and uncompressed_suffix(file) in suffixes]
+    shown = shown if single else [file for file in shown if file.name not in SIDE_FILES]
     if not shown:
         what = "must be a file" if single else "the directory must hold a file"
         known = f"{', '.join(suffixes)} (also {', '.join(COMPRESSIONS)})"
         got = f"Got {path.suffix or 'no suffix'}" if single else "Got none"
         raise InputError.at(path, f"{what} of a kind we read: {known}. {got}")
     return shown
+
+
+def _match_pattern(path: Path) -> list[Path]:
+    """What fits a path with ``*``, ``?`` or ``[…]`` in it, sorted; nothing for any other path."""
+    pattern = str(path)
+    if not set(pattern) & set("*?["):
+        return []
+    return sorted(map(Path, glob(pattern, recursive=True)))  # noqa: PTH207
 
 
 def walk_files(folder: Path) -> list[Path]:
@@ -75,10 +107,23 @@ def _walk_folders(root: Path) -> Iterator[_WalkedFolder]:
     """
     for at, folders, files in os.walk(root, onerror=_raise_unreadable):
         path = Path(at)
+        if (revision := _current_revision(path)) is not None:
+            folders.clear()
+            yield from _walk_folders(revision)
+            continue
         made = names_made_in(path) if {RUN_CONFIG, MARK_NAME} & set(files) else frozenset[str]()
         folders[:] = [name for name in folders if not name.startswith(".") and name not in made]
         shown = [path / name for name in files if not name.startswith(".") and name not in made]
         yield _WalkedFolder(path, shown, bool(made))
+
+
+def _current_revision(folder: Path) -> Path | None:
+    """Of a data set in the hub's cache the revision that is current: other ones hold the same rows, older."""
+    main = folder / "refs" / "main"
+    if not (main.is_file() and (folder / "snapshots").is_dir()):
+        return None
+    revision = folder / "snapshots" / main.read_text(errors="replace").strip()
+    return revision if revision.is_dir() else None
 
 
 def _raise_unreadable(error: OSError) -> None:

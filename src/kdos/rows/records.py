@@ -1,10 +1,10 @@
-"""Tables as records, one row at a time: JSONL, JSON, CSV, TSV, Parquet, hub data sets."""
+"""Tables as records, one row at a time: JSONL, JSON, delimited text, Parquet, Arrow, hub data sets."""
 
-import csv
 import json
 import re
-from collections.abc import Generator, Iterator, Mapping, Sequence
-from contextlib import closing
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,16 +14,19 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from kdos.errors import InputError
+from kdos.rows.delimited import read_delimited
 from kdos.rows.files import (
+    COLUMNAR_SUFFIXES,
+    COMPRESSIONS,
+    DELIMITED_SUFFIXES,
     decode_utf8,
     open_decompressed,
     read_numbered_lines,
-    read_raw_lines,
     read_whole_file,
     uncompressed_suffix,
 )
 from kdos.rows.labels import read_float
-from kdos.rows.limits import MAX_BATCH_ROWS, MAX_JSON_DEPTH, MAX_LINE_BYTES
+from kdos.rows.limits import MAX_BATCH_ROWS, MAX_JSON_DEPTH
 from kdos.tasks.reading import is_deeper_than
 
 BATCH_BYTES = 32 << 20
@@ -40,15 +43,21 @@ class Record(NamedTuple):
     row: Mapping[str, Any]
 
 
-def read_records(path: Path) -> Generator[Record]:
-    """The rows of one table file, one by one; a JSON document is read whole before."""
+def read_records(path: Path, *, flatten: bool = True) -> Generator[Record]:
+    """The rows of one table file, one by one; a JSON document is read whole before.
+
+    With `flatten`, a row that is an article of SQuAD gives a row for each of its questions.
+    """
+    found = _read_rows(path)
+    return _flatten_articles(found) if flatten else found
+
+
+def _read_rows(path: Path) -> Generator[Record]:
     match uncompressed_suffix(path):
-        case ".parquet":
-            return read_parquet_records(path)
-        case ".csv":
-            return _read_csv(path, delimiter=",")
-        case ".tsv":
-            return _read_csv(path, delimiter="\t")
+        case suffix if suffix in COLUMNAR_SUFFIXES:
+            return read_columnar_records(path)
+        case suffix if suffix in DELIMITED_SUFFIXES:
+            return _read_cells(path)
         case _:
             return _read_jsonl(path) if row_unit(path) == "line" else _read_document(path)
 
@@ -56,9 +65,11 @@ def read_records(path: Path) -> Generator[Record]:
 def row_unit(path: Path) -> str:
     """What rows are counted in: ``line``, or ``row`` where a row is no line."""
     suffix = uncompressed_suffix(path)
-    if suffix == ".json":
-        return "line" if _is_jsonl(path) else "row"
-    return "row" if suffix == ".parquet" else "line"
+    if suffix in COLUMNAR_SUFFIXES:
+        return "row"
+    if suffix in DELIMITED_SUFFIXES:
+        return "line"
+    return "line" if _is_jsonl(path, is_said=suffix != ".json") else "row"
 
 
 def record_error(path: Path | str, message: str, *, position: int, unit: str, field: str | None = None) -> InputError:
@@ -68,10 +79,14 @@ def record_error(path: Path | str, message: str, *, position: int, unit: str, fi
     return InputError.at(f"{path}, {unit} {position}", message, field=field)
 
 
-def _is_jsonl(path: Path) -> bool:
-    """Whether a .json file holds an object a line: its first line is one, and there is a second."""
+def _is_jsonl(path: Path, *, is_said: bool) -> bool:
+    """Whether a file holds an object a line, as its suffix may say: not where its first line opens a list of them."""
     with closing(read_numbered_lines(path)) as lines:
         first, *more = [line for _, line in islice(lines, 2)] or [b""]
+    if first.startswith(b"["):
+        return False
+    if is_said:
+        return True
     try:
         return bool(more) and isinstance(orjson.loads(first), dict)
     except orjson.JSONDecodeError:
@@ -113,6 +128,30 @@ def _read_document(path: Path) -> Generator[Record]:
         yield Record(number, 0, row)
 
 
+def _flatten_articles(records: Iterable[Record]) -> Generator[Record]:
+    """Each question of an article of SQuAD with its passage and answers, as `datasets` has them; other rows as is."""
+    for record in records:
+        paragraphs = record.row.get("paragraphs")
+        if not isinstance(paragraphs, list) or not any(isinstance(one, dict) and one.get("qas") for one in paragraphs):
+            yield record
+            continue
+        for paragraph in paragraphs:
+            kept = {name: value for name, value in record.row.items() if name != "paragraphs"}
+            kept |= {name: value for name, value in paragraph.items() if name != "qas"}
+            for question in paragraph.get("qas") or ():
+                yield Record(record.position, 0, kept | _columns_of_answers(question))
+
+
+def _columns_of_answers(question: Mapping[str, Any]) -> dict[str, Any]:
+    """A question whose list of answers is one of texts and one of places."""
+    answers = question.get("answers")
+    if not isinstance(answers, list) or not all(isinstance(answer, dict) for answer in answers):
+        return dict(question)
+    names = dict.fromkeys(name for answer in answers for name in answer)
+    columns = {name: [answer.get(name) for answer in answers] for name in names} or {"text": []}
+    return {**question, "answers": columns}
+
+
 def _rows_of_document(document: Any) -> Sequence[Any]:
     if not isinstance(document, dict):
         return document if isinstance(document, list) else [document]
@@ -120,42 +159,53 @@ def _rows_of_document(document: Any) -> Sequence[Any]:
     return tables[0] if len(tables) == 1 else [document]
 
 
-def _read_csv(path: Path, *, delimiter: str) -> Generator[Record]:
-    """Rows of a table with a header; every cell is text, an empty one null."""
-    csv.field_size_limit(MAX_LINE_BYTES)
-    reader = csv.reader(_decoded_lines(path), delimiter=delimiter, strict=delimiter == ",")
-    try:
-        header = next(reader, None)
-        if header is None:
-            return
-        start = reader.line_num + 1
-        for cells in reader:
-            if len(cells) not in (0, len(header)):
-                message = f"must have {len(header)} cells, as the header has. Got {len(cells)}"
-                raise InputError.at(path, message, line=start)
-            if cells:
-                row = dict(zip(header, (cell or None for cell in cells), strict=True))
-                yield Record(start, sum(map(len, cells)), row)
-            start = reader.line_num + 1
-    except csv.Error as error:
-        raise InputError.at(path, f"must be CSV. Got: {error}", line=reader.line_num) from error
+def _read_cells(path: Path) -> Generator[Record]:
+    for number, row in read_delimited(path):
+        yield Record(number, sum(len(cell) for cell in row.values() if cell), row)
 
 
-def _decoded_lines(path: Path) -> Iterator[str]:
-    for number, line in read_raw_lines(path):
-        yield decode_utf8(line, path, line=number)
-
-
-def read_parquet_records(path: Path, columns: Sequence[str] | None = None) -> Generator[Record]:
-    """The rows of a Parquet file, with all fields or only some."""
-    with open_decompressed(path) as stream:
-        file = pq.ParquetFile(stream)
+def read_columnar_records(path: Path, columns: Sequence[str] | None = None) -> Generator[Record]:
+    """The rows of a Parquet or Arrow file, with all fields or only some."""
+    with open_columnar(path) as (_, read_batches):
         place = 1
-        for part in file.iter_batches(rows_per_batch(file), columns=list(columns) if columns else None):
+        for part in read_batches(MAX_BATCH_ROWS, columns):
             check_utf8_text(part, path, position=place)
             for row in part.to_pylist():
                 yield Record(place, 0, row)
                 place += 1
+
+
+BatchReader = Callable[[int, Sequence[str] | None], Iterator[pa.RecordBatch]]
+
+
+@contextmanager
+def open_columnar(path: Path) -> Generator[tuple[pa.Schema, BatchReader]]:
+    """A Parquet or Arrow file: its schema, and what reads its rows, so many at a time at most, some columns or all."""
+    with open_decompressed(path) as stream:
+        if uncompressed_suffix(path) == ".parquet":
+            file = pq.ParquetFile(stream)
+            yield file.schema_arrow, partial(_parquet_batches, file)
+        else:
+            # What `datasets` saves is a stream; Feather, and others' .arrow, are files of the same format.
+            data: Any = stream.read() if path.suffix.lower() in COMPRESSIONS else pa.memory_map(str(path))
+            is_file = bytes(data[:6] if isinstance(data, bytes) else data.read(6)) == b"ARROW1"
+            if not isinstance(data, bytes):
+                data.seek(0)
+            reader: Any = pa.ipc.open_file(data) if is_file else pa.ipc.open_stream(data)
+            batches = map(reader.get_batch, range(reader.num_record_batches)) if is_file else iter(reader)
+            yield reader.schema, partial(_arrow_batches, batches)
+
+
+def _parquet_batches(file: pq.ParquetFile, most: int, columns: Sequence[str] | None) -> Iterator[pa.RecordBatch]:
+    return file.iter_batches(min(most, rows_per_batch(file)), columns=list(columns) if columns else None)
+
+
+def _arrow_batches(
+    batches: Iterator[pa.RecordBatch], most: int, columns: Sequence[str] | None
+) -> Iterator[pa.RecordBatch]:
+    for batch in batches:
+        kept = batch.select(list(columns)) if columns else batch
+        yield from (kept.slice(start, most) for start in range(0, kept.num_rows, most))
 
 
 def check_utf8_text(batch: pa.RecordBatch, path: Path | str, *, position: int) -> None:

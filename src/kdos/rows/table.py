@@ -3,35 +3,39 @@
 from collections.abc import Collection, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from decimal import Decimal
 from itertools import islice
 from pathlib import Path
 from typing import Any, TypeAlias
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from kdos.errors import InputError
-from kdos.rows.fields import list_field_paths, value_at_path
-from kdos.rows.files import list_table_files, open_decompressed, uncompressed_suffix
+from kdos.rows.fields import JOIN, PARAGRAPH_BREAK, field_roots, list_field_paths, value_at_path
+from kdos.rows.files import COLUMNAR_SUFFIXES, InputPath, list_table_files, uncompressed_suffix
+from kdos.rows.json_columns import column_of_values, is_json_column, read_json_value
 from kdos.rows.labels import label_text
+from kdos.rows.layouts import find_fields
 from kdos.rows.limits import MAX_EMPTY_CELLS, MIN_FILLED_SHARE
 from kdos.rows.records import (
     BATCH_BYTES,
     Record,
     check_utf8_text,
+    open_columnar,
+    read_columnar_records,
     read_hub_records,
-    read_parquet_records,
     read_records,
     record_error,
     row_unit,
-    rows_per_batch,
 )
 
 BATCH_ROWS = 8192
+DECIMAL_DIGITS = 38
 SAMPLED_ROWS = 100
 """Rows that are looked at to learn which fields there are."""
-PARAGRAPH_BREAK = "\n\n"
+ARTICLE_FIELDS = frozenset(("paragraphs", "data"))
+"""Fields of SQuAD's nested rows: where one is asked for, rows are its articles and not their questions."""
 
 Column: TypeAlias = "pa.Array[Any]"
 
@@ -53,6 +57,8 @@ class Rows:
 
         A list of texts is joined by blank lines. Anything that is not text is an `InputError`.
         """
+        if is_json_column(self.batch.schema.field(field)):
+            raise self._mixed_types_error(field)
         column = _join_text_lists(self.batch.column(field))
         if pa.types.is_null(column.type):
             return column.cast(pa.large_string())
@@ -63,6 +69,20 @@ class Rows:
         text: Any = column.cast(pa.large_string())
         blank = pc.is_in(pc.utf8_trim_whitespace(text), pa.array([""], pa.large_string()))
         return pc.if_else(blank, None, text)
+
+    def _mixed_types_error(self, field: str) -> InputError:
+        """The error that names the first row whose type is not that of the rows before it."""
+        values = self.values(field)
+        known = [row for row, value in enumerate(values) if value is not None]
+        kinds = [type(value).__name__ for value in values]
+        row = next((row for row in known if kinds[row] != kinds[known[0]]), known[0])
+        message = f"must be of one type in all rows. Got {kinds[row]} after {kinds[known[0]]}"
+        return self.row_error(row, message, field=field)
+
+    def values(self, field: str) -> list[Any]:
+        """A column as Python values, whatever their types are."""
+        values = self.batch.column(field).to_pylist()
+        return list(map(read_json_value, values)) if is_json_column(self.batch.schema.field(field)) else values
 
     def label_column(self, field: str) -> Column:
         """A column of short values as text, shape (n_rows,): numbers are written out, in all their digits."""
@@ -103,39 +123,63 @@ def _join_text_lists(column: Column) -> Column:
 
 
 def read_table_rows(
-    path: Path | str,
+    path: InputPath,
     *,
     columns: Sequence[str] | None = None,
     labels: Collection[str] = (),
     batch_size: int = BATCH_ROWS,
+    articles: bool = False,
 ) -> Iterator[Rows]:
     """The rows of a table file, or of all tables below a folder, in batches of one file each.
 
-    `columns` (all where None) are dotted paths; each comes back as a column of that name. They
-    must be there in every file. Types are found batch by batch: a column that is empty in one
+    `columns` (all where None) are fields as `kdos.rows.fields` has them; each comes back as a column of that name.
+    They must be there in every file. SQuAD's articles come as one row for each question, unless `articles` or a
+    column asks for what is in them. Types are found batch by batch: a column that is empty in one
     batch is null there. Those of `labels` hold ids and the like: each value becomes its own text, be the others
     numbers, truths or texts. A table without any row is an `InputError`.
     """
     empty = True
-    for file in list_table_files(Path(path)):
-        for rows in _read_file(file, columns, labels, batch_size):
+    articles = articles or asks_for_articles(columns or ())
+    for file in list_table_files(path):
+        for rows in _read_file(file, columns, labels, batch_size, articles):
             empty = False
             yield rows
     if empty:
-        raise InputError.at(path, "must hold at least one row. Got none")
+        raise InputError.at(str(path), "must hold at least one row. Got none")
 
 
-def _read_file(file: Path, columns: Sequence[str] | None, labels: Collection[str], batch_size: int) -> Iterator[Rows]:
-    if uncompressed_suffix(file) == ".parquet":
-        return _read_parquet(file, columns, labels, batch_size)
-    found, unit = read_records(file), row_unit(file)
+def asks_for_articles(columns: Iterable[str]) -> bool:
+    """Whether one of the fields lies inside SQuAD's articles."""
+    return any(root in ARTICLE_FIELDS for name in columns for root in field_roots(name, ()))
+
+
+def _read_file(
+    file: Path, columns: Sequence[str] | None, labels: Collection[str], batch_size: int, articles: bool
+) -> Iterator[Rows]:
+    if uncompressed_suffix(file) in COLUMNAR_SUFFIXES:
+        return _read_columnar(file, columns, labels, batch_size)
+    found, unit = read_records(file, flatten=not articles), row_unit(file)
     return _batch_records(found, file, columns, labels, batch_size, unit)
 
 
-def list_table_fields(path: Path | str) -> list[str]:
+def read_first_rows(path: InputPath, *, articles: bool = False) -> list[Mapping[str, Any]]:
+    """The first `SAMPLED_ROWS` rows of a table, or of a folder's first table that has any."""
+    for file in list_table_files(path):
+        with closing(read_records(file, flatten=not articles)) as records:
+            if rows := [record.row for record in islice(records, SAMPLED_ROWS)]:
+                return rows
+    return []
+
+
+def list_table_fields(path: InputPath) -> list[str]:
     """The fields of the first rows of a table, or of a folder's first table, as dotted paths."""
-    with closing(read_records(list_table_files(Path(path))[0])) as records:
-        return list_field_paths(record.row for record in islice(records, SAMPLED_ROWS))
+    return list_field_paths(read_first_rows(path))
+
+
+def find_table_fields(path: InputPath, parts: Iterable[str], given: Mapping[str, str] | None = None) -> dict[str, str]:
+    """The field of each part of a table, by `find_fields`."""
+    articles = asks_for_articles((given or {}).values())
+    return find_fields(read_first_rows(path, articles=articles), parts, given)
 
 
 def read_hub_rows(
@@ -153,10 +197,14 @@ def read_hub_rows(
     return _batch_records(records, where, columns, labels, batch_size, "row")
 
 
+def read_first_hub_rows(path: str, *, name: str = "", split: str = "train") -> list[Mapping[str, Any]]:
+    """The first `SAMPLED_ROWS` rows of a data set."""
+    return [record.row for record in islice(read_hub_records(path, name=name, split=split), SAMPLED_ROWS)]
+
+
 def list_hub_fields(path: str, *, name: str = "", split: str = "train") -> list[str]:
     """The fields of a data set's first rows, as dotted paths."""
-    records = islice(read_hub_records(path, name=name, split=split), SAMPLED_ROWS)
-    return list_field_paths(record.row for record in records)
+    return list_field_paths(read_first_hub_rows(path, name=name, split=split))
 
 
 def _batch_records(
@@ -174,8 +222,10 @@ def _batch_records(
         if columns is None:
             _refuse_sparse([record.row for record in held], held, path, unit)
         names = columns or list(dict.fromkeys(name for record in held for name in record.row))
-        arrays = [_column_of(held, name, path, unit, is_label=name in labels) for name in names]
-        batch = pa.RecordBatch.from_arrays(arrays, names=list(names))
+        found = [_column_of(held, name, path, unit, is_label=name in labels) for name in names]
+        batch = pa.RecordBatch.from_arrays(
+            [column for _, column in found], schema=pa.schema([one for one, _ in found])
+        )
         yield Rows(path, batch, [record.position for record in held], unit)
 
 
@@ -193,28 +243,42 @@ def _chunk_records(records: Iterable[Record], batch_size: int) -> Iterator[list[
 
 
 def _check_fields(path: Path | str, columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> None:
-    for name in columns:
+    # Each of the fields that are joined must be there.
+    for name in (part for column in columns for part in ([column] if column in rows[0] else column.split(JOIN))):
         if any(value_at_path(row, name) not in (None, []) for row in rows):
             continue
         known = list_field_paths(rows)
-        if name not in known:
+        there = {root.partition(".")[0] for root in known}
+        is_path = not set(name) & set("[+(")
+        if name not in known and (is_path or not set(field_roots(name, ())) <= there):
             message = f"no such field. There are: {', '.join(known) or 'none'}"
             raise InputError.at(path, message, field=name)
 
 
-def _column_of(held: Sequence[Record], name: str, path: Path | str, unit: str, *, is_label: bool) -> Column:
+def _column_of(
+    held: Sequence[Record], name: str, path: Path | str, unit: str, *, is_label: bool
+) -> "tuple[pa.Field[Any], Column]":
+    """A column of records; as JSON text, and marked so, where no type of Arrow holds all its values as they are."""
     values = [value_at_path(record.row, name) for record in held]
     _refuse_sparse(values, held, path, unit, field=name)
     kinds = {type(value) for value in values} - {type(None)}
-    if (is_label and not kinds & {list, dict}) or (kinds == {int} and _has_long_integer(values)):
+    if is_label and not kinds & {list, dict}:
         values = [None if value is None else label_text(value) for value in values]
-    try:
-        column = pa.array(values)
-    except (pa.ArrowException, OverflowError, ValueError) as error:
-        row, message = _first_odd_row(values, error)
-        position = held[row].position
-        raise record_error(path, message, position=position, unit=unit, field=name) from error
-    return column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+    elif kinds == {int} and _has_long_integer(values):
+        values = _long_integers(values)
+    return column_of_values(values, name)
+
+
+def _has_long_integer(values: Iterable[int | None]) -> bool:
+    """Whether one has more than the 64 bits of Arrow's integers."""
+    return any(value is not None and not -(2**63) <= value < 2**63 for value in values)
+
+
+def _long_integers(values: Sequence[int | None]) -> list[Any]:
+    """Integers of more than 64 bits: as decimals, which are whole; as texts where they have more digits than these."""
+    if max(abs(value) for value in values if value is not None) < 10**DECIMAL_DIGITS:
+        return [None if value is None else Decimal(value) for value in values]
+    return [None if value is None else str(value) for value in values]
 
 
 def _refuse_sparse(
@@ -240,39 +304,20 @@ def _refuse_sparse(
         _refuse_sparse(inner, held, path, unit, field=field)
 
 
-def _has_long_integer(values: Iterable[int | None]) -> bool:
-    """Whether one has more than the 64 bits of Arrow's integers."""
-    return any(value is not None and not -(2**63) <= value < 2**63 for value in values)
-
-
-def _first_odd_row(values: Sequence[Any], error: Exception) -> tuple[int, str]:
-    """The first row whose type is not that of the rows before it, and what to say of it."""
-    kinds = [type(value).__name__ for value in values]
-    known = [row for row, value in enumerate(values) if value is not None]
-    for row in known:
-        if kinds[row] != kinds[known[0]]:
-            return row, f"must be of one type in all rows. Got {kinds[row]} after {kinds[known[0]]}"
-    return known[0], f"must be of one type in all rows. Got: {str(error).splitlines()[0]}"
-
-
-def _read_parquet(
+def _read_columnar(
     path: Path, columns: Sequence[str] | None, labels: Collection[str], batch_size: int
 ) -> Generator[Rows]:
-    with open_decompressed(path) as stream:
-        file = pq.ParquetFile(stream)
-        there = file.schema_arrow.names
-        top_level = (name if name in there else name.partition(".")[0] for name in columns or there)
-        wanted = list(dict.fromkeys(top_level))
+    with open_columnar(path) as (schema, read_batches):
+        there = schema.names
+        wanted = list(dict.fromkeys(root for name in columns or there for root in field_roots(name, there)))
         if missing := [name for name in wanted if name not in there]:
             message = f"no such field. There are: {', '.join(there)}"
             raise InputError.at(path, message, field=missing[0])
-        at_once = min(batch_size, rows_per_batch(file))
-        parts = file.iter_batches(at_once, columns=wanted)
         if columns is None or set(columns) <= set(wanted):
-            yield from number_rows(parts, path)
+            yield from number_rows(read_batches(batch_size, wanted), path)
         else:
-            records = read_parquet_records(path, wanted)
-            yield from _batch_records(records, path, columns, labels, at_once, "row")
+            records = read_columnar_records(path, wanted)
+            yield from _batch_records(records, path, columns, labels, batch_size, "row")
 
 
 def number_rows(parts: Iterable[pa.RecordBatch], path: Path | str) -> Iterator[Rows]:

@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -11,11 +11,10 @@ import orjson
 import pyarrow as pa
 
 from kdos.errors import InputError
+from kdos.rows.json_columns import is_json_column, json_column
 from kdos.store import atomic_file, write_parquet
 
 ROWS_AT_ONCE = 10_000
-OUR_PREFIX = "kdos_"
-"""What a column of ours begins with where the user has one of its name."""
 
 
 def write_rows(path: Path, table: pa.Table | Iterable[pa.RecordBatch], schema: pa.Schema) -> int:
@@ -39,6 +38,9 @@ def write_rows(path: Path, table: pa.Table | Iterable[pa.RecordBatch], schema: p
 
 
 def _write_parquet(path: Path, table: pa.Table | Iterable[pa.RecordBatch], schema: pa.Schema) -> int:
+    if mixed := next((field.name for field in schema if is_json_column(field)), None):
+        message = "holds values of several types, or empty structs beside filled ones, which Parquet has no form for"
+        raise InputError.at(path, f"{message}. Write .jsonl instead", field=mixed)
     try:
         return write_parquet(path, table, schema)
     except pa.ArrowException as error:
@@ -48,7 +50,7 @@ def _write_parquet(path: Path, table: pa.Table | Iterable[pa.RecordBatch], schem
 
 def _write_json_lines(file: BinaryIO, path: Path, batches: Iterable[pa.RecordBatch], names: Sequence[str]) -> int:
     rows = 0
-    for row in _plain_rows(batches, names):
+    for row in _plain_rows(batches, names, _as_fragment):
         file.write(_to_json(dict(zip(names, row, strict=True)), path) + b"\n")
         rows += 1
     return rows
@@ -59,18 +61,31 @@ def _write_csv(file: BinaryIO, path: Path, batches: Iterable[pa.RecordBatch], na
     text = io.TextIOWrapper(file, encoding="utf-8", newline="", write_through=True)
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(names)
-    for row in _plain_rows(batches, names):
+    for row in _plain_rows(batches, names, str):
         writer.writerow([_csv_cell(value, path) for value in row])
         rows += 1
     text.detach()
     return rows
 
 
-def _plain_rows(batches: Iterable[pa.RecordBatch], names: Sequence[str]) -> Iterator[Sequence[Any]]:
+def _plain_rows(
+    batches: Iterable[pa.RecordBatch], names: Sequence[str], show_json: Callable[[str], Any]
+) -> Iterator[Sequence[Any]]:
+    """Rows of Python values; `show_json` makes one of the JSON of a column that is marked so."""
     for batch in batches:
+        marked = [is_json_column(field) for field in batch.schema]
         for start in range(0, batch.num_rows, ROWS_AT_ONCE):
             part = batch.slice(start, ROWS_AT_ONCE)
-            yield from zip(*(part.column(place).to_pylist() for place in range(len(names))), strict=True)
+            columns = [part.column(place).to_pylist() for place in range(len(names))]
+            for place, column in enumerate(columns):
+                if marked[place]:
+                    columns[place] = [None if text is None else show_json(text) for text in column]
+            yield from zip(*columns, strict=True)
+
+
+def _as_fragment(text: str) -> orjson.Fragment:
+    """JSON that stands in a row as it is."""
+    return orjson.Fragment(text)
 
 
 def _csv_cell(value: Any, path: Path) -> Any:
@@ -89,7 +104,12 @@ def _to_json(value: Any, path: Path) -> bytes:
 
 def _to_plain(value: Any) -> Any:
     if isinstance(value, Decimal):
-        return str(value)
+        # A whole number of more than 64 bits is one in JSON too.
+        return (
+            orjson.Fragment(str(value))
+            if value == value.to_integral_value() and value.as_tuple().exponent == 0
+            else str(value)
+        )
     if isinstance(value, bytes):
         return value.decode()
     raise TypeError(f"a {type(value).__name__}")
@@ -102,15 +122,17 @@ def join_tables(tables: Sequence[pa.Table], path: Path | str) -> pa.Table:
         InputError: A column has types in them that are not one.
     """
     try:
-        return pa.concat_tables(tables, promote_options="permissive")
+        return pa.concat_tables(_mark_alike(tables), promote_options="permissive")
     except (pa.ArrowException, ValueError) as error:
         message = f"a field must be of one type in all files. Got: {str(error).splitlines()[0]}"
         raise InputError.at(path, message) from error
 
 
-def append_own_column(table: pa.Table, name: str, values: Any) -> pa.Table:
-    """The table with a column of ours at its end; where the user has one of that name, ours has the prefix."""
-    taken = set(table.column_names)
-    while name in taken:
-        name = OUR_PREFIX + name
-    return table.append_column(name, values)
+def _mark_alike(tables: Sequence[pa.Table]) -> Iterator[pa.Table]:
+    """The tables, each column that is JSON in one of them, or of types that are not one, as JSON in all."""
+    marked = {field.name for table in tables for field in table.schema if is_json_column(field)}
+    for table in tables:
+        for place, field in enumerate(table.schema):
+            if field.name in marked and not is_json_column(field):
+                table = table.set_column(place, *json_column(table.column(place).to_pylist(), field.name))
+        yield table

@@ -17,7 +17,7 @@ from kdos.embed import embed_in_blocks
 from kdos.errors import InputError
 from kdos.pool import column_values
 from kdos.pool.wording import fact_key, fact_number
-from kdos.rows import Rows, list_table_fields, read_table_rows, resolve_field
+from kdos.rows import Rows, find_table_fields, list_table_fields, read_table_rows
 from kdos.run.prepare import LoopInputs
 from kdos.sampler import POINTS_PER_SAMPLE, Deficit, Order, SeedLinks, discipline_target
 from kdos.store import read_parquet, write_parquet
@@ -206,7 +206,8 @@ def read_weighted_questions(path: Path) -> list[tuple[str, float]]:
 def _iterate_weighted(path: Path) -> Iterator[tuple[str, float]]:
     """Each question with what it counts; rows without a text are passed over."""
     names = list_table_fields(path)
-    field = resolve_field("question", names) or resolve_field("text", names)
+    found = find_table_fields(path, ("question", "text"))
+    field = found.get("question") or found.get("text")
     if not field:
         raise InputError.at(path, f"must have a field `question`. It has {', '.join(names)}")
     weight = next((name for name in (LOSS_FIELD, CORRECT_FIELD) if name in names), None)

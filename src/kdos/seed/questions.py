@@ -7,9 +7,9 @@ from typing import Any
 from kdos.config import SourceConfig
 from kdos.errors import InputError
 from kdos.pool import Document, ErrorClass, Passage, Refusal, Seed
-from kdos.rows import Rows, list_table_fields, read_table_rows
+from kdos.rows import Rows, asks_for_articles, list_field_paths, read_answers, read_first_rows, read_table_rows
 from kdos.seed.passages import passage_of_span
-from kdos.seed.sources import SOURCE_LANG, choose_fields, path_below, say_what_is_left_out
+from kdos.seed.sources import SOURCE_LANG, choose_fields, path_below, say_what_is_left_out, say_which_fields
 from kdos.tasks import json_digest
 
 _PARTS = ("question", "answers", "passage", "id", "title", "domain")
@@ -38,19 +38,22 @@ def open_questions(
         raise InputError.at(settings.path, message)
 
 
-def _choose_question_fields(settings: SourceConfig, names: Sequence[str], wanted: Sequence[str]) -> dict[str, str]:
-    fields = choose_fields(settings, names, wanted)
+def _choose_question_fields(settings: SourceConfig, wanted: Sequence[str]) -> dict[str, str]:
+    articles = asks_for_articles((settings.question, settings.answers))
+    rows = read_first_rows(Path(settings.path), articles=articles)
+    fields = choose_fields(settings, rows, wanted)
     for part in ("question", "answers"):
         if part not in fields:
-            message = f"no field holds the {part}. There are: {', '.join(names)}. Set source.{part}"
+            message = f"no field holds the {part}. There are: {', '.join(list_field_paths(rows))}. Set source.{part}"
             raise InputError.at(settings.path, message)
+    say_which_fields(fields)
     return fields
 
 
 def _read_question_rows(settings: SourceConfig, wanted: Sequence[str]) -> Iterator[_QuestionRow]:
     """Each question's parts by name, and under ``where`` the place it stands in."""
     root = Path(settings.path)
-    fields = _choose_question_fields(settings, list_table_fields(root), wanted)
+    fields = _choose_question_fields(settings, wanted)
     others = {field for part, field in fields.items() if part in ("question", "passage", "answers")}
     labels = set(fields.values()) - others
     for rows in read_table_rows(root, columns=list(dict.fromkeys(fields.values())), labels=labels):
@@ -66,8 +69,7 @@ def _read_part(rows: Rows, part: str, field: str) -> list[Any]:
         return rows.text_column(field).to_pylist()
     if part != "answers":
         return rows.label_column(field).to_pylist()
-    values = rows.batch.column(field).to_pylist()
-    return [value if isinstance(value, list) else [value] for value in values]
+    return list(map(read_answers, rows.values(field)))
 
 
 def _row_to_records(
@@ -75,7 +77,7 @@ def _row_to_records(
 ) -> Iterator[Document | Passage | Seed | Refusal]:
     """What one row makes: a refusal, or a seed, or its passage and a seed."""
     name = row.get("id") or row["where"]
-    answers = tuple(str(answer) for answer in row["answers"] if answer not in (None, ""))
+    answers = row["answers"]
     refusal = _refuse_row(row, name, answers, known)
     if refusal:
         yield refusal

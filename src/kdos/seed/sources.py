@@ -3,21 +3,23 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from kdos.config import SourceConfig
 from kdos.errors import ConfigError, InputError
 from kdos.pool import Document, ErrorClass, Refusal
 from kdos.rows import (
     Rows,
+    find_fields,
+    list_field_paths,
     list_files,
     list_folders_left_out,
-    list_hub_fields,
-    list_table_fields,
     list_table_files,
+    read_first_hub_rows,
+    read_first_rows,
     read_hub_rows,
     read_table_rows,
     read_text_file,
-    resolve_field,
     uncompressed_suffix,
 )
 from kdos.rows.limits import MAX_TEXT_CHARS
@@ -82,23 +84,28 @@ def _refuse_empty(where: str) -> Refusal:
     return Refusal("no_text", ErrorClass.KNOWLEDGE_GAP, where)
 
 
-def choose_fields(settings: SourceConfig, names: Sequence[str], parts: Iterable[str]) -> dict[str, str]:
-    """The field that holds each part: the one the settings name, else one of a usual name.
+def choose_fields(settings: SourceConfig, rows: Sequence[Mapping[str, Any]], parts: Iterable[str]) -> dict[str, str]:
+    """The field that holds each part: the one the settings name, else the one that the first rows show.
 
     Parts that no field holds are left out, and `lang` where the settings give the language.
     """
-    fields = {part: getattr(settings, part, "") or resolve_field(part, names) for part in parts}
-    fields["lang"] = "" if settings.lang else resolve_field("lang", names)
-    return {part: field for part, field in fields.items() if field}
+    wanted = [*parts] if settings.lang else [*parts, "lang"]
+    return find_fields(rows, wanted, {part: getattr(settings, part, "") for part in parts})
 
 
-def _choose_document_fields(settings: SourceConfig, names: Sequence[str]) -> dict[str, str]:
-    fields = choose_fields(settings, names, ("text", "id", "title", "domain"))
-    if not names:
+def say_which_fields(fields: Mapping[str, str]) -> None:
+    """Name the field that each part was taken from."""
+    print_status("fields: " + ", ".join(f"{part} = {field}" for part, field in fields.items()))
+
+
+def _choose_document_fields(settings: SourceConfig, rows: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    fields = choose_fields(settings, rows, ("text", "id", "title", "domain"))
+    if not rows:
         raise InputError.at(settings.path, "must hold at least one row. Got none")
     if "text" not in fields:
-        message = f"no field looks like the text. There are: {', '.join(names)}. Set source.text"
+        message = f"no field looks like the text. There are: {', '.join(list_field_paths(rows))}. Set source.text"
         raise InputError.at(settings.path, message)
+    say_which_fields(fields)
     return fields
 
 
@@ -107,8 +114,10 @@ def _read_tables_or_texts(settings: SourceConfig) -> Iterator[Document | Refusal
     root = Path(settings.path)
     if (root.is_dir() and not _has_tables(root)) or uncompressed_suffix(root) in TEXT_SUFFIXES:
         return _read_text_files(root, settings)
-    fields = _choose_document_fields(settings, list_table_fields(root))
-    found = read_table_rows(root, columns=list(dict.fromkeys(fields.values())), labels=_label_fields(fields))
+    # Documents are articles: of SQuAD's the paragraphs, not the questions.
+    fields = _choose_document_fields(settings, read_first_rows(root, articles=True))
+    columns = list(dict.fromkeys(fields.values()))
+    found = read_table_rows(root, columns=columns, labels=_label_fields(fields), articles=True)
     return _rows_to_documents(found, fields, settings)
 
 
@@ -169,7 +178,7 @@ def _rows_to_documents(
 
 def _read_hub_dataset(settings: SourceConfig) -> Iterator[Document | Refusal]:
     path, name, split = settings.path, settings.name, settings.split
-    fields = _choose_document_fields(settings, list_hub_fields(path, name=name, split=split))
+    fields = _choose_document_fields(settings, read_first_hub_rows(path, name=name, split=split))
     columns = list(dict.fromkeys(fields.values()))
     found = read_hub_rows(path, name=name, split=split, columns=columns, labels=_label_fields(fields))
     return _rows_to_documents(found, fields, settings)

@@ -25,7 +25,7 @@ from kdos.embed import Embedder, LexicalEmbedder, load_embedder, note_unknown_sc
 from kdos.errors import UsageError
 from kdos.pool import group_texts
 from kdos.pool.duplicates import NEAR_DUPLICATE_JACCARD, find_near_duplicates
-from kdos.rows import append_own_column, join_tables, write_rows
+from kdos.rows import join_tables, write_rows
 from kdos.rows.dataset import Dataset, open_dataset
 from kdos.select.choose import Candidates, Selection
 from kdos.targets import demand_file
@@ -37,6 +37,7 @@ REFERENCE_ROWS = 1 << 20
 FITTED_TEXTS = 100_000
 """Texts that the lexical embedder learns from at most."""
 TEXT_DIM = 64
+CELL_COLUMN = "cell"
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,18 +201,28 @@ def _read_weights(dataset: Dataset, field: str) -> Float64Array:
 
 def write_selection(dataset: Dataset, selection: Selection, path: Path) -> int:
     """Write the chosen rows as the path's suffix says; returns how many."""
-    table = read_chosen_rows(dataset, selection)
-    return write_rows(path, table, table.schema)
+    table, has_own_cell = _read_chosen_rows(dataset, selection)
+    written = write_rows(path, table, table.schema)
+    if has_own_cell:
+        print_status(f"the rows have a column `{CELL_COLUMN}` of their own: it stays, and their cells are not written")
+    return written
 
 
 def read_chosen_rows(dataset: Dataset, selection: Selection) -> pa.Table:
-    """The chosen rows as they were, then their `cell` (`kdos_cell` where they have a column of that name)."""
+    """The chosen rows as they were, then their `cell`; without it where they have a column of that name."""
+    return _read_chosen_rows(dataset, selection)[0]
+
+
+def _read_chosen_rows(dataset: Dataset, selection: Selection) -> tuple[pa.Table, bool]:
     parts: list[pa.Table] = []
     start = 0
-    for batch in dataset.read_batches(every_column=True):
-        low, high = np.searchsorted(selection.rows, [start, start + len(batch.usable)])
+    for batch in dataset.read_whole_rows():
+        low, high = np.searchsorted(selection.rows, [start, start + batch.num_rows])
         if high > low:
-            part: Any = pa.Table.from_batches([batch.table])
+            part: Any = pa.Table.from_batches([batch])
             parts.append(part.take(pa.array(selection.rows[low:high] - start)))
-        start += len(batch.usable)
-    return append_own_column(join_tables(parts, dataset.path), "cell", pa.array(selection.cells))
+        start += batch.num_rows
+    table = join_tables(parts, str(dataset.path))
+    if CELL_COLUMN in table.column_names:
+        return table, True
+    return table.append_column(CELL_COLUMN, pa.array(selection.cells)), False

@@ -11,7 +11,17 @@ import pyarrow as pa
 
 from kdos.errors import InputError, UsageError
 from kdos.pool import Draft, Evidence, Passage, Refusal
-from kdos.rows import Rows, join_tables, list_file_states, read_table_rows, resolve_field, write_rows
+from kdos.rows import (
+    InputPath,
+    Rows,
+    find_table_fields,
+    join_tables,
+    list_file_states,
+    list_table_fields,
+    read_answers,
+    read_table_rows,
+    write_rows,
+)
 from kdos.store import write_parquet
 
 DEFAULT_LANG = "en"
@@ -49,9 +59,14 @@ class TableFields:
     id: str = ""
 
     @property
+    def named(self) -> dict[str, str]:
+        """The field of each part that there is."""
+        return {part: name for part, name in asdict(self).items() if name}
+
+    @property
     def columns(self) -> list[str]:
         """The fields that are there, each once."""
-        return list(dict.fromkeys(filter(None, asdict(self).values())))
+        return list(dict.fromkeys(self.named.values()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,39 +89,40 @@ class CheckedRow:
     passed: Mapping[str, float] = field(default_factory=dict[str, float])
 
 
-def resolve_fields(names: Sequence[str], given: Mapping[str, str]) -> TableFields:
-    """The fields the user gave, and for the other parts those with a usual name.
+def resolve_fields(path: InputPath, given: Mapping[str, str]) -> TableFields:
+    """The fields the user gave, and for the other parts of a table those that its first rows show.
 
     Raises:
         UsageError: No field holds the question or the answers.
     """
-    found = {
-        part.name: given.get(part.name) or resolve_field(part.name, names) for part in dataclass_fields(TableFields)
-    }
+    found = find_table_fields(path, (part.name for part in dataclass_fields(TableFields)), given)
     for part in NEEDED_PARTS:
-        if not found[part]:
-            raise UsageError(f"a field must hold the {part}. There are: {', '.join(names)}. Give --{part} FIELD.")
+        if part not in found:
+            names = ", ".join(list_table_fields(path)) or "none"
+            raise UsageError(f"a field must hold the {part}. There are: {names}. Give --{part} FIELD.")
     return TableFields(**found)
 
 
-def read_question_rows(path: Path, fields: TableFields, *, limit: int | None = None) -> Iterator[QuestionRow]:
+def read_question_rows(path: InputPath, fields: TableFields, *, limit: int | None = None) -> Iterator[QuestionRow]:
     """The rows of a table, at most `limit` of them."""
     return islice(_read_rows(path, fields), limit)
 
 
-def _read_rows(path: Path, fields: TableFields) -> Iterator[QuestionRow]:
+def _read_rows(path: InputPath, fields: TableFields) -> Iterator[QuestionRow]:
     start = 0
     for rows in read_table_rows(path, columns=fields.columns, labels={fields.id}):
-        columns = {name: _column_values(rows, name) for name in fields.columns}
+        columns = {name: _column_values(rows, name, is_answer=name == fields.answers) for name in fields.columns}
         for place in range(len(rows.positions)):
             values = {name: column[place] for name, column in columns.items()}
             yield _question_row(values, fields, row=start + place)
         start += len(rows.positions)
 
 
-def _column_values(rows: Rows, name: str) -> list[Any]:
+def _column_values(rows: Rows, name: str, *, is_answer: bool) -> list[Any]:
     """A column as Python values; a list of structs is none of ours."""
-    values = rows.batch.column(name).to_pylist()
+    values = rows.values(name)
+    if is_answer:
+        return list(map(read_answers, values))
     for place, value in enumerate(values):
         if isinstance(value, dict) or any(isinstance(part, dict) for part in _as_list(value)):
             raise rows.row_error(place, "must be text or a list of texts. Got a struct", field=name)
@@ -141,7 +157,7 @@ def _text_values(value: Any) -> tuple[str, ...]:
 def _as_list(value: Any) -> list[Any]:
     if value is None:
         return []
-    return [part for part in value if part is not None] if isinstance(value, list) else [value]
+    return [part for part in value if part is not None] if isinstance(value, list | tuple) else [value]
 
 
 def write_verdicts(path: Path, checked: Iterable[CheckedRow]) -> int:
@@ -169,10 +185,13 @@ def _verdict_row(one: CheckedRow) -> dict[str, Any]:
     }
 
 
-def write_accepted_rows(path: Path, out: Path, accepted: list[bool], *, states: Sequence[object]) -> int:
+def write_accepted_rows(
+    path: InputPath, out: Path, accepted: list[bool], *, states: Sequence[object], articles: bool = False
+) -> int:
     """Write the accepted rows of a table as they were; returns how many.
 
-    `states` is what `kdos.rows.list_file_states` gave before the rows were checked.
+    `articles` says that rows are SQuAD's articles. `states` is what `kdos.rows.list_file_states` gave before the rows
+    were checked.
 
     Raises:
         InputError: A file was written to since then: its rows are no longer those that were checked.
@@ -180,14 +199,14 @@ def write_accepted_rows(path: Path, out: Path, accepted: list[bool], *, states: 
     """
     tables: list[pa.Table] = []
     start = 0
-    for rows in read_table_rows(path):
+    for rows in read_table_rows(path, articles=articles):
         mask = accepted[start : start + len(rows.positions)]
         start += len(rows.positions)
         kept = pa.Table.from_batches([rows.batch.slice(0, len(mask)).filter(pa.array(mask))])
         tables.append(kept)
     if list_file_states(path) != states:
-        raise InputError.at(path, "must stay as it is while it is verified. It was written to. Verify it again")
-    table = join_tables(tables, path)
+        raise InputError.at(str(path), "must stay as it is while it is verified. It was written to. Verify it again")
+    table = join_tables(tables, str(path))
     if not table.num_rows:
         raise UsageError(f"--keep must have a row to write. Every row of {path} was refused.")
     return write_rows(out, table, table.schema)

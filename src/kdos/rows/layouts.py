@@ -1,0 +1,257 @@
+"""The one resolver: a table's first rows in, the field of each part out, for every command alike.
+
+It knows the layouts that trainers and benchmarks use: plain text, questions with answers, Alpaca, ShareGPT and OpenAI
+messages, TRL's prompt and completion, preferences, SQuAD, multiple choice. A field is looked for by its name, and
+taken only where the first rows hold there what the part needs, or nothing yet.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from kdos.rows.fields import (
+    FIELD_ALIASES,
+    FROM_ONE,
+    JOIN,
+    candidate_fields,
+    list_field_paths,
+    role_of_turn,
+    value_at_path,
+)
+
+Row = Mapping[str, Any]
+CONVERSATIONS = ("messages", "conversations", "conversation", "dialogue", "dialog", "chat", "turns")
+REPLIES = ("output", "response", "completion", "answer")
+INPUTS = ("input", "inputs")
+PREFERRED = ("chosen", "preferred")
+CHOICES = ("choices", "options", "endings", "answer_choices", "candidates")
+CHOICE_COLUMNS = (
+    *(tuple("ABCDEFGHIJ"[:count]) for count in range(10, 1, -1)),
+    *(tuple("abcdefghij"[:count]) for count in range(10, 1, -1)),
+    *(tuple(f"option_{letter}" for letter in "abcdefghij"[:count]) for count in range(10, 1, -1)),
+    *(
+        tuple(f"{name}{number}" for number in range(1, 1 + count))
+        for name in ("option", "choice", "sol")
+        for count in (5, 4, 3, 2)
+    ),
+    *(
+        tuple(f"{name}{number}" for number in range(count))
+        for name in ("ending", "option", "choice")
+        for count in (5, 4, 3, 2)
+    ),
+    ("opa", "opb", "opc", "opd"),
+)
+CHOICE_KEYS = (
+    "answerkey", "answer_key", "answer_idx", "answer_index", "answer_id", "correct_idx", "correct_index",
+    "correct_option", "correct_answer", "answer", "answers", "correct", "label", "gold", "gold_index", "cop", "target",
+)  # fmt: skip
+"""What names the right choice: ARC, MedQA, MMLU, HellaSwag, MedMCQA and their kin."""
+UNNAMED_COLUMN = re.compile(r"column_\d+")
+"""What the columns of a table without a header are called here, counted from 1."""
+_KEY_TEXT = re.compile(r"\(?[A-Ja-j]\)?\.?|\d{1,2}|option_?\w|choice_?\w", re.ASCII)
+
+
+def find_fields(rows: Sequence[Row], parts: Iterable[str], given: Mapping[str, str] | None = None) -> dict[str, str]:
+    """The field that holds each part: the given one, else the one that the first rows show; none for other parts."""
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    given = given or {}
+    found = {part: given.get(part) or _find_field(part, rows, names) for part in parts}
+    return {part: field for part, field in found.items() if field}
+
+
+def _find_field(part: str, rows: Sequence[Row], names: Sequence[str]) -> str:
+    match part:
+        case "text":
+            found = _text_fields(rows, names)
+        case "question":
+            found = _question_fields(rows, names)
+        case "answers":
+            found = _answer_fields(rows, names)
+        case _:
+            found = _named_fields(part, rows, names)
+    return next(iter(found), "")
+
+
+def _text_fields(rows: Sequence[Row], names: Sequence[str]) -> Iterator[str]:
+    """What a row is about: its task where it has one, else its text, its question or its conversation."""
+    if (task := _first_of(("instruction",), names)) and _first_of(REPLIES, names) and holds_text(rows, task[0]):
+        yield _with_input(task[0], rows, names)
+    for name in (*candidate_fields("text", names), *candidate_fields("question", names)):
+        if turns := _conversation(name, rows):
+            yield _all_turns(name, turns)
+        elif holds_text(rows, name):
+            yield _with_input(name, rows, names)
+    for name in _first_of((*CONVERSATIONS, *PREFERRED), names):
+        if turns := _conversation(name, rows):
+            yield _all_turns(name, turns)
+        elif holds_text(rows, name) or holds_items(rows, name):
+            yield name
+    yield from _question_fields(rows, names)
+    yield from _inner_fields("text", rows)
+    yield from _unnamed_fields("text", rows, names)
+    yield from candidate_fields("text", names)
+
+
+def _question_fields(rows: Sequence[Row], names: Sequence[str]) -> Iterator[str]:
+    for name in candidate_fields("question", names):
+        if turns := _conversation(name, rows):
+            yield f"{name}[user][-1].{_content_name(turns)}"
+        elif holds_text(rows, name):
+            yield _with_input(name, rows, names)
+    for names_of_turns, place in ((CONVERSATIONS, 0), (PREFERRED, -1)):
+        for name in _first_of(names_of_turns, names):
+            if turns := _conversation(name, rows):
+                yield f"{name}[user][{place}].{_content_name(turns)}"
+    yield from (name for name in _first_of(INPUTS, names) if holds_text(rows, name))
+    yield from _inner_fields("question", rows)
+    yield from _unnamed_fields("question", rows, names)
+
+
+def _answer_fields(rows: Sequence[Row], names: Sequence[str]) -> Iterator[str]:
+    yield from _chosen_answers(rows, names)
+    for name in candidate_fields("answers", names):
+        if turns := _conversation(name, rows):
+            yield f"{name}[assistant][-1].{_content_name(turns)}"
+        elif any(isinstance(row.get(name), Mapping) and "text" in row[name] for row in rows):
+            yield f"{name}.text"
+        elif any(row.get(name) not in (None, "", []) for row in rows):
+            yield name
+    for name in _first_of(CONVERSATIONS, names):
+        if turns := _conversation(name, rows):
+            yield f"{name}[assistant][0].{_content_name(turns)}"
+    for name in _first_of(PREFERRED, names):
+        if turns := _conversation(name, rows):
+            yield f"{name}[assistant][-1].{_content_name(turns)}"
+        elif holds_text(rows, name):
+            yield name
+    yield from _first_of(("targets",), names)
+    yield from _inner_fields("answers", rows)
+    yield from _unnamed_fields("answers", rows, names)
+    yield from candidate_fields("answers", names)
+
+
+def _chosen_answers(rows: Sequence[Row], names: Sequence[str]) -> Iterator[str]:
+    """The choice that a key names, where the rows hold choices and such a key."""
+    lower = {name.lower(): name for name in reversed(names)}
+    lists = [name for name in _first_of(CHOICES, names) if holds_items(rows, name)]
+    columns = [
+        [lower[name.lower()] for name in each] for each in CHOICE_COLUMNS if {n.lower() for n in each} <= lower.keys()
+    ]
+    if not lists and not columns:
+        return
+    keys = [key for key in _first_of(CHOICE_KEYS, names) if key not in (columns[0] if columns else ())]
+    for key in keys:
+        if not _holds_keys(rows, key):
+            continue
+        if lists:
+            inner = (
+                ".text"
+                if any(isinstance(row.get(lists[0]), Mapping) and "text" in row[lists[0]] for row in rows)
+                else ""
+            )
+            field = f"{lists[0]}{inner}"
+            base = "" if inner else _base_of(rows, key, field)  # such choices have labels
+            yield f"{field}[{key}{base}]"
+        else:
+            yield f"({', '.join(columns[0])})[{key}]"
+
+
+def _base_of(rows: Sequence[Row], key: str, choices: str) -> str:
+    """`FROM_ONE` where the numbers of the first rows count from 1: one is the number of choices, and none is 0."""
+    told = [
+        (label, len(_items(value_at_path(row, choices)))) for row in rows if (label := str(row.get(key))).isdigit()
+    ]
+    counts_from_one = any(int(label) == count for label, count in told) and all(int(label) for label, _ in told)
+    return FROM_ONE if counts_from_one else ""
+
+
+def _items(value: Any) -> Sequence[Any]:
+    return value if isinstance(value, list) else list(value.values()) if isinstance(value, Mapping) else []
+
+
+def _holds_keys(rows: Sequence[Row], name: str) -> bool:
+    values = [item for row in rows for item in _items_or_one(row.get(name)) if item is not None]
+    return bool(values) and all(
+        (isinstance(value, int | float) and not isinstance(value, bool))
+        or (isinstance(value, str) and _KEY_TEXT.fullmatch(value.strip()))
+        for value in values
+    )
+
+
+def _items_or_one(value: Any) -> Sequence[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def _named_fields(part: str, rows: Sequence[Row], names: Sequence[str]) -> Iterator[str]:
+    found = candidate_fields(part, names)
+    yield from (name for name in found if any(row.get(name) not in (None, "", []) for row in rows))
+    yield from found
+    yield from _inner_fields(part, rows)
+
+
+def _inner_fields(part: str, rows: Sequence[Row]) -> list[str]:
+    """Fields of that name inside a struct: `paragraphs.context`."""
+    aliases = FIELD_ALIASES[part]
+    paths = [path for path in list_field_paths(rows) if "." in path]
+    named = {path: path.rpartition(".")[2].lower() for path in paths}
+    return sorted((path for path in paths if named[path] in aliases), key=lambda path: aliases.index(named[path]))
+
+
+def _unnamed_fields(part: str, rows: Sequence[Row], names: Sequence[str]) -> Iterator[str]:
+    """The fields of a table without a header: questions end in a question mark, and answers stand after them."""
+    if not all(UNNAMED_COLUMN.fullmatch(name) for name in names):
+        return
+    texts = {name: [str(row.get(name) or "").strip() for row in rows] for name in names}
+    asked = [name for name in names if 2 * sum(text.endswith(("?", "？")) for text in texts[name]) > len(rows)]
+    longest = sorted(names, key=lambda name: -sum(map(len, texts[name])))
+    if part != "answers":
+        yield from asked or (longest if part == "text" else [])
+    elif asked:
+        after = [*names[names.index(asked[0]) + 1 :]]
+        if len(after) > 2 and _holds_keys(rows, after[-1]):
+            yield f"({', '.join(after[:-1])})[{after[-1]}]"
+        yield from after
+
+
+def _first_of(wanted: Sequence[str], names: Sequence[str]) -> list[str]:
+    lower = {name.lower(): name for name in reversed(names)}
+    return [lower[name] for name in wanted if name in lower]
+
+
+def _with_input(name: str, rows: Sequence[Row], names: Sequence[str]) -> str:
+    """An instruction with the input that it is given, where one of the rows has any: the task may stand there."""
+    if name.lower() != "instruction":
+        return name
+    inputs = [other for other in _first_of(INPUTS, names) if holds_text(rows, other)]
+    return JOIN.join([name, *inputs[:1]])
+
+
+def holds_text(rows: Sequence[Row], name: str) -> bool:
+    """Whether a row holds text there, or a list of texts."""
+    return any(
+        (isinstance(value, str) and value.strip() != "")
+        or (isinstance(value, list) and value and all(isinstance(item, str) for item in value))
+        for value in (row.get(name) for row in rows)
+    )
+
+
+def holds_items(rows: Sequence[Row], name: str) -> bool:
+    """Whether a row holds a list or a struct there that is not empty."""
+    return any(isinstance(row.get(name), list | Mapping) and row[name] for row in rows)
+
+
+def _conversation(name: str, rows: Sequence[Row]) -> list[Mapping[str, Any]]:
+    """The turns that the first rows hold there; empty where it holds no conversations."""
+    return [turn for row in rows for turn in _items_or_one(row.get(name)) if role_of_turn(turn) is not None]
+
+
+def _content_name(turns: Sequence[Mapping[str, Any]]) -> str:
+    return next(
+        (name for name in ("content", "value", "text", "message") if any(name in turn for turn in turns)), "content"
+    )
+
+
+def _all_turns(name: str, turns: Sequence[Mapping[str, Any]]) -> str:
+    """What the user and the assistant say; a system's words are the same in most rows."""
+    spoken = {role_of_turn(turn) for turn in turns} <= {"user", "assistant"}
+    return f"{name}{'' if spoken else '[user,assistant]'}.{_content_name(turns)}"
