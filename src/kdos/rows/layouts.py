@@ -20,6 +20,7 @@ from kdos.rows.fields import (
 )
 
 Row = Mapping[str, Any]
+LABELS = frozenset(("id", "title", "domain", "lang", "group", "benchmark", "document"))
 CONVERSATIONS = ("messages", "conversations", "conversation", "dialogue", "dialog", "chat", "turns")
 REPLIES = ("output", "response", "completion", "answer")
 INPUTS = ("input", "inputs")
@@ -184,6 +185,10 @@ def _items_or_one(value: Any) -> Sequence[Any]:
 
 def _named_fields(part: str, rows: Sequence[Row], names: Sequence[str]) -> Iterator[str]:
     found = candidate_fields(part, names)
+    if part in LABELS:
+        # Short values: a struct of that name is none, and neither is a field inside another.
+        yield from (name for name in found if not holds_items(rows, name))
+        return
     yield from (name for name in found if any(row.get(name) not in (None, "", []) for row in rows))
     yield from found
     yield from _inner_fields(part, rows)

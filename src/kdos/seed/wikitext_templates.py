@@ -508,7 +508,7 @@ SHOWN: dict[str, Show] = {
     **_all(_text(" "), "nbsp", "space", "spaces", "thinsp", "thin space", "hair space", "hsp", "sp0", "spc"),
     **_all(_text("-"), "hyphen", "nbhyph", "nbh", "non breaking hyphen"),
     **_all(_text("−"), "minus", "mn"),
-    **_all(_text("×"), "times", "x"),
+    **_all(_text("×"), "times"),
     **_all(_text("±"), "pm", "+-"),
     **_all(_text("·"), "middot", "·", "dot", "interpunct"),
     **_all(_text("•"), "bull", "bullet", "•"),
