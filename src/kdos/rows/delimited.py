@@ -24,8 +24,8 @@ HEADER_CHARS = 64
 _SEPARATOR_LINE = re.compile(r"sep=(.)\s*\Z", re.IGNORECASE)
 _QUOTED_CELL = re.compile(r'"(?:[^"]|"")*+"(?=\t|\Z)')
 _INNER_MARK = re.compile(r'(?<!")"(?:"")*+(?!")')
-_NUMBER = re.compile(r"[-+]?[\d.,]*\d[\d.,]*(?:[eE][-+]?\d+)?")
-_SENTENCE = re.compile(r".*\w\W+\w.*\w.*[.!?。！？]\W?", re.DOTALL)
+_NUMBER = re.compile(r"[-+]?(?=[.,]*+\d)[\d.,]++(?:[eE][-+]?\d++)?")
+_CLOSING = "\"'”’»)」』"
 
 
 class Line(NamedTuple):
@@ -97,7 +97,13 @@ def is_header(cells: Sequence[str]) -> bool:
         return True
     if any(len(cell) > HEADER_CHARS or "\n" in cell for cell in cells):
         return False
-    return not any(_NUMBER.fullmatch(cell.strip()) or _SENTENCE.fullmatch(cell) for cell in cells)
+    return not any(_NUMBER.fullmatch(cell.strip()) or _is_sentence(cell) for cell in cells)
+
+
+def _is_sentence(cell: str) -> bool:
+    """Whether it ends as a sentence does, and has three words where words have spaces between them."""
+    said = cell.rstrip(_CLOSING + " ")
+    return said.endswith(("。", "！", "？")) or (said.endswith((".", "!", "?")) and len(said.split()) > 2)
 
 
 def _read_quoted(lines: Iterator[Line], delimiter: str, path: Path) -> Generator[Cells]:

@@ -27,7 +27,6 @@ _ROOT = re.compile(r"[^.\[\]]+")
 _STEP = re.compile(r"([^.\[\]]+)|\[([^\[\]]+)\]")
 _BRACKET = re.compile(r"\[([^\[\]]+)\]")
 _PLACE = re.compile(r"-?\d+")
-_LAST_NUMBER = re.compile(r"\d+$")
 FIELD_ALIASES: Mapping[str, Sequence[str]] = {
     "text": (
         "text",
@@ -180,10 +179,7 @@ def _choose_one(choices: Any, key: Any, base: int, labels: Any) -> Any:
 def _place_of_name(names: Sequence[str], told: str) -> int | None:
     """Which of the columns `told` names: ``B`` of A, B or option_a, option_b; ``2`` of option1, option2."""
     for place, name in enumerate(names):
-        if (
-            told.lower() in {name.lower(), name.lower().rpartition("_")[2]}
-            or _LAST_NUMBER.sub("", name) + told == name
-        ):
+        if told.lower() in {name.lower(), name.lower().rpartition("_")[2]} or name.rstrip("0123456789") + told == name:
             return place
     return None
 

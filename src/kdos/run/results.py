@@ -22,6 +22,7 @@ from kdos.run.parts import SynthesisResult, finite_or_none, pool_log10_density
 from kdos.run.prepare import LoopInputs, place_columns
 from kdos.run.target import write_target_tables
 from kdos.sampler import Deficit
+from kdos.seed import find_source_fields
 from kdos.store import write_json, write_parquet
 from kdos.synthesize import SAMPLE_SCHEMA
 from kdos.terminal import print_status
@@ -182,6 +183,7 @@ def summarise_run(
         "busy_by_stage": dict(done.busy),
         "reference": _reference_facts(inputs.reference),
         "stages": stages,
+        "fields": find_source_fields(config.source),
         "quotes": _tally_quotes(inputs.seed_quotes, parts).as_json(),
         "made_from": dict(provenance),
     }

@@ -9,7 +9,7 @@ from kdos.errors import InputError
 from kdos.pool import Document, ErrorClass, Passage, Refusal, Seed
 from kdos.rows import Rows, asks_for_articles, list_field_paths, read_answers, read_first_rows, read_table_rows
 from kdos.seed.passages import passage_of_span
-from kdos.seed.sources import SOURCE_LANG, choose_fields, path_below, say_what_is_left_out, say_which_fields
+from kdos.seed.sources import SOURCE_LANG, choose_fields, find_document_fields, path_below, say_what_is_left_out
 from kdos.tasks import json_digest
 
 _PARTS = ("question", "answers", "passage", "id", "title", "domain")
@@ -38,6 +38,13 @@ def open_questions(
         raise InputError.at(settings.path, message)
 
 
+def find_source_fields(settings: SourceConfig) -> dict[str, str]:
+    """The field that each part of a source was read from; none where it is no table, or not there any more."""
+    if settings.kind != "qa":
+        return find_document_fields(settings)
+    return _choose_question_fields(settings, _PARTS) if Path(settings.path).exists() else {}
+
+
 def _choose_question_fields(settings: SourceConfig, wanted: Sequence[str]) -> dict[str, str]:
     articles = asks_for_articles((settings.question, settings.answers))
     rows = read_first_rows(Path(settings.path), articles=articles)
@@ -46,7 +53,6 @@ def _choose_question_fields(settings: SourceConfig, wanted: Sequence[str]) -> di
         if part not in fields:
             message = f"no field holds the {part}. There are: {', '.join(list_field_paths(rows))}. Set source.{part}"
             raise InputError.at(settings.path, message)
-    say_which_fields(fields)
     return fields
 
 

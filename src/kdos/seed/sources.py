@@ -93,9 +93,15 @@ def choose_fields(settings: SourceConfig, rows: Sequence[Mapping[str, Any]], par
     return find_fields(rows, wanted, {part: getattr(settings, part, "") for part in parts})
 
 
-def say_which_fields(fields: Mapping[str, str]) -> None:
-    """Name the field that each part was taken from."""
-    print_status("fields: " + ", ".join(f"{part} = {field}" for part, field in fields.items()))
+def find_document_fields(settings: SourceConfig) -> dict[str, str]:
+    """The field that each part of a source's documents is read from; none where they are no rows of a table."""
+    path = Path(settings.path)
+    if settings.kind == "hf" or settings.kind not in ("text", "wikipedia") or not path.exists():
+        return {}
+    is_table = (
+        _has_tables(path) if path.is_dir() else uncompressed_suffix(path) not in (*TEXT_SUFFIXES, *DUMP_SUFFIXES)
+    )
+    return _choose_document_fields(settings, read_first_rows(path, articles=True)) if is_table else {}
 
 
 def _choose_document_fields(settings: SourceConfig, rows: Sequence[Mapping[str, Any]]) -> dict[str, str]:
@@ -105,7 +111,6 @@ def _choose_document_fields(settings: SourceConfig, rows: Sequence[Mapping[str, 
     if "text" not in fields:
         message = f"no field looks like the text. There are: {', '.join(list_field_paths(rows))}. Set source.text"
         raise InputError.at(settings.path, message)
-    say_which_fields(fields)
     return fields
 
 

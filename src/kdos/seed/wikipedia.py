@@ -52,7 +52,7 @@ _UNPARSED_MARKUP = re.compile(
 )
 """Markup that the parser left as text, because it is unbalanced on the page."""
 _UNPARSED_TEMPLATE = re.compile(r"\{\{[^{}]*\}\}")
-_UNKNOWN_BRACKET = re.compile(rf"\s*\([^()\n]*{UNKNOWN}[^()\n]*\)")
+_UNKNOWN_BRACKET = re.compile(rf"\([^()\n{UNKNOWN}]*+{UNKNOWN}[^()\n]*+\)")
 """Brackets that hold what is not understood: without them the sentence says less, and nothing else."""
 _UNKNOWN_NOTE = re.compile(rf"(?<=[.!?]){UNKNOWN}+(?=\s|\Z)")
 """What is not understood and stands behind a sentence: a note."""

@@ -38,7 +38,8 @@ _RANGES = {
     "à": " à ", "et": " et ", "a": " a ", "y": " y ", "u": " u ", "o": " o ", "of": " of ",
 }  # fmt: skip
 _NUMBER = re.compile(
-    r"[-−+]?(?:\d[\d,. \u00a0]*(?:e[-+]?\d+)?|\.\d+)(?:\+?\d+(?:/{1,2}|⁄)\d+)?|[-−]?\d+(?:/{1,2}|⁄)\d+"
+    r"[-−+]?(?:\d[\d,. \u00a0]*+|\.\d++)(?:e[-+]?\d++)?(?:\+\d++(?:/{1,2}|⁄)\d++)?"
+    r"|[-−]?(?:\d++[ +])?\d++(?:/{1,2}|⁄)\d++"
 )
 _WITH_FRACTION = re.compile(r"(\d)\+(?=\d+/)")
 # What a converter shows as well, or how; the fact that is given is the same.
