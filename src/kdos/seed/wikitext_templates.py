@@ -49,53 +49,12 @@ _HARMLESS = {
 }  # fmt: skip
 _SHOWN_WITH_UNIT = {"", "or", "b", "br", "sqbr", "comma", "semicolon", "/", "out", "flip"}
 _SMALLER_UNITS = {"ft": "in", "yd": "ft", "mi": "yd ft chain furlong", "lb": "oz", "st": "lb", "m": "cm"}
-_SHIP_PREFIXES = [
-    "ss",
-    "rms",
-    "hms",
-    "uss",
-    "hmcs",
-    "hmas",
-    "hmnzs",
-    "mv",
-    "ms",
-    "uscgc",
-    "usns",
-    "rfa",
-    "sms",
-    "ins",
-    "orp",
-    "hnlms",
-    "hnoms",
-    "hdms",
-    "roks",
-    "jds",
-    "js",
-    "hswms",
-    "ara",
-    "bap",
-    "rv",
-    "ps",
-    "ts",
-    "mt",
-    "gts",
-    "hmt",
-    "hmhs",
-    "usat",
-    "usrc",
-    "my",
-    "sy",
-    "rrs",
-    "css",
-    "hmy",
-    "hmcs",
-    "hmsas",
-    "hmis",
-    "fs",
-    "ns",
-    "mts",
-    "tss",
-]
+_SHIP_PREFIXES = frozenset(
+    """
+    ss rms hms uss hmcs hmas hmnzs mv ms uscgc usns rfa sms ins orp hnlms hnoms hdms roks jds js hswms ara bap rv
+    ps ts mt gts hmt hmhs usat usrc my sy rrs css hmy hmsas hmis fs ns mts tss
+    """.split()
+)
 _MONEY = {
     "us$": "US$", "usd": "US$", "$": "$", "£": "£", "gbp": "£", "€": "€", "euro": "€", "eur": "€", "¥": "¥",
     "jpy": "¥", "yen": "¥", "cny": "CN¥", "rmb": "CN¥", "inr": "₹", "₹": "₹", "indian rupee": "₹", "inrconvert": "₹",
@@ -257,19 +216,7 @@ def _unit(text: str) -> str:
 
 def _show_convert(template: Template) -> str:
     """What is converted, as it was given, without what it comes to: a number, a range or 5 ft 11 in, and its unit."""
-    shown_otherwise = template.named.get("disp", "") not in {
-        "",
-        "or",
-        "b",
-        "br",
-        "sqbr",
-        "comma",
-        "semicolon",
-        "/",
-        "out",
-        "flip",
-        "preunit",
-    }
+    shown_otherwise = template.named.get("disp", "") not in {*_SHOWN_WITH_UNIT, "preunit"}
     if shown_otherwise or not template.knows_only(*_HARMLESS):
         return ""
     given, shown, at = template.given, "", 0
