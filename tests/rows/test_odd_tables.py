@@ -11,7 +11,7 @@ import pytest
 
 from kdos.errors import InputError, UsageError
 from kdos.rows import SeveralPaths, find_table_fields, list_table_files, read_table_rows, standard_input, write_rows
-from kdos.rows.dataset import open_dataset
+from kdos.rows.dataset import open_dataset, wrap_dataset
 
 
 def read(path: Any) -> list[dict[str, Any]]:
@@ -240,3 +240,40 @@ def test_standard_input_is_told_by_how_it_begins(tmp_path: Path, monkeypatch: py
         monkeypatch.setattr("sys.stdin", stream)
         with pytest.raises(UsageError, match="It is empty"):
             standard_input.spool_standard_input()
+
+
+# -- Arrow's types and names
+
+
+def write_table(path: Path, table: pa.Table) -> Path:
+    with pa.OSFile(str(path), "wb") as file, pa.ipc.new_file(file, table.schema) as writer:
+        writer.write_table(table)
+    return path
+
+
+VIEWS = {
+    "texts": pa.array(["a", None, "c"], pa.string_view()),
+    "lists": pa.array([["a", "b"], None, []], pa.list_view(pa.string())),
+    "texts in structs in lists": pa.array([[{"z": "q"}], [], None], pa.list_(pa.struct([("z", pa.string_view())]))),
+    "runs": pa.RunEndEncodedArray.from_arrays([2, 3], ["a", "b"]),
+}
+
+
+@pytest.mark.parametrize("column", VIEWS.values(), ids=VIEWS)
+def test_rows_of_views_are_chosen_as_they_were(tmp_path: Path, column: Any) -> None:
+    table = pa.table({"text": pa.array(["x", "y", "z"], pa.string_view()), "more": column})
+    path = write_table(tmp_path / "rows.arrow", table)
+    for dataset in (open_dataset(str(path)), wrap_dataset(table)):
+        [batch] = dataset.read_whole_rows()
+        assert batch.take(pa.array([2, 0])).to_pylist() == [table.to_pylist()[2], table.to_pylist()[0]]
+
+
+@pytest.mark.parametrize("suffix", [".arrow", ".parquet"])
+def test_columns_of_one_name_are_refused(tmp_path: Path, suffix: str) -> None:
+    table = pa.Table.from_arrays([pa.array(["a"])] * 3, names=["question", "answer", "answer"])
+    path = tmp_path / f"rows{suffix}"
+    (pq.write_table(table, path) if suffix == ".parquet" else write_table(path, table))
+    with pytest.raises(InputError, match=r"must have columns of different names\. Got 'answer' twice"):
+        find_table_fields(path, ("question",))
+    with pytest.raises(InputError, match="Got 'answer' twice"):
+        wrap_dataset(table, "question")

@@ -75,6 +75,8 @@ def _knowledge_point_lists(rows: Rows, field: str) -> "pa.ListArray[Any]":
     column: Any = rows.batch.column(field)
     if pa.types.is_null(column.type):
         return pa.nulls(len(column), pa.list_(pa.string()))
+    if pa.types.is_fixed_size_list(column.type):
+        column = column.cast(pa.list_(column.type.value_field))
     kind = column.type
     for _ in range(2):
         kind = kind.value_type if pa.types.is_list(kind) or pa.types.is_large_list(kind) else kind

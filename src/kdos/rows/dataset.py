@@ -10,10 +10,12 @@ import pyarrow as pa
 
 from kdos.arrays import BoolArray, Float32Array, FloatingArray
 from kdos.errors import InputError, UsageError
+from kdos.rows.delimited import refuse_repeated_names
 from kdos.rows.fields import field_roots, list_field_paths, value_at_path
 from kdos.rows.files import InputPath, SeveralPaths
 from kdos.rows.json_columns import column_of_values
 from kdos.rows.layouts import find_fields
+from kdos.rows.records import plain_batch
 from kdos.rows.table import (
     SAMPLED_ROWS,
     Rows,
@@ -141,6 +143,8 @@ def wrap_dataset(data: Any, field: str | None = None) -> Dataset:
         data, field = {TEXT_COLUMN: pa.array(data, pa.string())}, TEXT_COLUMN
     try:
         table = pa.table(data)
+        refuse_repeated_names(table.column_names, IN_MEMORY_NAME)
+        table = pa.Table.from_batches(list(map(plain_batch, table.to_batches()))) if table.num_rows else table
     except (TypeError, ValueError, pa.ArrowException) as error:
         message = f"must be texts, vectors or a table. Got {type(data).__name__}"
         raise InputError.at(IN_MEMORY_NAME, message) from error

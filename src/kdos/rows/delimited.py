@@ -85,10 +85,15 @@ def _name_columns(header: Cells, rows: Iterator[Cells], path: Path) -> tuple[lis
     names = header.cells
     if not is_header(names):
         return [f"column_{place}" for place in range(1, 1 + len(names))], chain([header], rows)
+    refuse_repeated_names(names, path, line=header.line)
+    return names, rows
+
+
+def refuse_repeated_names(names: Sequence[str], path: Path | str, *, line: int | None = None) -> None:
+    """Refuse a table in which a column cannot be told from another by its name."""
     if twice := next((name for name in names if names.count(name) > 1), None):
         message = f"must have columns of different names. Got {twice!r} twice. Rename one"
-        raise InputError.at(path, message, line=header.line)
-    return names, rows
+        raise InputError.at(path, message, line=line)
 
 
 def is_header(cells: Sequence[str]) -> bool:

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from kdos.errors import InputError
-from kdos.rows.delimited import read_delimited
+from kdos.rows.delimited import read_delimited, refuse_repeated_names
 from kdos.rows.files import (
     COLUMNAR_SUFFIXES,
     COMPRESSIONS,
@@ -184,6 +184,7 @@ def open_columnar(path: Path) -> Generator[tuple[pa.Schema, BatchReader]]:
     with open_decompressed(path) as stream:
         if uncompressed_suffix(path) == ".parquet":
             file = pq.ParquetFile(stream)
+            refuse_repeated_names(file.schema_arrow.names, path)
             yield file.schema_arrow, partial(_parquet_batches, file)
         else:
             # What `datasets` saves is a stream; Feather, and others' .arrow, are files of the same format.
@@ -192,12 +193,15 @@ def open_columnar(path: Path) -> Generator[tuple[pa.Schema, BatchReader]]:
             if not isinstance(data, bytes):
                 data.seek(0)
             reader: Any = pa.ipc.open_file(data) if is_file else pa.ipc.open_stream(data)
+            refuse_repeated_names(reader.schema.names, path)
             batches = map(reader.get_batch, range(reader.num_record_batches)) if is_file else iter(reader)
             yield reader.schema, partial(_arrow_batches, batches)
 
 
 def _parquet_batches(file: pq.ParquetFile, most: int, columns: Sequence[str] | None) -> Iterator[pa.RecordBatch]:
-    return file.iter_batches(min(most, rows_per_batch(file)), columns=list(columns) if columns else None)
+    return map(
+        plain_batch, file.iter_batches(min(most, rows_per_batch(file)), columns=list(columns) if columns else None)
+    )
 
 
 def _arrow_batches(
@@ -205,7 +209,36 @@ def _arrow_batches(
 ) -> Iterator[pa.RecordBatch]:
     for batch in batches:
         kept = batch.select(list(columns)) if columns else batch
-        yield from (kept.slice(start, most) for start in range(0, kept.num_rows, most))
+        yield from (plain_batch(kept.slice(start, most)) for start in range(0, kept.num_rows, most))
+
+
+def plain_batch(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """The rows in types that Arrow can choose rows of: views, which polars writes, as plain texts and lists."""
+    for place, column in enumerate(batch.columns):
+        kind = _plain_type(column.type)
+        if kind != column.type:
+            # Arrow casts no runs, and lists in views wrongly.
+            plain = column.cast(kind) if _is_view(column.type) else pa.array(column.to_pylist(), kind)
+            batch = batch.set_column(place, batch.schema.field(place).with_type(kind), plain)
+    return batch
+
+
+def _is_view(kind: Any) -> bool:
+    return pa.types.is_string_view(kind) or pa.types.is_binary_view(kind)
+
+
+def _plain_type(kind: Any) -> Any:
+    types = pa.types
+    if _is_view(kind):
+        return pa.large_string() if types.is_string_view(kind) else pa.large_binary()
+    if types.is_run_end_encoded(kind):
+        return _plain_type(kind.value_type)
+    if types.is_struct(kind):
+        return pa.struct([field.with_type(_plain_type(field.type)) for field in kind])
+    if types.is_list_view(kind) or types.is_large_list_view(kind) or types.is_list(kind) or types.is_large_list(kind):
+        make: Any = pa.large_list if types.is_large_list(kind) or types.is_large_list_view(kind) else pa.list_
+        return make(kind.value_field.with_type(_plain_type(kind.value_type)))
+    return kind
 
 
 def check_utf8_text(batch: pa.RecordBatch, path: Path | str, *, position: int) -> None:
