@@ -4,7 +4,8 @@ A model with a chat template gets chats; one without, as base models are, gets t
 ``Question: … Answer: …`` and is cut off at the end of the line.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -19,6 +20,8 @@ MAX_NEW_TOKENS = 64
 BATCH_TOKENS = 2048
 # Answers written at a time.
 BATCH_REQUESTS = 64
+# Characters of what the library says of a model that it cannot load.
+REASON_CHARS = 200
 Chat = Sequence[Mapping[str, str]]
 TokenIds = list[int]
 
@@ -133,18 +136,40 @@ def load_pretrained(transformers: Any, name: str, *, dtype: Any, option: str) ->
     Raises:
         ConfigError: It cannot be loaded; `option` names the flag that it came from.
     """
-    where, packed = (str(Path(name).parent), {"gguf_file": Path(name).name}) if name.endswith(".gguf") else (name, {})
-    try:
+    where, packed = _locate_model(name)
+    with _explain_unloadable(name, option):
         tokenizer = transformers.AutoTokenizer.from_pretrained(where, **packed)
         model = transformers.AutoModelForCausalLM.from_pretrained(where, dtype=dtype, **packed)
-    except (ImportError, OSError, ValueError) as error:
-        raise ConfigError(
-            f"{option} must be a causal language model that can be loaded. {name}: {str(error).splitlines()[0]}"
-        ) from error
     if packed:  # else it would not be saved: transformers takes it for packed still
         model.hf_quantizer, model.is_quantized = None, False
         del model.config.quantization_config
     return tokenizer, model
+
+
+def check_pretrained(transformers: Any, name: str, *, option: str) -> None:
+    """Refuse a model whose configuration or tokenizer cannot be loaded, before long work; no weights are read.
+
+    Raises:
+        ConfigError: It cannot be loaded; `option` names the flag that it came from.
+    """
+    where, packed = _locate_model(name)
+    with _explain_unloadable(name, option):
+        transformers.AutoConfig.from_pretrained(where, **packed)
+        transformers.AutoTokenizer.from_pretrained(where, **packed)
+
+
+def _locate_model(name: str) -> tuple[str, dict[str, str]]:
+    """What transformers calls a model, and the file in it that is packed."""
+    return (str(Path(name).parent), {"gguf_file": Path(name).name}) if name.endswith(".gguf") else (name, {})
+
+
+@contextmanager
+def _explain_unloadable(name: str, option: str) -> Generator[None]:
+    try:
+        yield
+    except (ImportError, OSError, ValueError) as error:
+        reason = " ".join(str(error).split())[:REASON_CHARS]
+        raise ConfigError(f"{option} must be a causal language model that can be loaded. {name}: {reason}") from error
 
 
 def plain_prompt(chat: Chat) -> str:

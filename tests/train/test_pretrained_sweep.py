@@ -15,6 +15,7 @@ from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from kdos.causal_lm import load_pretrained
 from kdos.cli import main
+from kdos.commands import sweep_model
 from kdos.config import read_config
 from kdos.errors import ConfigError
 from kdos.run import run_config
@@ -108,6 +109,46 @@ def test_questions_are_needed(run: Path, llama: str, tmp_path: Path, capsys: pyt
     asked = ["--questions", write_lines(tmp_path / "few.jsonl", rows), "--pools", "1", "--samples", "4"]
     assert main(["sweep", str(run), "--out", str(tmp_path / "out"), "--model", llama, *asked]) == 2
     assert "--questions must ask for 32 facts" in capsys.readouterr().err
+
+
+BAD_INPUT = {
+    "no model": ({"--model": "nothing/there"}, "--model must be a causal language model that can be loaded"),
+    "no GGUF file": ({"--model": "missing.gguf"}, "--model must be a causal language model that can be loaded"),
+    "few questions": ({"--questions": [{"subject": "X", "question": "Who is X?", "answers": ["x"]}]}, "Got 0"),
+    "no answers": (
+        {"--questions": [{"subject": "X", "question": "Who is X?", "answers": []}]},
+        "row 1, field answers",
+    ),
+    "no file": ({"--questions": "nowhere.jsonl"}, "--questions must be a file, a folder"),
+}
+
+
+@pytest.mark.parametrize(("given", "says"), BAD_INPUT.values(), ids=BAD_INPUT)
+def test_what_cannot_be_used_is_refused_before_pools_are_made(
+    run: Path,
+    llama: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    given: dict[str, str | list[dict]],
+    says: str,
+) -> None:
+    def make_pools(*_: object, **__: object) -> None:
+        raise AssertionError("pools are made")
+
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    monkeypatch.setattr(sweep_model, "make_pools", make_pools)
+    options = {"--model": llama, "--questions": questions(tmp_path)} | given
+    told = [
+        word
+        for name, value in options.items()
+        for word in (name, value if isinstance(value, str) else write_lines(tmp_path / "given.jsonl", value))
+    ]
+    assert main(["sweep", str(run), "--out", str(tmp_path / "out"), *told]) == 2
+    err = capsys.readouterr().err
+    assert says in err
+    assert err.count("\n") == 1
+    assert not (tmp_path / "out").exists()
 
 
 def test_reading_goes_on_from_a_checkpoint(llama: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

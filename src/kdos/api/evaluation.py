@@ -101,7 +101,7 @@ def evaluate(
         places = place_questions(questions, Path(run)) if run else None
         shown: list[FewShotExample] = []
         if examples:
-            known = open_benchmark(examples)
+            known = open_benchmark(examples, option="--examples")
             shown = draw_examples(known, shots, asked=questions, random_seed=random_seed)
         scored = _score_questions(questions, answerer, shown, folder)
         rows = [one.as_row() | (places.as_row(n) if places else {}) for n, one in enumerate(scored)]

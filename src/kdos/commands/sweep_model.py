@@ -4,10 +4,11 @@ import argparse
 from contextlib import closing
 from typing import Any
 
+from kdos.causal_lm import check_pretrained, import_libraries
 from kdos.commands.arguments import input_name, number, whole_number
-from kdos.errors import UsageError
+from kdos.errors import InputError, UsageError
 from kdos.evaluate import open_benchmark
-from kdos.outputs import SWEEP, claim_folder
+from kdos.outputs import SWEEP, check_folder_of_kind, claim_folder
 from kdos.rows import read_table_rows
 from kdos.run.sweep_pools import PoolPlan, cut_pools, make_pools, size_pools
 from kdos.store import write_json
@@ -19,6 +20,7 @@ from kdos.train.pretrained_sweep import (
     match_questions,
     read_pool_texts,
     read_source_facts,
+    refuse_few_questions,
     run_pretrained_sweep,
 )
 
@@ -61,11 +63,16 @@ def sweep_model(args: argparse.Namespace) -> dict[str, Any]:
         )
     facts = read_source_facts(args.run)
     asked = match_questions(facts, _read_questions(args.questions))
+    refuse_few_questions(sum(one.row is not None for one in asked))
     held_out, replay = (_read_column(path, "text") if path else [] for path in (args.held_out, args.replay))
     reading = Reading(args.model, args.tokens, args.replay_share, rate=args.rate, random_seed=args.random_seed)
     size = size_pools(args.run, samples=args.samples)
     plan = PoolPlan(args.run, targets=(), exposures=(), pools=args.pools, samples=size.samples, facts={})
-    with claim_folder(args.out, SWEEP, inputs=[args.run, args.model, args.questions, args.held_out, args.replay]):
+    inputs = [args.run, args.model, args.questions, args.held_out, args.replay]
+    check_folder_of_kind(args.out, SWEEP, inputs=inputs)
+    _, transformers = import_libraries("--model needs transformers")
+    check_pretrained(transformers, args.model, option="--model")
+    with claim_folder(args.out, SWEEP, inputs=inputs):
         make_pools(plan, args.out / "pools", workers=args.workers)
         pools = cut_pools(plan, args.out / "pools")
         texts = {arm: read_pool_texts(facts, pools[arm]) for arm in ARMS}
@@ -82,7 +89,10 @@ def sweep_model(args: argparse.Namespace) -> dict[str, Any]:
 
 def _read_questions(path: str) -> list[tuple[str, str, str]]:
     """Subject, question and first answer of each row."""
-    answers = [one.answers[0] for one in open_benchmark(path)]
+    questions = open_benchmark(path, option="--questions")
+    if (row := next((row for row, one in enumerate(questions, 1) if not one.answers), None)) is not None:
+        raise InputError.at(f"{path}, row {row}", "must hold an answer. Got none", field="answers")
+    answers = [one.answers[0] for one in questions]
     return list(zip(_read_column(path, "subject"), _read_column(path, "question"), answers, strict=True))
 
 

@@ -73,9 +73,12 @@ def find_benchmark_fields(name: str) -> dict[str, str]:
     return find_table_fields(Path(name), QUESTION_PARTS) if Path(name).exists() else {}
 
 
-def open_benchmark(name: str, *, limit: int = 0) -> list[BenchmarkQuestion]:
-    """The questions of a named benchmark, or of a file or folder; the first `limit`, 0 for all."""
-    questions = list(islice(_checked_questions(_benchmark_rows(name)), limit or None))
+def open_benchmark(name: str, *, limit: int = 0, option: str = "--benchmark") -> list[BenchmarkQuestion]:
+    """The questions of a named benchmark, or of a file or folder; the first `limit`, 0 for all.
+
+    `option` is the flag that the name came from, for messages.
+    """
+    questions = list(islice(_checked_questions(_benchmark_rows(name, option)), limit or None))
     if not questions:
         raise InputError.at(name, "must hold at least one question. Got none")
     known: set[str] = set()
@@ -87,7 +90,7 @@ def open_benchmark(name: str, *, limit: int = 0) -> list[BenchmarkQuestion]:
     return questions
 
 
-def _benchmark_rows(name: str) -> Iterator[tuple[RowSource, Record]]:
+def _benchmark_rows(name: str, option: str) -> Iterator[tuple[RowSource, Record]]:
     path = Path(name)
     if path.exists():
         benchmark = path.name.partition(".")[0]
@@ -103,7 +106,7 @@ def _benchmark_rows(name: str) -> Iterator[tuple[RowSource, Record]]:
         yield from ((source, record) for record in found)
     else:
         known = ", ".join(BENCHMARKS)
-        raise UsageError(f"--benchmark must be a file, a folder or one of {known}. Got {name!r}.")
+        raise UsageError(f"{option} must be a file, a folder or one of {known}. Got {name!r}.")
 
 
 def _checked_questions(rows: Iterable[tuple[RowSource, Record]]) -> Iterator[BenchmarkQuestion]:

@@ -213,11 +213,7 @@ def run_pretrained_sweep(
     untaught = Material({}, (), asked, held_out).write(folder / "before").group(replace(reading, tokens=0, rate=0.0))
     [[before]] = lab.measure_groups(_read_pool, [untaught], name="before")
     missed, known = _split_by_knowledge(asked, before)
-    if len(missed) < LEAST_FACTS:
-        raise InputError(
-            f"--questions must ask for {LEAST_FACTS} facts of the source, at least, that the model misses. "
-            f"Got {len(missed)}. Give questions about what RUN's source states."
-        )
+    refuse_few_questions(len(missed))
     texts = {arm: one.texts for arm, one in pools.items()}
     kept = [asked[place] for place in (*missed, *known)]
     written = Material(texts, replay, kept, held_out).write(folder / "read")
@@ -250,6 +246,19 @@ def run_pretrained_sweep(
             recalls, lambda ours, theirs: keyed_generator(reading.random_seed, "reading", ours, theirs)
         ),
     }
+
+
+def refuse_few_questions(facts: int) -> None:
+    """Refuse questions for so few facts of the source that no difference between pools would show.
+
+    Raises:
+        InputError: They are fewer than `LEAST_FACTS`.
+    """
+    if facts < LEAST_FACTS:
+        raise InputError(
+            f"--questions must ask for {LEAST_FACTS} facts of the source, at least, that the model misses. "
+            f"Got {facts}. Give questions about what RUN's source states."
+        )
 
 
 def _read_pool(group: ReadingGroup) -> list[MeasuredRow]:
