@@ -312,3 +312,24 @@ def test_a_parquet_without_the_field(capsys, tmp_path: Path) -> None:
     code, _, err = run(capsys, "density", path)
     assert code == 2
     assert "--field" in err
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (("--target", "demand:"), "must name a file after the colon"),
+        (("--target", "bogus"), "must be one of natural"),
+        (("--field", ""), "--field must name a field"),
+        (("--field", "question["), "field question[: no such field"),
+        (("--field", "question[]"), "field question[]: no such field"),
+        (("--field", "question[7]"), "field question[7]: must hold at least one row to measure"),
+        (("--weight", "w"), "line 3, field w: must be a number in every row. Got 'much'"),
+    ],
+)
+def test_what_names_nothing_is_named_itself(capsys, tmp_path: Path, options: tuple[str, str], says: str) -> None:
+    path, out = tmp_path / "rows.csv", tmp_path / "out.jsonl"
+    path.write_text("question,w\nWho sang it?,1\nWho heard it?,much\nWho wrote it?,2\n")
+    code, _, err = run(capsys, "select", path, "--budget", "2", "--embed", "lexical", "--out", out, *options)
+    assert code == 2
+    assert says in err
+    assert not out.exists()

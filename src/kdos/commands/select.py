@@ -7,7 +7,7 @@ from kdos.commands.density import add_measuring_arguments, measure
 from kdos.outputs import TABLE_SUFFIXES, check_output_file
 from kdos.pool.duplicates import NEAR_DUPLICATE_JACCARD
 from kdos.select import DEDUP_MODES
-from kdos.targets import TARGET_NAMES, demand_file
+from kdos.targets import TARGET_NAMES, check_target, demand_file
 from kdos.terminal import print_json, print_status
 
 
@@ -37,6 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(args: argparse.Namespace) -> None:
     """Write the chosen rows; what they are stands on stdout."""
+    check_target(args.target)
     check_output_file(args.out, "--out", TABLE_SUFFIXES, inputs=(*args.file, demand_file(args.target)))
     chosen = measure(args).select(
         args.budget,

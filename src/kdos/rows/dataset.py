@@ -119,6 +119,8 @@ def open_dataset(path: str | SeveralPaths, field: str | None = None) -> Dataset:
         if field is not None:
             raise UsageError(f"a .npy file has no fields. Got --field {field}. Leave it out.")
         return Dataset(path, "")
+    if field == "":
+        raise UsageError("--field must name a field. Got ''.")
     if field is None:
         rows = _first_rows(path)
         field = find_fields(rows, ["text"]).get("text", "")

@@ -114,9 +114,15 @@ def field_roots(field: str, names: Iterable[str]) -> list[str]:
     found: list[str] = []
     for part in field.split(JOIN):
         columns = _COLUMNS.match(part)
-        found += columns[1].split(", ") if columns else _ROOT.findall(part)[:1]
+        roots = _ROOT.findall(part)[:1] if _is_way(part) else [part]
+        found += columns[1].split(", ") if columns else roots
         found += _chosen_by(part)
     return list(dict.fromkeys(found))
+
+
+def _is_way(part: str) -> bool:
+    """Whether it says where to go: names, dots and brackets that close."""
+    return not _STEP.sub("", part).strip(".")
 
 
 def _chosen_by(part: str) -> list[str]:
@@ -132,6 +138,8 @@ def _read_way(part: str) -> Callable[[Mapping[str, Any]], Any]:
     if columns:
         names, key = columns[1].split(", "), columns[2]
         return lambda row: _choose({name: row.get(name) for name in names}, key, row)
+    if not _is_way(part):
+        return lambda row: row.get(part)
     steps = _STEP.findall(part)
     return lambda row: _follow_steps(row, steps, row)
 

@@ -22,10 +22,10 @@ from kdos.density import (
     sample_rows,
 )
 from kdos.embed import Embedder, LexicalEmbedder, load_embedder, note_unknown_script
-from kdos.errors import UsageError
+from kdos.errors import InputError, UsageError
 from kdos.pool import group_texts
 from kdos.pool.duplicates import NEAR_DUPLICATE_JACCARD, find_near_duplicates
-from kdos.rows import join_tables, write_rows
+from kdos.rows import Rows, join_tables, write_rows
 from kdos.rows.dataset import Dataset, open_dataset
 from kdos.select.choose import Candidates, Selection
 from kdos.targets import demand_file
@@ -128,8 +128,10 @@ def _fit_embedder(texts: Sequence[str], options: MeasureOptions) -> Embedder:
     return LexicalEmbedder.fit(texts[::step], random_seed=options.random_seed)
 
 
-def _nothing_to_measure(dataset: Dataset) -> UsageError:
-    return UsageError(f"{dataset.path} must hold at least one row to measure. Got none.")
+def _nothing_to_measure(dataset: Dataset) -> InputError:
+    return InputError.at(
+        str(dataset.path), "must hold at least one row to measure. Got none", field=dataset.field or None
+    )
 
 
 def find_candidates(
@@ -180,6 +182,18 @@ def _rows_without_repeats(dataset: Dataset, dedup: str, similar: float) -> Int64
     return find_copies(np.concatenate(vectors)).first
 
 
+def _read_numbers(rows: Rows, field: str) -> Float64Array:
+    """Numbers where Arrow finds none by itself, as beside texts that say one; shape (n_rows,)."""
+    found: list[float] = []
+    for row, value in enumerate(rows.values(field)):
+        try:
+            found.append(np.nan if value is None else float(value))
+        except (TypeError, ValueError, OverflowError) as error:
+            message = f"must be a number in every row. Got {value!r:.40}"
+            raise rows.row_error(row, message, field=field) from error
+    return np.array(found)
+
+
 def _read_weights(dataset: Dataset, field: str) -> Float64Array:
     """Shape (n_rows,); a number that is missing, negative or not finite is an `InputError`."""
     if dataset.holds_vectors:
@@ -188,8 +202,8 @@ def _read_weights(dataset: Dataset, field: str) -> Float64Array:
     for rows in dataset.read_field(field):
         try:
             part = np.asarray(rows.batch.column(field).cast(pa.float64()), np.float64)
-        except (pa.ArrowException, ValueError) as error:
-            raise rows.row_error(0, "must be a number in every row", field=field) from error
+        except (pa.ArrowException, ValueError):
+            part = _read_numbers(rows, field)
         good = np.isfinite(part) & (part >= 0)
         if not good.all():
             row = int(np.argmin(good))
