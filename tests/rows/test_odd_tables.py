@@ -277,3 +277,41 @@ def test_columns_of_one_name_are_refused(tmp_path: Path, suffix: str) -> None:
         find_table_fields(path, ("question",))
     with pytest.raises(InputError, match="Got 'answer' twice"):
         wrap_dataset(table, "question")
+
+
+ROWS = [{"question": "a", "answer": "b"}, {"question": "c", "answer": "d"}]
+DOCUMENTS = {
+    "splits": ({"train": ROWS[:1], "test": ROWS[1:]}, ROWS),
+    "one row with a list": ({"question": "a", "answers": ["b", "c"]}, [{"question": "a", "answers": ["b", "c"]}]),
+    "one conversation": (
+        {"id": 1, "messages": [{"role": "user", "content": "a"}]},
+        [{"id": 1, "messages": [{"role": "user", "content": "a"}]}],
+    ),
+    "rows beside their version": ({"version": "1", "data": ROWS}, ROWS),
+}
+
+
+@pytest.mark.parametrize(("document", "meant"), DOCUMENTS.values(), ids=DOCUMENTS)
+def test_a_json_document_gives_all_its_rows(tmp_path: Path, document: Any, meant: list[Any]) -> None:
+    path = tmp_path / "rows.json"
+    path.write_text(json.dumps(document, indent=1))
+    assert read(path) == meant
+
+
+@pytest.mark.parametrize(
+    ("name", "body", "says"),
+    [
+        ("rows.json", '{"question": ["a", "b"], "answer": ["c", "d"]}', "Got one object of columns"),
+        ("rows.tsv", "question\tanswer\ra\tb\rc\td\r", "line 1: must end its lines with a line feed"),
+        ("rows.csv", "question,answer\ra,b\rc,d\r", "line 1: must end its lines with a line feed"),
+        ("rows.csv", "", "must hold at least one row"),
+        ("rows.csv", "question,answer\n", "must hold at least one row"),
+        ("rows.json", "[]", "must hold at least one row"),
+    ],
+)
+def test_what_holds_no_rows_as_they_are_read_says_so(tmp_path: Path, name: str, body: str, says: str) -> None:
+    path = tmp_path / name
+    path.write_bytes(body.encode())
+    with pytest.raises(InputError) as error:
+        find_table_fields(path, ("question",))
+    assert says in str(error.value)

@@ -20,6 +20,7 @@ from kdos.rows import (
     label_text,
     list_table_files,
     read_answers,
+    read_first_rows,
     read_hub_records,
     read_records,
     record_error,
@@ -96,7 +97,7 @@ def _benchmark_rows(name: str, option: str) -> Iterator[tuple[RowSource, Record]
         benchmark = path.name.partition(".")[0]
         for file in list_table_files(path):
             relation = _RELATION.match(file.name)
-            fields = find_table_fields(file, QUESTION_PARTS)
+            fields = find_fields(read_first_rows(file), QUESTION_PARTS)
             source = RowSource(file, row_unit(file), benchmark, relation[0] if relation else "", fields)
             yield from ((source, record) for record in read_records(file))
     elif name in BENCHMARKS:

@@ -27,6 +27,7 @@ from kdos.rows.table import (
     read_first_rows,
     read_hub_rows,
     read_table_rows,
+    require_first_rows,
 )
 from kdos.rows.writing import join_tables, write_rows
 
@@ -58,6 +59,7 @@ __all__ = [
     "read_table_rows",
     "read_text_file",
     "record_error",
+    "require_first_rows",
     "resolve_field",
     "row_unit",
     "uncompressed_suffix",

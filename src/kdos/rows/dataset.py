@@ -22,9 +22,9 @@ from kdos.rows.table import (
     asks_for_articles,
     number_rows,
     read_first_hub_rows,
-    read_first_rows,
     read_hub_rows,
     read_table_rows,
+    require_first_rows,
 )
 
 HUB_PREFIX = "hf:"
@@ -159,7 +159,7 @@ def wrap_dataset(data: Any, field: str | None = None) -> Dataset:
 
 def _first_rows(path: InputPath) -> list[Mapping[str, Any]]:
     if not isinstance(path, str) or not path.startswith(HUB_PREFIX):
-        return read_first_rows(path)
+        return require_first_rows(path)
     name, split = _hub_name(path)
     return read_first_hub_rows(name, split=split)
 

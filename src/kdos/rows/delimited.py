@@ -46,6 +46,9 @@ def read_delimited(path: Path) -> Generator[tuple[int, dict[str, str | None]]]:
     """The rows with the lines they begin in; every cell is text, an empty one null."""
     lines = (Line(number, decode_utf8(line, path, line=number)) for number, line in read_raw_lines(path))
     first = list(islice(lines, SAMPLED_LINES))
+    if len(first) == 1 and "\r" in first[0].text.rstrip("\r\n"):
+        message = "must end its lines with a line feed. Got carriage returns alone. Convert the file"
+        raise InputError.at(path, message, line=1)
     if first and (told := _SEPARATOR_LINE.match(first[0].text)):
         delimiter = told[1]
         first = first[1:]

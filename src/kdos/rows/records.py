@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from functools import partial
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 
 from kdos.errors import InputError
 from kdos.rows.delimited import read_delimited, refuse_repeated_names
+from kdos.rows.fields import role_of_turn
 from kdos.rows.files import (
     COLUMNAR_SUFFIXES,
     COMPRESSIONS,
@@ -121,7 +122,7 @@ def _parse_json(data: bytes, path: Path, *, line: int) -> Any:
 def _read_document(path: Path) -> Generator[Record]:
     """The rows of one JSON document: a list of objects, or an object around one such list."""
     found = _parse_json(read_whole_file(path), path, line=1)
-    for number, row in enumerate(_rows_of_document(found), start=1):
+    for number, row in enumerate(_rows_of_document(found, path), start=1):
         if not isinstance(row, dict):
             message = f"must be a JSON object. Got {str(row)[:40]!r}"
             raise record_error(path, message, position=number, unit="row")
@@ -152,11 +153,25 @@ def _columns_of_answers(question: Mapping[str, Any]) -> dict[str, Any]:
     return {**question, "answers": columns}
 
 
-def _rows_of_document(document: Any) -> Sequence[Any]:
+def _rows_of_document(document: Any, path: Path) -> Sequence[Any]:
+    """The rows of a list, of an object around one or around several lists of rows, as splits are; else one row."""
     if not isinstance(document, dict):
         return document if isinstance(document, list) else [document]
-    tables = [part for part in document.values() if isinstance(part, list)]
-    return tables[0] if len(tables) == 1 else [document]
+    lists = [part for part in document.values() if isinstance(part, list)]
+    if len(lists) == 1 and (len(document) == 1 or _holds_rows(lists[0])):
+        return lists[0]
+    if len(lists) > 1 and len(lists) == len(document):
+        if all(map(_holds_rows, lists)):
+            return list(chain.from_iterable(lists))
+        if len(set(map(len, lists))) == 1 and len(lists[0]) > 1:
+            message = "must hold rows. Got one object of columns, each a list. Make it a list of objects, one a row"
+            raise InputError.at(path, message)
+    return [document]
+
+
+def _holds_rows(part: list[Any]) -> bool:
+    """Whether it is a list of objects that are no turns of a conversation."""
+    return bool(part) and all(isinstance(row, dict) and role_of_turn(row) is None for row in part)
 
 
 def _read_cells(path: Path) -> Generator[Record]:

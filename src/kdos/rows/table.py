@@ -145,7 +145,7 @@ def read_table_rows(
             empty = False
             yield rows
     if empty:
-        raise InputError.at(str(path), "must hold at least one row. Got none")
+        raise _no_rows_error(path)
 
 
 def asks_for_articles(columns: Iterable[str]) -> bool:
@@ -171,6 +171,18 @@ def read_first_rows(path: InputPath, *, articles: bool = False) -> list[Mapping[
     return []
 
 
+def require_first_rows(path: InputPath, *, articles: bool = False) -> list[Mapping[str, Any]]:
+    """The first rows of a table; one that has none is an `InputError`."""
+    rows = read_first_rows(path, articles=articles)
+    if not rows:
+        raise _no_rows_error(path)
+    return rows
+
+
+def _no_rows_error(path: InputPath) -> InputError:
+    return InputError.at(str(path), "must hold at least one row. Got none")
+
+
 def list_table_fields(path: InputPath) -> list[str]:
     """The fields of the first rows of a table, or of a folder's first table, as dotted paths."""
     return list_field_paths(read_first_rows(path))
@@ -179,7 +191,7 @@ def list_table_fields(path: InputPath) -> list[str]:
 def find_table_fields(path: InputPath, parts: Iterable[str], given: Mapping[str, str] | None = None) -> dict[str, str]:
     """The field of each part of a table, by `find_fields`."""
     articles = asks_for_articles((given or {}).values())
-    return find_fields(read_first_rows(path, articles=articles), parts, given)
+    return find_fields(require_first_rows(path, articles=articles), parts, given)
 
 
 def read_hub_rows(

@@ -7,7 +7,7 @@ from typing import Any
 from kdos.config import SourceConfig
 from kdos.errors import InputError
 from kdos.pool import Document, ErrorClass, Passage, Refusal, Seed
-from kdos.rows import Rows, asks_for_articles, list_field_paths, read_answers, read_first_rows, read_table_rows
+from kdos.rows import Rows, asks_for_articles, list_field_paths, read_answers, read_table_rows, require_first_rows
 from kdos.seed.passages import passage_of_span
 from kdos.seed.sources import SOURCE_LANG, choose_fields, find_document_fields, path_below, say_what_is_left_out
 from kdos.tasks import json_digest
@@ -47,7 +47,7 @@ def find_source_fields(settings: SourceConfig) -> dict[str, str]:
 
 def _choose_question_fields(settings: SourceConfig, wanted: Sequence[str]) -> dict[str, str]:
     articles = asks_for_articles((settings.question, settings.answers))
-    rows = read_first_rows(Path(settings.path), articles=articles)
+    rows = require_first_rows(Path(settings.path), articles=articles)
     fields = choose_fields(settings, rows, wanted)
     for part in ("question", "answers"):
         if part not in fields:
