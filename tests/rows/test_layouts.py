@@ -189,6 +189,30 @@ def test_the_answer_of_a_multiple_choice_is_a_text(field: str, row: dict[str, An
     assert value_at_path(row, found["answers"]) == A
 
 
+TURNS = [{"role": "user", "content": "Who sang it?"}, {"role": "assistant", "content": "Ida"}]
+
+
+@pytest.mark.parametrize(
+    ("turns", "question", "answer"),
+    [
+        ([{"role": "assistant", "content": "Hello!"}, *TURNS], "messages[user][0].content", "Ida"),
+        (
+            [{"role": one["role"], "content": [{"type": "text", "text": one["content"]}]} for one in TURNS],
+            "messages[user][0].content.text",
+            ["Ida"],
+        ),
+    ],
+    ids=["a greeting first", "content in parts"],
+)
+def test_the_answer_is_what_the_assistant_says_to_the_question(
+    turns: list[dict[str, Any]], question: str, answer: Any
+) -> None:
+    row = {"messages": turns}
+    fields = find_fields([row], ("question", "answers"))
+    assert fields["question"] == question
+    assert value_at_path(row, fields["answers"]) == answer
+
+
 def test_a_choice_that_is_not_there_is_none() -> None:
     row = {"choices": ["Ida", "Bo"], "answer": -1, "key": "E", "flag": True}
     assert [value_at_path(row, f"choices[{key}]") for key in ("answer", "key", "flag", "none")] == [None] * 4

@@ -120,6 +120,7 @@ def select_all(path: Path, out: Path) -> list[Any]:
 
 
 ODD_ROWS = {
+    "numbers of more digits than decimals have": [{"text": "a", "o": 10**60}, {"text": "b", "o": None}],
     "an empty struct in all": [{"text": "a", "o": {}}, {"text": "b", "o": {}}],
     "an empty struct beside a filled one": [{"text": "a", "o": {}}, {"text": "b", "o": {"k": 1}}],
     "an empty struct deep inside": [{"text": "a", "o": [{"p": {}}]}, {"text": "b", "o": [{"p": {"k": 1}}]}],

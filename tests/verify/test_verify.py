@@ -229,3 +229,11 @@ def test_an_answer_of_another_question_of_the_passage_is_found(tmp_path, capsys)
     }
     path.write_bytes(orjson.dumps(row))
     assert run(path, capsys)["by_reason"] == {"answer_not_asked_for": 1}
+
+
+@pytest.mark.parametrize("lang", ["ru", "RU", "ru-RU", "ru_RU"])
+def test_a_language_is_known_in_any_form_of_its_code(tmp_path, capsys, lang):
+    path = tmp_path / "rows.jsonl"
+    row = {"question": "Кто построил мост Харроу через реку Оузел?", "answer": "Ида", "lang": lang}
+    path.write_bytes(orjson.dumps(row))
+    assert run(path, capsys)["accepted"] == 1

@@ -108,6 +108,7 @@ def check_that_it_asks(draft: Draft) -> Refusal | None:
 
 def check_row_language(draft: Draft, answers: Sequence[str], lang: str) -> Refusal | None:
     """The question is in the language of the row, and so is an answer that is long enough to tell."""
+    lang = lang.strip().lower().replace("_", "-").partition("-")[0]  # pt-BR is pt
     other = detect_other_language(draft.question, lang)
     if other:
         return make_refusal("wrong_language", f"the question is in {other}, not {lang}")

@@ -153,10 +153,17 @@ def _follow_steps(value: Any, steps: Sequence[tuple[str, str]], row: Mapping[str
         elif _PLACE.fullmatch(bracket):
             value = _item_at(_as_list(value), int(bracket))
         elif set(bracket.split(",")) <= set(ROLES):
-            value = [turn for turn in _as_list(value) if role_of_turn(turn) in bracket.split(",")]
+            value = _turns_of(_as_list(value), bracket.split(","))
         else:
             value = _choose(value, bracket, row, labels=labels)
     return value
+
+
+def _turns_of(turns: Sequence[Any], roles: Sequence[str]) -> list[Any]:
+    """The turns of some roles; of the assistant alone no greeting, which stands before the user's first."""
+    said = list(map(role_of_turn, turns))
+    start = said.index("user") if roles == ["assistant"] and "user" in said else 0
+    return [turn for turn, role in zip(turns[start:], said[start:], strict=True) if role in roles]
 
 
 def _choose(choices: Any, bracket: str, row: Mapping[str, Any], *, labels: Any = None) -> Any:

@@ -251,9 +251,12 @@ def _conversation(name: str, rows: Sequence[Row]) -> list[Mapping[str, Any]]:
 
 
 def _content_name(turns: Sequence[Mapping[str, Any]]) -> str:
-    return next(
+    name = next(
         (name for name in ("content", "value", "text", "message") if any(name in turn for turn in turns)), "content"
     )
+    said = [turn[name] for turn in turns if turn.get(name) is not None]
+    in_parts = bool(said) and all(isinstance(parts, list) for parts in said)
+    return f"{name}.text" if in_parts else name
 
 
 def _all_turns(name: str, turns: Sequence[Mapping[str, Any]]) -> str:

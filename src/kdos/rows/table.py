@@ -287,10 +287,10 @@ def _has_long_integer(values: Iterable[int | None]) -> bool:
 
 
 def _long_integers(values: Sequence[int | None]) -> list[Any]:
-    """Integers of more than 64 bits: as decimals, which are whole; as texts where they have more digits than these."""
+    """Integers of more than 64 bits as decimals, which are whole; with more digits than these as they are."""
     if max(abs(value) for value in values if value is not None) < 10**DECIMAL_DIGITS:
         return [None if value is None else Decimal(value) for value in values]
-    return [None if value is None else str(value) for value in values]
+    return list(values)
 
 
 def _refuse_sparse(
