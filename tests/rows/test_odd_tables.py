@@ -252,11 +252,11 @@ def write_table(path: Path, table: pa.Table) -> Path:
     return path
 
 
-VIEWS = {
+VIEWS: dict[str, Any] = {
     "texts": pa.array(["a", None, "c"], pa.string_view()),
     "lists": pa.array([["a", "b"], None, []], pa.list_view(pa.string())),
     "texts in structs in lists": pa.array([[{"z": "q"}], [], None], pa.list_(pa.struct([("z", pa.string_view())]))),
-    "runs": pa.RunEndEncodedArray.from_arrays([2, 3], ["a", "b"]),
+    "runs": pa.RunEndEncodedArray.from_arrays(pa.array([2, 3]), pa.array(["a", "b"])),
 }
 
 
