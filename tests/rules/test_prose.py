@@ -16,6 +16,7 @@ from kdos.checks.answers import find_leaked_answer
 from kdos.pool import Document, Draft, Extraction, Passage, Refusal, Seed
 from kdos.pool.sentences import quotable_sentences
 from kdos.rules import RulesEngine
+from kdos.rules.drafting import seed_from_statements
 from kdos.rules.instances import find_chinese_instances, find_instances, question_entities
 from kdos.rules.passage_index import read_statements
 from kdos.rules.questions import replace_instance
@@ -290,3 +291,42 @@ def test_real_articles_give_sound_samples(name: str) -> None:
     assert outcome["sound"] >= 300, outcome
     first_of_its_kind = outcome.total() - outcome["near_duplicate"]
     assert outcome["sound"] >= 0.97 * first_of_its_kind, outcome
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "The script is run by Node.js, which reserves SIGUSR1 for itself.",
+        "The shop was bought by ABC O&O in a year of its own.",
+        "A value of mode=620 and gid=5 makes it the default there.",
+        "The hints use the Python 3.10 syntax and the HTTP/2 protocol.",
+        "Assignment to BASH_ARGV0 causes the value to be assigned to $0 as well.",
+        "The API is described in RFC 7932 and its names are resolved in DNS only.",
+        "They sailed up the St. Lawrence River under the Treaty on the Functioning of the European Union.",
+        "The estimate is 356 ± 47 tonnes of wood per hectare.",
+        "Now GCC is not a requirement to build it.",
+        "It returned to Fort St. Frédéric with the rest.",
+    ],
+)
+def test_a_piece_of_a_longer_thing_is_no_instance(sentence):
+    pieces = {"Node", "ABC O", "5", "620", "3.10", "2", "$0", "DNS", "7932", "47", "356", "Now GCC", "Fort St", "RFC"}
+    found = {each.text.removeprefix("the ") for each in find_instances(sentence)}
+    assert not found & (pieces | {"Lawrence River", "Functioning of the European Union", "Python"})
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "Update the refresh threshold from 20 seconds to 5 minutes for it (#1146).",
+        "But there are 27 parts of it in the old museum of the town.",
+        "C. Lonvick, S. Lehtinen, The Secure Shell Protocol, RFC 4250, January 2006.",
+        "Set the limit to 45 lines before the first of them is read.",
+    ],
+)
+def test_what_states_no_fact_is_not_asked_about(sentence):
+    assert seed_from_statements(f"It stands here. {sentence}", "Arles", 3) == []
+
+
+def test_a_list_of_years_is_not_asked_for_one_of_them():
+    sentence = "Plague ravaged London in 1563, 1593, 1603 and 1625 and in the winter after."
+    assert [each.text for each in find_instances(sentence) if each.kind == "year"] == []

@@ -8,7 +8,7 @@ from fractions import Fraction
 
 from kdos.checks.sentence_checks import has_unspaced_letter
 from kdos.pool import Evidence, Passage
-from kdos.pool.quotes import find_quote_span
+from kdos.pool.quotes import find_quote_span, find_whole_span, is_cut
 from kdos.pool.wording import normalise_text
 
 MONTH_NAMES = tuple("january february march april may june july august september october november december".split())
@@ -214,5 +214,6 @@ def find_answer_span(answer: str, text: str) -> tuple[int, int] | None:
         start = find_whole_words(wanted, searched)
         # Lower case may change a text's length (İ): offsets would then point elsewhere.
         if start >= 0 and len(searched) == len(text):
-            return start, start + len(answer)
+            found = start, start + len(answer)
+            return find_whole_span(answer, text) if is_cut(text, *found) else found
     return find_quote_span(answer, text) if " " in answer else None

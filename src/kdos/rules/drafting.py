@@ -5,6 +5,7 @@ set of clues and the wording, so the same request has the same reply and the nex
 """
 
 import math
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -42,6 +43,18 @@ NEIGHBOURS_ASKED = 3  # items asked about where nothing of a group can be
 CLUES_CONSIDERED = 8  # from outside a group, to join its clues
 MOST_HELPERS = 2  # facts that help to ask a seed
 MOST_DISTRACTORS = 3
+LEAST_LOWER_WORDS = 3
+"""Of a statement: one of names and numbers alone is a reference, or a heading (our choice)."""
+# What leans on a sentence before it, tells the reader to do something, or notes a change: none of them states a fact.
+NO_STATEMENT = re.compile(
+    r"^(?:But|And|Or|So|Nor|Yet|Note|See|Use|Set|Run|Add|Update|Revert|Clean|Build|Create|Make|Check|Enable|Disable|"
+    r"Specify|Print|Display|Show|Read|Write|Return|Allow|Try|Let|Get|Put|Take|Install|Remove|Delete|Copy|Move|Change|"
+    r"Fix|Improve|Support|Avoid|Ensure|Include|Exclude|Ignore|Treat|Output|Start|Stop|Wait|Send|Limit|Force|Skip|Keep|"
+    r"Turn|Select|Choose|Open|Close|Merge|Apply|Call|Provide|Report|Store|Save|Load|List|Find|Search|Sort|Compare|"
+    r"Convert|Replace|Drop|Bump|Pin|Refactor|Document|Test|Consider|Suppose|Assume|Remember|Please|Do|First)\b"
+    r"|\(#\d+\)|:$"
+)
+_LOWER_WORD = re.compile(r"\b[a-zß-öø-ÿ]{2,}+\b")
 LONGEST_CLUES = MAX_QUESTION - 60  # characters that statements may fill; the rest is other words
 # Share of a point's longer words that a question holds if it uses the point; where nobody claims that, more.
 USED_SHARE, SURELY_USED_SHARE = 0.5, 0.8
@@ -126,7 +139,15 @@ def _askable_instances(statement: PassageStatement) -> list[tuple[PassageStateme
 
 
 def _is_sound_question(question: ComposedQuestion[PassageStatement]) -> bool:
+    statement = question.items[0]
+    if not statement.chinese and _is_no_statement(statement.sentence):
+        return False
     return len(question.text) <= MAX_QUESTION and not find_leaked_answer(question.text, [question.answer])
+
+
+def _is_no_statement(sentence: str) -> bool:
+    """Whether a sentence in English tells no fact that can be asked for by itself."""
+    return NO_STATEMENT.search(sentence) is not None or len(_LOWER_WORD.findall(sentence)) < LEAST_LOWER_WORDS
 
 
 def _write_seed(question: ComposedQuestion[ItemT]) -> JsonObject:

@@ -9,6 +9,8 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from kdos.pool.quotes import is_cut
+
 MONTH = r"(?:January|February|March|April|May|June|July|August|September|October|November|December)"
 DAY = r"\d{1,2}(?:st|nd|rd|th)?"
 YEAR_NUMBER = r"(?:1[0-9]{3}|20[0-3][0-9])"
@@ -27,7 +29,7 @@ MONTH_YEAR = re.compile(rf"\b{MONTH},? {YEAR_NUMBER}\b")
 YEAR = re.compile(
     rf"\b(?:[Ii]n|[Ss]ince|[Uu]ntil|[Bb]y|[Ff]rom|[Bb]efore|[Aa]fter|[Aa]round|[Dd]uring|early|late|of)"
     rf" (?P<it>{YEAR_NUMBER}|\d{{3}}(?=[.,;)]| AD\b| BC))\b"
-    r"(?![,.]?\d|[-–]\w| (?:[a-z]+s|people|km|m|ft|mi)\b)"
+    r"(?![,.]?\d|[-–]\w|,? (?:and )?\d{4}\b| (?:[a-z]+s|people|km|m|ft|mi)\b)"
 )
 DECADE = re.compile(r"\b(?:the|early|late|mid) (?P<it>(?:1\d|20)\d0s)\b")
 CENTURY = re.compile(r"\bthe (?P<it>\d{1,2}(?:st|nd|rd|th) century)\b")
@@ -40,13 +42,16 @@ QUANTITY = re.compile(
     r"(?!of\b|and\b|or\b|to\b|in\b|on\b|at\b|by\b|for\b|from\b|with\b|is\b|was\b|were\b|are\b|per\b|"
     r"as\b|more\b|other\b|the\b|which\b|that\b|years?[- ]old|million|billion|thousand|century|"
     r"hundred|times\b|[a-z]+(?:ed|ing|ly)\b|after\b|before\b|when\b|until\b|but\b|than\b|has\b|"
-    r"had\b|have\b|km/)(?=[a-z])"
+    r"had\b|have\b|km/|unless\b|if\b|because\b|while\b|where\b|via\b|into\b|without\b|means\b|can\b|will\b|"
+    r"may\b|must\b|should\b|would\b|either\b|instead\b|then\b|so\b|not\b)(?=[a-z])"
 )
+# A name before a number, unless it opens the sentence as any word may.
+NAME_BEFORE = re.compile(r"\S [A-Z][\w-]* $")
 # What may stand before a number that names or orders a thing and counts none: "chapter 3".
 UNCOUNTED = re.compile(
     r"(?:\b(?:the|these|those|his|her|its|their|our|this|all|first|last|next|other|number|no|No|"
-    r"chapter|section|article|part|page|least|most|than|to|and|or|between|of|by|every|nearly|only|layer|"
-    rf"group|level|type|grade|round|volume|verse|war|{MONTH})|[\d–(-])\s*$"
+    r"a|an|minimum|maximum|[Vv]ersions?|status|code|port|chapter|section|article|part|page|least|most|than|to|and|or|between|of|by|every|nearly|only|layer|"
+    rf"group|level|type|grade|round|volume|verse|war|{MONTH})|[\d–(±-])\s*$"
 )
 ENGLISH_PATTERNS = (
     ("date", DATE, "which date"),
@@ -98,6 +103,8 @@ PLACE_BEFORE = re.compile(
     r"\b(?:in|near|throughout|across|outside|(?:moved|travell?ed|returned|migrated|emigrated|sailed|"
     r"exiled|relocated|fled) (?:from|to)) $"
 )
+# Acronyms and names of software ("in TLS", "in GitHub") are no places, but for those of countries.
+ACRONYM = re.compile(r"\b(?!(?:US|USA|UK|UAE|USSR|EU|GDR|DC|NYC)\b)(?:[A-Z]{2,}\b|[A-Z][a-z]+[A-Z])")
 BY_BEFORE = re.compile(r"\bby $")
 # After a name that opens a sentence: what only people do, then what any named thing does.
 PERSON_AFTER = re.compile(
@@ -126,8 +133,19 @@ NOT_NAMES = re.compile(
     r"Thursday|Friday|Saturday|Sunday|AD|BC|BCE|CE|Mr|Mrs|Dr|American|English|British|French|German|"
     r"Italian|Spanish|Roman|Greek|Latin|Chinese|Japanese|Russian|European|African|Asian|Indian|"
     r"Christian|Jewish|Muslim|Islamic|Catholic|Protestant|Arabic|Irish|Scottish|Dutch|Polish|"
-    r"Norman|Victorian|God|Internet|Several|Today|Early|Later|Other|First|Second|What|Who|Which)"
+    r"Norman|Victorian|God|Internet|Several|Today|Early|Later|Other|First|Second|What|Who|Which|Now|Then|"
+    r"Here|Thus|Hence|Instead|Currently|Finally|Once|So|Yet|Still|Even|Only|Just|Please|Note|See|Use|You|"
+    r"Your|Our|We|Where|How|Why|Any|Every|Like|Unlike|Besides|Both|Either|Neither|Otherwise|Added|Fixed|"
+    r"Changed|Removed|Set|Run|Add|Remove|Make|Do|Does|Is|Are|Can|Will|May|Must|Should)"
 )
+CODE_SIGNS = frozenset("/\\=<>@#$~^+*|_`{}[]")
+"""What touches names and numbers in paths, options, versions and expressions, and no word of prose."""
+# "Fort St. Frédéric", "Kurt H. Debus": the point ends no name.
+ABBREVIATED_END = re.compile(r"\b(?:[A-Z]|St|Mt|Ft|Dr|Mr|Mrs|Gen|Col|Capt|Lt|Gov|Prof|Rev|Sgt)$")
+# "the Treaty on the Functioning of the European Union", "St. Lawrence River".
+NAME_GOES_ON = re.compile(r"\b[A-Z][\w-]* (?:on|for|against|concerning) (?:the )?$|\b(?:[A-Z]|St|Mt|Ft)\. $")
+NAME_AFTER_POINT = re.compile(r"\. [A-Z]")
+JOINTS = frozenset(".:-–'’,")
 LONGEST_ANSWER = 60  # characters (our design)
 
 
@@ -155,7 +173,26 @@ def find_instances(sentence: str) -> list[Instance]:
                 found.append(instance)
                 taken.append((instance.start, instance.end))
     # What stands twice in the sentence would stay in the question once it is replaced.
-    return [i for i in found if len(i.text) <= LONGEST_ANSWER and sentence.count(i.text) == 1]
+    return [
+        i
+        for i in found
+        if len(i.text) <= LONGEST_ANSWER and sentence.count(i.text) == 1 and not _is_part(sentence, i.start, i.end)
+    ]
+
+
+def _is_part(sentence: str, start: int, end: int) -> bool:
+    """Whether an instance is a piece of something longer: of a name, a version, a path, an option, an expression."""
+    before, after = sentence[:start][-2:], sentence[end : end + 2]
+    if is_cut(sentence, start, end) or before[-1:] in CODE_SIGNS or after[:1] in CODE_SIGNS or after[:1] == "(":
+        return True
+    if ABBREVIATED_END.search(sentence[start:end]) and NAME_AFTER_POINT.match(sentence, end):
+        return True
+    is_name = sentence[start:end].removeprefix("the ")[:1].isupper()
+    if is_name and NAME_GOES_ON.search(sentence, max(start - LONGEST_ANSWER, 0), start):
+        return True
+    # A point, a colon, a hyphen or an apostrophe joins what stands on both sides of it.
+    joined_before = before[-1:] in JOINTS and before[:1].isalnum() and len(before) == 2
+    return joined_before or (after[:1] in JOINTS and after[1:].isalnum() and after not in {"'s", "’s"})
 
 
 def _find_numbers(sentence: str) -> Iterator[Instance]:
@@ -165,6 +202,11 @@ def _find_numbers(sentence: str) -> Iterator[Instance]:
             start, end = match.span("it" if "it" in pattern.groupindex else 0)
             text = sentence[start:end]
             if kind == "count" and UNCOUNTED.search(sentence[:start]):
+                continue
+            # "Python 3.6 support" names a version, and "$1" a variable.
+            if kind == "count" and NAME_BEFORE.search(sentence[:start]):
+                continue
+            if kind == "money" and len(text) < 3:
                 continue
             # "A $5 million grant" has no place for "how much money".
             if kind == "money" and NEXT_WORD.match(sentence, end) and not NO_NOUN_AFTER.match(sentence, end):
@@ -223,7 +265,7 @@ def _by_preposition_before(text: str, before: str, after: str) -> Instance | Non
         return None
     if BY_BEFORE.search(before):
         return _name_with_article("person", text, before, "whom or what")
-    if PLACE_BEFORE.search(before):
+    if PLACE_BEFORE.search(before) and not ACRONYM.search(text) and not after[:2].strip().isdigit():
         return _name_with_article("place", text, before, "which place")
     return None
 
