@@ -13,7 +13,7 @@ env: $(READY)
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade "pip>=25.1"
-	$(INSTALL) --group dev --editable ".[seed,export]"
+	$(INSTALL) --group dev --editable ".[seed,documents,export]"
 	touch $@
 
 # Tests, types and the site need more than the demo does.

@@ -25,7 +25,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 FOLDER = Path(__file__).parent
-HELPERS = frozenset({"delaying_proxy", "density_worlds", "fact_wordings", "graph_data", "llm_server", "run"})
+HELPERS = frozenset(
+    {"delaying_proxy", "density_worlds", "document_files", "fact_wordings", "graph_data", "llm_server", "run"}
+)
 """Scripts that others import or start."""
 
 CALLS = {

@@ -49,14 +49,14 @@ FRAMING_HEADERS = frozenset(
 class SourceConfig:
     """Where documents or questions come from.
 
-    `path` is a file, a folder or, for `hf`, a data set, of which `name` is the configuration.
-    `text`, `id`, `title`, `domain`, `question`, `answers` and `passage` name fields of a table;
-    where one is empty the field of its usual name is taken, if there is one. `lang` is the code of
+    `path` is a file, a folder, a pattern (``docs/**/*.pdf``), a list of these or, for `hf`, a data set, of which
+    `name` is the configuration. `text`, `id`, `title`, `domain`, `question`, `answers` and `passage` name fields of a
+    table; where one is empty the field of its usual name is taken, if there is one. `lang` is the code of
     the language; empty takes the field ``lang``, else ``en``. `limit` 0 takes everything.
     """
 
-    kind: Literal["pydocs", "text", "wikipedia", "qa", "hf"]
-    path: str = ""
+    kind: Literal["pydocs", "files", "text", "wikipedia", "qa", "hf"]
+    path: str | list[str] = ""
     name: str = ""
     split: str = "train"
     text: str = ""
@@ -442,7 +442,8 @@ def _convert_value(hint: Any, value: object, *, at: str) -> Any:
     if get_origin(hint) in (types.UnionType, typing.Union):
         if value is None and type(None) in get_args(hint):
             return None
-        hint = next(option for option in get_args(hint) if option is not type(None))
+        options = [option for option in get_args(hint) if option is not type(None)]
+        hint = next((option for option in options if isinstance(value, get_origin(option) or option)), options[0])
     if dataclasses.is_dataclass(hint):
         return _read_dataclass(typing.cast(type[Any], hint), value, at=at)
     if get_origin(hint) is Literal:

@@ -74,7 +74,7 @@ def test_a_folder_of_texts_gives_a_document_a_file(tmp_path):
     assert [(d.id, d.title, d.text, d.domain) for d in documents] == [
         ("a.txt", "a", "Text A", ""),
         ("c.TXT.gz", "c", "Text C", ""),
-        ("law/b.md", "b", "# B\n\nText é", "law"),
+        ("law/b.md", "B", "B\n\nText é", "law"),
     ]
     assert reasons(found) == ["no_text"]
     assert opened(kind="text", path=str(tmp_path / "a.txt"))[0].text == "Text A"

@@ -20,6 +20,7 @@ from kdos.pool import Draft, Extraction, Passage, Seed
 from kdos.tasks import Group, Reply, ask_drafts, ask_review, read_drafts, read_extraction, read_judgement, read_review
 from kdos.tasks.extract import EXTRACT_PROMPT, SEED_PROMPT, ask_seeds, read_seeds
 from kdos.tasks.judge import GRADE_PROMPT, JUDGE_PROMPT
+from kdos.tasks.prompt import list_passages
 from kdos.tasks.reading import schema_problem
 from kdos.tasks.request import Request
 from kdos.tasks.review import REVIEW_PROMPT
@@ -172,6 +173,22 @@ def test_a_seeds_quote_may_differ_in_spaces_and_quotation_marks_and_in_nothing_e
     assert [seed.answers for seed in seeds] == [("Rashid in 1799",), ("the “British Museum”",)]
     assert [text[seed.start - 100 : seed.end - 100] for seed in seeds] == ["Rashid\nin 1799", "the “British Museum”"]
     assert [one.reason for one in refused] == ["evidence_not_in_passage", "answer_not_in_evidence"]
+
+
+def test_an_answer_that_is_a_piece_of_a_name_is_refused():
+    text = "It was bought by ABC O&O in 1867."
+    passage = Passage("p", "d", "", "", "en", 0, len(text), text)
+    items = [{"question": "Who?", "answer": answer, "quote": text} for answer in ("ABC O", "ABC O&O", "18")]
+    reply = Reply(ask_seeds(passage, per_passage=3), text=orjson.dumps({"seeds": items}).decode())
+    seeds, refused = read_seeds(reply, passage)
+    assert [seed.answers for seed in seeds] == [("ABC O&O",)]
+    assert [one.reason for one in refused] == ["answer_cut", "answer_cut"]
+
+
+def test_a_passage_under_a_heading_is_shown_with_it():
+    passage = Passage("p", "d", "Arles", "", "en", 0, 3, "It.", heading="Bridges > Tolls", page=3)
+    assert ask_seeds(passage, per_passage=1).inputs["heading"] == "Bridges > Tolls"
+    assert list_passages([passage]) == [{"id": "p", "title": "Arles", "heading": "Bridges > Tolls", "text": "It."}]
 
 
 def test_no_more_seeds_are_taken_than_were_asked_for():

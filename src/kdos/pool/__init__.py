@@ -11,6 +11,7 @@ from kdos.pool.sample import (
     Passage,
     Refusal,
     Sample,
+    Section,
     Seed,
     Verdict,
     column_values,
@@ -20,6 +21,6 @@ from kdos.pool.sample import (
 
 __all__ = [
     "Document", "Draft", "ErrorClass", "Evidence", "Extraction", "Grouping", "Inventory", "Passage", "Pool", "Refusal",
-    "Sample", "Seed", "Tally", "Verdict", "column_values", "group_paraphrases", "group_texts", "grown_rows",
+    "Sample", "Section", "Seed", "Tally", "Verdict", "column_values", "group_paraphrases", "group_texts", "grown_rows",
     "record_fields", "row_values",
 ]  # fmt: skip

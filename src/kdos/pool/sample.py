@@ -34,8 +34,22 @@ class Refusal:
 
 
 @dataclass(frozen=True, slots=True)
+class Section:
+    """A stretch of a document's text, from `start` to `end`: what stands under one heading, on one page.
+
+    `heading` names those above it too, ``Chapter > Part``; `page` counts from 1, 0 where there are no pages.
+    """
+
+    start: int
+    end: int
+    heading: str = ""
+    page: int = 0
+    is_code: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Document:
-    """One source text. Offsets everywhere count characters of `text`."""
+    """One source text. Offsets everywhere count characters of `text`; no `sections` are one without a heading."""
 
     id: str
     title: str
@@ -44,11 +58,15 @@ class Document:
     source: str = ""
     licence: str = ""
     lang: str = "en"
+    sections: tuple[Section, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Passage:
-    """A stretch of one document, `text == document.text[start:end]`, short enough for a prompt."""
+    """A stretch of one document, `text == document.text[start:end]`, short enough for a prompt.
+
+    It begins under `heading` and on `page`, as in `Section`.
+    """
 
     id: str
     document: str
@@ -58,6 +76,8 @@ class Passage:
     start: int
     end: int
     text: str
+    heading: str = ""
+    page: int = 0
 
 
 @dataclass(frozen=True, slots=True)

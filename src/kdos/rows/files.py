@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 from glob import glob
 from io import BufferedReader, RawIOBase
+from itertools import takewhile
 from pathlib import Path
 from typing import IO, NamedTuple, cast
 
@@ -26,6 +27,7 @@ COLUMNAR_SUFFIXES = (".parquet", ".arrow", ".feather")
 TABLE_SUFFIXES = (*JSON_SUFFIXES, *DELIMITED_SUFFIXES, *COLUMNAR_SUFFIXES)
 SIDE_FILES = frozenset(("dataset_info.json", "dataset_infos.json", "dataset_dict.json", "state.json", "config.json"))
 """What stands beside the rows in folders that `datasets`, its hub and LLaMA-Factory make."""
+PATTERN_SIGNS = frozenset("*?[")
 COMPRESSIONS = (".gz", ".bz2", ".xz", ".zst")
 _DAMAGE = (EOFError, OSError, zlib.error, lzma.LZMAError, pa.ArrowException)
 
@@ -41,6 +43,47 @@ class SeveralPaths:
 
 
 InputPath = Path | str | SeveralPaths
+
+
+def list_input_files(path: InputPath) -> list[Path]:
+    """Every file at `path`, each once, of whatever kind: itself, those below a folder, those that fit a pattern.
+
+    Raises:
+        InputError: Nothing is there.
+    """
+    return list(
+        dict.fromkeys(file for part in _expand(path) for file in ([part] if part.is_file() else walk_files(part)))
+    )
+
+
+def list_input_paths(path: InputPath) -> list[Path]:
+    """The files and folders at `path`, its patterns expanded; nothing for a part where nothing is."""
+    parts = path.parts if isinstance(path, SeveralPaths) else (path,)
+    found = (([Path(part)] if Path(part).exists() else _match_pattern(Path(part))) for part in parts)
+    return list(dict.fromkeys(one for several in found for one in several))
+
+
+def common_folder(path: InputPath) -> Path:
+    """The folder below which the files at `path` are named: itself, or what its parts have in common."""
+    roots = [_fixed_part(Path(part)) for part in (path.parts if isinstance(path, SeveralPaths) else (path,))]
+    if len(roots) == 1:
+        return roots[0]
+    return Path(os.path.commonpath([root.absolute() for root in roots]))
+
+
+def _expand(path: InputPath) -> Iterator[Path]:
+    for part in path.parts if isinstance(path, SeveralPaths) else (path,):
+        if not (found := list_input_paths(part)):
+            raise InputError.at(part, "no such file or directory. Check the path")
+        yield from found
+
+
+def _fixed_part(path: Path) -> Path:
+    """The folder itself, a file's folder, or the folders before the first pattern."""
+    if path.exists():
+        return path if path.is_dir() else path.parent
+    parts = list(takewhile(lambda part: not set(part) & PATTERN_SIGNS, path.parts))
+    return Path(*parts) if len(parts) < len(path.parts) else path.parent
 
 
 def list_table_files(path: InputPath) -> list[Path]:
@@ -79,7 +122,7 @@ def list_files(path: Path, suffixes: Sequence[str]) -> list[Path]:
 def _match_pattern(path: Path) -> list[Path]:
     """What fits a path with ``*``, ``?`` or ``[…]`` in it, sorted; nothing for any other path."""
     pattern = str(path)
-    if not set(pattern) & set("*?["):
+    if not set(pattern) & PATTERN_SIGNS:
         return []
     return sorted(map(Path, glob(pattern, recursive=True)))  # noqa: PTH207
 
@@ -89,9 +132,10 @@ def walk_files(folder: Path) -> list[Path]:
     return sorted(file for walked in _walk_folders(folder) for file in walked.files)
 
 
-def list_folders_left_out(path: Path) -> list[Path]:
-    """The folders at and below `path` that kdos made, whose files `list_files` leaves out."""
-    return [folder.path for folder in _walk_folders(path) if folder.is_made] if path.is_dir() else []
+def list_folders_left_out(path: InputPath) -> list[Path]:
+    """The folders at and below `path` that kdos made, whose files are left out wherever files are listed."""
+    roots = [root for root in list_input_paths(path) if root.is_dir()]
+    return [folder.path for root in roots for folder in _walk_folders(root) if folder.is_made]
 
 
 class _WalkedFolder(NamedTuple):

@@ -16,6 +16,7 @@ from kdos.llm.endpoint_embedder import open_embedder
 from kdos.llm.reply_store import holds_paid_replies
 from kdos.outputs import RUN, check_folder_of_kind, check_output_file, claim_folder
 from kdos.report import LivePage, write_report
+from kdos.rows import list_input_paths
 from kdos.rules import RulesEngine
 from kdos.run.parts import synthesize_pool
 from kdos.run.prepare import prepare_inputs
@@ -24,7 +25,7 @@ from kdos.run.provenance import describe_inputs
 from kdos.run.results import StagesDone, summarise_run, write_pool_points, write_results
 from kdos.run.target import read_weighted_questions
 from kdos.runner import ProcessPoolEngine
-from kdos.seed import read_own_questions
+from kdos.seed import read_own_questions, source_input
 from kdos.store import write_json
 from kdos.targets import demand_file
 from kdos.tasks import ask_through
@@ -89,7 +90,8 @@ def _read_own_words(config: Config) -> PromptSet:
 def _named_paths(config: Config) -> list[str | None]:
     """What a configuration names that may lie on this disk."""
     own = [config.prompts, config.examples, config.seeds]
-    return [config.source.path, demand_file(config.target), *config.benchmarks, *own]
+    sources = [str(path) for path in list_input_paths(source_input(config.source))] if config.source.path else []
+    return [*sources, demand_file(config.target), *config.benchmarks, *own]
 
 
 def check_run_folder(config: Config, path: Path, *, read: Iterable[Path] = ()) -> RunFolder:

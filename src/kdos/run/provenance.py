@@ -7,15 +7,16 @@ from pathlib import Path
 
 from kdos.checksums import hash_file
 from kdos.config import Config
-from kdos.rows import uncompressed_suffix, walk_files
+from kdos.documents import document_kind
+from kdos.rows import common_folder, list_input_files, list_input_paths, uncompressed_suffix
 from kdos.rows.files import TABLE_SUFFIXES
 from kdos.run.prompts import prompt_paths
-from kdos.seed.sources import DUMP_SUFFIXES, TEXT_SUFFIXES
+from kdos.seed.sources import DUMP_SUFFIXES
 from kdos.targets import demand_file
 from kdos.tasks.prompt_set import PromptSet
 from kdos.version import __version__
 
-HUB_SUFFIXES = (".arrow",)
+_READ_SUFFIXES = frozenset((*TABLE_SUFFIXES, *DUMP_SUFFIXES, ".safetensors"))
 SHOWN_DIGITS = 16
 """Hexadecimal digits of a fingerprint."""
 
@@ -35,7 +36,9 @@ def describe_inputs(config: Config) -> dict[str, str]:
 
 def name_input_paths(config: Config) -> dict[str, str]:
     """What a run reads that may lie on this disk, by the name that an account of it goes by."""
-    named = {"source.path": config.source.path} | {f"benchmarks: {name}": name for name in config.benchmarks}
+    paths = config.source.path
+    named = {"source.path": paths} if isinstance(paths, str) else {f"source.path: {path}": path for path in paths}
+    named |= {f"benchmarks: {name}": name for name in config.benchmarks}
     if (demand := demand_file(config.target)) is not None:
         named["target"] = demand
     if ":" in config.embed:
@@ -50,20 +53,23 @@ def describe_input_files(config: Config) -> dict[str, str]:
     """The content of each of them that is there."""
     found: dict[str, str] = {}
     for name, path in name_input_paths(config).items():
-        if files := list(_list_input_files(Path(path))):
+        if files := list(_list_input_files(path)):
             found[name] = describe_files(files)
     return found
 
 
-def _list_input_files(path: Path) -> Iterator[tuple[str, Path]]:
+def _list_input_files(path: str) -> Iterator[tuple[str, Path]]:
     """The files that can be read at `path`, each with its path below it; as `kdos.rows` walks."""
-    if path.is_file():
-        yield "", path
+    if Path(path).is_file():
+        yield "", Path(path)
         return
-    kinds = {*TABLE_SUFFIXES, *TEXT_SUFFIXES, *DUMP_SUFFIXES, *HUB_SUFFIXES, ".safetensors"}
-    for file in walk_files(path) if path.is_dir() else ():
-        if uncompressed_suffix(file) in kinds and file.is_file():
-            yield file.relative_to(path).as_posix(), file
+    if not list_input_paths(path):
+        return
+    base = common_folder(path)
+    for file in list_input_files(path):
+        suffix = uncompressed_suffix(file)
+        if (suffix in _READ_SUFFIXES or document_kind(file, suffix)) and file.is_file():
+            yield file.relative_to(base).as_posix(), file
 
 
 def describe_files(files: list[tuple[str, Path]]) -> str:

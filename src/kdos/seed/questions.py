@@ -1,15 +1,23 @@
 """Given questions in, seeds out, with the passages they came with where there are any."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from kdos.config import SourceConfig
 from kdos.errors import InputError
 from kdos.pool import Document, ErrorClass, Passage, Refusal, Seed
-from kdos.rows import Rows, asks_for_articles, list_field_paths, read_answers, read_table_rows, require_first_rows
+from kdos.rows import (
+    Rows,
+    asks_for_articles,
+    list_field_paths,
+    list_input_paths,
+    read_answers,
+    read_table_rows,
+    require_first_rows,
+)
+from kdos.seed.files import SOURCE_LANG, choose_fields, find_document_fields, path_below, source_input
 from kdos.seed.passages import passage_of_span
-from kdos.seed.sources import SOURCE_LANG, choose_fields, find_document_fields, path_below, say_what_is_left_out
+from kdos.seed.sources import say_what_is_left_out
 from kdos.tasks import json_digest
 
 _PARTS = ("question", "answers", "passage", "id", "title", "domain")
@@ -35,35 +43,35 @@ def open_questions(
             return
     if not seeds:
         message = f"must hold at least one question with an answer. Got none in {refused} rows"
-        raise InputError.at(settings.path, message)
+        raise InputError.at(str(source_input(settings)), message)
 
 
 def find_source_fields(settings: SourceConfig) -> dict[str, str]:
     """The field that each part of a source was read from; none where it is no table, or not there any more."""
     if settings.kind != "qa":
-        return find_document_fields(settings)
-    return _choose_question_fields(settings, _PARTS) if Path(settings.path).exists() else {}
+        return find_document_fields(settings) if settings.kind in ("files", "text", "wikipedia") else {}
+    return _choose_question_fields(settings, _PARTS) if list_input_paths(source_input(settings)) else {}
 
 
 def _choose_question_fields(settings: SourceConfig, wanted: Sequence[str]) -> dict[str, str]:
     articles = asks_for_articles((settings.question, settings.answers))
-    rows = require_first_rows(Path(settings.path), articles=articles)
+    rows = require_first_rows(source_input(settings), articles=articles)
     fields = choose_fields(settings, rows, wanted)
     for part in ("question", "answers"):
         if part not in fields:
             message = f"no field holds the {part}. There are: {', '.join(list_field_paths(rows))}. Set source.{part}"
-            raise InputError.at(settings.path, message)
+            raise InputError.at(str(source_input(settings)), message)
     return fields
 
 
 def _read_question_rows(settings: SourceConfig, wanted: Sequence[str]) -> Iterator[_QuestionRow]:
     """Each question's parts by name, and under ``where`` the place it stands in."""
-    root = Path(settings.path)
+    source = source_input(settings)
     fields = _choose_question_fields(settings, wanted)
     others = {field for part, field in fields.items() if part in ("question", "passage", "answers")}
     labels = set(fields.values()) - others
-    for rows in read_table_rows(root, columns=list(dict.fromkeys(fields.values())), labels=labels):
-        name = path_below(rows.path, root)
+    for rows in read_table_rows(source, columns=list(dict.fromkeys(fields.values())), labels=labels):
+        name = path_below(rows.path, source)
         columns = {part: _read_part(rows, part, field) for part, field in fields.items()}
         for number, place in enumerate(rows.positions):
             parts = {part: column[number] for part, column in columns.items()}

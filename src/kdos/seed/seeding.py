@@ -17,7 +17,8 @@ from kdos.tasks import ORDER_WINDOW, Ask, Reply, Request, ask_seeds, pair_replie
 DOCUMENTS = pa.schema([(name, pa.string()) for name in ("id", "title", "text", "domain", "source", "licence", "lang")])
 PASSAGES = pa.schema(
     [(name, pa.string()) for name in ("id", "document", "title", "domain", "lang")]
-    + [("start", pa.int64()), ("end", pa.int64()), ("text", pa.string())]
+    + [("start", pa.int64()), ("end", pa.int64()), ("text", pa.string()), ("heading", pa.string())]
+    + [("page", pa.int64())]
 )
 SEEDS = pa.schema(
     [("id", pa.string()), ("question", pa.string()), ("answers", pa.list_(pa.string()))]
@@ -107,13 +108,22 @@ def batch_seed_records(
     """Records, each with the stage that made it, as tables of about `batch_rows` rows."""
     rows = _empty_rows()
     for stage, record in records:
-        row = tuple(record_fields(record).values())
-        rows[type(record)].append((stage, *row) if isinstance(record, Refusal) else row)
+        rows[type(record)].append(_row_of(record, stage))
         if max(map(len, rows.values())) >= batch_rows:
             yield _build_batch(rows)
             rows = _empty_rows()
     if any(rows.values()):
         yield _build_batch(rows)
+
+
+def _row_of(record: SeedRecord, stage: str) -> tuple[object, ...]:
+    match record:
+        case Refusal():
+            return stage, *record_fields(record).values()
+        case Document():
+            return tuple(getattr(record, name) for name in DOCUMENTS.names)  # its sections are in its passages
+        case _:
+            return tuple(record_fields(record).values())
 
 
 def _empty_rows() -> _SeedRows:

@@ -12,12 +12,13 @@ from pathlib import Path
 from typing import Any, NoReturn
 from xml.parsers import expat
 
+from kdos.documents import lowered, raised
 from kdos.errors import InputError, UsageError
 from kdos.pool.sentences import is_mostly_unspaced, split_sentences
 from kdos.rows import open_decompressed
 from kdos.rows.limits import MAX_MARK_DEPTH, MAX_TEXT_CHARS, MAX_UNCLOSED_MARKS, MAX_UNCLOSED_WORK, MAX_XML_DEPTH
 from kdos.seed.wikitext_marks import count_marks, strip_marks
-from kdos.seed.wikitext_templates import UNKNOWN, Template, lowered, raised, show_template
+from kdos.seed.wikitext_templates import UNKNOWN, Template, show_template
 
 BLOCK_BYTES = 1 << 20  # read at a time
 FILE_NAMESPACE = "6"

@@ -10,6 +10,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from kdos.documents import raised
+
 UNKNOWN = "\x01"
 """Stands for what is not understood until the text is tidied; no XML text can hold it."""
 MONTHS = (
@@ -93,7 +95,6 @@ _SILENT_NAME = re.compile(
 _LANGUAGE_TEMPLATE = re.compile(
     r"lang-[a-z-]+|(?:en|la|fr|it|es|de|ru|pl|cs|grc|el|ar|he|ja|zh|nl|sv|tr|hu|pt|da|no)s"
 )
-_POWER = re.compile(r"[-−+]?[\w.,/]+")
 _CENTURY = re.compile(r"[ivxlc]+(?:e|er|ème)(?: siècle)?")
 
 
@@ -479,20 +480,3 @@ SHOWN: dict[str, Show] = {
     **_all(lambda template: template.name, "er", "ère", "re", "ème", "1er", "1re", "2e", "mme", "m."),
 }  # fmt: skip
 """By name in small letters, spaces for underscores: what a template shows; empty where its arguments are not known."""
-
-
-def raised(text: str, before: str = "") -> str:
-    """What stands above the line: ordinals stay letters, a power is marked, so that 10⁶ is not 106."""
-    plain = text.strip()
-    if plain.startswith("["):
-        return ""
-    if plain in {"2", "3"} and before[-1:].isalpha():
-        return "²" if plain == "2" else "³"
-    if not plain or (plain.isalpha() and not (plain in "nmkxpt" and before[-1:].isdigit())):
-        return plain
-    return f"^{plain}" if _POWER.fullmatch(plain) else f"^({plain})"
-
-
-def lowered(text: str, before: str = "") -> str:
-    """What stands below the line; marked behind a digit, so that 10₂ is not 102."""
-    return f"_{text}" if before[-1:].isdigit() and text[:1].isdigit() else text

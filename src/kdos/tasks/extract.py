@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 
 from kdos.pool import ErrorClass, Extraction, Passage, Refusal, Seed
-from kdos.pool.quotes import find_quote_span
-from kdos.tasks.prompt import TEXT, a_list, an_object, list_passages, load_prompt
+from kdos.pool.quotes import find_quote_span, find_whole_span
+from kdos.tasks.prompt import TEXT, a_list, an_object, list_passages, load_prompt, name_place
 from kdos.tasks.request import Reply, Request
 
 SEED_SCHEMA = an_object(seeds=a_list(an_object(question=TEXT, answer=TEXT, quote=TEXT)))
@@ -15,8 +15,8 @@ EXTRACT_PROMPT = load_prompt("extract", EXTRACT_SCHEMA)
 
 def ask_seeds(passage: Passage, *, per_passage: int) -> Request:
     """Ask for at most `per_passage` seed questions about one passage."""
-    inputs = {"title": passage.title, "passage": passage.text, "language": passage.lang, "per_passage": per_passage}
-    return Request(id=f"seed/{passage.id}", prompt=SEED_PROMPT, inputs=inputs)
+    about = {"passage": passage.text, "language": passage.lang, "per_passage": per_passage}
+    return Request(id=f"seed/{passage.id}", prompt=SEED_PROMPT, inputs=name_place(passage) | about)
 
 
 def read_seeds(reply: Reply, passage: Passage) -> tuple[list[Seed], list[Refusal]]:
@@ -38,9 +38,10 @@ def _read_seed(item: Mapping[str, str], name: str, passage: Passage) -> Seed | R
     if quoted is None:
         return Refusal("evidence_not_in_passage", ErrorClass.ANSWER, f"{passage.id}: {item['quote']}")
     sentence = passage.text[slice(*quoted)]
-    answer = find_quote_span(item["answer"], sentence)
+    answer = find_whole_span(item["answer"], sentence)
     if answer is None:
-        return Refusal("answer_not_in_evidence", ErrorClass.ANSWER, f"{passage.id}: {item['answer']}")
+        reason = "answer_cut" if find_quote_span(item["answer"], sentence) else "answer_not_in_evidence"
+        return Refusal(reason, ErrorClass.ANSWER, f"{passage.id}: {item['answer']}")
     start, end = (passage.start + quoted[0] + at for at in answer)
     return Seed(
         id=name,

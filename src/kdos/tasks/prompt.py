@@ -58,7 +58,12 @@ def load_prompt(task: str, schema: Mapping[str, Any]) -> Prompt:
 
 def list_passages(passages: Sequence[Passage]) -> list[dict[str, str]]:
     """Passages as the inputs of a request hold them."""
-    return [{"id": p.id, "title": p.title, "text": p.text} for p in passages]
+    return [{"id": passage.id, **name_place(passage), "text": passage.text} for passage in passages]
+
+
+def name_place(passage: Passage) -> dict[str, str]:
+    """The title of a passage's document and, where it stands under one, its heading."""
+    return {"title": passage.title} | ({"heading": passage.heading} if passage.heading else {})
 
 
 def an_object(**properties: object) -> dict[str, Any]:
