@@ -52,7 +52,7 @@ class SourceConfig:
     `path` is a file, a folder, a pattern (``docs/**/*.pdf``), a list of these or, for `hf`, a data set, of which
     `name` is the configuration. `text`, `id`, `title`, `domain`, `question`, `answers` and `passage` name fields of a
     table; where one is empty the field of its usual name is taken, if there is one. `lang` is the code of
-    the language; empty takes the field ``lang``, else ``en``. `limit` 0 takes everything.
+    the language; empty takes the field ``lang``, else what the text shows. `limit` 0 takes everything.
     """
 
     kind: Literal["pydocs", "files", "text", "wikipedia", "qa", "hf"]

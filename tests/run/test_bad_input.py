@@ -54,6 +54,16 @@ def test_a_discipline_that_the_source_lacks_is_named_before_anything_is_asked(tm
     assert shown.err.count("\n") == 1
 
 
+def test_documents_in_a_language_that_rules_does_not_write_are_named(tmp_path, capsys):
+    german = "Die Brücke wurde im Sommer 1867 eröffnet und trug Fuhrwerke, bis das Hochwasser von 1910 sie mitnahm. "
+    (corpus := tmp_path / "c.jsonl").write_text(json.dumps({"id": "1", "text": german * 3}) + "\n")
+    code, shown = run_command(run_corpus.config_of(corpus), tmp_path, capsys)
+    assert code == 1
+    assert (
+        "the engine `rules` writes en and zh, and passes over other documents: 1 in de. Set engine.kind" in shown.err
+    )
+
+
 def test_facts_beyond_the_source_take_all_of_it_and_say_so(corpus, tmp_path, capsys):
     config = run_corpus.config_of(corpus, facts=1_000_000, exposures=1, budget={"samples": 20})
     code, shown = run_command(config, tmp_path, capsys)

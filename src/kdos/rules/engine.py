@@ -42,6 +42,8 @@ POINTS_AT_TEXT = re.compile(
     r"|^(?:he|she|it(?! is)|they|this(?! is known of)|these)\b",
     re.IGNORECASE,
 )
+LANGUAGES = ("en", "zh")
+"""What it writes questions in."""
 QUOTED_WORDS = 5
 """Words that a judge quotes before the answer, and after it, what touches it counting as one."""
 QUOTATION = re.compile(r"“[^“”]*”|\"[^\"]*\"")
@@ -59,6 +61,11 @@ class RulesEngine:
             yield Reply(request, text=answer(request.task, request.inputs))
 
 
+def writes_language(lang: str) -> bool:
+    """Whether the engine writes questions in a language, by its code: ``en``, ``en-GB``."""
+    return lang.lower().replace("_", "-").partition("-")[0] in LANGUAGES
+
+
 def answer(task: str, inputs: Inputs) -> str:
     """The reply to one task: JSON that fits the task's schema, or text where it has none."""
     value = TASKS[task](inputs)
@@ -66,6 +73,8 @@ def answer(task: str, inputs: Inputs) -> str:
 
 
 def _write_seeds(inputs: Inputs) -> dict[str, Any]:
+    if not writes_language(inputs["language"]):
+        return {"seeds": []}
     source = inputs["passage"], inputs["title"], inputs["per_passage"]
     return {"seeds": seed_from_facts(*source) or seed_from_statements(*source)}
 

@@ -26,6 +26,7 @@ from kdos.errors import EmptyRunError, UsageError
 from kdos.evaluate import open_benchmark
 from kdos.extract import extract_seeds, extraction_table, merge_paraphrases, merge_points
 from kdos.pool import Draft, Extraction, Inventory, Refusal, Seed, Tally, column_values, group_paraphrases
+from kdos.rules.engine import LANGUAGES, writes_language
 from kdos.sampler import check_disciplines
 from kdos.scoring import BenchmarkQuestion
 from kdos.seed import DOCUMENTS, PASSAGES, SEEDS, gather_seeds, read_own_questions
@@ -136,8 +137,10 @@ def _write_seeds(config: Config, folder: RunFolder, ask: Ask, progress: Progress
     per_passage, size = config.seed.per_passage, config.seed.passage_chars
     own = read_own_questions(config.seeds, lang=config.source.lang)
     tallies, examples = {"document": Tally(), "seed": Tally()}, dict[str, str]()
+    languages = Counter[str]()
     with atomic_folder(folder.seed, seal=folder.seal) as aside, open_parquet_writers(aside, SEED_TABLES) as write:
         for batch in gather_seeds(config.source, ask=ask, per_passage=per_passage, size=size, own=own):
+            languages.update(column_values(batch.documents, "lang"))
             for name in SEED_TABLES:
                 write(name, getattr(batch, name))
             tallies["document"].accepted += batch.documents.num_rows
@@ -146,11 +149,28 @@ def _write_seeds(config: Config, folder: RunFolder, ask: Ask, progress: Progress
                 tallies[refusal["stage"]].refused[refusal["reason"]] += 1
                 examples.setdefault(refusal["reason"], refusal["detail"])
             progress.update(tallies["seed"].accepted, f"{tallies['document'].accepted} documents")
+        passed_over = _describe_foreign_documents(languages, config)
         if not tallies["seed"].accepted:
             # Raised in here, so that no folder is left that the next call would take for the seeds.
+            if passed_over:
+                raise EmptyRunError(f"{passed_over}. Set engine.kind: http, or source.lang where that is wrong.")
             raise _empty_stage_error("seed question", tallies["seed"], examples)
+        if passed_over or len(languages) > 1:
+            print_status(passed_over or f"documents: {_count_by_name(languages)}")
         counts = {name: tally.as_json() for name, tally in tallies.items()}
         write_json(aside / folder.seed_tallies.name, counts)
+
+
+def _describe_foreign_documents(languages: Mapping[str, int], config: Config) -> str:
+    """What to say of documents in languages that the engine does not write; empty where there are none."""
+    if config.engine.kind != "rules" or all(map(writes_language, languages)):
+        return ""
+    written = " and ".join(LANGUAGES)
+    return f"the engine `rules` writes {written}, and passes over other documents: {_count_by_name(languages)}"
+
+
+def _count_by_name(languages: Mapping[str, int]) -> str:
+    return ", ".join(f"{count:,} in {lang}" for lang, count in sorted(languages.items()))
 
 
 def _ensure_extractions(

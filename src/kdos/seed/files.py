@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from kdos.config import SourceConfig
-from kdos.documents import DocumentText, Reader, UnreadableError, document_kind, read_document
+from kdos.documents import DocumentText, Reader, UnreadableError, detect_language, document_kind, read_document
 from kdos.errors import InputError
 from kdos.pool import Document, ErrorClass, Refusal
 from kdos.rows import (
@@ -113,7 +113,7 @@ def read_files(settings: SourceConfig) -> Iterator[Document | Refusal]:
                 domain=name.rpartition("/")[0],
                 source=name,
                 licence=settings.licence,
-                lang=settings.lang or SOURCE_LANG,
+                lang=settings.lang or detect_language(read.text, default=SOURCE_LANG),
                 sections=read.sections,
             )
     if others := {name: count for name, count in encodings.items() if name not in ("", "utf-8")}:
@@ -242,7 +242,7 @@ def rows_to_documents(
                 domain=own.get("domain", ""),
                 source=name,
                 licence=settings.licence,
-                lang=settings.lang or own.get("lang") or SOURCE_LANG,
+                lang=settings.lang or own.get("lang") or detect_language(text, default=SOURCE_LANG),
             )
 
 

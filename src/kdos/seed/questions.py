@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from kdos.config import SourceConfig
+from kdos.documents import detect_language
 from kdos.errors import InputError
 from kdos.pool import Document, ErrorClass, Passage, Refusal, Seed
 from kdos.rows import (
@@ -97,7 +98,7 @@ def _row_to_records(
         yield refusal
         return
     known.add(f"seed {name}")
-    lang = settings.lang or row.get("lang") or SOURCE_LANG
+    lang = settings.lang or row.get("lang") or _language_of(row)
     document = _passage_document(row, settings, lang)
     if document and f"document {document.id}" not in known:
         known.add(f"document {document.id}")
@@ -105,6 +106,11 @@ def _row_to_records(
         # However long it is: the question was asked about all of it.
         yield passage_of_span(document, 0, len(document.text))
     yield _row_to_seed(row, name, answers, document=document, lang=lang)
+
+
+def _language_of(row: _QuestionRow) -> str:
+    """That of the passage, or of a question in letters that tell it."""
+    return detect_language(row.get("passage") or row["question"], default=SOURCE_LANG)
 
 
 def _refuse_row(row: _QuestionRow, name: str, answers: Sequence[str], known: set[str]) -> Refusal | None:
