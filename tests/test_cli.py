@@ -59,7 +59,7 @@ def cases(folder):
         ),
         "unknown key": ({**text, "path": "x", "textt": "body"}, "Did you mean `text`?"),
         "wrong type": ({**text, "path": 7}, "source.path"),
-        "unknown kind": ({"kind": "texts"}, "must be one of pydocs, text"),
+        "unknown kind": ({"kind": "texts"}, "must be one of pydocs, files, text"),
     }
 
 

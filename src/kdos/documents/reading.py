@@ -53,7 +53,7 @@ def read_document(path: Path, reader: Reader) -> DocumentText:
     try:
         data = read_whole_file(path)
     except InputError as error:
-        raise UnreadableError("damaged", str(error).partition(". ")[2][:160]) from error
+        raise UnreadableError("damaged", str(error).partition(": ")[2]) from error
     if len(data) > MAX_FILE_BYTES:
         raise UnreadableError("too_large", f"{len(data) >> 20} MiB; at most {MAX_FILE_BYTES >> 20}")
     suffix = uncompressed_suffix(path)

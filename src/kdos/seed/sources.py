@@ -1,14 +1,23 @@
 """A source in, documents out: streamed, each with an id of its own; what is left out is counted."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
 from kdos.config import SourceConfig
 from kdos.errors import ConfigError, InputError
 from kdos.pool import Document, ErrorClass, Refusal
-from kdos.rows import InputPath, SeveralPaths, list_files, list_folders_left_out, read_first_hub_rows, read_hub_rows
+from kdos.rows import (
+    InputPath,
+    SeveralPaths,
+    list_files,
+    list_folders_left_out,
+    list_input_files,
+    read_first_hub_rows,
+    read_hub_rows,
+    uncompressed_suffix,
+)
 from kdos.rows.limits import MAX_TEXT_CHARS
 from kdos.seed import pydocs
 from kdos.seed.files import (
@@ -51,21 +60,30 @@ def say_what_is_left_out(settings: SourceConfig) -> None:
 def _check_documents(found: Iterable[Document | Refusal], settings: SourceConfig) -> Iterator[Document | Refusal]:
     """Documents with text and an id of their own, `limit` of them; raises where there are none."""
     known: set[str] = set()
-    refused = Counter[str]()
+    refused, examples = Counter[str](), dict[str, str]()
     for item in found:
         checked = item if isinstance(item, Refusal) else _refuse_unusable(item, known) or item
         if isinstance(checked, Refusal):
             refused[checked.reason] += 1
+            examples.setdefault(checked.reason, checked.detail)
         else:
             known.add(checked.id)
         yield checked
         if len(known) == settings.limit > 0:
             return
     if not known:
-        reasons = ", ".join(f"{count:,} {reason}" for reason, count in refused.most_common()) or "nothing to read"
+        where = str(source_input(settings)) or settings.kind
         raise InputError.at(
-            str(source_input(settings)) or settings.kind, f"must hold at least one document. Got none: {reasons}"
+            where, f"must hold at least one document. Got none: {_describe_refused(refused, examples)}"
         )
+
+
+def _describe_refused(refused: Counter[str], examples: Mapping[str, str]) -> str:
+    """How many of each reason, and an example of the first."""
+    if not refused:
+        return "nothing to read"
+    reasons = ", ".join(f"{count:,} {reason}" for reason, count in refused.most_common())
+    return f"{reasons}; the first: {examples[refused.most_common(1)[0][0]]}"
 
 
 def _refuse_unusable(document: Document, known: set[str]) -> Refusal | None:
@@ -90,7 +108,13 @@ def _read_wikipedia(settings: SourceConfig) -> Iterator[Document | Refusal]:
     """Articles of a dump, or of the Parquet files that hold them as clean text already."""
     chosen = replace(settings, licence=settings.licence or WIKIPEDIA_LICENCE)
     source = source_input(settings)
-    return read_files(chosen) if is_all_tables(source) else _read_dumps(source, chosen)
+    return read_files(chosen) if _holds_clean_articles(source) else _read_dumps(source, chosen)
+
+
+def _holds_clean_articles(source: InputPath) -> bool:
+    """Whether there are tables in place of dumps: Parquet, or a folder of any."""
+    files = list_input_files(source)
+    return is_all_tables(source) and (len(files) > 1 or uncompressed_suffix(files[0]) == ".parquet")
 
 
 def _read_dumps(source: InputPath, settings: SourceConfig) -> Iterator[Document | Refusal]:
