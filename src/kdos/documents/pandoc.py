@@ -4,7 +4,6 @@ Pandoc is a program of its own: it is run without network and files (`--sandbox`
 """
 
 import re
-import subprocess
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any, TypeAlias
@@ -14,13 +13,12 @@ import orjson
 from kdos.documents.blocks import Block, BlockKind
 from kdos.documents.contents import is_contents_line
 from kdos.documents.errors import UnreadableError
+from kdos.documents.processes import run_reader
 from kdos.documents.scripts import lowered, raised
 from kdos.errors import UsageError
 
 Node: TypeAlias = Mapping[str, Any]
 HEAP = "-M2g"
-TIMEOUT_S = 300
-"""For hangs; a book takes seconds."""
 BOILERPLATE = frozenset((
     "nav", "navbar", "navigation", "menu", "sidebar", "sphinxsidebar", "sidebar-drawer", "toc-drawer", "toc",
     "contents", "breadcrumb", "breadcrumbs", "footer", "related", "skip-link", "cookie", "cookie-banner", "banner",
@@ -70,14 +68,10 @@ def _pandoc_path() -> str:
 
 def _run_pandoc(data: bytes, form: str) -> bytes:
     command = [_pandoc_path(), "+RTS", HEAP, "-RTS", "--sandbox", "--from", form, "--to", "json"]
-    try:
-        done = subprocess.run(command, input=data, capture_output=True, check=False, timeout=TIMEOUT_S)  # noqa: S603
-    except subprocess.TimeoutExpired as error:
-        raise UnreadableError("takes_too_long", f"more than {TIMEOUT_S} s") from error
-    if done.returncode:
-        said = " ".join(done.stderr.decode(errors="replace").split())[:160]
-        raise UnreadableError("takes_too_much_memory" if "heap" in said.lower() else "damaged", said)
-    return done.stdout
+    done = run_reader(command, data)
+    if done.status:
+        raise UnreadableError("takes_too_much_memory" if "heap" in done.said.lower() else "damaged", done.said)
+    return done.output
 
 
 class _Walker:

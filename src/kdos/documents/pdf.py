@@ -1,6 +1,5 @@
 """PDF: lines with their places, read in a process of their own, put together to headings and paragraphs."""
 
-import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence, Set
@@ -15,12 +14,11 @@ from kdos.documents.contents import find_repeated_lines, is_contents_line, is_pa
 from kdos.documents.errors import UnreadableError
 from kdos.documents.lines import join_lines, words_of
 from kdos.documents.plain_text import is_item
+from kdos.documents.processes import run_reader
 from kdos.errors import UsageError
 
 MEMORY = 4 << 30
 """Bytes that reading one PDF may take."""
-TIMEOUT_S = 600
-"""For hangs; 500 pages take seconds."""
 EDGE_LINES = 3
 """Lines at a page's top and bottom that may be a running title or a page number."""
 HEADING_SIZE = 1.12
@@ -72,21 +70,12 @@ def read_pdf(data: bytes) -> tuple[str, list[Block]]:
 def _run_worker(data: bytes) -> bytes:
     # Its file alone, and nothing found beside it: importing the package takes longer than most PDFs.
     command = [sys.executable, "-P", pdf_worker.__file__, str(MEMORY)]
-    try:
-        done = subprocess.run(command, input=data, capture_output=True, check=False, timeout=TIMEOUT_S)  # noqa: S603
-    except subprocess.TimeoutExpired as error:
-        raise UnreadableError("takes_too_long", f"more than {TIMEOUT_S} s") from error
-    if done.returncode == pdf_worker.PASSWORD_EXIT:
+    done = run_reader(command, data)
+    if done.status == pdf_worker.PASSWORD_EXIT:
         raise UnreadableError("needs_a_password")
-    if done.returncode or not done.stdout:
-        said = " ".join(done.stderr.decode(errors="replace").split())[-160:]
-        kind = (
-            "damaged"
-            if done.returncode in (pdf_worker.DAMAGED_EXIT, 0) or "MemoryError" not in said
-            else "takes_too_much_memory"
-        )
-        raise UnreadableError(kind, said)
-    return done.stdout
+    if done.status or not done.output:
+        raise UnreadableError("takes_too_much_memory" if "MemoryError" in done.said else "damaged", done.said)
+    return done.output
 
 
 def _place_lines(pages: Sequence[Sequence[_Line]], widths: Sequence[float]) -> Iterator[_Line]:
