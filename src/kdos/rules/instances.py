@@ -19,7 +19,8 @@ NUMERAL = r"\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?"
 SCALE = r"(?: (?:hundred|thousand|million|billion|trillion))?"
 # An apostrophe belongs to a name ("O'Brien") unless it is a genitive or closes a quotation.
 CAPITALISED_WORD = r"[A-Z](?:[\w-]|['’](?!s\b|\W))*"
-NAME_LINK = r"(?:of the|of|de la|de|von|van der|van|du|del|al-|the|and the)"
+BYNAME = r"Great|Elder|Younger|Conqueror|Terrible|Wise|Bald|Pious|Bold|Good|Fair|Magnificent"
+NAME_LINK = rf"(?:of the|of|de la|de|von|van der|van|du|del|al-|the(?= (?:{BYNAME})\b)|and the)"
 NAME = re.compile(rf"{CAPITALISED_WORD}(?:(?: {NAME_LINK})? {CAPITALISED_WORD})*")
 
 DATE = re.compile(rf"\b(?:{DAY} {MONTH},? {YEAR_NUMBER}|{MONTH} {DAY},? {YEAR_NUMBER})\b")
@@ -27,7 +28,8 @@ MONTH_YEAR = re.compile(rf"\b{MONTH},? {YEAR_NUMBER}\b")
 # A bare number is a year only after a word of time; three digits only before a stop or "AD".
 # Group `it` is what is replaced, where the pattern needs more around it.
 YEAR = re.compile(
-    rf"\b(?:[Ii]n|[Ss]ince|[Uu]ntil|[Bb]y|[Ff]rom|[Bb]efore|[Aa]fter|[Aa]round|[Dd]uring|early|late|of)"
+    rf"\b(?:[Ii]n|[Ss]ince|[Uu]ntil|[Bb]y|[Ff]rom|[Bb]efore|[Aa]fter|[Aa]round|[Dd]uring|early|late|"
+    rf"(?:summer|autumn|fall|winter|spring|end|beginning|year|census|{MONTH}|[A-Z]\w+) of)"
     rf" (?P<it>{YEAR_NUMBER}|\d{{3}}(?=[.,;)]| AD\b| BC))\b"
     r"(?![,.]?\d|[-–]\w|,? (?:and )?\d{4}\b| (?:[a-z]+s|people|km|m|ft|mi)\b)"
 )
@@ -45,12 +47,19 @@ QUANTITY = re.compile(
     r"had\b|have\b|km/|unless\b|if\b|because\b|while\b|where\b|via\b|into\b|without\b|means\b|can\b|will\b|"
     r"may\b|must\b|should\b|would\b|either\b|instead\b|then\b|so\b|not\b)(?=[a-z])"
 )
+_DECIMAL = re.compile(r"\d+\.\d+")
+MEASURE_AFTER = re.compile(
+    r" (?:square |cubic )?(?:kilo|centi|milli|micro|nano|mega|giga|tera)?(?:met(?:er|re)|mile|f[eo][eo]t|inch|ton|"
+    r"gram|lit(?:er|re)|hour|minute|second|day|month|year|degree|point|acre|hectare|byte|watt|volt|hertz|pound|ounce|gallon|yard|knot|"
+    r"light|dollar|euro|per|times)"
+)
 # A name before a number, unless it opens the sentence as any word may.
 NAME_BEFORE = re.compile(r"\S [A-Z][\w-]* $")
 # What may stand before a number that names or orders a thing and counts none: "chapter 3".
 UNCOUNTED = re.compile(
     r"(?:\b(?:the|these|those|his|her|its|their|our|this|all|first|last|next|other|number|no|No|"
-    r"a|an|minimum|maximum|[Vv]ersions?|status|code|port|chapter|section|article|part|page|least|most|than|to|and|or|between|of|by|every|nearly|only|layer|"
+    r"a|an|minimum|maximum|[Vv]ersions?|status|code|port|preset|stage|release|step|phase|rule|slot|index|node|"
+    r"core|bit|line|column|table|figure|chapter|section|article|part|page|least|most|than|to|and|or|between|of|by|every|nearly|only|layer|"
     rf"group|level|type|grade|round|volume|verse|war|{MONTH})|[\d–(±-])\s*$"
 )
 ENGLISH_PATTERNS = (
@@ -135,11 +144,12 @@ NOT_NAMES = re.compile(
     r"Christian|Jewish|Muslim|Islamic|Catholic|Protestant|Arabic|Irish|Scottish|Dutch|Polish|"
     r"Norman|Victorian|God|Internet|Several|Today|Early|Later|Other|First|Second|What|Who|Which|Now|Then|"
     r"Here|Thus|Hence|Instead|Currently|Finally|Once|So|Yet|Still|Even|Only|Just|Please|Note|See|Use|You|"
-    r"Your|Our|We|Where|How|Why|Any|Every|Like|Unlike|Besides|Both|Either|Neither|Otherwise|Added|Fixed|"
+    r"Your|Our|We|Unless|Whether|Though|Whenever|Wherever|Whereas|Where|How|Why|Any|Every|Like|Unlike|Besides|Both|Either|Neither|Otherwise|Added|Fixed|"
     r"Changed|Removed|Set|Run|Add|Remove|Make|Do|Does|Is|Are|Can|Will|May|Must|Should)"
 )
 CODE_SIGNS = frozenset("/\\=<>@#$~^+*|_`{}[]")
 """What touches names and numbers in paths, options, versions and expressions, and no word of prose."""
+NUMBER_AFTER = re.compile(r" \d")
 # "Fort St. Frédéric", "Kurt H. Debus": the point ends no name.
 ABBREVIATED_END = re.compile(r"\b(?:[A-Z]|St|Mt|Ft|Dr|Mr|Mrs|Gen|Col|Capt|Lt|Gov|Prof|Rev|Sgt)$")
 # "the Treaty on the Functioning of the European Union", "St. Lawrence River".
@@ -188,6 +198,8 @@ def _is_part(sentence: str, start: int, end: int) -> bool:
     if ABBREVIATED_END.search(sentence[start:end]) and NAME_AFTER_POINT.match(sentence, end):
         return True
     is_name = sentence[start:end].removeprefix("the ")[:1].isupper()
+    if is_name and NUMBER_AFTER.match(sentence, end):
+        return True  # "Python 3.10", "RFC 4250"
     if is_name and NAME_GOES_ON.search(sentence, max(start - LONGEST_ANSWER, 0), start):
         return True
     # A point, a colon, a hyphen or an apostrophe joins what stands on both sides of it.
@@ -204,7 +216,7 @@ def _find_numbers(sentence: str) -> Iterator[Instance]:
             if kind == "count" and UNCOUNTED.search(sentence[:start]):
                 continue
             # "Python 3.6 support" names a version, and "$1" a variable.
-            if kind == "count" and NAME_BEFORE.search(sentence[:start]):
+            if kind == "count" and (NAME_BEFORE.search(sentence[:start]) or _is_version(text, sentence[end:])):
                 continue
             if kind == "money" and len(text) < 3:
                 continue
@@ -215,6 +227,11 @@ def _find_numbers(sentence: str) -> Iterator[Instance]:
             if kind in {"decade", "century"} and sentence[start - 4 : start].lower() == "the ":
                 start -= 4
             yield Instance(kind, text, start, end, words)
+
+
+def _is_version(number: str, after: str) -> bool:
+    """Whether a number with a decimal point is none of a measure or of millions, as 3.5 km is."""
+    return _DECIMAL.fullmatch(number) is not None and not MEASURE_AFTER.match(after)
 
 
 def _find_names(sentence: str) -> Iterator[Instance]:
