@@ -178,6 +178,9 @@ def workshop(tmp_path_factory) -> Path:
     with gzip.open(folder / "articles.jsonl.gz", "wt", encoding="utf-8") as file:
         for document in some_documents():
             file.write(json.dumps({"id": document.id, "text": document.text[:2000]}) + "\n")
+    (folder / "papers").mkdir()
+    for document in some_documents():
+        (folder / "papers" / f"{document.id}.txt").write_text(document.text[:2000], encoding="utf-8")
     source = {"kind": "pydocs", "limit": 3}
     run_config(read_config({"source": source, "budget": {"samples": 60}}), folder / "runs" / "corpus")
     shutil.copytree(folder / "runs" / "corpus", folder / "runs" / "articles")
