@@ -10,8 +10,8 @@ from kdos.documents.errors import UnreadableError
 
 MOST_BYTES = 1 << 30
 """What it may write: a text of 10 million characters, with all that is said of its places, takes a tenth."""
-TIMEOUT_S = 600
-"""For hangs; a book, and 500 pages, take seconds."""
+TIMEOUT_S, TIMEOUT_S_A_MEGABYTE = 60.0, 30.0
+"""For hangs, and what grows with the square of its size; a book, and 500 pages, take seconds."""
 SAID_CHARS = 160
 
 
@@ -27,14 +27,14 @@ def run_reader(command: Sequence[str], data: bytes) -> Finished:
     """Run a program on bytes.
 
     Raises:
-        UnreadableError: It takes longer than `TIMEOUT_S`, or writes more than `MOST_BYTES`.
+        UnreadableError: It takes longer than it may, or writes more than `MOST_BYTES`.
     """
     # A file takes the bytes in: nothing waits for the program to read them while it waits to be read.
     with TemporaryFile() as given, TemporaryFile() as complaints:
         given.write(data)
         given.seek(0)
         with subprocess.Popen(command, stdin=given, stdout=subprocess.PIPE, stderr=complaints) as running:  # noqa: S603
-            output = _read_within(running)
+            output = _read_within(running, TIMEOUT_S + TIMEOUT_S_A_MEGABYTE * len(data) / 1e6)
             status = running.wait()
         complaints.seek(0, 2)
         complaints.seek(max(0, complaints.tell() - 4 * SAID_CHARS))
@@ -42,7 +42,7 @@ def run_reader(command: Sequence[str], data: bytes) -> Finished:
     return Finished(status, output, said)
 
 
-def _read_within(running: "subprocess.Popen[bytes]") -> bytes:
+def _read_within(running: "subprocess.Popen[bytes]", seconds: float) -> bytes:
     """What a program writes; it is killed where that takes too long, or is too much."""
     late = Event()
 
@@ -50,14 +50,14 @@ def _read_within(running: "subprocess.Popen[bytes]") -> bytes:
         late.set()
         running.kill()
 
-    timer = Timer(TIMEOUT_S, stop)
+    timer = Timer(seconds, stop)
     timer.start()
     try:
         output = running.stdout.read(MOST_BYTES + 1) if running.stdout else b""
     finally:
         timer.cancel()
     if late.is_set():
-        raise UnreadableError("takes_too_long", f"more than {TIMEOUT_S} s")
+        raise UnreadableError("takes_too_long", f"more than {seconds:.0f} s")
     if len(output) > MOST_BYTES:
         running.kill()
         raise UnreadableError("too_large", f"more than {MOST_BYTES >> 20} MiB of text and places")
