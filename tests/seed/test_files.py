@@ -1,4 +1,5 @@
 import json
+import os
 
 import pytest
 
@@ -97,3 +98,14 @@ def test_code_is_in_the_document_and_in_no_passage(tmp_path):
         "Before the code stands this.",
         "Behind it stands that.",
     ]
+
+
+def test_what_is_no_file_is_not_waited_for(tmp_path):
+    (tmp_path / "a.txt").write_text("It was opened in 1867.")
+    (tmp_path / "gone.pdf").symlink_to(tmp_path / "nowhere")
+    (tmp_path / "up").symlink_to(tmp_path)
+    os.mkfifo(tmp_path / "pipe.txt")
+    os.mkfifo(tmp_path / "pipe.csv")
+    found = opened(str(tmp_path))
+    assert ids(found) == ["a.txt"]
+    assert reasons(found) == {"gone.pdf": "not_a_file", "pipe.csv": "not_a_file", "pipe.txt": "not_a_file"}

@@ -143,7 +143,7 @@ def _read_or_refuse(file: Path) -> DocumentText | UnreadableError | None:
         return None
     kind = _kind(file)
     if kind is None:
-        return UnreadableError("kind_not_read")
+        return UnreadableError("kind_not_read" if file.is_file() else "not_a_file")
     try:
         return read_document(file, kind)
     except UnreadableError as error:
@@ -151,11 +151,14 @@ def _read_or_refuse(file: Path) -> DocumentText | UnreadableError | None:
 
 
 def _kind(file: Path) -> Reader | None:
+    """Who reads a document; nobody a pipe, a device or a link that leads nowhere."""
+    if not file.is_file():
+        return None
     return document_kind(file, uncompressed_suffix(file))
 
 
 def _is_table(file: Path) -> bool:
-    return uncompressed_suffix(file) in TABLE_SUFFIXES and file.name not in SIDE_FILES
+    return uncompressed_suffix(file) in TABLE_SUFFIXES and file.name not in SIDE_FILES and file.is_file()
 
 
 def _is_card(file: Path, readable: Iterable[Path]) -> bool:
