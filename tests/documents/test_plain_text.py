@@ -96,3 +96,8 @@ def test_a_divided_word_is_whole_where_the_document_shows_that_it_is():
     assert join_lines(["over-", "there"], known, divides=True) == "over-there"
     assert join_lines(["pro-", "gram"], known, divides=True) == "program"
     assert join_lines(["man\x02agement"], known, divides=True) == "management"
+
+
+@pytest.mark.parametrize("lines", [["has manip-", "ulation here"], ["has manip\x02ulation here"]])
+def test_the_halves_of_a_divided_word_are_no_words_of_the_document(lines):
+    assert join_lines(lines, words_of(lines), divides=True) == "has manipulation here"

@@ -13,9 +13,16 @@ _FIRST_WORD = re.compile(r"[^\W\d_]+")
 _AFTER_SOFT_HYPHEN = re.compile(r"(?<=[\x02\ufffe])")
 
 
+_DIVIDED = re.compile(r"(?<![^\W\d_])[^\W\d_]++(?:[-\u00ad\u2010][ \t]*+\n[ \t]*+|[\x02\ufffe]\s*+)[^\W\d_]++")
+
+
 def words_of(texts: Iterable[str]) -> frozenset[str]:
-    """The words of a document in small letters, those with a hyphen whole."""
-    return frozenset(word.lower() for text in texts for word in _WORD.findall(text))
+    """The words of a document in small letters, those with a hyphen whole; no halves of a word that a line's end cut.
+
+    `texts` are lines, or several lines each.
+    """
+    whole = _DIVIDED.sub(" ", "\n".join(texts))
+    return frozenset(word.lower() for word in _WORD.findall(whole))
 
 
 def join_lines(lines: Iterable[str], known: Set[str], *, divides: bool = False) -> str:
