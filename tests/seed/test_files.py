@@ -109,3 +109,17 @@ def test_what_is_no_file_is_not_waited_for(tmp_path):
     found = opened(str(tmp_path))
     assert ids(found) == ["a.txt"]
     assert reasons(found) == {"gone.pdf": "not_a_file", "pipe.csv": "not_a_file", "pipe.txt": "not_a_file"}
+
+
+@pytest.mark.parametrize("tables", [True, False])
+def test_a_name_that_is_no_utf8_is_escaped_in_ids_and_titles(tmp_path, tables):
+    try:
+        (tmp_path / os.fsdecode(b"b\xff.csv")).write_text("text\nA row with words.\n")
+        if not tables:
+            (tmp_path / os.fsdecode(b"c\xfe.txt")).write_text("The tower is 330 metres tall.")
+    except OSError:
+        pytest.skip("this system has no such names")
+    found = opened(str(tmp_path))
+    assert ids(found) == ["b\\udcff.csv:2", *([] if tables else ["c\\udcfe.txt"])]
+    assert all("\\udc" in item.source + item.title for item in found)
+    assert all((item.id + item.source + item.title).encode() for item in found)

@@ -18,6 +18,7 @@ from kdos.documents.source_code import read_source_code
 from kdos.documents.spreadsheets import read_spreadsheet
 from kdos.errors import InputError
 from kdos.pool import Section
+from kdos.printable import printable_line
 from kdos.rows import read_whole_file, uncompressed_suffix
 
 MAX_FILE_BYTES = 256 << 20
@@ -61,9 +62,8 @@ def read_document(path: Path, reader: Reader) -> DocumentText:
     text, sections = lay_out(blocks)
     if not text:
         raise UnreadableError("no_text", "scanned pages need to be recognised first" if reader == "pdf" else "")
-    return DocumentText(
-        title.strip() or _first_heading(blocks) or path.name.partition(".")[0], text, sections, encoding
-    )
+    name = printable_line(path.name.partition(".")[0])
+    return DocumentText(title.strip() or _first_heading(blocks) or name, text, sections, encoding)
 
 
 def _read_blocks(data: bytes, reader: Reader, path: Path, suffix: str) -> tuple[str, list[Block], str]:

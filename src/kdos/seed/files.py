@@ -12,6 +12,7 @@ from kdos.config import SourceConfig
 from kdos.documents import DocumentText, Reader, UnreadableError, detect_language, document_kind, read_document
 from kdos.errors import InputError
 from kdos.pool import Document, ErrorClass, Refusal
+from kdos.printable import printable_line
 from kdos.rows import (
     InputPath,
     Rows,
@@ -96,10 +97,9 @@ def read_files(settings: SourceConfig) -> Iterator[Document | Refusal]:
     if is_all_tables(source):
         yield from _read_tables(source, settings)
         return
-    base = common_folder(source)
     encodings = Counter[str]()
     for file, read in _read_ahead(file for file in files if not _is_card(file, readable)):
-        name = file.relative_to(base).as_posix()
+        name = path_below(file, source)
         if read is None:
             yield from _read_one_table(file, name, settings)
         elif isinstance(read, UnreadableError):
@@ -220,9 +220,9 @@ def label_fields(fields: Mapping[str, str]) -> set[str]:
 
 
 def path_below(path: Path | str, source: InputPath) -> str:
-    """What to call a file in ids and sources: its path below the folder that was given."""
+    """What to call a file in ids and sources: its path below the folder that was given, fit to be shown."""
     base, file = common_folder(source), Path(path)
-    return (file.absolute().relative_to(base.absolute())).as_posix()
+    return printable_line(file.absolute().relative_to(base.absolute()).as_posix())
 
 
 def rows_to_documents(
