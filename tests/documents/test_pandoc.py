@@ -1,3 +1,5 @@
+import tracemalloc
+
 from kdos.documents.blocks import Block
 from kdos.documents.pandoc import read_with_pandoc
 
@@ -73,3 +75,14 @@ def test_nesting_without_end_is_refused_or_read():
         assert error.reason in {"nested_too_deep", "takes_too_much_memory", "damaged"}
     else:
         assert "deep" in " ".join(found)
+
+
+def test_a_word_is_held_once_however_often_it_stands():
+    text = "one two three. " * 20_000
+    tracemalloc.start()
+    try:
+        assert len(said(text, "markdown")[0]) == len(text) - 1
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 60 * len(text)

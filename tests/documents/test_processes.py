@@ -1,4 +1,5 @@
 import sys
+import tracemalloc
 
 import pytest
 
@@ -29,3 +30,12 @@ def test_one_that_writes_without_end_is_ended(monkeypatch):
     monkeypatch.setattr(processes, "MOST_BYTES", 1 << 20)
     with pytest.raises(UnreadableError, match="too_large"):
         run("import sys\nwhile True: sys.stdout.write('x' * 65536)")
+
+
+def test_what_it_may_write_takes_no_room_before_it_is_written():
+    tracemalloc.start()
+    try:
+        run("print(1)")
+        assert tracemalloc.get_traced_memory()[1] < 1 << 20
+    finally:
+        tracemalloc.stop()

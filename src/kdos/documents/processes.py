@@ -4,7 +4,7 @@ import subprocess
 from collections.abc import Sequence
 from tempfile import TemporaryFile
 from threading import Event, Timer
-from typing import NamedTuple
+from typing import IO, NamedTuple
 
 from kdos.documents.errors import UnreadableError
 
@@ -12,6 +12,7 @@ MOST_BYTES = 1 << 30
 """What it may write: a text of 10 million characters, with all that is said of its places, takes a tenth."""
 TIMEOUT_S, TIMEOUT_S_A_MEGABYTE = 60.0, 30.0
 """For hangs, and what grows with the square of its size; a book, and 500 pages, take seconds."""
+READ_BYTES = 1 << 16
 SAID_CHARS = 160
 
 
@@ -53,7 +54,7 @@ def _read_within(running: "subprocess.Popen[bytes]", seconds: float) -> bytes:
     timer = Timer(seconds, stop)
     timer.start()
     try:
-        output = running.stdout.read(MOST_BYTES + 1) if running.stdout else b""
+        output = _read_at_most(running.stdout, MOST_BYTES + 1) if running.stdout else b""
     finally:
         timer.cancel()
     if late.is_set():
@@ -62,3 +63,11 @@ def _read_within(running: "subprocess.Popen[bytes]", seconds: float) -> bytes:
         running.kill()
         raise UnreadableError("too_large", f"more than {MOST_BYTES >> 20} MiB of text and places")
     return output
+
+
+def _read_at_most(stream: IO[bytes], most: int) -> bytes:
+    # Piece by piece: what is asked for at once takes its room before a byte is there.
+    output = bytearray()
+    while len(output) < most and (piece := stream.read(min(READ_BYTES, most - len(output)))):
+        output += piece
+    return bytes(output)
