@@ -77,6 +77,19 @@ def test_nesting_without_end_is_refused_or_read():
         assert "deep" in " ".join(found)
 
 
+def test_a_list_a_heading_and_a_quote_of_markdown_may_follow_a_paragraph_at_once():
+    found = blocks("Needs:\n- one\n- two\n\nText\n## Next\nMore\n> quoted\n", "markdown")
+    assert [(block.kind, block.text) for block in found] == [
+        ("prose", "Needs:"), ("list", "one"), ("list", "two"), ("prose", "Text"), ("heading", "Next"),
+        ("prose", "More"), ("prose", "quoted"),
+    ]  # fmt: skip
+
+
+def test_a_table_that_stands_in_another_file_costs_no_other_text():
+    text = "Before.\n\n.. csv-table:: Rows\n   :file: /etc/passwd\n\nAfter 12.\n"
+    assert [line for line in said(text, "rst") if line not in ("Rows", "")] == ["Before.", "After 12."]
+
+
 def test_a_word_is_held_once_however_often_it_stands():
     text = "one two three. " * 20_000
     tracemalloc.start()

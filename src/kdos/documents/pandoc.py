@@ -29,6 +29,10 @@ PAGE_PARTS = {b"nav": b"navigation", b"footer": b"contentinfo", b"aside": b"comp
 _PAGE_PART = re.compile(rb"<(nav|footer|aside)(?=[\s>])", re.IGNORECASE)
 _PAGE_PART_END = re.compile(rb"</(?:nav|footer|aside)(?=[\s>])", re.IGNORECASE)
 MENU_ITEMS = 3
+GITHUB_MARKS = "+lists_without_preceding_blankline-blank_before_header-blank_before_blockquote"
+"""Markdown as it is written for GitHub: a list, a heading or a quote may follow a paragraph at once."""
+_TABLE_FILE = re.compile(rb"^[ \t]+:(?:file|url):[^\n]*+", re.MULTILINE)
+"""Where a table of reStructuredText stands: for a file that it may not read pandoc gives up the whole document."""
 _QUOTES = {"SingleQuote": ("‘", "’"), "DoubleQuote": ("“", "”")}
 
 
@@ -39,7 +43,7 @@ def read_with_pandoc(data: bytes, form: str) -> tuple[str, list[Block]]:
         UnreadableError: It is not of that format, or takes more memory or time than it may.
         UsageError: Pandoc is not installed.
     """
-    tree = _run_pandoc(_name_parts_of_page(data) if form == "html" else data, form)
+    tree = _run_pandoc(_prepare(data, form), f"{form}{GITHUB_MARKS}" if form == "markdown" else form)
     try:
         document = json.loads(tree, object_hook=_share_words({}))
         title = _text(document["meta"].get("title", {}).get("c", []))
@@ -61,6 +65,12 @@ def _share_words(known: dict[str, Node]) -> Callable[[Node], Node]:
                 return node
 
     return share
+
+
+def _prepare(data: bytes, form: str) -> bytes:
+    if form == "html":
+        return _name_parts_of_page(data)
+    return _TABLE_FILE.sub(b"", data) if form == "rst" else data
 
 
 def _name_parts_of_page(data: bytes) -> bytes:
