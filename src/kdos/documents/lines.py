@@ -11,8 +11,6 @@ _CONJUNCTIONS = frozenset(("and", "or", "to", "und", "oder", "bis", "et", "ou", 
 _FIRST_WORD = re.compile(r"[^\W\d_]+")
 # What stands where a word was divided; these are pdfium's.
 _AFTER_SOFT_HYPHEN = re.compile(r"(?<=[\x02\ufffe])")
-
-
 _DIVIDED = re.compile(r"(?<![^\W\d_])[^\W\d_]++(?:[-\u00ad\u2010][ \t]*+\n[ \t]*+|[\x02\ufffe]\s*+)[^\W\d_]++")
 
 

@@ -237,11 +237,6 @@ def read_whole_file(path: Path) -> bytes:
     return data
 
 
-def read_text_file(path: Path) -> str:
-    """A whole text file."""
-    return decode_utf8(read_whole_file(path).removeprefix(b"\xef\xbb\xbf"), path)
-
-
 def decode_utf8(data: bytes, path: Path, *, line: int | None = None) -> str:
     """UTF-8 bytes as text; `line` is where they start, or None to count it from the bytes."""
     try:
