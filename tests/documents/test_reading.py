@@ -8,7 +8,7 @@ from itertools import pairwise
 import pytest
 from document_files import KINDS, expected_words, library_texts, words_of, write_pdf
 
-from kdos.documents import UnreadableError, document_kind, read_document
+from kdos.documents import UnreadableError, document_kind, pdf_worker, read_document
 from kdos.rows import uncompressed_suffix
 
 MODULES = library_texts(2)
@@ -71,6 +71,24 @@ def reason_of(path):
     with pytest.raises(UnreadableError) as caught:
         read(path)
     return caught.value.reason
+
+
+def test_a_page_that_cannot_be_read_is_named_and_not_left_out(tmp_path, monkeypatch, capsysbinary):
+    import pypdfium2
+
+    write_pdf(tmp_path / "a.pdf", *MODULES[0])
+    load = pypdfium2.PdfDocument.get_page
+
+    def fail_behind_the_first(document, index):
+        if index:
+            raise pypdfium2.PdfiumError("Failed to load page.")
+        return load(document, index)
+
+    monkeypatch.setattr(pypdfium2.PdfDocument, "get_page", fail_behind_the_first)
+    monkeypatch.setattr(pdf_worker, "_limit_memory", lambda most: None)
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO((tmp_path / "a.pdf").read_bytes())))
+    assert pdf_worker.main(0) == pdf_worker.DAMAGED_EXIT
+    assert capsysbinary.readouterr().err == b"page 2: Failed to load page."
 
 
 def test_a_scanned_pdf_has_no_text(tmp_path):

@@ -61,8 +61,8 @@ def read_pdf(data: bytes) -> tuple[str, list[Block]]:
     if find_spec("pypdfium2") is None:
         raise UsageError("reading PDF needs the package `pypdfium2`: pip install 'kdos[documents]'")
     head, *pages = map(orjson.loads, _run_worker(data).splitlines())
-    lines = [[_Line(*line) for line in page.get("lines", ())] for page in pages]
-    widths = [page.get("width", 0.0) for page in pages]
+    lines = [[_Line(*line) for line in page["lines"]] for page in pages]
+    widths = [page["width"] for page in pages]
     title = "" if head["title"].strip("()").lower() in NO_TITLES else head["title"]
     return title, list(_build_blocks(list(_place_lines(lines, widths))))
 

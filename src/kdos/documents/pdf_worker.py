@@ -34,9 +34,10 @@ def main(memory: int) -> int:
     for number in range(len(document)):
         try:
             page = document[number]
-        except pdfium.PdfiumError:
-            write(orjson.dumps({"damaged": True}) + b"\n")
-            continue
+        except pdfium.PdfiumError as error:
+            # A document without one of its pages would say less, and nobody would know.
+            sys.stderr.write(f"page {number + 1}: {error}")
+            return DAMAGED_EXIT
         text = page.get_textpage()
         lines = list(_read_lines(text.raw))
         write(orjson.dumps({"width": page.get_width(), "lines": lines}) + b"\n")
