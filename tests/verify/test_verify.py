@@ -187,7 +187,7 @@ def test_a_file_that_changes_while_it_is_verified_is_noticed(tmp_path, monkeypat
         return summarise(*found)
 
     monkeypatch.setattr(verification, "summarise_verdicts", change_and_summarise)
-    with pytest.raises(InputError, match="must stay as it is while it is verified"):
+    with pytest.raises(InputError, match="must stay as it is while it is read"):
         verification.verify(table, keep=tmp_path / "kept.parquet")
     assert not (tmp_path / "kept.parquet").exists()
 

@@ -13,7 +13,7 @@ from kdos.llm import Ledger
 from kdos.llm.reply_store import holds_paid_replies
 from kdos.logic import ShapeCounts
 from kdos.outputs import TABLE_SUFFIXES, VERIFICATION, check_output_file, claim_folder
-from kdos.rows import SeveralPaths, asks_for_articles, list_file_states
+from kdos.rows import SeveralPaths, list_file_states, read_question_rows, resolve_fields
 from kdos.run import index_benchmarks, open_engine, read_benchmark_questions
 from kdos.store import write_json
 from kdos.terminal import Progress
@@ -23,8 +23,6 @@ from kdos.verify import (
     VerifyOptions,
     check_rows,
     find_conflicts,
-    read_question_rows,
-    resolve_fields,
     review_rows,
     summarise_verdicts,
     write_accepted_rows,
@@ -89,8 +87,7 @@ def verify(
                 write_verdicts(folder / "verdicts.parquet", counted)
         summary: dict[str, Any] = summarise_verdicts(tally, shapes) | {"fields": options.fields.named}
         if keep is not None:
-            articles = asks_for_articles(options.fields.columns)
-            write_accepted_rows(source, Path(keep), tally.accepted, states=states, articles=articles)
+            write_accepted_rows(source, Path(keep), tally.accepted, states=states, fields=options.fields)
         if folder is not None:
             write_json(folder / "summary.json", summary)
         return summary

@@ -19,6 +19,7 @@ from kdos.rows.files import (
 )
 from kdos.rows.labels import label_text
 from kdos.rows.layouts import find_fields
+from kdos.rows.questions import QuestionRow, TableFields, read_question_rows, resolve_fields
 from kdos.rows.records import Record, read_hub_records, read_records, record_error, row_unit
 from kdos.rows.table import (
     Rows,
@@ -32,15 +33,19 @@ from kdos.rows.table import (
     read_table_rows,
     require_first_rows,
 )
-from kdos.rows.writing import join_tables, write_rows
+from kdos.rows.whole_rows import read_kept_rows, read_whole_schema
+from kdos.rows.writing import check_parquet_form, join_tables, write_rows
 
 __all__ = [
     "InputPath",
+    "QuestionRow",
     "Record",
     "Rows",
     "SeveralPaths",
+    "TableFields",
     "asks_for_articles",
     "candidate_fields",
+    "check_parquet_form",
     "common_folder",
     "find_fields",
     "find_table_fields",
@@ -61,12 +66,16 @@ __all__ = [
     "read_first_rows",
     "read_hub_records",
     "read_hub_rows",
+    "read_kept_rows",
+    "read_question_rows",
     "read_records",
     "read_table_rows",
     "read_whole_file",
+    "read_whole_schema",
     "record_error",
     "require_first_rows",
     "resolve_field",
+    "resolve_fields",
     "row_unit",
     "uncompressed_suffix",
     "value_at_path",

@@ -37,10 +37,19 @@ def write_rows(path: Path, table: pa.Table | Iterable[pa.RecordBatch], schema: p
         return write(file, path, batches, schema.names)
 
 
-def _write_parquet(path: Path, table: pa.Table | Iterable[pa.RecordBatch], schema: pa.Schema) -> int:
+def check_parquet_form(path: Path, schema: pa.Schema) -> None:
+    """Refuse columns that only JSON lines can hold as they are.
+
+    Raises:
+        InputError: There is such a column.
+    """
     if mixed := next((field.name for field in schema if is_json_column(field)), None):
         message = "holds values of several types, or empty structs beside filled ones, which Parquet has no form for"
         raise InputError.at(path, f"{message}. Write .jsonl instead", field=mixed)
+
+
+def _write_parquet(path: Path, table: pa.Table | Iterable[pa.RecordBatch], schema: pa.Schema) -> int:
+    check_parquet_form(path, schema)
     try:
         return write_parquet(path, table, schema)
     except pa.ArrowException as error:

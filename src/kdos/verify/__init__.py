@@ -1,8 +1,9 @@
 """A table of questions and answers in, a verdict on every row and the error analysis out."""
 
+from kdos.rows import read_question_rows, resolve_fields
 from kdos.verify.check import VerdictTally, VerifyOptions, check_rows, review_rows, summarise_verdicts
 from kdos.verify.conflicts import find_conflicts
-from kdos.verify.rows import CheckedRow, read_question_rows, resolve_fields, write_accepted_rows, write_verdicts
+from kdos.verify.rows import CheckedRow, write_accepted_rows, write_verdicts
 
 __all__ = [
     "CheckedRow", "VerdictTally", "VerifyOptions", "check_rows", "find_conflicts", "read_question_rows",

@@ -35,9 +35,10 @@ from kdos.checks.judging import ReviewCase, review_cases
 from kdos.checks.known_questions import SimilarityThresholds
 from kdos.logic import Logic, ShapeCounts, parse, shape_of_logic
 from kdos.pool import Refusal, Tally
+from kdos.rows import QuestionRow, TableFields
 from kdos.tasks import CHECKS, Ask
 from kdos.verify.conflicts import Conflicts, question_key
-from kdos.verify.rows import CheckedRow, QuestionRow, TableFields
+from kdos.verify.rows import CheckedRow
 
 # A draft that comes close to another can be written anew; of a row that somebody wrote only what is said again counts.
 ROW_THRESHOLDS = SimilarityThresholds(same_fact=0.9, same_answer=0.95, answer_unknown=0.95, other_answer=1.0)

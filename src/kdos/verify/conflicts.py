@@ -6,8 +6,8 @@ from kdos.chance import key_bits
 from kdos.checks import check_answer_stated, check_fields_filled
 from kdos.checks.known_questions import answers_agree, normalise_answers
 from kdos.pool.wording import fact_key
+from kdos.rows import QuestionRow
 from kdos.scoring import is_correct_answer
-from kdos.verify.rows import QuestionRow
 
 ARTICLES = frozenset(["a", "an", "the"])
 Conflicts = Mapping[int, str]
