@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 from kdos.version import __version__
 
 if TYPE_CHECKING:
-    from kdos.api import density, evaluate, export, graph, report, run, select, verify
+    from kdos.api import density, evaluate, export, extract, graph, report, run, select, verify
 
-__all__ = ["__version__", "density", "evaluate", "export", "graph", "report", "run", "select", "verify"]
+__all__ = ["__version__", "density", "evaluate", "export", "extract", "graph", "report", "run", "select", "verify"]
 
 
 class _Package(ModuleType):

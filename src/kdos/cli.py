@@ -20,6 +20,7 @@ COMMANDS = {
     "run": "turn a source into a balanced dataset, as a configuration says; resumes",
     "density": "measure how the knowledge in a dataset is distributed",
     "select": "cut a dataset to a budget so that it meets a target distribution",
+    "extract": "add to each row of a question-answer table the knowledge points that it rests on",
     "export": "write a run's dataset for a trainer",
     "report": "write a run's report page",
     "evaluate": "score a model, or given answers, on a closed-book benchmark",

@@ -6,7 +6,20 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from kdos.pool import Extraction, Grouping, Passage, Refusal, Seed, column_values, group_texts, record_fields
+from kdos.arrays import Float32Array
+from kdos.pool import (
+    Extraction,
+    Grouping,
+    Passage,
+    Refusal,
+    Seed,
+    Tally,
+    column_values,
+    group_paraphrases,
+    group_texts,
+    record_fields,
+)
+from kdos.pool.wording import fact_key
 from kdos.tasks import Ask, Request, ask_extraction, pair_replies_in_order, read_extraction
 
 _TEXTS = pa.list_(pa.string())
@@ -25,6 +38,28 @@ def extract_seeds(
     for seed, reply in pair_replies_in_order(asked, ask=ask):
         assert reply is not None
         yield seed, read_extraction(reply)
+
+
+def collect_extractions(
+    seeds: Iterable[Seed], *, ask: Ask, passage: Callable[[str], Passage], tally: Tally, note: Callable[[Tally], None]
+) -> tuple[list[tuple[Seed, Extraction]], dict[str, str]]:
+    """Each seed with its extraction, and an example of each reason why others have none.
+
+    Both are counted in `tally`, which `note` is shown after each seed.
+    """
+    examples = dict[str, str]()
+    pairs: list[tuple[Seed, Extraction]] = []
+    for seed, extraction in extract_seeds(seeds, ask=ask, passage=passage):
+        if isinstance(extraction, Refusal):
+            tally.refused[extraction.reason] += 1
+            examples.setdefault(extraction.reason, extraction.detail)
+        elif not extraction.knowledge_points:
+            tally.refused["no_knowledge_point"] += 1
+        else:
+            tally.accepted += 1
+            pairs.append((seed, extraction))
+        note(tally)
+    return pairs, examples
 
 
 def extraction_table(pairs: Sequence[tuple[Seed, Extraction]]) -> pa.Table:
@@ -59,6 +94,24 @@ def merge_paraphrases(points: pa.Table, grouping: Grouping) -> pa.Table:
         if row != grouping.first[group]:
             wordings[group].append(texts[row])
     return _points_table([texts[i] for i in grouping.first], times, merged_seeds, wordings)
+
+
+def merge_wordings(points: pa.Table, vectors: Float32Array) -> tuple[pa.Table, Grouping]:
+    """The knowledge points with all wordings of one fact in one row; vectors of shape (n_points, n_features)."""
+    grouping = group_paraphrases(column_values(points, "text"), unit_vectors(vectors))
+    return merge_paraphrases(points, grouping), grouping
+
+
+def unit_vectors(vectors: Float32Array) -> Float32Array:
+    """The vectors scaled to unit length, shape (n, n_features)."""
+    return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
+
+
+def spell_points(lists: Iterable[Sequence[str]], points: pa.Table) -> list[list[str]]:
+    """Lists of knowledge points, each in the one wording that its row of the merged `points` has, once a list."""
+    rows = zip(column_values(points, "text"), column_values(points, "wordings"), strict=True)
+    spelled = {fact_key(wording): text for text, wordings in rows for wording in (text, *wordings)}
+    return [list(dict.fromkeys(spelled[fact_key(point)] for point in each)) for each in lists]
 
 
 def _points_table(*columns: Any) -> pa.Table:

@@ -130,11 +130,13 @@ def check_output_file(
     *,
     inputs: Iterable[PathLike | None] = (),
     is_shared: bool = False,
+    is_new: bool = False,
 ) -> Path:
     """The path of a file that may be written; `suffixes` are the kinds it may be of (any where there are none).
 
-    A link is followed: what it leads to is written, and the link stays. The file that is there is replaced. One that
-    `is_shared`, as a ledger that several runs add to, may lie inside a folder that kdos made.
+    A link is followed: what it leads to is written, and the link stays. The file that is there is replaced, but for
+    one that must be `is_new`. One that `is_shared`, as a ledger that several runs add to, may lie inside a folder that
+    kdos made.
 
     Raises:
         UsageError: It may not be written, and why.
@@ -152,6 +154,8 @@ def check_output_file(
         if not real.parent.is_dir():
             raise UsageError(f"{option} must lie in a folder that exists. There is no {shown.parent}. Make it first.")
         _refuse_inputs(real, shown, option, _existing(inputs))
+        if is_new and real.exists():
+            raise UsageError(f"{option} must be a new file. {shown} is there. Move it away, or name another.")
         if not is_shared:
             _refuse_inside_made(real, shown, option)
         _try_writing(real, shown, option)

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from kdos.api import graph
+from kdos.api import extract, graph
 from kdos.config import SourceConfig
 from kdos.errors import InputError, UsageError
 from kdos.evaluate import find_benchmark_fields, open_benchmark
@@ -138,6 +138,18 @@ def test_verify_reads_question_and_answer(tmp_path: Path, layout: Layout) -> Non
     assert (fields.question, fields.answers) == (layout.question, layout.answers)
     draft = next(iter(read_question_rows(path, fields))).draft
     assert (draft.question, draft.answer) == (layout.asked, A)
+
+
+@ALL
+def test_extract_adds_to_them_what_they_say(tmp_path: Path, layout: Layout) -> None:
+    if not layout.question:
+        with pytest.raises(UsageError, match=r"a field must hold the question\. There are: text\. Give --question"):
+            extract(write(tmp_path, layout), tmp_path / "out.jsonl")
+        return
+    summary = extract(write(tmp_path, layout), tmp_path / "out.jsonl")
+    assert (summary["fields"]["question"], summary["fields"]["answers"]) == (layout.question, layout.answers)
+    for line in (tmp_path / "out.jsonl").read_text().splitlines():
+        assert A in json.loads(line)["knowledge_points"][0]
 
 
 @ALL

@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from kdos.arrays import Float32Array, Int64Array
+from kdos.arrays import Float32Array
 from kdos.artifacts import RunFolder
 from kdos.chance import keyed_generator
 from kdos.checks import AnsweredQuestion, BenchmarkIndex, find_paraphrases, make_refusal
@@ -24,8 +24,8 @@ from kdos.density import Space, fit_space, measure_health, note_small_pool
 from kdos.embed import Embedder, LexicalEmbedder, embed_in_blocks, note_unknown_script
 from kdos.errors import EmptyRunError, UsageError
 from kdos.evaluate import open_benchmark
-from kdos.extract import extract_seeds, extraction_table, merge_paraphrases, merge_points
-from kdos.pool import Draft, Extraction, Inventory, Refusal, Seed, Tally, column_values, group_paraphrases
+from kdos.extract import collect_extractions, extraction_table, merge_points, merge_wordings, unit_vectors
+from kdos.pool import Draft, Inventory, Refusal, Tally, column_values
 from kdos.rules.engine import LANGUAGES, writes_language
 from kdos.sampler import check_disciplines
 from kdos.scoring import BenchmarkQuestion
@@ -180,8 +180,14 @@ def _ensure_extractions(
     done = folder.extraction_tally
     if not done.exists():
         with progress.stage("extract", total=seeds.num_rows):
-            unread = Library(seeds=seeds, extractions=seeds, passages=passages)
-            pairs, tally, examples = _collect_extractions(unread, ask, progress)
+            unread, tally = Library(seeds=seeds, extractions=seeds, passages=passages), Tally()
+            pairs, examples = collect_extractions(
+                map(unread.seed, range(seeds.num_rows)),
+                ask=ask,
+                passage=unread.passage,
+                tally=tally,
+                note=lambda tally: progress.update(tally.received, f"{tally.accepted} extracted"),
+            )
             if not pairs:
                 raise _empty_stage_error("knowledge point", tally, examples)
             table = extraction_table(pairs)
@@ -191,26 +197,6 @@ def _ensure_extractions(
     kept = pc.is_in(seeds["id"], value_set=extractions["seed"].combine_chunks())
     library = Library(seeds=seeds.filter(kept), extractions=extractions, passages=passages)
     return library, read_json_file(done)
-
-
-def _collect_extractions(
-    library: Library, ask: Ask, progress: Progress
-) -> tuple[list[tuple[Seed, Extraction]], Tally, dict[str, str]]:
-    """Each seed with its extraction, those without any counted, with an example of each reason."""
-    tally, examples = Tally(), dict[str, str]()
-    pairs: list[tuple[Seed, Extraction]] = []
-    seeds = (library.seed(row) for row in range(library.seeds.num_rows))
-    for seed, extraction in extract_seeds(seeds, ask=ask, passage=library.passage):
-        if isinstance(extraction, Refusal):
-            tally.refused[extraction.reason] += 1
-            examples.setdefault(extraction.reason, extraction.detail)
-        elif not extraction.knowledge_points:
-            tally.refused["no_knowledge_point"] += 1
-        else:
-            tally.accepted += 1
-            pairs.append((seed, extraction))
-        progress.update(tally.received, f"{tally.accepted} extracted")
-    return pairs, tally, examples
 
 
 def _empty_stage_error(wanted: str, tally: Tally, examples: Mapping[str, str]) -> EmptyRunError:
@@ -257,7 +243,8 @@ def _ensure_space(
             vectors = wordings = embed_in_blocks(embedder, texts)
             facts = None
             if _knows_meaning(embedder):
-                points, vectors, facts = _merge_wordings(points, wordings)
+                points, grouping = merge_wordings(points, wordings)
+                vectors, facts = wordings[grouping.first], grouping.group
                 _require_enough_points(points)
             space, reference = fit_space(
                 vectors,
@@ -308,12 +295,6 @@ def _knows_meaning(embedder: Embedder) -> bool:
     return embedder.name != LexicalEmbedder.name
 
 
-def _merge_wordings(points: pa.Table, vectors: Float32Array) -> tuple[pa.Table, Float32Array, Int64Array]:
-    """The knowledge points with all wordings of one fact in one row, their vectors, and each wording's row."""
-    grouping = group_paraphrases(column_values(points, "text"), _unit_vectors(vectors))
-    return merge_paraphrases(points, grouping), vectors[grouping.first], grouping.group
-
-
 def read_benchmark_questions(names: Sequence[str]) -> list[BenchmarkQuestion]:
     """All questions of these files, or of benchmarks known by name."""
     return [question for name in names for question in open_benchmark(name)]
@@ -334,13 +315,13 @@ def paraphrase_check(
     if not questions or not _knows_meaning(embedder):
         return None
     theirs = [AnsweredQuestion(each.question, each.answers) for each in questions]
-    vectors = _unit_vectors(embedder.embed([each.question for each in questions]))
+    vectors = unit_vectors(embedder.embed([each.question for each in questions]))
 
     def find_refusals(drafts: Sequence[Draft]) -> list[Refusal | None]:
         if not drafts:
             return []
         ours = [AnsweredQuestion(each.question, [each.answer]) for each in drafts]
-        our_vectors = _unit_vectors(embedder.embed([each.question for each in drafts]))
+        our_vectors = unit_vectors(embedder.embed([each.question for each in drafts]))
         found = find_paraphrases(ours, theirs, our_vectors=our_vectors, their_vectors=vectors)
         same = {one.row: questions[one.other] for one in found}
         refusals = {row: make_refusal("contaminated", f"{_question_name(q)}: {q.question}") for row, q in same.items()}
@@ -351,7 +332,3 @@ def paraphrase_check(
 
 def _question_name(question: BenchmarkQuestion) -> str:
     return f"{question.benchmark}:{question.id}"
-
-
-def _unit_vectors(vectors: Float32Array) -> Float32Array:
-    return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
