@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kdos.errors import UsageError
-from kdos.pool.duplicates import GRAM_LENGTH, find_near_duplicates
+from kdos.pool.duplicates import GRAM_LENGTH, find_near_duplicates, find_similar_pairs
 
 TEMPLATES = (
     "who is the {} of the {} {} in {}",
@@ -142,3 +142,10 @@ def test_the_same_texts_give_the_same_answer() -> None:
     texts, _ = planted(1000)
     once, again = find_near_duplicates(texts), find_near_duplicates(texts)
     np.testing.assert_array_equal(once.copy_of, again.copy_of)
+
+
+def test_wordings_that_share_most_of_their_grams_are_found_in_small_data() -> None:
+    words = "who was the engineer that designed the old swing bridge across the river near the market of Ousel".split()
+    chain = [" ".join([f"{word}s" for word in words[:n]] + words[n:]) for n in range(len(words) + 1)]
+    later, earlier = find_similar_pairs(chain)
+    assert {(n + 1, n) for n in range(len(words))} <= set(zip(later.tolist(), earlier.tolist(), strict=True))

@@ -237,3 +237,15 @@ def test_a_language_is_known_in_any_form_of_its_code(tmp_path, capsys, lang):
     row = {"question": "Кто построил мост Харроу через реку Оузел?", "answer": "Ида", "lang": lang}
     path.write_bytes(orjson.dumps(row))
     assert run(path, capsys)["accepted"] == 1
+
+
+def test_a_file_may_lack_what_is_not_needed_but_not_what_was_named(tmp_path, capsys):
+    whole, bare = ROWS[0] | {"context": PASSAGE}, {name: ROWS[1][name] for name in ("question", "answers")}
+    (tmp_path / "a.jsonl").write_bytes(orjson.dumps(whole))
+    (tmp_path / "b.jsonl").write_bytes(orjson.dumps(bare))
+    pq.write_table(pa.Table.from_pylist([bare | {"question": "Who opened it?"}]), tmp_path / "c.parquet")
+    summary = run(tmp_path, capsys)
+    assert summary["fields"] == {"question": "question", "answers": "answers", "passage": "context", "id": "id"}
+    assert summary["by_reason"] == {"no_evidence": 2}
+    with pytest.raises(InputError, match="field contxt: no such field"):
+        run(tmp_path, capsys, "--passage", "contxt")

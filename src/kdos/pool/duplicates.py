@@ -69,17 +69,32 @@ def find_near_duplicates(
     Case, width and punctuation do not count. Texts with different numbers are different, and a text
     without a letter or digit repeats nothing. `similar` is a share in (0, 1].
     """
+    pairs = _compare_texts(texts, similar, random_seed)
+    copy_of = np.arange(len(texts))
+    similarity = np.ones(len(texts), np.float32)
+    _keep_first_of_each(*pairs, copy_of, similarity)
+    return Duplicates(copy_of, similarity)
+
+
+def find_similar_pairs(
+    texts: Sequence[str], *, similar: float = NEAR_DUPLICATE_JACCARD, random_seed: int = 0
+) -> tuple[Int64Array, Int64Array]:
+    """Every pair of near-duplicates that is found, whichever of them would stay: the later rows, the earlier rows.
+
+    Of more than `COMPARED_PER_BAND` texts alike, each is paired with some of them.
+    """
+    return _compare_texts(texts, similar, random_seed)[:2]
+
+
+def _compare_texts(
+    texts: "Sequence[str] | pa.Array[pa.LargeStringScalar]", similar: float, random_seed: int
+) -> _Pairs:
     if not 0 < similar <= 1:
         raise UsageError(f"`similar` must be in (0, 1]. Got {similar}. Give 0.7 or more.")
     data, offsets = _fold_texts(texts)
     grams, bounds = _build_gram_sets(data, offsets)
     keys = _compute_band_keys(grams, bounds, random_seed)
-    numbers = _compute_number_keys(data, offsets)
-    pairs = _find_similar_pairs(keys, numbers, grams, bounds, similar)
-    copy_of = np.arange(len(keys))
-    similarity = np.ones(len(keys), np.float32)
-    _keep_first_of_each(*pairs, copy_of, similarity)
-    return Duplicates(copy_of, similarity)
+    return _find_similar_pairs(keys, _compute_number_keys(data, offsets), grams, bounds, similar)
 
 
 def _fold_texts(texts: "Sequence[str] | pa.Array[pa.LargeStringScalar]") -> tuple[UInt8Array, Int64Array]:
@@ -111,7 +126,7 @@ def _compute_band_keys(grams: UInt32Array, bounds: Int64Array, random_seed: int)
     step = max(1, n // COUNTED_TEXTS)
     common = np.zeros(SKETCH_COUNTERS, np.uint32)
     _count_grams(grams, bounds, step, common)
-    most = max(2, int(RARE_SHARE * (n // step)))
+    most = max(COMPARED_PER_BAND, int(RARE_SHARE * (n // step)))
     # Each hash is h(x) = a x + b mod 2^32 with a odd, a permutation of the 4-grams' own hashes. The
     # least h over a set stands for it: two sets agree in it with probability J (Broder 1997).
     rng = np.random.Generator(np.random.Philox(random_seed))

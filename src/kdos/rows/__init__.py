@@ -24,6 +24,7 @@ from kdos.rows.records import Record, read_hub_records, read_records, record_err
 from kdos.rows.table import (
     Rows,
     asks_for_articles,
+    check_fields,
     find_table_fields,
     list_hub_fields,
     list_table_fields,
@@ -45,6 +46,7 @@ __all__ = [
     "TableFields",
     "asks_for_articles",
     "candidate_fields",
+    "check_fields",
     "check_parquet_form",
     "common_folder",
     "find_fields",

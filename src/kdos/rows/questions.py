@@ -10,7 +10,15 @@ from kdos.errors import UsageError
 from kdos.pool import Draft, Evidence, Passage
 from kdos.rows.answers import read_answers
 from kdos.rows.files import InputPath
-from kdos.rows.table import Rows, find_table_fields, list_table_fields, read_table_rows
+from kdos.rows.table import (
+    Rows,
+    asks_for_articles,
+    check_fields,
+    find_table_fields,
+    list_table_fields,
+    read_table_rows,
+    require_first_rows,
+)
 
 DEFAULT_LANG = "en"
 NEEDED_PARTS = ("question", "answers")
@@ -60,23 +68,27 @@ def resolve_fields(path: InputPath, given: Mapping[str, str], parts: Iterable[st
 
     Raises:
         UsageError: No field holds the question or the answers.
+        InputError: The table has no such field as was given.
     """
     found = find_table_fields(path, parts, given)
     for part in NEEDED_PARTS:
         if part not in found:
             names = ", ".join(list_table_fields(path)) or "none"
             raise UsageError(f"a field must hold the {part}. There are: {names}. Give --{part} FIELD.")
+    named = [field for part, field in given.items() if part not in NEEDED_PARTS]
+    check_fields(path, named, require_first_rows(path, articles=asks_for_articles(given.values())))
     return TableFields(**found)
 
 
 def read_question_rows(path: InputPath, fields: TableFields, *, limit: int | None = None) -> Iterator[QuestionRow]:
-    """The rows of a table, at most `limit` of them."""
+    """The rows of a table, at most `limit` of them; a file may lack all fields but question and answers."""
     return islice(_read_rows(path, fields), limit)
 
 
 def _read_rows(path: InputPath, fields: TableFields) -> Iterator[QuestionRow]:
     start = 0
-    for rows in read_table_rows(path, columns=fields.columns, labels={fields.id}):
+    optional = set(fields.columns) - {fields.question, fields.answers}
+    for rows in read_table_rows(path, columns=fields.columns, labels={fields.id}, optional=optional):
         columns = {name: _column_values(rows, name, is_answer=name == fields.answers) for name in fields.columns}
         for place in range(len(rows.positions)):
             values = {name: column[place] for name, column in columns.items()}

@@ -127,21 +127,22 @@ def read_table_rows(
     *,
     columns: Sequence[str] | None = None,
     labels: Collection[str] = (),
+    optional: Collection[str] = (),
     batch_size: int = BATCH_ROWS,
     articles: bool = False,
 ) -> Iterator[Rows]:
     """The rows of a table file, or of all tables below a folder, in batches of one file each.
 
     `columns` (all where None) are fields as `kdos.rows.fields` has them; each comes back as a column of that name.
-    They must be there in every file. SQuAD's articles come as one row for each question, unless `articles` or a
-    column asks for what is in them. Types are found batch by batch: a column that is empty in one
-    batch is null there. Those of `labels` hold ids and the like: each value becomes its own text, be the others
-    numbers, truths or texts. A table without any row is an `InputError`.
+    They must be there in every file; those that are `optional` are null in a file that lacks them. SQuAD's articles
+    come as one row for each question, unless `articles` or a column asks for what is in them. Types are found batch by
+    batch: a column that is empty in one batch is null there. Those of `labels` hold ids and the like: each value
+    becomes its own text, be the others numbers, truths or texts. A table without any row is an `InputError`.
     """
     empty = True
     articles = articles or asks_for_articles(columns or ())
     for file in list_table_files(path):
-        for rows in _read_file(file, columns, labels, batch_size, articles):
+        for rows in _read_file(file, columns, labels, optional, batch_size, articles):
             empty = False
             yield rows
     if empty:
@@ -154,12 +155,17 @@ def asks_for_articles(columns: Iterable[str]) -> bool:
 
 
 def _read_file(
-    file: Path, columns: Sequence[str] | None, labels: Collection[str], batch_size: int, articles: bool
+    file: Path,
+    columns: Sequence[str] | None,
+    labels: Collection[str],
+    optional: Collection[str],
+    batch_size: int,
+    articles: bool,
 ) -> Iterator[Rows]:
     if uncompressed_suffix(file) in COLUMNAR_SUFFIXES:
-        return _read_columnar(file, columns, labels, batch_size)
+        return _read_columnar(file, columns, labels, optional, batch_size)
     found, unit = read_records(file, flatten=not articles), row_unit(file)
-    return _batch_records(found, file, columns, labels, batch_size, unit)
+    return _batch_records(found, file, columns, labels, batch_size, unit, optional)
 
 
 def read_first_rows(path: InputPath, *, articles: bool = False) -> list[Mapping[str, Any]]:
@@ -226,11 +232,13 @@ def _batch_records(
     labels: Collection[str],
     batch_size: int,
     unit: str,
+    optional: Collection[str] = (),
 ) -> Iterator[Rows]:
-    """Records as batches; the first one must hold every column in at least one of its rows."""
+    """Records as batches; the first one must hold every column that is not optional in at least one of its rows."""
     for number, held in enumerate(_chunk_records(records, batch_size)):
         if number == 0 and columns is not None:
-            _check_fields(path, columns, [record.row for record in held])
+            needed = [name for name in columns if name not in optional]
+            check_fields(path, needed, [record.row for record in held])
         if columns is None:
             _refuse_sparse([record.row for record in held], held, path, unit)
         names = columns or list(dict.fromkeys(name for record in held for name in record.row))
@@ -254,7 +262,8 @@ def _chunk_records(records: Iterable[Record], batch_size: int) -> Iterator[list[
         yield held
 
 
-def _check_fields(path: Path | str, columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> None:
+def check_fields(path: InputPath, columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> None:
+    """Refuse a field that none of the rows, the first of a file, has; one of which all values are null is there."""
     # Each of the fields that are joined must be there.
     for name in (part for column in columns for part in ([column] if column in rows[0] else column.split(JOIN))):
         if any(value_at_path(row, name) not in (None, []) for row in rows):
@@ -264,7 +273,7 @@ def _check_fields(path: Path | str, columns: Sequence[str], rows: Sequence[Mappi
         is_path = not set(name) & set("[+(")
         if name not in known and (is_path or not set(field_roots(name, ())) <= there):
             message = f"no such field. There are: {', '.join(known) or 'none'}"
-            raise InputError.at(path, message, field=name)
+            raise InputError.at(str(path), message, field=name)
 
 
 def _column_of(
@@ -317,11 +326,13 @@ def _refuse_sparse(
 
 
 def _read_columnar(
-    path: Path, columns: Sequence[str] | None, labels: Collection[str], batch_size: int
+    path: Path, columns: Sequence[str] | None, labels: Collection[str], optional: Collection[str], batch_size: int
 ) -> Generator[Rows]:
     with open_columnar(path) as (schema, read_batches):
         there = schema.names
-        wanted = list(dict.fromkeys(root for name in columns or there for root in field_roots(name, there)))
+        roots = {name: field_roots(name, there) for name in columns or there}
+        named = {name: found for name, found in roots.items() if name not in optional or set(found) <= set(there)}
+        wanted = list(dict.fromkeys(root for found in named.values() for root in found))
         if missing := [name for name in wanted if name not in there]:
             message = f"no such field. There are: {', '.join(there)}"
             raise InputError.at(path, message, field=missing[0])
@@ -329,7 +340,7 @@ def _read_columnar(
             yield from number_rows(read_batches(batch_size, wanted), path)
         else:
             records = read_columnar_records(path, wanted)
-            yield from _batch_records(records, path, columns, labels, batch_size, "row")
+            yield from _batch_records(records, path, columns, labels, batch_size, "row", optional)
 
 
 def number_rows(parts: Iterable[pa.RecordBatch], path: Path | str) -> Iterator[Rows]:
