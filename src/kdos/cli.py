@@ -21,7 +21,7 @@ COMMANDS = {
     "density": "measure how the knowledge in a dataset is distributed",
     "select": "cut a dataset to a budget so that it meets a target distribution",
     "extract": "add to each row of a question-answer table the knowledge points that it rests on",
-    "export": "write a run's dataset for a trainer",
+    "export": "write a run's dataset, or any question-answer table, for a trainer or the Hub",
     "report": "write a run's report page",
     "evaluate": "score a model, or given answers, on a closed-book benchmark",
     "verify": "check and judge any question-answer table, and say what is wrong with it",

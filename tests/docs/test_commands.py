@@ -84,8 +84,9 @@ INSTEAD = {
     "deepseek-chat": "rules",
     "--test-share 0.2": "--test-share 0.5",
     "--port 8000": "--port 0",
+    " --push you/articles": "",
 }
-"""Smaller budgets, and what stands in for models and downloads."""
+"""Smaller budgets, and what stands in for models, downloads and the Hub."""
 
 SERVERS = ("http://127.0.0.1:8000/v1", "http://127.0.0.1:11434/v1", "https://api.deepseek.com/v1")
 

@@ -32,7 +32,7 @@ def run(tmp_path: Path, some_samples: Make) -> Path:
         part_folder = folder / "synthesize" / f"part-{number:05d}"
         part_folder.mkdir(parents=True)
         (part_folder / "part.json").write_text(json.dumps({"classes": classes}))
-    (folder / "run.yaml").write_text("target: uniform\n")
+    (folder / "run.yaml").write_text("target: uniform\nfingerprint: 0123abcd\n")
     (folder / "summary.json").write_text(json.dumps(SUMMARY))
     kept_out = {"benchmarks": {"exam": {"questions": 20, "drafts": 3}}, "removed": []}
     (folder / "decontamination.json").write_text(json.dumps(kept_out))
@@ -79,15 +79,16 @@ def refusal(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> str:
     return lines[0]
 
 
-def test_a_folder_that_is_no_run_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_folder_without_a_run_or_a_table_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     arguments = ["export", str(tmp_path), "--format", "trl", "--out", str(tmp_path / "out")]
-    assert "holds no run.yaml" in refusal(arguments, capsys)
+    assert "the directory must hold a file of a kind we read" in refusal(arguments, capsys)
     assert not (tmp_path / "out").exists()
 
 
 def test_an_unfinished_run_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (tmp_path / "run.yaml").write_text("")
-    arguments = ["export", str(tmp_path), "--format", "trl", "--out", str(tmp_path / "out")]
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "run.yaml").write_text("fingerprint: 0123abcd\n")
+    arguments = ["export", str(tmp_path / "run"), "--format", "trl", "--out", str(tmp_path / "out")]
     assert "must be finished" in refusal(arguments, capsys)
 
 

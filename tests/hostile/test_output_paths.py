@@ -37,6 +37,7 @@ FOLDER_OUTPUTS = {
     "evaluate": ["evaluate", "--benchmark", "rows.jsonl", "--answers", "answers.jsonl", "--out", "OUT"],
     "verify": ["verify", "rows.jsonl", "--out", "OUT"],
     "export": ["export", "run", "--format", "trl", "--out", "OUT"],
+    "export table": ["export", "rows.jsonl", "--format", "datasets", "--out", "OUT"],
     "train": ["train", "--proxy", "--out", "OUT"],
     "sweep": ["sweep", "run", "--out", "OUT"],
 }
@@ -91,6 +92,7 @@ READERS = {
     "target": ["target", "IN"],
     "report": ["report", "IN"],
     "export": ["export", "IN", "--format", "text", "--out", "new"],
+    "export datasets": ["export", "IN", "--format", "datasets", "--test-share", "0.5", "--out", "new"],
     "scaling fit": ["scaling", "fit", "IN"],
     "scaling plan": ["scaling", "plan", "--law", "IN", "--params", "1", "--tokens", "9"],
     "sweep": ["sweep", "IN", "--out", "new"],

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from kdos.api import extract, graph
+from kdos.api import export, extract, graph
 from kdos.config import SourceConfig
 from kdos.errors import InputError, UsageError
 from kdos.evaluate import find_benchmark_fields, open_benchmark
@@ -150,6 +150,19 @@ def test_extract_adds_to_them_what_they_say(tmp_path: Path, layout: Layout) -> N
     assert (summary["fields"]["question"], summary["fields"]["answers"]) == (layout.question, layout.answers)
     for line in (tmp_path / "out.jsonl").read_text().splitlines():
         assert A in json.loads(line)["knowledge_points"][0]
+
+
+@ALL
+def test_export_makes_prompts_and_completions_of_them(tmp_path: Path, layout: Layout) -> None:
+    if not layout.question:
+        with pytest.raises(UsageError, match=r"a field must hold the question\. There are: text\. Give --question"):
+            export(write(tmp_path, layout), "trl", tmp_path / "out")
+        assert export(write(tmp_path, layout), "text", tmp_path / "out")["fields"] == {"text": "text"}
+        return
+    summary = export(write(tmp_path, layout), "trl", tmp_path / "out")
+    assert summary["fields"] == {"question": layout.question, "answers": layout.answers}
+    row = json.loads((tmp_path / "out/prompt_completion/train.jsonl").read_text().splitlines()[0])
+    assert row == {"prompt": layout.asked + "\n", "completion": A}
 
 
 @ALL

@@ -5,12 +5,13 @@ The functions are attributes of the package `kdos`; the commands are thin over t
 
 from kdos.api.datasets import ChosenRows, DatasetDensity, density, select
 from kdos.api.evaluation import Answerer, evaluate
+from kdos.api.exporting import TableOptions, export
 from kdos.api.extraction import extract
 from kdos.api.knowledge_graph import KnowledgeGraph, SampledPaths, graph
-from kdos.api.runs import RunResult, export, load_config, report, run
+from kdos.api.runs import RunResult, load_config, report, run
 from kdos.api.verification import verify
 
 __all__ = [
-    "Answerer", "ChosenRows", "DatasetDensity", "KnowledgeGraph", "RunResult", "SampledPaths", "density", "evaluate",
-    "export", "extract", "graph", "load_config", "report", "run", "select", "verify",
+    "Answerer", "ChosenRows", "DatasetDensity", "KnowledgeGraph", "RunResult", "SampledPaths", "TableOptions",
+    "density", "evaluate", "export", "extract", "graph", "load_config", "report", "run", "select", "verify",
 ]  # fmt: skip

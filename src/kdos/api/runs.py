@@ -1,8 +1,8 @@
-"""Runs from Python: make one, look at it, export it, write its report."""
+"""Runs from Python: make one, look at it, write its report."""
 
 import html
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, overload
@@ -13,30 +13,14 @@ import yaml
 from kdos.api.html import SHOWN_ROWS, facts_table, figure_image, rows_table
 from kdos.artifacts import RunFolder
 from kdos.config import Config, read_config
-from kdos.errors import ConfigError, InputError, UsageError
-from kdos.export import (
-    load_tokenizer,
-    read_card,
-    read_samples,
-    read_seed_documents,
-    split_by_document,
-    write_dataset,
-    write_llamafactory,
-    write_packed,
-    write_text,
-    write_trl,
-)
-from kdos.outputs import check_new_folder, check_output_folder
+from kdos.errors import ConfigError, InputError
+from kdos.export import read_samples
+from kdos.outputs import check_output_folder
 from kdos.report import WrittenReport, write_report
 from kdos.run import describe_result
 from kdos.run import run_config as run_config
 from kdos.run.forecast import Forecast, foretell_run
 from kdos.store import read_json_file
-
-SEQUENCE_TOKENS = 4096
-"""Tokens of a packed sequence: the context length that most base models are trained at."""
-ExportLayout = Literal["datasets", "llamafactory", "trl", "text"]
-_FOLDER_WRITERS = {"llamafactory": write_llamafactory, "trl": write_trl, "text": write_text}
 
 
 @overload
@@ -206,72 +190,3 @@ def report(run: str | Path, *, png: bool = False) -> WrittenReport:
     """
     RunFolder(Path(run)).require_intact()
     return write_report(Path(run), png=png)
-
-
-def export(
-    run: str | Path,
-    layout: ExportLayout,
-    out: str | Path,
-    *,
-    test_share: float = 0.0,
-    random_seed: int = 0,
-    tokenizer: str | Path | None = None,
-    sequence_tokens: int = SEQUENCE_TOKENS,
-    end_token: str | None = None,
-) -> dict[str, Any]:
-    """Write the dataset of a finished run for a trainer; returns how many rows went where.
-
-    Args:
-        run: The folder of a finished run.
-        layout: For Hugging Face `datasets`, `llamafactory`, `trl`, or plain `text`.
-        out: A new or empty folder.
-        test_share: Share of the documents, in [0, 1), held out with all their samples.
-        random_seed: Draws the split and the order of packing.
-        tokenizer: With `text`: pack whole sequences for this tokenizer.json or model folder.
-        sequence_tokens: Tokens of a packed sequence.
-        end_token: What ends a document in a packed sequence; the tokenizer's eos_token by default.
-
-    Raises:
-        UsageError: An argument is out of its range, or the split leaves one side empty.
-        InputError: The run is not there, or not finished.
-    """
-    folder = check_new_folder(out)
-    _check_export(layout, test_share, sequence_tokens, tokenizer)
-    samples = read_samples(Path(run))
-    tables: Mapping[str, pa.Table] = {"train": samples}
-    left_out = 0
-    if test_share:
-        documents = read_seed_documents(Path(run))
-        split = split_by_document(samples, documents, test_share=test_share, random_seed=random_seed)
-        tables, left_out = split.tables, split.straddling
-        _check_both_sides(tables, test_share)
-    written: dict[str, Any] = {}
-    if tokenizer is not None:
-        encoder = load_tokenizer(Path(tokenizer), end_token=end_token)
-        packed = write_packed(tables, encoder, folder, length=sequence_tokens, random_seed=random_seed)
-        written = {"packed": {name: asdict(one) for name, one in packed.items()}}
-    elif layout == "datasets":
-        write_dataset(tables, read_card(Path(run)), folder)
-    else:
-        _FOLDER_WRITERS[layout](tables, folder)
-    rows = {name: table.num_rows for name, table in tables.items()}
-    return {"out": str(folder), "rows": rows, "left_out": left_out, **written}
-
-
-def _check_export(layout: str, test_share: float, sequence_tokens: int, tokenizer: str | Path | None) -> None:
-    """Refuse what cannot be meant, before anything is read."""
-    if not 0 <= test_share < 1:
-        raise UsageError(f"--test-share must be in [0, 1). Got {test_share}.")
-    if sequence_tokens < 1:
-        raise UsageError(f"--length must be at least 1 token. Got {sequence_tokens}.")
-    if tokenizer is not None and layout != "text":
-        raise UsageError(f"--tokenizer belongs to --format text. Got --format {layout}.")
-
-
-def _check_both_sides(tables: Mapping[str, pa.Table], test_share: float) -> None:
-    empty = [name for name, table in tables.items() if not table.num_rows]
-    if empty:
-        raise UsageError(
-            f"--test-share must leave samples on both sides. {test_share} leaves none to "
-            f"{empty[0]}. Give another share or another --random-seed."
-        )

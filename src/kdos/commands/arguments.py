@@ -61,22 +61,21 @@ def joined_fields(names: Sequence[str] | None) -> str | None:
     return JOIN.join(names) if names else None
 
 
-def add_question_fields(parser: argparse.ArgumentParser) -> None:
+def add_question_fields(parser: argparse.ArgumentParser, *, field_help: str = "the same as --question") -> None:
     """The arguments that name the fields of a table of questions and answers."""
     parser.add_argument(
         "--question",
-        "--field",
-        dest="question",
         action="append",
         metavar="FIELD",
         help="the field with the question (default: the likeliest); given again, the texts are joined",
     )
+    parser.add_argument("--field", action="append", metavar="FIELD", help=field_help)
     parser.add_argument("--answers", metavar="FIELD", help="the field with the answer or answers")
 
 
 def question_fields(args: argparse.Namespace) -> dict[str, str]:
-    """The fields that the arguments of `add_question_fields` name."""
-    named = {"question": joined_fields(args.question), "answers": args.answers}
+    """The fields that the arguments of `add_question_fields` name, by part."""
+    named = {"question": joined_fields([*(args.question or ()), *(args.field or ())]), "answers": args.answers}
     return {part: field for part, field in named.items() if field}
 
 

@@ -36,6 +36,11 @@ INTRODUCTION = """\
 Question-answer samples synthesised with kdos, which measures how the knowledge in a pool of
 samples is distributed and steers synthesis towards a target distribution.
 """
+TABLE_INTRODUCTION = """\
+Rows of {sources}, laid out by kdos: {read:,} were read, {left_out:,} of them are left out.
+"""
+SOURCES_SHOWN = 20
+_LANGUAGE = re.compile(r"[a-z]{2,3}(?:-[A-Za-z0-9]+)*", re.ASCII)
 _NOT_IDENTIFIER = re.compile(r"[^a-z0-9.]+")
 COLUMN_MEANINGS = {
     "question": "the question",
@@ -66,6 +71,9 @@ class DatasetCard:
     and `filled` exposures of an `order` of so many. `kl` is in nats, `log10_density` in log10, `refused` counts
     drafts by error class, `licences` counts source documents by licence. `benchmarks` holds, for
     each whose questions were kept out, how many these are and how many drafts were one of them.
+
+    Of rows that no run made `sources` are the files, `fields` where question and answer were read, `rows_read` how
+    many there were and `rows_left_out` those that are not here, by reason.
     """
 
     name: str
@@ -89,29 +97,48 @@ class DatasetCard:
     refused: Mapping[str, int] = field(default_factory=dict)
     licences: Mapping[str, int] = field(default_factory=dict)
     benchmarks: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    sources: Sequence[str] = ()
+    fields: Mapping[str, str] = field(default_factory=dict)
+    rows_read: int = 0
+    rows_left_out: Mapping[str, int] = field(default_factory=dict)
 
 
 def render_card(card: DatasetCard, splits: Mapping[str, pa.Table]) -> str:
     """The card as Markdown under YAML front matter; `splits` holds the rows by split name."""
     front = yaml.safe_dump(_build_front_matter(card, splits), sort_keys=False, allow_unicode=True)
-    parts = [f"---\n{front}---\n", f"# {_escape_markdown(card.name)}\n", INTRODUCTION]
+    parts = [f"---\n{front}---\n", f"# {_escape_markdown(card.name)}\n", _introduce(card)]
     parts += [section for section in _render_sections(card, splits) if section]
     return "\n".join(parts)
+
+
+def _introduce(card: DatasetCard) -> str:
+    if not card.sources:
+        return INTRODUCTION
+    shown = [_escape_markdown(name) for name in card.sources[:SOURCES_SHOWN]]
+    if more := len(card.sources) - len(shown):
+        shown.append(f"{more:,} other files")
+    left_out = sum(card.rows_left_out.values())
+    return TABLE_INTRODUCTION.format(sources=", ".join(shown), read=card.rows_read, left_out=left_out)
 
 
 def _build_front_matter(card: DatasetCard, splits: Mapping[str, pa.Table]) -> dict[str, Any]:
     n_rows = sum(table.num_rows for table in splits.values())
     return {
         "pretty_name": _join_lines(card.name),
-        "language": sorted(lang for lang in _count_values(splits, "lang") if lang),
+        "language": sorted(lang for lang in _count_values(splits, "lang") if _names_language(lang, card)),
         **_build_licence_keys(card.licences),
         "size_categories": [next((name for bound, name in SIZE_CATEGORIES if n_rows < bound), LARGEST_CATEGORY)],
         "task_categories": ["question-answering", "text-generation"],
-        "tags": ["kdos", "synthetic", "knowledge-density"],
+        "tags": ["kdos"] if card.sources else ["kdos", "synthetic", "knowledge-density"],
         "configs": [
             {"config_name": "default", "data_files": [{"split": name, "path": f"{name}-*.parquet"} for name in splits]}
         ],
     }
+
+
+def _names_language(lang: str, card: DatasetCard) -> bool:
+    """Whether it can stand in the front matter; a user's own column of that name may hold anything."""
+    return bool(_LANGUAGE.fullmatch(lang) if card.sources else lang)
 
 
 def _build_licence_keys(licences: Mapping[str, int]) -> dict[str, Any]:
@@ -126,7 +153,8 @@ def _build_licence_keys(licences: Mapping[str, int]) -> dict[str, Any]:
 
 def _render_sections(card: DatasetCard, splits: Mapping[str, pa.Table]) -> list[str]:
     domains = _rank_counts(_count_values(splits, "domain"), DOMAINS_SHOWN)
-    columns = [name for name in next(iter(splits.values())).column_names if name in COLUMN_MEANINGS]
+    names = () if card.sources else next(iter(splits.values())).column_names
+    columns = [name for name in names if name in COLUMN_MEANINGS]
     rows = [(name, f"{table.num_rows:,}") for name, table in splits.items()]
     return [
         _render_section("Rows", ("split", "rows"), rows),
@@ -135,6 +163,8 @@ def _render_sections(card: DatasetCard, splits: Mapping[str, pa.Table]) -> list[
         _render_section("Licences of the sources", ("licence", "documents"), _rank_counts(card.licences)),
         _render_section("Benchmarks kept out", ("benchmark", "questions", "drafts removed"), _list_benchmarks(card)),
         _render_section("Refused drafts", ("error class", "drafts"), _rank_counts(card.refused)),
+        _render_section("Fields", ("part", "field of the source"), [*map(_escape_pair, card.fields.items())]),
+        _render_section("Rows left out", ("reason", "rows"), _rank_counts(card.rows_left_out)),
         _render_section("Cost", ("measure", "value"), _list_costs(card)),
         _render_section("Columns", ("column", "meaning"), [(f"`{n}`", COLUMN_MEANINGS[n]) for n in columns]),
     ]
@@ -172,6 +202,10 @@ def _list_costs(card: DatasetCard) -> list[tuple[str, str]]:
     ]
 
 
+def _escape_pair(pair: tuple[str, str]) -> tuple[str, str]:
+    return pair[0], _escape_markdown(pair[1])
+
+
 def _format_gap(distance: float | None) -> str:
     return "" if distance is None else format_gap(distance)
 
@@ -204,16 +238,20 @@ def _rank_counts(counts: Mapping[str, int], limit: int | None = None) -> list[tu
 
 
 def _count_values(splits: Mapping[str, pa.Table], column: str) -> Counter[str]:
-    """How often each value of `column` occurs over all splits; empty without that column."""
+    """How often each text in `column` occurs over all splits; empty without that column, or if it holds others."""
     counts: Counter[str] = Counter()
     for table in splits.values():
-        if column in table.column_names:
+        if column in table.column_names and _holds_texts(table.schema.field(column).type):
             found = table[column].value_counts()
             names: list[Any] = found.field("values").to_pylist()
             times: list[Any] = found.field("counts").to_pylist()
             for name, n in zip(names, times, strict=True):
                 counts[name or ""] += n
     return counts
+
+
+def _holds_texts(kind: pa.DataType) -> bool:
+    return pa.types.is_string(kind) or pa.types.is_large_string(kind)
 
 
 def _escape_markdown(value: str) -> str:

@@ -1,6 +1,6 @@
 """Which samples may be tested on: whole documents are held out, so that nothing leaks."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass
 
 import pyarrow as pa
@@ -28,6 +28,12 @@ def split_by_document(
     id; a seed without one stands for itself. A document's side depends on nothing but its name
     and `random_seed`, so it stays where it is when the pool grows.
     """
+    documents = source_documents(samples, seed_documents)
+    return split_by_units(samples, documents, test_share=test_share, random_seed=random_seed)
+
+
+def split_by_units(rows: pa.Table, units: Iterable[Set[str]], *, test_share: float, random_seed: int) -> Split:
+    """Hold out about `test_share` of the units by their names; `units` gives those of each row, one or several."""
     bound = int(test_share * KEY_RANGE)
     sides: dict[str, int] = {}
 
@@ -36,20 +42,19 @@ def split_by_document(
             sides[unit] = TEST if key_bits(random_seed, "test", unit) < bound else TRAIN
         return sides[unit]
 
-    documents = _source_documents(samples, seed_documents)
-    rows = [_find_common_side({choose_side(unit) for unit in units}) for units in documents]
+    found = [_find_common_side({choose_side(unit) for unit in each}) for each in units]
     tables = {
-        name: samples.filter(pa.array([row == number for row in rows], pa.bool_()))
+        name: rows.filter(pa.array([side == number for side in found], pa.bool_()))
         for name, number in (("train", TRAIN), ("test", TEST))
     }
-    return Split(tables, straddling=rows.count(STRADDLING))
+    return Split(tables, straddling=found.count(STRADDLING))
 
 
 def _find_common_side(sides: set[int]) -> int:
     return sides.pop() if len(sides) == 1 else STRADDLING
 
 
-def _source_documents(samples: pa.Table, seed_documents: Mapping[str, str]) -> Iterator[set[str]]:
+def source_documents(samples: pa.Table, seed_documents: Mapping[str, str]) -> Iterator[set[str]]:
     """For each sample the documents that it was made from."""
     for batch in samples.select(["id", "document", "seeds"]).to_batches():
         for row in batch.to_pylist():

@@ -89,12 +89,14 @@ def write_text(splits: Mapping[str, pa.Table], out: Path) -> None:
 
 
 def format_document(sample: Mapping[str, Any]) -> dict[str, Any]:
-    """A sample as running text: question, answer, then the knowledge points.
+    """A sample as running text: question, answer, then the knowledge points if there are any; a text as it is.
 
     The answer comes before the facts that it follows from, so that a model learns to recall it and not to copy it.
     """
-    points = " ".join(sample["knowledge_points"])
-    return {"text": f"{sample['question']}\n{sample['answer']}\n\n{points}"}
+    if "text" in sample:
+        return {"text": sample["text"]}
+    points = " ".join(sample.get("knowledge_points") or ())
+    return {"text": f"{sample['question']}\n{sample['answer']}" + (f"\n\n{points}" if points else "")}
 
 
 def _write_json_lines(samples: pa.Table, render: RenderSample, path: Path) -> None:
