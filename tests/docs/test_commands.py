@@ -54,6 +54,8 @@ NAMED = re.compile(r"# (\S+\.yaml)\n")
 NOT_RUN = {
     "make ": "runs these tests, or what is run here by its own name; the target must exist",
     "pip install 'kdos[": "asks the package index; the extras must exist",
+    "pip install embedding-atlas": "asks the package index",
+    "embedding-atlas ": "needs Embedding Atlas and a browser; tests/select/test_points.py tests what it reads",
     "python benchmarks/": "minutes of work on a quiet machine; the file must exist",
     "kdos demo": "more than a minute; tests/run tests what it does",
     "kdos train --proxy": "minutes of training; tests/train trains a few small ones",
@@ -85,6 +87,7 @@ INSTEAD = {
     "--test-share 0.2": "--test-share 0.5",
     "--port 8000": "--port 0",
     " --push you/articles": "",
+    " --push you/facts": "",
 }
 """Smaller budgets, and what stands in for models, downloads and the Hub."""
 

@@ -1,6 +1,6 @@
 """Datasets from Python: measure one, look at it, compare it, and choose rows of it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -20,8 +20,8 @@ from kdos.density import (
     measure_health,
     thinnest_and_densest_cells,
 )
-from kdos.density.picture import draw_density_map
-from kdos.errors import UsageError
+from kdos.density.picture import draw_density_map, fit_plane
+from kdos.errors import InputError, UsageError
 from kdos.outputs import TABLE_SUFFIXES, check_output_file
 from kdos.pool.duplicates import NEAR_DUPLICATE_JACCARD
 from kdos.rows import InputPath, SeveralPaths, write_rows
@@ -38,6 +38,15 @@ from kdos.select import (
     measure_in_space_of,
     read_chosen_rows,
     write_selection,
+)
+
+TEXT_CHARS = 1_000
+"""Characters of a text that stand beside its point at most: enough to know it by."""
+POINTS_SCHEMA = pa.schema(
+    [
+        *(("log10_density", pa.float32()), ("cell", pa.int32()), ("novel", pa.bool_())),
+        *(("x", pa.float32()), ("y", pa.float32()), ("text", pa.large_string()), ("id", pa.large_string())),
+    ]
 )
 
 
@@ -199,23 +208,50 @@ class DatasetDensity:
         return ChosenRows(self, candidates, budget, target, cap)
 
     def save_points(self, path: str | Path) -> int:
-        """Write each row's log10 density, cell and novelty as .parquet, .jsonl or .csv; returns how many rows.
+        """Write where each row lies as .parquet, .jsonl or .csv; returns how many rows.
 
-        They are null where a row holds nothing to measure.
+        Columns: `log10_density`, `cell` and `novel`; `x` and `y`, for the eye; of texts `text`, `TEXT_CHARS` at most;
+        and `id` where the rows have one. All but the last are null where a row holds nothing to measure.
 
         Raises:
             UsageError: The path is an input, or cannot be written.
+            InputError: The rows are no longer those that were measured.
         """
         out = check_output_file(path, "path", TABLE_SUFFIXES, inputs=_input_paths(self.dataset.dataset.path))
-        empty = self.cells < 0
-        table = pa.table(
-            {
-                "log10_density": pa.array(self.log10_density.astype(np.float32), mask=empty),
-                "cell": pa.array(self.cells, mask=empty),
-                "novel": pa.array(self.densities.novel, mask=empty),
+        label = self.dataset.dataset.find_label("id")
+        names = [name for name in POINTS_SCHEMA.names if name != "id" or label]
+        if not self.dataset.fitted.sample.texts:
+            names.remove("text")
+        schema = pa.schema([POINTS_SCHEMA.field(name) for name in names])
+        columns = self._point_columns(label)
+        return write_rows(out, (pa.record_batch([each[n] for n in names], schema=schema) for each in columns), schema)
+
+    def _point_columns(self, label: str) -> Iterator[dict[str, Any]]:
+        """The columns of `POINTS_SCHEMA`, batch by batch."""
+        dataset, fitted, plane = self.dataset.dataset, self.dataset.fitted, fit_plane(self.dataset.reference.points)
+        log10_density = self.log10_density
+        start = n_usable = 0
+        for batch in dataset.read_batches(label=label):
+            rows = slice(start, start + len(batch.usable))
+            empty = ~batch.usable
+            if not np.array_equal(empty, self.cells[rows] < 0):
+                break
+            flat = np.zeros((len(empty), 2), np.float32)
+            flat[batch.usable] = fitted.project_rows(batch, n_usable, plane)
+            texts = np.full(len(empty), None, object)
+            texts[batch.usable] = [text[:TEXT_CHARS] for text in batch.texts or [""] * int(batch.usable.sum())]
+            yield {
+                "log10_density": pa.array(log10_density[rows].astype(np.float32), mask=empty),
+                "cell": pa.array(self.cells[rows], mask=empty),
+                "novel": pa.array(self.densities.novel[rows], mask=empty),
+                "x": pa.array(flat[:, 0], mask=empty),
+                "y": pa.array(flat[:, 1], mask=empty),
+                "text": pa.array(texts, pa.large_string()),
+                "id": batch.labels,
             }
-        )
-        return write_rows(out, table, table.schema)
+            start, n_usable = rows.stop, n_usable + int(batch.usable.sum())
+        if start != len(self.cells):
+            raise InputError.at(str(dataset.path), "must stay as it is while it is measured. It was not. Start again")
 
     def plot(self) -> Any:
         """A Matplotlib figure of the dataset in the plane, coloured by measured density."""

@@ -4,6 +4,7 @@ In our tests a kernel density in the plane ranks points no better than chance ag
 density; colour the picture by the density that was measured in the space itself.
 """
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,8 @@ from kdos.density.fit import Reference, leading_directions
 
 PCA_POINTS = 100_000
 """Points that the two directions are found from at most."""
+BLOCK_POINTS = 1 << 16
+"""Points that are projected at a time."""
 GRID_SHARE = 0.9
 """Scott's rule gives the bandwidth; this share of the grid must hold the points."""
 
@@ -34,14 +37,34 @@ def draw_density_map(reference: Reference) -> Any:
     return figure
 
 
-def project_to_plane(points: Float32Array) -> Float64Array:
-    """Points along their two directions of largest variance, shape (n, 2)."""
+@dataclass(frozen=True, slots=True)
+class Plane:
+    """Where points are drawn: `centre`, shape (dim,), and two `directions` through it, shape (dim, 2)."""
+
+    centre: Float64Array
+    directions: Float64Array
+
+    def project(self, points: Float32Array) -> Float64Array:
+        """Points, shape (n, dim), along the two directions, shape (n, 2); block by block, to bound memory."""
+        flat = np.zeros((len(points), 2))
+        for start in range(0, len(points), BLOCK_POINTS):
+            rows = slice(start, start + BLOCK_POINTS)
+            flat[rows, : self.directions.shape[1]] = (points[rows] - self.centre) @ self.directions
+        return flat
+
+
+def fit_plane(points: Float32Array) -> Plane:
+    """The plane of the two directions of largest variance; of points in a line, that line."""
     step = -(-len(points) // PCA_POINTS)
     sample = points[::step].astype(np.float64)
     mean = sample.mean(0)
     covariance = np.cov((sample - mean).T).reshape(points.shape[1], -1)
-    flat = (points - mean) @ leading_directions(covariance, 2)
-    return np.pad(flat, ((0, 0), (0, 2 - flat.shape[1])))
+    return Plane(mean, leading_directions(covariance, 2))
+
+
+def project_to_plane(points: Float32Array) -> Float64Array:
+    """Points along their two directions of largest variance, shape (n, 2)."""
+    return fit_plane(points).project(points)
 
 
 def plane_density(flat: Float64Array, *, cells: int = 256) -> tuple[Float64Array, Float64Array]:

@@ -18,6 +18,7 @@ from kdos.chance import keyed_generator
 from kdos.density.cells import Profile, build_profile
 from kdos.density.estimator import PointDensities, build_index, hash_rows, measure_density
 from kdos.density.fit import Reference
+from kdos.density.picture import Plane
 from kdos.density.space import Space
 from kdos.errors import UsageError
 from kdos.threads import fetch_ahead
@@ -91,6 +92,21 @@ class SampledSpace:
         if self.embed is None:
             raise UsageError("a dataset of vectors compares only with vectors. Got texts.")
         return self.space.project(self.embed(list(compress(batch.texts or (), wanted))))
+
+    def project_rows(self, batch: RowBatch, first: int, plane: Plane) -> Float64Array:
+        """A batch's usable rows, the first of them number `first` of all, in a plane, shape (n_usable, 2).
+
+        Rows of the sample are taken from it; the others are embedded once more.
+        """
+        n_usable = int(batch.usable.sum())
+        start, end = np.searchsorted(self.sample.rows, [first, first + n_usable])
+        others = np.ones(n_usable, bool)
+        others[self.sample.rows[start:end] - first] = False
+        flat = np.empty((n_usable, 2))
+        flat[~others] = plane.project(self.reference.points[start:end])
+        if others.any():
+            flat[others] = plane.project(self.project_batch(batch, others))
+        return flat
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """Any dataset as a stream of texts or vectors: a table, a folder, a hub data set, a ``.npy``."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -43,13 +43,15 @@ class DatasetBatch:
     """Some rows in a stretch: `table` as they were read, and what is measured of them.
 
     `usable`, shape (n_rows,), says which rows hold anything; of those `texts` or `vectors`, shape
-    (n_usable, n_features), are given, the other is None.
+    (n_usable, n_features), are given, the other is None. `labels`, shape (n_rows,), are texts of another field, where
+    one was asked for.
     """
 
     table: pa.RecordBatch
     usable: BoolArray
     texts: Sequence[str] | None
     vectors: Float32Array | None
+    labels: "pa.Array[Any] | None" = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,13 +70,21 @@ class Dataset:
         """Whether it is a ``.npy`` of vectors."""
         return not self.field
 
-    def read_batches(self) -> Iterator[DatasetBatch]:
-        """What is measured of the rows, in order."""
+    def find_label(self, part: str) -> str:
+        """The field that holds a part of the rows, such as their `id`; empty where they have none."""
+        if self.holds_vectors:
+            return ""
+        first = self.table.slice(0, SAMPLED_ROWS).to_pylist() if self.table is not None else _first_rows(self.path)
+        return find_fields(first, [part]).get(part, "")
+
+    def read_batches(self, *, label: str = "") -> Iterator[DatasetBatch]:
+        """What is measured of the rows, in order, and a `label` of each; null in a file without that field."""
         if self.holds_vectors:
             yield from _vector_batches(open_vectors(str(self.path)))
             return
-        for rows in self._rows([self.field]):
-            yield _table_batch(rows, self.field)
+        for rows in self._rows([self.field, *filter(None, [label])], optional=[label]):
+            batch = _table_batch(rows, self.field)
+            yield replace(batch, labels=rows.label_column(label)) if label else batch
 
     def read_whole_rows(self) -> Iterator[pa.RecordBatch]:
         """The same rows with all their columns, as they were."""
@@ -87,7 +97,7 @@ class Dataset:
         """The rows with another field of theirs."""
         return self._rows([field])
 
-    def _rows(self, columns: Sequence[str] | None) -> Iterator[Rows]:
+    def _rows(self, columns: Sequence[str] | None, *, optional: Sequence[str] = ()) -> Iterator[Rows]:
         if self.table is not None:
             batches = self.table.combine_chunks().to_batches(DATASET_BATCH_ROWS)
             chosen = batches if columns is None else (_select_fields(batch, columns) for batch in batches)
@@ -96,7 +106,14 @@ class Dataset:
             name, split = _hub_name(self.path)
             return read_hub_rows(name, split=split, columns=columns, batch_size=DATASET_BATCH_ROWS)
         articles = asks_for_articles([self.field])
-        return read_table_rows(self.path, columns=columns, batch_size=DATASET_BATCH_ROWS, articles=articles)
+        return read_table_rows(
+            self.path,
+            columns=columns,
+            labels=optional,
+            optional=optional,
+            batch_size=DATASET_BATCH_ROWS,
+            articles=articles,
+        )
 
 
 def _select_fields(batch: pa.RecordBatch, fields: Sequence[str]) -> pa.RecordBatch:
