@@ -6,6 +6,7 @@ that kdos made bears a mark; only in such a folder, or in one that a call finds 
 removed.
 """
 
+import errno
 import os
 import re
 import shutil
@@ -255,8 +256,12 @@ def check_new_folder(path: PathLike, option: str = "--out") -> Path:
 
 
 def _try_making(shown: Path) -> None:
-    """Raise OSError where the nearest folder that exists takes no file."""
-    there = next(folder for folder in shown.resolve().parents if folder.exists())
+    """Raise OSError where the nearest folder that exists takes no file, or none of a name as long as one below it."""
+    real = shown.resolve()
+    there = next(folder for folder in real.parents if folder.exists())
+    most = os.pathconf(there, "PC_NAME_MAX")
+    if any(len(os.fsencode(name)) > most for name in real.relative_to(there).parts):
+        raise OSError(errno.ENAMETOOLONG, os.strerror(errno.ENAMETOOLONG))
     with TemporaryFile(dir=there):
         pass
 
