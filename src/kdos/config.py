@@ -209,6 +209,18 @@ class SynthesizeConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class TaxonomyConfig:
+    """Classes that documents are sorted into: each one's `domain` is the class that it is found to belong to.
+
+    `classes` is broad, mmlu, cmmlu or a FILE of a user's own. `by` says who finds it: `embedding` (the embedder of the
+    run and shared words) or `model`, which is asked once a document.
+    """
+
+    classes: str
+    by: Literal["embedding", "model"] = "embedding"
+
+
+@dataclass(frozen=True, slots=True)
 class BudgetConfig:
     """What may be made and spent at most; without `samples` the amount follows the content of the source."""
 
@@ -230,8 +242,9 @@ class Config:
     `prompts` is a folder with the user's versions of prompts, `examples` a file of samples that the drafter is shown,
     `seeds` a file of questions that are seeds beside those found in the source.
     `picker` says where drafts start: at knowledge points that are missing (`steer`), on paths through linked seeds
-    (`walk`), on paths that begin where steering would (`walk-from-steer`), or anywhere (`scatter`). `disciplines`
-    gives domains of the source their share of the target; the others keep their proportions in what is left.
+    (`walk`), on paths that begin where steering would (`walk-from-steer`), or anywhere (`scatter`). `taxonomy`, as in
+    ``taxonomy: broad``, gives documents their domains in place of the source's own. `disciplines` gives domains their
+    share of the target; the others keep their proportions in what is left.
     """
 
     source: SourceConfig
@@ -249,6 +262,7 @@ class Config:
     space: SpaceConfig = field(default_factory=SpaceConfig)
     seed: SeedConfig = field(default_factory=SeedConfig)
     synthesize: SynthesizeConfig = field(default_factory=SynthesizeConfig)
+    taxonomy: TaxonomyConfig | None = None
     disciplines: dict[str, Any] = field(default_factory=dict[str, Any])
     random_seed: int = 0
     workers: int = 1
@@ -444,6 +458,8 @@ def _convert_value(hint: Any, value: object, *, at: str) -> Any:
             return None
         options = [option for option in get_args(hint) if option is not type(None)]
         hint = next((option for option in options if isinstance(value, get_origin(option) or option)), options[0])
+    if hint is TaxonomyConfig and isinstance(value, str):
+        value = {"classes": value}  # all that most runs say of it
     if dataclasses.is_dataclass(hint):
         return _read_dataclass(typing.cast(type[Any], hint), value, at=at)
     if get_origin(hint) is Literal:

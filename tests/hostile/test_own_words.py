@@ -54,7 +54,7 @@ def test_a_prompt_that_is_no_text(make: Callable[[Path], object], tmp_path: Path
     assert "seed.md" in refuse("prompts", folder, capsys)
 
 
-@pytest.mark.parametrize("key", ["prompts", "examples", "seeds"])
+@pytest.mark.parametrize("key", ["prompts", "examples", "seeds", "taxonomy"])
 @pytest.mark.parametrize("name", [name for name in PATHS if name != "a terabyte of zeros"])
 def test_what_is_no_folder_and_what_is_no_file(key: str, name: str, tmp_path: Path, capsys) -> None:
     make = PATHS[name]
@@ -80,7 +80,7 @@ ROWS = {
 }
 
 
-@pytest.mark.parametrize("key", ["examples", "seeds"])
+@pytest.mark.parametrize("key", ["examples", "seeds", "taxonomy"])
 @pytest.mark.parametrize("row", ROWS.values(), ids=ROWS)
 def test_rows_that_are_no_samples_and_no_questions(key: str, row: str, tmp_path: Path, capsys) -> None:
     (path := tmp_path / "own.jsonl").write_text(f"{row}\n")
@@ -93,13 +93,14 @@ def test_a_list_in_a_text_that_nests_is_no_list(tmp_path: Path, capsys) -> None:
     assert "Got knowledge_point_length: 20000 characters" in refuse("examples", path, capsys)
 
 
-@pytest.mark.parametrize("key", ["prompts", "examples", "seeds"])
+@pytest.mark.parametrize("key", ["prompts", "examples", "seeds", "taxonomy"])
 def test_the_run_may_not_be_written_over_what_it_reads(key: str, tmp_path: Path, capsys) -> None:
     (tmp_path / "corpus.jsonl").write_text('{"text": "In 1836 the copper works of Bonn employed 91 people."}\n')
     (folder := tmp_path / "own").mkdir()
     (folder / "seed.md").write_text(RUN_PROMPTS["seed"].text)
     (folder / "rows.jsonl").write_text('{"question": "Who?", "answer": "x"}\n')
-    named = {"prompts": folder, "examples": folder / "rows.jsonl", "seeds": folder / "rows.jsonl"}[key]
+    (folder / "classes.jsonl").write_text('{"name": "law"}\n{"name": "art"}\n')
+    named = folder / {"prompts": "", "taxonomy": "classes.jsonl"}.get(key, "rows.jsonl")
     config = {"source": {"kind": "text", "path": str(tmp_path / "corpus.jsonl")}, key: str(named)}
     (path := tmp_path / "c.yaml").write_text(json.dumps(config))
     before = {file: file.read_bytes() for file in folder.iterdir()}

@@ -13,6 +13,7 @@ from kdos.pool.sample import ErrorClass
 from kdos.tasks import (
     Group,
     ask_answer,
+    ask_class,
     ask_drafts,
     ask_extraction,
     ask_judgement,
@@ -23,6 +24,7 @@ from kdos.tasks import (
     ask_through,
 )
 from kdos.tasks.prompt_set import OCCASIONAL_INPUTS, RUN_PROMPTS, TASK_INPUTS, PromptSet, find_prompt_fault
+from kdos.taxonomy import TaxonomyClass
 
 PASSAGE = Passage("p", "d", "T", "", "en", 0, 4, "Text")
 SEED = Seed("s", "Who?", ("X",), "p", "d", "history")
@@ -36,6 +38,7 @@ REQUESTS = [
     ask_review([DRAFT], passages=[PASSAGE], name="g"),
     ask_judgement(DRAFT, passages=[PASSAGE]),
     ask_answer(DRAFT, passages=[PASSAGE], attempt=0),
+    ask_class("document d", excerpt=["Text"], classes=[TaxonomyClass("law", "Courts.")]),
 ]
 REDRAFT = ask_redraft(GROUP, DRAFT, Refusal("unreadable", ErrorClass.FORMAT_MISMATCH), **SOURCES)
 NESTED = "[" * 10_000 + "]" * 10_000

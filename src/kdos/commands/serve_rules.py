@@ -8,13 +8,17 @@ from kdos.errors import UsageError
 from kdos.llm.mock_habits import HABITS
 from kdos.llm.mock_server import InjectedFaults, MockServer, serve_app
 from kdos.rules import RulesEngine
+from kdos.tasks.classify import CLASSIFY_PROMPT
 from kdos.tasks.extract import EXTRACT_PROMPT, SEED_PROMPT
 from kdos.tasks.judge import GRADE_PROMPT, JUDGE_PROMPT, RECALL_PROMPT
 from kdos.tasks.review import REVIEW_PROMPT
 from kdos.tasks.synthesize import SYNTHESIZE_PROMPT
 from kdos.terminal import print_json, print_status
 
-PROMPTS = (SEED_PROMPT, EXTRACT_PROMPT, SYNTHESIZE_PROMPT, JUDGE_PROMPT, REVIEW_PROMPT, RECALL_PROMPT, GRADE_PROMPT)
+PROMPTS = (
+    *(CLASSIFY_PROMPT, SEED_PROMPT, EXTRACT_PROMPT, SYNTHESIZE_PROMPT, JUDGE_PROMPT, REVIEW_PROMPT, RECALL_PROMPT),
+    GRADE_PROMPT,
+)
 SHARES = {
     "truncate": "answers that are cut off (finish reason length)",
     "garble": "answers whose JSON is damaged",

@@ -44,6 +44,10 @@ translations of Sphinx and with CMRC: English 0.97, Russian 0.92, Turkish 0.78 i
 are read in pieces of words; Vietnamese 0.61, Japanese 0.26, Greek 0.14, Persian 0.12, Chinese 0.02 are read letter
 by letter or, where the vocabulary lacks a letter, byte by byte."""
 
+LEAST_READ_SHARE = 0.2
+"""Share of a single text's letters that are Latin or in such pieces, under which its vector counts for nothing
+(our design)."""
+
 
 class StaticEmbedder:
     """The mean of the vectors of a text's tokens, 256 numbers; the same bytes in any batch and any process."""
@@ -96,6 +100,22 @@ def _load_model() -> tuple[Any, Float32Array]:
             )
     vectors = next(iter(load_tensors(files[_VECTORS]).values()))
     return Tokenizer.from_buffer(files[_TOKENIZER]), np.asarray(vectors, np.float32)
+
+
+def embed_what_is_read(embedder: Embedder, texts: Sequence[str]) -> Float32Array:
+    """Vectors of texts, shape (n_texts, dim): zeros where `static` reads letters but no words, and so says nothing."""
+    vectors = embedder.embed(texts)
+    if isinstance(embedder, StaticEmbedder):
+        vectors[[_share_read(embedder, text) < LEAST_READ_SHARE for text in texts]] = 0
+    return vectors
+
+
+def _share_read(embedder: StaticEmbedder, text: str) -> float:
+    """The share of a text's letters that are Latin or in tokens of two or more, in [0, 1]; 1 without a letter."""
+    shares = embedder.known_shares([text])
+    # Latin letters stand alone in formulas, which are read as such.
+    read = (share * (1.0 if script == "Latin" else known) for script, (share, known) in shares.items())
+    return sum(read) if shares else 1.0
 
 
 def note_unknown_script(embedder: Embedder, texts: Sequence[str]) -> str | None:

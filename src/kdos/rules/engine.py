@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -32,6 +33,7 @@ from kdos.scoring import attempts_answer, is_correct_answer
 from kdos.tasks import QUOTED_CRITERIA, Grade, Reply, Request
 from kdos.tasks.point_names import PointNames
 from kdos.tasks.synthesize import given_names
+from kdos.taxonomy import ClassFinder, Taxonomy, TaxonomyClass
 
 RULES_VERSION = "4"
 """Changes whenever any reply may change: it is part of the ledger's keys."""
@@ -70,6 +72,17 @@ def answer(task: str, inputs: Inputs) -> str:
     """The reply to one task: JSON that fits the task's schema, or text where it has none."""
     value = TASKS[task](inputs)
     return value if isinstance(value, str) else orjson.dumps(value).decode()
+
+
+def _name_class(inputs: Inputs) -> dict[str, Any]:
+    """The class whose name and description share most words with the text; no name where none does."""
+    finder = _word_finder(tuple((one["name"], one["description"]) for one in inputs["classes"]))
+    return {"class": finder.find([[inputs["text"]]])[0]}
+
+
+@lru_cache(maxsize=4)
+def _word_finder(classes: tuple[tuple[str, str], ...]) -> ClassFinder:
+    return ClassFinder(Taxonomy(tuple(TaxonomyClass(*one) for one in classes)), embed=None)
 
 
 def _write_seeds(inputs: Inputs) -> dict[str, Any]:
@@ -206,6 +219,7 @@ def _has_other_answer(fact: Fact, slot: str, index: FactIndex) -> bool:
 
 
 TASKS: Mapping[str, Callable[[Inputs], dict[str, Any] | str]] = {
+    "classify": _name_class,
     "seed": _write_seeds,
     "extract": _extract_points,
     "synthesize": _write_drafts,

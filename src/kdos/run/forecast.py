@@ -21,6 +21,7 @@ from kdos.pool import Refusal
 from kdos.run.pipeline import check_run_folder
 from kdos.run.rehearsal import Rehearsal, SourceSize, TaskLoad, measure_source, message_bytes, rehearse_run
 from kdos.tasks import SYNTHESIZE_PROMPT, Reply
+from kdos.tasks.classify import CLASSIFY_PROMPT
 from kdos.tasks.extract import EXTRACT_PROMPT, SEED_PROMPT
 
 TYPICAL_LOOP = {"synthesize": (0.7, 2_700, 530), "review": (0.7, 2_600, 370)}
@@ -276,13 +277,18 @@ def _scale_loop(rehearsal: Rehearsal, factor: float) -> dict[str, TaskLoad]:
 
 
 def _prepare_loads(size: SourceSize, rehearsal: Rehearsal, seeding: list[tuple[Reply, Reply]]) -> dict[str, TaskLoad]:
-    """What seeding and extracting ask: passages as they were counted, seeds as the engine finds them."""
+    """What sorting, seeding and extracting ask: passages as they were counted, seeds as the engine finds them."""
     loads = {task: load for (stage, task), load in rehearsal.loads.items() if stage == "prepare"}
     found: dict[str, TaskLoad] = {}
     if SEED_PROMPT.task in loads:
         factor = size.passages / loads[SEED_PROMPT.task].calls
         found[SEED_PROMPT.task] = loads[SEED_PROMPT.task].scaled(factor, request_bytes=size.request_bytes)
     ours, theirs = _count_seeds_of_both(seeding)
+    if asked := loads.get(CLASSIFY_PROMPT.task):
+        # Once a document; of given questions the rehearsal sees a share.
+        found[CLASSIFY_PROMPT.task] = asked.scaled(
+            1 / rehearsal.share if size.seeds_given else size.documents / asked.calls
+        )
     extract = loads.get(EXTRACT_PROMPT.task)
     if extract and (ours or not seeding):
         times = _seed_ratio(seeding) / rehearsal.share + size.own_seeds / extract.calls

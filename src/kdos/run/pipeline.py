@@ -24,6 +24,7 @@ from kdos.run.prompts import resolve_prompts
 from kdos.run.provenance import describe_inputs
 from kdos.run.results import StagesDone, summarise_run, write_pool_points, write_results
 from kdos.run.target import read_weighted_questions
+from kdos.run.taxonomy import read_taxonomy, taxonomy_file
 from kdos.runner import ProcessPoolEngine
 from kdos.seed import read_own_questions, source_input
 from kdos.store import write_json
@@ -82,14 +83,15 @@ def run_config(
 
 
 def _read_own_words(config: Config) -> PromptSet:
-    """The prompts of a run; what the user wrote of prompts, samples and seeds is found sound first, and small."""
+    """The prompts of a run; what the user wrote of prompts, samples, seeds and classes is found sound, and small."""
+    read_taxonomy(config)
     read_own_questions(config.seeds)
     return resolve_prompts(config)
 
 
 def _named_paths(config: Config) -> list[str | None]:
     """What a configuration names that may lie on this disk."""
-    own = [config.prompts, config.examples, config.seeds]
+    own = [config.prompts, config.examples, config.seeds, taxonomy_file(config)]
     sources = [str(path) for path in list_input_paths(source_input(config.source))] if config.source.path else []
     return [*sources, demand_file(config.target), *config.benchmarks, *own]
 

@@ -27,6 +27,8 @@ from kdos.evaluate import open_benchmark
 from kdos.extract import collect_extractions, extraction_table, merge_points, merge_wordings, unit_vectors
 from kdos.pool import Draft, Inventory, Refusal, Tally, column_values
 from kdos.rules.engine import LANGUAGES, writes_language
+from kdos.run.domains import Domains, sort_source
+from kdos.run.taxonomy import read_taxonomy
 from kdos.sampler import check_disciplines
 from kdos.scoring import BenchmarkQuestion
 from kdos.seed import DOCUMENTS, PASSAGES, SEEDS, gather_seeds, read_own_questions
@@ -80,7 +82,7 @@ def prepare_inputs(
 
     `embedder` None stands for the lexical one, which learns from the knowledge points.
     """
-    seeds, passages, stages = _ensure_seeds(config, folder, ask, progress)
+    seeds, passages, stages = _ensure_seeds(config, folder, ask, embedder, progress)
     library, stages["extract"] = _ensure_extractions(seeds, passages, folder, ask, progress)
     points = merge_points(library.extractions)
     _require_enough_points(points)
@@ -103,13 +105,14 @@ def prepare_inputs(
 
 
 def _ensure_seeds(
-    config: Config, folder: RunFolder, ask: Ask, progress: Progress
+    config: Config, folder: RunFolder, ask: Ask, embedder: Embedder | None, progress: Progress
 ) -> tuple[pa.Table, pa.Table, dict[str, Any]]:
     """Seeds, passages, and how many documents and seeds came in and were refused."""
     if not folder.seed.exists():
         check_source_domains(config)
+        domains = sort_source(config, ask=ask, embedder=embedder, progress=progress)
         with progress.stage("seed"):
-            _write_seeds(config, folder, ask, progress)
+            _write_seeds(config, folder, ask, domains, progress)
     stages = read_json_file(folder.seed_tallies)
     seeds, passages = read_parquet(folder.seeds), read_parquet(folder.passages)
     return seeds, passages, stages
@@ -125,21 +128,25 @@ def _tally_seed_quotes(config: Config, seeds: pa.Table, refused: Mapping[str, in
 
 
 def check_source_domains(config: Config) -> None:
-    """Raise a ConfigError where a discipline is no domain of the source: said before anything is asked or paid."""
-    if config.disciplines:
+    """Raise a ConfigError where a discipline is no domain of the source: said before anything is asked or paid.
+
+    Where a taxonomy gives the domains, only what is none of its classes is known before.
+    """
+    if read_taxonomy(config) is None and config.disciplines:
         records = open_questions(config.source) if config.source.kind == "qa" else open_source(config.source)
         records = chain(records, read_own_questions(config.seeds, lang=config.source.lang))
         check_disciplines(config.disciplines, {record.domain for record in records if not isinstance(record, Refusal)})
 
 
-def _write_seeds(config: Config, folder: RunFolder, ask: Ask, progress: Progress) -> None:
-    """Stream the source into the seed folder; whole or not at all."""
+def _write_seeds(config: Config, folder: RunFolder, ask: Ask, domains: Domains | None, progress: Progress) -> None:
+    """Stream the source into the seed folder, under the `domains` of a taxonomy; whole or not at all."""
     per_passage, size = config.seed.per_passage, config.seed.passage_chars
     own = read_own_questions(config.seeds, lang=config.source.lang)
     tallies, examples = {"document": Tally(), "seed": Tally()}, dict[str, str]()
     languages = Counter[str]()
     with atomic_folder(folder.seed, seal=folder.seal) as aside, open_parquet_writers(aside, SEED_TABLES) as write:
-        for batch in gather_seeds(config.source, ask=ask, per_passage=per_passage, size=size, own=own):
+        named = domains and domains.of
+        for batch in gather_seeds(config.source, ask=ask, per_passage=per_passage, size=size, own=own, domains=named):
             languages.update(column_values(batch.documents, "lang"))
             for name in SEED_TABLES:
                 write(name, getattr(batch, name))
@@ -157,6 +164,8 @@ def _write_seeds(config: Config, folder: RunFolder, ask: Ask, progress: Progress
             raise _empty_stage_error("seed question", tallies["seed"], examples)
         if passed_over or len(languages) > 1:
             print_status(passed_over or f"documents: {_count_by_name(languages)}")
+        if domains:
+            tallies["disciplines"] = domains.tally
         counts = {name: tally.as_json() for name, tally in tallies.items()}
         write_json(aside / folder.seed_tallies.name, counts)
 

@@ -75,24 +75,33 @@ def read_prompt_texts(folder: Path) -> dict[str, str]:
 
 
 def _read_prompt_text(path: Path) -> str:
-    text = decode_utf8(_read_small_file(path).removeprefix(b"\xef\xbb\xbf"), path)
-    text = text.replace("\r\n", "\n")
+    text = read_small_text(path, most=MOST_PROMPT_BYTES)
     if fault := find_prompt_fault(path.stem, text):
         raise InputError.at(path, f"{fault.found}. Begin with ours and change it", line=fault.line)
     return text
 
 
-def _read_small_file(path: Path) -> bytes:
+def read_small_text(path: Path, *, most: int) -> str:
+    """The text of a file of at most `most` bytes, with the line ends of here.
+
+    Raises:
+        InputError: It is no file, cannot be read, is too large, or no UTF-8.
+    """
+    text = decode_utf8(_read_small_file(path, most).removeprefix(b"\xef\xbb\xbf"), path)
+    return text.replace("\r\n", "\n")
+
+
+def _read_small_file(path: Path, most: int) -> bytes:
     # Asked first: opening a pipe would wait for somebody to write into it.
     if not path.is_file():
         raise InputError.at(path, "must be a file. It is none, or leads nowhere. Mend it, or take it out")
     try:
         with path.open("rb") as file:
-            data = file.read(MOST_PROMPT_BYTES + 1)
+            data = file.read(most + 1)
     except OSError as error:
         raise InputError.at(path, f"must be a file that can be read. {error.strerror}. Mend it") from error
-    if len(data) > MOST_PROMPT_BYTES:
-        raise InputError.at(path, f"must hold at most {MOST_PROMPT_BYTES:,} bytes. Got more. Shorten it")
+    if len(data) > most:
+        raise InputError.at(path, f"must hold at most {most:,} bytes. Got more. Shorten it")
     return data
 
 
@@ -127,7 +136,7 @@ def _read_example(record: Record, path: Path) -> dict[str, Any]:
     fields = {part: name for part in SHOWN_FIELDS if (name := resolve_field(part, list(record.row)))}
     example: dict[str, Any] = {}
     for part in SHOWN_FIELDS:
-        items = _list_items(record.row.get(fields.get(part, part)))
+        items = list_items(record.row.get(fields.get(part, part)))
         kind, wanted = (_is_quote, "passages with quotes") if part == "evidence" else (_is_text, "text")
         if not all(map(kind, items)):
             raise fault(f"must be {wanted}. Mend the row", fields[part])
@@ -141,7 +150,7 @@ def _read_example(record: Record, path: Path) -> dict[str, Any]:
     return example
 
 
-def _list_items(value: Any) -> list[Any]:
+def list_items(value: Any) -> list[Any]:
     """A value's items: of a list, of a list written as JSON in a table's cell, or the value alone."""
     if isinstance(value, str) and value.lstrip().startswith("["):
         try:

@@ -11,6 +11,7 @@ from kdos.documents import document_kind
 from kdos.rows import common_folder, list_input_files, list_input_paths, uncompressed_suffix
 from kdos.rows.files import TABLE_SUFFIXES
 from kdos.run.prompts import prompt_paths
+from kdos.run.taxonomy import taxonomy_file
 from kdos.seed.sources import DUMP_SUFFIXES
 from kdos.targets import demand_file
 from kdos.tasks.prompt_set import PromptSet
@@ -45,7 +46,7 @@ def name_input_paths(config: Config) -> dict[str, str]:
         named["embed"] = config.embed.partition(":")[2]
     if config.prompts:
         named |= {f"prompts: {path.name}": str(path) for path in prompt_paths(Path(config.prompts))}
-    named |= {"examples": config.examples or "", "seeds": config.seeds or ""}
+    named |= {"examples": config.examples or "", "seeds": config.seeds or "", "taxonomy": taxonomy_file(config) or ""}
     return {name: path for name, path in named.items() if path}
 
 

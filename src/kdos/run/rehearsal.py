@@ -28,6 +28,7 @@ from kdos.rules import RulesEngine
 from kdos.run.parts import synthesize_pool
 from kdos.run.prepare import check_source_domains, prepare_inputs
 from kdos.run.prompts import resolve_prompts
+from kdos.run.taxonomy import read_taxonomy
 from kdos.seed import read_own_questions
 from kdos.seed.passages import cut_passages
 from kdos.seed.questions import open_questions
@@ -140,9 +141,10 @@ def measure_source(config: Config) -> SourceSize:
     """Count a source as the run will read it, and take the piece to rehearse.
 
     Raises:
-        InputError: The source cannot be read, or holds no document.
-        ConfigError: Its kind or a field of it is wrong.
+        InputError: The source cannot be read, or holds no document; or a user's own file cannot be used.
+        ConfigError: Its kind or a field of it is wrong, or a discipline is no class of the taxonomy.
     """
+    read_taxonomy(config)
     own = read_own_questions(config.seeds)
     size, prompts = SourceSize(own_seeds=sum(isinstance(one, Seed) for one in own)), resolve_prompts(config)
     if config.source.kind == "qa":
@@ -256,6 +258,10 @@ def _rehearsal_config(config: Config, size: SourceSize, folder: Path) -> tuple[f
     # A server's embedder would cost money, and of the two that need nothing `static` is the one that is like it.
     embed = "static" if config.embed.startswith("endpoint:") else config.embed
     rehearsed = replace(config, source=source, budget=budget, embed=embed, seeds=None)
+    if config.taxonomy:
+        asks_model = config.taxonomy.by == "model" and config.engine.kind != "rules"
+        if asks_model or embed != config.embed:
+            rehearsed = replace(rehearsed, disciplines={})  # what stands in finds other classes
     if share == 1:
         return share, rehearsed
     # A piece has fewer knowledge points, so fewer cells, and may lack a discipline.

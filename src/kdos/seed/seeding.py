@@ -1,6 +1,6 @@
 """Documents in; passages, seeds and refusals out as Arrow tables, in the order of the documents."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
@@ -8,6 +8,7 @@ import pyarrow as pa
 
 from kdos.config import SourceConfig
 from kdos.pool import Document, Passage, Refusal, Seed, record_fields
+from kdos.seed.domains import name_domains
 from kdos.seed.own_questions import SeedRecord, join_own_questions
 from kdos.seed.passages import PASSAGE_SIZE, cut_passages
 from kdos.seed.questions import open_questions
@@ -89,17 +90,25 @@ def _requests_by_document(
 
 
 def gather_seeds(
-    settings: SourceConfig, *, ask: Ask, per_passage: int, size: int = PASSAGE_SIZE, own: Sequence[SeedRecord] = ()
+    settings: SourceConfig,
+    *,
+    ask: Ask,
+    per_passage: int,
+    size: int = PASSAGE_SIZE,
+    own: Sequence[SeedRecord] = (),
+    domains: Mapping[str, str] | None = None,
 ) -> Iterator[SeedBatch]:
     """All seeds of a source: those given (kind `qa`), or those asked for, passage by passage.
 
-    After them come the user's own, as `read_own_questions` gave them.
+    After them come the user's own, as `read_own_questions` gave them. `domains`, by `domain_key`, stand in place of
+    those that the source gives.
     """
     if settings.kind == "qa":
         records = (("seed", record) for record in open_questions(settings))
     else:
         records = _ask_for_seeds(open_source(settings), ask=ask, per_passage=per_passage, size=size)
-    return batch_seed_records(join_own_questions(records, own))
+    joined = join_own_questions(records, own)
+    return batch_seed_records(joined if domains is None else name_domains(joined, domains))
 
 
 def batch_seed_records(

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple, cast
 
 import orjson
 
+from kdos.tasks.classify import CLASSIFY_PROMPT
 from kdos.tasks.extract import EXTRACT_PROMPT, SEED_PROMPT
 from kdos.tasks.judge import ANSWER_PROMPT, JUDGE_PROMPT
 from kdos.tasks.prompt import Prompt, json_digest
@@ -19,7 +20,9 @@ from kdos.tasks.synthesize import SYNTHESIZE_PROMPT
 
 RUN_PROMPTS: Mapping[str, Prompt] = {
     prompt.task: prompt
-    for prompt in (SEED_PROMPT, EXTRACT_PROMPT, SYNTHESIZE_PROMPT, REVIEW_PROMPT, JUDGE_PROMPT, ANSWER_PROMPT)
+    for prompt in (
+        *(SEED_PROMPT, EXTRACT_PROMPT, SYNTHESIZE_PROMPT, REVIEW_PROMPT, JUDGE_PROMPT, ANSWER_PROMPT, CLASSIFY_PROMPT),
+    )
 }
 """What a run asks, by task."""
 TASK_INPUTS: Mapping[str, tuple[str, ...]] = {
@@ -31,6 +34,7 @@ TASK_INPUTS: Mapping[str, tuple[str, ...]] = {
     "review": ("passages", "knowledge_points", "drafts"),
     "judge": ("question", "answer", "knowledge_points", "logic", "distractors", "passages"),
     "answer": ("question", "passages"),
+    "classify": ("classes", "text"),
 }
 """The keys of every request's inputs."""
 OCCASIONAL_INPUTS: Mapping[str, tuple[str, ...]] = {"synthesize": ("failed",)}
