@@ -9,13 +9,14 @@ import re
 from abc import ABC, abstractmethod
 from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import combinations, islice
+from itertools import chain, combinations, islice
 from typing import Any, Generic, TypeVar
 from zlib import crc32
 
 from kdos.checks.answers import find_leaked_answer
 from kdos.checks.draft_checks import MAX_QUESTION
-from kdos.logic import Edge, Kind, Logic, Node, write_mermaid
+from kdos.logic import LEVELS, Edge, Kind, Logic, Node, find_answering_point, measure_difficulty, parse, write_mermaid
+from kdos.rules.chains import ask_chain, lead_to_asked, list_chains
 from kdos.rules.instances import Instance, question_entities
 from kdos.rules.links import is_part_of, link_clues, may_link, shared_name
 from kdos.rules.passage_index import (
@@ -59,8 +60,13 @@ LONGEST_CLUES = MAX_QUESTION - 60  # characters that statements may fill; the re
 # Share of a point's longer words that a question holds if it uses the point; where nobody claims that, more.
 USED_SHARE, SURELY_USED_SHARE = 0.5, 0.8
 SECOND_TRIES = 997  # drafts in place of failed ones are numbered from here
+CHAINS_TRIED = 8
+"""Chains of one asked instance of which the question is written."""
+QUESTIONS_MEASURED = 32
+"""Questions of which the level is measured to find one of the level that was asked for."""
 
 JsonObject = dict[str, Any]
+T = TypeVar("T")
 OptionT = TypeVar("OptionT")
 
 
@@ -132,6 +138,12 @@ def seed_from_statements(text: str, title: str, wanted: int) -> list[JsonObject]
 def _may_help(clue: PassageStatement, asked: PassageStatement, instance: Instance) -> bool:
     """Does a statement tell of something that the question about an instance names, and not the answer?"""
     return instance.text not in clue.sentence and shared_name(asked, instance.text, clue) != ""
+
+
+def _turned(items: Sequence[T], turn: int) -> list[T]:
+    """The items in their order, from the `turn`-th on, those before it last."""
+    start = turn % len(items) if items else 0
+    return [*items[start:], *items[:start]]
 
 
 def _askable_instances(statement: PassageStatement) -> list[tuple[PassageStatement, Instance]]:
@@ -282,10 +294,9 @@ def _identifies_parameter(clue: Fact, question: ComposedQuestion[Fact]) -> bool:
 
 
 def _statement_extraction(question: ComposedQuestion[PassageStatement]) -> JsonObject:
-    """Each clue leads to the name that it tells of, and that to the asked statement and the answer."""
+    """Each clue leads to the name that it tells of, and that on to the asked statement and the answer."""
     asked, *clues = question.items
-    names = [shared_name(asked, question.answer, clue) for clue in clues]
-    chains = [[clue.point, name] if name else [clue.point] for clue, name in zip(clues, names, strict=True)]
+    chains = lead_to_asked(question.text, question.answer, asked, clues)
     return _write_extraction(
         _statement_entities(question.text, question.answer, question.items),
         [each.point for each in question.items],
@@ -379,7 +390,7 @@ class _Drafter(ABC, Generic[ItemT, OptionT]):
             turn = self.inputs["variant"] + groups[:number].count(group)
             # In place of a draft that failed, another one is asked for.
             turn += SECOND_TRIES if "failed" in self.inputs else 0
-            for question in self._compose_questions(group, turn):
+            for question in self._compose_at_level(group, turn):
                 if question.text not in drafts and question.text not in self.taken:
                     drafts[question.text] = self._write_draft(question)
                     break
@@ -415,6 +426,39 @@ class _Drafter(ABC, Generic[ItemT, OptionT]):
                 )
                 if question := next(filter(None, composed), None):
                     yield question
+
+    def _compose_at_level(self, group: Sequence[ItemT], turn: int) -> Iterator[ComposedQuestion[ItemT]]:
+        """Sound questions about a group: those of the level that was asked for first, then the nearest below."""
+        wanted = self.inputs.get("difficulty", "").partition(":")[0]
+        if wanted not in LEVELS:
+            yield from self._compose_questions(group, turn)
+            return
+        others: list[tuple[int, ComposedQuestion[ItemT]]] = []
+        found = chain(self._compose_chains(group, turn, wanted), self._compose_questions(group, turn))
+        for question in islice(found, QUESTIONS_MEASURED):
+            beyond = self._measure_level(question) - LEVELS.index(wanted)
+            if not beyond:
+                yield question
+            else:
+                others.append((len(LEVELS) + beyond if beyond > 0 else -beyond, question))
+        yield from (question for _, question in sorted(others, key=lambda pair: pair[0]))
+
+    @abstractmethod
+    def _compose_chains(self, group: Sequence[ItemT], turn: int, level: str, /) -> Iterable[ComposedQuestion[ItemT]]:
+        """Questions of as many steps as a level takes; none where items form no chains."""
+
+    def _measure_level(self, question: ComposedQuestion[ItemT]) -> int:
+        found = self._extract_points(question)
+        logic, points = parse(found["logic"]), found["knowledge_points"]
+        if not isinstance(logic, Logic):
+            return 0
+        return measure_difficulty(
+            logic,
+            knowledge_points=points,
+            question=question.text,
+            answering=find_answering_point(logic, knowledge_points=points, answer=question.answer),
+            topic_entities=found["topic_entities"],
+        ).level
 
     def _list_group_options(
         self, asked: Sequence[ItemT], group: Sequence[ItemT]
@@ -505,6 +549,9 @@ class FactDrafter(_Drafter[Fact, tuple[Fact, str]]):
         leaks = any(map(str.isdigit, question.answer)) and find_leaked_answer(question.text, [question.answer])
         return None if leaks else question
 
+    def _compose_chains(self, *_: object) -> Iterable[ComposedQuestion[Fact]]:
+        return ()
+
     def _extract_points(self, question: ComposedQuestion[Fact]) -> JsonObject:
         return _fact_extraction(question, self._title(question.items[0]))
 
@@ -545,6 +592,26 @@ class StatementDrafter(_Drafter[PassageStatement, tuple[PassageStatement, Instan
         wording = QuestionWording(phrase=number, frame=number, clause=number // 3)
         question = ask_instance(asked, instance, clues, wording)
         return question if question and _is_sound_question(question) else None
+
+    def _compose_chains(
+        self, group: Sequence[PassageStatement], turn: int, level: str, /
+    ) -> Iterator[ComposedQuestion[PassageStatement]]:
+        if level == LEVELS[0] or not group:
+            return
+        wanted = frozenset(item.point for item in group)
+        own = [option for item in group for option in self._list_options(item)]
+        # What is asked about may be another statement, as long as the group leads to it.
+        near = (item for item in self._linked_items(group[0]) if item.point not in wanted)
+        others = [option for item in near for option in self._list_options(item)]
+        laps = turn // max(len(own), 1)
+        for asked, instance in [*_turned(own, turn), *_turned(others, self.key + turn)]:
+            wording = QuestionWording(clause=crc32(asked.sentence.encode(), self.key) + laps)
+            chains = list_chains(asked, instance, self.index, level=level, wanted=wanted, avoid=self.avoid)
+            for each in _turned(list(islice(chains, CHAINS_TRIED)), laps):
+                if asked.point in wanted or any(clue.point in wanted for clue in each.clues):
+                    question = ask_chain(asked, instance, each, wording)
+                    if question and _is_sound_question(question):
+                        yield question
 
     def _extract_points(self, question: ComposedQuestion[PassageStatement]) -> JsonObject:
         return _statement_extraction(question)

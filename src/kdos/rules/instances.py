@@ -62,6 +62,8 @@ UNCOUNTED = re.compile(
     r"core|bit|line|column|table|figure|chapter|section|article|part|page|least|most|than|to|and|or|between|of|by|every|nearly|only|layer|"
     rf"group|level|type|grade|round|volume|verse|war|{MONTH})|[\d–(±-])\s*$"
 )
+TIMES = frozenset({"date", "month", "year", "decade", "century"})
+"""Kinds of instances that say when."""
 ENGLISH_PATTERNS = (
     ("date", DATE, "which date"),
     ("month", MONTH_YEAR, "which month of which year"),

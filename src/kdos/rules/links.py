@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from kdos.pool.wording import STOP_WORDS
-from kdos.rules.passage_index import Fact, PassageStatement, parent_name
+from kdos.rules.passage_index import Fact, PassageStatement, parent_name, stands_in
 
 PHRASES_CACHED = 8_192
 DEFINITE = re.compile(r"\b[Tt]he ([^\W\d_]+(?: [^\W\d_]+){1,3})")
@@ -105,8 +105,8 @@ def shared_name(asked: PassageStatement, answer: str, clue: PassageStatement) ->
     """
     before, _, after = asked.sentence.partition(answer)
     said = f"{before} | {after}"
-    names = [name for name in (clue.subject, *clue.entities) if name and _stands_in(name, said)]
-    names += [name for name in asked.entities if _stands_in(name, clue.sentence) and _stands_in(name, said)]
+    names = [name for name in (clue.subject, *clue.entities) if name and stands_in(name, said)]
+    names += [name for name in asked.entities if stands_in(name, clue.sentence) and stands_in(name, said)]
     title = asked.title if asked.title == clue.title and answer not in asked.title else ""
     if title and asked.tells_of_title and clue.tells_of_title:
         names.append(title)
@@ -133,9 +133,3 @@ def _definite_phrases(text: str, *, chinese: bool) -> tuple[str, ...]:
         runs = (words[:size] for size in range(2, len(words) + 1))
         found += [f"the {' '.join(run)}" for run in runs if run[-1] not in STOP_WORDS]
     return tuple(found)
-
-
-def _stands_in(name: str, text: str) -> bool:
-    """Is the name in the text, in its own letters, and not the second half of "Hadrian's Wall"?"""
-    # Most names are not: to compile a pattern for each is what would take the time.
-    return name in text and re.search(rf"(?<!\w)(?<!['’]s ){re.escape(name)}(?!\w)", text) is not None

@@ -14,7 +14,7 @@ from typing import Any, Generic, TypeVar
 from kdos.checks.sentence_checks import is_abstract_sentence
 from kdos.pool.sentences import is_mostly_unspaced, quotable_sentences, split_sentences
 from kdos.pool.wording import KANA_AND_HAN
-from kdos.rules.instances import NAME, NOT_NAMES, Instance, find_chinese_instances, find_instances
+from kdos.rules.instances import NAME, NOT_NAMES, TIMES, Instance, find_chinese_instances, find_instances
 from kdos.rules.relations import PYTHON_RELATIONS, TRIPLE_RELATIONS, Relation
 from kdos.rules.subjects import PERSONAL, PRONOUN, is_name, relative_pronoun, split_subject
 
@@ -48,6 +48,7 @@ MAIN_VERB = re.compile(
     r"\b(?:is|was|are|were|has|had|became|began|won|made|took|led|held|wrote|gave|can|could|will)\b"
 )
 SHORTEST_CLUE = 40  # characters
+SHORTEST_NAME, SHORTEST_CHINESE_NAME = 3, 2  # characters of a name that joins statements
 
 
 ItemT = TypeVar("ItemT", bound="Fact | PassageStatement")
@@ -268,6 +269,13 @@ class PassageStatement:
         return self.point != self.sentence
 
     @property
+    def names(self) -> tuple[str, ...]:
+        """The names and dates in it that join it to other statements; in Chinese, what can be asked for."""
+        found = [each.text for each in self.instances if self.chinese or each.kind in TIMES]
+        shortest = SHORTEST_CHINESE_NAME if self.chinese else SHORTEST_NAME
+        return tuple(name for name in dict.fromkeys([*self.entities, *found]) if len(name) >= shortest)
+
+    @property
     def tells_of_title(self) -> bool:
         """Is it about the title, or does it mention that? A Chinese sentence may leave out that it is."""
         return self.titled or self.chinese or self.subject == self.title
@@ -357,6 +365,14 @@ def _names_in_sentence(text: str) -> Iterator[str]:
             yield name
 
 
+def stands_in(name: str, text: str) -> bool:
+    """Is the name in the text, in its own letters, and not the second half of "Hadrian's Wall"?"""
+    # Most names are not: to compile a pattern for each is what would take the time.
+    if name not in text or is_mostly_unspaced(name):
+        return name in text
+    return re.search(rf"(?<!\w)(?<!['’]s ){re.escape(name)}(?!\w)", text) is not None
+
+
 def topic_words(text: str) -> set[str]:
     """The words that tell what a text is about."""
     return set(TOPIC_WORD.findall(text.casefold()))
@@ -373,6 +389,15 @@ class StatementIndex(PassageIndex[PassageStatement]):
     """The statements of some passages, and which stand near or share a name."""
 
     _linked: dict[str, list[PassageStatement]] = field(default_factory=dict[str, list[PassageStatement]], repr=False)
+    _holders: dict[str, list[PassageStatement]] = field(default_factory=dict[str, list[PassageStatement]], repr=False)
+
+    def holders_of_names(self) -> Mapping[str, Sequence[PassageStatement]]:
+        """Each name, with the statements that it stands in: "Kennedy" also in that on "John F. Kennedy"."""
+        if not self._holders:
+            all_statements = list(self.items.values())
+            for name in dict.fromkeys(name for each in all_statements for name in each.names):
+                self._holders[name] = [each for each in all_statements if stands_in(name, each.sentence)]
+        return self._holders
 
     def linked_statements(self, statement: PassageStatement) -> list[PassageStatement]:
         """All other statements, those that share a name first, then the nearest ones."""

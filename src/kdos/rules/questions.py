@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Generic
 
-from kdos.rules.instances import Instance
+from kdos.rules.instances import TIMES, Instance
 from kdos.rules.links import ClueLinks, link_clues, names_object, shared_name
 from kdos.rules.passage_index import (
     Fact,
@@ -33,7 +33,6 @@ FACT_OPENER = re.compile(
 FULL_NAMES = frozenset({"owner", "class"})
 """Slots that hold the full name of a thing, which may be called by its last name in the class or module it is in."""
 FRONTED = re.compile(r"(In|On|By|Since|After|Before|During|From|Until|At|Throughout) (?:the )?$")
-TIMES = frozenset({"date", "month", "year", "decade", "century"})
 SPAN_AFTER = re.compile(r"[^ ]| (?:to|and|or|through|until|by|at|in|on|of|AD|BC)\b")
 # What an answer may be given away by, where it is a number or a rank.
 NUMBER_WORDS = (
