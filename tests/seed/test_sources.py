@@ -10,6 +10,7 @@ from kdos.config import SourceConfig
 from kdos.errors import ConfigError, InputError
 from kdos.pool import Document, Refusal
 from kdos.seed import open_source
+from kdos.seed.files import find_document_fields
 
 DUMP = """<mediawiki xml:lang="en"><siteinfo><namespaces><namespace key="0" />
 <namespace key="6">File</namespace></namespaces></siteinfo>
@@ -137,3 +138,27 @@ def test_an_empty_corpus_is_an_error(tmp_path):
 def test_an_unknown_kind_names_the_known_ones():
     with pytest.raises(ConfigError, match=r"source\.kind must be one of .*text.*Got 'pdf'"):
         opened(kind="pdf")
+
+
+@pytest.mark.parametrize(
+    ("row", "field"),
+    [
+        (
+            {"title": "Oslo", "paragraphs": [{"context": "Oslo lies on a fjord.", "qas": [{"question": "Where?"}]}]},
+            "paragraphs.context",
+        ),
+        (
+            {"id": "1", "paragraphs": [{"text": "Oslo lies on a fjord.", "qas": [{"question": "Where?"}]}]},
+            "paragraphs.text",
+        ),
+        ({"question": "Where?", "context": "Oslo lies on a fjord."}, "context"),
+        ({"question": "Where does Oslo lie?"}, "question"),
+    ],
+)
+def test_articles_are_read_for_what_they_say(tmp_path, row, field):
+    path = tmp_path / "articles.jsonl"
+    path.write_text(json.dumps(row) + "\n")
+    settings = SourceConfig("text", path=str(path))
+    assert find_document_fields(settings)["text"] == field
+    (document,) = open_source(settings)
+    assert ("fjord" in document.text) == (field != "question")

@@ -26,6 +26,7 @@ from kdos.rows import (
     read_table_rows,
     uncompressed_suffix,
 )
+from kdos.rows.fields import FIELD_ALIASES
 from kdos.rows.files import SIDE_FILES, TABLE_SUFFIXES
 from kdos.terminal import print_status
 
@@ -38,6 +39,10 @@ KINDS_NAMED = 12
 def source_input(settings: SourceConfig) -> InputPath:
     """Where the files of a source are."""
     return settings.path if isinstance(settings.path, str) else SeveralPaths(tuple(settings.path))
+
+
+DOCUMENT_NAMES = ("text", "content", "body", "article", "document", "passage", "paragraph", "context")
+"""What the text of a document is called, the likeliest first."""
 
 
 def choose_fields(settings: SourceConfig, rows: Sequence[Mapping[str, Any]], parts: Iterable[str]) -> dict[str, str]:
@@ -69,7 +74,17 @@ def choose_document_fields(settings: SourceConfig, rows: Sequence[Mapping[str, A
 
 
 def _document_fields(settings: SourceConfig, rows: Sequence[Mapping[str, Any]]) -> dict[str, str]:
-    return choose_fields(settings, rows, ("text", "id", "title", "domain"))
+    fields = choose_fields(settings, rows, ("text", "id", "title", "domain"))
+    # Articles with questions about them are read for what they say, not for what is asked.
+    if not settings.text and _last_name(fields.get("text", "")) in FIELD_ALIASES["question"]:
+        paths = sorted(list_field_paths(rows), key=lambda path: path.count("."))
+        said = [path for name in DOCUMENT_NAMES for path in paths if _last_name(path) == name]
+        fields["text"] = next(iter(said), fields["text"])
+    return fields
+
+
+def _last_name(field: str) -> str:
+    return field.rpartition(".")[2].lower()
 
 
 def _name(settings: SourceConfig) -> str:
