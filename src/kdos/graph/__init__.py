@@ -2,9 +2,9 @@
 
 from kdos.graph.composition import (
     discipline_memberships,
-    one_level_up,
     quota_target,
     rake_samples,
+    rake_table,
     realised_matrix,
     request_mix,
 )
@@ -23,6 +23,6 @@ from kdos.graph.walk import PLAIN_WALK, Paths, WalkRules, linked_seeds, long_cha
 __all__ = [
     "PLAIN_WALK", "Incidence", "IncidenceBuilder", "Paths", "Transitions", "WalkRules", "as_target", "build_incidence",
     "build_transitions", "density_target", "discipline_memberships", "incidence_from_lists", "linked_seeds",
-    "long_chain", "loss_target", "measure_structure", "one_level_up", "popularity_target", "quota_target",
-    "rake_samples", "realised_matrix", "request_mix", "sample_paths", "spread_over_kps",
+    "long_chain", "loss_target", "measure_structure", "popularity_target", "quota_target",
+    "rake_samples", "rake_table", "realised_matrix", "request_mix", "sample_paths", "spread_over_kps",
 ]  # fmt: skip

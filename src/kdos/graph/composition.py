@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.optimize import nnls
 
-from kdos.arrays import Float64Array, Int64Array, IntegerArray
+from kdos.arrays import Float64Array, IntegerArray
 from kdos.errors import UsageError
 from kdos.graph.incidence import Incidence
 from kdos.graph.value import as_target
@@ -92,6 +92,26 @@ def rake_samples(
     cells = disciplines * len(columns) + levels
     counts = np.bincount(cells, minlength=len(rows) * len(columns))
     held = counts.reshape(len(rows), len(columns)) / len(disciplines)
+    weight = _fit_weights(held, rows, columns, cap)
+    weights = weight.ravel()[cells]
+    effective = float(weights.sum() ** 2 / (len(weights) * (weights**2).sum()))
+    share = weight * held
+    error = max(abs(share.sum(axis=1) - rows).max(), abs(share.sum(axis=0) - columns).max())
+    return Raking(weights, float(error), effective)
+
+
+def rake_table(table: Float64Array, *, rows: npt.ArrayLike, columns: npt.ArrayLike) -> Float64Array:
+    """The table of shares nearest to `table`, shape (n_rows, n_columns), >= 0, whose margins are in these proportions.
+
+    Iterative proportional fitting; it sums to 1. Where cells of 0 leave no such table, the margins are met as nearly
+    as they allow.
+    """
+    table = as_target(table.ravel()).reshape(table.shape)
+    return table * _fit_weights(table, as_target(rows), as_target(columns), cap=np.inf)
+
+
+def _fit_weights(held: Float64Array, rows: Float64Array, columns: Float64Array, cap: float) -> Float64Array:
+    """What each cell of a table is multiplied with so that its margins are these, with a mean of 1."""
     weight = np.ones_like(held)
     for _ in range(MAX_SWEEPS):
         before = weight
@@ -100,12 +120,7 @@ def rake_samples(
         weight = _cap_weights(weight, held, cap)
         if np.abs(weight - before).max() < WEIGHT_TOLERANCE:
             break
-    weight /= (weight * held).sum()
-    weights = weight.ravel()[cells]
-    effective = float(weights.sum() ** 2 / (len(weights) * (weights**2).sum()))
-    share = weight * held
-    error = max(abs(share.sum(axis=1) - rows).max(), abs(share.sum(axis=0) - columns).max())
-    return Raking(weights, float(error), effective)
+    return weight / (weight * held).sum()
 
 
 def _cap_weights(weight: Float64Array, held: Float64Array, cap: float) -> Float64Array:
@@ -120,15 +135,14 @@ def _margin_factors(wanted: Float64Array, got: Float64Array) -> Float64Array:
     return np.divide(wanted, got, out=np.zeros_like(wanted), where=got > 0)
 
 
-def realised_matrix(requested: IntegerArray, realised: IntegerArray, *, n_levels: int) -> Float64Array:
+def realised_matrix(counts: IntegerArray) -> Float64Array:
     """How what was asked for came out, shape (n_levels, n_levels), rows of sum 1.
 
-    Row r, column l: the share of drafts asked at level r that were found to be of level l.
-    `requested` and `realised` have shape (n_drafts,).
+    Row r, column l: the share of drafts asked at level r that were found to be of level l, of which there are
+    `counts`, of the same shape. Before any came, each level is taken to come as it is asked for.
     """
-    pairs = np.bincount(requested * n_levels + realised, minlength=n_levels**2)
-    counts = pairs.reshape(n_levels, n_levels) + PRIOR_DRAFTS * np.eye(n_levels)
-    return counts / counts.sum(axis=1, keepdims=True)
+    expected = counts + PRIOR_DRAFTS * np.eye(len(counts))
+    return expected / expected.sum(axis=1, keepdims=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,19 +169,3 @@ def request_mix(matrix: Float64Array, target: npt.ArrayLike) -> DifficultyMix:
     requests = as_target(nnls(system, np.append(wanted, SUM_WEIGHT))[0])
     expected = requests @ matrix
     return DifficultyMix(requests, expected, tv=float(0.5 * np.abs(expected - wanted).sum()))
-
-
-def one_level_up(disciplines: IntegerArray, levels: IntegerArray, missing: Int64Array) -> Int64Array:
-    """The rows of drafts to write again one level up, in order: high-difficulty enhancement.
-
-    For each discipline and level that is short, the first drafts of that discipline one level
-    below, as many as that level can spare. `disciplines` and realised `levels` have shape
-    (n_drafts,); `missing` is wanted minus held, shape (n_disciplines, n_levels).
-    """
-    chosen = [np.zeros(0, np.int64)]
-    for discipline, row in enumerate(missing):
-        for level in range(1, len(row)):
-            spare = min(max(int(row[level]), 0), max(-int(row[level - 1]), 0))
-            below = (disciplines == discipline) & (levels == level - 1)
-            chosen.append(np.flatnonzero(below)[:spare])
-    return np.sort(np.concatenate(chosen))
