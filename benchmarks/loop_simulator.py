@@ -186,7 +186,7 @@ def play_oracle(world: World, wanted: int) -> Outcome:
     return [tuple(points[IN_SEED * i : IN_SEED * (i + 1)]) for i in range(wanted)], wanted
 
 
-def _add_nothing(_texts: Any, _locate: Any) -> int:
+def add_nothing(_texts: Any, _locate: Any) -> int:
     """Knowledge points that are new: none is, in a world that is known."""
     return 0
 
@@ -215,7 +215,7 @@ def play_version_2(world: World, wanted: int, *, longest: int = MOST_POINTS_USED
         space=cast(Any, SimpleNamespace(n_cells=world.n_cells)),
         order=Order(quotas.log_q, config.exposures, np.ones(world.n_points, bool), wanted),
         links=links,
-        inventory=cast(Any, SimpleNamespace(cells=links.cells, add_unknown=_add_nothing)),
+        inventory=cast(Any, SimpleNamespace(cells=links.cells, add_unknown=add_nothing)),
         known=cast(Any, NoQuestions()),
         **cast(Any, dict.fromkeys(("library", "embed_texts"))),
     )

@@ -12,6 +12,7 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 from urllib.parse import urlsplit
 
 from kdos.errors import ConfigError, UsageError
+from kdos.logic import LEVELS
 from kdos.targets import check_target
 
 VARIABLE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -194,8 +195,9 @@ class SynthesizeConfig:
     `accept: all` keeps every sound draft; together with `picker: scatter` that is the blind run
     that others do. `mend` asks once more for a draft with a fault of its writing.
     `judges` see each draft, 0 for none; `attempts` answer its question unseen, and what they do not
-    agree with falls. `same_shape` is the share of the pool that one shape of logic may have. `window` is the most
-    picks in flight (`Config.window`).
+    agree with falls. `enhance` has drafts that came out easier than they were asked for written again, one level
+    up, where their own level is full (`Config.difficulty`). `same_shape` is the share of the pool that one shape of
+    logic may have. `window` is the most picks in flight (`Config.window`).
     """
 
     accept: Literal["pace", "strict", "all"] = "pace"
@@ -205,6 +207,7 @@ class SynthesizeConfig:
     mend: bool = True
     judges: int = 1
     attempts: int = 0
+    enhance: bool = True
     same_shape: float = 1.0
 
 
@@ -245,6 +248,7 @@ class Config:
     (`walk`), on paths that begin where steering would (`walk-from-steer`), or anywhere (`scatter`). `taxonomy`, as in
     ``taxonomy: broad``, gives documents their domains in place of the source's own. `disciplines` gives domains their
     share of the target; the others keep their proportions in what is left.
+    `difficulty` gives the levels D1 to D5 their shares of the samples, in each discipline.
     """
 
     source: SourceConfig
@@ -264,6 +268,7 @@ class Config:
     synthesize: SynthesizeConfig = field(default_factory=SynthesizeConfig)
     taxonomy: TaxonomyConfig | None = None
     disciplines: dict[str, Any] = field(default_factory=dict[str, Any])
+    difficulty: dict[str, Any] = field(default_factory=dict[str, Any])
     random_seed: int = 0
     workers: int = 1
 
@@ -287,6 +292,8 @@ LEAST_DEFAULT_WINDOW, WINDOW_OF_CONCURRENCY = 1024, 8
 The least default is that of every engine, so that what a run makes does not depend on how its model is reached."""
 BATCH_WINDOW = 16_384
 """A batch file takes hours whatever it holds."""
+SHARES_TOLERANCE = 0.001
+"""How far from 1 shares may sum: 0.333 three times is meant to be all."""
 SHOWN_CHARS = 40
 MOST_WHOLE = 2**63 - 1
 """The largest whole number that arrays and JSON hold."""
@@ -336,6 +343,7 @@ def read_config(value: object) -> Config:
         )
     _check_target_name(config.target)
     _check_disciplines(config.disciplines)
+    _check_difficulty(config.difficulty)
     if config.engine.kind == "http" and not (config.engine.addresses[0] and config.engine.model):
         raise ConfigError(
             "`engine` of kind http needs `url` and `model`, as in {kind: http, url: http://127.0.0.1:8000/v1, "
@@ -419,10 +427,25 @@ def _check_target_name(name: str) -> None:
         raise ConfigError(str(error)) from error
 
 
-def _check_disciplines(shares: Mapping[str, Any]) -> None:
+def _check_shares(shares: Mapping[str, Any], *, at: str) -> None:
     for name, share in shares.items():
         if isinstance(share, bool) or not isinstance(share, int | float) or not 0 <= share <= 1:
-            raise ConfigError(f"`disciplines.{name}` must be a share in [0, 1]. Got {share!r}.")
+            raise ConfigError(f"`{at}.{name}` must be a share in [0, 1]. Got {share!r}.")
+
+
+def _check_difficulty(shares: Mapping[str, Any]) -> None:
+    for name in shares:
+        if name not in LEVELS:
+            raise ConfigError(f"`difficulty` must give shares to levels, {', '.join(LEVELS)}. Got {name!r}.")
+    _check_shares(shares, at="difficulty")
+    if shares and abs(sum(shares.values()) - 1) > SHARES_TOLERANCE:
+        raise ConfigError(
+            f"`difficulty` must sum to 1: it has the shares of all samples. Got {sum(shares.values()):g}."
+        )
+
+
+def _check_disciplines(shares: Mapping[str, Any]) -> None:
+    _check_shares(shares, at="disciplines")
     if sum(shares.values()) > 1:
         raise ConfigError(
             f"`disciplines` must sum to 1 at most. Got {sum(shares.values()):g}. "

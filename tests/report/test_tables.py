@@ -178,3 +178,23 @@ def test_a_part_before_the_first_sample_has_no_figures(run: SavedRun) -> None:
 )
 def test_percentages(share: float, text: str) -> None:
     assert format_share(share) == text
+
+
+def test_levels_are_shown_by_discipline_beside_what_was_wanted(run: SavedRun) -> None:
+    parts = [{"levels": {"law": {"D1": 3, "D3": 1}, "": {"D2": 2}}}, {"levels": {"law": {"D1": 1}, "art": {"D5": 4}}}]
+    config = "difficulty: {D1: 0.5, D5: 0.5}"
+    table = tables.tabulate_levels(
+        dataclasses.replace(run, loop=dataclasses.replace(run.loop, parts=parts), config=config)
+    )
+    assert table is not None
+    assert [(row.name, row.samples) for row in table.rows] == [("all", 11), ("law", 5), ("art", 4)]
+    assert [cell.samples for cell in table.rows[1].cells] == [4, 0, 1, 0, 0]
+    assert [cell.shade for cell in table.rows[1].cells] == [7, 0, 2, 0, 0]
+    assert table.wanted == (0.5, 0, 0, 0, 0.5)
+
+
+def test_parts_of_an_older_kdos_have_no_levels(run: SavedRun) -> None:
+    assert (
+        tables.tabulate_levels(dataclasses.replace(run, loop=dataclasses.replace(run.loop, parts=[{"samples": 3}])))
+        is None
+    )

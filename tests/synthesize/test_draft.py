@@ -1,5 +1,6 @@
 """A draft's way: checked, judged, answered unseen, read anew, and written once more if it fell."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -11,12 +12,13 @@ from kdos.extract import extraction_table
 from kdos.llm.engine import ScriptedEngine, store_nothing
 from kdos.llm.inline_exchange import InlineExchange
 from kdos.pool import Extraction, Inventory, Passage, Seed
-from kdos.sampler import Pick
+from kdos.sampler import Pick, number_disciplines
 from kdos.seed.seeding import PASSAGES, SEEDS, records_to_table
 from kdos.synthesize import Library, SynthesisContext
 from kdos.synthesize.draft import draft_pick
 from kdos.synthesize.window import Window
 from kdos.tasks import CHECKS, CRITERIA
+from kdos.tasks.point_names import PointNames
 
 TEXT = (
     "The Eiffel Tower was built by Gustave Eiffel. Gustave Eiffel was born in Dijon. The Eiffel Tower stands in Paris."
@@ -36,9 +38,6 @@ OPTIONS = SOUND | {"question": "Which city has the tower by Eiffel? A) Paris B) 
 SEED = Seed("s", "When was the tower of Gustave Eiffel opened?", ("1889",), "p", "d", "")
 PICK = Pick("00000007", 0, seeds=(0,), use=((0, 1, 2),), avoid=(), variant=0, is_short=False)
 GIVEN = {"known", "benchmarks"}
-# No knowledge point is known, so that what a draft claims is not held against what is wanted.
-NOTHING_KNOWN = SimpleNamespace(counts=SimpleNamespace(cells=()), known=0)
-KNOWS_ONE = SimpleNamespace(counts=SimpleNamespace(cells=()), known=1)
 
 
 class Model:
@@ -82,7 +81,7 @@ class Model:
         return [request for request in self.asked if request.task == task]
 
 
-def way(model, **changes):
+def way(model, *, pick=PICK, levels=None, **changes):
     """The reasons of all candidates in order, the candidates and the failed calls."""
     library = Library(
         seeds=records_to_table([SEED], SEEDS),
@@ -95,7 +94,7 @@ def way(model, **changes):
         config=Config(SourceConfig("qa"), synthesize=SynthesizeConfig(**settings)),
         space=None,
         order=None,
-        links=None,
+        links=SimpleNamespace(disciplines=number_disciplines([""])),
         library=library,
         inventory=Inventory(POINTS, points=np.zeros((3, 1), np.float32), cells=np.zeros(3, int)),
         embed_texts=None,
@@ -103,7 +102,9 @@ def way(model, **changes):
     )
     with InlineExchange(ScriptedEngine(model), store_nothing) as exchange:
         window = Window(exchange)
-        window.start(PICK, draft_pick(PICK, NOTHING_KNOWN if "known" not in given else KNOWS_ONE, context))
+        # No knowledge point is known, so that what a draft claims is not held against what is wanted.
+        outlook = SimpleNamespace(counts=SimpleNamespace(cells=()), known=int("known" in given), levels=levels)
+        window.start(pick, draft_pick(pick, outlook, context))
         _, drafted = window.finish_oldest()
     reasons = [each.refusal.reason if each.refusal else None for each in drafted.candidates]
     return reasons, drafted.candidates, drafted.failed
@@ -206,3 +207,56 @@ def test_a_draft_without_anything_sound_costs_no_second_call():
     model = Model(OPTIONS)
     way(model, mend=False)
     assert [request.task for request in model.asked] == ["synthesize"]
+
+
+HARDER_LOGIC = f'flowchart TD\n K1["{POINTS[1]}"] --> K0["{POINTS[0]}"]\n K0 --> K2["{POINTS[2]}"]\n K2 --> A["Paris"]'
+HARDER = SOUND | {"question": "In which city stands what the man from Dijon built?", "logic": HARDER_LOGIC}
+ASKED_HARD = replace(PICK, difficulty="D3")
+
+
+class Reader(Model):
+    """A model that reads each draft's logic as it was written."""
+
+    def _shown(self, request):
+        self.shown = request.inputs["drafts"][0]
+        return request.inputs["drafts"]
+
+    def _read(self):
+        names = PointNames({f"KP{place + 1}": point for place, point in enumerate(POINTS)})
+        return super()._read() | {"logic": names.spell_logic(self.shown["logic"], "Paris")}
+
+
+def short_of(level):
+    """A plan in which this level is short and those below it are full."""
+    return SimpleNamespace(should_rewrite=lambda _discipline, *, asked, came: came + 1 == level <= asked)
+
+
+def test_a_draft_that_is_too_easy_is_written_one_level_up():
+    model = Reader(SOUND, HARDER)
+    reasons, (easy, hard), failed = way(model, pick=ASKED_HARD, levels=short_of(2))
+    assert (reasons, failed) == (["replaced_by_harder", None], [])
+    assert [easy.level, hard.level] == [1, 2]
+    assert (hard.enhanced_from, easy.again, hard.again) == (easy.draft.id, True, False)
+    again = model.requests("synthesize")[1].inputs
+    assert again["difficulty"].startswith("D3: ")
+    assert (again["failed"]["reason"], again["failed"]["draft"]["question"]) == ("too_easy", SOUND["question"])
+
+
+def test_one_that_comes_out_no_harder_falls_and_the_first_stays():
+    other = SOUND | {"question": "Where does the tower stand whose builder came from Dijon?"}
+    reasons, (easy, same), _ = way(Reader(SOUND, other), pick=ASKED_HARD, levels=short_of(2))
+    assert reasons == [None, "not_harder"]
+    assert (easy.level, same.enhanced_from) == (1, easy.draft.id)
+
+
+def test_a_mended_draft_can_be_written_harder_too():
+    reasons, candidates, _ = way(Reader(OPTIONS, SOUND, HARDER), pick=ASKED_HARD, levels=short_of(2))
+    assert reasons == ["multiple_choice", "replaced_by_harder", None]
+    assert candidates[2].enhanced_from == candidates[1].draft.id
+
+
+@pytest.mark.parametrize("changes", [{"enhance": False}, {"levels": short_of(4)}, {"levels": None}])
+def test_nothing_is_written_again_where_no_harder_one_is_wanted(changes):
+    model = Reader(SOUND, HARDER)
+    assert way(model, **({"pick": ASKED_HARD, "levels": short_of(2)} | changes))[0] == [None]
+    assert len(model.requests("synthesize")) == 1

@@ -247,7 +247,7 @@ def test_the_rendered_request_holds_prompt_and_inputs():
     assert [tuple(named[name] for name in names) for names in block["use"]] == list(use)
     assert [named[name] for name in block["avoid"]] == ["K."]
     assert (block["drafts"], block["language"]) == (2, "de")
-    assert re.fullmatch(r"D4: three facts .* clues that name nothing directly", block["difficulty"])
+    assert re.fullmatch(r"D4: three facts .*; the first names nothing that .* names", block["difficulty"])
     assert list(block["seeds"][0]["knowledge_points"].values()) == ["K."]
     assert block["passages"] == [{"id": "p", "title": "T", "text": "Text"}]
     # What requests from the same seeds share comes first, and what differs last.

@@ -48,7 +48,7 @@ def test_a_failed_or_unreadable_reply_is_a_refusal():
 def test_a_refused_draft_is_asked_for_once_more_with_the_reason():
     (draft,) = read_drafts(reply(ask_drafts(GROUP, **BOOKS), ITEM), GROUP)
     refusal = Refusal("logic_circular", ErrorClass.KNOWLEDGE_LOGIC, "'A' leads back to itself")
-    request = ask_redraft(GROUP, draft, refusal, **BOOKS)
+    request = ask_redraft(retry_group(GROUP, draft), draft, refusal, **BOOKS)
     failed = request.inputs["failed"]
     assert (failed["reason"], failed["detail"]) == ("logic_circular", "'A' leads back to itself")
     assert failed["draft"]["question"] == "Which tower?"

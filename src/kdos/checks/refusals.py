@@ -29,7 +29,7 @@ _BY_CLASS: dict[ErrorClass, tuple[str, ...]] = {
         *("logic_not_connected", "logic_circular", "logic_many_ends", "logic_end_not_answer"),
         *("knowledge_point_not_in_logic", "not_entailed", "not_logic_valid"),
     ),
-    ErrorClass.DISTRIBUTION: ("near_duplicate", "same_shape_again"),
+    ErrorClass.DISTRIBUTION: ("near_duplicate", "same_shape_again", "too_easy", "not_harder", "replaced_by_harder"),
 }
 REASONS: dict[str, ErrorClass] = {
     reason: error_class for error_class, reasons in _BY_CLASS.items() for reason in reasons

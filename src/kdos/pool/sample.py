@@ -148,6 +148,8 @@ class Sample:
     """A draft that was accepted, with all that is needed to trace it back.
 
     `answering_point` is the one of its knowledge points that the answer rests on; empty where that is unclear.
+    `difficulty` is the level that was found, ``D1`` to ``D5``, `difficulty_asked` the one asked for, if any was;
+    `enhanced_from` names the draft that was too easy, where this one was written in its place.
     """
 
     id: str
@@ -159,6 +161,9 @@ class Sample:
     answering_point: str
     logic: str
     shape: str
+    difficulty: str
+    difficulty_asked: str
+    enhanced_from: str
     distractors: tuple[str, ...]
     domain: str
     lang: str

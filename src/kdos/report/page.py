@@ -10,6 +10,7 @@ from jinja2 import Environment, FunctionLoader, StrictUndefined
 
 from kdos.artifacts import RunFolder
 from kdos.errors import InputError
+from kdos.logic import LEVELS
 from kdos.outputs import is_run_folder
 from kdos.package_data import read_package_text
 from kdos.report import charts, panels, samples, tables
@@ -109,6 +110,8 @@ def render_page(run: SavedRun) -> str:
         fullness=charts.build_fullness_chart(run),
         comparison=tables.compare_with_blind_run(run),
         draft_outcomes=tables.tabulate_draft_outcomes(run.loop),
+        levels=tables.tabulate_levels(run),
+        level_names=LEVELS,
         cells=tables.tabulate_cells(run),
         layers=layers,
         points=pack_map_layers(layers),

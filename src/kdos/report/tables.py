@@ -4,7 +4,7 @@ Also what the page calls things, and how it writes numbers.
 """
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +12,7 @@ import numpy as np
 import yaml
 
 from kdos.cost import Cost, describe_costs, format_usd, look_at_costs
+from kdos.logic import LEVELS
 from kdos.pool import ErrorClass, column_values
 from kdos.report.charts import FULLNESS_EDGES, MET_RANGE, compute_fullness_shares
 from kdos.report.saved_run import LoopRecord, RandomRows, SavedRun
@@ -61,12 +62,42 @@ COST_NAMES = {
 }
 """The amounts of a cost, and what they are called."""
 
+DISCIPLINES_SHOWN = 20
+SHADES = 8
+"""Of the heat map, from none to as much as any cell has."""
 CELLS_SHOWN = 6
 POINTS_SHOWN = 3
 REASONS_SHOWN = 30
 MAX_QUESTION_LENGTH = 140
 MAX_BAR_MULTIPLE = 2.0
 """Multiple of the quota at which the bar of a cell is full."""
+
+
+@dataclass(frozen=True, slots=True)
+class LevelCell:
+    """Samples of one discipline and level; `shade`, from 0, by their share of the discipline's."""
+
+    samples: int
+    share: float
+    shade: int
+
+
+@dataclass(frozen=True, slots=True)
+class LevelRow:
+    """The samples of a discipline by level, in the order of `LEVELS`."""
+
+    name: str
+    samples: int
+    cells: tuple[LevelCell, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LevelTable:
+    """Samples by discipline and level, all together first; `wanted` are the shares asked for, None where none were."""
+
+    rows: tuple[LevelRow, ...]
+    wanted: tuple[float, ...] | None
+    more: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -424,3 +455,38 @@ def format_share(share: float) -> str:
 def spell_out_name(name: str) -> str:
     """A name of the code as words."""
     return name.replace("_", " ")
+
+
+def sum_levels(parts: Iterable[Mapping[str, Any]]) -> dict[str, Counter[str]]:
+    """Samples by discipline and level of difficulty, over all parts."""
+    counts: dict[str, Counter[str]] = {}
+    for facts in parts:
+        for name, found in facts.get("levels", {}).items():
+            counts.setdefault(name, Counter()).update(found)
+    return counts
+
+
+def tabulate_levels(run: SavedRun) -> LevelTable | None:
+    """The samples by discipline and level; None before there are any, and in runs of an older kdos."""
+    counts = sum_levels(run.loop.parts)
+    if not counts:
+        return None
+    settings = yaml.safe_load(run.config)
+    wanted = settings.get("difficulty") if isinstance(settings, dict) else None
+    ordered = sorted(counts.items(), key=lambda pair: (-pair[1].total(), pair[0]))
+    named = [(name, found) for name, found in ordered if name]
+    rows = [_level_row("all", sum(counts.values(), Counter[str]()))]
+    rows += [_level_row(name, found) for name, found in named[:DISCIPLINES_SHOWN]]
+    shares = tuple(float(wanted.get(level, 0.0)) for level in LEVELS) if wanted else None
+    return LevelTable(tuple(rows), shares, more=max(len(named) - DISCIPLINES_SHOWN, 0))
+
+
+def _level_row(name: str, counts: Counter[str]) -> LevelRow:
+    total = max(counts.total(), 1)
+    shares = [counts[level] / total for level in LEVELS]
+    most = max(shares) or 1.0
+    shades = [round(share / most * (SHADES - 1)) for share in shares]
+    cells = [
+        LevelCell(counts[level], *pair) for level, pair in zip(LEVELS, zip(shares, shades, strict=True), strict=True)
+    ]
+    return LevelRow(name, counts.total(), tuple(cells))

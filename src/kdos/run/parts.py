@@ -19,6 +19,7 @@ from kdos.cost import Cost, describe_costs, look_at_costs
 from kdos.density import Space, cell_log_density, effective_cells
 from kdos.errors import BudgetSpentError
 from kdos.llm.endpoint_embedder import EndpointEmbedder
+from kdos.logic import LEVELS
 from kdos.pool import Pool, Tally, column_values
 from kdos.report import LivePage
 from kdos.run.prepare import LoopInputs, index_benchmarks, paraphrase_check, read_benchmark_questions
@@ -139,19 +140,27 @@ def _restore_loop(folder: RunFolder, context: SynthesisContext, steps: LoopSteps
     # Replayed part by part, not summed up: new knowledge points take their rows in the order in
     # which they came, and the stopping rule looks at what was filled before each. No
     # draft is checked or judged again: what a part accepted stands in its table of samples.
-    state = LoopState.begin(n_cells=context.space.n_cells, n_points=len(context.inventory))
+    state = LoopState.begin(
+        n_cells=context.space.n_cells,
+        n_points=len(context.inventory),
+        n_disciplines=len(context.links.disciplines.names),
+    )
     whole = [facts for facts in folder.read_part_facts() if not facts["is_cut"]]
     tables = {name: folder.read_parts(name)[: len(whole)] for name in PART_SCHEMAS}
     chosen = [read_picks(table) for table in tables["picks"]]
     decided = sum(facts["picks"] for facts in whole)
     in_order, undecided = chain.from_iterable(chosen), list[tuple[Pick, Outlook]]()
+    before = 0
     for number, facts in enumerate(whole):
         # An outlook costs a measurement: it is made where a pick that was chosen by it is still in flight.
         if late := [pick for pick in chosen[number] if pick.number >= decided]:
-            outlook = steps.look_ahead(state, steps.measure(state))
+            earlier = [pick for pick in chain.from_iterable(chosen[:number]) if pick.number >= before]
+            outlook = steps.look_ahead(state, steps.measure(state), earlier)
             undecided += [(pick, outlook) for pick in late]
         of_part = {name: tables[name][number] for name in PART_SCHEMAS}
-        outcome = read_part_outcome(of_part, list(islice(in_order, facts["picks"])), context.inventory)
+        picks = list(islice(in_order, facts["picks"]))
+        outcome = read_part_outcome(of_part, picks, context.inventory, context.discipline_of)
+        before += facts["picks"]
         state = state.extend(outcome, cells=context.inventory.cells, filled=facts["filled_before"])
         for row in of_part["samples"].select(["question", "answer", "id"]).to_pylist():
             context.known.add_question(row["question"], [row["answer"]], name=row["id"])
@@ -178,6 +187,8 @@ def _part_facts(part: Part, state: LoopState, deficit: Deficit, context: Synthes
         "refused": count_refusal_reasons(refusals),
         "classes": dict(sorted(classes.items(), key=lambda item: (-item[1], item[0]))),
         "quotes": _tally_quotes(part, context.library).as_json(),
+        "levels": _count_levels(part, context),
+        "enhanced": sum(c.enhanced_from != "" for c in part.accepted),
         "read": len(adherence),
         "adherence": sum(adherence) / len(adherence) if adherence else None,
         "samples": state.pool.samples,
@@ -200,6 +211,15 @@ def _part_facts(part: Part, state: LoopState, deficit: Deficit, context: Synthes
             history=state.history,
         ),
     }
+
+
+def _count_levels(part: Part, context: SynthesisContext) -> dict[str, dict[str, int]]:
+    """The part's samples by discipline and by the level of difficulty that was found."""
+    names, counts = context.links.disciplines.names, dict[str, Counter[str]]()
+    for candidate in part.accepted:
+        of_discipline = counts.setdefault(names[context.discipline_of(candidate.pick)], Counter())
+        of_discipline[LEVELS[candidate.level or 0]] += 1
+    return {name: dict(sorted(found.items())) for name, found in sorted(counts.items())}
 
 
 def _tally_quotes(part: Part, library: Library) -> Tally:

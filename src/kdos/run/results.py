@@ -17,7 +17,7 @@ from kdos.density import measure_density
 from kdos.export import read_card, write_dataset
 from kdos.llm import Spending
 from kdos.pool import Pool, Tally, column_values
-from kdos.report import STOP_REASON_TEXTS, format_share
+from kdos.report import STOP_REASON_TEXTS, format_share, sum_levels
 from kdos.run.parts import SynthesisResult, finite_or_none, pool_log10_density
 from kdos.run.prepare import LoopInputs, place_columns
 from kdos.run.target import write_target_tables
@@ -183,10 +183,28 @@ def summarise_run(
         "busy_by_stage": dict(done.busy),
         "reference": _reference_facts(inputs.reference),
         "stages": stages,
+        **_realised_facts(parts, result),
         "fields": find_source_fields(config.source),
         "quotes": _tally_quotes(inputs.seed_quotes, parts).as_json(),
         "made_from": dict(provenance),
     }
+
+
+def _realised_facts(parts: Sequence[Mapping[str, Any]], result: SynthesisResult) -> dict[str, Any]:
+    """What came of the disciplines and levels that were asked for, and how requests for levels came out."""
+    config, levels = result.context.config, result.state.levels
+    counts = sum_levels(parts)
+    realised: dict[str, Any] = {}
+    if config.difficulty:
+        realised["difficulty"] = dict(sorted(sum(counts.values(), Counter[str]()).items()))
+    if config.disciplines:
+        realised["disciplines"] = {name: found.total() for name, found in sorted(counts.items()) if name}
+    if not config.difficulty:
+        return {"realised": realised} if realised else {}
+    names = result.context.links.disciplines.names
+    matrices = {name or "all": came.tolist() for name, came in zip(names, levels.came, strict=True) if came.any()}
+    enhanced = sum(facts["enhanced"] for facts in parts)
+    return {"realised": realised, "requested_to_realised": matrices, "enhanced": enhanced}
 
 
 def coverage_facts(pool: Pool, deficit: Deficit, n_points: int) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from kdos.pool import column_values
 from kdos.pool.wording import fact_key, fact_number
 from kdos.rows import Rows, find_table_fields, list_table_fields, read_table_rows
 from kdos.run.prepare import LoopInputs
-from kdos.sampler import POINTS_PER_SAMPLE, Deficit, Order, SeedLinks, discipline_target
+from kdos.sampler import POINTS_PER_SAMPLE, Deficit, Order, SeedLinks, discipline_target, plan_disciplines
 from kdos.store import read_parquet, write_parquet
 from kdos.synthesize import SynthesisContext
 from kdos.targets import (
@@ -99,13 +99,16 @@ class RunDeficit:
 
 def plan_order(config: Config, inputs: LoopInputs, links: SeedLinks) -> Order:
     """What the configuration wants of cells and of knowledge points."""
-    log_q = cell_target(config, inputs, links)
+    log_q, wanted = cell_target(config, inputs, links), None
+    if config.disciplines:
+        wanted = plan_disciplines(config.disciplines, log_q=log_q, links=links)
+        log_q = discipline_target(log_q, wanted, links)
     facts, n_points = config.facts, len(links.cells)
     if facts is not None and facts > n_points:
         print_status(f"`facts` asks for {facts:,} knowledge points; the source holds {n_points:,}: all are taken")
     keys = passage_keys(links)
     chosen = choose_facts(log_q, links.cells, facts=n_points if facts is None else facts, keys=keys)
-    return Order(log_q, config.exposures, chosen, config.budget.samples)
+    return Order(log_q, config.exposures, chosen, config.budget.samples, wanted)
 
 
 def passage_keys(links: SeedLinks) -> UInt64Array:
@@ -124,21 +127,17 @@ def passage_keys(links: SeedLinks) -> UInt64Array:
 
 
 def cell_target(config: Config, inputs: LoopInputs, links: SeedLinks) -> Float64Array:
-    """The target over cells that the configuration asks for, shape (n_cells,), nats."""
+    """The target over cells that the configuration asks for, shape (n_cells,), nats; disciplines are apart."""
     space = inputs.space
     everything = len(links.cells) * config.exposures
     samples = config.budget.samples
-    log_q = read_target(
+    return read_target(
         config.target,
         log_volumes=space.log_volumes,
         counts=np.bincount(links.cells, minlength=space.n_cells),
         budget=everything if samples is None else min(everything, math.ceil(samples * POINTS_PER_SAMPLE)),
         demand=_read_demand(config.target, inputs),
     )
-    if not config.disciplines:
-        return log_q
-    domains = column_values(inputs.library.seeds, "domain")
-    return discipline_target(log_q, config.disciplines, domains=domains, links=links)
 
 
 def write_target_tables(folder: RunFolder, context: SynthesisContext, deficit: Deficit) -> None:

@@ -1,6 +1,13 @@
 """The feedback: what is wanted and held in; where to draft, what to keep and when to stop out."""
 
-from kdos.sampler.disciplines import check_disciplines, discipline_target
+from kdos.sampler.difficulty import Levelled, LevelPlan, LevelRecord, LevelRequest, plan_levels
+from kdos.sampler.disciplines import (
+    DisciplineNeeds,
+    check_disciplines,
+    discipline_target,
+    measure_needs,
+    plan_disciplines,
+)
 from kdos.sampler.feedback import (
     POINTS_PER_SAMPLE,
     Deficit,
@@ -10,8 +17,8 @@ from kdos.sampler.feedback import (
     decide_draft,
     measure_deficit,
 )
-from kdos.sampler.links import SeedLinks, link_seeds
-from kdos.sampler.pace import FinishedPart, Pace, picks_needed, plan_pace
+from kdos.sampler.links import Disciplines, SeedGraph, SeedLinks, build_seed_graph, link_seeds, number_disciplines
+from kdos.sampler.pace import FinishedPart, Pace, expect_samples, picks_needed, plan_pace
 from kdos.sampler.steer import (
     MOST_POINTS_USED,
     Pick,
@@ -22,12 +29,13 @@ from kdos.sampler.steer import (
     unreachable_points,
 )
 from kdos.sampler.stop import stop_reason
-from kdos.sampler.walk import SeedGraph, build_seed_graph, walk_picks
+from kdos.sampler.walk import walk_picks
 
 __all__ = [
-    "MOST_POINTS_USED", "POINTS_PER_SAMPLE", "Deficit", "FinishedPart", "Order", "Pace", "Pick", "PointYields",
-    "RunningCounts", "SeedGraph", "SeedLinks", "build_seed_graph", "cell_limits", "check_disciplines",
-    "decide_draft",
-    "discipline_target", "link_seeds", "measure_deficit", "picks_needed", "plan_pace", "points_to_ask",
-    "scatter_picks", "steer_picks", "stop_reason", "unreachable_points", "walk_picks",
+    "MOST_POINTS_USED", "POINTS_PER_SAMPLE", "Deficit", "DisciplineNeeds", "Disciplines", "FinishedPart", "LevelPlan",
+    "LevelRecord", "LevelRequest", "Levelled", "Order", "Pace", "Pick", "PointYields", "RunningCounts", "SeedGraph",
+    "SeedLinks", "build_seed_graph", "cell_limits", "check_disciplines", "decide_draft", "discipline_target",
+    "expect_samples", "link_seeds", "measure_deficit", "measure_needs", "number_disciplines", "picks_needed",
+    "plan_disciplines", "plan_levels", "plan_pace", "points_to_ask", "scatter_picks", "steer_picks", "stop_reason",
+    "unreachable_points", "walk_picks",
 ]  # fmt: skip

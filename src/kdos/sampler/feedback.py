@@ -20,6 +20,8 @@ POINTS_PER_SAMPLE = 4.0
 HEADROOM = 0.05
 """Room in the quotas beyond the wanted pool: the last drafts, of several knowledge points each,
 find no place where every cell is full to the last one. It costs a KL of about 0.001."""
+HEADROOM_OF_SHARES = 0.2
+"""The same where disciplines have shares: the last samples of each have to find a place in its own cells."""
 LEAST_WANTED = 0.5
 """Share of the knowledge points of a draft that must have a deficit."""
 CHANCE = 0.5
@@ -34,13 +36,15 @@ class Order:
     """What a run is to hold: `samples` at most (None: as much as the source can give), as which exposures.
 
     `log_q` (nats), shape (n_cells,), is the target, `exposures` how often a knowledge point may usefully appear, and
-    `chosen`, shape (n_points,), marks those that the run is about.
+    `chosen`, shape (n_points,), marks those that the run is about. `disciplines`, shape (n_disciplines,), are the
+    shares of samples that disciplines are to have; None where any will do.
     """
 
     log_q: Float64Array
     exposures: int
     chosen: BoolArray
     samples: int | None = None
+    disciplines: Float64Array | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +130,8 @@ def _plan_quotas(pool: Pool, order: Order, supply: Int64Array) -> CellQuotas:
     if order.samples is not None:
         missing = max(order.samples - pool.samples, 0)
         each = pool.knowledge_points / pool.samples if pool.samples else POINTS_PER_SAMPLE
-        size = min(size, math.ceil((pool.knowledge_points + missing * each) * (1 + HEADROOM)))
+        headroom = HEADROOM if order.disciplines is None else HEADROOM_OF_SHARES
+        size = min(size, math.ceil((pool.knowledge_points + missing * each) * (1 + headroom)))
     return plan_cell_quotas(order.log_q, supply, exposures=order.exposures, order=size)
 
 

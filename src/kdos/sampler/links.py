@@ -6,6 +6,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from kdos.arrays import AnyArray, Int32Array, Int64Array, UInt64Array
+from kdos.graph import Incidence, Transitions, build_transitions, incidence_from_lists
+
+
+@dataclass(frozen=True, slots=True)
+class Disciplines:
+    """The names of the disciplines, in order, and the number of each seed's, shape (n_seeds,)."""
+
+    names: Sequence[str]
+    of_seed: Int32Array
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,21 +22,36 @@ class SeedLinks:
     """Which knowledge points, seeds, passages, documents and entities belong together.
 
     `cells` holds each knowledge point's cell and `keys` a number that depends on its text alone, shape (n_points,);
-    `documents` and `passages` each seed's, shape (n_seeds,). The others list rows: `points_of_seed[s]` those of the
-    knowledge points of seed s, `entities_of_point[p]` those of the entities that point p names, the rarest first, and
-    so on.
+    `documents` and `passages` each seed's, shape (n_seeds,), as are `disciplines`. The
+    others list rows: `points_of_seed[s]` those of the knowledge points of seed s, `entities_of_point[p]` those of the
+    entities that point p names, the rarest first, and so on.
     """
 
     cells: Int32Array
     keys: UInt64Array
     documents: Int32Array
     passages: Int32Array
+    disciplines: Disciplines
     points_of_seed: Sequence[Int64Array]
     seeds_of_point: Sequence[Int64Array]
     points_in_passage: Sequence[Int64Array]
     points_in_document: Sequence[Int64Array]
     entities_of_point: Sequence[Int64Array]
     points_of_entity: Sequence[Int64Array]
+
+
+@dataclass(frozen=True)
+class SeedGraph:
+    """Which of a run's seeds hold which of its knowledge points, and the steps between them."""
+
+    incidence: Incidence
+    routes: Transitions
+
+
+def build_seed_graph(links: SeedLinks) -> SeedGraph:
+    """The graph of a run's seeds."""
+    graph = incidence_from_lists([points.tolist() for points in links.points_of_seed], n_kps=len(links.cells))
+    return SeedGraph(graph, build_transitions(graph))
 
 
 def link_seeds(
@@ -38,8 +62,12 @@ def link_seeds(
     documents: Int32Array,
     passages: Int32Array,
     entities_of_point: Sequence[Int64Array] | None = None,
+    domains: Sequence[str] | None = None,
 ) -> SeedLinks:
-    """The links of seeds that hold these knowledge points, each group found once."""
+    """The links of seeds that hold these knowledge points, each group found once.
+
+    `domains` names each seed's discipline; without it, all are of one.
+    """
     n_points = len(cells)
     # Pairs of seed and knowledge point, one for each time that a seed holds one.
     seed_rows = _repeat_rows(points_of_seed)
@@ -55,6 +83,7 @@ def link_seeds(
         keys=keys,
         documents=documents,
         passages=passages,
+        disciplines=number_disciplines([""] * len(documents) if domains is None else domains),
         points_of_seed=points_of_seed,
         seeds_of_point=group_rows(held, seed_rows, n_points),
         points_in_passage=[np.unique(points) for points in in_passage],
@@ -62,6 +91,13 @@ def link_seeds(
         entities_of_point=[each[np.argsort(sizes[each], kind="stable")] for each in named],
         points_of_entity=points_of_entity,
     )
+
+
+def number_disciplines(domains: Sequence[str]) -> Disciplines:
+    """The disciplines of seeds with these domains, each seed's by its number."""
+    names = sorted(set(domains))
+    numbers = {name: number for number, name in enumerate(names)}
+    return Disciplines(names, np.array([numbers[name] for name in domains], np.int32))
 
 
 def group_rows(keys: AnyArray, members: AnyArray, n_keys: int) -> list[Int64Array]:

@@ -116,6 +116,12 @@ def picks_needed(
     return by_content if most is None else min(by_content, max(most - pool.samples, 0) / samples_each)
 
 
+def expect_samples(pool: Pool, yields: PointYields, pace: Pace, *, drafts: int) -> float:
+    """Samples that the pool will hold at its end, if the picks that are still needed bring as many as those so far."""
+    each = (pool.samples + PRIOR_PICKS * drafts * SAMPLES_PER_DRAFT) / (yields.picks + PRIOR_PICKS)
+    return pool.samples + pace.still * each
+
+
 def _last_before(starts: Sequence[FinishedPart], picks: float) -> FinishedPart:
     """The loop as the last part began before which so many picks were decided at most."""
     return max(start for start in starts if start.picks <= max(picks, 0))

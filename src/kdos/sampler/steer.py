@@ -8,6 +8,7 @@ import numpy as np
 from kdos.arrays import AnyArray, BoolArray, Float64Array, Int64Array
 from kdos.chance import keyed_generator
 from kdos.pool import Pool
+from kdos.sampler.disciplines import DisciplineNeeds
 from kdos.sampler.feedback import POINTS_PER_SAMPLE, Deficit, exposures_each
 from kdos.sampler.links import SeedLinks
 
@@ -113,7 +114,8 @@ class Pick:
     `use` has a group of knowledge points for each draft that is asked for, the one it is to be about first.
     `avoid` are points of the same passages that are held enough. `variant` counts the drafts that were to be about
     the first point before this pick. `is_short` says that it had too few wanted points to rest on, and may have more
-    once picks in flight are decided.
+    once picks in flight are decided. `difficulty` is the level that is asked for, one of `kdos.logic.LEVELS`, or empty
+    where any will do.
     """
 
     id: str
@@ -123,6 +125,7 @@ class Pick:
     avoid: tuple[int, ...]
     variant: int
     is_short: bool
+    difficulty: str = ""
 
     @property
     def number(self) -> int:
@@ -331,31 +334,43 @@ def steer_picks(
     points: int = POINTS_ASKED,
     random_seed: int,
     part: int,
+    needs: DisciplineNeeds | None = None,
 ) -> Iterator[Pick]:
     """Picks in proportion to the deficit of the points they are about, by how well those yield, while any is wanted.
 
     What one pick is to use counts as held for the next, and so does what those in flight are to use. `drafts` are
     asked for in one pick, each to rest on `points` knowledge points. `random_seed` and `part`, from 1, key every
-    choice.
+    choice. Where disciplines have shares, picks are spread over them by their `needs`.
     """
     rng = keyed_generator(random_seed, "steer", part)
     maker = PickMaker(
         links, deficit.missing, deficit.room, yields, in_flight=in_flight, drafts=drafts, points=points, rng=rng
     )
     weights = start_weights(deficit, yields)
-    for start in wanted_starts(weights, maker, links, rng):
+    for start in wanted_starts(weights, maker, links, rng, needs):
         yield maker.make_pick(start)
 
 
 def wanted_starts(
-    weights: Float64Array, maker: PickMaker, links: SeedLinks, rng: np.random.Generator
+    weights: Float64Array,
+    maker: PickMaker,
+    links: SeedLinks,
+    rng: np.random.Generator,
+    needs: DisciplineNeeds | None = None,
 ) -> Iterator[int]:
     """Points to start from by their weights, some at a time, as long as the maker of picks wants any of them."""
     # Points in the order of their cells, so that systematic sampling spreads the starts over the cells as evenly as
     # over the points.
     order = np.argsort(links.cells, kind="stable")
-    while (wanted := weights[order] * maker.is_wanted(order)).any():
-        shares = _sample_systematically(wanted, min(STARTS_DRAWN, int(np.count_nonzero(wanted))), rng)
+    all_points = np.arange(len(weights))
+    while (open_weights := weights * maker.is_wanted(all_points)).any():
+        wanted = open_weights[order]
+        most = min(STARTS_DRAWN, int(np.count_nonzero(wanted)))
+        if needs is not None:
+            wanted = needs.spread(open_weights)[order]
+            # Each point is drawn once at most: with more, the weights of the wanted ones would be cut.
+            most = max(1, min(most, int(wanted.sum() / wanted.max())))
+        shares = _sample_systematically(wanted, most, rng)
         # In an order of chance, for a part may end before all were taken.
         drawn = order[rng.permutation(np.flatnonzero(shares))].tolist()
         # Those about which no draft could be written come last.

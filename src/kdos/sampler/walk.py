@@ -6,43 +6,21 @@ public; this is our design (docs/graph.md).
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from itertools import islice
 
 import numpy as np
 
 from kdos.chance import keyed_generator
-from kdos.graph import (
-    Incidence,
-    Transitions,
-    as_target,
-    build_transitions,
-    incidence_from_lists,
-    linked_seeds,
-    sample_paths,
-)
+from kdos.graph import as_target, linked_seeds, sample_paths
+from kdos.sampler.disciplines import DisciplineNeeds
 from kdos.sampler.feedback import Deficit
-from kdos.sampler.links import SeedLinks
+from kdos.sampler.links import SeedGraph, SeedLinks
 from kdos.sampler.steer import POINTS_ASKED, Pick, PickMaker, PointYields, start_weights, wanted_starts
 
 PATH_POINTS = 4
 """Knowledge points on a path: it passes up to three seeds, as many as a steered group has."""
 PATHS_DRAWN = 64
 """Paths that are drawn together: what those of one draw ask for counts as held for the next."""
-
-
-@dataclass(frozen=True)
-class SeedGraph:
-    """Which of a run's seeds hold which of its knowledge points, and the steps between them."""
-
-    incidence: Incidence
-    routes: Transitions
-
-
-def build_seed_graph(links: SeedLinks) -> SeedGraph:
-    """The graph of a run's seeds."""
-    graph = incidence_from_lists([points.tolist() for points in links.points_of_seed], n_kps=len(links.cells))
-    return SeedGraph(graph, build_transitions(graph))
 
 
 def walk_picks(
@@ -57,6 +35,7 @@ def walk_picks(
     random_seed: int,
     part: int,
     from_steer: bool = False,
+    needs: DisciplineNeeds | None = None,
 ) -> Iterator[Pick]:
     """A path for each pick: its seeds, and its knowledge points to be used by the first draft; while any is wanted.
 
@@ -69,12 +48,12 @@ def walk_picks(
         links, deficit.missing, deficit.room, yields, in_flight=in_flight, drafts=drafts, points=points, rng=rng
     )
     weights, first = start_weights(deficit, yields), yields.picks + len(in_flight)
-    steered = wanted_starts(weights, maker, links, rng)
+    steered = wanted_starts(weights, maker, links, rng, needs)
     while (wanted := weights * maker.is_wanted(np.arange(len(weights)))).any():
         starts = np.array(list(islice(steered, PATHS_DRAWN)), np.int32) if from_steer else None
         paths = sample_paths(
             seed_graph.routes,
-            as_target(wanted),
+            as_target(wanted if needs is None else needs.spread(wanted)),
             count=PATHS_DRAWN if starts is None else len(starts),
             length=PATH_POINTS,
             random_seed=random_seed,

@@ -15,7 +15,7 @@ from kdos.logic import ShapeCounts
 from kdos.pool import Draft, Extraction, Inventory, Passage, Refusal, Seed, column_values, row_values
 from kdos.pool.sentences import is_mostly_unspaced
 from kdos.pool.wording import fact_number, normalise_text
-from kdos.sampler import Order, SeedGraph, SeedLinks, build_seed_graph, link_seeds
+from kdos.sampler import Order, Pick, SeedGraph, SeedLinks, build_seed_graph, link_seeds
 
 LONGEST_ENTITY = 8
 """Words of the longest topic entity that is looked for in knowledge points: names are shorter, titles may not be."""
@@ -73,6 +73,7 @@ class Library:
             documents=documents,
             passages=_number_names([s["passage"] or f"seed {s['id']}" for s in seeds]),
             entities_of_point=self._name_entities(inventory.texts, points_of, documents),
+            domains=column_values(self.seeds, "domain"),
         )
 
     def _name_entities(
@@ -124,6 +125,16 @@ class SynthesisContext:
     def settings(self) -> SynthesizeConfig:
         """The part of the configuration that is about drafts and their acceptance."""
         return self.config.synthesize
+
+    def discipline_of(self, pick: Pick) -> int:
+        """The number of a pick's discipline: that of its first seed, as of the samples that come of it."""
+        return int(self.links.disciplines.of_seed[pick.seeds[0]])
+
+    @cached_property
+    def discipline_of_point(self) -> Int32Array:
+        """The number of each knowledge point's discipline, shape (n_points,): that of its first seed."""
+        first = [seeds[0] if len(seeds) else 0 for seeds in self.links.seeds_of_point]
+        return self.links.disciplines.of_seed[first]
 
     @cached_property
     def seed_graph(self) -> SeedGraph:

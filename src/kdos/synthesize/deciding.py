@@ -1,11 +1,13 @@
 """What becomes of drafts: a verdict for each, in the order of their picks, and the pool's counts as they grow."""
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from kdos.arrays import Float64Array
 from kdos.checks import check_logic_shape, check_near_duplicate
 from kdos.config import SynthesizeConfig
+from kdos.logic import LEVELS
 from kdos.pool import ErrorClass, Refusal, Verdict
 from kdos.sampler import RunningCounts, decide_draft
 from kdos.synthesize.context import SynthesisContext
@@ -23,6 +25,7 @@ class PartAcceptance:
         pool, self._limits, self._context = outlook.state.pool, outlook.limits, context
         self._counts = RunningCounts(pool, outlook.deficit, context.inventory.cells)
         self._samples = pool.samples
+        self._levels, self._came = outlook.levels, Counter[int]()
         self._embedded_ahead: set[str] = set()
 
     @property
@@ -73,13 +76,22 @@ class PartAcceptance:
         # The deficit comes last: it is no fault of the draft, and its reason must not hide one.
         if refusal is None:
             refusal, gain = decide_place(candidate, self._counts, self._limits, context.settings)
+        if refusal is None and self._is_level_full(candidate.level):
+            refusal = Refusal("level_full", ErrorClass.DISTRIBUTION, LEVELS[candidate.level or 0])
         if refusal is None:
             self._samples += 1
+            self._came[candidate.level or 0] += 1
             context.known.add_question(draft.question, [draft.answer], name=draft.id)
             context.shapes.add_shapes([candidate.shape])
             self._counts.add_sample(candidate.points, candidate.answering)
         cells = tuple(context.inventory.cells[list(candidate.points)].tolist())
         return Verdict(draft.id, refusal, cells=cells, deficit=gain)
+
+    def _is_level_full(self, level: int | None) -> bool:
+        """Whether the pool has as many samples of this level as it may."""
+        if self._levels is None or self._context.settings.accept == "all":
+            return False
+        return self._came[level or 0] >= self._levels.room[level or 0]
 
 
 def decide_place(

@@ -19,9 +19,10 @@ from kdos.checks import (
     check_logic,
     is_rewritable,
     locate_answer_evidence,
+    make_refusal,
 )
 from kdos.checks.judging import check_attempts_agree, combine_judgements
-from kdos.logic import Logic, find_answering_point, parse, shape_of_logic
+from kdos.logic import LEVELS, Logic, find_answering_point, measure_difficulty, parse, shape_of_logic
 from kdos.pool import ErrorClass, Extraction, Passage, Refusal
 from kdos.sampler import Pick
 from kdos.synthesize.context import SynthesisContext
@@ -63,30 +64,89 @@ def draft_pick(pick: Pick, outlook: Outlook, context: SynthesisContext) -> PickW
     if isinstance(found, Refusal):
         return DraftedPick((), [found])
     candidates = yield from _examine_candidates(found, outlook, context)
-    if not context.settings.mend:
-        return DraftedPick(candidates)
+    failed: list[Refusal] = []
+    if context.settings.mend:
+        candidates, without = yield from _mend_candidates(candidates, group, outlook, context)
+        failed += without
+    if outlook.levels is not None and context.settings.enhance:
+        candidates, without = yield from _enhance_candidates(candidates, group, outlook, context)
+        failed += without
+    return DraftedPick(candidates, failed)
+
+
+def _mend_candidates(
+    candidates: Sequence[Candidate], group: Group, outlook: Outlook, context: SynthesisContext
+) -> PickWork[tuple[list[Candidate], list[Refusal]]]:
+    """The candidates, those that fell for their writing written once more, and the calls without a draft."""
     # The first draft keeps its place and its refusal: both tries are counted, and both have a
     # verdict. Second tries stand after all first ones, as if the pick had led to one draft more.
     candidates = [replace(c, again=c.refusal is not None and is_rewritable(c.refusal)) for c in candidates]
-    redrafted, failed = yield from _write_again([c for c in candidates if c.again], group, context)
+    fallen = [(c, c.refusal, group.difficulty) for c in candidates if c.again and c.refusal is not None]
+    redrafted, failed = yield from _write_again(fallen, group, context)
     redrafted = yield from _examine_candidates(redrafted, outlook, context)
-    return DraftedPick([*candidates, *redrafted], failed)
+    return [*candidates, *redrafted], failed
+
+
+def _enhance_candidates(
+    candidates: Sequence[Candidate], group: Group, outlook: Outlook, context: SynthesisContext
+) -> PickWork[tuple[list[Candidate], list[Refusal]]]:
+    """The candidates, and the calls without a draft: those too easy whose level is full are written one level up.
+
+    High-difficulty enhancement (LinkSyn, abstract; how is our design). One that comes out harder takes the place of
+    the one it was written from; one that does not falls.
+    """
+    easy = {c.draft.id: c for c in candidates if _is_too_easy(c, outlook, context)}
+    if not easy:
+        return list(candidates), []
+    asked = [(c, _too_easy_refusal(c), LEVELS[(c.level or 0) + 1]) for c in easy.values()]
+    redrafted, failed = yield from _write_again(asked, group, context)
+    redrafted = yield from _examine_candidates(redrafted, outlook, context)
+    harder: list[Candidate] = []
+    for candidate in redrafted:
+        before = easy[candidate.draft.id.rpartition("/again/")[0]]
+        if candidate.refusal is None and (candidate.level or 0) <= (before.level or 0):
+            candidate = replace(candidate, refusal=make_refusal("not_harder", LEVELS[candidate.level or 0]))
+        harder.append(replace(candidate, enhanced_from=before.draft.id))
+    replaced = {c.enhanced_from: c.draft.id for c in harder if c.refusal is None}
+    kept = [
+        replace(
+            c, again=c.again or c.draft.id in easy, refusal=c.refusal or _replaced_refusal(replaced.get(c.draft.id))
+        )
+        for c in candidates
+    ]
+    return [*kept, *harder], failed
+
+
+def _is_too_easy(candidate: Candidate, outlook: Outlook, context: SynthesisContext) -> bool:
+    """Whether a sound candidate is easier than it was asked to be, and a harder one is wanted in its place."""
+    asked, levels = candidate.pick.difficulty, outlook.levels
+    if candidate.refusal is not None or candidate.level is None or levels is None or not asked:
+        return False
+    discipline = context.discipline_of(candidate.pick)
+    return levels.should_rewrite(discipline, asked=LEVELS.index(asked), came=candidate.level)
+
+
+def _too_easy_refusal(candidate: Candidate) -> Refusal:
+    return make_refusal("too_easy", f"it is of {LEVELS[candidate.level or 0]}, by what has to be joined to answer it")
+
+
+def _replaced_refusal(by: str | None) -> Refusal | None:
+    return make_refusal("replaced_by_harder", by) if by else None
 
 
 def _write_again(
-    fallen: Sequence[Candidate], group: Group, context: SynthesisContext
+    asked: Sequence[tuple[Candidate, Refusal, str]], group: Group, context: SynthesisContext
 ) -> PickWork[tuple[list[Candidate], list[Refusal]]]:
-    """The new drafts for those that fell, and the calls without any."""
-    requests = [
-        ask_redraft(group, c.draft, c.refusal, **_group_sources(c.pick, group, context))
-        for c in fallen
-        if c.refusal is not None
+    """The new drafts for candidates, each with what was wrong with it and the level to meet; the calls without any."""
+    groups = [replace(retry_group(group, c.draft), difficulty=level) for c, _, level in asked]
+    replies = yield [
+        ask_redraft(again, c.draft, refusal, **_group_sources(c.pick, group, context))
+        for again, (c, refusal, _) in zip(groups, asked, strict=True)
     ]
-    replies = yield requests
     # One failed draft was shown, so one is taken, whatever else the reply may hold.
     found = [
-        _read_candidates(c.pick, (c.use,), retry_group(group, c.draft), reply, most=1)
-        for c, reply in zip(fallen, replies, strict=True)
+        _read_candidates(c.pick, (c.use,), again, reply, most=1)
+        for again, (c, _, _), reply in zip(groups, asked, replies, strict=True)
     ]
     drafts = [candidate for each in found if not isinstance(each, Refusal) for candidate in each]
     return drafts, [each for each in found if isinstance(each, Refusal)]
@@ -117,6 +177,7 @@ def _prompt_group(pick: Pick, context: SynthesisContext) -> Group:
         avoid=tuple(texts[row] for row in pick.avoid),
         drafts=len(pick.use),
         variant=pick.variant,
+        difficulty=pick.difficulty,
     )
 
 
@@ -230,7 +291,15 @@ def _read_anew(candidate: Candidate, extraction: Extraction | Refusal) -> Candid
         return replace(candidate, extraction=extraction, refusal=refusal)
     resting = find_answering_point(logic, knowledge_points=points, answer=held.answer)
     says = "" if resting is None else points[resting]
-    return replace(candidate, extraction=extraction, refusal=refusal, shape=shape_of_logic(logic).name, says=says)
+    level = measure_difficulty(
+        logic,
+        knowledge_points=points,
+        question=held.question,
+        answering=resting,
+        topic_entities=extraction.topic_entities,
+    ).level
+    shape = shape_of_logic(logic).name
+    return replace(candidate, extraction=extraction, refusal=refusal, shape=shape, says=says, level=level)
 
 
 def _extraction_request(candidate: Candidate, context: SynthesisContext) -> Request:

@@ -14,8 +14,20 @@ from typing import Protocol
 from kdos.arrays import Float64Array, Int32Array
 from kdos.checks import AnswerSpan
 from kdos.errors import BudgetSpentError
+from kdos.logic import LEVELS
 from kdos.pool import Draft, Extraction, Pool, Refusal, Verdict
-from kdos.sampler import Deficit, FinishedPart, Pace, Pick, PointYields, RunningCounts
+from kdos.sampler import (
+    Deficit,
+    FinishedPart,
+    Levelled,
+    LevelPlan,
+    LevelRecord,
+    LevelRequest,
+    Pace,
+    Pick,
+    PointYields,
+    RunningCounts,
+)
 from kdos.synthesize.window import PickWork, Window
 
 
@@ -26,9 +38,9 @@ class Candidate:
     `use` are the knowledge points that it was to rest on and `points` those that a fresh reading found in it, by their
     rows in the inventory; `says` is the one of these that its answer rests on, where that is clear, and `answering`
     the row of it. `gain` is the mean log deficit (nats) of its knowledge points where that decided. `place` is where
-    its answer stands in a document, `shape` names the shape of its logic. `passed` is
-    the share of judges by criterion. `again` says that it fell and was asked for once more; what came then is a
-    candidate of its own.
+    its answer stands in a document, `shape` names the shape of its logic and `level` its difficulty, from 0. `passed`
+    is the share of judges by criterion. `again` says that it fell, or was easier than wanted, and was asked for once
+    more; what came then is a candidate of its own, `enhanced_from` the one that was easier.
     """
 
     draft: Draft
@@ -42,6 +54,8 @@ class Candidate:
     gain: float = float("nan")
     place: AnswerSpan | None = None
     shape: str = ""
+    level: int | None = None
+    enhanced_from: str = ""
     passed: Mapping[str, float] = field(default_factory=dict[str, float])
     again: bool = False
 
@@ -60,12 +74,15 @@ class PartOutcome:
 
     `asked` holds the groups of knowledge points that each pick was to use, `samples` the knowledge points of each
     accepted sample, `answering` the one that its answer rests on and `sources` the place of its pick in `asked`.
+    `requests` are the drafts asked for by discipline and level, and `levels` what came.
     """
 
     asked: Sequence[tuple[tuple[int, ...], ...]]
     samples: Sequence[tuple[int, ...]]
     answering: Sequence[int | None]
     sources: Sequence[int]
+    requests: Sequence[LevelRequest] = ()
+    levels: Sequence[Levelled] = ()
 
 
 @dataclass(slots=True)
@@ -94,9 +111,8 @@ class Part:
         pairs = zip(self.candidates, self.verdicts, strict=True)
         return [candidate for candidate, verdict in pairs if verdict.refusal is None]
 
-    @property
-    def outcome(self) -> PartOutcome:
-        """What of it counts for the next parts."""
+    def outcome(self, discipline_of: Callable[[Pick], int]) -> PartOutcome:
+        """What of it counts for the next parts; `discipline_of` gives the number of a pick's discipline."""
         # No more than `read_part_outcome` can tell from the part's tables.
         places = {pick.id: place for place, pick in enumerate(self.picks)}
         return PartOutcome(
@@ -104,6 +120,8 @@ class Part:
             samples=[candidate.points for candidate in self.accepted],
             answering=[candidate.answering for candidate in self.accepted],
             sources=[places[candidate.pick.id] for candidate in self.accepted],
+            requests=level_requests(self.picks, discipline_of),
+            levels=[levelled(discipline_of(c.pick), c.pick.difficulty, LEVELS[c.level or 0]) for c in self.accepted],
         )
 
     @property
@@ -122,13 +140,15 @@ class LoopState:
 
     pool: Pool
     yields: PointYields
+    levels: LevelRecord
     parts: int = 0
     history: tuple[FinishedPart, ...] = ()
 
     @classmethod
-    def begin(cls, *, n_cells: int, n_points: int) -> "LoopState":
+    def begin(cls, *, n_cells: int, n_points: int, n_disciplines: int = 1) -> "LoopState":
         """The state before the first part: an empty pool, nothing asked."""
-        return cls(Pool.empty(n_cells=n_cells, n_points=n_points), PointYields.nothing_asked(n_points))
+        pool = Pool.empty(n_cells=n_cells, n_points=n_points)
+        return cls(pool, PointYields.nothing_asked(n_points), LevelRecord.empty(n_disciplines))
 
     def extend(self, outcome: PartOutcome, *, cells: Int32Array, filled: int) -> "LoopState":
         """The state once a part is over; `cells` is the inventory's, `filled` what of the order was held before."""
@@ -136,8 +156,9 @@ class LoopState:
         # order, gives the state that a killed run had, and so the same parts after it.
         pool = self.pool.extend(outcome.samples, cells, answering=outcome.answering)
         yields = self.yields.extend(outcome.asked, outcome.samples, outcome.sources)
+        levels = self.levels.extend(outcome.requests, outcome.levels)
         past = FinishedPart(yields.picks, filled, pool.samples)
-        return LoopState(pool, yields, parts=self.parts + 1, history=(*self.history, past))
+        return LoopState(pool, yields, levels, parts=self.parts + 1, history=(*self.history, past))
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +166,8 @@ class Outlook:
     """What was known when a part began: its picks are chosen, and their drafts looked at, by no more than this.
 
     `known` questions were known, and so many knowledge points as `counts` has; `limits`, shape (n_cells,), is what
-    cells may hold, and a draft is to rest on `asks` points.
+    cells may hold, and a draft is to rest on `asks` points. `levels` plans which difficulty to ask for; None where any
+    will do.
     """
 
     state: LoopState
@@ -155,6 +177,7 @@ class Outlook:
     known: int
     pace: Pace
     asks: int
+    levels: LevelPlan | None = None
 
 
 class Acceptance(Protocol):
@@ -181,11 +204,12 @@ class LoopSteps:
 
     measure: Callable[[LoopState], Deficit]
     stop: Callable[[LoopState, Deficit], str | None]
-    look_ahead: Callable[[LoopState, Deficit], Outlook]
+    look_ahead: Callable[[LoopState, Deficit, Sequence[Pick]], Outlook]
     steer: Callable[[Outlook, Sequence[Pick]], Iterator[Pick]]
     draft: Callable[[Pick, Outlook], PickWork[DraftedPick]]
     accept: Callable[[Outlook], Acceptance]
     cells_of_points: Callable[[], Int32Array]
+    discipline_of: Callable[[Pick], int]
 
 
 PickWindow = Window[Pick, DraftedPick]
@@ -207,12 +231,12 @@ def run_loop(
     # Whether to stop is asked before anything is spent: a run that was killed after its last part
     # ends here, for the reason that it would have had. What is in flight then is paid for, and decided.
     while (reason := steps.stop(state, deficit)) is None or (reason != "budget" and len(in_flight)):
-        outlook = steps.look_ahead(state, deficit)
+        outlook = steps.look_ahead(state, deficit, in_flight.items)
         # Made for the part: what failed, and what drafts hold beside what they were asked for, is seen with the next.
         picks = steps.steer(outlook, in_flight.items) if reason is None else iter(())
         part, spent = _run_part(outlook, steps, picks, in_flight)
         # Only what drafts really hold counts from here on, never what they were asked for.
-        state = state.extend(part.outcome, cells=steps.cells_of_points(), filled=deficit.filled)
+        state = state.extend(part.outcome(steps.discipline_of), cells=steps.cells_of_points(), filled=deficit.filled)
         deficit = steps.measure(state)
         if part.picks:
             yield part, state, deficit
@@ -221,6 +245,19 @@ def run_loop(
         if not part.picks:
             return "unreachable"
     return reason
+
+
+def levelled(discipline: int, asked: str, came: str) -> Levelled:
+    """A sample's levels by their numbers; where none was asked for, the one that came counts as asked."""
+    found = LEVELS.index(came) if came else 0
+    return Levelled(discipline, LEVELS.index(asked) if asked else found, found)
+
+
+def level_requests(picks: Iterable[Pick], discipline_of: Callable[[Pick], int]) -> list[LevelRequest]:
+    """The drafts that picks ask for, by discipline and level; where any level will do, they count with the first."""
+    return [
+        LevelRequest(discipline_of(pick), LEVELS.index(pick.difficulty or LEVELS[0]), len(pick.use)) for pick in picks
+    ]
 
 
 def _run_part(

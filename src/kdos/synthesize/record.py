@@ -1,15 +1,16 @@
 """A part as tables, and what the next parts need of it back from them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
+from kdos.logic import LEVELS
 from kdos.pool import Inventory, Sample, Verdict, column_values, record_fields
 from kdos.sampler import Pick
 from kdos.synthesize.context import Library
-from kdos.synthesize.loop import Candidate, Part, PartOutcome
+from kdos.synthesize.loop import Candidate, Part, PartOutcome, level_requests, levelled
 
 EVIDENCE_TYPE = pa.list_(pa.struct([("passage", pa.string()), ("quote", pa.string())]))
 SAMPLE_SCHEMA = pa.schema(
@@ -23,6 +24,9 @@ SAMPLE_SCHEMA = pa.schema(
         ("answering_point", pa.string()),
         ("logic", pa.string()),
         ("shape", pa.string()),
+        ("difficulty", pa.string()),
+        ("difficulty_asked", pa.string()),
+        ("enhanced_from", pa.string()),
         ("distractors", pa.list_(pa.string())),
         ("domain", pa.string()),
         ("lang", pa.string()),
@@ -49,6 +53,8 @@ VERDICT_SCHEMA = pa.schema(
         ("cells", pa.list_(pa.int32())),
         ("deficit", pa.float64()),
         ("domain", pa.string()),
+        ("difficulty", pa.string()),
+        ("difficulty_asked", pa.string()),
         ("again", pa.bool_()),
         ("passed", pa.map_(pa.string(), pa.float32())),
     ]
@@ -63,6 +69,7 @@ PICK_SCHEMA = pa.schema(
         ("avoid", ROWS_TYPE),
         ("variant", pa.int64()),
         ("is_short", pa.bool_()),
+        ("difficulty", pa.string()),
     ]
 )
 """The picks that were chosen in a part; those of a run so far that are not decided are its last ones."""
@@ -114,6 +121,9 @@ def _sample_row(
         answering_point=candidate.says,
         logic=extraction.logic,
         shape=candidate.shape,
+        difficulty=_level_name(candidate),
+        difficulty_asked=candidate.pick.difficulty,
+        enhanced_from=candidate.enhanced_from,
         distractors=draft.distractors,
         domain=seeds[0].domain,
         lang=seeds[0].lang,
@@ -130,6 +140,11 @@ def _sample_row(
     return record_fields(sample) | {"evidence": [record_fields(quote) for quote in sample.evidence]}
 
 
+def _level_name(candidate: Candidate) -> str:
+    """The level of difficulty that was found; empty where nobody read the draft, or its logic could not be read."""
+    return "" if candidate.level is None else LEVELS[candidate.level]
+
+
 def _verdict_row(candidate: Candidate, verdict: Verdict, library: Library) -> dict[str, Any]:
     draft, refusal = candidate.draft, verdict.refusal
     return {
@@ -143,6 +158,8 @@ def _verdict_row(candidate: Candidate, verdict: Verdict, library: Library) -> di
         "cells": list(verdict.cells),
         "deficit": verdict.deficit,
         "domain": library.seed(candidate.pick.seeds[0]).domain,
+        "difficulty": _level_name(candidate),
+        "difficulty_asked": candidate.pick.difficulty,
         "again": candidate.again,
         "passed": list(candidate.passed.items()),
     }
@@ -159,12 +176,15 @@ def read_picks(table: pa.Table) -> list[Pick]:
             avoid=tuple(row["avoid"]),
             variant=row["variant"],
             is_short=row["is_short"],
+            difficulty=row["difficulty"],
         )
         for row in table.to_pylist()
     ]
 
 
-def read_part_outcome(tables: Mapping[str, pa.Table], picks: Sequence[Pick], inventory: Inventory) -> PartOutcome:
+def read_part_outcome(
+    tables: Mapping[str, pa.Table], picks: Sequence[Pick], inventory: Inventory, discipline_of: Callable[[Pick], int]
+) -> PartOutcome:
     """What later parts need of a part that decided `picks`; its new knowledge points join the inventory."""
     fresh = tables["new_knowledge_points"]
     if fresh.num_rows:
@@ -178,9 +198,13 @@ def read_part_outcome(tables: Mapping[str, pa.Table], picks: Sequence[Pick], inv
     samples = tables["samples"]
     places = {pick.id: place for place, pick in enumerate(picks)}
     answering = [inventory.rows([text] if text else []) for text in column_values(samples, "answering_point")]
+    sources = [places[name.partition("/")[0]] for name in column_values(samples, "id")]
+    found = zip(sources, column_values(samples, "difficulty_asked"), column_values(samples, "difficulty"), strict=True)
     return PartOutcome(
         asked=[pick.use for pick in picks],
         samples=[inventory.rows(texts) for texts in column_values(samples, "knowledge_points")],
         answering=[rows[0] if rows else None for rows in answering],
-        sources=[places[name.partition("/")[0]] for name in column_values(samples, "id")],
+        sources=sources,
+        requests=level_requests(picks, discipline_of),
+        levels=[levelled(discipline_of(picks[source]), asked, came) for source, asked, came in found],
     )

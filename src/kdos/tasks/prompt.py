@@ -46,7 +46,7 @@ class Prompt:
 
     @cached_property
     def forced_schema(self) -> dict[str, Any]:
-        """The schema without lengths of texts: a server may refuse to force those."""
+        """The schema without the lengths of its strings, which a server may refuse to force."""
         return _drop_text_lengths(self.schema)
 
 

@@ -22,14 +22,16 @@ DRAFT_SCHEMA = an_object(
     evidence=a_list(an_object(passage=TEXT, quote=TEXT), minItems=1),
 )
 SYNTHESIZE_SCHEMA = an_object(drafts=a_list(DRAFT_SCHEMA))
+IN_A_ROW = "facts in a row, each leading to the next by a name that the question leaves out"
 DIFFICULTIES = {
-    "D1": "one fact settles it",
-    "D2": "two facts settle it",
-    "D3": "three facts have to be joined",
-    "D4": "three facts have to be joined, with clues that name nothing directly",
-    "D5": "three facts have to be joined, with clues that name nothing directly, and the distractors fit all but one",
+    "D1": "the question names what the fact with the answer is about; the other facts tell more of it",
+    "D2": "two facts in a row: the question leaves out a name in the fact with the answer, another fact leads to it",
+    "D3": f"three {IN_A_ROW}",
+    "D4": f"three {IN_A_ROW}; the first names nothing that the fact with the answer names",
+    "D5": f"four {IN_A_ROW}; the first two name nothing that the fact with the answer names",
 }
-"""What each level asks of a question; said with the level, so that requests without one do not pay for it."""
+"""What each level asks of a question, as `kdos.logic.measure_difficulty` reads it; said with the level, so that
+requests without one do not pay for it."""
 SYNTHESIZE_PROMPT = load_prompt("synthesize", SYNTHESIZE_SCHEMA)
 
 
@@ -106,10 +108,10 @@ def retry_group(group: Group, draft: Draft) -> Group:
 
 
 def ask_redraft(
-    group: Group, draft: Draft, refusal: Refusal, *, extractions: Mapping[str, Extraction], passages: Sequence[Passage]
+    again: Group, draft: Draft, refusal: Refusal, *, extractions: Mapping[str, Extraction], passages: Sequence[Passage]
 ) -> Request:
-    """Ask for a refused draft anew, with the reason; its group is `retry_group(group, draft)`."""
-    request = ask_drafts(retry_group(group, draft), extractions=extractions, passages=passages)
+    """Ask for a refused draft anew, with the reason; `again` is its `retry_group`, at any level of difficulty."""
+    request = ask_drafts(again, extractions=extractions, passages=passages)
     names = given_names(request.inputs)
     written = {name: value for name, value in asdict(draft).items() if name != "id"}
     written["knowledge_points"] = names.name_points(draft.knowledge_points)
