@@ -101,3 +101,25 @@ def test_a_folder_that_is_no_model(tmp_path):
     pytest.importorskip("transformers")
     with pytest.raises(ConfigError, match=r"--transformers must be a causal language model"):
         CausalModel(str(tmp_path))
+
+
+def test_likelihoods_are_those_of_one_continuation_at_a_time(folder):
+    torch = pytest.importorskip("torch")
+    model = CausalModel(folder, device="cpu")
+    pairs = [
+        ("Capital of France?\nA. Paris\nB. Rome\nAnswer:", [" A", " B"]),
+        ("Question: Who?\nAnswer: ", ["Ada Lovelace", "Grace", "x", "x"]),
+        ("Longer than there is room for. " * 40 + "Answer:", [" A", " C"]),
+    ] * 3
+    found = model.continuation_likelihoods(pairs)
+    assert [len(each) for each in found] == [2, 4, 2] * 3
+    for (text, ends), nats in zip(pairs, found, strict=True):
+        for end, one in zip(ends, nats, strict=True):
+            start = text.rstrip()
+            tail = f"{text}{end}"[len(start) :]
+            prompt, answer = (model._tokenizer(part, add_special_tokens=False)["input_ids"] for part in (start, tail))
+            ids = [*prompt, *answer][-513:]  # the model has room for 512 tokens, and the last is not read
+            with torch.inference_mode():
+                logits = model._model(torch.tensor([ids[:-1]])).logits[0, -len(answer) :]
+            each = torch.log_softmax(logits, -1)[range(len(answer)), answer]
+            assert one == pytest.approx(float(each.sum()), abs=1e-4)

@@ -1,4 +1,4 @@
-"""The door to causal language models of the transformers library: greedy answers, and losses.
+"""The door to causal language models of the transformers library: greedy answers, losses, likelihoods.
 
 A model with a chat template gets chats; one without, as base models are, gets the same turns as
 ``Question: … Answer: …`` and is cut off at the end of the line.
@@ -24,6 +24,7 @@ BATCH_REQUESTS = 64
 REASON_CHARS = 200
 Chat = Sequence[Mapping[str, str]]
 TokenIds = list[int]
+TokenRow = tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +65,58 @@ class CausalModel:
             losses = self._batch_losses([rows[row] for row in batch])
             found |= dict(zip(batch, losses, strict=True))
         return [found[row] for row in range(len(rows))]
+
+    def continuation_likelihoods(self, pairs: Sequence[tuple[str, Sequence[str]]]) -> list[list[float]]:
+        """The log-likelihood, in nats, of each continuation of each text, in the order of the pairs.
+
+        Text goes to the model as it is, no chat of it: so lm-evaluation-harness (0.4.13) measures, whose tokens these
+        are. What a model has no room for is left out at the left.
+        """
+        asked = [self._continued_ids(text, end) for text, ends in pairs for end in ends]
+        # A choice of letters is one forward pass: what comes before their last tokens is the same.
+        rows = list(dict.fromkeys(row for row, _ in asked))
+        wanted: dict[TokenRow, list[int]] = {row: [] for row in rows}
+        for number, (row, _) in enumerate(asked):
+            wanted[row].append(number)
+        found: dict[int, float] = {}
+        for batch in token_batches(list(map(len, rows)), BATCH_TOKENS):
+            ends = [[(number, asked[number][1]) for number in wanted[rows[row]]] for row in batch]
+            found |= self._batch_likelihoods([rows[row] for row in batch], ends)
+        given = iter(range(len(asked)))
+        return [[found[next(given)] for _ in ends] for _, ends in pairs]
+
+    def _continued_ids(self, text: str, end: str) -> tuple[TokenRow, TokenRow]:
+        """The tokens that a model reads to be asked for the last of `end`, and those of `end`."""
+        # Spaces go with what follows them, as the tokens of most vocabularies have them.
+        start = text.rstrip()
+        prompt = self._tokenizer(start)["input_ids"]
+        ids = self._tokenizer(text + end)["input_ids"][len(prompt) :]
+        return tuple([*prompt, *ids][-(self._most_tokens() + 1) : -1]), tuple(ids)
+
+    def _most_tokens(self) -> int:
+        """Tokens that the model has room for."""
+        config = getattr(self._model.config, "text_config", None) or self._model.config
+        names = ("n_positions", "max_position_embeddings", "n_ctx")
+        found = (getattr(config, name, None) for name in names)
+        return next((int(most) for most in found if most), self._tokenizer.model_max_length)
+
+    def _batch_likelihoods(
+        self, rows: Sequence[TokenRow], ends: Sequence[Sequence[tuple[int, TokenRow]]]
+    ) -> dict[int, float]:
+        """The summed log-likelihoods of the tokens that end each row and come after it, by their numbers."""
+        padding, longest = self._padding_id(), max(map(len, rows))
+        ids = self._as_tensor([[*row, *[padding] * (longest - len(row))] for row in rows])
+        mask = self._as_tensor([[1] * len(row) + [0] * (longest - len(row)) for row in rows])
+        with self._torch.inference_mode():
+            logits = self._model(input_ids=ids, attention_mask=mask).logits
+        found: dict[int, float] = {}
+        for number, (row, each) in enumerate(zip(rows, ends, strict=True)):
+            last = max(len(tokens) for _, tokens in each)
+            among = self._torch.log_softmax(logits[number, len(row) - last : len(row)].float(), -1)
+            for name, tokens in each:
+                nats = among[len(among) - len(tokens) :].gather(-1, self._as_tensor([[token] for token in tokens]))
+                found[name] = float(nats.sum())
+        return found
 
     @property
     def _has_chat_template(self) -> bool:

@@ -61,6 +61,7 @@ NOT_RUN = {
     "kdos train --proxy": "minutes of training; tests/train trains a few small ones",
     "kdos train --model": "needs weights; tests/train teaches a tiny model with random ones",
     "kdos sweep": "minutes of training; tests/train sweeps a small pool",
+    "kdos evaluate --benchmark exam.jsonl --transformers": "needs weights; tests/evaluate asks a tiny model",
     "vllm serve": "needs a GPU and weights",
     "ollama pull": "needs Ollama and the network",
     "cd for-llamafactory && llamafactory-cli": "needs LLaMA-Factory and weights",
@@ -214,6 +215,11 @@ def write_questions(folder: Path, samples: list[dict[str, Any]]) -> None:
     write_lines(folder / "benchmark.jsonl", rows[:20])
     write_lines(folder / "answers.jsonl", given)
     write_lines(folder / "samples.jsonl", samples)
+    exam = {"choices": ["1 km", "2 km"], "answer": 0, "subject": "rivers"}
+    write_lines(
+        folder / "exam.jsonl", [{"id": str(n), "question": f"How long is river {n}?", **exam} for n in range(4)]
+    )
+    write_lines(folder / "chosen.jsonl", [{"id": str(n), "answer": "AB"[n % 2]} for n in range(4)])
     (folder / "questions.jsonl.gz").write_bytes(gzip.compress((folder / "questions.jsonl").read_bytes()))
 
 

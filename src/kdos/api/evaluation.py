@@ -12,19 +12,27 @@ from kdos.config import EngineConfig
 from kdos.errors import UsageError
 from kdos.evaluate import (
     LEDGER_FILE,
+    LIKELIHOODS_OF,
     FewShotExample,
+    FindExamples,
     ScoredAnswer,
     compare_evaluations,
     draw_examples,
     find_benchmark_fields,
+    find_shown_examples,
     grade_answers,
+    is_multiple_choice,
     measure_losses,
     open_benchmark,
     place_questions,
     read_evaluation,
     read_given_answers,
     score_given_answers,
+    score_given_choices,
+    score_likely_choices,
     score_model_answers,
+    score_model_choices,
+    show_no_examples,
     summarise_by_density,
     summarise_evaluation,
     tabulate_by_cell,
@@ -73,11 +81,13 @@ def evaluate(
     against: str | Path | None = None,
     run: str | Path | None = None,
     random_seed: int = 0,
+    likelihood_of: str | None = None,
 ) -> dict[str, Any]:
     """Score a model, or given answers, on a benchmark; returns the summary.
 
     Args:
-        benchmark: A file or folder of rows with `id`, `question` and `answers`, or a known name.
+        benchmark: A file or folder of rows with `id`, `question` and `answers`, or a known name. Rows that hold
+            choices too are multiple choice.
         out: The folder for the scores of every question, the summary and the ledger.
         answerer: Who answers, and who grades.
         limit: Only the first so many questions; 0 for all.
@@ -86,6 +96,8 @@ def evaluate(
         against: The folder of another evaluation to compare with.
         run: The folder of a run on whose map the questions are placed.
         random_seed: Draws examples, and the samples of intervals.
+        likelihood_of: What a causal model chooses by, of multiple choice: `letters` of choices that are shown to it,
+            which it does where nothing is said, or `texts` of choices that are not.
 
     Raises:
         UsageError: An argument is out of its range, or nothing is known by the name.
@@ -98,12 +110,16 @@ def evaluate(
     with claim_folder(out, EVALUATION, inputs=inputs, is_kept=lambda: holds_paid_replies(ledger)) as folder:
         theirs = read_evaluation(Path(against)) if against else {}
         questions = open_benchmark(benchmark, limit=limit)
+        exam = is_multiple_choice(questions, benchmark)
+        _check_exam(answerer, likelihood_of, is_exam=exam)
         places = place_questions(questions, Path(run)) if run else None
-        shown: list[FewShotExample] = []
-        if examples:
-            known = open_benchmark(examples, option="--examples")
-            shown = draw_examples(known, shots, asked=questions, random_seed=random_seed)
-        scored = _score_questions(questions, answerer, shown, folder)
+        known = open_benchmark(examples, option="--examples") if examples else []
+        if exam:
+            show = find_shown_examples(known, shots, asked=questions) if examples else show_no_examples
+            scored = _score_exam(questions, answerer, show, folder, likelihood_of or LIKELIHOODS_OF[0])
+        else:
+            shown = draw_examples(known, shots, asked=questions, random_seed=random_seed) if examples else []
+            scored = _score_questions(questions, answerer, shown, folder)
         rows = [one.as_row() | (places.as_row(n) if places else {}) for n, one in enumerate(scored)]
         summary = summarise_evaluation(scored, random_seed=random_seed)
         summary["fields"] = find_benchmark_fields(benchmark)
@@ -122,6 +138,34 @@ def _check_arguments(*, limit: int, shots: int) -> None:
     for name, value in (("limit", limit), ("shots", shots)):
         if value < 0:
             raise UsageError(f"--{name} must be 0 or more. Got {value}.")
+
+
+def _check_exam(answerer: Answerer, likelihood_of: str | None, *, is_exam: bool) -> None:
+    """Refuse what only open questions have, or only multiple choice."""
+    if is_exam and answerer.judge:
+        raise UsageError(
+            "--judge-endpoint grades answers to open questions. The benchmark is multiple choice: drop it."
+        )
+    if likelihood_of is None:
+        return
+    if likelihood_of not in LIKELIHOODS_OF:
+        raise UsageError(f"--likelihood-of must be {' or '.join(LIKELIHOODS_OF)}. Got {likelihood_of!r}.")
+    if not (is_exam and answerer.transformers):
+        raise UsageError("--likelihood-of needs multiple choice questions, and --transformers to choose. Drop it.")
+
+
+def _score_exam(
+    questions: Sequence[BenchmarkQuestion], answerer: Answerer, examples: FindExamples, out: Path, likelihood_of: str
+) -> list[ScoredAnswer]:
+    """The choices that were given, or a model's, scored."""
+    if answerer.answers:
+        answers = _read_answer_file(answerer.answers, questions, are_choices=True)
+        return list(score_given_choices(questions, answers))
+    if answerer.transformers:
+        return score_likely_choices(questions, CausalModel(answerer.transformers), of=likelihood_of, examples=examples)
+    assert answerer.engine is not None
+    with Ledger(out / LEDGER_FILE) as ledger, HttpEngine(answerer.engine) as engine:
+        return list(score_model_choices(questions, ask=partial(ledger.ask, engine), examples=examples))
 
 
 def _score_questions(
@@ -151,8 +195,18 @@ def _score_questions(
 
 def _score_answer_file(path: Path, questions: Sequence[BenchmarkQuestion]) -> list[ScoredAnswer]:
     """The answers of a file, looked up by id and scored."""
-    answers = read_given_answers(path)
+    answers = {
+        name: answer for name, answer in _read_answer_file(path, questions).items() if not isinstance(answer, int)
+    }
+    return list(score_given_answers(questions, answers))
+
+
+def _read_answer_file(
+    path: Path, questions: Sequence[BenchmarkQuestion], *, are_choices: bool = False
+) -> dict[str, str | int | None]:
+    """The answers of a file by id; says how many belong to no question."""
+    answers = read_given_answers(path, are_choices=are_choices)
     unknown = len(answers.keys() - {question.id for question in questions})
     if unknown:
         print_status(f"{unknown} answers belong to no question of the benchmark and are left out")
-    return list(score_given_answers(questions, answers))
+    return answers

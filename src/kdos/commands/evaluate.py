@@ -9,7 +9,7 @@ from kdos.api.evaluation import SHOTS, answering_engine
 from kdos.commands.arguments import input_name, input_path, output_path, whole_number
 from kdos.config import EngineConfig
 from kdos.errors import UsageError
-from kdos.evaluate import BENCHMARKS, METRICS
+from kdos.evaluate import BENCHMARKS, CHOICE_METRICS, LIKELIHOODS_OF, METRICS
 from kdos.terminal import print_json, print_status
 
 CONCURRENCY = 64
@@ -33,11 +33,16 @@ def add_benchmark_arguments(parser: argparse.ArgumentParser) -> None:
         type=input_name,
         required=True,
         metavar="NAME|FILE",
-        help=f"rows with id, question, answers; or one of {', '.join(BENCHMARKS)}",
+        help=f"rows with id, question, answers, and choices if there are any; or one of {', '.join(BENCHMARKS)}",
     )
     parser.add_argument("--limit", type=whole_number(), default=0, help="only the first so many questions")
     parser.add_argument(
         "--examples", type=input_name, metavar="NAME|FILE", help="questions of a training split, shown as examples"
+    )
+    parser.add_argument(
+        "--likelihood-of",
+        choices=LIKELIHOODS_OF,
+        help="what --transformers chooses by: letters of choices that it is shown (default), or texts that it is not",
     )
     parser.add_argument("--shots", type=whole_number(), default=SHOTS, help=f"how many examples (default: {SHOTS})")
 
@@ -79,6 +84,7 @@ def main(args: argparse.Namespace) -> None:
         against=args.against,
         run=args.run,
         random_seed=args.random_seed,
+        likelihood_of=args.likelihood_of,
     )
     if not args.json:
         show_scores(summary)
@@ -104,17 +110,25 @@ def show_scores(summary: Mapping[str, Any]) -> None:
         print_status("fields: " + ", ".join(f"{part} = {field}" for part, field in summary["fields"].items()))
     for reason, count in summary["unscored_reasons"].items():
         print_status(f"  {count} unscored: {reason}")
-    for name in METRICS:
-        if summary[name] is not None:
+    metrics = dict.fromkeys(METRICS + CHOICE_METRICS)
+    for name in metrics:
+        if summary.get(name) is not None:
             low, high = summary["intervals"][name]
             print_status(f"  {name:<9} {summary[name]:.3f}  (95 % between {low:.3f} and {high:.3f})")
+    if "macro" in summary:
+        print_status(f"  macro     {summary['macro']['correct']:.3f} correct over {summary['macro']['groups']} groups")
+    for name, part in summary.get("discipline", {}).items():
+        if part["correct"] is not None:
+            print_status(
+                f"  {name}: {part['correct']:.3f} correct, {part['macro']:.3f} over {part['subjects']} subjects"
+            )
     if "grades" in summary:
         shares = (f"{share:.3f} {grade}" for grade, share in summary["grades"].items())
         print_status(f"  the judge: {', '.join(shares)}")
     if "loss" in summary:
         low, high = summary["loss_interval"]
         print_status(f"  loss      {summary['loss']:.3f} nats a token  ({low:.3f} to {high:.3f})")
-    for name in METRICS if "against" in summary else ():
+    for name in [name for name in metrics if name in summary.get("against", ())]:
         found = summary["against"][name]
         bounds = f"{found['low']:+.3f} to {found['high']:+.3f}, p = {found['p_value']:.4f}"
         print_status(f"  {name:<9} {found['difference']:+.3f} against the other  ({bounds})")

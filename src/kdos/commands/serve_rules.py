@@ -8,6 +8,7 @@ from kdos.errors import UsageError
 from kdos.llm.mock_habits import HABITS
 from kdos.llm.mock_server import InjectedFaults, MockServer, serve_app
 from kdos.rules import RulesEngine
+from kdos.tasks.choose import CHOOSE_PROMPT
 from kdos.tasks.classify import CLASSIFY_PROMPT
 from kdos.tasks.extract import EXTRACT_PROMPT, SEED_PROMPT
 from kdos.tasks.judge import GRADE_PROMPT, JUDGE_PROMPT, RECALL_PROMPT
@@ -17,7 +18,7 @@ from kdos.terminal import print_json, print_status
 
 PROMPTS = (
     *(CLASSIFY_PROMPT, SEED_PROMPT, EXTRACT_PROMPT, SYNTHESIZE_PROMPT, JUDGE_PROMPT, REVIEW_PROMPT, RECALL_PROMPT),
-    GRADE_PROMPT,
+    *(CHOOSE_PROMPT, GRADE_PROMPT),
 )
 SHARES = {
     "truncate": "answers that are cut off (finish reason length)",

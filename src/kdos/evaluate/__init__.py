@@ -9,8 +9,19 @@ from kdos.evaluate.evaluation_files import (
     read_given_answers,
     write_evaluation,
 )
+from kdos.evaluate.multiple_choice import (
+    LIKELIHOODS_OF,
+    FindExamples,
+    find_shown_examples,
+    is_multiple_choice,
+    score_given_choices,
+    score_likely_choices,
+    score_model_choices,
+    show_no_examples,
+)
 from kdos.evaluate.question_map import place_questions, summarise_by_density, tabulate_by_cell
 from kdos.evaluate.scored_answers import (
+    CHOICE_METRICS,
     METRICS,
     FewShotExample,
     ScoredAnswer,
@@ -24,9 +35,10 @@ from kdos.evaluate.scored_answers import (
 )
 
 __all__ = [
-    "BENCHMARKS", "LEDGER_FILE", "METRICS", "FewShotExample", "ScoredAnswer", "compare_evaluations", "draw_examples",
-    "find_benchmark_fields", "grade_answers", "measure_losses", "open_benchmark", "place_questions",
-    "read_evaluation", "read_given_answers",
-    "score_given_answers", "score_model_answers", "summarise_by_density", "summarise_evaluation", "tabulate_by_cell",
+    "BENCHMARKS", "CHOICE_METRICS", "LEDGER_FILE", "LIKELIHOODS_OF", "METRICS", "FewShotExample", "FindExamples",
+    "ScoredAnswer", "compare_evaluations", "draw_examples", "find_benchmark_fields", "find_shown_examples",
+    "grade_answers", "is_multiple_choice", "measure_losses", "open_benchmark", "place_questions", "read_evaluation",
+    "read_given_answers", "score_given_answers", "score_given_choices", "score_likely_choices", "score_model_answers",
+    "score_model_choices", "show_no_examples", "summarise_by_density", "summarise_evaluation", "tabulate_by_cell",
     "write_evaluation",
 ]  # fmt: skip

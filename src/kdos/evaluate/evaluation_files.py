@@ -1,10 +1,11 @@
 """The files of an evaluation: benchmarks in the layouts they were published in, answers, scores."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from functools import partial
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -12,32 +13,35 @@ import orjson
 import pyarrow as pa
 
 from kdos.errors import InputError, UsageError
+from kdos.evaluate.exam_prompts import CMMLU_SUBJECTS
 from kdos.rows import (
     Record,
     candidate_fields,
     find_fields,
-    find_table_fields,
     label_text,
     list_table_files,
     read_answers,
-    read_first_rows,
+    read_choices,
     read_hub_records,
     read_records,
     record_error,
+    recount_choices,
     row_unit,
     value_at_path,
 )
+from kdos.rows.table import SAMPLED_ROWS
 from kdos.scoring import BenchmarkQuestion, compile_gold_pattern
 from kdos.store import atomic_file, write_json, write_parquet
 
 
 @dataclass(frozen=True, slots=True)
 class HubDataset:
-    """Where a benchmark is on the Hugging Face hub: data set, configuration, split."""
+    """Where a benchmark is on the Hugging Face hub: data set, configuration, split; or its `subjects`, one each."""
 
     path: str
     name: str = ""
     split: str = "test"
+    subjects: Sequence[str] = ()
 
 
 BENCHMARKS = {
@@ -47,15 +51,21 @@ BENCHMARKS = {
     "simpleqa": HubDataset("basicv8vc/SimpleQA"),
     "simpleqa_verified": HubDataset("google/simpleqa-verified", split="eval"),
     "popqa": HubDataset("akariasai/PopQA"),
+    "mmlu": HubDataset("cais/mmlu", "all"),
+    "cmmlu": HubDataset("haonan-li/cmmlu", subjects=tuple(CMMLU_SUBJECTS)),
 }
 """EntityQuestions is on no open hub: its authors' folder, a file a relation, is read instead."""
 ANSWER_PARTS = ("answers", "answer_patterns")
 QUESTION_PARTS = ("id", "question", *ANSWER_PARTS, "group", "benchmark")
+TABLE_PARTS = (*QUESTION_PARTS, "choices")
+EXAM_PARTS = ("subject", "discipline")
+"""Parts of a question that has choices; elsewhere a subject may be what a question is about."""
 SCORES_FILE = "scores.jsonl"
 SUMMARY_FILE = "summary.json"
 CELLS_FILE = "cells.parquet"
 LEDGER_FILE = "ledger.sqlite"
 _RELATION = re.compile(r"P\d+(?=\.\w+\.json)")
+_SPLIT_NAME = re.compile(r"_(?:test|dev|val|validation|train)$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +81,26 @@ class RowSource:
 
 def find_benchmark_fields(name: str) -> dict[str, str]:
     """The field of each part of a benchmark's questions; none for a benchmark that is on no disk."""
-    return find_table_fields(Path(name), QUESTION_PARTS) if Path(name).exists() else {}
+    if not Path(name).exists():
+        return {}
+    with closing(read_records(list_table_files(Path(name))[0])) as records:
+        return _resolve_fields(records)[0]
+
+
+def _resolve_fields(records: Iterator[Record]) -> tuple[dict[str, str], Iterator[Record]]:
+    """The fields of a table by its first rows, and all its rows."""
+    first = list(islice(records, SAMPLED_ROWS))
+    rows = [record.row for record in first]
+    fields = find_fields(rows, TABLE_PARTS)
+    if "choices" not in fields:
+        return fields, chain(first, records)
+    first += records
+    exam = find_fields(rows, EXAM_PARTS)
+    if "subject" not in exam and "discipline" in exam:
+        exam = {"subject": exam["discipline"]}
+    # Whether numbers count from 1 one row among thousands may tell.
+    fields["answers"] = recount_choices([record.row for record in first], fields["choices"], fields["answers"])
+    return fields | exam, iter(first)
 
 
 def open_benchmark(name: str, *, limit: int = 0, option: str = "--benchmark") -> list[BenchmarkQuestion]:
@@ -95,19 +124,28 @@ def _benchmark_rows(name: str, option: str) -> Iterator[tuple[RowSource, Record]
     path = Path(name)
     if path.exists():
         benchmark = path.name.partition(".")[0]
-        for file in list_table_files(path):
-            relation = _RELATION.match(file.name)
-            fields = find_fields(read_first_rows(file), QUESTION_PARTS)
-            source = RowSource(file, row_unit(file), benchmark, relation[0] if relation else "", fields)
-            yield from ((source, record) for record in read_records(file))
+        files = list_table_files(path)
+        for file in files:
+            fields, records = _resolve_fields(read_records(file))
+            group = _group_of_file(file, fields) if len(files) > 1 else ""
+            source = RowSource(file, row_unit(file), benchmark, group, fields)
+            yield from ((source, record) for record in records)
     elif name in BENCHMARKS:
         where = BENCHMARKS[name]
-        source = RowSource(where.path, "row", name)
-        found = read_hub_records(where.path, name=where.name, split=where.split)
-        yield from ((source, record) for record in found)
+        for part in where.subjects or (where.name,):
+            fields, records = _resolve_fields(read_hub_records(where.path, name=part, split=where.split))
+            source = RowSource(where.path, "row", name, part if where.subjects else "", fields)
+            yield from ((source, record) for record in records)
     else:
         known = ", ".join(BENCHMARKS)
         raise UsageError(f"{option} must be a file, a folder or one of {known}. Got {name!r}.")
+
+
+def _group_of_file(file: Path, fields: Mapping[str, str]) -> str:
+    """What a file among several is all about: its relation, or its subject as MMLU's and CMMLU's authors have them."""
+    if relation := _RELATION.match(file.name):
+        return relation[0]
+    return _SPLIT_NAME.sub("", file.name.partition(".")[0]) if "choices" in fields else ""
 
 
 def _checked_questions(rows: Iterable[tuple[RowSource, Record]]) -> Iterator[BenchmarkQuestion]:
@@ -130,16 +168,34 @@ def _checked_questions(rows: Iterable[tuple[RowSource, Record]]) -> Iterator[Ben
 
 def read_question_row(row: Mapping[str, Any], fields: Mapping[str, str] | None = None) -> BenchmarkQuestion:
     """A row of any published layout, its `fields` those of its table where that is known; what is missing is empty."""
-    fields = fields or find_fields([row], QUESTION_PARTS)
+    fields = fields or find_fields([row], TABLE_PARTS)
     parts = {part: _first_value(row, part, fields) for part in QUESTION_PARTS}
     name, text = parts["id"], parts["question"]
-    return BenchmarkQuestion(
+    found = BenchmarkQuestion(
         id="" if name is None else label_text(name),
         question=text if isinstance(text, str) else "",
         answers=read_answers(parts["answers"]),
         patterns=read_answers(parts["answer_patterns"]),
         benchmark=str(parts["benchmark"] or ""),
         group=str(parts["group"] or ""),
+    )
+    return _with_choices(found, row, fields) if "choices" in fields else found
+
+
+def _with_choices(question: BenchmarkQuestion, row: Mapping[str, Any], fields: Mapping[str, str]) -> BenchmarkQuestion:
+    """The question with its choices; its answer is the text of the right one."""
+    found = read_choices(row, fields["choices"], fields["answers"])
+    subject, discipline = (value_at_path(row, fields[part]) if part in fields else None for part in EXAM_PARTS)
+    return replace(
+        question,
+        answers=() if found.right is None else (found.texts[found.right],),
+        patterns=(),
+        group=label_text(subject) if subject is not None else question.group,
+        discipline="" if discipline is None else label_text(discipline),
+        choices=found.texts,
+        labels=found.labels,
+        right=found.right,
+        fault=found.fault,
     )
 
 
@@ -163,20 +219,24 @@ def _row_error(source: RowSource, record: Record, field: str, message: str) -> I
     return record_error(source.place, got, position=record.position, unit=source.unit, field=field)
 
 
-def read_given_answers(path: Path) -> dict[str, str | None]:
-    """Answers by id; None where the file has the id but no answer."""
-    answers: dict[str, str | None] = {}
+def read_given_answers(path: Path, *, are_choices: bool = False) -> dict[str, str | int | None]:
+    """Answers by id; None where the file has the id but no answer. Numbers are answers only of multiple choice."""
+    answers: dict[str, Any] = {}
     for file in list_table_files(path):
         unit = row_unit(file)
         for record in read_records(file):
             error = partial(record_error, file, position=record.position, unit=unit)
             name, answer = record.row.get("id"), record.row.get("answer")
+            if are_choices and isinstance(answer, float) and answer.is_integer():
+                answer = int(answer)  # a table with gaps makes 1.0 of 1
+            is_number = are_choices and isinstance(answer, int) and not isinstance(answer, bool)
             if name is None:
                 raise error(f"no such field. There are: {', '.join(record.row)}", field="id")
             if label_text(name) in answers:
                 raise error(f"must not come twice. Got {name!r} again", field="id")
-            if answer is not None and not isinstance(answer, str):
-                raise error(f"must be text. Got {str(answer)[:40]}", field="answer")
+            if answer is not None and not isinstance(answer, str) and not is_number:
+                wanted = "text, or the number of a choice" if are_choices else "text"
+                raise error(f"must be {wanted}. Got {str(answer)[:40]}", field="answer")
             answers[label_text(name)] = answer
     if not answers:
         raise InputError.at(path, "must hold at least one answer. Got none")

@@ -15,16 +15,29 @@ from kdos.pool import Refusal
 from kdos.scoring import (
     AnswerScores,
     BenchmarkQuestion,
+    ChoiceScores,
     SlowPatternError,
     bootstrap_mean,
     compare_paired_scores,
     macro_mean,
     score_answer,
 )
-from kdos.tasks import Ask, Grade, Request, ask_grade, ask_recall, pair_replies_in_order, read_grade, read_recall
+from kdos.tasks import (
+    LETTERS,
+    Ask,
+    Grade,
+    Request,
+    ask_grade,
+    ask_recall,
+    pair_replies_in_order,
+    read_grade,
+    read_recall,
+)
 
 METRICS = ("em", "f1", "contains", "correct")
 """What a model is compared by; the last one is what we recommend."""
+CHOICE_METRICS = ("acc", "acc_norm", "correct")
+"""The same for multiple choice: `correct` always, the others where likelihoods were measured."""
 SummaryFields = dict[str, Any]
 FewShotExample = tuple[str, str]
 """A question with its answer, shown to the model before the one that it is asked."""
@@ -35,15 +48,18 @@ class ScoredAnswer:
     """What became of one question: scores, or in `unscored` the reason why there are none.
 
     `grade` is the judge's, where one was asked. `loss` is how unexpected the first gold answer is
-    to the model, in nats a token, where the model's weights are at hand.
+    to the model, in nats a token, where the model's weights are at hand. Of multiple choice, `choice` is the place of
+    the one that was chosen, and `log_likelihoods` are those of all, in nats, where they were measured.
     """
 
     question: BenchmarkQuestion
     answer: str | None
-    scores: AnswerScores | None
+    scores: AnswerScores | ChoiceScores | None
     unscored: str = ""
     grade: Grade | None = None
     loss: float | None = None
+    choice: int | None = None
+    log_likelihoods: tuple[float, ...] | None = None
 
     def as_row(self) -> dict[str, Any]:
         """The answer as its row of scores.jsonl."""
@@ -52,8 +68,24 @@ class ScoredAnswer:
             row["unscored"] = self.unscored
         else:
             row |= {name: value for name, value in asdict(self.scores).items() if value is not None}
-        beside = {"grade": self.grade, "loss": self.loss, "group": self.question.group}
+        beside: dict[str, Any] = {"grade": self.grade, "loss": self.loss}
+        beside |= self._choice_fields() if is_choice(self.question) else {"group": self.question.group}
         return row | {name: value for name, value in beside.items() if value not in (None, "")}
+
+    def _choice_fields(self) -> dict[str, Any]:
+        question = self.question
+        letters = {"choice": self.choice, "right": question.right}
+        return {
+            **{name: None if place is None else LETTERS[place] for name, place in letters.items()},
+            "log_likelihoods": self.log_likelihoods,
+            "subject": question.group,
+            "discipline": question.discipline,
+        }
+
+
+def is_choice(question: BenchmarkQuestion) -> bool:
+    """Whether it is a multiple choice question, be it one that cannot be scored."""
+    return bool(question.choices or question.fault)
 
 
 def score_given_answers(
@@ -140,12 +172,14 @@ def summarise_evaluation(answers: Sequence[ScoredAnswer], *, random_seed: int) -
     """Counts, and means with their intervals over the scored questions; None where there are none.
 
     Where questions have groups, ``macro`` holds the means over groups. Where a judge graded,
-    ``grades`` holds what it found.
+    ``grades`` holds what it found. Of multiple choice, ``subject`` and ``discipline`` hold the shares by each.
     """
+    are_choices = any(is_choice(each.question) for each in answers)
+    metrics = CHOICE_METRICS if are_choices else METRICS
     scored = [each for each in answers if each.scores is not None]
     columns = _metric_columns(scored)
     intervals: dict[str, list[float]] = {}
-    for name in METRICS if scored else ():
+    for name in [name for name in metrics if name in columns]:
         found = bootstrap_mean(columns[name], keyed_generator(random_seed, "interval"))
         intervals[name] = [found.low, found.high]
     why = Counter(each.unscored.partition(":")[0] for each in answers if each.scores is None)
@@ -153,12 +187,13 @@ def summarise_evaluation(answers: Sequence[ScoredAnswer], *, random_seed: int) -
         "questions": len(answers),
         "answered": len(scored),
         "unscored": len(answers) - len(scored),
-        **dict.fromkeys(METRICS),
+        **dict.fromkeys(("correct",) if are_choices else METRICS),
         **{name: float(values.mean()) for name, values in columns.items()},
         "intervals": intervals,
         "unscored_reasons": dict(sorted(why.items())),
         **_summarise_losses(answers, random_seed),
-        **_summarise_groups(scored, columns),
+        **_summarise_groups(scored, {name: columns[name] for name in metrics if name in columns}),
+        **(_summarise_subjects(answers) if are_choices else {}),
         **_summarise_grades(scored),
     }
 
@@ -183,8 +218,38 @@ def _summarise_groups(scored: Sequence[ScoredAnswer], columns: Mapping[str, Floa
     groups = [each.question.group for each in scored]
     if len(set(groups)) < 2:
         return {}
-    macro = {name: macro_mean(columns[name], groups) for name in METRICS}
+    macro = {name: macro_mean(values, groups) for name, values in columns.items()}
     return {"macro": {"groups": len(set(groups)), **macro}}
+
+
+def _summarise_subjects(answers: Sequence[ScoredAnswer]) -> SummaryFields:
+    """The share of right answers by subject, and by discipline with the mean over its subjects; None of none scored.
+
+    Left out where the questions have no such field.
+    """
+    parts: dict[str, dict[str, list[ScoredAnswer]]] = {"subject": {}, "discipline": {}}
+    for each in answers:
+        for part, name in (("subject", each.question.group), ("discipline", each.question.discipline)):
+            parts[part].setdefault(name, []).append(each)
+    found = {
+        part: {name: _summarise_part(among, part) for name, among in sorted(named.items()) if name}
+        for part, named in parts.items()
+    }
+    return {part: named for part, named in found.items() if named}
+
+
+def _summarise_part(answers: Sequence[ScoredAnswer], part: str) -> SummaryFields:
+    """The share of right answers among those of one subject or discipline; of the latter, its subjects too."""
+    scored = [(each.scores.correct, each.question.group) for each in answers if each.scores is not None]
+    correct, groups = np.array([right for right, _ in scored]), [group for _, group in scored]
+    summary = {
+        "questions": len(answers),
+        "answered": len(scored),
+        "correct": float(correct.mean()) if scored else None,
+    }
+    if part == "subject":
+        return summary
+    return {**summary, "subjects": len(set(groups)), "macro": macro_mean(correct, groups) if scored else None}
 
 
 def _summarise_grades(scored: Sequence[ScoredAnswer]) -> SummaryFields:
@@ -207,11 +272,13 @@ def compare_evaluations(
     ours: Mapping[str, Mapping[str, Any]], theirs: Mapping[str, Mapping[str, Any]], *, random_seed: int
 ) -> SummaryFields:
     """Our rows of scores.jsonl against another evaluation's, both by id, where both are scored."""
-    both = [name for name, row in ours.items() if "em" in row and "em" in theirs.get(name, {})]
+    both = [name for name, row in ours.items() if "correct" in row and "correct" in theirs.get(name, {})]
     if not both:
         raise UsageError("--against must be an evaluation of the same questions. No question is scored in both.")
     summary: SummaryFields = {"questions": len(both)}
-    for metric in METRICS:
+    for metric in dict.fromkeys(METRICS + CHOICE_METRICS):
+        if not all(metric in rows[name] for rows in (ours, theirs) for name in both):
+            continue
         mine, its = (np.array([float(rows[n][metric]) for n in both]) for rows in (ours, theirs))
         found = compare_paired_scores(mine, its, keyed_generator(random_seed, "against"))
         between = found.difference

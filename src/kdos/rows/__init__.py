@@ -1,6 +1,7 @@
 """The door to data files: JSONL, CSV, Parquet, hub and vector files in, Arrow batches out; and back."""
 
 from kdos.rows.answers import read_answers
+from kdos.rows.choices import RowChoices, read_choices
 from kdos.rows.fields import candidate_fields, list_field_paths, resolve_field, value_at_path
 from kdos.rows.files import (
     InputPath,
@@ -18,7 +19,7 @@ from kdos.rows.files import (
     walk_files,
 )
 from kdos.rows.labels import label_text
-from kdos.rows.layouts import find_fields
+from kdos.rows.layouts import find_fields, recount_choices
 from kdos.rows.questions import QuestionRow, TableFields, read_question_rows, resolve_fields
 from kdos.rows.records import Record, read_hub_records, read_records, record_error, row_unit
 from kdos.rows.table import (
@@ -41,6 +42,7 @@ __all__ = [
     "InputPath",
     "QuestionRow",
     "Record",
+    "RowChoices",
     "Rows",
     "SeveralPaths",
     "TableFields",
@@ -64,6 +66,7 @@ __all__ = [
     "list_table_files",
     "open_decompressed",
     "read_answers",
+    "read_choices",
     "read_first_hub_rows",
     "read_first_rows",
     "read_hub_records",
@@ -75,6 +78,7 @@ __all__ = [
     "read_whole_file",
     "read_whole_schema",
     "record_error",
+    "recount_choices",
     "require_first_rows",
     "resolve_field",
     "resolve_fields",

@@ -12,10 +12,13 @@ from functools import cache
 from typing import Any
 
 from kdos.rows.labels import label_text
+from kdos.tasks.choose import match_choice_text
 
 PARAGRAPH_BREAK = "\n\n"
 JOIN = " + "
 FROM_ONE = "-1"
+KEY_DIGITS = 9
+"""Digits of the number of a choice at most: more are none."""
 ROLES: Mapping[str, frozenset[str]] = {
     "user": frozenset(("user", "human", "prompter", "instruction", "student", "customer")),
     "assistant": frozenset(("assistant", "gpt", "chatgpt", "bing", "bard", "bot", "model", "teacher", "agent")),
@@ -23,6 +26,8 @@ ROLES: Mapping[str, frozenset[str]] = {
 }
 """Whose turn it is, by what the formats of conversations call it: OpenAI, ShareGPT, OASST, Gemini."""
 _COLUMNS = re.compile(r"\(([^()]+)\)\[([^\[\]]+)\]$")
+_COLUMN_LIST = re.compile(r"\(([^()]+)\)")
+_KEY_MARKS = re.compile(r"(?:option|choice)_?(?=\w$)", re.ASCII | re.IGNORECASE)
 _ROOT = re.compile(r"[^.\[\]]+")
 _STEP = re.compile(r"([^.\[\]]+)|\[([^\[\]]+)\]")
 _BRACKET = re.compile(r"\[([^\[\]]+)\]")
@@ -67,6 +72,9 @@ FIELD_ALIASES: Mapping[str, Sequence[str]] = {
     "domain": ("domain",),
     "lang": ("lang", "language"),
     "group": ("relation", "prop"),  # EntityQuestions, PopQA
+    # Of examinations: MMLU and CMMLU, MedMCQA, GPQA, SuperGPQA; then what MMLU-Pro and others have alone.
+    "subject": ("subject", "subject_name", "subdomain", "subfield", "course"),
+    "discipline": ("discipline", "category", "high-level domain", "supercategory", "domain"),
     "benchmark": ("benchmark",),
     "knowledge_points": ("knowledge_points",),
     "topic_entities": ("topic_entities",),
@@ -148,7 +156,8 @@ def _follow_steps(value: Any, steps: Sequence[tuple[str, str]], row: Mapping[str
     labels: Any = None
     for name, bracket in steps:
         if name:
-            labels = value.get("label") if isinstance(value, Mapping) else None
+            # Beside the texts, not beside the choices: a row's own `label` may be its key.
+            labels = None if value is row else _follow_path(value, ["label"])
             value = _follow_path(value, [name])
         elif _PLACE.fullmatch(bracket):
             value = _item_at(_as_list(value), int(bracket))
@@ -170,29 +179,62 @@ def _choose(choices: Any, bracket: str, row: Mapping[str, Any], *, labels: Any =
     """The choice that a row's field tells by its number (from 0, or from 1), letter, label, name or text."""
     base = 1 if bracket.endswith(FROM_ONE) else 0
     key = value_at_path(row, bracket.removesuffix(FROM_ONE))
+    items, names = _items_and_names(choices, labels)
     if isinstance(key, list):
-        return [_choose_one(choices, one, base, labels) for one in key]
-    return _choose_one(choices, key, base, labels)
+        return [_item_or_none(items, find_choice(items, names, one, base=base)) for one in key]
+    return _item_or_none(items, find_choice(items, names, key, base=base))
 
 
-def _choose_one(choices: Any, key: Any, base: int, labels: Any) -> Any:
-    if key is None or isinstance(key, bool | Mapping):
-        return None
-    told = label_text(key).strip().strip("().")
+def _item_or_none(items: Sequence[Any], place: int | None) -> Any:
+    return None if place is None else items[place]
+
+
+def _items_and_names(choices: Any, labels: Any) -> tuple[list[Any], list[str]]:
+    """Choices with what each goes by: its key or column, or its label; no names where there are none."""
     if isinstance(choices, Mapping):
-        names = list(choices)
-        place = _place_of_name(names, told)
-        return choices[names[place]] if place is not None else _item_at(list(choices.values()), _number(told, base))
-    items = _as_list(choices)
-    if isinstance(labels, list) and told in map(str, labels):
-        return _item_at(items, list(map(str, labels)).index(told))
-    if told in items:
-        return told
-    return _item_at(items, _number(told, base))
+        return list(choices.values()), list(map(str, choices))
+    return _as_list(choices), list(map(label_text, labels)) if isinstance(labels, list) else []
+
+
+def choices_at(row: Mapping[str, Any], field: str) -> tuple[list[Any], list[str]]:
+    """The choices at a field, ``choices``, ``choices.text`` or ``(A, B)``, and the names they go by there, if any."""
+    if columns := _COLUMN_LIST.fullmatch(field):
+        names = columns[1].split(", ")
+        return [row.get(name) for name in names], names
+    labels = value_at_path(row, field.removesuffix(".text") + ".label") if field.endswith(".text") else None
+    return _items_and_names(value_at_path(row, field), labels)
+
+
+def find_choice(items: Sequence[Any], names: Sequence[str], key: Any, *, base: int = 0) -> int | None:
+    """The place of the choice that a key tells: by name, by number (from `base`) or letter, by text; None of none.
+
+    In this order: choices may themselves be numbers or letters, and what a column of numbers tells is places.
+    """
+    if key is None or isinstance(key, bool | Mapping | list):
+        return None
+    told = key_text(key)
+    bare = _KEY_MARKS.sub("", told.strip("()."))
+    places = [_place_of_name(names, bare), _number(bare, base)]
+    found = next((place for place in places if place is not None and 0 <= place < len(items)), None)
+    same = match_choice_text(list(map(label_text, items)), told) if found is None else []
+    return same[0] if len(same) == 1 else found
+
+
+def split_choice_key(choices: str, answers: str) -> tuple[str, int]:
+    """The field of the key that tells a choice, and what its numbers count from; no field where answers are texts."""
+    if not answers.startswith(f"{choices}["):
+        return "", 0
+    key = answers.removeprefix(f"{choices}[").removesuffix("]")
+    return key.removesuffix(FROM_ONE), 1 if key.endswith(FROM_ONE) else 0
+
+
+def key_text(key: Any) -> str:
+    """What tells a choice as text: 1 where a table with gaps made 1.0 of it."""
+    return label_text(int(key) if isinstance(key, float) and key.is_integer() else key).strip()
 
 
 def _place_of_name(names: Sequence[str], told: str) -> int | None:
-    """Which of the columns `told` names: ``B`` of A, B or option_a, option_b; ``2`` of option1, option2."""
+    """Which of the names is told: ``B`` of A, B or option_a, option_b; ``2`` of option1, option2."""
     for place, name in enumerate(names):
         if told.lower() in {name.lower(), name.lower().rpartition("_")[2]} or name.rstrip("0123456789") + told == name:
             return place
@@ -202,7 +244,7 @@ def _place_of_name(names: Sequence[str], told: str) -> int | None:
 def _number(told: str, base: int) -> int:
     """The place that a number or a letter tells; -1 where it tells none."""
     if told.isascii() and told.isdigit():
-        return int(told) - base if int(told) >= base else -1
+        return int(told) - base if len(told) <= KEY_DIGITS and int(told) >= base else -1
     return ord(told.upper()) - ord("A") if len(told) == 1 and told.isascii() and told.isalpha() else -1
 
 

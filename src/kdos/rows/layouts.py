@@ -13,14 +13,21 @@ from kdos.rows.fields import (
     FIELD_ALIASES,
     FROM_ONE,
     JOIN,
+    KEY_DIGITS,
     candidate_fields,
+    choices_at,
+    find_choice,
+    key_text,
     list_field_paths,
     role_of_turn,
+    split_choice_key,
     value_at_path,
 )
+from kdos.rows.labels import label_text
+from kdos.tasks.choose import match_choice_text
 
 Row = Mapping[str, Any]
-LABELS = frozenset(("id", "title", "domain", "lang", "group", "benchmark", "document"))
+LABELS = frozenset(("id", "title", "domain", "lang", "group", "benchmark", "document", "subject", "discipline"))
 CONVERSATIONS = ("messages", "conversations", "conversation", "dialogue", "dialog", "chat", "turns")
 REPLIES = ("output", "response", "completion", "answer")
 INPUTS = ("input", "inputs")
@@ -49,7 +56,10 @@ CHOICE_KEYS = (
 """What names the right choice: ARC, MedQA, MMLU, HellaSwag, MedMCQA and their kin."""
 UNNAMED_COLUMN = re.compile(r"column_\d+")
 """What the columns of a table without a header are called here, counted from 1."""
-_KEY_TEXT = re.compile(r"\(?[A-Ja-j]\)?\.?|\d{1,2}|option_?\w|choice_?\w", re.ASCII)
+_EXAM_LETTER = re.compile(r"[A-J]")
+EXAM_COLUMNS = 4
+"""Columns that a table of an examination without a header has more than: its question, three choices, the letter."""
+_KEY_TEXT = re.compile(r"\(?[A-Za-z]\)?\.?|\d{1,2}|option_?\w|choice_?\w", re.ASCII)
 
 
 def find_fields(rows: Sequence[Row], parts: Iterable[str], given: Mapping[str, str] | None = None) -> dict[str, str]:
@@ -68,6 +78,8 @@ def _find_field(part: str, rows: Sequence[Row], names: Sequence[str]) -> str:
             found = _question_fields(rows, names)
         case "answers":
             found = _answer_fields(rows, names)
+        case "choices":
+            found = _choice_fields(rows, names)
         case _:
             found = _named_fields(part, rows, names)
     return next(iter(found), "")
@@ -133,41 +145,85 @@ def _answer_fields(rows: Sequence[Row], names: Sequence[str]) -> Iterator[str]:
 
 def _chosen_answers(rows: Sequence[Row], names: Sequence[str]) -> Iterator[str]:
     """The choice that a key names, where the rows hold choices and such a key."""
+    if choices := _find_choices(rows, names):
+        for key in _first_of(CHOICE_KEYS, names):
+            if (
+                key not in choices_at({}, choices)[1]
+                and _holds_keys(rows, key)
+                and not _tells_texts(rows, key, choices)
+            ):
+                yield f"{choices}[{key}{_base_of(rows, key, choices)}]"
+
+
+def _choice_fields(rows: Sequence[Row], names: Sequence[str]) -> Iterator[str]:
+    """Where the choices stand, in rows that say which is right: by a key, or most of them by its text or one."""
+    choices = _find_choices(rows, names)
+    if choices and any(True for _ in _chosen_answers(rows, names)):
+        yield choices
+    elif choices and (answers := next(_answer_fields(rows, names), "")):
+        given = [(row, told) for row in rows if (told := value_at_path(row, answers)) not in (None, "", [])]
+        told = [find_choice(*choices_at(row, choices), next(iter(_items_or_one(told)))) for row, told in given]
+        if 2 * sum(place is not None for place in told) > len(given):
+            yield choices
+    elif (answers := next(_unnamed_fields("answers", rows, names), "")).startswith("("):
+        yield answers.rpartition("[")[0]
+
+
+def _find_choices(rows: Sequence[Row], names: Sequence[str]) -> str:
+    """The field of the rows' choices: a list, a struct, or as many columns as there are; else empty."""
     lower = {name.lower(): name for name in reversed(names)}
-    lists = [name for name in _first_of(CHOICES, names) if holds_items(rows, name)]
-    columns = [
-        [lower[name.lower()] for name in each] for each in CHOICE_COLUMNS if {n.lower() for n in each} <= lower.keys()
-    ]
-    if not lists and not columns:
-        return
-    keys = [key for key in _first_of(CHOICE_KEYS, names) if key not in (columns[0] if columns else ())]
-    for key in keys:
-        if not _holds_keys(rows, key):
-            continue
-        if lists:
-            inner = (
-                ".text"
-                if any(isinstance(row.get(lists[0]), Mapping) and "text" in row[lists[0]] for row in rows)
-                else ""
-            )
-            field = f"{lists[0]}{inner}"
-            base = "" if inner else _base_of(rows, key, field)  # such choices have labels
-            yield f"{field}[{key}{base}]"
-        else:
-            yield f"({', '.join(columns[0])})[{key}]"
+    for name in _first_of(CHOICES, names):
+        if holds_items(rows, name):
+            return f"{name}.text" if any(_has_labels(row.get(name)) for row in rows) else name
+    columns = next((each for each in CHOICE_COLUMNS if {name.lower() for name in each} <= lower.keys()), ())
+    return f"({', '.join(lower[name.lower()] for name in columns)})" if columns else ""
+
+
+def _has_labels(choices: Any) -> bool:
+    """Whether choices are texts beside labels, as ARC has them, in one struct or in one for each choice."""
+    first = choices[0] if isinstance(choices, list) and choices else choices
+    return isinstance(first, Mapping) and "text" in first
+
+
+def _tells_texts(rows: Sequence[Row], key: str, choices: str) -> bool:
+    """Whether what looks like numbers or letters of choices is their texts: all are, and not all are numbers in range.
+
+    A number that is none of text is a place, whatever the choices are.
+    """
+    told = [(row, row[key]) for row in rows if row.get(key) not in (None, "", [])]
+    return all(_is_among(value, row, choices) for row, value in told) and not all(
+        isinstance(value, int) and 0 <= value < len(choices_at(row, choices)[0]) for row, value in told
+    )
+
+
+def _is_among(answer: Any, row: Row, choices: str) -> bool:
+    """Whether an answer, or the first of several, is the text of one of a row's choices and no name of one."""
+    texts, names = choices_at(row, choices)
+    told = key_text(next(iter(_items_or_one(answer)), ""))
+    return told not in names and bool(match_choice_text(list(map(label_text, texts)), told))
+
+
+def recount_choices(rows: Sequence[Row], choices: str, answers: str) -> str:
+    """The field of the answers, its numbers counted from where these rows show: the more, the surer."""
+    key, _ = split_choice_key(choices, answers)
+    return f"{choices}[{key}{_base_of(rows, key, choices)}]" if key else answers
 
 
 def _base_of(rows: Sequence[Row], key: str, choices: str) -> str:
-    """`FROM_ONE` where the numbers of the first rows count from 1: one is the number of choices, and none is 0."""
+    """`FROM_ONE` where the numbers of the rows count from 1: more of them are the number of choices than are 0.
+
+    Choices in columns, and those with labels, are told by these.
+    """
+    if choices.startswith("(") or choices.endswith(".text"):
+        return ""
     told = [
-        (label, len(_items(value_at_path(row, choices)))) for row in rows if (label := str(row.get(key))).isdigit()
+        (int(label), len(choices_at(row, choices)[0]))
+        for row in rows
+        if (label := key_text(row.get(key))).isdecimal() and len(label) <= KEY_DIGITS
     ]
-    counts_from_one = any(int(label) == count for label, count in told) and all(int(label) for label, _ in told)
-    return FROM_ONE if counts_from_one else ""
-
-
-def _items(value: Any) -> Sequence[Any]:
-    return value if isinstance(value, list) else list(value.values()) if isinstance(value, Mapping) else []
+    last = sum(number == count for number, count in told)
+    first = sum(number == 0 for number, _ in told)
+    return FROM_ONE if last > first else ""
 
 
 def _holds_keys(rows: Sequence[Row], name: str) -> bool:
@@ -205,6 +261,10 @@ def _inner_fields(part: str, rows: Sequence[Row]) -> list[str]:
 def _unnamed_fields(part: str, rows: Sequence[Row], names: Sequence[str]) -> Iterator[str]:
     """The fields of a table without a header: questions end in a question mark, and answers stand after them."""
     if not all(UNNAMED_COLUMN.fullmatch(name) for name in names):
+        return
+    if len(names) > EXAM_COLUMNS and all(_EXAM_LETTER.fullmatch(str(row.get(names[-1]))) for row in rows):
+        # An examination's, as MMLU's authors have it: question, choices, letter.
+        yield f"({', '.join(names[1:-1])})[{names[-1]}]" if part == "answers" else names[0]
         return
     texts = {name: [str(row.get(name) or "").strip() for row in rows] for name in names}
     asked = [name for name in names if 2 * sum(text.endswith(("?", "？")) for text in texts[name]) > len(rows)]

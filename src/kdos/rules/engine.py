@@ -227,5 +227,6 @@ TASKS: Mapping[str, Callable[[Inputs], dict[str, Any] | str]] = {
     "review": _review_drafts,
     # Asked without any passage: the rules have no memory to draw on.
     "recall": lambda _: "I don't know.",
+    "choose": lambda _: "I don't know.",
     "grade": _grade_answer,
 }

@@ -13,6 +13,7 @@ from kdos.scoring.intervals import (
 from kdos.scoring.scores import (
     AnswerScores,
     BenchmarkQuestion,
+    ChoiceScores,
     attempts_answer,
     contains_gold_answer,
     exact_match,
@@ -22,7 +23,7 @@ from kdos.scoring.scores import (
 )
 
 __all__ = [
-    "AnswerScores", "BenchmarkQuestion", "PoolComparison", "SlowPatternError", "attempts_answer", "bootstrap_mean",
-    "compare_paired_scores", "compare_pools", "compile_gold_pattern", "contains_gold_answer", "exact_match",
-    "harness_match", "holm_levels", "is_correct_answer", "macro_mean", "score_answer", "token_f1",
+    "AnswerScores", "BenchmarkQuestion", "ChoiceScores", "PoolComparison", "SlowPatternError", "attempts_answer",
+    "bootstrap_mean", "compare_paired_scores", "compare_pools", "compile_gold_pattern", "contains_gold_answer",
+    "exact_match", "harness_match", "holm_levels", "is_correct_answer", "macro_mean", "score_answer", "token_f1",
 ]  # fmt: skip

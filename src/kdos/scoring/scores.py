@@ -24,7 +24,11 @@ CACHED_TEXTS = 1 << 10
 class BenchmarkQuestion:
     """A benchmark's question: any one of `answers` is right, or what a pattern of `patterns` finds.
 
-    `group` is what macro averages are taken over, such as the relation in EntityQuestions.
+    `group` is what macro averages are taken over: the relation in EntityQuestions, the subject in MMLU; a `discipline`
+    holds several subjects.
+
+    A multiple choice question has `choices`, each told by one of `labels`, of which the one at `right` is right;
+    without it, `fault` says why nothing can be scored.
     """
 
     id: str
@@ -33,6 +37,11 @@ class BenchmarkQuestion:
     patterns: tuple[str, ...] = ()
     benchmark: str = ""
     group: str = ""
+    discipline: str = ""
+    choices: tuple[str, ...] = ()
+    labels: tuple[str, ...] = ()
+    right: int | None = None
+    fault: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +57,20 @@ class AnswerScores:
     correct: float
     attempted: float
     em_harness: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ChoiceScores:
+    """The scores of one answer to a multiple choice question, each in [0, 1].
+
+    `acc` is that of the likeliest choice, `acc_norm` that of the likeliest by character: the names that
+    lm-evaluation-harness has for them. None where no likelihood was measured, or none that depends on length.
+    """
+
+    correct: float
+    attempted: float
+    acc: float | None = None
+    acc_norm: float | None = None
 
 
 def score_answer(answer: str, question: BenchmarkQuestion) -> AnswerScores:
