@@ -52,6 +52,21 @@ def test_the_right_choice_is_found_in_every_layout(tmp_path, rows):
     assert len(first.choices) == len(CITIES)
 
 
+@pytest.mark.parametrize("cell", ['["Oslo", "Rome", "It\'s Bern"]', """['Oslo', 'Rome', "It's Bern"]"""])
+def test_a_cell_may_hold_all_choices(tmp_path, cell):
+    write_csv(tmp_path / "exam.csv", [["question", "choices", "answer"], [Q, cell, "1"], [Q, cell, "0"]])
+    found = open_benchmark(str(tmp_path / "exam.csv"))
+    assert [one.answers for one in found] == [("Rome",), ("Oslo",)]
+    assert found[0].choices == ("Oslo", "Rome", "It's Bern")
+
+
+@pytest.mark.parametrize("cell", ["[" * 9_000 + "]", "['Oslo' + 'Rome', __import__('os')]", "[not a list]", "{}"])
+def test_a_cell_that_is_no_list_is_a_text(tmp_path, cell):
+    write_csv(tmp_path / "exam.csv", [["question", "choices", "answer"], [Q, cell, "Rome"]])
+    (found,) = open_benchmark(str(tmp_path / "exam.csv"))
+    assert (found.choices, found.answers) == ((), ("Rome",))
+
+
 @pytest.mark.parametrize("count", range(2, 11))
 def test_two_to_ten_choices(tmp_path, count):
     texts = [f"text {n}" for n in range(count)]

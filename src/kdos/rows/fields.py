@@ -6,8 +6,11 @@ numbers, letters or labels, ``(A, B, C)[answer]`` to the column that it names, a
 by a blank line. A row's own field of exactly that name comes first.
 """
 
+import ast
+import json
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from functools import cache
 from typing import Any
 
@@ -17,6 +20,8 @@ from kdos.tasks.choose import match_choice_text
 PARAGRAPH_BREAK = "\n\n"
 JOIN = " + "
 FROM_ONE = "-1"
+CELL_CHARS = 20_000
+"""Characters of a cell that may hold all choices of a question, at most."""
 KEY_DIGITS = 9
 """Digits of the number of a choice at most: more are none."""
 ROLES: Mapping[str, frozenset[str]] = {
@@ -191,9 +196,20 @@ def _item_or_none(items: Sequence[Any], place: int | None) -> Any:
 
 def _items_and_names(choices: Any, labels: Any) -> tuple[list[Any], list[str]]:
     """Choices with what each goes by: its key or column, or its label; no names where there are none."""
+    choices = read_list_cell(choices)
     if isinstance(choices, Mapping):
         return list(choices.values()), list(map(str, choices))
     return _as_list(choices), list(map(label_text, labels)) if isinstance(labels, list) else []
+
+
+def read_list_cell(value: Any) -> Any:
+    """A list or an object that a cell of a delimited table holds, as JSON or as Python writes it; else the value."""
+    if not isinstance(value, str) or len(value) > CELL_CHARS or value[:1] + value[-1:] not in ("[]", "{}"):
+        return value
+    for read in (json.loads, ast.literal_eval):
+        with suppress(ValueError, SyntaxError, RecursionError, MemoryError):
+            return read(value)
+    return value
 
 
 def choices_at(row: Mapping[str, Any], field: str) -> tuple[list[Any], list[str]]:

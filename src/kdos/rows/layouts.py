@@ -19,6 +19,7 @@ from kdos.rows.fields import (
     find_choice,
     key_text,
     list_field_paths,
+    read_list_cell,
     role_of_turn,
     split_choice_key,
     value_at_path,
@@ -173,7 +174,7 @@ def _find_choices(rows: Sequence[Row], names: Sequence[str]) -> str:
     """The field of the rows' choices: a list, a struct, or as many columns as there are; else empty."""
     lower = {name.lower(): name for name in reversed(names)}
     for name in _first_of(CHOICES, names):
-        if holds_items(rows, name):
+        if any(isinstance(found := read_list_cell(row.get(name)), list | Mapping) and found for row in rows):
             return f"{name}.text" if any(_has_labels(row.get(name)) for row in rows) else name
     columns = next((each for each in CHOICE_COLUMNS if {name.lower() for name in each} <= lower.keys()), ())
     return f"({', '.join(lower[name.lower()] for name in columns)})" if columns else ""
