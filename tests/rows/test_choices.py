@@ -6,6 +6,7 @@ import json
 import pytest
 
 from kdos.evaluate import find_benchmark_fields, open_benchmark
+from kdos.rows import read_choices
 
 Q = "Which city is the capital of Italy?"
 CITIES = ["Oslo", "Rome", "Bern"]
@@ -31,6 +32,12 @@ LAYOUTS = {
     "columns": [dict(zip("ABC", CITIES, strict=True)) | {"Answer": "B"}],
     "columns, with room for more": [dict(zip("ABC", CITIES, strict=True)) | {"D": "", "E": None, "answer": "B"}],
     "letters before the choices": [{"options": ["A) Oslo", "B) Rome", "C) Bern"], "correct": "B"}],
+    "letters before the choices and the answer": [
+        {"options": ["A) Oslo", "B) Rome", "C) Bern"], "answer": answer} for answer in ("B) Rome", "C) Bern")
+    ],
+    "letters before the choices alone": [
+        {"options": ["A) Oslo", "B) Rome", "C) Bern"], "answer": answer} for answer in ("Rome", "C) Bern", "A) Oslo")
+    ],
     "numbers that count from 1": [{"choices": CITIES, "answer": 2}, {"choices": CITIES, "answer": 3}],
     "mostly texts": [{"choices": CITIES, "answer": answer} for answer in ("B", "Bern", "Oslo")],
     "mostly numbers": [{"choices": CITIES, "answer": answer} for answer in (1, 0, "Oslo")],
@@ -119,6 +126,7 @@ FAULTS = {
     "no choices": ({"choices": [], "answer": 0}, "not_2_to_26_choices: 0"),
     "no such field": ({"answer": 0}, "not_2_to_26_choices: 0"),
     "too many": ({"choices": [str(n) for n in range(27)], "answer": 0}, "not_2_to_26_choices: 27"),
+    "an empty choice at the end": ({"choices": ["Oslo", "Rome", ""], "answer": 0}, "empty_choice: C"),
     "an empty choice": ({"choices": ["Oslo", " ", "Bern"], "answer": 0}, "empty_choice: B"),
     "a truth": ({"choices": CITIES, "answer": True}, "answer_is_no_choice"),
 }
@@ -131,6 +139,12 @@ def test_a_row_that_cannot_be_scored_says_why(tmp_path, row, fault):
     assert [one.right for one in others] == [0, 1]
     assert (found.right, found.answers) == (None, ())
     assert found.fault.startswith(fault)
+
+
+def test_reading_a_row_leaves_it_as_it_was():
+    row = {"options": ["Oslo", "Rome", None], "answer": "B"}
+    assert read_choices(row, "options", "options[answer]").texts == ("Oslo", "Rome")
+    assert row["options"] == ["Oslo", "Rome", None]
 
 
 def test_subjects_and_disciplines_go_by_many_names(tmp_path):

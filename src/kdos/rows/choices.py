@@ -28,24 +28,25 @@ class RowChoices:
 def read_choices(row: Mapping[str, Any], choices: str, answers: str) -> RowChoices:
     """The choices at the field `choices`, and the right one by the field `answers`: both as the resolver has them."""
     items, names = choices_at(row, choices)
+    spare = (None, "") if names else (None,)  # a table has as many columns as its longest row
+    count = next((n for n in range(len(items), 0, -1) if items[n - 1] not in spare), 0)
+    texts = tuple("" if item is None else label_text(item) for item in items[:count])
     key, base = split_choice_key(choices, answers)
-    while items and items[-1] in (None, ""):  # a table has as many columns as its longest row
-        items.pop()
-    texts = _without_own_letters(tuple("" if item is None else label_text(item) for item in items))
-    labels = tuple(names[: len(items)]) or tuple(str(place + base) for place in range(len(items)))
+    labels = tuple(names[:count]) or tuple(str(place + base) for place in range(count))
     told = value_at_path(row, key or answers)
     told = told[0] if isinstance(told, list) and len(told) == 1 else told
+    bare = _without_own_letters(texts)
     if fault := _find_fault(texts, told):
-        return RowChoices(texts, labels, None, fault)
+        return RowChoices(bare, labels, None, fault)
     by_key = find_choice(texts, names, told, base=base)
     same = [] if by_key is None else [by_key]
-    if not key:  # texts, but for some rows that tell a letter or a number
-        written = match_choice_text(texts, key_text(told))
+    if not (key and same):  # a text, in a table of texts though it may read as a number or letter
+        written = match_choice_text(texts, key_text(told)) or match_choice_text(bare, key_text(told))
         same = [*{*same, *written}] if isinstance(told, int) else written or same
     if len(same) != 1:
         reason = "ambiguous_answer" if same else "answer_is_no_choice"
-        return RowChoices(texts, labels, None, f"{reason}: {key_text(told)[:60]!r} of {len(texts)} choices")
-    return RowChoices(texts, labels, same[0])
+        return RowChoices(bare, labels, None, f"{reason}: {key_text(told)[:60]!r} of {count} choices")
+    return RowChoices(bare, labels, same[0])
 
 
 def _without_own_letters(texts: tuple[str, ...]) -> tuple[str, ...]:
