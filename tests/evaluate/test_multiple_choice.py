@@ -26,6 +26,7 @@ from kdos.run.prepare import index_benchmarks, read_benchmark_questions
 from kdos.scoring import BenchmarkQuestion
 from kdos.tasks import Reply
 from kdos.tasks.choose import CHOOSE_PROMPT
+from kdos.taxonomy import load_shipped
 
 CITIES = ("Oslo", "Rome", "Bern", "Paris")
 
@@ -502,3 +503,7 @@ def test_questions_of_an_examination_are_kept_out_of_samples(benchmark, monkeypa
     ]:
         assert index.find_match(question, [answer]) is not None
     assert index.find_match("Which river flows through Rome?", ["Tiber"]) is None
+
+
+def test_cmmlus_subjects_are_those_of_its_taxonomy():
+    assert CMMLU_SUBJECTS.keys() == set(load_shipped("cmmlu").names)
